@@ -1,0 +1,38 @@
+# `make repro`: from params.yaml to the report.  `make test`: every check.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PYTHONNOUSERSITE := 1
+
+.PHONY: setup repro test clean
+
+setup: $(INSTALLED)
+
+# Made again only where the pins or the package's own description changed.
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "stabbench needs Python 3.11 or newer, found $$($(PYTHON) -V): run make PYTHON=python3.11" >&2; exit 2; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# A cell with an error must not keep the others from the reader: the report is then made of what there is.
+repro: setup
+	@dvc repro --keep-going; status=$$?; \
+	if [ $$status -ne 0 ] && [ -d runs ]; then stabbench report --incomplete; fi; \
+	exit $$status
+
+test: setup
+	ruff check .
+	ruff format --check .
+	mypy
+	lint-imports
+	pytest -n 2
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

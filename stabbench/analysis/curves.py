@@ -1,0 +1,81 @@
+"""Learning curves of a cell: mean and std over its successful and over its failed runs (paper, Fig. 14)."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from stabbench.records import Record, SelectedCell
+
+POINTS = 60
+SUCCESSFUL, FAILED = "successful", "failed"
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Mean ± std over runs at each step; all arrays have shape `(points,)`."""
+
+    step: Array
+    mean: Array
+    std: Array
+    """ddof 1; 0 where one run only is left."""
+
+
+@dataclass(frozen=True)
+class LearningCurves:
+    """Curves of the runs of one outcome (`successful` or `failed`) in one cell."""
+
+    outcome: str
+    runs: int
+    train_loss: Curve
+    """Averaged over windows of `window` updates; the step is the window's last."""
+    window: int
+    dev_score: Curve
+    """Headline metric on dev at every evaluation, a fraction."""
+
+
+def learning_curves(selected: SelectedCell, points: int = POINTS) -> list[LearningCurves]:
+    """The curves of a cell's successful and of its failed runs; an outcome without runs is left out.
+
+    A diverged run counts among the failed ones up to the step where it diverged.
+    """
+    metric = str(selected.cell.task_facts["metric"])
+    records = [selected.records[seed] for seed in selected.cell.seeds if seed in selected.records]
+    by_outcome = {
+        SUCCESSFUL: [record for record in records if record.status == "ok"],
+        FAILED: [record for record in records if record.status != "ok"],
+    }
+    return [_curves(outcome, group, metric, points) for outcome, group in by_outcome.items() if group]
+
+
+def _curves(outcome: str, records: Sequence[Record], metric: str, points: int) -> LearningCurves:
+    histories = [record.history() for record in records]
+    total = max(int(record.data["total_steps"]) for record in records)
+    window = max(1, -(-total // points))
+    losses = [_windowed(history, window) for history in histories]
+    scores = [history.set_index("step")[f"dev_{metric}"].dropna() for history in histories]
+    return LearningCurves(outcome, len(records), _curve(losses), window, _curve(scores))
+
+
+def _windowed(history: pd.DataFrame, window: int) -> pd.Series:
+    loss = history["train_loss"].where(np.isfinite(history["train_loss"]))
+    last = history["step"].iloc[-1]
+    ends = np.minimum(-(-history["step"] // window) * window, last)
+    return loss.groupby(ends.to_numpy()).mean()
+
+
+def _curve(series: Sequence[pd.Series]) -> Curve:
+    table = pd.concat(series, axis=1).sort_index()
+    table = table[table.notna().any(axis=1)]
+    values = table.to_numpy(dtype=np.float64)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a step that one run alone has reached
+        std = np.nan_to_num(np.nanstd(values, axis=1, ddof=1)) if values.size else np.empty(0)
+    mean = np.nanmean(values, axis=1) if values.size else np.empty(0)
+    return Curve(table.index.to_numpy(dtype=np.float64), mean, std)

@@ -1,0 +1,32 @@
+"""How often runs fail: Wilson intervals of the share, and Fisher's exact test between two cells."""
+
+from __future__ import annotations
+
+import math
+
+from scipy import stats
+from statsmodels.stats.proportion import proportion_confint
+
+
+def wilson_interval(failed: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Wilson's score interval of the share `failed / n`; (NaN, NaN) where n is 0.
+
+    Raises ValueError unless 0 <= failed <= n.
+    """
+    if not 0 <= failed <= n:
+        raise ValueError(f"found {failed} failed runs of {n}, expected 0 <= failed <= n")
+    if n == 0:
+        return math.nan, math.nan
+    low, high = proportion_confint(failed, n, alpha=1 - confidence, method="wilson")
+    return max(0.0, float(low)), min(1.0, float(high))
+
+
+def fisher_exact(failed_a: int, n_a: int, failed_b: int, n_b: int) -> float | None:
+    """Two-sided p-value of Fisher's exact test that two cells fail equally often; None where one has no runs."""
+    for failed, n in ((failed_a, n_a), (failed_b, n_b)):
+        if not 0 <= failed <= n:
+            raise ValueError(f"found {failed} failed runs of {n}, expected 0 <= failed <= n")
+    if n_a == 0 or n_b == 0:
+        return None
+    result = stats.fisher_exact([[failed_a, n_a - failed_a], [failed_b, n_b - failed_b]])
+    return float(result.pvalue)

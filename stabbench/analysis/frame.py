@@ -1,0 +1,146 @@
+"""Records as one table, a row for every planned run; all statistics start here."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from stabbench.errors import UserError
+from stabbench.plan import Cell
+from stabbench.records import Record, SelectedCell, Selection
+
+CELL = ["model", "task", "strategy"]
+MISSING = "missing"
+
+COLUMNS: dict[str, str] = {
+    "model": "str",
+    "task": "str",
+    "strategy": "str",
+    "seed": "int64",
+    "status": "str",
+    "metric": "str",
+    "score": "float64",
+    "best_score": "float64",
+    "best_step": "Int64",
+    "accuracy": "float64",
+    "dev_loss": "float64",
+    "majority": "float64",
+    "failed": "bool",
+    "diverged": "bool",
+    "accuracy_at_most_majority": "bool",
+    "collapsed": "bool",
+    "train_loss_last_epoch": "float64",
+    "train_loss_final": "float64",
+    "label_entropy": "float64",
+    "steps": "Int64",
+    "tokens": "Int64",
+    "flops": "float64",
+    "fingerprint": "str",
+    "result_digest": "str",
+}
+"""Columns of the frame and their types; scores are fractions, losses in nats."""
+
+
+def frame(selection: Selection) -> pd.DataFrame:
+    """One row a planned run, in the order of cells and seeds, with the columns of `COLUMNS`.
+
+    `score` is the headline metric at the last step (a diverged run's: the majority classifier's), `best_score` the
+    highest of its evaluations. A run without a finished record has the status `missing` and no numbers.
+    """
+    rows = [_row(cell, seed) for cell in selection.cells for seed in cell.cell.seeds]
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+
+
+def _row(selected: SelectedCell, seed: int) -> dict[str, Any]:
+    cell = selected.cell
+    record = selected.records.get(seed)
+    row: dict[str, Any] = {
+        "model": cell.model,
+        "task": cell.task,
+        "strategy": cell.strategy,
+        "seed": seed,
+        "status": MISSING,
+        "metric": cell.task_facts["metric"],
+        "majority": cell.task_facts["majority"]["scores"][cell.task_facts["metric"]],
+        "failed": False,
+        "diverged": False,
+        "accuracy_at_most_majority": False,
+        "collapsed": False,
+        "fingerprint": cell.fingerprint(seed),
+        "result_digest": "",
+    }
+    return row if record is None else {**row, **_result(record)}
+
+
+def _result(record: Record) -> dict[str, Any]:
+    data = record.data
+    final, best, cost, train_loss = data["final"], data["best"], data["cost"], data["train_loss"]
+    metric = data["metric"]
+    return {
+        "status": record.status,
+        "metric": metric,
+        "score": final["scores"][metric],
+        "best_score": best["scores"][metric] if best else math.nan,
+        "best_step": best["step"] if best else None,
+        "accuracy": final["scores"].get("accuracy", math.nan),
+        "dev_loss": final["dev_loss"],
+        "majority": data["majority"][metric],
+        "failed": record.status in ("failed", "diverged"),
+        "diverged": record.status == "diverged",
+        "accuracy_at_most_majority": data["flags"]["accuracy_at_most_majority"],
+        "collapsed": data["flags"]["collapsed"],
+        "train_loss_last_epoch": train_loss["last_epoch"],
+        "train_loss_final": train_loss["final"],
+        "label_entropy": train_loss["label_entropy"],
+        "steps": cost["steps"],
+        "tokens": cost["tokens"],
+        "flops": cost["flops"],
+        "result_digest": data["result_digest"],
+    }
+
+
+def finished(runs: pd.DataFrame) -> pd.DataFrame:
+    """The rows whose run has a finished record."""
+    return runs[runs["status"] != MISSING]
+
+
+def check_complete(selection: Selection) -> None:
+    """UserError naming every cell with missing runs and the command that trains them."""
+    incomplete = [cell for cell in selection.cells if cell.missing]
+    if not incomplete:
+        return
+    lines = [f"{len(incomplete)} of {len(selection.cells)} cells have runs without a finished record:"]
+    for selected in incomplete:
+        cell, seeds = selected.cell, selected.missing
+        noun = "seed" if len(seeds) == 1 else "seeds"
+        lines.append(f"  {cell.name}: {len(seeds)} of {len(cell.seeds)} missing ({noun} {seed_list(seeds)})")
+        lines.append(f"    {_command(cell, seeds)}")
+    lines.append("Train them, or make the report with --incomplete to show n as it is.")
+    raise UserError("\n".join(lines))
+
+
+def _command(cell: Cell, seeds: Sequence[int]) -> str:
+    arguments = ["--model", cell.model, "--task", cell.task, "--strategy", cell.strategy, "--seeds", seed_list(seeds)]
+    return shlex.join(["stabbench", "train", *arguments])
+
+
+def seed_list(seeds: Sequence[int]) -> str:
+    """Seeds in the form the command line reads: `1-3,7`."""
+    parts: list[str] = []
+    ordered = sorted(set(seeds))
+    start = 0
+    for index, seed in enumerate(ordered):
+        if index + 1 < len(ordered) and ordered[index + 1] == seed + 1:
+            continue
+        parts.append(str(seed) if index == start else f"{ordered[start]}-{seed}")
+        start = index + 1
+    return ",".join(parts)
+
+
+def ordered(values: pd.Series) -> list[str]:
+    """The distinct names of a column, in the order in which they first appear."""
+    return [str(value) for value in values.unique()]

@@ -1,0 +1,54 @@
+"""Gradient norms by layer: tensors of BERT, RoBERTa and ALBERT gathered from their Hugging Face names."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+
+_NUMBERED = re.compile(r"\.encoder\.layer\.(\d+)\.")
+_SHARED = re.compile(r"\.albert_layer_groups\.(\d+)\.albert_layers\.(\d+)\.")
+EMBEDDINGS, SHARED, POOLER, CLASSIFIER, OTHER = "embeddings", "shared layer", "pooler", "classifier", "other"
+_HEAD = {POOLER: 10_000, CLASSIFIER: 10_001, OTHER: 10_002}
+
+
+def layer_of(parameter: str) -> str:
+    """The layer that a Hugging Face parameter belongs to.
+
+    `embeddings`, `layer 1` (the lowest) … `layer L`, `shared layer` (ALBERT's one), `pooler` (RoBERTa: the dense part
+    of its head), `classifier`, else `other`.
+    """
+    dotted = f".{parameter}"
+    if found := _NUMBERED.search(dotted):
+        return f"layer {int(found[1]) + 1}"
+    if found := _SHARED.search(dotted):
+        group, inner = int(found[1]), int(found[2])
+        return SHARED if (group, inner) == (0, 0) else f"{SHARED} {group + 1}.{inner + 1}"
+    if ".embeddings." in dotted or ".embedding_hidden_mapping_in." in dotted:
+        return EMBEDDINGS
+    if ".pooler." in dotted or ".classifier.dense." in dotted:
+        return POOLER
+    return CLASSIFIER if ".classifier." in dotted else OTHER
+
+
+def depth_of(layer: str) -> tuple[int, str]:
+    """Sorts layers from the embeddings up to the classifier."""
+    if layer == EMBEDDINGS:
+        return 0, layer
+    if layer in _HEAD:
+        return _HEAD[layer], layer
+    number = re.search(r"\d+", layer)
+    return (int(number[0]) if number else 1), layer
+
+
+def layer_norms(gradnorms: pd.DataFrame) -> pd.DataFrame:
+    """L2 gradient norm of every layer before clipping (paper, Fig. 4): a row a step, a column a layer, lowest first.
+
+    `gradnorms` has a row for every (step, parameter) with its `norm`; a layer's norm is the root of the sum of its
+    tensors' squares.
+    """
+    squares = gradnorms.assign(layer=gradnorms["parameter"].map(layer_of), square=gradnorms["norm"] ** 2)
+    table = squares.pivot_table(index="step", columns="layer", values="square", aggfunc="sum", dropna=False)
+    norms = pd.DataFrame(np.sqrt(table.to_numpy(dtype=np.float64)), index=table.index, columns=list(table.columns))
+    return norms[sorted(map(str, norms.columns), key=depth_of)]

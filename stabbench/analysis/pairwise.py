@@ -1,0 +1,73 @@
+"""Every strategy against every other on the same model and task: failures and variances, with Holm's correction."""
+
+from __future__ import annotations
+
+import math
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from statsmodels.stats.multitest import multipletests
+
+from stabbench.analysis.failures import fisher_exact
+from stabbench.analysis.frame import finished, ordered
+from stabbench.analysis.stability import PERMUTATION_SEED
+from stabbench.analysis.variances import levene, levene_by_permutation
+
+P_VALUES = ("p_fisher", "p_levene_median", "p_levene_mean", "p_permutation")
+ADJUSTED = ("p_fisher", "p_levene_median")
+COLUMNS = [
+    *("model", "task", "strategy_a", "strategy_b", "n_a", "n_b", "failed_a", "failed_b"),
+    *P_VALUES,
+    *(f"{name}_holm" for name in ADJUSTED),
+]
+
+
+def pairwise(runs: pd.DataFrame) -> pd.DataFrame:
+    """One row a pair of strategies on one model and task, over the finished runs of a frame; columns `COLUMNS`.
+
+    `p_fisher` is two-sided, on failures; the others are on variances. NaN is n/a. `*_holm` are adjusted over all pairs
+    of the frame for which that p-value exists.
+    """
+    tasks = finished(runs).groupby(["model", "task"], sort=False, observed=True)
+    table = pd.DataFrame([row for _, part in tasks for row in _pairs(part)], columns=COLUMNS)
+    for column in ADJUSTED:
+        table[f"{column}_holm"] = _holm(table[column])
+    return table
+
+
+def _pairs(runs: pd.DataFrame) -> list[dict[str, Any]]:
+    parts = {name: runs[runs["strategy"] == name] for name in ordered(runs["strategy"])}
+    rows = []
+    for a, b in combinations(parts, 2):
+        scores_a, scores_b = (parts[name]["score"].to_numpy(dtype=np.float64) for name in (a, b))
+        failed_a, failed_b = (int(parts[name]["failed"].sum()) for name in (a, b))
+        p_values = {
+            "p_fisher": fisher_exact(failed_a, len(scores_a), failed_b, len(scores_b)),
+            "p_levene_median": levene(scores_a, scores_b, "median"),
+            "p_levene_mean": levene(scores_a, scores_b, "mean"),
+            "p_permutation": levene_by_permutation(scores_a, scores_b, np.random.default_rng(PERMUTATION_SEED)),
+        }
+        rows.append(
+            {
+                "model": str(runs["model"].iloc[0]),
+                "task": str(runs["task"].iloc[0]),
+                "strategy_a": a,
+                "strategy_b": b,
+                "n_a": len(scores_a),
+                "n_b": len(scores_b),
+                "failed_a": failed_a,
+                "failed_b": failed_b,
+                **{name: math.nan if p is None else p for name, p in p_values.items()},
+            }
+        )
+    return rows
+
+
+def _holm(p_values: pd.Series) -> pd.Series:
+    adjusted = pd.Series(math.nan, index=p_values.index, dtype="float64")
+    known = p_values.notna()
+    if known.any():
+        adjusted[known] = multipletests(p_values[known].to_numpy(), method="holm")[1]
+    return adjusted

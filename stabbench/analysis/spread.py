@@ -1,0 +1,60 @@
+"""How far scores of one cell lie apart, and where: std (ddof 1), mean, max, median, IQR."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Scores = Sequence[float] | npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Summary of n scores, in the scores' own unit (fractions); what n does not allow is NaN."""
+
+    n: int
+    std: float
+    """Sample standard deviation, ddof 1 (the paper's measure of stability); NaN under two scores."""
+    mean: float
+    max: float
+    min: float
+    median: float
+    iqr: float
+    """Third minus first quartile, quartiles interpolated linearly."""
+
+
+def spread(scores: Scores) -> Spread:
+    """Summarise scores of shape `(n,)`, whatever their order; ValueError where one is NaN or infinite."""
+    values = np.sort(np.asarray(scores, dtype=np.float64))
+    if not np.isfinite(values).all():
+        raise ValueError("scores hold NaN or infinity: a diverged run counts with the majority classifier's score")
+    if values.size == 0:
+        return Spread(0, math.nan, math.nan, math.nan, math.nan, math.nan, math.nan)
+    first, median, third = np.quantile(values, [0.25, 0.5, 0.75])
+    return Spread(
+        n=int(values.size),
+        std=standard_deviation(values),
+        mean=float(values.mean()),
+        max=float(values.max()),
+        min=float(values.min()),
+        median=float(median),
+        iqr=float(third - first),
+    )
+
+
+def standard_deviation(scores: Scores) -> float:
+    """Sample standard deviation (ddof 1): NaN under two scores, exactly 0 where all scores are the same."""
+    values = np.sort(np.asarray(scores, dtype=np.float64))
+    if values.size < 2:
+        return math.nan
+    return 0.0 if is_constant(values) else float(values.std(ddof=1))
+
+
+def is_constant(scores: Scores) -> bool:
+    """Whether all scores are the same number."""
+    values = np.asarray(scores, dtype=np.float64)
+    return values.size > 0 and bool((values == values[0]).all())

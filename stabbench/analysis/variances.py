@@ -1,0 +1,88 @@
+"""Whether two cells spread differently: Levene's test with either centre, and its permutation p-value."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from stabbench.analysis.spread import Scores, is_constant
+from stabbench.errors import unknown
+
+Center = Literal["median", "mean"]
+CENTERS: tuple[Center, ...] = get_args(Center)
+TEST_NAMES: dict[Center, str] = {
+    "median": "Levene's test, median-centred (Brown-Forsythe)",
+    "mean": "Levene's test, mean-centred (Levene, 1960)",
+}
+PERMUTATIONS = 9_999
+_PERMUTED_SCORES_AT_ONCE = 2_000_000
+
+Array = npt.NDArray[np.float64]
+
+
+def check_center(center: str) -> Center:
+    """`center` itself; UserError unless it is `median` or `mean`."""
+    for known in CENTERS:
+        if center == known:
+            return known
+    raise unknown("centre of Levene's test", center, CENTERS)
+
+
+def levene(a: Scores, b: Scores, center: Center = "median") -> float | None:
+    """Asymptotic p-value of Levene's test for equal variances of scores `(n_a,)` and `(n_b,)`.
+
+    None (n/a) where a sample is constant or has fewer than two scores: no p-value is defined there.
+    """
+    if not comparable(a, b):
+        return None
+    return float(stats.levene(np.sort(np.asarray(a, float)), np.sort(np.asarray(b, float)), center=center).pvalue)
+
+
+def levene_by_permutation(
+    a: Scores, b: Scores, random: np.random.Generator, permutations: int = PERMUTATIONS
+) -> float | None:
+    """Permutation p-value, (1 + #{W* >= W}) / (1 + permutations), of the median-centred Levene statistic W.
+
+    What is permuted are the residuals from each sample's own median (uncentred scores would test their level too).
+    The order of scores and of the two samples does not matter. None where `levene` is None.
+    """
+    if not comparable(a, b):
+        return None
+    small, large = sorted((np.sort(np.asarray(a, float)), np.sort(np.asarray(b, float))), key=lambda x: x.size)
+    residuals = np.sort(np.concatenate([small - np.median(small), large - np.median(large)]))
+    observed = levene_statistic(small[None], large[None])[0]
+    threshold = observed * (1 - 1e-9) if np.isfinite(observed) else observed
+    reached, left = 0, permutations
+    while left:
+        count = min(left, max(1, _PERMUTED_SCORES_AT_ONCE // residuals.size))
+        drawn = random.permuted(np.broadcast_to(residuals, (count, residuals.size)), axis=1)
+        reached += int((levene_statistic(drawn[:, : small.size], drawn[:, small.size :]) >= threshold).sum())
+        left -= count
+    return (1 + reached) / (1 + permutations)
+
+
+def levene_statistic(a: Array, b: Array, center: Center = "median") -> Array:
+    """Levene's W for each row of `a` `(k, n_a)` against the same row of `b` `(k, n_b)`: shape `(k,)`.
+
+    0 where all deviations are the same, infinite where they differ between the samples only.
+    """
+    middle = np.median if center == "median" else np.mean
+    deviations = [np.abs(x - middle(x, axis=1, keepdims=True)) for x in (a, b)]
+    sizes = [x.shape[1] for x in deviations]
+    means = [x.mean(axis=1) for x in deviations]
+    total = sum(sizes)
+    grand = (sizes[0] * means[0] + sizes[1] * means[1]) / total
+    between = sum(size * (mean - grand) ** 2 for size, mean in zip(sizes, means, strict=True))
+    within = sum(((x - mean[:, None]) ** 2).sum(axis=1) for x, mean in zip(deviations, means, strict=True))
+    between, within = np.asarray(between), np.asarray(within)
+    flat = within <= 1e-24 * (between + within)
+    ratio = np.divide((total - 2) * between, within, out=np.full_like(between, np.inf), where=~flat)
+    return np.where(flat & (between <= 1e-30), 0.0, ratio)
+
+
+def comparable(a: Scores, b: Scores) -> bool:
+    """Whether a test of variances is defined: both samples have two scores and neither is constant."""
+    return len(a) >= 2 and len(b) >= 2 and not is_constant(a) and not is_constant(b)

@@ -1,0 +1,27 @@
+"""The `stabbench` command: click, one thin file a command, each imported when it is asked for."""
+
+from __future__ import annotations
+
+import click
+
+from stabbench import __version__
+from stabbench.cli.group import LazyGroup
+
+COMMANDS = {
+    name: f"stabbench.cli.{name}:{name}"
+    for name in ("init", "prepare", "pretrain", "plan", "train", "status", "report", "track", "score")
+}
+"""Where each command is, in the order in which `--help` lists them."""
+
+
+@click.group(cls=LazyGroup, commands_at=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="stabbench")
+def main() -> None:
+    """Tell whether a fine-tuning recipe is stable: many seeds, rival strategies, spread, failures and their cause.
+
+    \b
+    Examples:
+      stabbench init demo && dvc repro      from nothing to reports/index.html
+      stabbench train --model minilm --task cola-1k --strategy mosbach --seeds 1-3
+      stabbench status                      what is done and what is missing
+    """

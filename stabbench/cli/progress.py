@@ -1,0 +1,50 @@
+"""A progress display over the runs of a cell, with the time left; silent where the output is not a terminal."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from stabbench.execution.cell import Report
+
+
+class CellProgress:
+    """Counts finished runs and the fractions of those in training."""
+
+    def __init__(self, name: str, runs: int) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+        self.fractions: dict[int, float] = {}
+        self.failed = 0
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[done]}/{task.fields[runs]} runs"),
+            TextColumn("{task.fields[failed]} failed"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+        )
+        self.bar = Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty())
+        self.task = self.bar.add_task(name, total=runs, done=0, runs=runs, failed=0)
+
+    def __enter__(self) -> CellProgress:
+        self.bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.bar.stop()
+
+    def listen(self, report: Report) -> None:
+        """Take in how far some seeds are."""
+        for seed in report.seeds:
+            self.fractions[seed] = report.step / report.total
+        if report.status in ("failed", "diverged", "error"):
+            self.failed += 1
+        done = sum(fraction >= 1 for fraction in self.fractions.values())
+        self.bar.update(self.task, completed=sum(self.fractions.values()), done=done, failed=self.failed)

@@ -1,0 +1,31 @@
+"""What params.yaml says, as checked data: `load` reads it, `parse_seeds` reads a list of seeds."""
+
+from __future__ import annotations
+
+from stabbench.config.loading import load
+from stabbench.config.schema import (
+    DATASETS,
+    Config,
+    Grid,
+    ModelBlock,
+    PretrainingBlock,
+    RecipeOverrides,
+    ReportBlock,
+    StrategyBlock,
+    TaskBlock,
+)
+from stabbench.config.seeds import parse_seeds
+
+__all__ = [
+    "DATASETS",
+    "Config",
+    "Grid",
+    "ModelBlock",
+    "PretrainingBlock",
+    "RecipeOverrides",
+    "ReportBlock",
+    "StrategyBlock",
+    "TaskBlock",
+    "load",
+    "parse_seeds",
+]

@@ -1,0 +1,159 @@
+"""Reading params.yaml: all mistakes at once, each with its path in the file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from stabbench.config.messages import Problem, problems_of
+from stabbench.config.schema import DATASETS, EMBEDDED_MODEL, Config
+from stabbench.config.seeds import parse_seeds
+from stabbench.errors import UserError, unknown
+
+STRATEGY_GROUP = "stabbench.strategies"
+
+
+def load(path: Path = Path("params.yaml")) -> Config:
+    """Read and check a params.yaml.
+
+    Names of the grid without a block of their own get the default one: a data set, a strategy plugin or the embedded
+    model of that name.
+
+    Raises UserError where the file is missing or is not YAML (with the line), and, listing all mistakes, where a key
+    is unknown, a value is out of its range or a name does not exist.
+    """
+    raw = read_yaml(path)
+    known = _known_names(raw)
+    problems = list(_name_problems(raw, known, path.parent))
+    config: Config | None = None
+    try:
+        config = Config.model_validate(_with_default_blocks(raw, known))
+    except ValidationError as error:
+        problems = problems_of(error) + problems
+    if problems or config is None:
+        lines = "".join(f"\n  {where}: {what}" for where, what in dict.fromkeys(problems))
+        count = "1 mistake" if len(set(problems)) == 1 else f"{len(set(problems))} mistakes"
+        raise UserError(f"{path}: {count}:{lines}")
+    return config
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """A YAML file's mapping (YAML 1.2: `1e-05` is a number); UserError where it is none."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise UserError(f"no {path}: run `stabbench init` to write one, or go to the folder that has it") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} cannot be read as UTF-8 text: {error}") from error
+    try:
+        data = YAML(typ="safe", pure=True).load(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
+        raise UserError(f"{path}{where}: not YAML: {(error.problem or str(error)).splitlines()[0]}") from error
+    except (YAMLError, ValueError) as error:
+        raise UserError(f"{path}: not YAML: {str(error).splitlines()[0]}") from error
+    if not isinstance(data, dict):
+        raise UserError(f"{path}: found {_kind(data)}, expected keys such as `seeds:` and `grid:`")
+    return data
+
+
+def _kind(data: object) -> str:
+    return "nothing" if data is None else f"a {'list' if isinstance(data, list) else type(data).__name__}"
+
+
+def _known_names(raw: dict[str, Any]) -> dict[str, set[str]]:
+    """What the grid may name: the blocks that are written, and what has a default block."""
+    installed = {entry.name for entry in entry_points(group=STRATEGY_GROUP)}
+    built_in = {"models": {EMBEDDED_MODEL}, "tasks": set(DATASETS), "strategies": installed}
+    return {section: names | _blocks(raw, section).keys() for section, names in built_in.items()}
+
+
+def _with_default_blocks(raw: dict[str, Any], known: dict[str, set[str]]) -> dict[str, Any]:
+    defaults: dict[str, Callable[[str], dict[str, Any]]] = {
+        "models": lambda name: {"source": name},
+        "tasks": lambda name: {"dataset": name},
+        "strategies": lambda name: {"plugin": name},
+    }
+    filled = dict(raw)
+    for section, default in defaults.items():
+        blocks = raw.get(section)
+        if blocks is not None and not isinstance(blocks, dict):
+            continue
+        written = blocks or {}
+        names = [*written, *(name for name in _grid(raw, section) if name not in written and name in known[section])]
+        filled[section] = {name: _merged(default(str(name)), written.get(name)) for name in names}
+    return filled
+
+
+def _merged(default: dict[str, Any], written: object) -> object:
+    if written is None:
+        return default
+    return {**default, **written} if isinstance(written, dict) else written
+
+
+def _grid(raw: dict[str, Any], section: str) -> list[str]:
+    grid = raw.get("grid")
+    names = grid.get(section) if isinstance(grid, dict) else None
+    if isinstance(names, str):
+        return [names]
+    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+
+
+def _blocks(raw: dict[str, Any], section: str) -> dict[str, Any]:
+    blocks = raw.get(section)
+    return {str(name): block for name, block in blocks.items()} if isinstance(blocks, dict) else {}
+
+
+def _name_problems(raw: dict[str, Any], known: dict[str, set[str]], folder: Path) -> Iterator[Problem]:
+    for section, kind in {"models": "model", "tasks": "task", "strategies": "strategy"}.items():
+        for name in _grid(raw, section):
+            if name not in known[section]:
+                yield f"grid.{section}", str(unknown(kind, name, known[section]))
+    installed = {entry.name for entry in entry_points(group=STRATEGY_GROUP)}
+    for name, block in _blocks(raw, "strategies").items():
+        plugins = block.get("plugin", name) if isinstance(block, dict) else name
+        for plugin in plugins if isinstance(plugins, list) else [plugins]:
+            if isinstance(plugin, str):
+                yield from _plugin_problems(f"strategies.{name}.plugin", plugin, installed, folder)
+    yield from _stage_problems(raw)
+    yield from _kept_problems(raw)
+
+
+def _plugin_problems(where: str, plugin: str, installed: set[str], folder: Path) -> Iterator[Problem]:
+    if ".py" not in plugin:
+        if plugin not in installed:
+            yield where, str(unknown("strategy", plugin, installed))
+        return
+    match = re.fullmatch(r"(?P<file>.+\.py):(?P<name>[A-Za-z_]\w*)", plugin)
+    if match is None:
+        yield where, f"found '{plugin}', expected a file and its class such as './my_strategy.py:MyStrategy'"
+    elif not (folder / match["file"]).is_file():
+        yield where, f"found '{plugin}', but there is no file {folder / match['file']}"
+
+
+def _stage_problems(raw: dict[str, Any]) -> Iterator[Problem]:
+    seen: dict[str, tuple[str, str, str]] = {}
+    for model in _grid(raw, "models"):
+        for task in _grid(raw, "tasks"):
+            for strategy in _grid(raw, "strategies"):
+                cell = (model, task, strategy)
+                other = seen.setdefault("-".join(cell), cell)
+                if other != cell:
+                    yield "grid", f"cells {'/'.join(other)} and {'/'.join(cell)} have one stage name: rename a block"
+
+
+def _kept_problems(raw: dict[str, Any]) -> Iterator[Problem]:
+    try:
+        stray = set(parse_seeds(raw.get("keep_weights"))) - set(parse_seeds(raw.get("seeds")))
+    except UserError:
+        return
+    if stray:
+        yield "keep_weights", f"found seed {min(stray)}, expected some of the seeds of `seeds`"

@@ -1,0 +1,76 @@
+"""From a cell to the arrays and tensors that its runs share, checked against the plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stabbench.errors import UserError
+from stabbench.models import sources
+from stabbench.models.architecture import read_architecture
+from stabbench.models.batch import TokenizedTexts
+from stabbench.models.tokenization import tokenize
+from stabbench.models.weights import pretrained_weights
+from stabbench.plan import Cell
+from stabbench.strategies import registry
+from stabbench.strategies.contract import Strategy
+from stabbench.tasks.prepared import PreparedTask
+from stabbench.training.inputs import TrainingInputs, compute_type
+
+
+def model_folder(cell: Cell, root: Path) -> Path:
+    """Where the cell's model lies on this machine."""
+    return sources.locate(cell.sources["model"], cell.sources.get("model_revision") or None, root, cell.model)
+
+
+def load_inputs(cell: Cell, root: Path) -> TrainingInputs:
+    """What training a cell needs; UserError where model, task or plugin are not those that the plan names."""
+    folder = model_folder(cell, root)
+    _check("model", cell.spec["model"]["content_hash"], sources.content_hash(folder), folder)
+    task = PreparedTask.read(root / cell.sources["task"])
+    _check("task", cell.spec["task"]["content_hash"], task.content_hash, root / cell.sources["task"])
+    recipe = cell.recipe()
+    architecture = read_architecture(folder, cell.spec["task"]["labels"])
+    return TrainingInputs(
+        architecture=architecture,
+        pretrained=pretrained_weights(folder, architecture, compute_type(recipe.precision)),
+        train=_tokenized(folder, task, "train", recipe.max_length),
+        dev=_tokenized(folder, task, "dev", recipe.max_length),
+        metrics=tuple(cell.spec["task"]["metrics"]),
+        majority_label=int(task.majority["label"]),
+        majority=task.majority["scores"],
+        recipe=recipe,
+        strategies=tuple(_strategy(cell, plugin, root) for plugin in cell.spec["plugins"]),
+    )
+
+
+def _check(kind: str, planned: str, found: str, folder: Path) -> None:
+    if planned != found:
+        raise UserError(
+            f"the {kind} in {folder} is not the planned one (content {found[:12]}…, planned {planned[:12]}…): "
+            "run `stabbench plan` again, or put the planned one back"
+        )
+
+
+def _tokenized(folder: Path, task: PreparedTask, split: Any, max_length: int) -> TokenizedTexts:
+    first, second = task.texts(split)
+    texts = tokenize(folder, first, second, max_length)
+    return TokenizedTexts(
+        ids=texts.ids,
+        segments=texts.segments,
+        offsets=texts.offsets,
+        labels=task.labels(split),
+        examples=task.frame(split)["example"].to_numpy(dtype=np.int64),
+    )
+
+
+def _strategy(cell: Cell, plugin: dict[str, Any], root: Path) -> tuple[Strategy, Any]:
+    name = plugin["plugin"]
+    strategy, version = registry.find(cell.sources.get(name, name), root)
+    if version != plugin["version"]:
+        raise UserError(
+            f"strategy '{name}' is of version {version}, the plan names {plugin['version']}: run `stabbench plan` again"
+        )
+    return strategy(), registry.make_options(name, strategy, plugin["options"])

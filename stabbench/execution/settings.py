@@ -1,0 +1,56 @@
+"""Settings of the machine: workers, device, checkpoints; they change no result and are never part of a plan."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from stabbench.errors import UserError
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`workers` processes with one thread each on a CPU; `stacked_seeds` runs side by side in each."""
+
+    workers: int = 1
+    device: str = "cpu"
+    stacked_seeds: int = 1
+    checkpoint_minutes: float = 10.0
+
+    @classmethod
+    def from_environment(
+        cls,
+        environment: Mapping[str, str] = os.environ,
+        *,
+        workers: int | None = None,
+        device: str | None = None,
+        stacked_seeds: int | None = None,
+    ) -> Settings:
+        """Options where given, else STABBENCH_WORKERS, _DEVICE, _STACKED_SEEDS and _CHECKPOINT_MINUTES, else the defaults."""
+        chosen = device or environment.get("STABBENCH_DEVICE") or "cpu"
+        default_workers = available_cores() if chosen == "cpu" else 1
+        return cls(
+            workers=int(workers or _number(environment, "STABBENCH_WORKERS", default_workers, 1)),
+            device=chosen,
+            stacked_seeds=int(stacked_seeds or _number(environment, "STABBENCH_STACKED_SEEDS", 1, 1)),
+            checkpoint_minutes=_number(environment, "STABBENCH_CHECKPOINT_MINUTES", 10.0, 0),
+        )
+
+
+def _number(environment: Mapping[str, str], name: str, default: float, least: float) -> float:
+    text = environment.get(name)
+    if not text:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not value >= least:
+        raise UserError(f"{name}: found {text!r}, expected a number of {least:g} or more")
+    return value
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

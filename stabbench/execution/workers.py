@@ -1,0 +1,208 @@
+"""A pool of worker processes, each training one group of seeds at a time; a lost worker is replaced."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from stabbench.execution.lifeline import die_with_parent
+from stabbench.training.inputs import RunResult, TrainingInputs
+from stabbench.training.loop import train
+
+PROGRESS_SECONDS = 0.2
+TRIES = 3
+
+
+@dataclass(frozen=True)
+class Job:
+    """Seeds to train side by side: `streams[i]` are the stream seeds of `seeds[i]`."""
+
+    seeds: tuple[int, ...]
+    streams: tuple[Mapping[str, int], ...]
+    checkpoint: Path
+    keep_weights: bool
+
+
+@dataclass(frozen=True)
+class Done:
+    """A job's results, in the order of its seeds."""
+
+    job: Job
+    results: Sequence[RunResult]
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A job that raised: `error` holds type, message and traceback."""
+
+    job: Job
+    error: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Advanced:
+    """A job that stands after `step` of `total` updates."""
+
+    job: Job
+    step: int
+    total: int
+
+
+Event = Done | Broken | Advanced
+
+
+@dataclass
+class _Worker:
+    process: BaseProcess
+    connection: Connection
+    job: Job | None = None
+
+
+class Workers:
+    """`count` processes that share `inputs`; use as a context manager, which ends them."""
+
+    def __init__(self, inputs: TrainingInputs, count: int, device: str, checkpoint_seconds: float) -> None:
+        self.arguments = (inputs, device, checkpoint_seconds)
+        self.count = count
+        forks = sys.platform == "linux" and device == "cpu"
+        self.context = multiprocessing.get_context("fork" if forks else "spawn")
+        self.workers: list[_Worker] = []
+        self.tries: dict[tuple[int, ...], int] = {}
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        for worker in self.workers:
+            worker.process.terminate()
+        for worker in self.workers:
+            worker.process.join(timeout=10)
+            if worker.process.is_alive():
+                worker.process.kill()
+            worker.connection.close()
+
+    def run(self, next_job: Callable[[], Job | None]) -> Iterator[Event]:
+        """Train what `next_job` gives until it gives None and all is done, yielding what happens."""
+        pending: list[Job] = []
+
+        def take() -> Job | None:
+            return pending.pop() if pending else next_job()
+
+        while True:
+            self._hand_out(take)
+            busy = [worker for worker in self.workers if worker.job is not None]
+            if not busy:
+                return
+            ready = wait([*(worker.connection for worker in busy), *(worker.process.sentinel for worker in busy)])
+            for worker in busy:
+                if worker.connection in ready:
+                    yield from self._receive(worker, pending)
+                elif worker.process.sentinel in ready:
+                    yield from self._bury(worker, pending)
+
+    def _hand_out(self, take: Callable[[], Job | None]) -> None:
+        idle = [worker for worker in self.workers if worker.job is None]
+        while idle or len(self.workers) < self.count:
+            job = take()
+            if job is None:
+                return
+            worker = idle.pop() if idle else self._start()
+            worker.job = job
+            worker.connection.send(job)
+
+    def _start(self) -> _Worker:
+        ours, theirs = self.context.Pipe()
+        process = self.context.Process(target=_work, args=(theirs, os.getpid(), *self.arguments), daemon=True)
+        process.start()
+        theirs.close()
+        worker = _Worker(process, ours)
+        self.workers.append(worker)
+        return worker
+
+    def _receive(self, worker: _Worker, pending: list[Job]) -> Iterator[Event]:
+        assert worker.job is not None
+        try:
+            kind, content = worker.connection.recv()
+        except (EOFError, OSError):
+            yield from self._bury(worker, pending)
+            return
+        job = worker.job
+        if kind == "advanced":
+            yield Advanced(job, *content)
+            return
+        worker.job = None
+        yield Done(job, content) if kind == "done" else Broken(job, content)
+
+    def _bury(self, worker: _Worker, pending: list[Job]) -> Iterator[Event]:
+        """A worker that the system killed: its job goes to another one, a few times."""
+        assert worker.job is not None
+        job = worker.job
+        worker.process.join(timeout=5)
+        worker.connection.close()
+        self.workers.remove(worker)
+        self.tries[job.seeds] = self.tries.get(job.seeds, 0) + 1
+        if self.tries[job.seeds] < TRIES:
+            pending.append(job)
+            return
+        message = f"the worker process ended with exit code {worker.process.exitcode} in {TRIES} tries"
+        yield Broken(job, {"type": "WorkerLost", "message": message, "traceback": ""})
+
+
+def _work(
+    connection: Connection, parent: int, inputs: TrainingInputs, device: str, checkpoint_seconds: float
+) -> None:
+    """The life of a worker: jobs in, results out."""
+    die_with_parent(parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    torch.set_num_threads(1)
+    while True:
+        try:
+            job = connection.recv()
+        except EOFError:
+            return
+        connection.send(_train(job, connection, inputs, device, checkpoint_seconds))
+
+
+def _train(
+    job: Job, connection: Connection, inputs: TrainingInputs, device: str, checkpoint_seconds: float
+) -> tuple[str, Any]:
+    told = time.monotonic()
+
+    def progress(step: int, total: int) -> None:
+        nonlocal told
+        if time.monotonic() - told > PROGRESS_SECONDS:
+            told = time.monotonic()
+            connection.send(("advanced", (step, total)))
+
+    try:
+        results = train(
+            inputs,
+            job.streams,
+            device=torch.device(device),
+            checkpoint=job.checkpoint,
+            checkpoint_seconds=checkpoint_seconds,
+            progress=progress,
+        )
+    except Exception as error:
+        content = {"type": type(error).__name__, "message": str(error), "traceback": traceback.format_exc()}
+        return "broken", content
+    return "done", [_portable(result, keep=job.keep_weights) for result in results]
+
+
+def _portable(result: RunResult, *, keep: bool) -> RunResult:
+    """The result with its weights as arrays, or without them: what passes through a pipe."""
+    weights = {name: tensor.cpu().numpy() for name, tensor in result.weights.items()} if keep else {}
+    return RunResult(result.data, result.tables, weights, result.seconds)  # type: ignore[arg-type]

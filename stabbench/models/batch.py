@@ -1,0 +1,174 @@
+"""Ragged batches: each run's examples concatenated without padding, and buckets of near-equal length for attention."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+Integers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class TokenizedTexts:
+    """Texts as word pieces, one after the other: example `i` is `ids[offsets[i]:offsets[i + 1]]`.
+
+    `ids` and `segments` have shape `(tokens,)`, `offsets` `(examples + 1,)`, `labels` and `examples` (the row numbers in
+    the task's source) `(examples,)`.
+    """
+
+    ids: Integers
+    segments: Integers
+    offsets: Integers
+    labels: Integers
+    examples: Integers
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def lengths(self) -> Integers:
+        """Word pieces of each example, shape `(examples,)`."""
+        return np.diff(self.offsets)
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """Examples whose lengths round up to the same `length`; a contiguous range of the regrouped rows.
+
+    `counts[s]` of its `sum(counts)` examples belong to run `s`, run after run. `mask` is additive, of shape
+    `(examples, 1, 1, length)`, or None where all lengths are exact.
+    """
+
+    length: int
+    start: int
+    counts: tuple[int, ...]
+    mask: Tensor | None
+
+    @property
+    def examples(self) -> int:
+        """Examples of all runs in the bucket."""
+        return sum(self.counts)
+
+    @property
+    def stop(self) -> int:
+        """End of the bucket's regrouped rows."""
+        return self.start + self.examples * self.length
+
+
+@dataclass(frozen=True)
+class Batch:
+    """`S` runs' batches of `B` examples each; `T` is the largest number of tokens among them.
+
+    `ids`, `segments`, `positions`: `(S, T)`, the tail of a run with fewer tokens is 0 and belongs to no example. `labels`:
+    `(S, B)`. `first`: `(S · B,)`, the flat row of each example's first token in `(S · T)`. `regroup`: flat token row of every
+    slot of the bucketed order; `ungroup`: slot of every flat token row; `group_order`: flat example of each bucketed
+    example, and `ungroup_order` its inverse.
+    """
+
+    ids: Tensor
+    segments: Tensor
+    positions: Tensor
+    labels: Tensor
+    first: Tensor
+    tokens: tuple[int, ...]
+    regroup: Tensor
+    ungroup: Tensor
+    group_order: Tensor
+    ungroup_order: Tensor
+    buckets: tuple[Bucket, ...]
+    examples: Integers
+
+    @property
+    def runs(self) -> int:
+        """S, the number of runs side by side."""
+        return self.ids.shape[0]
+
+    @property
+    def size(self) -> int:
+        """B, the examples of one run."""
+        return self.labels.shape[1]
+
+
+def rounded_length(length: Integers) -> Integers:
+    """Lengths rounded up to a multiple of 8, above 32 of 16: a function of the example alone."""
+    fine = -(-length // 8) * 8
+    return np.where(length <= 32, fine, -(-length // 16) * 16)
+
+
+def make_batch(
+    texts: TokenizedTexts, chosen: Sequence[Integers], dtype: torch.dtype, device: torch.device, *, segments: bool = True
+) -> Batch:
+    """The batch of the examples `chosen[s]` (positions in `texts`, shape `(B,)`, one array a run)."""
+    indices = np.stack(chosen)
+    runs, size = indices.shape
+    lengths = texts.offsets[indices + 1] - texts.offsets[indices]
+    tokens = lengths.sum(axis=1)
+    widest = int(tokens.max())
+    begins = np.cumsum(lengths, axis=1) - lengths
+
+    flat_lengths = lengths.ravel()
+    row_begins = (begins + np.arange(runs)[:, None] * widest).ravel()
+    within = _ranges(flat_lengths)
+    rows = np.repeat(row_begins, flat_lengths) + within
+    sources = np.repeat(texts.offsets[indices].ravel(), flat_lengths) + within
+
+    def spread(values: Integers) -> Tensor:
+        table = np.zeros(runs * widest, dtype=np.int64)
+        table[rows] = values
+        return torch.from_numpy(table.reshape(runs, widest)).to(device)
+
+    buckets, regroup, ungroup, order = _buckets(flat_lengths, row_begins, runs, size, runs * widest, dtype, device)
+    return Batch(
+        ids=spread(texts.ids[sources]),
+        segments=spread(texts.segments[sources] if segments else np.zeros_like(sources)),
+        positions=spread(within),
+        labels=torch.from_numpy(texts.labels[indices]).to(device),
+        first=torch.from_numpy(row_begins).to(device),
+        tokens=tuple(int(count) for count in tokens),
+        regroup=torch.from_numpy(regroup).to(device),
+        ungroup=torch.from_numpy(ungroup).to(device),
+        group_order=torch.from_numpy(order).to(device),
+        ungroup_order=torch.from_numpy(np.argsort(order)).to(device),
+        buckets=buckets,
+        examples=texts.examples[indices],
+    )
+
+
+def _ranges(lengths: Integers) -> Integers:
+    """0 … length − 1 for each length, concatenated."""
+    ends = np.cumsum(lengths)
+    return np.arange(int(ends[-1]), dtype=np.int64) - np.repeat(ends - lengths, lengths)
+
+
+def _buckets(
+    lengths: Integers, begins: Integers, runs: int, size: int, rows: int, dtype: torch.dtype, device: torch.device
+) -> tuple[tuple[Bucket, ...], Integers, Integers, Integers]:
+    rounded = rounded_length(lengths)
+    order = np.lexsort((np.arange(len(lengths)), rounded))
+    slots = _ranges(rounded[order])
+    owner = np.repeat(order, rounded[order])
+    real = slots < lengths[owner]
+    regroup = np.where(real, begins[owner] + slots, begins[owner])
+    ungroup = np.zeros(rows, dtype=np.int64)
+    ungroup[regroup[real]] = np.flatnonzero(real)
+
+    buckets = []
+    start = 0
+    for length in np.unique(rounded):
+        members = order[rounded[order] == length]
+        exact = lengths[members]
+        mask = None
+        if (exact < length).any():
+            absent = np.arange(length)[None, :] >= exact[:, None]
+            table = torch.zeros(len(members), 1, 1, int(length), dtype=dtype)
+            mask = table.masked_fill_(torch.from_numpy(absent)[:, None, None, :], float("-inf")).to(device)
+        counts = np.bincount(members // size, minlength=runs)
+        bucket = Bucket(int(length), start, tuple(int(count) for count in counts), mask)
+        buckets.append(bucket)
+        start = bucket.stop
+    return tuple(buckets), regroup, ungroup, order

@@ -1,0 +1,219 @@
+"""Where a model's files are (a folder, an installed package, the hub), what it is, and the hash of its content."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import mmap
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stabbench.errors import UserError
+from stabbench.files import read_json, sha256_of_json
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+WEIGHTS = "model.safetensors"
+INDEX = "model.safetensors.index.json"
+VOCABULARIES = (
+    ("tokenizer.json",),
+    ("vocab.txt",),
+    ("vocab.json", "merges.txt"),
+    ("spiece.model",),
+    ("sentencepiece.bpe.model",),
+)
+TOKENIZER_FILES = (
+    *(name for names in VOCABULARIES for name in names),
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+)
+# Fields that change nothing in fine-tuning an encoder with a new head: names, library versions, storage and labels.
+_IDLE_CONFIG = {
+    "_name_or_path", "name_or_path", "transformers_version", "torch_dtype", "dtype", "architectures", "use_cache",
+    "id2label", "label2id", "_num_labels", "finetuning_task", "problem_type", "gradient_checkpointing",
+    "special_tokens_map_file", "tokenizer_file", "local_files_only", "is_local", "cache_dir",
+}  # fmt: skip
+
+
+def locate(source: str, revision: str | None = None, root: Path = Path(), name: str = "embedded") -> Path:
+    """The local folder with the Hugging Face files of `source`, fetched from the hub where needed.
+
+    `source` is ``embedded`` (the folder ``models/<name>`` under `root` that the pretrain stage writes),
+    ``package:<distribution>`` (a model inside an installed package), a path that begins with ``./``, ``../``, ``/`` or
+    ``~`` (relative ones from `root`), or a hub id with an optional `revision`. Raises UserError where the model cannot
+    be had or is not in safetensors form.
+    """
+    if source == "embedded":
+        folder = root / "models" / name
+        if not folder.is_dir():
+            raise UserError(f"there is no embedded model in {folder} yet: run `stabbench pretrain` or `dvc repro`")
+        return check_folder(folder)
+    if source.startswith("package:"):
+        return check_folder(_packaged(source.removeprefix("package:")))
+    if source.startswith(("./", "../", "/", "~")) or source in {".", ".."}:
+        folder = Path(source).expanduser()
+        folder = folder if folder.is_absolute() else root / folder
+        if not folder.is_dir():
+            raise UserError(f"there is no model folder {source}: expected a folder with config.json and {WEIGHTS}")
+        return check_folder(folder)
+    return check_folder(_from_hub(source, revision, root))
+
+
+def check_folder(folder: Path) -> Path:
+    """`folder` itself, once it is known to hold config.json with a model type, safetensors weights and a tokenizer."""
+    if not (folder / "config.json").is_file():
+        raise UserError(f"{folder} has no config.json: expected the Hugging Face files of an encoder")
+    architecture(folder)
+    if not (folder / WEIGHTS).is_file() and not (folder / INDEX).is_file():
+        if any(folder.glob("pytorch_model*.bin")):
+            raise UserError(
+                f"{folder} holds pytorch_model.bin only, and only safetensors are read: convert it with "
+                f"AutoModel.from_pretrained('{folder}').save_pretrained('{folder}')"
+            )
+        raise UserError(f"{folder} has no {WEIGHTS}: only safetensors weights are read")
+    for shard in weight_files(folder):
+        if not shard.is_file():
+            raise UserError(f"{folder} lacks {shard.name}, which {INDEX} names: copy or download the folder again")
+    if not any(all((folder / file).is_file() for file in files) for files in VOCABULARIES):
+        wanted = "tokenizer.json, vocab.txt, vocab.json with merges.txt, or spiece.model"
+        raise UserError(f"{folder} has no tokenizer: expected {wanted}")
+    return folder
+
+
+def architecture(folder: Path) -> str:
+    """The model type in config.json: ``bert``, ``roberta``, ``albert`` and so on."""
+    try:
+        config = read_json(folder / "config.json")
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{folder / 'config.json'} is not JSON: {error}") from error
+    found = config.get("model_type") if isinstance(config, dict) else None
+    if not isinstance(found, str):
+        raise UserError(f"{folder / 'config.json'} names no model_type: expected the config.json of an encoder")
+    return found
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The safetensors files of a folder, one or its shards in the order of their names."""
+    if (folder / WEIGHTS).is_file():
+        return [folder / WEIGHTS]
+    return [folder / name for name in sorted(set(read_json(folder / INDEX)["weight_map"].values()))]
+
+
+def tensors_of(folder: Path, wanted: Callable[[str], bool]) -> dict[str, Tensor]:
+    """The tensors of a folder whose name is `wanted`, by name."""
+    from safetensors import safe_open
+
+    found: dict[str, Tensor] = {}
+    for file in weight_files(folder):
+        with safe_open(file, framework="pt") as content:
+            found |= {name: content.get_tensor(name) for name in content.keys() if wanted(name)}  # noqa: SIM118
+    return found
+
+
+def content_hash(folder: Path) -> str:
+    """The SHA-256 of what decides results: the config, every tensor and what tokenization reads.
+
+    It does not depend on the path, on how the weights are sharded, on the order of tensors, on library versions or on
+    the truncation and padding settings of tokenizer.json, which are overridden.
+    """
+    config = {key: value for key, value in read_json(folder / "config.json").items() if key not in _IDLE_CONFIG}
+    tensors = sorted(entry for file in weight_files(folder) for entry in _tensor_hashes(file))
+    return sha256_of_json({"config": config, "tensors": tensors, "tokenizer": _tokenizer_content(folder)})
+
+
+def _tensor_hashes(file: Path) -> Iterator[list[Any]]:
+    """[name, dtype, shape, SHA-256 of the bytes] of each tensor: the safetensors layout, read without any framework."""
+    with file.open("rb") as handle, mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        try:
+            size = int.from_bytes(content[:8], "little")
+            header = json.loads(content[8 : 8 + size])
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise UserError(f"{file} is not a safetensors file: copy or download it again") from error
+        view = memoryview(content)
+        try:
+            for name, entry in header.items():
+                if name != "__metadata__":
+                    begin, end = entry["data_offsets"]
+                    if 8 + size + end > len(view):
+                        raise UserError(f"{file} is cut off: copy or download it again")
+                    digest = hashlib.sha256(view[8 + size + begin : 8 + size + end]).hexdigest()
+                    yield [name, entry["dtype"], entry["shape"], digest]
+        finally:
+            view.release()
+
+
+def _tokenizer_content(folder: Path) -> dict[str, Any]:
+    single = folder / "tokenizer.json"
+    if single.is_file():
+        content = read_json(single)
+        return {single.name: {key: value for key, value in content.items() if key not in {"truncation", "padding"}}}
+    found: dict[str, Any] = {}
+    for name in TOKENIZER_FILES:
+        path = folder / name
+        if path.is_file() and name.endswith(".json") and name != "vocab.json":
+            found[name] = {key: value for key, value in read_json(path).items() if key not in _IDLE_CONFIG}
+        elif path.is_file():
+            found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return found
+
+
+def _packaged(distribution: str) -> Path:
+    """The folder inside an installed package that holds config.json and the weights; the package is not imported."""
+    module = distribution.replace("-", "_")
+    spec = importlib.util.find_spec(module) if module.isidentifier() else None
+    if spec is None or not spec.submodule_search_locations:
+        raise UserError(f"the model package '{distribution}' is not installed: run `pip install {distribution}`")
+    for location in spec.submodule_search_locations:
+        for config in sorted(Path(location).rglob("config.json"), key=lambda path: (len(path.parts), path)):
+            if (config.parent / WEIGHTS).is_file():
+                return config.parent
+    raise UserError(f"the package '{distribution}' holds no model: expected a folder with config.json and {WEIGHTS}")
+
+
+def _from_hub(source: str, revision: str | None, root: Path) -> Path:
+    if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", source):
+        raise UserError(
+            f"the model source '{source}' is neither embedded, package:<name>, a path (./…, ../…, /…, ~…) nor a hub id"
+        )
+    try:
+        from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
+    except ImportError as error:
+        raise UserError(f"fetching '{source}' needs huggingface_hub: run `pip install stabbench[train]`") from error
+    local = f"; a local folder is written ./{source}" if (root / source).is_dir() else ""
+    at = f" at revision '{revision}'" if revision else ""
+    try:
+        patterns = ["config.json", WEIGHTS, INDEX, "model-*.safetensors", *TOKENIZER_FILES]
+        return Path(snapshot_download(source, revision=revision, allow_patterns=patterns))
+    except RevisionNotFoundError as error:
+        raise UserError(
+            f"the hub's '{source}' has no revision '{revision}': give a branch, a tag or a commit"
+        ) from error
+    except GatedRepoError as error:
+        raise UserError(f"the hub's '{source}' is gated: accept its terms there and run `hf auth login`") from error
+    except RepositoryNotFoundError as error:
+        raise UserError(f"the hub has no model '{source}' (private ones need `hf auth login`){local}") from error
+    except Exception as error:
+        if not _is_of_the_network(error):
+            raise
+        raise UserError(
+            f"'{source}'{at} cannot be fetched from the hub and is not in the local cache: connect to the network, "
+            f"or give a local folder{local}"
+        ) from error
+
+
+def _is_of_the_network(error: Exception) -> bool:
+    """Whether an error says that the hub could not be reached; its client library is told by name (httpx, httpx2)."""
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
+
+    if isinstance(
+        error, (HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled, ConnectionError, TimeoutError)
+    ):
+        return True
+    libraries = {base.__module__.partition(".")[0] for base in type(error).__mro__}
+    return bool(libraries & {"httpx", "httpx2", "requests"})

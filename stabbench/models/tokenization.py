@@ -1,0 +1,221 @@
+"""Texts into token ids, segment ids and offsets, as the model's own tokenizer and run_glue.py make them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from stabbench.errors import UserError
+from stabbench.files import read_json
+
+if TYPE_CHECKING:
+    from tokenizers import Encoding, Tokenizer
+
+Int64 = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class SpecialTokens:
+    """The ids of a tokenizer's special tokens, and how it frames one text or a pair.
+
+    ``pair_separators`` is the number of separators between the texts of a pair: BERT and ALBERT 1, RoBERTa 2.
+    """
+
+    cls: int
+    sep: int
+    pad: int
+    mask: int
+    unknown: int | None
+    vocabulary_size: int
+    segments: int
+    pair_separators: int
+
+    def frame(self, first: Int64, second: Int64 | None = None) -> tuple[Int64, Int64]:
+        """Ids and segment ids, both ``[T]``, of one text or a pair given as ids without special tokens."""
+        head = np.concatenate([[self.cls], first, [self.sep]]).astype(np.int64)
+        if second is None:
+            return head, np.zeros_like(head)
+        tail = np.concatenate([[self.sep] * (self.pair_separators - 1), second, [self.sep]]).astype(np.int64)
+        segment = 1 if self.segments > 1 else 0
+        return np.concatenate([head, tail]), np.repeat(np.array([0, segment], dtype=np.int64), [len(head), len(tail)])
+
+
+@dataclass(frozen=True)
+class Tokenized:
+    """A ragged batch of n sequences: sequence i is ``ids[offsets[i]:offsets[i + 1]]``.
+
+    ``ids`` and ``segments`` are int64 ``[T]``, ``offsets`` int64 ``[n + 1]``.
+    """
+
+    ids: Int64
+    segments: Int64
+    offsets: Int64
+    special: SpecialTokens
+
+    @property
+    def lengths(self) -> Int64:
+        """Tokens of each sequence, special tokens included, shape ``[n]``."""
+        return np.diff(self.offsets)
+
+    def split(self) -> list[Int64]:
+        """The ids of each sequence."""
+        return [self.ids[start:end] for start, end in pairwise(self.offsets)]
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+
+def tokenize(folder: Path, texts_a: Sequence[str], texts_b: Sequence[str] | None, max_length: int) -> Tokenized:
+    """Tokenize texts or pairs with the tokenizer in `folder`, special tokens included.
+
+    Sequences longer than `max_length` are cut as run_glue.py cuts them: from the longer text of a pair first.
+    Truncation and padding written in the folder's own tokenizer.json are ignored. Segment ids are 0 and 1 for the two
+    texts where the model has segments (BERT, ALBERT) and 0 everywhere else (RoBERTa).
+
+    Raises UserError where `max_length` is beyond the model's positions or too short, or the tokenizer is missing.
+    """
+    if texts_b is not None and len(texts_a) != len(texts_b):
+        raise ValueError(f"{len(texts_a)} first texts but {len(texts_b)} second ones")
+    tokenizer, special = _load(folder)
+    pair = texts_b is not None
+    smallest = tokenizer.num_special_tokens_to_add(pair) + (2 if pair else 1)
+    limit = positions(folder)
+    if max_length < smallest:
+        raise UserError(f"max_length is {max_length}: expected at least {smallest}, special tokens included")
+    if limit is not None and max_length > limit:
+        raise UserError(f"max_length is {max_length}, but the model has {limit} positions: set it to {limit} or less")
+    tokenizer.enable_truncation(max_length, strategy="longest_first")
+    inputs = list(texts_a) if texts_b is None else list(zip(texts_a, texts_b, strict=True))
+    encodings = tokenizer.encode_batch(inputs)
+    return Tokenized(
+        ids=_flat([encoding.ids for encoding in encodings]),
+        segments=_segments(encodings, special),
+        offsets=_offsets(encodings),
+        special=special,
+    )
+
+
+def encode(folder: Path, texts: Sequence[str]) -> Tokenized:
+    """Token ids of whole texts, without special tokens and without truncation (long text is for chunking)."""
+    tokenizer, special = _load(folder)
+    encodings = tokenizer.encode_batch(list(texts), add_special_tokens=False)
+    ids = _flat([encoding.ids for encoding in encodings])
+    return Tokenized(ids=ids, segments=np.zeros_like(ids), offsets=_offsets(encodings), special=special)
+
+
+def special_tokens(folder: Path) -> SpecialTokens:
+    """The special tokens of the tokenizer in `folder`."""
+    return _load(folder)[1]
+
+
+def positions(folder: Path) -> int | None:
+    """The longest sequence that the model in `folder` has positions for, or None where it has no table of them.
+
+    RoBERTa's table begins after its padding id: 514 rows serve 512 tokens.
+    """
+    config = read_json(folder / "config.json")
+    rows = config.get("max_position_embeddings")
+    if rows is None:
+        return None
+    if config.get("model_type") in {"roberta", "xlm-roberta", "camembert"}:
+        rows -= (config.get("pad_token_id") if config.get("pad_token_id") is not None else 1) + 1
+    return int(rows)
+
+
+def _load(folder: Path) -> tuple[Tokenizer, SpecialTokens]:
+    from tokenizers import Tokenizer
+
+    file = folder / "tokenizer.json"
+    tokenizer = Tokenizer.from_file(str(file)) if file.is_file() else _converted(folder)
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer, _special(folder, tokenizer)
+
+
+def _converted(folder: Path) -> Tokenizer:
+    """The fast tokenizer that transformers builds from a vocabulary file (seconds to import: only where needed)."""
+    from transformers import AutoTokenizer
+
+    try:
+        loaded = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
+    except (OSError, ValueError, ImportError) as error:
+        raise UserError(
+            f"no tokenizer can be read from {folder}: {str(error).splitlines()[0]}; "
+            "save it with AutoTokenizer.save_pretrained, which writes tokenizer.json"
+        ) from error
+    backend = getattr(loaded, "backend_tokenizer", None)
+    if backend is None:
+        raise UserError(f"the tokenizer in {folder} has no fast form: save one that has a tokenizer.json")
+    from tokenizers import Tokenizer
+
+    return Tokenizer.from_str(backend.to_str())
+
+
+def _special(folder: Path, tokenizer: Tokenizer) -> SpecialTokens:
+    def find(role: str, spellings: tuple[str, ...]) -> int:
+        for spelling in spellings:
+            number = tokenizer.token_to_id(spelling)
+            if number is not None:
+                return int(number)
+        raise UserError(
+            f"the tokenizer in {folder} has no {role} token (looked for {', '.join(spellings)}): "
+            "stabbench needs a masked language model's tokenizer"
+        )
+
+    named = _named_tokens(folder)
+
+    def of(role: str, *usual: str) -> int:
+        return find(role, (*named.get(role, ()), *usual))
+
+    unknown = [*named.get("unk", ()), "[UNK]", "<unk>"]
+    found = [tokenizer.token_to_id(spelling) for spelling in unknown]
+    config = read_json(folder / "config.json")
+    return SpecialTokens(
+        cls=of("cls", "[CLS]", "<s>"),
+        sep=of("sep", "[SEP]", "</s>"),
+        pad=of("pad", "[PAD]", "<pad>"),
+        mask=of("mask", "[MASK]", "<mask>"),
+        unknown=next((number for number in found if number is not None), None),
+        vocabulary_size=int(config.get("vocab_size", tokenizer.get_vocab_size())),
+        segments=int(config.get("type_vocab_size", 1)),
+        pair_separators=max(1, tokenizer.num_special_tokens_to_add(True) - 2),
+    )
+
+
+def _named_tokens(folder: Path) -> dict[str, tuple[str, ...]]:
+    """The spellings that tokenizer_config.json and special_tokens_map.json give to cls, sep, pad, mask and unk."""
+    named: dict[str, tuple[str, ...]] = {}
+    for file in ("tokenizer_config.json", "special_tokens_map.json"):
+        path = folder / file
+        if not path.is_file():
+            continue
+        content = read_json(path)
+        for role in ("cls", "sep", "pad", "mask", "unk"):
+            token = content.get(f"{role}_token")
+            spelling = token.get("content") if isinstance(token, dict) else token
+            if isinstance(spelling, str):
+                named[role] = (*named.get(role, ()), spelling)
+    return named
+
+
+def _flat(lists: list[list[int]]) -> Int64:
+    if not lists:
+        return np.zeros(0, dtype=np.int64)
+    return np.concatenate([np.asarray(values, dtype=np.int64) for values in lists])
+
+
+def _segments(encodings: list[Encoding], special: SpecialTokens) -> Int64:
+    segments = _flat([encoding.type_ids for encoding in encodings])
+    return segments if special.segments > 1 else np.zeros_like(segments)
+
+
+def _offsets(encodings: list[Encoding]) -> Int64:
+    offsets = np.zeros(len(encodings) + 1, dtype=np.int64)
+    np.cumsum([len(encoding.ids) for encoding in encodings], out=offsets[1:])
+    return offsets

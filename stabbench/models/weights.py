@@ -1,0 +1,120 @@
+"""Weights in and out of Hugging Face form: safetensors only."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from stabbench.errors import UserError
+from stabbench.files import read_json, write_json
+from stabbench.models.architecture import Architecture
+from stabbench.randomness import Draws
+
+INITIAL_STD = 0.02
+TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+    "spiece.model",
+)
+
+
+def read_tensors(folder: Path) -> dict[str, Tensor]:
+    """All tensors of a folder's safetensors files, sharded or not."""
+    index = folder / "model.safetensors.index.json"
+    if index.exists():
+        shards = sorted(set(read_json(index)["weight_map"].values()))
+        return {name: tensor for shard in shards for name, tensor in load_file(folder / shard).items()}
+    path = folder / "model.safetensors"
+    if not path.exists():
+        raise UserError(f"no model.safetensors in {folder}: weights are read as safetensors only")
+    return load_file(path)
+
+
+def pretrained_weights(folder: Path, architecture: Architecture, dtype: torch.dtype) -> dict[str, Tensor]:
+    """The encoder's tensors by Hugging Face name, without run axis; what the folder lacks is left out.
+
+    The classifier is never taken (it is always new), nor RoBERTa's dense layer over the first token; a masked-LM folder has no
+    pooler, so that it is new too. Raises UserError where an encoder tensor is missing or has another shape.
+    """
+    found = {_modern_name(name): tensor for name, tensor in read_tensors(folder).items()}
+    new = {architecture.classifier} | ({architecture.pooler} if architecture.name == "roberta" else set())
+    weights: dict[str, Tensor] = {}
+    for name, shape in architecture.shapes().items():
+        module = name.rsplit(".", 1)[0]
+        if module in new:
+            continue
+        tensor = found.get(name, found.get(name.removeprefix(f"{architecture.prefix}.")))
+        if tensor is None:
+            if module == architecture.pooler:
+                continue
+            raise UserError(f"{folder} has no tensor {name}: it is not a {architecture.name} encoder in full")
+        if tuple(tensor.shape) != shape:
+            raise UserError(f"{folder}: tensor {name} has shape {tuple(tensor.shape)}, config.json says {shape}")
+        weights[name] = tensor.to(dtype)
+    return weights
+
+
+def _modern_name(name: str) -> str:
+    return name.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")
+
+
+def initial_weights(
+    pretrained: Mapping[str, Tensor], architecture: Architecture, seed: int, dtype: torch.dtype
+) -> dict[str, Tensor]:
+    """One run's weights before training: the pretrained ones and the new ones, drawn from the seed's `head` stream.
+
+    New matrices are N(0, 0.02²), new biases 0 (PROTOCOL, section 1). Tensors are copies, without run axis.
+    """
+    draws = Draws(seed, "head")
+    weights: dict[str, Tensor] = {}
+    for name, shape in architecture.shapes().items():
+        if name in pretrained:
+            weights[name] = pretrained[name].to(dtype).clone()
+        elif name.endswith(".bias"):
+            weights[name] = torch.zeros(shape, dtype=dtype)
+        else:
+            weights[name] = torch.from_numpy(draws.normal(name, shape) * INITIAL_STD).to(dtype)
+    return weights
+
+
+def save_classifier(
+    folder: Path, weights: Mapping[str, Tensor], source: Path, labels: tuple[str, ...], dropout: float
+) -> None:
+    """Write one run's weights (no run axis) as a Hugging Face folder that AutoModelForSequenceClassification loads.
+
+    `source` is the folder that the encoder came from: its config and tokenizer go along.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in weights.items()}
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    config = json.loads((source / "config.json").read_text(encoding="utf-8"))
+    kind = {"bert": "Bert", "roberta": "Roberta", "albert": "Albert"}[config["model_type"]]
+    names = {str(number): name for number, name in enumerate(labels)}
+    config |= {
+        "architectures": [f"{kind}ForSequenceClassification"],
+        "id2label": names,
+        "label2id": {name: int(number) for number, name in names.items()},
+        "num_labels": len(labels),
+        "problem_type": "single_label_classification",
+        "hidden_dropout_prob": dropout,
+        "attention_probs_dropout_prob": dropout,
+        "classifier_dropout": dropout,
+        "classifier_dropout_prob": dropout,
+        "dtype": str(next(iter(tensors.values())).dtype).removeprefix("torch."),
+    }
+    config.pop("torch_dtype", None)
+    write_json(folder / "config.json", config)
+    for name in TOKENIZER_FILES:
+        if (source / name).exists():
+            shutil.copyfile(source / name, folder / name)

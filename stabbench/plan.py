@@ -1,0 +1,219 @@
+"""The plan as data: recipes, cells, specs and fingerprints, read by everybody below the trainer."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from stabbench.errors import UserError
+from stabbench.files import read_json, sha256_of_json, write_json
+
+SCHEMA_VERSION = 1
+TRAINING_VERSION = 1
+"""Raised whenever the numbers that training produces change; part of every fingerprint."""
+
+STREAMS = ("head", "order", "dropout", "strategy")
+"""The separate random streams of a run, all derived from its seed unless a study crosses them."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Hyperparameters of one fine-tuning run (paper, Table 3), with BERT's values as defaults.
+
+    Raises ValueError where a value is out of its range.
+    """
+
+    learning_rate: float = 2e-5
+    epochs: float = 3.0
+    total_steps: int | None = None
+    """Number of updates; None means `epochs` times the steps of an epoch."""
+    batch_size: int = 16
+    warmup_ratio: float = 0.1
+    bias_correction: bool = True
+    adam_beta1: float = 0.9
+    adam_beta2: float = 0.999
+    adam_epsilon: float = 1e-6
+    adam_formula: str = "paper"
+    """`paper`: equations 1-2, ε beside the biased √v, decay after the step; `torch`: as `torch.optim.AdamW`."""
+    weight_decay: float = 0.01
+    max_grad_norm: float | None = 1.0
+    dropout: float = 0.1
+    """On hidden states, attention probabilities and before the classifier."""
+    max_length: int = 128
+    legacy_segments: bool = False
+    """Segment ids all zero, as the authors' code had them on pair tasks."""
+    evaluations_per_epoch: int = 3
+    gradient_norm_every: int = 10
+    precision: str = "fp32"
+
+    def __post_init__(self) -> None:
+        wrong = [f"{name}: found {value!r}, expected {expected}" for name, value, expected in self._violations()]
+        if wrong:
+            raise ValueError("; ".join(wrong))
+
+    def _violations(self) -> list[tuple[str, object, str]]:
+        checks: list[tuple[str, bool, str]] = [
+            ("learning_rate", _positive(self.learning_rate), "a positive number"),
+            ("epochs", _positive(self.epochs), "a positive number"),
+            ("total_steps", self.total_steps is None or self.total_steps >= 1, "a positive whole number or null"),
+            ("batch_size", self.batch_size >= 1, "a positive whole number"),
+            ("warmup_ratio", 0 <= self.warmup_ratio <= 1, "a number from 0 to 1"),
+            ("adam_beta1", 0 <= self.adam_beta1 < 1, "a number from 0 to below 1"),
+            ("adam_beta2", 0 <= self.adam_beta2 < 1, "a number from 0 to below 1"),
+            ("adam_epsilon", self.adam_epsilon >= 0, "a number of 0 or more"),
+            ("adam_formula", self.adam_formula in ("paper", "torch"), "'paper' or 'torch'"),
+            ("weight_decay", self.weight_decay >= 0, "a number of 0 or more"),
+            ("max_grad_norm", self.max_grad_norm is None or _positive(self.max_grad_norm), "positive or null"),
+            ("dropout", 0 <= self.dropout < 1, "a number from 0 to below 1"),
+            ("max_length", self.max_length >= 4, "a whole number of 4 or more"),
+            ("evaluations_per_epoch", self.evaluations_per_epoch >= 1, "a positive whole number"),
+            ("gradient_norm_every", self.gradient_norm_every >= 1, "a positive whole number"),
+            ("precision", self.precision in ("fp32", "fp64", "tf32", "bf16"), "fp32, fp64, tf32 or bf16"),
+        ]
+        return [(name, getattr(self, name), expected) for name, holds, expected in checks if not holds]
+
+    def override(self, changes: Mapping[str, Any]) -> Recipe:
+        """This recipe with `changes` applied; a value of None means "not set" except for `max_grad_norm`.
+
+        `max_grad_norm` is switched off with 0. Integers given for floating-point fields become floats, so that `3` and
+        `3.0` have one fingerprint.
+        """
+        values: dict[str, Any] = {}
+        for name, value in changes.items():
+            if value is None:
+                continue
+            if name == "max_grad_norm" and value == 0:
+                values[name] = None
+            elif isinstance(value, int) and not isinstance(value, bool) and name in _FLOATS:
+                values[name] = float(value)
+            else:
+                values[name] = value
+        return dataclasses.replace(self, **values)
+
+
+def _positive(value: float) -> bool:
+    return math.isfinite(value) and value > 0
+
+
+RECIPE_FIELDS = tuple(item.name for item in dataclasses.fields(Recipe))
+_FLOATS = {item.name for item in dataclasses.fields(Recipe) if "float" in str(item.type)}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One (model, task, strategy) of a plan with the seeds to run: the content of one plan file."""
+
+    model: str
+    task: str
+    strategy: str
+    seeds: tuple[int, ...]
+    sources: Mapping[str, str]
+    """Where the model and the task lie, relative to the project folder: `{"model": …, "task": …}`."""
+    description: str
+    reference: str
+    task_facts: Mapping[str, Any]
+    spec: Mapping[str, Any]
+    """What all runs of the cell share of their spec; `run_spec` adds the seeds."""
+    keep_weights: tuple[int, ...] = ()
+    position: int = 0
+    """The cell's place in the grid's order, which tables and figures follow."""
+    streams: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Seeds of single streams where a study crosses them: `{"7": {"head": 1, "order": 2, …}}`."""
+
+    @property
+    def name(self) -> str:
+        """`model/task/strategy`."""
+        return f"{self.model}/{self.task}/{self.strategy}"
+
+    def run_spec(self, seed: int) -> dict[str, Any]:
+        """Everything that decides the result of one run."""
+        streams = self.streams.get(str(seed), {})
+        return {**self.spec, "seeds": {stream: int(streams.get(stream, seed)) for stream in STREAMS}}
+
+    def fingerprint(self, seed: int) -> str:
+        """The hash of the run's spec: 64 hexadecimal digits."""
+        return sha256_of_json(self.run_spec(seed))
+
+    def recipe(self) -> Recipe:
+        """The effective hyperparameters of the cell."""
+        return Recipe(**self.spec["recipe"])
+
+    def to_json(self) -> dict[str, Any]:
+        """The plan file's content."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "model": self.model,
+            "task": self.task,
+            "strategy": self.strategy,
+            "seeds": list(self.seeds),
+            "sources": dict(self.sources),
+            "description": self.description,
+            "reference": self.reference,
+            "task_facts": dict(self.task_facts),
+            "spec": dict(self.spec),
+            "keep_weights": list(self.keep_weights),
+            "position": self.position,
+            "streams": {key: dict(value) for key, value in self.streams.items()},
+            "fingerprints": {str(seed): self.fingerprint(seed) for seed in self.seeds},
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Cell:
+        """The cell of a plan file's content."""
+        return cls(
+            model=data["model"],
+            task=data["task"],
+            strategy=data["strategy"],
+            seeds=tuple(data["seeds"]),
+            sources=data["sources"],
+            description=data["description"],
+            reference=data["reference"],
+            task_facts=data["task_facts"],
+            spec=data["spec"],
+            keep_weights=tuple(data.get("keep_weights", ())),
+            position=int(data.get("position", 0)),
+            streams=data.get("streams", {}),
+        )
+
+    def write(self, path: Path) -> None:
+        """Write the plan file; an unchanged one is left alone."""
+        content = self.to_json()
+        if path.exists() and read_json(path) == content:
+            return
+        write_json(path, content)
+
+    @classmethod
+    def read(cls, path: Path) -> Cell:
+        """Read a plan file; UserError where there is none or it cannot be read."""
+        if not path.is_file():
+            raise UserError(f"no plan file {path}: run `stabbench plan` first")
+        try:
+            return cls.from_json(read_json(path))
+        except (ValueError, KeyError, TypeError) as error:
+            raise UserError(f"plan file {path} cannot be read ({error}): run `stabbench plan` again") from error
+
+
+def plan_path(folder: Path, model: str, task: str, strategy: str) -> Path:
+    """Where a cell's plan file lies below the plan folder."""
+    return folder / model / task / f"{strategy}.json"
+
+
+def read_plan(folder: Path) -> list[Cell]:
+    """All cells of a plan folder, in the grid's order; UserError where there is none."""
+    cells = [Cell.read(path) for path in sorted(folder.glob("*/*/*.json"))]
+    if not cells:
+        raise UserError(f"no plan files in {folder}: run `stabbench plan` first")
+    return sorted(cells, key=lambda cell: cell.position)
+
+
+def write_plan(folder: Path, cells: Sequence[Cell]) -> None:
+    """Make `folder` hold exactly these cells."""
+    wanted = {plan_path(folder, cell.model, cell.task, cell.strategy): cell for cell in cells}
+    for stale in set(folder.glob("*/*/*.json")) - set(wanted):
+        stale.unlink()
+    for path, cell in wanted.items():
+        cell.write(path)

@@ -1,0 +1,55 @@
+"""`stabbench report`: everything below `reports/`, from a selection of records."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from stabbench.files import write_json, write_text
+from stabbench.report import findings
+from stabbench.report.content import Content, gather
+from stabbench.report.figures.distribution import stability_figure
+from stabbench.report.figures.drawing import save, style
+from stabbench.report.figures.gradient_norms import gradient_figure
+from stabbench.report.figures.training_curves import has_curves, training_figure
+from stabbench.report.metrics import metrics
+from stabbench.report.page import gradient_stem, page, training_stem
+from stabbench.report.plots import write_plots
+from stabbench.report.tables import write_tables
+
+
+def build(
+    runs: Path, out: Path, *, incomplete: bool = False, levene_center: str = "median", alpha: float = 0.001
+) -> None:
+    """Make the report of the selection under `runs` in the folder `out`; the same records give the same bytes.
+
+    Writes index.html, metrics.json, tables/, figures/ (SVG and PNG) and plots/ (for `dvc plots`). The star stands where
+    Levene's test with `levene_center` (`median` or `mean`) against the second smallest std gives p < `alpha`.
+
+    Raises UserError where there are no runs, a setting is out of range, or, without `incomplete`, where runs are
+    missing: it names the cells and the commands that train them.
+    """
+    content = gather(runs, incomplete=incomplete, levene_center=levene_center, alpha=alpha)
+    write_tables(content, out / "tables")
+    write_plots(content, out / "plots")
+    write_json(out / "metrics.json", metrics(content))
+    _write_figures(content, out / "figures")
+    write_text(out / "index.html", page(content))
+
+
+def _write_figures(content: Content, folder: Path) -> None:
+    written = {"stability"}
+    with style():
+        save(stability_figure(content), folder / "stability")
+        for model in content.models:
+            for task in content.tasks(model):
+                if has_curves(content, model, task):
+                    save(training_figure(content, model, task), folder / training_stem(model, task))
+                    written.add(training_stem(model, task))
+                pair, _ = findings.gradients(content, model, task)
+                if pair is not None:
+                    save(gradient_figure(pair), folder / gradient_stem(model, task))
+                    written.add(gradient_stem(model, task))
+    for pattern in (training_stem("*", "*"), gradient_stem("*", "*")):
+        for stale in folder.glob(f"{pattern}.*"):
+            if stale.suffix in (".svg", ".png") and stale.stem not in written:
+                stale.unlink()

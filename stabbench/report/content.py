@@ -1,0 +1,100 @@
+"""Everything a report is made of, gathered once: records, statistics and the settings of the tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from stabbench.analysis.calibration import false_positive_rate
+from stabbench.analysis.curves import LearningCurves, learning_curves
+from stabbench.analysis.frame import check_complete, frame, ordered
+from stabbench.analysis.pairwise import pairwise
+from stabbench.analysis.stability import MINIMUM_SEEDS, stability
+from stabbench.analysis.variances import TEST_NAMES, Center, check_center
+from stabbench.errors import UserError
+from stabbench.records import SelectedCell, Selection
+
+
+@dataclass(frozen=True)
+class Content:
+    """What all parts of one report share."""
+
+    selection: Selection
+    runs: pd.DataFrame
+    """`stabbench.analysis.frame`: one row a planned run."""
+    table: pd.DataFrame
+    """`stabbench.analysis.stability`: one row a cell."""
+    pairs: pd.DataFrame
+    """`stabbench.analysis.pairwise`: one row a pair of strategies."""
+    curves: Mapping[str, Sequence[LearningCurves]]
+    """`stabbench.analysis.learning_curves` by the cell's name, `model/task/strategy`."""
+    levene_center: Center
+    alpha: float
+
+    @property
+    def models(self) -> list[str]:
+        """Models in the plan's order."""
+        return ordered(self.runs["model"])
+
+    @property
+    def strategies(self) -> list[str]:
+        """Strategies in the plan's order: rows of every table and colours of every figure."""
+        return ordered(self.runs["strategy"])
+
+    def tasks(self, model: str) -> list[str]:
+        """Tasks of a model in the plan's order."""
+        return ordered(self.runs.loc[self.runs["model"] == model, "task"])
+
+    def cells(self, model: str, task: str) -> Sequence[SelectedCell]:
+        """The selected cells of a model and task, in the plan's order."""
+        return [item for item in self.selection.cells if item.cell.model == model and item.cell.task == task]
+
+    def rows(self, model: str, task: str) -> pd.DataFrame:
+        """The rows of `table` of a model and task."""
+        return self.table[(self.table["model"] == model) & (self.table["task"] == task)]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every planned run has a record."""
+        return bool((self.table["n"] == self.table["planned"]).all())
+
+    @property
+    def test_name(self) -> str:
+        """The name of the test behind the star."""
+        return TEST_NAMES[self.levene_center]
+
+
+def gather(runs: Path, *, incomplete: bool, levene_center: str, alpha: float) -> Content:
+    """Read the selection under `runs` and compute its statistics.
+
+    Raises UserError where nothing is there, a setting is out of range, or (without `incomplete`) a run is missing.
+    """
+    center = check_center(levene_center)
+    if not 0 < alpha < 1:
+        raise UserError(f"alpha is {alpha:g}, expected a level of significance between 0 and 1, such as 0.001")
+    selection = Selection.read(runs)
+    if not incomplete:
+        check_complete(selection)
+    table = frame(selection)
+    return Content(
+        selection=selection,
+        runs=table,
+        table=stability(table, levene_center=center, alpha=alpha),
+        pairs=pairwise(table),
+        curves={item.cell.name: learning_curves(item) for item in selection.cells},
+        levene_center=center,
+        alpha=alpha,
+    )
+
+
+def measured_level(content: Content) -> tuple[int, float] | None:
+    """The star's real false-positive rate at the smallest n that may have one, by simulation; None where none may."""
+    starred = content.table.loc[content.table["n"] >= MINIMUM_SEEDS, "n"]
+    if starred.empty:
+        return None
+    n = int(starred.min())
+    return n, false_positive_rate(n, content.alpha, content.levene_center, np.random.default_rng(0))

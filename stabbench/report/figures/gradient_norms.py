@@ -1,0 +1,71 @@
+"""Fig. 4: gradient norms by layer over the updates, a failed run beside a successful one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
+
+from stabbench.analysis.gradients import Pair, Run
+from stabbench.analysis.layers import CLASSIFIER, EMBEDDINGS, OTHER, POOLER, layer_norms
+from stabbench.report.figures.drawing import PAGE_WIDTH, axes_of, new_figure
+from stabbench.report.figures.palette import INK, MUTED, depth_color
+
+LEGEND_ENTRIES = 10
+_LINES = {
+    EMBEDDINGS: (MUTED, (0, (1, 1.2))),
+    POOLER: (INK, (0, (5, 1.5))),
+    CLASSIFIER: (INK, (0, (1, 1.2))),
+    OTHER: (MUTED, (0, (5, 1.5))),
+}
+
+
+def gradient_figure(pair: Pair, width: float = PAGE_WIDTH) -> Figure:
+    """Failed left, successful right, one logarithmic axis; layers from dark (lowest) to light (highest)."""
+    narrow = width < PAGE_WIDTH
+    figure = new_figure(width, 5.2 if narrow else 2.9)
+    grid = axes_of(figure, 2, 1, sharey=True) if narrow else axes_of(figure, 1, 2, sharey=True)
+    panels = [axes for row in grid for axes in row]
+    for axes, (kind, run) in zip(panels, (("failed", pair.failed), ("successful", pair.successful)), strict=True):
+        _draw(axes, layer_norms(run.record.gradnorms()), f"{kind}: {_name(run)}")
+    for axes in panels if narrow else panels[:1]:
+        axes.set_ylabel("gradient norm (L2, before clipping)")
+    for axes in panels[-1:] if narrow else panels:
+        axes.set_xlabel("updates")
+    handles, labels = panels[-1].get_legend_handles_labels()
+    chosen = _thinned(labels)
+    options: dict[str, Any] = {"loc": "outside lower center", "ncols": 3} if narrow else {"loc": "outside right center"}
+    figure.legend([handles[index] for index in chosen], [labels[index] for index in chosen], **options)
+    return figure
+
+
+def _name(run: Run) -> str:
+    return f"{run.strategy}, seed {run.seed}"
+
+
+def _draw(axes: Axes, norms: pd.DataFrame, title: str) -> None:
+    numbered = [name for name in norms.columns if name not in _LINES]
+    positive = norms.where(norms > 0)
+    for name in reversed(list(norms.columns)):
+        if name in _LINES:
+            color, line = _LINES[name]
+            axes.plot(norms.index, positive[name], color=color, linestyle=line, linewidth=1.1, label=name)
+        else:
+            shade = depth_color(numbered.index(name), len(numbered))
+            axes.plot(norms.index, positive[name], color=shade, linewidth=1.3, label=name)
+    axes.set_yscale("log")
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.margins(x=0.02)
+    axes.set_title(title)
+
+
+def _thinned(labels: list[str]) -> list[int]:
+    """Which labels the legend shows: all, or of many layers evenly spaced ones with the lowest and the highest."""
+    layers = [index for index, label in enumerate(labels) if label not in _LINES]
+    if len(layers) > LEGEND_ENTRIES:
+        last = len(layers) - 1
+        layers = sorted({layers[round(last * step / (LEGEND_ENTRIES - 1))] for step in range(LEGEND_ENTRIES)})
+    return [index for index, label in enumerate(labels) if label in _LINES or index in layers]

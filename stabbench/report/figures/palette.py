@@ -1,0 +1,57 @@
+"""Colours: one a strategy, the same everywhere, for light and dark, told apart by colour-blind readers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib as mpl
+from matplotlib.colors import to_hex
+
+INK, MUTED, GRID = "#1f2328", "#656d77", "#d8dde3"
+
+STRATEGIES = (
+    ("#0072b2", "#56a8e0"),
+    ("#e69f00", "#f2b63c"),
+    ("#cc79a7", "#dd93bb"),
+    ("#009e73", "#2cc498"),
+    ("#d55e00", "#f28340"),
+    ("#56b4e9", "#8bcdf3"),
+    ("#882255", "#c4649a"),
+    ("#999933", "#c2c25a"),
+)
+"""(on light, on dark): Okabe and Ito's colours without yellow and black, then two of Paul Tol's."""
+
+_DEPTHS = 25
+
+Color = str
+
+
+def strategy_colors(strategies: Sequence[str]) -> Mapping[str, Color]:
+    """A colour a strategy by its place in the plan; from the ninth on they repeat (names stand beside them)."""
+    return {name: STRATEGIES[index % len(STRATEGIES)][0] for index, name in enumerate(strategies)}
+
+
+def depth_color(place: int, count: int) -> Color:
+    """The colour of the `place`-th of `count` layers, from dark (lowest) to light (highest)."""
+    return _depth_pair(round(place / max(1, count - 1) * (_DEPTHS - 1)))[0]
+
+
+def _depth_pair(index: int) -> tuple[Color, Color]:
+    fraction = index / (_DEPTHS - 1)
+    viridis = mpl.colormaps["viridis"]
+    return to_hex(viridis(0.85 * fraction)), to_hex(viridis(0.3 + 0.7 * fraction))
+
+
+def themes() -> dict[Color, tuple[str, Color, Color]]:
+    """Every colour that figures use: its name as a CSS variable, on light, on dark."""
+    named = {
+        INK: ("--figure-ink", INK, "#e6e9ed"),
+        MUTED: ("--figure-muted", MUTED, "#9aa4af"),
+        GRID: ("--figure-grid", GRID, "#353c44"),
+    }
+    for index, (light, dark) in enumerate(STRATEGIES):
+        named[light] = (f"--strategy-{index}", light, dark)
+    for index in range(_DEPTHS):
+        light, dark = _depth_pair(index)
+        named[light] = (f"--depth-{index}", light, dark)
+    return named

@@ -1,0 +1,91 @@
+"""Fig. 14: training loss and dev score over the updates, mean ± 1 std of successful and of failed runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from stabbench.analysis.curves import FAILED, Curve, LearningCurves
+from stabbench.report.content import Content
+from stabbench.report.figures.distribution import metric_label
+from stabbench.report.figures.drawing import PAGE_WIDTH, axes_of, new_figure
+from stabbench.report.figures.palette import INK, Color, strategy_colors
+
+COLUMNS = 4
+
+
+def has_curves(content: Content, model: str, task: str) -> bool:
+    """Whether any run of the model and task has finished."""
+    return any(content.curves[item.cell.name] for item in content.cells(model, task))
+
+
+def training_figure(content: Content, model: str, task: str) -> Figure:
+    """All strategies of a model and task side by side, losses above scores, four strategies a row."""
+    names = [item.cell.strategy for item in content.cells(model, task)]
+    columns = min(COLUMNS, len(names))
+    blocks = -(-len(names) // columns)
+    figure = new_figure(PAGE_WIDTH * max(2, columns) / COLUMNS, 3.7 * blocks)
+    grid = axes_of(figure, 2 * blocks, columns)
+    for index, strategy in enumerate(names):
+        block, column = divmod(index, columns)
+        upper, lower = grid[2 * block][column], grid[2 * block + 1][column]
+        _draw(upper, lower, content, model, task, strategy, labelled=column == 0)
+        upper.set_title(strategy)
+    for index in range(len(names), blocks * columns):
+        block, column = divmod(index, columns)
+        grid[2 * block][column].remove()
+        grid[2 * block + 1][column].remove()
+    return figure
+
+
+def training_panel(content: Content, model: str, task: str, strategy: str) -> Figure:
+    """One strategy alone, for the page."""
+    figure = new_figure(3.0, 3.5)
+    upper, lower = (row[0] for row in axes_of(figure, 2, 1, sharex=True))
+    _draw(upper, lower, content, model, task, strategy, labelled=True)
+    return figure
+
+
+def _draw(upper: Axes, lower: Axes, content: Content, model: str, task: str, strategy: str, *, labelled: bool) -> None:
+    color = strategy_colors(content.strategies)[strategy]
+    for curves in content.curves[f"{model}/{task}/{strategy}"]:
+        failed = curves.outcome == FAILED
+        label = f"{curves.outcome} ({curves.runs})"
+        _band(upper, curves.train_loss, INK if failed else color, failed=failed, scale=1, label=label)
+        _band(lower, curves.dev_score, INK if failed else color, failed=failed, scale=100, label=label)
+    everything = [curves for item in content.cells(model, task) for curves in content.curves[item.cell.name]]
+    _same_limits(upper, lower, everything)
+    row = content.rows(model, task).iloc[0]
+    lower.axhline(100 * float(row["majority"]), color=INK, linewidth=0.8, linestyle=(0, (4, 2)), zorder=1)
+    upper.legend(loc="best", handlelength=1.6, borderaxespad=0.2)
+    lower.set_xlabel("updates")
+    for axes in (upper, lower):
+        axes.margins(x=0.02)
+    if labelled:
+        upper.set_ylabel("training loss (nats)")
+        lower.set_ylabel(f"dev {metric_label(str(row['metric']))}")
+
+
+def _band(axes: Axes, curve: Curve, color: Color, *, failed: bool, scale: float, label: str) -> None:
+    mean, std = scale * curve.mean, scale * curve.std
+    axes.fill_between(curve.step, mean - std, mean + std, color=color, alpha=0.18, linewidth=0, zorder=2)
+    line = (0, (2, 1.2)) if failed else "-"
+    marker = "." if len(curve.step) == 1 else None
+    axes.plot(curve.step, mean, color=color, linewidth=1.4, linestyle=line, marker=marker, label=label, zorder=3)
+
+
+def _same_limits(upper: Axes, lower: Axes, everything: Sequence[LearningCurves]) -> None:
+    """The limits of all strategies of a task, so that panels can be compared."""
+    for axes, scale, curves in (
+        (upper, 1, [item.train_loss for item in everything]),
+        (lower, 100, [item.dev_score for item in everything]),
+    ):
+        curves = [curve for curve in curves if curve.mean.size]
+        if not curves:
+            continue
+        low = scale * min(float((curve.mean - curve.std).min()) for curve in curves)
+        high = scale * max(float((curve.mean + curve.std).max()) for curve in curves)
+        room = 0.06 * (high - low) or 0.5
+        axes.set_ylim(low - room, high + room)

@@ -1,0 +1,141 @@
+"""The answer in sentences, computed from the statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from stabbench.analysis.gradients import LayerContrast, Pair, Run, contrast, failed_beside_successful
+from stabbench.analysis.stability import MINIMUM_SEEDS
+from stabbench.report.content import Content
+from stabbench.report.numbers import counted, exponent, listed, p_equation
+
+PAPER_LARGEST_LEARNING_RATE = 5e-5
+"""The highest rate that the paper fine-tuned BERT with (Table 3)."""
+
+
+def answer(content: Content, model: str) -> str:
+    """Which strategy is the most stable on a model, in how many tasks and how surely, and how often runs fail."""
+    table = content.table[content.table["model"] == model]
+    return f"{_smallest_std(content, table)} {_failures(content, table)}"
+
+
+def _smallest_std(content: Content, table: pd.DataFrame) -> str:
+    tasks = table["task"].nunique()
+    best = table[table["best_std"]]
+    if best.empty:
+        return "No strategy has two finished runs of which one succeeded, so none can be called stable."
+    wins = best.groupby("strategy", sort=False)["task"].count()
+    leaders = [str(name) for name in wins[wins == wins.max()].index]
+    verb = "has" if len(leaders) == 1 else "each have"
+    where = f"on {wins.max()} of {counted(tasks, 'task')}" if tasks > 1 else f"on {best['task'].iloc[0]}"
+    starred = best[best["star"] & best["strategy"].isin(leaders)]
+    alpha = f"p < {content.alpha:g}"
+    if starred.empty:
+        surely = f"nowhere significantly smaller than the second smallest ({alpha})"
+    elif tasks == 1:
+        surely = f"significantly smaller than the second smallest ({alpha})"
+    else:
+        surely = f"significantly smaller than the second smallest on {listed(list(starred['task']))} ({alpha})"
+    return f"{listed(leaders)} {verb} the smallest standard deviation {where}, {surely}."
+
+
+def _failures(content: Content, table: pd.DataFrame) -> str:
+    sums = table.groupby("strategy", sort=False)[["failed", "n"]].sum()
+    sums = sums[sums["n"] > 0]
+    if sums.empty:
+        return "No run has finished."
+    shares = sums["failed"] / sums["n"]
+    if sums["failed"].sum() == 0:
+        return f"None of the {sums['n'].sum()} runs failed."
+    most, least = str(shares.idxmax()), str(shares.idxmin())
+    failed, n = ({str(name): int(value) for name, value in sums[column].items()} for column in ("failed", "n"))
+    text = f"Of its {n[most]} runs {most} failed in {failed[most]}"
+    if most == least:
+        return f"{text}."
+    text = f"{text}, {least} in {failed[least]} of {n[least]}"
+    return f"{text}{_where_it_shows(content, table, most, least)}."
+
+
+def _where_it_shows(content: Content, table: pd.DataFrame, most: str, least: str) -> str:
+    pairs = content.pairs[content.pairs["model"] == table["model"].iloc[0]]
+    both = pairs[["strategy_a", "strategy_b"]].isin([most, least]).all(axis=1)
+    chosen = pairs[both & pairs["p_fisher"].notna()]
+    if chosen.empty:
+        return ""
+    tests = [f"{row['task']} {p_equation(row['p_fisher'])}" for _, row in chosen.iterrows()]
+    return f" (Fisher's exact test by task: {', '.join(tests)})"
+
+
+def regime(content: Content, model: str) -> str:
+    """A warning where a learning rate is above the paper's; empty where none is."""
+    rates = {
+        float(item.cell.spec["recipe"]["learning_rate"]) for item in content.selection.cells if item.cell.model == model
+    }
+    if max(rates) <= PAPER_LARGEST_LEARNING_RATE:
+        return ""
+    return (
+        f"{model} was fine-tuned at a learning rate of up to {exponent(max(rates))}; the paper's largest for "
+        f"BERT-large is {exponent(PAPER_LARGEST_LEARNING_RATE)}, and it saw no instability in BERT-base. A model "
+        "that fails at a raised rate is in another regime: this report compares the strategies there, not at the paper's rate."
+    )
+
+
+def warnings(content: Content) -> list[str]:
+    """What a reader must know before trusting the table: missing runs, few seeds, cells stable in failure."""
+    found = []
+    table = content.table
+    if not content.complete:
+        parts = [
+            f"{row['model']}/{row['task']}/{row['strategy']} n = {row['n']}/{row['planned']}"
+            for _, row in table[table["n"] < table["planned"]].iterrows()
+        ]
+        found.append(f"This report is incomplete: {', '.join(parts)}.")
+    few = table[(table["n"] > 0) & (table["n"] < MINIMUM_SEEDS)]
+    if len(few):
+        found.append(
+            f"{counted(len(few), 'cell')} of {len(table)} with fewer than {MINIMUM_SEEDS} seeds: the tests have next "
+            "to no power there, so no star is given."
+        )
+    all_failed = table[(table["n"] > 0) & (table["failed"] == table["n"])]
+    if len(all_failed):
+        names = [f"{row['strategy']} on {row['task']} ({row['model']})" for _, row in all_failed.iterrows()]
+        found.append(f"All runs failed for {listed(names)}: a small std there is stability in failure.")
+    return found
+
+
+def gradients(content: Content, model: str, task: str) -> tuple[Pair | None, str]:
+    """The pair of runs to draw and what their gradients show; without a pair, the reason."""
+    cells = content.cells(model, task)
+    pair = failed_beside_successful(cells)
+    if pair is None:
+        records = [record for cell in cells for record in cell.records.values()]
+        reason = "no run failed" if all(record.status == "ok" for record in records) else "no run succeeded"
+        return None, f"{model}, {task}: {reason}, so there is no failed run to set beside a successful one."
+    missing = [run for run in (pair.failed, pair.successful) if "gradnorms.parquet" not in run.record.data["files"]]
+    if missing:
+        return None, f"{model}, {task}: {_runs(missing)} recorded no gradient norms."
+    return pair, _contrast_sentence(pair)
+
+
+def _runs(runs: Sequence[Run]) -> str:
+    return listed([f"{run.strategy} seed {run.seed}" for run in runs])
+
+
+def _contrast_sentence(pair: Pair) -> str:
+    start = (
+        f"{pair.model}, {pair.task}: {pair.failed.strategy} seed {pair.failed.seed} failed, "
+        f"{'its' if pair.same_cell else pair.successful.strategy} seed {pair.successful.seed} succeeded"
+    )
+    if not pair.same_cell:
+        start += " (no cell has both)"
+    layers = contrast(pair)
+    if not layers:
+        return f"{start}."
+    numbers = "; ".join(f"{item.layer} {item.failed:.2g} against {item.successful:.2g}" for item in _ends(layers))
+    return f"{start}. Median gradient norm over the second half of training, failed against successful: {numbers}."
+
+
+def _ends(items: Sequence[LayerContrast]) -> Sequence[LayerContrast]:
+    return items if len(items) < 3 else [items[0], items[-1]]

@@ -1,0 +1,137 @@
+"""The layout of the paper's Table 1: rows are strategies, each task has std, mean, max and failed runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from stabbench.analysis.stability import MINIMUM_SEEDS
+from stabbench.report.content import Content
+from stabbench.report.numbers import counted, exponent, p_equation, percent
+
+TASKS_A_BLOCK = 3
+STAR = "⋆"
+MEASURES = ("std", "mean", "max")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One cell of the plan as the table prints it."""
+
+    task: str
+    text: dict[str, str]
+    """std, mean and max × 100 with one decimal."""
+    bold: dict[str, bool]
+    star: bool
+    failed: str
+    """`3/25`, and how many of the planned runs there are where some are missing."""
+    note: str
+    """What the star or its absence rests on, in words; empty where the cell was not tested."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One strategy."""
+
+    strategy: str
+    reference: str
+    entries: tuple[Entry | None, ...]
+    """One a task of the block; None where the plan has no such cell."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """The part of the table for one model and at most `TASKS_A_BLOCK` tasks."""
+
+    model: str
+    number: int
+    """Counts the blocks of a model from 1."""
+    tasks: tuple[tuple[str, str], ...]
+    """(task, metric)."""
+    rows: tuple[Row, ...]
+    caption: str
+
+
+def blocks(content: Content) -> list[Block]:
+    """The stability table in blocks, models in the plan's order."""
+    found = []
+    for model in content.models:
+        tasks = content.tasks(model)
+        for number, start in enumerate(range(0, len(tasks), TASKS_A_BLOCK), start=1):
+            found.append(_block(content, model, tasks[start : start + TASKS_A_BLOCK], number))
+    return found
+
+
+def _block(content: Content, model: str, tasks: list[str], number: int) -> Block:
+    table = content.table
+    part = table[(table["model"] == model) & table["task"].isin(tasks)]
+    metrics = {str(row["task"]): str(row["metric"]) for _, row in part.iterrows()}
+    references = {item.cell.strategy: item.cell.reference for item in content.selection.cells}
+    rows = []
+    for strategy in content.strategies:
+        mine = {str(row["task"]): row for _, row in part[part["strategy"] == strategy].iterrows()}
+        if mine:
+            entries = tuple(_entry(mine[task]) if task in mine else None for task in tasks)
+            rows.append(Row(strategy, references[strategy], entries))
+    heads = tuple((task, metrics[task]) for task in tasks)
+    return Block(model, number, heads, tuple(rows), _caption(content, model, part))
+
+
+def _entry(row: pd.Series) -> Entry:
+    n, planned = int(row["n"]), int(row["planned"])
+    failed = f"{int(row['failed'])}/{n}"
+    return Entry(
+        task=str(row["task"]),
+        text={name: percent(row[name]) for name in MEASURES},
+        bold={name: bool(row[f"best_{name}"]) for name in MEASURES},
+        star=bool(row["star"]),
+        failed=failed if n == planned else f"{failed} (n = {n}/{planned})",
+        note=_note(row),
+    )
+
+
+def _note(row: pd.Series) -> str:
+    if row["rival"]:
+        tests = ", ".join(
+            f"{name} {p_equation(row[column])}"
+            for name, column in (
+                ("Levene median-centred", "p_levene_median"),
+                ("mean-centred", "p_levene_mean"),
+                ("permutation", "p_permutation"),
+            )
+        )
+        return f"{row['strategy']} against {row['rival']}: {tests}"
+    if row["n"] and row["failed"] == row["n"]:
+        return f"all runs of {row['strategy']} failed, so it is neither best nor second smallest"
+    return ""
+
+
+def _caption(content: Content, model: str, part: pd.DataFrame) -> str:
+    planned = sorted({int(value) for value in part["planned"]})
+    seeds = f"{planned[0]}" if len(planned) == 1 else f"{planned[0]} to {planned[-1]}"
+    pieces = [
+        f"Standard deviation, mean and maximum (× 100) of the score on dev at the last step when fine-tuning {model} "
+        f"over {seeds} random seeds a cell.",
+        learning_rates(content, model),
+        "std: ddof 1, lower is more stable; bold: best of the task. A cell all of whose runs failed is never best.",
+        "failed: runs whose score is at most the majority classifier's, or which diverged, of n runs.",
+        f"{STAR}: p < {content.alpha:g} against the second smallest std, {content.test_name}; "
+        f"no star under {MINIMUM_SEEDS} seeds.",
+    ]
+    if not content.complete:
+        missing = int((content.table["planned"] - content.table["n"]).sum())
+        pieces.append(f"Incomplete: {counted(missing, 'run')} without a record.")
+    return " ".join(pieces)
+
+
+def learning_rates(content: Content, model: str) -> str:
+    """`Learning rate: 2e-5.`, or each strategy's own where they differ."""
+    rates: dict[str, set[float]] = {}
+    for item in content.selection.cells:
+        if item.cell.model == model:
+            rates.setdefault(item.cell.strategy, set()).add(float(item.cell.spec["recipe"]["learning_rate"]))
+    if len(set.union(*rates.values())) == 1:
+        return f"Learning rate: {exponent(next(iter(set.union(*rates.values()))))} for all strategies."
+    named = (f"{name} {' or '.join(exponent(rate) for rate in sorted(values))}" for name, values in rates.items())
+    return f"Learning rates: {', '.join(named)}."

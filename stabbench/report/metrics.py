@@ -1,0 +1,48 @@
+"""metrics.json, for `dvc metrics show` and `diff`: every cell's numbers and every test's p-value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from stabbench.analysis.pairwise import P_VALUES
+from stabbench.report.content import Content
+from stabbench.report.numbers import significant
+
+NUMBERS = ("std", "mean", "max", "median", "iqr", "std_successful", "failed_low", "failed_high")
+COUNTS = ("n", "planned", "failed", "diverged", "collapsed")
+
+
+def metrics(content: Content) -> dict[str, Any]:
+    """Numbers by model, task and strategy, to six significant digits; what does not exist (n/a) is left out.
+
+    `stability` holds each cell's numbers (fractions), `tests` by model and task: `smallest_std` (which cell, against
+    which, p-values, star) and `pairs` (`devlin vs mosbach`: Fisher's exact test on failures, Levene's on variances).
+    """
+    stability: dict[str, Any] = {}
+    tests: dict[str, Any] = {}
+    for _, row in content.table.iterrows():
+        stability.setdefault(row["model"], {}).setdefault(row["task"], {})[row["strategy"]] = {
+            **_numbers(row, NUMBERS),
+            **{name: int(row[name]) for name in COUNTS},
+        }
+        task_tests = tests.setdefault(row["model"], {}).setdefault(row["task"], {"pairs": {}})
+        if row["rival"]:
+            task_tests["smallest_std"] = {
+                "strategy": row["strategy"],
+                "against": row["rival"],
+                "star": bool(row["star"]),
+                **_numbers(row, ("p_levene_median", "p_levene_mean", "p_permutation")),
+            }
+    for _, pair in content.pairs.iterrows():
+        name = f"{pair['strategy_a']} vs {pair['strategy_b']}"
+        numbers = _numbers(pair, (*P_VALUES, "p_fisher_holm", "p_levene_median_holm"))
+        tests[pair["model"]][pair["task"]]["pairs"][name] = numbers
+    settings = {"star": {"levene_center": content.levene_center, "alpha": content.alpha}, "ddof": 1}
+    return {"stability": stability, "tests": tests, "settings": settings}
+
+
+def _numbers(row: pd.Series, names: tuple[str, ...]) -> dict[str, float]:
+    rounded = {name: significant(float(row[name])) for name in names}
+    return {name: value for name, value in rounded.items() if value is not None}

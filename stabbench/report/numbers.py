@@ -1,0 +1,84 @@
+"""How numbers are written in tables and sentences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+NOT_AVAILABLE = "n/a"
+
+
+def percent(fraction: float) -> str:
+    """A fraction × 100 with one decimal, as the paper's tables have it; `n/a` for NaN."""
+    if math.isnan(fraction):
+        return NOT_AVAILABLE
+    text = f"{100 * fraction:.1f}"
+    return "0.0" if text == "-0.0" else text
+
+
+def metric_name(metric: str) -> str:
+    """The metric's name as papers write it."""
+    return {"mcc": "MCC", "f1": "F1"}.get(metric, metric)
+
+
+def share(fraction: float) -> str:
+    """A share as whole per cent, or with more digits where it is small: `16 %`, `0.16 %`."""
+    if math.isnan(fraction):
+        return NOT_AVAILABLE
+    value = 100 * fraction
+    return f"{value:.0f} %" if value >= 10 or value == 0 else f"{value:.2g} %"
+
+
+def p_value(p: float) -> str:
+    """`p` with two digits, `< 0.0001` under that, `n/a` for NaN."""
+    if math.isnan(p):
+        return NOT_AVAILABLE
+    if p < 1e-4:
+        return "< 0.0001"
+    return f"{p:.2g}" if p < 0.1 else f"{p:.2f}"
+
+
+def p_equation(p: float) -> str:
+    """`p = 0.012` or `p < 0.0001`, held together by no-break spaces."""
+    text = p_value(p)
+    return (f"p {text}" if text.startswith("<") else f"p = {text}").replace(" ", "\u00a0")
+
+
+def plain(value: float) -> str:
+    """A number without an exponent where it has none to speak of: `3`, `0.1`, `2e-5`, `1e-6`."""
+    if value == 0 or 1e-2 <= abs(value) < 1e6:
+        return f"{value:.10g}"
+    return exponent(value)
+
+
+def exponent(value: float) -> str:
+    """A number in powers of ten: `2e-5`, `1.5e-4`, `1e-3`."""
+    mantissa, power = f"{value:.10e}".split("e")
+    return f"{mantissa.rstrip('0').rstrip('.')}e{int(power)}"
+
+
+def magnitude(value: float) -> str:
+    """A count of tokens or operations in three digits: `20.1 k`, `1.23 G`."""
+    if math.isnan(value):
+        return NOT_AVAILABLE
+    for factor, unit in ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= factor:
+            return f"{value / factor:.3g} {unit}"
+    return f"{value:.3g}"
+
+
+def significant(value: float, digits: int = 6) -> float | None:
+    """`value` to `digits` significant digits, so that files do not hang on the last bits; None for NaN."""
+    return None if math.isnan(value) else float(f"{value:.{digits}g}")
+
+
+def listed(names: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 run`, `2 runs`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,115 @@
+"""The stability table as Markdown, LaTeX and CSV, and the raw numbers behind it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from stabbench.files import write_text
+from stabbench.report.content import Content
+from stabbench.report.layout import MEASURES, STAR, Block, Entry, blocks
+from stabbench.report.numbers import metric_name
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "×": r"$\times$",
+    "≤": r"$\leq$",
+    STAR: r"$^{\star}$",
+}
+
+
+def write_tables(content: Content, folder: Path) -> None:
+    """Write stability.{md,tex,csv}, scores.csv (every run) and pairwise.csv (every test) into `folder`."""
+    parts = blocks(content)
+    write_text(folder / "stability.md", "\n".join(_markdown(block) for block in parts))
+    latex = [r"% needs \usepackage{booktabs}", *(_latex(block) for block in parts)]
+    write_text(folder / "stability.tex", "\n".join(latex))
+    write_text(folder / "stability.csv", csv(content.table, digits=6))
+    write_text(folder / "scores.csv", csv(content.runs, digits=10))
+    write_text(folder / "pairwise.csv", csv(content.pairs, digits=6))
+
+
+def csv(table: pd.DataFrame, digits: int) -> str:
+    """A frame as CSV, numbers to `digits` significant digits, lower-case booleans, empty where there is no number."""
+    flags = {name: table[name].map({True: "true", False: "false"}) for name in table.select_dtypes("bool").columns}
+    text = table.assign(**flags).to_csv(index=False, float_format=f"%.{digits}g", lineterminator="\n")
+    return str(text)
+
+
+def escape_latex(text: str) -> str:
+    """Text with LaTeX's special characters made harmless."""
+    return "".join(_LATEX.get(character, character) for character in text)
+
+
+def escape_markdown(text: str) -> str:
+    """Text with the characters that mean something in a Markdown table cell made harmless."""
+    return re.sub(r"([\\`*_{}\[\]<>#|~])", r"\\\1", text.replace("\n", " "))
+
+
+def _markdown(block: Block) -> str:
+    heads = [f"{escape_markdown(task)} {name}" for task, _ in block.tasks for name in (*MEASURES, "failed")]
+    metrics = "; ".join(
+        f"{escape_markdown(task)}: {escape_markdown(metric_name(metric))}" for task, metric in block.tasks
+    )
+    lines = [
+        f"**{escape_markdown(block.model)}** ({metrics})",
+        "",
+        _markdown_row(["strategy", *heads]),
+        _markdown_row(["---"] + ["---:"] * len(heads)),
+    ]
+    for row in block.rows:
+        texts = [text for entry in row.entries for text in (_markdown_entry(entry) if entry else ["–"] * 4)]
+        lines.append(_markdown_row([escape_markdown(row.strategy), *texts]))
+    return "\n".join([*lines, "", escape_markdown(block.caption), ""])
+
+
+def _markdown_row(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _markdown_entry(entry: Entry) -> list[str]:
+    texts = [f"**{entry.text[name]}**" if entry.bold[name] else entry.text[name] for name in MEASURES]
+    texts[0] += STAR if entry.star else ""
+    return [*texts, entry.failed]
+
+
+def _latex(block: Block) -> str:
+    columns = len(MEASURES) + 1
+    spans = [(2 + columns * index, 1 + columns * (index + 1)) for index in range(len(block.tasks))]
+    span = rf"\multicolumn{{{columns}}}{{c}}"
+    heads = [f"{span}{{{escape_latex(task)} ({escape_latex(metric_name(metric))})}}" for task, metric in block.tasks]
+    lines = [
+        r"\begin{table}[t]",
+        r"\centering\small\setlength{\tabcolsep}{4pt}",
+        rf"\caption{{{escape_latex(block.caption)}}}",
+        rf"\label{{tab:stability-{re.sub('[^A-Za-z0-9-]', '-', block.model)}-{block.number}}}",
+        rf"\begin{{tabular}}{{l{'rrrr' * len(block.tasks)}}}",
+        r"\toprule",
+        " & ".join(["", *heads]) + r" \\",
+        "".join(rf"\cmidrule(lr){{{first}-{last}}}" for first, last in spans),
+        " & ".join(["strategy", *[*MEASURES, "failed"] * len(block.tasks)]) + r" \\",
+        r"\midrule",
+    ]
+    for row in block.rows:
+        texts = [text for entry in row.entries for text in (_latex_entry(entry) if entry else ["--"] * columns)]
+        lines.append(" & ".join([escape_latex(row.strategy), *texts]) + r" \\")
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}", ""])
+
+
+def _latex_entry(entry: Entry) -> list[str]:
+    texts = [rf"\textbf{{{entry.text[name]}}}" if entry.bold[name] else entry.text[name] for name in MEASURES]
+    texts[0] += r"\rlap{$^{\star}$}" if entry.star else ""
+    return [*texts, escape_latex(entry.failed)]

@@ -1,0 +1,201 @@
+"""From params.yaml, tasks, models and strategies to the plan: what each cell will run, in full."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stabbench.config import Config, ModelBlock, StrategyBlock
+from stabbench.errors import UserError, unknown
+from stabbench.models import sources
+from stabbench.models.architecture import Architecture, read_architecture
+from stabbench.models.defaults import model_defaults
+from stabbench.models.tokenization import positions
+from stabbench.plan import TRAINING_VERSION, Cell, Recipe
+from stabbench.strategies import registry
+from stabbench.strategies.composition import check_claims
+from stabbench.strategies.contract import Strategy, is_recipe_only
+from stabbench.tasks.prepared import PreparedTask
+
+
+@dataclass(frozen=True)
+class ResolvedModel:
+    """A model that is at hand: its folder and what tells it apart."""
+
+    folder: Path
+    architecture: str
+    content_hash: str
+
+
+@dataclass(frozen=True)
+class ResolvedStrategy:
+    """A strategy's classes with their options, and what the spec says of them."""
+
+    classes: tuple[type[Strategy], ...]
+    plugins: tuple[Mapping[str, Any], ...]
+    sources: Mapping[str, str]
+    description: str
+    reference: str
+
+
+def plan(config: Config, root: Path) -> list[Cell]:
+    """All cells of the grid; UserError for whatever cannot be resolved."""
+    grid = config.grid
+    names = [(m, t, s) for m in grid.models for t in grid.tasks for s in grid.strategies]
+    models = {name: resolve_model(config.models[name], name, root) for name in grid.models}
+    tasks = {name: PreparedTask.read(root / "data" / name) for name in grid.tasks}
+    strategies = {name: resolve_strategy(config.strategies[name], name, root) for name in grid.strategies}
+    return [
+        make_cell(config, (m, t, s), models[m], tasks[t], strategies[s], position)
+        for position, (m, t, s) in enumerate(names)
+    ]
+
+
+def plan_cell(config: Config, root: Path, model: str, task: str, strategy: str) -> Cell:
+    """One cell, which need not be in the grid; UserError with the nearest name for an unknown one."""
+    check_names(config, model, task, strategy)
+    names = [(m, t, s) for m in config.grid.models for t in config.grid.tasks for s in config.grid.strategies]
+    place = (model, task, strategy)
+    return make_cell(
+        config,
+        place,
+        resolve_model(config.models[model], model, root),
+        PreparedTask.read(root / "data" / task),
+        resolve_strategy(config.strategies[strategy], strategy, root),
+        names.index(place) if place in names else len(names),
+    )
+
+
+def check_names(config: Config, model: str, task: str, strategy: str) -> None:
+    """UserError with the nearest name where params.yaml has no such model, task or strategy."""
+    for kind, name, known in (
+        ("model", model, config.models),
+        ("task", task, config.tasks),
+        ("strategy", strategy, config.strategies),
+    ):
+        if name not in known:
+            raise unknown(kind, name, known)
+
+
+def resolve_model(block: ModelBlock, name: str, root: Path) -> ResolvedModel:
+    """Find a model's files and know them by their content."""
+    folder = sources.locate(block.source, block.revision, root, name)
+    return ResolvedModel(folder, sources.architecture(folder), sources.content_hash(folder))
+
+
+def resolve_strategy(block: StrategyBlock, name: str, root: Path) -> ResolvedStrategy:
+    """Import a strategy's plugins and check their options."""
+    found = [(plugin, *registry.find(plugin, root)) for plugin in block.plugin]
+    check_claims([(plugin, strategy) for plugin, strategy, _ in found])
+    plugins: list[Mapping[str, Any]] = []
+    where: dict[str, str] = {}
+    for plugin, strategy, version in found:
+        options = registry.make_options(plugin, strategy, _options_of(block, plugin, name))
+        if is_recipe_only(strategy):
+            continue
+        short = Path(plugin).name if ".py:" in plugin else plugin
+        where[short] = plugin
+        plugins.append({"plugin": short, "version": version, "options": _plain(dataclasses.asdict(options))})
+    return ResolvedStrategy(
+        classes=tuple(strategy for _, strategy, _ in found),
+        plugins=tuple(plugins),
+        sources=where,
+        description="; ".join(strategy.description for _, strategy, _ in found if strategy.description),
+        reference="; ".join(strategy.reference for _, strategy, _ in found if strategy.reference),
+    )
+
+
+def _options_of(block: StrategyBlock, plugin: str, name: str) -> Mapping[str, Any]:
+    """A single plugin's options stand in the block itself, those of several under each plugin's name."""
+    if len(block.plugin) == 1:
+        return block.options
+    for key, value in block.options.items():
+        if key not in block.plugin:
+            raise unknown(f"plugin in strategies.{name}.options", key, block.plugin)
+        if not isinstance(value, Mapping):
+            raise UserError(f"strategies.{name}.options.{key}: found {value!r}, expected the plugin's options by name")
+    return dict(block.options.get(plugin, {}))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def effective_recipe(config: Config, model: str, architecture: str, strategy: str, resolved: ResolvedStrategy) -> Recipe:
+    """Table 3's values for the model, then params.yaml's for it, then the strategy's own, then params.yaml's for that."""
+    block = config.models[model]
+    recipe = Recipe().override(model_defaults(architecture))
+    try:
+        recipe = recipe.override({"learning_rate": block.learning_rate, **block.recipe.changes()})
+        for member in resolved.classes:
+            recipe = recipe.override(member.recipe)
+        return recipe.override(config.strategies[strategy].recipe.changes())
+    except (TypeError, ValueError) as error:
+        raise UserError(f"recipe of {model} with {strategy}: {error}") from error
+
+
+def make_cell(
+    config: Config,
+    names: tuple[str, str, str],
+    model: ResolvedModel,
+    task: PreparedTask,
+    strategy: ResolvedStrategy,
+    position: int,
+) -> Cell:
+    """The cell of (model, task, strategy) names; UserError where the strategy does not support the model."""
+    model_name, task_name, strategy_name = names
+    recipe = effective_recipe(config, model_name, model.architecture, strategy_name, strategy)
+    architecture = read_architecture(model.folder, len(task.label_names))
+    _check(names, model, architecture, recipe, strategy)
+    block = config.models[model_name]
+    return Cell(
+        model=model_name,
+        task=task_name,
+        strategy=strategy_name,
+        seeds=config.seeds,
+        sources={
+            "model": block.source,
+            "model_revision": block.revision or "",
+            "task": f"data/{task_name}",
+            **strategy.sources,
+        },
+        description=strategy.description,
+        reference=strategy.reference,
+        task_facts=task.facts(),
+        spec={
+            "training_version": TRAINING_VERSION,
+            "model": {"architecture": model.architecture, "content_hash": model.content_hash},
+            "task": {
+                "content_hash": task.content_hash,
+                "metrics": list(task.metrics),
+                "labels": len(task.label_names),
+            },
+            "recipe": dataclasses.asdict(recipe),
+            "plugins": [dict(plugin) for plugin in strategy.plugins],
+        },
+        keep_weights=tuple(seed for seed in config.seeds if seed in config.keep_weights),
+        position=position,
+    )
+
+
+def _check(
+    names: tuple[str, str, str],
+    model: ResolvedModel,
+    architecture: Architecture,
+    recipe: Recipe,
+    strategy: ResolvedStrategy,
+) -> None:
+    for member in strategy.classes:
+        reason = member().unsupported(architecture)
+        if reason is not None:
+            raise UserError(f"strategy '{names[2]}' cannot be used with model '{names[0]}': {reason}")
+    limit = positions(model.folder)
+    if limit is not None and recipe.max_length > limit:
+        raise UserError(
+            f"model '{names[0]}' has {limit} positions, max_length is {recipe.max_length}: set it to {limit} or less"
+        )

@@ -1,0 +1,69 @@
+"""The presets that `stabbench init` writes: a pipeline (dvc.yaml) and what it compares (params.yaml)."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+from stabbench.errors import UserError, unknown
+from stabbench.files import write_text
+
+PRESETS = {
+    "demo": "dvc-embedded.yaml",
+    "minilm": "dvc-pretrained.yaml",
+    "paper": "dvc-pretrained.yaml",
+}
+"""Each preset's pipeline; its parameters are in `presets/<preset>.yaml`."""
+
+IGNORED = {
+    ".dvcignore": ("/runs/**/provenance.json", "/.stabbench"),
+    ".gitignore": (
+        "/.stabbench/",
+        "/data/",
+        "/models/",
+        "/plan/",
+        "/runs/",
+        "/tracking.json",
+        "/dvc_plots/",
+        "/mlflow.db",
+        "/mlruns/",
+        "/mlartifacts/",
+        "/reports/timings.json",
+    ),
+}
+"""Lines that a project folder needs: with the clock in `runs/`, dvc.lock would change with every run."""
+
+
+def files_of(preset: str) -> dict[str, str]:
+    """The content of a preset's dvc.yaml and params.yaml; UserError for a preset that does not exist."""
+    if preset not in PRESETS:
+        raise unknown("preset", preset, PRESETS)
+    folder = files("stabbench.scaffold") / "presets"
+    names = {"dvc.yaml": PRESETS[preset], "params.yaml": f"{preset}.yaml"}
+    return {name: (folder / source).read_text(encoding="utf-8") for name, source in names.items()}
+
+
+def write(preset: str, folder: Path, *, force: bool = False) -> list[Path]:
+    """Write a preset into a folder and return the paths written or added to.
+
+    Raises UserError, before anything is written, where dvc.yaml or params.yaml is there already with another content
+    and `force` is not set.
+    """
+    contents = {folder / name: content for name, content in files_of(preset).items()}
+    there = [path.name for path, content in contents.items() if path.exists() and path.read_bytes() != content.encode()]
+    if there and not force:
+        raise UserError(f"{' and '.join(there)} in {folder.resolve()} would be overwritten: --force does so")
+    for path, content in contents.items():
+        write_text(path, content)
+    return [*contents, *(folder / name for name, lines in IGNORED.items() if _add_lines(folder / name, lines))]
+
+
+def _add_lines(path: Path, lines: tuple[str, ...]) -> bool:
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    missing = [line for line in lines if line not in text.splitlines()]
+    if not missing:
+        return False
+    write_text(
+        path, text + ("\n" if text and not text.endswith("\n") else "") + "".join(f"{line}\n" for line in missing)
+    )
+    return True

@@ -1,0 +1,89 @@
+"""Several strategies as one: hooks chained in the given order, scales multiplied."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from stabbench.errors import UserError
+from stabbench.models.batch import Batch
+from stabbench.strategies.contract import BoundModel, Context, Strategy, Weights, cross_entropy, overrides
+
+SINGLE_OWNER = ("loss", "scored_weights")
+
+
+def check_claims(strategies: Sequence[tuple[str, type[Strategy]]]) -> None:
+    """UserError where two of the named strategies own a hook that can have one owner only."""
+    for hook in SINGLE_OWNER:
+        owners = [name for name, strategy in strategies if overrides(strategy, hook)]
+        if len(owners) > 1:
+            raise UserError(f"strategies {' and '.join(owners)} both define `{hook}`: they cannot be composed")
+
+
+@dataclass(frozen=True)
+class Composition:
+    """Strategies with their contexts, called as one; empty for a recipe without code."""
+
+    members: tuple[tuple[Strategy, Context], ...]
+
+    @property
+    def needs_whole_vocabulary(self) -> bool:
+        """Whether any member does."""
+        return any(strategy.needs_whole_vocabulary for strategy, _ in self.members)
+
+    def at(self, step: int, learning_rate: float) -> None:
+        """Tell every member where the training stands."""
+        for _, ctx in self.members:
+            ctx.step, ctx.learning_rate = step, learning_rate
+
+    def initialise(self, weights: MutableMapping[str, Tensor], state: MutableMapping[str, Tensor]) -> None:
+        """Every member's `initialise`, in order."""
+        for strategy, ctx in self.members:
+            strategy.initialise(weights, state, ctx)
+
+    def scale(self, name: str) -> tuple[float, float]:
+        """The product of the members' factors for a tensor."""
+        rate, decay = 1.0, 1.0
+        for strategy, ctx in self.members:
+            factors = strategy.scale(name, ctx)
+            rate, decay = rate * factors[0], decay * factors[1]
+        return rate, decay
+
+    @property
+    def scales(self) -> bool:
+        """Whether any member has a `scale` of its own."""
+        return any(overrides(type(strategy), "scale") for strategy, _ in self.members)
+
+    def training_weights(self, weights: Weights) -> Weights:
+        """The weights through every member's `training_weights`."""
+        for strategy, ctx in self.members:
+            weights = strategy.training_weights(weights, ctx)
+        return weights
+
+    def loss(self, model: BoundModel, weights: Weights, batch: Batch) -> Tensor:
+        """The owner's loss, else the mean cross-entropy, shape `(S,)`."""
+        for strategy, ctx in self.members:
+            if overrides(type(strategy), "loss"):
+                return strategy.loss(model, weights, batch, ctx)
+        return cross_entropy(model(batch), batch.labels)
+
+    def before_update(
+        self, weights: Weights, gradients: MutableMapping[str, Tensor], state: MutableMapping[str, Tensor]
+    ) -> None:
+        """Every member's `before_update`, in order."""
+        for strategy, ctx in self.members:
+            strategy.before_update(weights, gradients, state, ctx)
+
+    def after_update(self, weights: MutableMapping[str, Tensor], state: MutableMapping[str, Tensor]) -> None:
+        """Every member's `after_update`, in order."""
+        for strategy, ctx in self.members:
+            strategy.after_update(weights, state, ctx)
+
+    def scored_weights(self, weights: Weights, state: Mapping[str, Tensor]) -> Weights:
+        """The owner's scored weights, else the weights themselves."""
+        for strategy, ctx in self.members:
+            if overrides(type(strategy), "scored_weights"):
+                return strategy.scored_weights(weights, state, ctx)
+        return weights

@@ -1,0 +1,166 @@
+"""The contract of a fine-tuning strategy: a recipe, and hooks that are all optional.
+
+The trainer calls them in this order::
+
+    initialise                                  once, before the first update
+    for every update:
+        training_weights -> loss                forward and backward
+        (clipping by the global norm)
+        before_update                           gradients after clipping
+        scale                                   for each tensor
+        (AdamW)
+        after_update
+    scored_weights                              whenever the dev set is scored, and for what is saved
+
+Every tensor has a leading run axis ``[S, …]``; a hook is written as if for one model and must not mix runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from stabbench.models.architecture import Architecture, TensorFacts
+from stabbench.models.batch import Batch
+from stabbench.randomness import Draws
+
+Weights = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class NoOptions:
+    """For strategies that have none."""
+
+
+class BoundModel(Protocol):
+    """The model with the training weights of this update and its dropout."""
+
+    def __call__(self, batch: Batch, embeddings: Tensor | None = None, call: int = 0) -> Tensor:
+        """Logits `(S, B, labels)`; forwards with different `call` draw different dropout masks."""
+        ...
+
+    def embed(self, batch: Batch) -> Tensor:
+        """Word embeddings `(S, T, E)`."""
+        ...
+
+
+@dataclass
+class Context:
+    """What a hook may know: fixed facts of the training, and where it stands now."""
+
+    options: Any
+    architecture: Architecture
+    facts: Mapping[str, TensorFacts]
+    """Kind and depth of every tensor, by Hugging Face name."""
+    pretrained: Weights
+    """Pretrained values, shape `[1, …]`; the new classifier (and a new pooler) is not among them."""
+    total_steps: int
+    steps_per_epoch: int
+    draws: Sequence[Draws]
+    """Each run's `strategy` stream."""
+    device: torch.device
+    dtype: torch.dtype
+    step: int = 0
+    """Updates done so far."""
+    learning_rate: float = 0.0
+    """The schedule's rate of the present update."""
+    place: str = field(default="")
+
+    def uniform(self, place: str, shape: Sequence[int]) -> Tensor:
+        """Uniform numbers in [0, 1) of shape `[S, *shape]`, keyed by seed, step and place."""
+        return self._stack([draws.uniform(self.place + place, shape, self.step) for draws in self.draws])
+
+    def normal(self, place: str, shape: Sequence[int]) -> Tensor:
+        """Standard normal numbers of shape `[S, *shape]`, keyed by seed, step and place."""
+        return self._stack([draws.normal(self.place + place, shape, self.step) for draws in self.draws])
+
+    def _stack(self, values: Sequence[np.ndarray]) -> Tensor:
+        return torch.from_numpy(np.stack(values)).to(device=self.device, dtype=self.dtype)
+
+
+class Strategy:
+    """A fine-tuning strategy; usable as it is, with a recipe alone."""
+
+    description: ClassVar[str] = ""
+    """One line for tables and listings."""
+    reference: ClassVar[str] = ""
+    """Where the method was published."""
+    recipe: ClassVar[Mapping[str, Any]] = {}
+    """Hyperparameters that go over the model's own (fields of `stabbench.plan.Recipe`)."""
+    Options: ClassVar[type] = NoOptions
+    """A frozen dataclass of the strategy's own settings."""
+    version: ClassVar[str] = "1"
+    """Part of the fingerprint: raise it when the numbers change."""
+    needs_whole_vocabulary: ClassVar[bool] = False
+    """Whether word-embedding rows that no text uses must be present (they change other than by plain decay)."""
+
+    def unsupported(self, architecture: Architecture) -> str | None:
+        """A sentence where the strategy cannot be used with this architecture."""
+        return None
+
+    def initialise(self, weights: MutableMapping[str, Tensor], state: MutableMapping[str, Tensor], ctx: Context) -> None:
+        """Change or add weights in place before training; `state` tensors `[S, …]` are checkpointed."""
+
+    def scale(self, name: str, ctx: Context) -> tuple[float, float]:
+        """Factors for the learning rate and the weight decay of a tensor now; (0, 0) freezes it."""
+        return 1.0, 1.0
+
+    def training_weights(self, weights: Weights, ctx: Context) -> Weights:
+        """The weights of the training forward pass; differentiable."""
+        return weights
+
+    def loss(self, model: BoundModel, weights: Weights, batch: Batch, ctx: Context) -> Tensor:
+        """The loss of each run, shape `(S,)`; by default the mean cross-entropy."""
+        return cross_entropy(model(batch), batch.labels)
+
+    def before_update(
+        self,
+        weights: Weights,
+        gradients: MutableMapping[str, Tensor],
+        state: MutableMapping[str, Tensor],
+        ctx: Context,
+    ) -> None:
+        """Change gradients in place, after clipping and before AdamW."""
+
+    def after_update(
+        self, weights: MutableMapping[str, Tensor], state: MutableMapping[str, Tensor], ctx: Context
+    ) -> None:
+        """Follow or change the weights in place after AdamW."""
+
+    def scored_weights(self, weights: Weights, state: Mapping[str, Tensor], ctx: Context) -> Weights:
+        """What is evaluated and saved, with Hugging Face names; pure."""
+        return weights
+
+
+HOOKS = (
+    "initialise",
+    "scale",
+    "training_weights",
+    "loss",
+    "before_update",
+    "after_update",
+    "scored_weights",
+)
+
+
+def overrides(strategy: type[Strategy], hook: str) -> bool:
+    """Whether a strategy has a hook of its own."""
+    return getattr(strategy, hook) is not getattr(Strategy, hook)
+
+
+def is_recipe_only(strategy: type[Strategy]) -> bool:
+    """Whether a strategy is plain data, so that its runs are told apart by their recipe alone."""
+    return not any(overrides(strategy, hook) for hook in HOOKS)
+
+
+def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """Mean cross-entropy of each run: logits `(S, B, C)`, labels `(S, B)`, result `(S,)`."""
+    runs, size, classes = logits.shape
+    losses = F.cross_entropy(logits.reshape(runs * size, classes), labels.reshape(-1), reduction="none")
+    return losses.view(runs, size).mean(dim=1)

@@ -1,0 +1,54 @@
+"""Mixout (Lee et al., 2020): in training, columns of the weights are put back to their pretrained values at random."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+import torch
+
+from stabbench.strategies.contract import Context, Strategy, Weights
+
+
+@dataclass(frozen=True)
+class MixoutOptions:
+    """`probability` of putting an input column back; `include` and `exclude` are patterns of tensor names."""
+
+    probability: float = 0.7
+    include: tuple[str, ...] = ("*",)
+    exclude: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.probability <= 1:
+            raise ValueError(f"probability: found {self.probability!r}, expected a number from 0 to 1")
+
+
+class Mixout(Strategy):
+    """W̃ = [(1−M)·U + M·W − p·U] / (1−p) = U + M/(1−p)·(W − U), with M ~ Bernoulli(1−p) drawn for each input column.
+
+    U is the pretrained value, so E[W̃] = W; at p = 1, W̃ = U. It applies to the matrices of every linear layer of encoder
+    and pooler that have a pretrained value; the new classifier is left out. Dropout is off, as the authors advise.
+    """
+
+    description = "Mixout on encoder and pooler, 3 epochs, no bias correction"
+    reference = "Lee et al. (2020)"
+    recipe = {"epochs": 3.0, "bias_correction": False, "dropout": 0.0}
+    Options = MixoutOptions
+
+    def training_weights(self, weights: Weights, ctx: Context) -> Weights:
+        """Mix every chosen matrix; evaluation keeps using W."""
+        mixed = dict(weights)
+        for name, pretrained in ctx.pretrained.items():
+            if ctx.facts[name].linear_weight and _chosen(name, ctx.options):
+                mixed[name] = torch.addcmul(pretrained, weights[name] - pretrained, self._keep(name, pretrained, ctx))
+        return mixed
+
+    def _keep(self, name: str, pretrained: torch.Tensor, ctx: Context) -> torch.Tensor:
+        probability = ctx.options.probability
+        kept = ctx.uniform(name, (1, pretrained.shape[-1])) >= probability
+        return kept.to(ctx.dtype) / (1 - probability) if probability < 1 else torch.zeros_like(kept, dtype=ctx.dtype)
+
+
+def _chosen(name: str, options: MixoutOptions) -> bool:
+    included = any(fnmatchcase(name, pattern) for pattern in options.include)
+    return included and not any(fnmatchcase(name, pattern) for pattern in options.exclude)

@@ -1,0 +1,103 @@
+"""The words of the embedded tasks: forms, classes, synonyms and hypernyms."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Noun(NamedTuple):
+    """A noun with its singular and plural form; `kind` is person, animal, thing or place."""
+
+    singular: str
+    plural: str
+    kind: str
+
+
+class Verb(NamedTuple):
+    """A verb with its third person singular, plural (also the base form) and past participle."""
+
+    singular: str
+    plural: str
+    participle: str
+
+
+def _nouns(kind: str, listed: str) -> dict[str, Noun]:
+    pairs = (entry.split("/") if "/" in entry else (entry, entry + "s") for entry in listed.split())
+    return {singular: Noun(singular, plural, kind) for singular, plural in pairs}
+
+
+def _verbs(listed: str) -> dict[str, Verb]:
+    forms = (entry.split("/") for entry in listed.split())
+    return {plural: Verb(singular, plural, participle) for plural, singular, participle in forms}
+
+
+NOUNS: dict[str, Noun] = {
+    **_nouns("person", "doctor physician lawyer attorney teacher pilot singer farmer boy lad baker person/people"),
+    **_nouns("animal", "dog hound cat rabbit bunny/bunnies horse goat fox/foxes duck animal"),
+    **_nouns("place", "house home river bridge garden tower"),
+}
+"""Nouns by their singular. Persons and animals act; places stand in prepositional phrases only."""
+
+ACTORS: tuple[str, ...] = tuple(name for name, noun in NOUNS.items() if noun.kind != "place")
+PLACES: tuple[str, ...] = tuple(name for name, noun in NOUNS.items() if noun.kind == "place")
+
+TRANSITIVE: dict[str, Verb] = _verbs(
+    "chase/chases/chased pursue/pursues/pursued help/helps/helped assist/assists/assisted admire/admires/admired "
+    "adore/adores/adored watch/watches/watched observe/observes/observed trust/trusts/trusted "
+    "greet/greets/greeted avoid/avoids/avoided carry/carries/carried scare/scares/scared frighten/frightens/frightened"
+)
+INTRANSITIVE: dict[str, Verb] = _verbs(
+    "sleep/sleeps/slept rest/rests/rested run/runs/run walk/walks/walked sing/sings/sung laugh/laughs/laughed "
+    "wait/waits/waited jump/jumps/jumped leap/leaps/leapt smile/smiles/smiled"
+)
+"""Verbs by their plural; an intransitive verb's participle is never used."""
+
+ADJECTIVES: tuple[str, ...] = (
+    "big", "large", "small", "little", "happy", "glad", "angry", "mad", "brave", "bold",
+    "old", "young", "clever", "smart", "lazy", "hungry",
+)  # fmt: skip
+ADVERBS: tuple[str, ...] = (
+    "quickly", "rapidly", "quietly", "silently", "often", "frequently", "loudly", "gladly", "slowly", "proudly",
+)  # fmt: skip
+PREPOSITIONS: tuple[str, ...] = ("before", "behind", "beside", "above", "below", "with")
+
+DEFINITE: dict[bool, tuple[str, ...]] = {False: ("the", "this", "my"), True: ("the", "these", "my")}
+"""Determiners without scope, by plural."""
+QUANTIFIERS: dict[bool, tuple[str, ...]] = {
+    False: ("every", "some", "no", "each"),
+    True: ("all", "some", "no", "most", "many", "few"),
+}
+"""Determiners with scope, by plural."""
+
+SYNONYMS: tuple[tuple[str, str], ...] = (
+    ("doctor", "physician"), ("lawyer", "attorney"), ("boy", "lad"), ("dog", "hound"), ("rabbit", "bunny"),
+    ("house", "home"), ("chase", "pursue"), ("help", "assist"), ("admire", "adore"), ("watch", "observe"),
+    ("scare", "frighten"), ("sleep", "rest"), ("jump", "leap"), ("big", "large"), ("small", "little"),
+    ("happy", "glad"), ("angry", "mad"), ("brave", "bold"), ("clever", "smart"), ("quickly", "rapidly"),
+    ("quietly", "silently"), ("often", "frequently"),
+)  # fmt: skip
+SYNONYM: dict[str, str] = {a: b for pair in SYNONYMS for a, b in (pair, pair[::-1])}
+"""The synonym of a lemma, for those that have one."""
+
+HYPERNYM: dict[str, str] = {
+    name: noun.kind for name, noun in NOUNS.items() if noun.kind in ("person", "animal") and name != noun.kind
+}
+"""person or animal, for each noun that names a kind of one."""
+
+FUNCTION_WORDS: tuple[str, ...] = ("that", "by", "is", "are", "not", "does", "do", "and", ",", ".")
+BE: dict[bool, str] = {False: "is", True: "are"}
+DO: dict[bool, str] = {False: "does", True: "do"}
+
+
+def vocabulary() -> list[str]:
+    """Every word and punctuation mark that a sentence can hold, in lower case, sorted."""
+    words = set(FUNCTION_WORDS) | set(ADJECTIVES) | set(ADVERBS) | set(PREPOSITIONS)
+    for noun in NOUNS.values():
+        words |= {noun.singular, noun.plural}
+    for verb in TRANSITIVE.values():
+        words |= set(verb)
+    for verb in INTRANSITIVE.values():
+        words |= {verb.singular, verb.plural}
+    for table in (DEFINITE, QUANTIFIERS):
+        words |= {word for determiners in table.values() for word in determiners}
+    return sorted(words)

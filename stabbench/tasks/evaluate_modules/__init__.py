@@ -1,0 +1,47 @@
+"""The metrics as local modules of Hugging Face's `evaluate`, which load with no network, and scoring with them.
+
+`stabbench.tasks.metrics` computes the same values without that library's eight seconds of import.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stabbench.errors import UserError, unknown
+from stabbench.tasks.metrics import METRICS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def module_path(metric: str) -> Path:
+    """The file that `evaluate.load` takes; UserError for an unknown metric."""
+    if metric not in METRICS:
+        raise unknown("metric", metric, METRICS)
+    return Path(__file__).parent / metric / f"{metric}.py"
+
+
+def load(metric: str, *, cache: Path | None = None) -> Any:
+    """The metric as an `evaluate.Metric`, kept in memory; `cache` is where `evaluate` may leave files."""
+    import evaluate
+
+    return evaluate.load(str(module_path(metric)), keep_in_memory=True, cache_dir=None if cache is None else str(cache))
+
+
+def rescore(predictions: pd.DataFrame, metrics: Sequence[str]) -> dict[str, float]:
+    """Each metric over the columns `label` and `prediction` of a record's predictions, through `evaluate`.
+
+    UserError where a column is missing or there is no row.
+    """
+    missing = [name for name in ("label", "prediction") if name not in predictions.columns]
+    if missing:
+        found = ", ".join(map(str, predictions.columns)) or "none"
+        raise UserError(f"predictions have no column {' and '.join(missing)}; found: {found}")
+    if predictions.empty:
+        raise UserError("predictions hold no row, expected one for each dev example")
+    given = {"references": predictions["label"].tolist(), "predictions": predictions["prediction"].tolist()}
+    with tempfile.TemporaryDirectory(prefix="stabbench-evaluate-") as cache:
+        return {metric: float(load(metric, cache=Path(cache)).compute(**given)[metric]) for metric in metrics}

@@ -1,0 +1,73 @@
+"""GLUE and SciTail from the Hugging Face hub."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from stabbench.errors import UserError
+from stabbench.tasks.glue import FOLDER_VARIABLE
+from stabbench.tasks.prepared import examples_frame
+from stabbench.tasks.registry import Dataset
+
+
+def read_hub(
+    dataset: Dataset, revision: str | None = None, *, repository: str | None = None, cache: Path | None = None
+) -> dict[str, pd.DataFrame]:
+    """The train and dev tables of a data set, through `datasets.load_dataset`; `example` is the row's number.
+
+    Args:
+        dataset: one with a place on the hub.
+        revision: a branch, tag or commit of the repository; the newest by default.
+        repository: another repository, or a folder laid out like one.
+        cache: where `datasets` keeps what it converts; its own place by default.
+
+    UserError where the hub cannot be reached, the repository does not answer, or its columns or labels are others.
+    """
+    if dataset.hub is None:
+        raise ValueError(f"{dataset.name} has no place on the hub")
+    place = repository or dataset.hub.repository
+    import datasets
+
+    # Whatever stands between us and the hub (no network, a proxy, a 404, a changed repository) comes in a
+    # dozen exception types of four libraries; each means that the data did not arrive.
+    try:
+        loaded = datasets.load_dataset(
+            place, dataset.hub.config, revision=revision, cache_dir=None if cache is None else str(cache)
+        )
+    except Exception as error:
+        said = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise UserError(
+            f"{dataset.title} did not arrive from the hub ({place}"
+            f"{f' at {revision}' if revision else ''}: {said}); connect this machine to the network, or set "
+            f"{FOLDER_VARIABLE} to a folder with the official files ({dataset.folder}/train.tsv and dev.tsv)"
+        ) from error
+    return {split: _frame(dataset, place, loaded, name) for split, name in dataset.hub.splits.items()}
+
+
+def _frame(dataset: Dataset, place: str, loaded: object, split: str) -> pd.DataFrame:
+    hub = dataset.hub
+    assert hub is not None
+    tables = dict(loaded)  # type: ignore[call-overload]
+    if split not in tables:
+        raise UserError(f"{place}: there is no split {split!r}, found {', '.join(sorted(tables))}")
+    table = tables[split]
+    wanted = [hub.text_a, *([hub.text_b] if hub.text_b else []), hub.label]
+    missing = [name for name in wanted if name not in table.column_names]
+    if missing:
+        raise UserError(
+            f"{place}, {split}: no column {', '.join(map(repr, missing))}, found {', '.join(table.column_names)}"
+        )
+    second: list[str | None] = list(table[hub.text_b]) if hub.text_b else [None] * len(table)
+    numbers = {value: index for index, value in enumerate(dataset.label_values)}
+    numbers |= {name: index for index, name in enumerate(dataset.label_names)}
+    rows: list[tuple[int, str, str | None, int]] = []
+    for row, (text_a, text_b, label) in enumerate(zip(table[hub.text_a], second, table[hub.label], strict=True)):
+        number = numbers.get(label, -1) if isinstance(label, str) else label
+        if not isinstance(number, int) or not 0 <= number < len(dataset.label_names):
+            raise UserError(
+                f"{place}, {split}, row {row}: label {label!r}, expected one of {', '.join(dataset.label_names)}"
+            )
+        rows.append((row, text_a, text_b, number))
+    return examples_frame(rows)

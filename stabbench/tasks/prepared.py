@@ -1,0 +1,202 @@
+"""A prepared task: two tables of examples, what they were made from and what can be computed from them."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from stabbench.errors import UserError
+from stabbench.files import read_json, sha256_of_json, write_bytes, write_json
+from stabbench.tasks.metrics import majority_scores
+
+SCHEMA_VERSION = 1
+SPLITS: tuple[Literal["train", "dev"], ...] = ("train", "dev")
+_SCHEMA = pa.schema(
+    [
+        pa.field("example", pa.int64(), nullable=False),
+        pa.field("text_a", pa.string(), nullable=False),
+        pa.field("text_b", pa.string()),
+        pa.field("label", pa.int64(), nullable=False),
+    ]
+)
+_COLUMNS: list[str] = list(_SCHEMA.names)
+
+
+def examples_frame(rows: list[tuple[int, str, str | None, int]]) -> pd.DataFrame:
+    """A table of examples from rows of (example, text_a, text_b, label)."""
+    columns = list(zip(*rows, strict=True)) or [(), (), (), ()]
+    return pd.DataFrame(
+        {
+            "example": np.asarray(columns[0], dtype=np.int64),
+            "text_a": pd.Series(columns[1], dtype=object),
+            "text_b": pd.Series(columns[2], dtype=object),
+            "label": np.asarray(columns[3], dtype=np.int64),
+        }
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedTask:
+    """Labelled data with its metrics.
+
+    `train` and `dev` have the columns example (int64, the row in the source), text_a, text_b (None in
+    single-sentence tasks) and label (int64, an index into `label_names`). `metrics` holds the headline
+    metric first. `source` is folder, hub or embedded; `origin` says more where it is known (a hub revision,
+    a generator's sizes and seed). `sample` and `dev_sample` are {"size", "seed"} where a table is a sample.
+    """
+
+    name: str
+    dataset: str
+    source: str
+    metrics: tuple[str, ...]
+    label_names: tuple[str, ...]
+    train: pd.DataFrame
+    dev: pd.DataFrame
+    sample: Mapping[str, int] | None = None
+    dev_sample: Mapping[str, int] | None = None
+    origin: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        for split in SPLITS:
+            frame = self.frame(split)
+            if list(frame.columns) != _COLUMNS:
+                raise ValueError(f"{split}: columns are {list(frame.columns)}, not {_COLUMNS}")
+            labels = frame["label"].to_numpy()
+            if len(labels) == 0:
+                raise ValueError(f"{split}: no examples")
+            if labels.min() < 0 or labels.max() >= len(self.label_names):
+                raise ValueError(f"{split}: a label is not an index into {list(self.label_names)}")
+
+    @property
+    def metric(self) -> str:
+        """The headline metric."""
+        return self.metrics[0]
+
+    def frame(self, split: Literal["train", "dev"]) -> pd.DataFrame:
+        """The table of a split."""
+        return self.train if split == "train" else self.dev
+
+    def labels(self, split: Literal["train", "dev"]) -> NDArray[np.int64]:
+        """The labels of a split, shape [n]."""
+        return self.frame(split)["label"].to_numpy(dtype=np.int64)
+
+    def texts(self, split: Literal["train", "dev"]) -> tuple[list[str], list[str] | None]:
+        """First and second texts of a split; None for the second in single-sentence tasks."""
+        frame = self.frame(split)
+        second = frame["text_b"]
+        return list(frame["text_a"]), None if bool(second.isna().all()) else list(second)
+
+    @cached_property
+    def content_hash(self) -> str:
+        """SHA-256 of everything that a result can depend on: both tables, the metrics and the label names."""
+        tables = {}
+        for split in SPLITS:
+            frame = self.frame(split)
+            second = [text if isinstance(text, str) else None for text in frame["text_b"]]
+            tables[split] = [frame["example"].tolist(), list(frame["text_a"]), second, frame["label"].tolist()]
+        return sha256_of_json({**tables, "metrics": list(self.metrics), "label_names": list(self.label_names)})
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        """Examples of each split."""
+        return {split: len(self.frame(split)) for split in SPLITS}
+
+    @cached_property
+    def label_shares(self) -> dict[str, list[float]]:
+        """The share of each label in each split."""
+        size = len(self.label_names)
+        return {
+            split: (np.bincount(self.labels(split), minlength=size) / self.counts[split]).tolist() for split in SPLITS
+        }
+
+    @cached_property
+    def majority(self) -> dict[str, Any]:
+        """The most frequent dev label and what always predicting it scores on dev, per metric."""
+        label, scores = majority_scores(self.labels("dev"), self.metrics)
+        return {"label": label, "scores": scores}
+
+    def facts(self) -> dict[str, Any]:
+        """What a plan keeps of the task."""
+        return {
+            "metric": self.metric,
+            "metrics": list(self.metrics),
+            "label_names": list(self.label_names),
+            "counts": self.counts,
+            "majority": self.majority,
+            "content_hash": self.content_hash,
+        }
+
+    def description(self) -> dict[str, Any]:
+        """The content of `task.json`."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "name": self.name,
+            "dataset": self.dataset,
+            "source": self.source,
+            "origin": None if self.origin is None else dict(self.origin),
+            "sample": None if self.sample is None else dict(self.sample),
+            "dev_sample": None if self.dev_sample is None else dict(self.dev_sample),
+            "label_shares": self.label_shares,
+            **self.facts(),
+        }
+
+    def write(self, folder: Path) -> None:
+        """Write `train.parquet`, `dev.parquet` and `task.json`; equal content gives equal bytes."""
+        for split in SPLITS:
+            table = pa.Table.from_pandas(self.frame(split), schema=_SCHEMA, preserve_index=False)
+            buffer = io.BytesIO()
+            pq.write_table(table.replace_schema_metadata(None), buffer, compression="zstd")
+            write_bytes(folder / f"{split}.parquet", buffer.getvalue())
+        write_json(folder / "task.json", self.description())
+
+    @classmethod
+    def read(cls, folder: Path) -> PreparedTask:
+        """Read a folder that `write` made; UserError where it is missing, unreadable or was changed since."""
+        again = "prepare it again with `stabbench prepare`"
+        if not (folder / "task.json").is_file():
+            raise UserError(f"{folder}: there is no prepared task here (task.json is missing): {again}")
+        try:
+            data = read_json(folder / "task.json")
+            if data["schema_version"] != SCHEMA_VERSION:
+                raise ValueError(f"schema version {data['schema_version']}, expected {SCHEMA_VERSION}")
+            frames = {split: _read_table(folder / f"{split}.parquet") for split in SPLITS}
+            task = cls(
+                name=data["name"],
+                dataset=data["dataset"],
+                source=data["source"],
+                metrics=tuple(data["metrics"]),
+                label_names=tuple(data["label_names"]),
+                train=frames["train"],
+                dev=frames["dev"],
+                sample=data["sample"],
+                dev_sample=data["dev_sample"],
+                origin=data["origin"],
+            )
+        except KeyError as error:
+            raise UserError(f"{folder}: task.json has no entry {error}: {again}") from error
+        except (OSError, ValueError, TypeError, pa.ArrowException) as error:
+            raise UserError(f"{folder}: the prepared task cannot be read ({error}): {again}") from error
+        if task.content_hash != data["content_hash"]:
+            raise UserError(
+                f"{folder}: the tables do not match the content hash in task.json "
+                f"(found {task.content_hash[:12]}…, expected {data['content_hash'][:12]}…): {again}"
+            )
+        return task
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    table = pq.ParquetFile(path).read()
+    if not table.schema.equals(_SCHEMA):
+        raise ValueError(f"{path.name} has columns {', '.join(table.schema.names)} of other types than expected")
+    columns = table.to_pydict()
+    return examples_frame(list(zip(*(columns[name] for name in _COLUMNS), strict=True)))

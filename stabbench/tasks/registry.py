@@ -1,0 +1,92 @@
+"""The data sets that can be prepared: their metrics, label names, columns and places."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from stabbench.errors import unknown
+
+
+@dataclass(frozen=True)
+class FileLayout:
+    """A tab-separated file: columns counted from 0; `label_header` is the label column's title, None without one."""
+
+    columns: int
+    text_a: int
+    text_b: int | None
+    label: int
+    label_header: str | None
+
+
+@dataclass(frozen=True)
+class HubLayout:
+    """A data set on the Hugging Face hub: repository, configuration and column names."""
+
+    repository: str
+    config: str
+    text_a: str
+    text_b: str | None
+    label: str = "label"
+    splits: Mapping[str, str] = field(default_factory=lambda: {"train": "train", "dev": "validation"})
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data set by name; `label_values` are the labels as the TSV files write them, in the order of `label_names`."""
+
+    name: str
+    title: str
+    kind: Literal["glue", "embedded"]
+    metrics: tuple[str, ...]
+    label_names: tuple[str, ...]
+    pair: bool
+    label_values: tuple[str, ...] = ()
+    folder: str = ""
+    file: FileLayout | None = None
+    hub: HubLayout | None = None
+
+
+_ENTAILMENT = ("entailment", "not_entailment")
+_GLUE = "nyu-mll/glue"
+
+_LISTED = (
+    Dataset(
+        "rte", "RTE", "glue", ("accuracy",), _ENTAILMENT, True, _ENTAILMENT, "RTE",
+        FileLayout(4, 1, 2, 3, "label"), HubLayout(_GLUE, "rte", "sentence1", "sentence2"),
+    ),
+    Dataset(
+        "mrpc", "MRPC", "glue", ("f1", "accuracy"), ("not_equivalent", "equivalent"), True, ("0", "1"), "MRPC",
+        FileLayout(5, 3, 4, 0, "Quality"), HubLayout(_GLUE, "mrpc", "sentence1", "sentence2"),
+    ),
+    Dataset(
+        "cola", "CoLA", "glue", ("mcc", "accuracy"), ("unacceptable", "acceptable"), False, ("0", "1"), "CoLA",
+        FileLayout(4, 3, None, 1, None), HubLayout(_GLUE, "cola", "sentence", None),
+    ),
+    Dataset(
+        "qnli", "QNLI", "glue", ("accuracy",), _ENTAILMENT, True, _ENTAILMENT, "QNLI",
+        FileLayout(4, 1, 2, 3, "label"), HubLayout(_GLUE, "qnli", "question", "sentence"),
+    ),
+    Dataset(
+        "scitail", "SciTail", "glue", ("accuracy",), ("entails", "neutral"), True, ("entails", "neutral"), "SciTail",
+        FileLayout(3, 0, 1, 2, None), HubLayout("allenai/scitail", "tsv_format", "premise", "hypothesis"),
+    ),
+    Dataset(
+        "acceptability", "Acceptability", "embedded", ("mcc", "accuracy"), ("unacceptable", "acceptable"), False,
+    ),
+    Dataset(
+        "paraphrase", "Paraphrase", "embedded", ("f1", "accuracy"), ("not_equivalent", "equivalent"), True,
+    ),
+    Dataset("entailment", "Entailment", "embedded", ("accuracy",), _ENTAILMENT, True),
+)  # fmt: skip
+
+DATASETS: dict[str, Dataset] = {dataset.name: dataset for dataset in _LISTED}
+"""Every data set by its name."""
+
+
+def dataset_named(name: str) -> Dataset:
+    """The data set of that name; UserError with the nearest name where there is none."""
+    if name not in DATASETS:
+        raise unknown("dataset", name, DATASETS)
+    return DATASETS[name]

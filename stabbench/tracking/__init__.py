@@ -1,0 +1,64 @@
+"""MLflow as a view of the records: the only room that imports it, and only once it is asked to work."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from stabbench.errors import UserError
+from stabbench.tracking.outcome import TrackingOutcome
+
+__all__ = ["DEFAULT_TRACKING_URI", "TrackingOutcome", "bring_up_to_date", "installed"]
+
+DEFAULT_TRACKING_URI = "sqlite:///mlflow.db"
+"""The tracking database of a project folder, used where neither an argument nor MLFLOW_TRACKING_URI names another."""
+
+
+def installed() -> bool:
+    """Whether MLflow can be imported."""
+    return importlib.util.find_spec("mlflow") is not None
+
+
+def bring_up_to_date(
+    runs: Path,
+    *,
+    preset: str,
+    tracking_uri: str | None = None,
+    figures: Path | None = None,
+    store: Path | None = None,
+    models: bool = True,
+    progress: Callable[[int, int], None] | None = None,
+) -> TrackingOutcome:
+    """Make the experiment `stabbench/<preset>` of a tracking server show exactly the records that `runs` selects.
+
+    A parent run a cell, a child run a seed; runs that are there already are found by their fingerprint and left
+    alone, so that a second call writes nothing. A server that is down, or goes down in the middle, raises nothing:
+    the outcome names the runs that are not logged, and the next call logs them.
+
+    Args:
+        runs: the selection, `runs/<model>/<task>/<strategy>/`.
+        preset: names the experiment.
+        tracking_uri: MLFLOW_TRACKING_URI, else `sqlite:///mlflow.db` in the current folder, where it is not given.
+        figures: the report's figures; those that show a cell become artifacts of its parent run.
+        store: where kept weights lie (a selection leaves them out).
+        models: whether kept weights are logged as models.
+        progress: called with (runs seen, runs in the selection) as it goes.
+
+    Raises:
+        UserError: where `runs` holds no or unreadable records, or MLflow is not installed.
+    """
+    if not installed():
+        raise UserError("MLflow is not installed: run `pip install 'stabbench[track]'`")
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    from stabbench.tracking.update import update
+
+    uri = tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_TRACKING_URI
+    return update(
+        runs, preset=preset, uri=uri, figures=figures, store=store, models=models, progress=progress or _silent
+    )
+
+
+def _silent(done: int, total: int) -> None:
+    """Progress that nobody watches."""

@@ -1,0 +1,109 @@
+"""What a parent run shows of a cell: Table 1's numbers, its recipe in words, and the figures that show it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from stabbench.files import sha256_of_file, sha256_of_json
+from stabbench.plan import Cell
+from stabbench.tracking.runs import CELL, KIND, cell_key, finite
+
+CURRENT, SUMMARY, REVISION = "stabbench.current", "stabbench.summary", "stabbench.revision"
+COUNTS = ("n", "planned", "failed", "diverged", "collapsed")
+SCORES = ("std", "mean", "max", "min", "median", "iqr", "std_successful", "failed_low", "failed_high")
+P_VALUES = {"levene_p": "p_levene_median", "levene_p_mean": "p_levene_mean", "levene_p_permutation": "p_permutation"}
+OVERVIEW = "stability"
+"""The figure of the whole comparison (paper, Fig. 1), which every cell is in."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A parent run's numbers, the tags that follow them, and its figures by the name that they get."""
+
+    metrics: Mapping[str, float]
+    tags: Mapping[str, str]
+    figures: Mapping[str, Path] = field(default_factory=dict)
+
+    def digest(self) -> str:
+        """Changes whenever anything that the parent run shows changes."""
+        figures = {name: sha256_of_file(path) for name, path in self.figures.items()}
+        return sha256_of_json({"metrics": dict(self.metrics), "tags": dict(self.tags), "figures": figures})
+
+
+def summary(row: Mapping[str, Any], figures: Mapping[str, Path]) -> Summary:
+    """The summary of one row of `analysis.stability`; numbers that are not defined are left out."""
+    metrics = {name: float(row[name]) for name in (*COUNTS, *SCORES) if finite(row[name])}
+    metrics |= {name: float(row[column]) for name, column in P_VALUES.items() if finite(row[column])}
+    tags = {
+        "best_std": _yes(row["best_std"]),
+        "star": _yes(row["star"]),
+        "second_smallest_std": str(row["rival"]) or "no",
+    }
+    return Summary(metrics, tags, figures)
+
+
+def cell_tags(cell: Cell) -> dict[str, str]:
+    """The tags that a parent run is made with."""
+    return {
+        "mlflow.runName": cell.name,
+        "mlflow.source.name": "stabbench",
+        "mlflow.note.content": description(cell),
+        KIND: "cell",
+        CELL: cell_key(cell),
+        CURRENT: "true",
+        "model": cell.model,
+        "task": cell.task,
+        "strategy": cell.strategy,
+        "metric": str(cell.task_facts["metric"]),
+    }
+
+
+def description(cell: Cell) -> str:
+    """The strategy in a line, its reference and what its numbers are, for the head of the run's page."""
+    facts = cell.task_facts
+    metric = facts["metric"]
+    return (
+        f"**{cell.strategy}**: {cell.description} ({cell.reference})\n\n"
+        f"{metric} on {facts['counts']['dev']} dev examples of {cell.task} at the last step, as fractions; "
+        "std with ddof 1. A run failed where it is not above the majority classifier "
+        f"({facts['majority']['scores'][metric]:.3f})."
+    )
+
+
+def figures_of(cell: Cell, folder: Path | None, cells: Iterable[Cell]) -> dict[str, Path]:
+    """The figures that show a cell: the one of the whole comparison, and those named for its task and nobody else's.
+
+    Names are matched longest first, so that a figure of `rte-1k` is not taken for one of `rte`.
+    """
+    if folder is None or not folder.is_dir():
+        return {}
+    known = {name for other in cells for name in (other.model, other.task, other.strategy)}
+    own = {cell.model, cell.task, cell.strategy}
+    found = {}
+    for path in sorted(folder.rglob("*.png")):
+        named = _names_in(path.relative_to(folder).with_suffix(""), known)
+        if path.stem == OVERVIEW or (cell.task in named and named <= own):
+            found[path.relative_to(folder).as_posix()] = path
+    return found
+
+
+def _names_in(path: Path, known: Iterable[str]) -> set[str]:
+    words = f"-{_spelled(path.as_posix().replace('/', '-'))}-"
+    found = set()
+    for name in sorted(known, key=lambda name: (-len(name), name)):
+        spelled = f"-{_spelled(name)}-"
+        if spelled in words:
+            found.add(name)
+            words = words.replace(spelled, "-")
+    return found
+
+
+def _spelled(name: str) -> str:
+    return name.replace("_", "-").lower()
+
+
+def _yes(value: object) -> str:
+    return "yes" if value else "no"

@@ -1,0 +1,108 @@
+"""Kept weights as logged models: a pyfunc over a Hugging Face folder, from code and safetensors, without pickle."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pandas as pd
+from mlflow import MlflowClient
+from mlflow.entities import LoggedModelOutput
+from mlflow.models import Model, ModelSignature
+from mlflow.types import ColSpec, DataType, Schema
+from mlflow.types.schema import Array
+
+from stabbench.plan import Cell
+from stabbench.records import Record
+
+CODE = Path(__file__).with_name("classifier.py")
+BATCH_SIZE = 32
+TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "sentencepiece.bpe.model")
+REQUIREMENTS = ("torch", "transformers", "tokenizers", "safetensors", "pandas", "numpy")
+EXAMPLE = {"text_a": "A man plays the piano.", "text_b": "Somebody makes music."}
+"""Text of our own, never a line of a data set, which may not be ours to publish."""
+
+
+class ModelNotLoggedError(Exception):
+    """Kept weights that cannot become a model; the message says what is missing."""
+
+
+def log_model(
+    client: MlflowClient,
+    experiment_id: str,
+    run_id: str,
+    cell: Cell,
+    seed: int,
+    record: Record,
+    weights: Path,
+) -> str:
+    """Log the weights in a Hugging Face folder as a model of a run and return its id.
+
+    What an interrupted call left of the run's model is deleted first. Raises ModelNotLoggedError where the folder has
+    no tokenizer, without which nobody could ask the model anything.
+    """
+    if not any((weights / name).is_file() for name in TOKENIZERS):
+        raise ModelNotLoggedError(f"no tokenizer beside the weights in {weights}")
+    _delete_unfinished(client, experiment_id, run_id)
+    with tempfile.TemporaryDirectory(prefix="stabbench-model-") as temporary:
+        saved = Path(temporary) / "model"
+        scores = {f"final_{name}": str(value) for name, value in record.data["final"]["scores"].items()}
+        model = client.create_logged_model(
+            experiment_id,
+            name=f"{cell.model}-{cell.task}-{cell.strategy}-seed-{seed}",
+            source_run_id=run_id,
+            tags={"stabbench.fingerprint": record.fingerprint, "model": cell.model, "task": cell.task},
+            params={"strategy": cell.strategy, "seed": str(seed), **scores},
+            model_type="classifier",
+        )
+        mlflow.pyfunc.save_model(
+            path=str(saved),
+            python_model=str(CODE),
+            artifacts={"classifier": str(weights.resolve())},
+            model_config=_options(cell),
+            signature=signature(),
+            input_example=pd.DataFrame([EXAMPLE]),
+            pip_requirements=_requirements(record.provenance().get("versions", {})),
+            mlflow_model=Model(model_id=model.model_id, run_id=run_id),
+        )
+        client.log_model_artifacts(model.model_id, str(saved))
+    client.finalize_logged_model(model.model_id, "READY")
+    client.log_outputs(run_id, [LoggedModelOutput(model.model_id, int(record.data["final"]["step"]))])
+    return str(model.model_id)
+
+
+def signature() -> ModelSignature:
+    """Texts in; label id, label name and logits out."""
+    inputs = Schema([ColSpec(DataType.string, name, required=name == "text_a") for name in EXAMPLE])
+    outputs = Schema(
+        [
+            ColSpec(DataType.long, "prediction"),
+            ColSpec(DataType.string, "label"),
+            ColSpec(Array(DataType.double), "logits"),
+        ]
+    )
+    return ModelSignature(inputs=inputs, outputs=outputs)
+
+
+def _options(cell: Cell) -> dict[str, Any]:
+    recipe = cell.spec["recipe"]
+    return {
+        "label_names": list(cell.task_facts["label_names"]),
+        "max_length": int(recipe["max_length"]),
+        "legacy_segments": bool(recipe["legacy_segments"]),
+        "batch_size": BATCH_SIZE,
+    }
+
+
+def _requirements(versions: Mapping[str, Any]) -> list[str]:
+    pinned = {**{name: versions.get(name) for name in REQUIREMENTS}, "mlflow": mlflow.__version__}
+    return [f"{name}=={str(version).partition('+')[0]}" if version else name for name, version in pinned.items()]
+
+
+def _delete_unfinished(client: MlflowClient, experiment_id: str, run_id: str) -> None:
+    found = client.search_logged_models([experiment_id], filter_string=f"source_run_id = '{run_id}'")
+    for model in found:
+        client.delete_logged_model(model.model_id)

@@ -1,0 +1,167 @@
+"""What a child run shows of a record: tags, parameters, scores, curves and its data set."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
+
+from stabbench.files import sha256_of_json
+from stabbench.plan import Cell
+from stabbench.records import Record
+from stabbench.tracking.curves import curves
+
+KIND, CELL, FINGERPRINT = "stabbench.kind", "stabbench.cell", "stabbench.fingerprint"
+SEED, STATUS, DIGEST = "stabbench.seed", "stabbench.status", "stabbench.result_digest"
+SELECTED, MODEL = "stabbench.selected", "stabbench.logged_model"
+PARENT = "mlflow.parentRunId"
+DIGEST_LENGTH = 36
+"""MLflow keeps this many characters of a data set's digest; the whole hash is in its profile."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """When a run was at work, in milliseconds since 1970, as MLflow counts."""
+
+    start: int
+    end: int
+
+    def at(self, step: int, total: int) -> int:
+        """About when an update was made; a function of the record alone, so that logging again repeats it."""
+        return self.start + (self.end - self.start) * min(step, total) // max(total, 1)
+
+
+def cell_key(cell: Cell) -> str:
+    """What a parent run is known by: the names of the cell and everything that its seeds share."""
+    names = {"model": cell.model, "task": cell.task, "strategy": cell.strategy}
+    return sha256_of_json({**names, "spec": dict(cell.spec)})
+
+
+def run_tags(cell: Cell, seed: int, record: Record, provenance: Mapping[str, Any], parent: str) -> dict[str, str]:
+    """The tags of a child run: how it is found again, and how it ended."""
+    tags = {
+        "mlflow.runName": f"{cell.task} {cell.strategy} seed {seed}",
+        "mlflow.source.name": "stabbench",
+        PARENT: parent,
+        KIND: "run",
+        CELL: cell_key(cell),
+        FINGERPRINT: record.fingerprint,
+        SEED: str(seed),
+        STATUS: record.status,
+        DIGEST: str(record.data["result_digest"]),
+        SELECTED: "true",
+        "model": cell.model,
+        "task": cell.task,
+        "strategy": cell.strategy,
+        "collapsed": json.dumps(bool(record.data["flags"]["collapsed"])),
+    }
+    if provenance.get("git_commit"):
+        tags["mlflow.source.git.commit"] = str(provenance["git_commit"])
+    if provenance.get("device"):
+        tags["device"] = str(provenance["device"])
+    if record.data.get("diverged_at") is not None:
+        tags["diverged_at"] = str(record.data["diverged_at"])
+    return tags
+
+
+def cell_params(cell: Cell) -> list[Param]:
+    """The cell's parameters, by name."""
+    return [Param(name, value) for name, value in sorted(_recipe(cell).items())]
+
+
+def _recipe(cell: Cell) -> dict[str, str]:
+    """The effective recipe and the options of its plugins (`mixout.probability`), as MLflow compares them."""
+    params = {name: shown(value) for name, value in cell.spec["recipe"].items()}
+    for plugin in cell.spec.get("plugins", ()):
+        name = str(plugin["plugin"])
+        params[name] = f"version {plugin['version']}"
+        params.update({f"{name}.{option}": shown(value) for option, value in plugin.get("options", {}).items()})
+    return params
+
+
+def run_params(cell: Cell, seed: int, record: Record) -> list[Param]:
+    """The cell's parameters with the seed and the steps that were planned."""
+    data = record.data
+    steps = {name: shown(data[name]) for name in ("total_steps", "steps_per_epoch", "warmup_steps")}
+    streams = cell.run_spec(seed)["seeds"]
+    crossed = {f"seed.{stream}": str(value) for stream, value in streams.items() if value != seed}
+    params = {**_recipe(cell), **steps, "seed": str(seed), **crossed}
+    return [Param(name, value) for name, value in sorted(params.items())]
+
+
+def run_metrics(record: Record, provenance: Mapping[str, Any], span: Span) -> list[Metric]:
+    """Final and best scores, losses, cost and the thinned curves; values that are not finite are left out."""
+    data = record.data
+    total = int(data["total_steps"])
+    metrics = [
+        Metric(point.key, point.value, span.at(point.step, total), point.step) for point in curves(record.history())
+    ]
+    final, best = data["final"], data["best"]
+    values: dict[str, Any] = {
+        "failed": float(record.status in ("failed", "diverged")),
+        "diverged": float(record.status == "diverged"),
+        "train_loss_last_epoch": data["train_loss"]["last_epoch"],
+        "train_loss_final": data["train_loss"]["final"],
+        "cost_steps": data["cost"]["steps"],
+        "cost_tokens": data["cost"]["tokens"],
+        "cost_flops": data["cost"]["flops"],
+        "seconds": provenance.get("seconds", {}).get("total"),
+        "final_dev_loss": final["dev_loss"],
+        **{f"final_{name}": value for name, value in final["scores"].items()},
+    }
+    if best:
+        values |= {f"best_{name}": value for name, value in best["scores"].items()}
+        values |= {"best_step": best["step"]}
+    step = int(final["step"])
+    metrics += [Metric(key, float(value), span.end, step) for key, value in values.items() if finite(value)]
+    return metrics
+
+
+def run_span(record: Record, provenance: Mapping[str, Any]) -> Span:
+    """When the run was trained; where its provenance is gone, when its record was written."""
+    try:
+        end = int(datetime.fromisoformat(str(provenance["created"])).timestamp() * 1000)
+    except (KeyError, ValueError):
+        end = int((record.folder / "record.json").stat().st_mtime * 1000)
+    seconds = provenance.get("seconds", {}).get("total") or 0.0
+    return Span(end - int(float(seconds) * 1000), end)
+
+
+def dataset_input(cell: Cell) -> DatasetInput:
+    """The cell's task as MLflow's input, known by its content hash."""
+    facts = cell.task_facts
+    content_hash = str(facts["content_hash"])
+    columns = [{"name": name, "type": "string", "required": name == "text_a"} for name in ("text_a", "text_b")]
+    columns.append({"name": "label", "type": "long", "required": True})
+    profile = {
+        "num_rows": facts["counts"]["train"],
+        "dev_rows": facts["counts"]["dev"],
+        "metric": facts["metric"],
+        "label_names": list(facts["label_names"]),
+        "majority": facts["majority"]["scores"],
+        "content_hash": content_hash,
+    }
+    dataset = Dataset(
+        name=cell.task,
+        digest=content_hash[:DIGEST_LENGTH],
+        source_type="local",
+        source=json.dumps({"uri": cell.sources["task"]}),
+        schema=json.dumps({"mlflow_colspec": columns}),
+        profile=json.dumps(profile),
+    )
+    return DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])
+
+
+def shown(value: object) -> str:
+    """A parameter's value as text."""
+    return "none" if value is None else json.dumps(value) if isinstance(value, bool | list | dict) else str(value)
+
+
+def finite(value: object) -> bool:
+    """Whether a value is a number that a chart can show."""
+    return isinstance(value, int | float) and math.isfinite(value)

@@ -1,0 +1,147 @@
+"""The way to a tracking server or database: patience, the first migration, and whether anybody answers."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import socket
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from filelock import FileLock, Timeout
+from mlflow import MlflowClient
+
+CONNECT_SECONDS = 3.0
+LOCK_SECONDS = 300.0
+PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
+
+PATIENCE = {
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+}
+"""MLflow's own defaults wait for minutes; whoever sets these variables keeps their values."""
+
+IMPATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "5", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
+NOISY = {"alembic": logging.WARNING, "mlflow": logging.ERROR, "urllib3": logging.CRITICAL}
+
+
+class UnreachableError(Exception):
+    """Nobody answers at a tracking URI; the message is one sentence."""
+
+
+@contextmanager
+def connected(uri: str) -> Iterator[MlflowClient]:
+    """A client of a server that answers, or of a database that exists once this has been entered.
+
+    One process a machine and URI at a time: a database is created by the first, and nothing is logged twice. Raises
+    UnreachableError within seconds where nobody answers.
+    """
+    with _environment(PATIENCE, keep=True), _quiet():
+        try:
+            with FileLock(_lock_path(uri), timeout=LOCK_SECONDS):
+                check(uri)
+                client = MlflowClient(tracking_uri=uri)
+                ask(client)
+                yield client
+        except Timeout as error:
+            raise UnreachableError("another process is logging to it") from error
+
+
+def ask(client: MlflowClient) -> None:
+    """Raise UnreachableError unless the server answers a small question within seconds."""
+    with _environment(IMPATIENCE, keep=False):
+        try:
+            client.search_experiments(max_results=1)
+        except Exception as error:
+            raise UnreachableError(f"it does not answer ({first_line(error)})") from error
+
+
+def check(uri: str) -> None:
+    """Raise UnreachableError where a database cannot be opened or no host listens; MLflow would retry for long."""
+    scheme = urlsplit(uri).scheme.partition("+")[0]
+    if scheme == "sqlite":
+        _check_database(database_path(uri))
+    elif scheme in PORTS and (host := urlsplit(uri).hostname):
+        try:
+            port = urlsplit(uri).port or PORTS[scheme]
+            socket.create_connection((host, port), timeout=CONNECT_SECONDS).close()
+        except (OSError, ValueError) as error:
+            raise UnreachableError(f"it does not answer ({first_line(error)})") from error
+
+
+def database_path(uri: str) -> Path:
+    """The file of a `sqlite:///…` URI, absolute; relative ones start at the current folder."""
+    return Path(uri.partition(":///")[2].partition("?")[0]).resolve()
+
+
+def artifact_location(uri: str, experiment: str) -> str | None:
+    """Where an experiment's artifacts lie: beside a SQLite file, else where the server wants them."""
+    if not uri.startswith("sqlite:"):
+        return None
+    return (database_path(uri).parent / "mlruns" / experiment).as_uri()
+
+
+def workers(uri: str) -> int:
+    """How many runs are logged at a time: SQLite has one writer, a server takes several."""
+    return 1 if uri.startswith("sqlite:") else 4
+
+
+def first_line(error: BaseException) -> str:
+    """An error as one short line."""
+    text = str(error).strip().splitlines()
+    return (text[0] if text else type(error).__name__)[:200]
+
+
+def _check_database(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(path, timeout=CONNECT_SECONDS)
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.rollback()
+        finally:
+            connection.close()
+    except (OSError, sqlite3.Error) as error:
+        raise UnreachableError(f"the database cannot be written ({first_line(error)})") from error
+
+
+def _lock_path(uri: str) -> Path:
+    name = str(database_path(uri)) if uri.startswith("sqlite:") else uri
+    folder = Path(tempfile.gettempdir()) / f"stabbench-{os.getuid()}"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder / f"tracking-{hashlib.sha256(name.encode()).hexdigest()[:16]}.lock"
+
+
+@contextmanager
+def _environment(variables: dict[str, str], *, keep: bool) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update({name: value for name, value in variables.items() if not keep or before[name] is None})
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    loggers = {logging.getLogger(name): level for name, level in NOISY.items()}
+    before = {logger: logger.level for logger in loggers}
+    for logger, level in loggers.items():
+        logger.setLevel(level)
+    try:
+        yield
+    finally:
+        for logger, level in before.items():
+            logger.setLevel(level)

@@ -1,0 +1,50 @@
+"""The saved view that shows an experiment's run list as the paper's Table 1, one link away."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from mlflow import MlflowClient
+
+from stabbench.tracking.cells import CURRENT
+from stabbench.tracking.outcome import without_password
+from stabbench.tracking.runs import KIND
+
+VIEW_KEY = "stabbench-table"
+VIEW_TAG = f"mlflow.sharedViewState.{VIEW_KEY}"
+"""Where MLflow's own "share" button keeps a view of the run list."""
+
+TAGS = ("model", "task", "strategy")
+METRICS = ("std", "mean", "max", "median", "failed", "n", "levene_p")
+FILTER = f"tags.`{KIND}` = 'cell' AND tags.`{CURRENT}` = 'true'"
+
+
+def view_state() -> dict[str, Any]:
+    """The view: a row a cell of the present selection, with Table 1's columns, smallest std first."""
+    columns = [f"tags.`{name}`" for name in TAGS] + [f"metrics.`{name}`" for name in METRICS]
+    columns += ["tags.`star`"]
+    return {
+        "searchFilter": FILTER,
+        "orderByKey": "metrics.`std`",
+        "orderByAsc": True,
+        "startTime": "ALL",
+        "lifecycleFilter": "Active",
+        "selectedColumns": columns,
+        "columnOrder": columns,
+        "viewMaximized": True,
+    }
+
+
+def save_view(client: MlflowClient, experiment_id: str, tags: dict[str, str]) -> None:
+    """Write the view where the experiment does not have it yet."""
+    state = json.dumps(view_state(), sort_keys=True)
+    if tags.get(VIEW_TAG) != state:
+        client.set_experiment_tag(experiment_id, VIEW_TAG, state)
+
+
+def view_url(uri: str, experiment_id: str) -> str | None:
+    """The link to the view in the server's own pages; None where there is no server."""
+    if not uri.startswith(("http://", "https://")):
+        return None
+    return f"{without_password(uri).rstrip('/')}/#/experiments/{experiment_id}/runs?viewStateShareKey={VIEW_KEY}"

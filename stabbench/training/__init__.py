@@ -1,0 +1,1 @@
+"""Training: one loop for one seed or many."""

@@ -1,0 +1,103 @@
+"""AdamW as the paper writes it (equations 1 and 2), with and without bias correction, in one fused pass.
+
+`torch.optim.AdamW(fused=True)` does the work. With its own step count set very large its corrections vanish; given the rate
+s·(1 − lr·decay) and the decay lr·decay / rate it does p ← p − s·m/(√v + ε), then p ← p − lr·decay·p, to rounding.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor
+
+from stabbench.plan import Recipe
+
+NO_CORRECTION = 1e12
+
+
+def bias_correction_factor(step: int, beta1: float, beta2: float) -> float:
+    """√(1 − β2^t) / (1 − β1^t) at t = `step` ≥ 1 (paper, equation 1 and figure 6)."""
+    return math.sqrt(1 - beta2**step) / (1 - beta1**step)
+
+
+class AdamW:
+    """The optimizer of all runs at once; the moments have the shapes of the weights.
+
+    `decays` tells whether weight decay applies to a tensor.
+    """
+
+    def __init__(self, weights: Mapping[str, Tensor], recipe: Recipe, decays: Callable[[str], bool]) -> None:
+        self.recipe = recipe
+        self.decay = {name: recipe.weight_decay if decays(name) else 0.0 for name in weights}
+        self.moments = {name: (torch.zeros_like(tensor), torch.zeros_like(tensor)) for name, tensor in weights.items()}
+        self._parameters = dict(weights)
+        self._groups: dict[tuple[float, float], torch.optim.AdamW] = {}
+        self._last_scales: dict[str, tuple[float, float]] | None = None
+        self._assigned: list[tuple[tuple[float, float], list[str], torch.optim.AdamW]] = []
+
+    def update(
+        self,
+        gradients: Mapping[str, Tensor],
+        step: int,
+        learning_rate: float,
+        scales: Mapping[str, tuple[float, float]] | None = None,
+    ) -> None:
+        """Update number `step` ≥ 1 in place; `scales` are factors for rate and decay by tensor, 1 where None."""
+        recipe = self.recipe
+        factor = (
+            bias_correction_factor(step, recipe.adam_beta1, recipe.adam_beta2) if recipe.bias_correction else 1.0
+        )
+        for (rate_factor, decay), names, optimizer in self._assignment(scales):
+            for name in names:
+                self._parameters[name].grad = gradients[name]
+            rate = learning_rate * rate_factor
+            group = optimizer.param_groups[0]
+            if recipe.adam_formula == "torch":
+                group["lr"], group["weight_decay"] = rate, decay
+                self._count(optimizer, step - 1 if recipe.bias_correction else NO_CORRECTION)
+            else:
+                fused_rate = rate * factor * (1 - rate * decay)
+                group["lr"] = fused_rate
+                group["weight_decay"] = rate * decay / fused_rate if fused_rate else 0.0
+            optimizer.step()
+            for name in names:
+                self._parameters[name].grad = None
+
+    def _assignment(
+        self, scales: Mapping[str, tuple[float, float]] | None
+    ) -> list[tuple[tuple[float, float], list[str], torch.optim.AdamW]]:
+        wanted = {
+            name: (scales[name][0], scales[name][1] * self.decay[name]) if scales else (1.0, self.decay[name])
+            for name in self._parameters
+        }
+        if wanted == self._last_scales:
+            return self._assigned
+        groups: dict[tuple[float, float], list[str]] = {}
+        for name, key in wanted.items():
+            if key[0] != 0:
+                groups.setdefault(key, []).append(name)
+        self._last_scales = wanted
+        self._assigned = [(key, names, self._optimizer(names)) for key, names in groups.items()]
+        return self._assigned
+
+    def _optimizer(self, names: list[str]) -> torch.optim.AdamW:
+        recipe = self.recipe
+        parameters = [self._parameters[name] for name in names]
+        optimizer = torch.optim.AdamW(
+            parameters,
+            lr=0.0,
+            betas=(recipe.adam_beta1, recipe.adam_beta2),
+            eps=recipe.adam_epsilon,
+            fused=True,
+        )
+        for name, parameter in zip(names, parameters, strict=True):
+            first, second = self.moments[name]
+            count = torch.tensor(NO_CORRECTION, dtype=torch.float32, device=parameter.device)
+            optimizer.state[parameter] = {"step": count, "exp_avg": first, "exp_avg_sq": second}
+        return optimizer
+
+    def _count(self, optimizer: torch.optim.AdamW, steps: float) -> None:
+        for state in optimizer.state.values():
+            state["step"].fill_(steps)

@@ -1,0 +1,28 @@
+"""What a run costs, counted and not timed: updates, tokens and floating-point operations."""
+
+from __future__ import annotations
+
+from stabbench.models.architecture import Architecture
+
+
+def forward_operations(architecture: Architecture, tokens: float, pairs: float, examples: float) -> float:
+    """Multiply-adds × 2 of the linear layers and attention in one forward pass as the encoder computes it.
+
+    `tokens`: all tokens; `pairs`: the sum of squared lengths; `examples`: how many. The last layer is computed for the first
+    token of each example, but its keys and values for all tokens.
+    """
+    hidden, inner = architecture.hidden_size, architecture.intermediate_size
+    full = architecture.layers - 1
+    per_token = 2 * (4 * hidden * hidden + 2 * hidden * inner)
+    operations = full * (tokens * per_token + 4 * pairs * hidden)
+    operations += 2 * tokens * 2 * hidden * hidden
+    operations += examples * (2 * (2 * hidden * hidden + 2 * hidden * inner) + 2 * hidden * hidden)
+    operations += 4 * tokens * hidden
+    if architecture.shares_layers:
+        operations += 2 * tokens * architecture.embedding_size * hidden
+    return operations + 2 * examples * hidden * architecture.labels
+
+
+def training_operations(architecture: Architecture, tokens: float, pairs: float, examples: float) -> float:
+    """Forward and backward: three times the forward pass."""
+    return 3 * forward_operations(architecture, tokens, pairs, examples)

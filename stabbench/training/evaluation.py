@@ -1,0 +1,57 @@
+"""Scoring a split without dropout and without padding, all runs at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stabbench.models.batch import Batch, Integers, TokenizedTexts, make_batch
+from stabbench.models.encoder import Encoder, Weights
+
+TOKENS_AT_ONCE = 1024
+
+
+class Evaluator:
+    """A split cut into batches of similar length, made once and used at every evaluation."""
+
+    def __init__(
+        self, texts: TokenizedTexts, runs: int, dtype: torch.dtype, device: torch.device, *, segments: bool
+    ) -> None:
+        self.texts = texts
+        self.chunks = [
+            (chosen, make_batch(texts, [chosen] * runs, dtype, device, segments=segments))
+            for chosen in _chunks(texts.lengths)
+        ]
+
+    @torch.no_grad()
+    def logits(self, encoder: Encoder, weights: Weights) -> Tensor:
+        """Logits of every example in the split's order, shape `(S, examples, labels)`, float64 on the CPU."""
+        return torch.cat(list(self._parts(encoder, weights)), dim=1)[:, self._order()]
+
+    def _parts(self, encoder: Encoder, weights: Weights) -> Iterator[Tensor]:
+        for _, batch in self.chunks:
+            yield encoder.classify(weights, batch).to("cpu", torch.float64)
+
+    def _order(self) -> Integers:
+        return np.argsort(np.concatenate([chosen for chosen, _ in self.chunks]))
+
+    @property
+    def batches(self) -> list[Batch]:
+        """The batches, for those who need more than logits."""
+        return [batch for _, batch in self.chunks]
+
+
+def _chunks(lengths: Integers) -> list[Integers]:
+    order = np.argsort(lengths, kind="stable")
+    totals = np.cumsum(lengths[order])
+    return [part for part in np.split(order, np.flatnonzero(np.diff(totals // TOKENS_AT_ONCE)) + 1) if len(part)]
+
+
+def mean_cross_entropy(logits: Tensor, labels: Integers) -> list[float]:
+    """Mean cross-entropy of each run: logits `(S, examples, labels)`."""
+    target = torch.tensor(labels).expand(logits.shape[0], -1).unsqueeze(-1)
+    losses = torch.log_softmax(logits, dim=-1).gather(-1, target).neg().mean(dim=(1, 2))
+    return [float(value) for value in losses]

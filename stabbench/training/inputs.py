@@ -1,0 +1,55 @@
+"""What a training starts from, as arrays and tensors; and what it leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from stabbench.models.architecture import Architecture
+from stabbench.models.batch import TokenizedTexts
+from stabbench.plan import Recipe
+from stabbench.strategies.contract import Strategy
+
+
+@dataclass(frozen=True)
+class TrainingInputs:
+    """Shared by all runs of a cell.
+
+    `pretrained` holds the encoder's tensors by Hugging Face name without run axis; `majority` the majority classifier's
+    scores on dev.
+    """
+
+    architecture: Architecture
+    pretrained: Mapping[str, Tensor]
+    train: TokenizedTexts
+    dev: TokenizedTexts
+    metrics: tuple[str, ...]
+    majority_label: int
+    majority: Mapping[str, float]
+    recipe: Recipe
+    strategies: tuple[tuple[Strategy, Any], ...]
+    """The plugins with their options, in the order in which they apply."""
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """One run's result: `data` is record.json without its spec, `tables` its parquet files, `weights` the scored ones."""
+
+    data: Mapping[str, Any]
+    tables: Mapping[str, pd.DataFrame]
+    weights: Mapping[str, Tensor]
+    seconds: Mapping[str, float]
+
+
+def compute_type(precision: str) -> torch.dtype:
+    """The type of weights and optimizer state for a recipe's precision."""
+    return torch.float64 if precision == "fp64" else torch.float32
+
+
+Seeds = Sequence[Mapping[str, int]]
+"""For each run the seed of every stream: `head`, `order`, `dropout`, `strategy`."""

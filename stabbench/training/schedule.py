@@ -1,0 +1,46 @@
+"""Steps, warm-up, learning rate and evaluation points of a training."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from stabbench.plan import Recipe
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Linear warm-up from 0 and linear decay to 0 (paper, section 3.2)."""
+
+    steps_per_epoch: int
+    total_steps: int
+    warmup_steps: int
+    peak: float
+    evaluations_per_epoch: int
+
+    @classmethod
+    def of(cls, recipe: Recipe, examples: int) -> Schedule:
+        """The schedule of a recipe over `examples` training examples; the last, partial batch counts."""
+        steps_per_epoch = math.ceil(examples / recipe.batch_size)
+        total = recipe.total_steps or max(1, round(recipe.epochs * steps_per_epoch))
+        return cls(
+            steps_per_epoch=steps_per_epoch,
+            total_steps=total,
+            warmup_steps=int(recipe.warmup_ratio * total),
+            peak=recipe.learning_rate,
+            evaluations_per_epoch=recipe.evaluations_per_epoch,
+        )
+
+    def learning_rate(self, update: int) -> float:
+        """The rate of update 0 … total_steps − 1; with a warm-up it is exactly 0 at the first."""
+        if update < self.warmup_steps:
+            return self.peak * update / self.warmup_steps
+        return self.peak * (self.total_steps - update) / max(1, self.total_steps - self.warmup_steps)
+
+    def evaluates_after(self, steps: int) -> bool:
+        """Whether the dev set is scored after so many updates: evenly within each epoch, at its end and at the very end."""
+        if steps == self.total_steps:
+            return True
+        within = (steps - 1) % self.steps_per_epoch + 1
+        parts = min(self.evaluations_per_epoch, self.steps_per_epoch)
+        return any(within == round(part * self.steps_per_epoch / parts) for part in range(1, parts + 1))

@@ -1,0 +1,97 @@
+"""Everything that changes during a training, so that it can be saved in the middle and go on bit for bit."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from stabbench.files import write_json
+
+
+@dataclass
+class Evaluation:
+    """Scores of the dev set after `step` updates, one entry a run; no value where the run had diverged."""
+
+    step: int
+    losses: list[float | None]
+    scores: list[dict[str, float]]
+
+
+@dataclass
+class TrainingState:
+    """Weights, moments and the strategies' tensors `[S, …]`, and the measurements so far.
+
+    `losses`, `norms` and `clipped_norms` hold one row of `S` values an update; `gradient_norms` one `(tensors, S)` table
+    for each measured step.
+    """
+
+    weights: dict[str, Tensor]
+    moments: dict[str, tuple[Tensor, Tensor]]
+    strategy: dict[str, Tensor]
+    step: int = 0
+    losses: list[Tensor] = field(default_factory=list)
+    norms: list[Tensor] = field(default_factory=list)
+    clipped_norms: list[Tensor] = field(default_factory=list)
+    gradient_norms: list[Tensor] = field(default_factory=list)
+    gradient_norm_steps: list[int] = field(default_factory=list)
+    evaluations: list[Evaluation] = field(default_factory=list)
+    tokens: list[list[int]] = field(default_factory=list)
+
+    def save(self, folder: Path) -> None:
+        """Write the state to `folder`: tensors as safetensors, the rest as JSON; the JSON file completes it."""
+        folder.mkdir(parents=True, exist_ok=True)
+        tensors = {f"weights/{name}": tensor for name, tensor in self.weights.items()}
+        tensors |= {f"first/{name}": first for name, (first, _) in self.moments.items()}
+        tensors |= {f"second/{name}": second for name, (_, second) in self.moments.items()}
+        tensors |= {f"strategy/{name}": tensor for name, tensor in self.strategy.items()}
+        for name in ("losses", "norms", "clipped_norms", "gradient_norms"):
+            rows = getattr(self, name)
+            if rows:
+                tensors[f"measured/{name}"] = torch.stack(rows)
+        tensors_file = folder / f"state-{self.step}.safetensors"
+        temporary = tensors_file.with_suffix(".partial")
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary)
+        temporary.replace(tensors_file)
+        write_json(
+            folder / "state.json",
+            {
+                "step": self.step,
+                "order": list(self.weights),
+                "gradient_norm_steps": self.gradient_norm_steps,
+                "tokens": self.tokens,
+                "evaluations": [vars(evaluation) for evaluation in self.evaluations],
+            },
+        )
+        for stale in folder.glob("state-*.safetensors"):
+            if stale != tensors_file:
+                stale.unlink()
+
+    @classmethod
+    def load(cls, folder: Path, device: torch.device) -> TrainingState | None:
+        """The state that `save` wrote, or None where there is none or it is not whole."""
+        try:
+            facts = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+            tensors = load_file(folder / f"state-{facts['step']}.safetensors", device=str(device))
+        except Exception:  # a checkpoint is a convenience: one that cannot be read means starting over
+            return None
+
+        def part(prefix: str) -> dict[str, Tensor]:
+            return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+        measured = part("measured/")
+        weights, first, second = part("weights/"), part("first/"), part("second/")
+        return cls(
+            weights={name: weights[name] for name in facts["order"]},
+            moments={name: (first[name], second[name]) for name in facts["order"]},
+            strategy=part("strategy/"),
+            step=int(facts["step"]),
+            gradient_norm_steps=facts["gradient_norm_steps"],
+            tokens=facts["tokens"],
+            evaluations=[Evaluation(**evaluation) for evaluation in facts["evaluations"]],
+            **{name: list(table.unbind(0)) for name, table in measured.items()},
+        )

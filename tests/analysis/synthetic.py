@@ -1,0 +1,221 @@
+"""Synthetic records for tests of what reads records: valid folders, numbers drawn, nothing trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from stabbench.files import sha256_of_json
+from stabbench.plan import Cell, Recipe
+from stabbench.records import SelectedCell, Store, select
+
+MAJORITY = {"mcc": 0.0, "accuracy": 0.69, "f1": 0.812}
+DIVERGED = float("nan")
+"""As a score: the run diverged."""
+TRAIN = 160
+
+
+@dataclass(frozen=True)
+class SyntheticCell:
+    """A cell to write: one score a seed, None where the run is missing, `DIVERGED` where it diverged."""
+
+    scores: Sequence[float | None]
+    model: str = "synthetic"
+    task: str = "acceptability"
+    strategy: str = "devlin"
+    metrics: Sequence[str] = ("mcc", "accuracy")
+    architecture: str = "bert"
+    layers: int = 4
+    learning_rate: float = 2e-5
+    epochs: float = 3.0
+    gradient_norms: bool = True
+    description: str = "Synthetic numbers."
+    reference: str = "Devlin et al. (2019)"
+    versions: Mapping[str, str] = field(default_factory=lambda: {"torch": "2.11.0", "numpy": "2.0.0"})
+
+    def plan(self) -> Cell:
+        """The cell as the plan would hold it, seeds 1…n."""
+        recipe = Recipe(learning_rate=self.learning_rate, epochs=self.epochs, bias_correction=self.strategy != "devlin")
+        plugins = [{"plugin": "mixout", "version": "1", "options": {"p": 0.7}}] if self.strategy == "mixout" else []
+        task_hash, model_hash = sha256_of_json(["synthetic", self.task]), sha256_of_json(["synthetic", self.model])
+        return Cell(
+            model=self.model,
+            task=self.task,
+            strategy=self.strategy,
+            seeds=tuple(range(1, len(self.scores) + 1)),
+            sources={"model": f"models/{self.model}", "task": f"data/{self.task}"},
+            description=self.description,
+            reference=self.reference,
+            task_facts={
+                "metric": self.metrics[0],
+                "metrics": list(self.metrics),
+                "label_names": ["no", "yes"],
+                "counts": {"train": TRAIN, "dev": 100},
+                "majority": {"label": 1, "scores": {metric: MAJORITY[metric] for metric in self.metrics}},
+                "content_hash": task_hash,
+            },
+            spec={
+                "training_version": 1,
+                "model": {"architecture": self.architecture, "content_hash": model_hash},
+                "task": {"content_hash": task_hash, "metrics": list(self.metrics), "labels": 2},
+                "recipe": asdict(recipe),
+                "plugins": plugins,
+            },
+        )
+
+
+def write_runs(runs: Path, cells: Sequence[SyntheticCell]) -> list[SelectedCell]:
+    """Write the cells' records through a store beside `runs` and select them into `runs`."""
+    store = Store(runs.parent / f"{runs.name}-store")
+    selected = []
+    for synthetic in cells:
+        cell = synthetic.plan()
+        for seed, score in zip(cell.seeds, synthetic.scores, strict=True):
+            if score is not None:
+                _write_run(store, synthetic, cell, seed, score)
+        selected.append(select(cell, store, runs))
+    return selected
+
+
+def _write_run(store: Store, synthetic: SyntheticCell, cell: Cell, seed: int, score: float) -> None:
+    metric = synthetic.metrics[0]
+    majority = {name: MAJORITY[name] for name in synthetic.metrics}
+    diverged = bool(np.isnan(score))
+    failed = diverged or score <= majority[metric]
+    scores = majority if diverged else {metric: score, "accuracy": (0.69 + 0.3 * score if metric == "mcc" else score)}
+    steps_per_epoch = TRAIN // 16
+    total = int(synthetic.epochs * steps_per_epoch)
+    trained = total // 2 if diverged else total
+    random = np.random.default_rng([seed, int(sha256_of_json(cell.name)[:8], 16)])
+    history = _history(random, trained, total, steps_per_epoch, metric, scores, failed)
+    evaluation = {"step": trained, "epoch": trained / steps_per_epoch, "dev_loss": 0.6, "scores": scores}
+    tables = {"history.parquet": history, "predictions.parquet": _predictions()}
+    if synthetic.gradient_norms:
+        tables["gradnorms.parquet"] = _gradnorms(random, trained, synthetic, failed)
+    data: dict[str, Any] = {
+        "fingerprint": cell.fingerprint(seed),
+        "spec": cell.run_spec(seed),
+        "status": "diverged" if diverged else "failed" if failed else "ok",
+        "error": None,
+        "diverged_at": trained if diverged else None,
+        "metric": metric,
+        "final": evaluation,
+        "best": evaluation,
+        "majority": majority,
+        "flags": {"accuracy_at_most_majority": failed, "collapsed": failed and not diverged},
+        "train_loss": {"last_epoch": 0.62 if failed else 0.1, "final": 0.6 if failed else 0.05, "label_entropy": 0.62},
+        "total_steps": total,
+        "steps_per_epoch": steps_per_epoch,
+        "warmup_steps": total // 10,
+        "cost": {"steps": trained, "tokens": trained * 16 * 12, "flops": trained * 3.1e9},
+        "parameter_groups": [_group(synthetic, "classifier.weight", 0.01), _group(synthetic, "classifier.bias", 0.0)],
+        "result_digest": sha256_of_json([cell.name, seed, scores]),
+    }
+    provenance = {
+        "created": f"2026-01-{1 + seed % 28:02d}T00:00:00Z",
+        "git_commit": "0" * 40,
+        "git_dirty": True,
+        "versions": dict(synthetic.versions),
+        "device": "cpu",
+        "stacked_seeds": 1,
+        "threads": 1,
+        "seconds": {"training": 1.0 + seed, "evaluation": 0.1, "total": 1.1 + seed},
+    }
+    store.write(data, provenance, tables)
+
+
+def _group(synthetic: SyntheticCell, tensor: str, decay: float) -> dict[str, Any]:
+    numbers = {"learning_rate": synthetic.learning_rate, "weight_decay": decay, "epsilon": 1e-6}
+    return {**numbers, "tensors": [tensor], "parameters": 64}
+
+
+def _history(
+    random: np.random.Generator,
+    trained: int,
+    total: int,
+    per_epoch: int,
+    metric: str,
+    scores: Mapping[str, float],
+    failed: bool,
+) -> pd.DataFrame:
+    step = np.arange(1, trained + 1)
+    progress = step / total
+    floor = 0.62 if failed else 0.62 * np.exp(-4 * np.maximum(0, progress - 0.15 * random.random()))
+    table = pd.DataFrame(
+        {
+            "step": step,
+            "epoch": step / per_epoch,
+            "learning_rate": np.interp(progress, [0, 0.1, 1], [0, 1, 0]),
+            "train_loss": floor + random.normal(0, 0.03, trained),
+            "gradient_norm": 1.0 + random.random(trained),
+            "clipped_gradient_norm": np.ones(trained),
+        }
+    )
+    evaluated = (step % max(1, per_epoch // 3) == 0) | (step == trained)
+    table["dev_loss"] = np.where(evaluated, 0.6, np.nan)
+    for name, final in scores.items():
+        start = MAJORITY[name] if name != "mcc" else 0.0
+        reached = final if failed else start + (final - start) * (1 - np.exp(-5 * progress)) / (1 - np.exp(-5))
+        table[f"dev_{name}"] = np.where(evaluated, reached, np.nan)
+    return table
+
+
+def _gradnorms(random: np.random.Generator, trained: int, synthetic: SyntheticCell, failed: bool) -> pd.DataFrame:
+    rows = []
+    for step in range(0, trained, 5 if trained < 100 else 10):
+        for name, depth in parameter_names(synthetic.architecture, synthetic.layers):
+            vanishing = 10.0 ** (-4 * (1 - depth)) if failed and step > trained // 6 else 1.0
+            rows.append((step, name, 0.3 * vanishing * float(random.lognormal(0, 0.3))))
+    return pd.DataFrame(rows, columns=["step", "parameter", "norm"])
+
+
+def parameter_names(architecture: str, layers: int) -> list[tuple[str, float]]:
+    """Hugging Face names of some tensors with their depth from 0 (embeddings) to 1 (head)."""
+    names = [(f"{architecture}.embeddings.word_embeddings.weight", 0.0)]
+    if architecture == "albert":
+        names.append(("albert.encoder.albert_layer_groups.0.albert_layers.0.attention.query.weight", 0.5))
+    else:
+        for layer in range(layers):
+            prefix = f"{architecture}.encoder.layer.{layer}"
+            depth = (layer + 1) / (layers + 2)
+            names += [(f"{prefix}.attention.self.query.weight", depth), (f"{prefix}.output.dense.weight", depth)]
+    if architecture == "roberta":
+        return [*names, ("classifier.dense.weight", 0.95), ("classifier.out_proj.weight", 1.0)]
+    pooler = "albert.pooler.weight" if architecture == "albert" else f"{architecture}.pooler.dense.weight"
+    return [*names, (pooler, 0.95), ("classifier.weight", 1.0)]
+
+
+def _predictions() -> pd.DataFrame:
+    label = np.arange(6) % 2
+    logits = [[0.4, 0.6]] * 6
+    return pd.DataFrame({"example": np.arange(6), "label": label, "prediction": np.ones(6, int), "logits": logits})
+
+
+def scores_with(mean: float, std: float, largest: float, n: int = 25) -> list[float]:
+    """Scores, `n` of them, whose mean, std (ddof 1) and maximum are exactly these.
+
+    One score is the maximum; the others are a line segment, shifted and scaled to give the other two moments.
+    """
+    rest_mean = (n * mean - largest) / (n - 1)
+    rest_squares = (n - 1) * std**2 - (largest - mean) ** 2 - (n - 1) * (rest_mean - mean) ** 2
+    if rest_squares < 0:
+        raise ValueError("no such sample: the maximum alone exceeds the std")
+    shape = np.linspace(-1, 1, n - 1)
+    scale = np.sqrt(rest_squares / (shape**2).sum())
+    rest = rest_mean + scale * shape
+    if rest.max() > largest:
+        rest = _two_point(rest_mean, rest_squares, n - 1)
+    return [float(largest), *(float(value) for value in rest)]
+
+
+def _two_point(mean: float, squares: float, n: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Scores, `n` of them: many a little above the mean, few far below, with this sum of squared deviations."""
+    low = max(1, n // 5)
+    ratio = low / (n - low)
+    below = np.sqrt(squares / (low + (n - low) * ratio**2))
+    return np.concatenate([np.full(low, mean - below), np.full(n - low, mean + below * ratio)])

@@ -1,0 +1,135 @@
+"""The presets as DVC reads them: stages, what each depends on, and what a changed parameter touches."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from stabbench import scaffold
+from stabbench.errors import UserError
+
+ROOT = Path(__file__).parent.parent
+
+
+def yaml(text: str) -> Any:
+    return YAML(typ="safe", pure=True).load(text)
+
+
+def run(folder: Path, *command: str) -> str:
+    """A command in the project folder, with this environment's programs first."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = {**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "1"}
+    process = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stderr
+    return process.stdout
+
+
+@pytest.fixture(scope="module", params=scaffold.PRESETS)
+def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Git and DVC repository with one preset."""
+    folder = tmp_path_factory.mktemp(request.param)
+    run(folder, "git", "init", "--quiet")
+    run(folder, "dvc", "init", "--quiet")
+    scaffold.write(request.param, folder)
+    return folder
+
+
+def test_dvc_accepts_every_preset_and_has_a_stage_a_cell(project: Path) -> None:
+    grid = yaml((project / "params.yaml").read_text(encoding="utf-8"))["grid"]
+    stages = run(project, "dvc", "stage", "list", "--all", "--name-only").split()
+    cells = [f"train@{m}-{t}-{s}" for m in grid["models"] for t in grid["tasks"] for s in grid["strategies"]]
+    prepared = [f"prepare@{task}" for task in grid["tasks"]]
+    pretrained = ["pretrain"] if grid["models"] == ["embedded"] else []
+    assert sorted(stages) == sorted([*prepared, *pretrained, "plan", *cells, "report", "track"])
+
+
+def test_each_stage_follows_from_the_one_before(project: Path) -> None:
+    edges = run(project, "dvc", "dag", "--dot")
+    grid = yaml((project / "params.yaml").read_text(encoding="utf-8"))["grid"]
+    cell = f"train@{grid['models'][0]}-{grid['tasks'][0]}-{grid['strategies'][0]}"
+    chain = [f"prepare@{grid['tasks'][0]}", "plan", cell, "report", "track"]
+    for before, after in pairwise(chain):
+        assert f'"{before}" -> "{after}"' in edges
+
+
+def test_a_changed_recipe_touches_the_plan_and_no_preparation(project: Path) -> None:
+    stages = yaml((project / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    assert "strategies" in stages["plan"]["params"]
+    for name, stage in stages.items():
+        if name != "plan":
+            assert not {"strategies", "seeds", "grid"} & set(stage.get("params", []))
+    assert stages["train"]["deps"] == ["plan/${item.model}/${item.task}/${item.strategy}.json"]
+
+
+def test_records_that_are_there_outlive_a_new_start_of_their_stage(project: Path) -> None:
+    train = yaml((project / "dvc.yaml").read_text(encoding="utf-8"))["stages"]["train"]
+    assert train["outs"] == [{"runs/${item.model}/${item.task}/${item.strategy}": {"persist": True}}]
+
+
+def test_the_clock_in_a_record_is_not_part_of_what_dvc_hashes(project: Path) -> None:
+    paths = ["runs/m/t/s/seed-0001/provenance.json", "runs/m/t/s/seed-0001/record.json", ".stabbench/runs/ab"]
+    ignored = subprocess.run(
+        ["dvc", "check-ignore", *paths],
+        cwd=project,
+        env={**os.environ, "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])},
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout.split()
+    assert ignored == [paths[0], paths[2]]
+
+
+def test_a_file_with_another_content_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text("mine: 1\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"params.yaml in .* would be overwritten: --force"):
+        scaffold.write("demo", tmp_path)
+    assert not (tmp_path / "dvc.yaml").exists()
+    scaffold.write("demo", tmp_path, force=True)
+    assert yaml((tmp_path / "params.yaml").read_text(encoding="utf-8"))["preset"] == "demo"
+
+
+def test_ignore_files_of_the_user_are_added_to_once(tmp_path: Path) -> None:
+    (tmp_path / ".gitignore").write_text("notes", encoding="utf-8")
+    scaffold.write("minilm", tmp_path)
+    first = (tmp_path / ".gitignore").read_text(encoding="utf-8")
+    assert first.startswith("notes\n/.stabbench/\n")
+    written = scaffold.write("minilm", tmp_path)
+    assert [path.name for path in written] == ["dvc.yaml", "params.yaml"]
+    assert (tmp_path / ".gitignore").read_text(encoding="utf-8") == first
+
+
+def test_the_repository_is_the_demo_preset() -> None:
+    for name, content in scaffold.files_of("demo").items():
+        assert (ROOT / name).read_text(encoding="utf-8") == content
+    for name, lines in scaffold.IGNORED.items():
+        ignored = (ROOT / name).read_text(encoding="utf-8").splitlines()
+        assert set(lines) <= set(ignored)
+
+
+def test_the_pipelines_differ_in_the_pretraining_only() -> None:
+    embedded = yaml(scaffold.files_of("demo")["dvc.yaml"])
+    pretrained = yaml(scaffold.files_of("minilm")["dvc.yaml"])
+    assert embedded["stages"].pop("pretrain")["outs"] == ["models/embedded"]
+    embedded["stages"]["plan"]["deps"].remove("models/embedded")
+    assert embedded == pretrained
+
+
+def test_a_parameter_that_dvc_writes_is_read_as_the_number_it_is(tmp_path: Path) -> None:
+    from dvc.utils.hydra import apply_overrides
+
+    from stabbench.config import load
+
+    scaffold.write("demo", tmp_path)
+    apply_overrides(tmp_path / "params.yaml", ["strategies.devlin.recipe.learning_rate=1e-05", "seeds=1-3"])
+    config = load(tmp_path / "params.yaml")
+    assert config.strategies["devlin"].recipe.changes() == {"learning_rate": 1e-5}
+    assert config.seeds == (1, 2, 3)
+    assert json.loads(json.dumps(config.strategies["mosbach"].recipe.changes())) == {}

@@ -1,0 +1,85 @@
+"""What a fresh clone needs: exact pins, a light import, one pipeline."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
+PINS = {re.sub(r"[-_.]+", "-", line.partition("==")[0]).lower(): line.partition("==")[2] for line in LOCK}
+
+
+def requirements() -> list[str]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    extras = project["project"]["optional-dependencies"]
+    groups = [project["project"]["dependencies"], extras["train"], extras["track"], extras["dvc"]]
+    return [requirement for group in [*groups, project["dependency-groups"]["dev"]] for requirement in group]
+
+
+def test_every_line_of_the_lock_is_one_exact_public_version() -> None:
+    wrong = [line for line in LOCK if not re.fullmatch(r"[A-Za-z0-9][\w.-]*==[0-9][A-Za-z0-9.]*", line)]
+    assert wrong == []
+    assert len(PINS) == len(LOCK)
+
+
+@pytest.mark.parametrize("requirement", requirements())
+def test_the_lock_pins_what_the_package_and_its_checks_name(requirement: str) -> None:
+    name = re.sub(r"[-_.]+", "-", re.split(r"[<>=!\[; ]", requirement)[0]).lower()
+    assert name in PINS
+
+
+def test_torch_is_the_pinned_one() -> None:
+    import torch
+
+    assert PINS["torch"] == "2.13.0"
+    assert torch.__version__.partition("+")[0] == PINS["torch"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [["-c", "import stabbench"], ["-m", "stabbench", "--help"], ["-m", "stabbench", "--version"]]
+)
+def test_importing_and_asking_for_help_loads_nothing_heavy(arguments: list[str]) -> None:
+    process = subprocess.run(
+        [sys.executable, "-X", "importtime", *arguments], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in process.stderr.splitlines()}
+    assert "stabbench" in imported
+    heavy = {"torch", "transformers", "pandas", "numpy", "scipy", "pydantic", "mlflow", "matplotlib", "dvc", "evaluate"}
+    assert imported & heavy == set()
+
+
+def test_the_public_contract_is_imported_when_it_is_asked_for() -> None:
+    import stabbench
+    from stabbench.strategies.contract import Strategy
+
+    assert stabbench.Strategy is Strategy
+    with pytest.raises(AttributeError, match="no attribute 'Strategie'"):
+        _ = stabbench.Strategie
+
+
+def test_the_built_in_strategies_are_found_through_the_entry_points_and_load() -> None:
+    points = {point.name: point for point in entry_points(group="stabbench.strategies")}
+    assert {"devlin", "devlin-bc", "mixout", "mosbach"} <= points.keys()
+    from stabbench.strategies.contract import Strategy
+
+    for name in ("devlin", "devlin-bc", "mixout", "mosbach"):
+        assert issubclass(points[name].load(), Strategy)
+
+
+def test_reading_a_plan_and_records_needs_neither_torch_nor_pydantic() -> None:
+    code = "import sys, stabbench.records; print(sorted({'torch', 'pydantic', 'transformers'} & sys.modules.keys()))"
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert process.stdout.strip() == "[]"
+
+
+def test_the_check_that_machines_run_is_executable() -> None:
+    assert os.access(ROOT / ".ci/run", os.X_OK)
+    assert "make test" in (ROOT / ".ci/run").read_text(encoding="utf-8")
