@@ -28,11 +28,11 @@ repro: setup
 	exit $$status
 
 test: setup
-	ruff check .
-	ruff format --check .
-	mypy
-	lint-imports
-	pytest -n 2
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -n 2
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -51,4 +51,5 @@ def layer_norms(gradnorms: pd.DataFrame) -> pd.DataFrame:
     squares = gradnorms.assign(layer=gradnorms["parameter"].map(layer_of), square=gradnorms["norm"] ** 2)
     table = squares.pivot_table(index="step", columns="layer", values="square", aggfunc="sum", dropna=False)
     norms = pd.DataFrame(np.sqrt(table.to_numpy(dtype=np.float64)), index=table.index, columns=list(table.columns))
-    return norms[sorted(map(str, norms.columns), key=depth_of)]
+    order: list[str] = sorted((str(name) for name in norms.columns), key=depth_of)
+    return norms[order]

@@ -34,9 +34,10 @@ def check_center(center: str) -> Center:
 def levene(a: Scores, b: Scores, center: Center = "median") -> float | None:
     """Asymptotic p-value of Levene's test for equal variances of scores `(n_a,)` and `(n_b,)`.
 
-    None (n/a) where a sample is constant or has fewer than two scores: no p-value is defined there.
+    None (n/a) where no p-value is defined: a sample is constant or has fewer than two scores, or in neither sample do
+    the deviations from the centre differ from each other (as with two scores each).
     """
-    if not comparable(a, b):
+    if not comparable(a, b, center):
         return None
     return float(stats.levene(np.sort(np.asarray(a, float)), np.sort(np.asarray(b, float)), center=center).pvalue)
 
@@ -83,6 +84,10 @@ def levene_statistic(a: Array, b: Array, center: Center = "median") -> Array:
     return np.where(flat & (between <= 1e-30), 0.0, ratio)
 
 
-def comparable(a: Scores, b: Scores) -> bool:
-    """Whether a test of variances is defined: both samples have two scores and neither is constant."""
-    return len(a) >= 2 and len(b) >= 2 and not is_constant(a) and not is_constant(b)
+def comparable(a: Scores, b: Scores, center: Center = "median") -> bool:
+    """Whether Levene's test is defined: neither sample is constant or single, and some deviations differ."""
+    if min(len(a), len(b)) < 2 or is_constant(a) or is_constant(b):
+        return False
+    middle = np.median if center == "median" else np.mean
+    deviations = [np.abs(np.asarray(x, float) - float(middle(x))) for x in (a, b)]
+    return any(float(np.ptp(x)) > 1e-9 * float(x.max()) for x in deviations)

@@ -14,7 +14,11 @@ COMMANDS = {
 """Where each command is, in the order in which `--help` lists them."""
 
 
-@click.group(cls=LazyGroup, commands_at=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup,
+    commands_at=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
 @click.version_option(__version__, prog_name="stabbench")
 def main() -> None:
     """Tell whether a fine-tuning recipe is stable: many seeds, rival strategies, spread, failures and their cause.

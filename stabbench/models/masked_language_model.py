@@ -114,7 +114,7 @@ def masked_logits(model: nn.Module, batch: MaskedBatch) -> Tensor:
 
 def masked_loss(model: nn.Module, batch: MaskedBatch) -> Tensor:
     """Cross-entropy summed over the batch's masked positions, in nats (a scalar; divide by ``len(batch.targets)``)."""
-    return nn.functional.cross_entropy(masked_logits(model, batch).float(), batch.targets, reduction="sum")
+    return nn.functional.cross_entropy(masked_logits(model, batch), batch.targets, reduction="sum")
 
 
 def heldout_batches(

@@ -5,77 +5,26 @@ from __future__ import annotations
 import math
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
 from torch import nn
 
 from stabbench.errors import UserError
-from stabbench.files import write_bytes, write_json
+from stabbench.files import write_json
 from stabbench.models.masked_language_model import Sequences, heldout_batches, heldout_loss
+from stabbench.models.pretrained_files import new_model, save, started_model
 from stabbench.models.pretraining_loop import LoopOptions, train
-from stabbench.models.sources import TOKENIZER_FILES, WEIGHTS, architecture, content_hash, tensors_of
+from stabbench.models.pretraining_options import PretrainingOptions
+from stabbench.models.sources import architecture, content_hash
 from stabbench.models.tokenization import SpecialTokens, encode, positions, special_tokens
-from stabbench.models.word_pieces import write_word_pieces
+
+__all__ = ["PretrainingOptions", "PretrainingReport", "Text", "frame_texts", "measure", "pretrain"]
 
 POINTS_OF_THE_CURVE = 100
-SMALLEST_TABLE_OF_POSITIONS = 128
-
 Text = str | tuple[str, str]
-
-
-@dataclass(frozen=True)
-class PretrainingOptions:
-    """What decides a pretrained model, beside its texts; the sizes and `vocabulary` serve new models only.
-
-    ``max_length`` counts tokens with special ones (longer texts are cut into pieces); ``mask_probability`` is BERT's
-    15 %; ``dropout`` acts on hidden states in pretraining only (the saved config keeps BERT's 0.1 for fine-tuning). The
-    rate rises linearly over ``warmup_steps`` and falls linearly to 0.
-    """
-
-    layers: int = 6
-    hidden_size: int = 128
-    heads: int = 4
-    intermediate_size: int = 512
-    vocabulary: Sequence[str] | None = None
-    steps: int = 2000
-    batch_size: int = 64
-    learning_rate: float = 5e-4
-    warmup_steps: int = 200
-    mask_probability: float = 0.15
-    max_length: int = 128
-    dropout: float = 0.0
-    weight_decay: float = 0.01
-    adam_beta2: float = 0.98
-    max_grad_norm: float = 1.0
-    seed: int = 1
-
-    def problems(self) -> list[str]:
-        """Everything wrong with these options, one sentence each."""
-        found = []
-        for name in ("layers", "hidden_size", "heads", "intermediate_size", "steps", "batch_size"):
-            if getattr(self, name) < 1:
-                found.append(f"{name} is {getattr(self, name)}: expected 1 or more")
-        if self.heads >= 1 and self.hidden_size % self.heads:
-            found.append(f"hidden_size {self.hidden_size} cannot be divided among {self.heads} heads")
-        if not 0 <= self.warmup_steps <= self.steps:
-            found.append(f"warmup_steps is {self.warmup_steps}: expected 0 to steps ({self.steps})")
-        if not self.learning_rate > 0:
-            found.append(f"learning_rate is {self.learning_rate}: expected more than 0")
-        if not self.max_grad_norm > 0:
-            found.append(f"max_grad_norm is {self.max_grad_norm}: expected more than 0")
-        if not 0 < self.mask_probability < 1:
-            found.append(f"mask_probability is {self.mask_probability}: expected between 0 and 1")
-        if not 0 <= self.dropout < 1:
-            found.append(f"dropout is {self.dropout}: expected 0 or more, and less than 1")
-        if self.max_length < 8:
-            found.append(f"max_length is {self.max_length}: expected 8 or more")
-        return found
 
 
 @dataclass(frozen=True)
@@ -121,7 +70,11 @@ def pretrain(
     folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     try:
         folder.chmod(0o755)
-        model, new_tensors = _new_model(folder, config) if start is None else _started_model(folder, start, config)
+        new_tensors: list[str] = []
+        if start is None:
+            model = new_model(folder, config)
+        else:
+            model, new_tensors = started_model(folder, start, config)
         special = special_tokens(folder)
         sequences, unknown_share, entropy = frame_texts(folder, texts, config)
         if not len(sequences):
@@ -141,7 +94,7 @@ def pretrain(
             heldout_perplexity=None if loss is None else math.exp(min(loss, 700.0)),
             new_tensors=new_tensors,
         )
-        _save(model, folder, start)
+        save(model, folder, start)
         options = asdict(config) | {"vocabulary": None if config.vocabulary is None else len(config.vocabulary)}
         origin = None if start is None else {"architecture": architecture(start), "content_hash": content_hash(start)}
         facts = {"schema_version": 1, "options": options, "start": origin, **asdict(report)}
@@ -191,86 +144,6 @@ def frame_texts(folder: Path, texts: Sequence[Text], config: PretrainingOptions)
 
 def _loop_options(config: PretrainingOptions) -> LoopOptions:
     return LoopOptions(**{name: getattr(config, name) for name in LoopOptions.__dataclass_fields__})
-
-
-def _new_model(folder: Path, config: PretrainingOptions) -> tuple[nn.Module, list[str]]:
-    from transformers import BertConfig, BertForMaskedLM
-
-    table = max(config.max_length, SMALLEST_TABLE_OF_POSITIONS)
-    size = write_word_pieces(folder, config.vocabulary or (), table)
-    architecture_config = BertConfig(
-        vocab_size=size,
-        hidden_size=config.hidden_size,
-        num_hidden_layers=config.layers,
-        num_attention_heads=config.heads,
-        intermediate_size=config.intermediate_size,
-        max_position_embeddings=table,
-        pad_token_id=0,
-    )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        model: nn.Module = BertForMaskedLM(architecture_config)
-    architecture_config.save_pretrained(folder)
-    return model, []
-
-
-def _started_model(folder: Path, start: Path, config: PretrainingOptions) -> tuple[nn.Module, list[str]]:
-    """The encoder in `start` with a masked-LM head; tensors that `start` lacks are new, drawn from the seed."""
-    from transformers import AutoModelForMaskedLM
-
-    with torch.random.fork_rng(devices=[]), _quiet_transformers():
-        torch.manual_seed(config.seed)
-        try:
-            model, info = AutoModelForMaskedLM.from_pretrained(
-                str(start), output_loading_info=True, dtype=torch.float32, local_files_only=True
-            )
-        except ValueError as error:
-            raise UserError(
-                f"pretraining: a '{architecture(start)}' model has no masked-LM form: start from a BERT or RoBERTa"
-            ) from error
-    for name in ("config.json", *TOKENIZER_FILES):
-        if (start / name).is_file():
-            shutil.copyfile(start / name, folder / name)
-    return model, sorted(info["missing_keys"])
-
-
-def _save(model: Any, folder: Path, start: Path | None) -> None:
-    """Write config.json and model.safetensors; a pooler that masked-LM training leaves alone is carried over.
-
-    Tied tensors are written once, under the first of their names, as Hugging Face does.
-    """
-    from safetensors.torch import save
-
-    tensors: dict[str, torch.Tensor] = {}
-    seen: set[int] = set()
-    for name, tensor in model.state_dict().items():
-        if tensor.data_ptr() not in seen:
-            seen.add(tensor.data_ptr())
-            tensors[name] = tensor.contiguous()
-    if start is not None:
-        prefix = model.base_model_prefix + "."
-        for name, tensor in tensors_of(start, lambda name: "pooler." in name).items():
-            tensors.setdefault(name if name.startswith(prefix) else prefix + name, tensor)
-    write_bytes(folder / WEIGHTS, save(tensors, metadata={"format": "pt"}))
-    model.config.architectures = [type(model).__name__]
-    model.config.save_pretrained(folder)
-
-
-@contextmanager
-def _quiet_transformers() -> Iterator[None]:
-    """No progress bars and no loading reports from transformers; its settings are put back."""
-    from transformers.utils import logging as transformers_logging
-
-    logging: Any = transformers_logging
-    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if bars:
-            logging.enable_progress_bar()
 
 
 def _put(folder: Path, out: Path) -> None:

@@ -69,7 +69,8 @@ class _Shard:
                 if isinstance(child, nn.Dropout):
                     setattr(module, name, _ShardDropout(dropout, random))
         self.parameters = list(model.parameters())
-        self.gradient = torch.zeros(sum(parameter.numel() for parameter in self.parameters))
+        count = sum(parameter.numel() for parameter in self.parameters)
+        self.gradient = torch.zeros(count, dtype=self.parameters[0].dtype)
         at = 0
         for parameter in self.parameters:
             parameter.grad = self.gradient[at : at + parameter.numel()].view_as(parameter)

@@ -94,7 +94,7 @@ def tokenize(folder: Path, texts_a: Sequence[str], texts_b: Sequence[str] | None
     inputs = list(texts_a) if texts_b is None else list(zip(texts_a, texts_b, strict=True))
     encodings = tokenizer.encode_batch(inputs)
     return Tokenized(
-        ids=_flat([encoding.ids for encoding in encodings]),
+        ids=_known_ids(folder, encodings, special),
         segments=_segments(encodings, special),
         offsets=_offsets(encodings),
         special=special,
@@ -105,7 +105,7 @@ def encode(folder: Path, texts: Sequence[str]) -> Tokenized:
     """Token ids of whole texts, without special tokens and without truncation (long text is for chunking)."""
     tokenizer, special = _load(folder)
     encodings = tokenizer.encode_batch(list(texts), add_special_tokens=False)
-    ids = _flat([encoding.ids for encoding in encodings])
+    ids = _known_ids(folder, encodings, special)
     return Tokenized(ids=ids, segments=np.zeros_like(ids), offsets=_offsets(encodings), special=special)
 
 
@@ -208,6 +208,16 @@ def _flat(lists: list[list[int]]) -> Int64:
     if not lists:
         return np.zeros(0, dtype=np.int64)
     return np.concatenate([np.asarray(values, dtype=np.int64) for values in lists])
+
+
+def _known_ids(folder: Path, encodings: list[Encoding], special: SpecialTokens) -> Int64:
+    ids = _flat([encoding.ids for encoding in encodings])
+    if len(ids) and ids.max() >= special.vocabulary_size:
+        raise UserError(
+            f"the tokenizer in {folder} gives id {ids.max()}, but the model's vocab_size is {special.vocabulary_size}: "
+            "the two do not belong together"
+        )
+    return ids
 
 
 def _segments(encodings: list[Encoding], special: SpecialTokens) -> Int64:

@@ -61,7 +61,7 @@ def pretrained_weights(folder: Path, architecture: Architecture, dtype: torch.dt
             raise UserError(f"{folder} has no tensor {name}: it is not a {architecture.name} encoder in full")
         if tuple(tensor.shape) != shape:
             raise UserError(f"{folder}: tensor {name} has shape {tuple(tensor.shape)}, config.json says {shape}")
-        weights[name] = tensor.to(dtype)
+        weights[name] = tensor.to(dtype, copy=True)
     return weights
 
 

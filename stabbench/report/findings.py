@@ -78,7 +78,8 @@ def regime(content: Content, model: str) -> str:
     return (
         f"{model} was fine-tuned at a learning rate of up to {exponent(max(rates))}; the paper's largest for "
         f"BERT-large is {exponent(PAPER_LARGEST_LEARNING_RATE)}, and it saw no instability in BERT-base. A model "
-        "that fails at a raised rate is in another regime: this report compares the strategies there, not at the paper's rate."
+        "that fails at a raised rate is in another regime: this report compares the strategies there, "
+        "not at the paper's rate."
     )
 
 

@@ -93,10 +93,10 @@ def _latex(block: Block) -> str:
     heads = [f"{span}{{{escape_latex(task)} ({escape_latex(metric_name(metric))})}}" for task, metric in block.tasks]
     lines = [
         r"\begin{table}[t]",
-        r"\centering\small\setlength{\tabcolsep}{4pt}",
+        r"\centering\footnotesize\setlength{\tabcolsep}{3pt}",
         rf"\caption{{{escape_latex(block.caption)}}}",
         rf"\label{{tab:stability-{re.sub('[^A-Za-z0-9-]', '-', block.model)}-{block.number}}}",
-        rf"\begin{{tabular}}{{l{'rrrr' * len(block.tasks)}}}",
+        rf"\begin{{tabular}}{{@{{}}l{'rrrr' * len(block.tasks)}@{{}}}}",
         r"\toprule",
         " & ".join(["", *heads]) + r" \\",
         "".join(rf"\cmidrule(lr){{{first}-{last}}}" for first, last in spans),

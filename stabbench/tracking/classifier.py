@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -14,14 +15,16 @@ class FineTunedClassifier(PythonModel):
 
     def load_context(self, context: Any) -> None:
         """Load tokenizer and weights (safetensors) from the model's own folder; nothing is fetched."""
-        from transformers import AutoModelForSequenceClassification, AutoTokenizer
+        from transformers import AutoModelForSequenceClassification
 
         folder = context.artifacts["classifier"]
         self.options: dict[str, Any] = dict(context.model_config)
-        self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         self.model = AutoModelForSequenceClassification.from_pretrained(
             folder, local_files_only=True, use_safetensors=True
         ).eval()
+        self.tokenizer = _tokenizer(Path(folder))
+        self.tokenizer.enable_truncation(self.options["max_length"], strategy="longest_first")
+        self.tokenizer.enable_padding(pad_id=self.model.config.pad_token_id or 0)
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
         """Classify rows of text; as in training, longer ones are cut at the recipe's `max_length`."""
@@ -38,15 +41,33 @@ class FineTunedClassifier(PythonModel):
         return pd.DataFrame({"prediction": predictions, "label": labels, "logits": logits})
 
     def _encode(self, rows: pd.DataFrame) -> dict[str, Any]:
-        texts = [list(rows["text_a"])]
-        if "text_b" in rows and rows["text_b"].notna().any():
-            texts.append(list(rows["text_b"]))
-        batch = self.tokenizer(
-            *texts, truncation=True, max_length=self.options["max_length"], padding=True, return_tensors="pt"
-        )
-        if self.options["legacy_segments"] and "token_type_ids" in batch:
-            batch["token_type_ids"].zero_()
-        return dict(batch)
+        import torch
+
+        first = [str(text) for text in rows["text_a"]]
+        pair = "text_b" in rows and rows["text_b"].notna().any()
+        inputs = list(zip(first, (str(text) for text in rows["text_b"]), strict=True)) if pair else first
+        encodings = self.tokenizer.encode_batch(inputs)
+        batch = {
+            "input_ids": torch.tensor([encoding.ids for encoding in encodings]),
+            "attention_mask": torch.tensor([encoding.attention_mask for encoding in encodings]),
+        }
+        kinds = getattr(self.model.config, "type_vocab_size", 0)
+        if kinds:
+            segments = torch.tensor([encoding.type_ids for encoding in encodings])
+            batch["token_type_ids"] = segments * int(kinds > 1 and not self.options["legacy_segments"])
+        return batch
+
+
+def _tokenizer(folder: Path) -> Any:
+    """The tokenizer as its file has it, which is how training used it."""
+    from tokenizers import Tokenizer
+
+    if (folder / "tokenizer.json").is_file():
+        return Tokenizer.from_file(str(folder / "tokenizer.json"))
+    from transformers import AutoTokenizer
+
+    loaded = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
+    return Tokenizer.from_str(loaded.backend_tokenizer.to_str())
 
 
 set_model(FineTunedClassifier())

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-POINTS = 100
+POINTS = 50
 """Most points of a curve, the first and the last among them."""
 
 SMOOTH_POINTS = 20

@@ -76,9 +76,11 @@ class TrainingState:
         """The state that `save` wrote, or None where there is none or it is not whole."""
         try:
             facts = json.loads((folder / "state.json").read_text(encoding="utf-8"))
-            tensors = load_file(folder / f"state-{facts['step']}.safetensors", device=str(device))
+            loaded = load_file(folder / f"state-{facts['step']}.safetensors", device=str(device))
         except Exception:  # a checkpoint is a convenience: one that cannot be read means starting over
             return None
+
+        tensors = {name: tensor.clone() for name, tensor in loaded.items()}  # aligned, as matrix products want it
 
         def part(prefix: str) -> dict[str, Tensor]:
             return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

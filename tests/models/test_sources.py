@@ -95,7 +95,7 @@ def test_a_missing_folder_and_a_config_without_a_type_are_errors(model: Path) ->
 
 
 def into_cache(cache: Path, repository: str, folder: Path) -> Path:
-    """Put a model into a cache with the hub's own layout: blobs are left out, as copies are allowed instead of links."""
+    """Put a model into a cache with the hub's own layout, as copies where links to blobs cannot be made."""
     home = cache / ("models--" + repository.replace("/", "--"))
     snapshot = home / "snapshots" / COMMIT
     snapshot.mkdir(parents=True)

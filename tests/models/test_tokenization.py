@@ -18,7 +18,29 @@ from stabbench.models.sources import locate
 from stabbench.models.tokenization import encode, positions, special_tokens, tokenize
 from stabbench.models.word_pieces import write_word_pieces
 
-WORDS = "the a dogs dog chases chase sees see old small near tree river un ##happy ##ly , . ? e 北".split()
+WORDS = [
+    "the",
+    "a",
+    "dogs",
+    "dog",
+    "chases",
+    "chase",
+    "sees",
+    "see",
+    "old",
+    "small",
+    "near",
+    "tree",
+    "river",
+    "un",
+    "##happy",
+    "##ly",
+    ",",
+    ".",
+    "?",
+    "e",
+    "北",
+]
 TEXTS = [
     "The dogs chase a small dog.",
     "",
@@ -41,7 +63,7 @@ def roberta(folder: Path) -> Path:
     special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
     trained.train_from_iterator(TEXTS + OTHERS, vocab_size=320, min_frequency=1, special_tokens=special)
     state = json.loads(trained.to_str())["model"]
-    merges = [tuple(merge) for merge in state["merges"]]
+    merges: Any = [tuple(merge) for merge in state["merges"]]
     RobertaTokenizer(vocab=state["vocab"], merges=merges).save_pretrained(folder)
     size = len(state["vocab"])
     RobertaConfig(vocab_size=size, max_position_embeddings=130, type_vocab_size=1).save_pretrained(folder)
@@ -96,7 +118,7 @@ def test_ids_and_segments_equal_those_of_transformers(tmp_path: Path, name: str,
         assert segments == wanted["token_type_ids"]
         assert found.segments.any() == pairs
     assert found.lengths.max() == max_length
-    assert (found.ids.dtype, found.segments.dtype, found.offsets.dtype) == (np.int64,) * 3
+    assert {found.ids.dtype, found.segments.dtype, found.offsets.dtype} == {np.dtype("int64")}
 
 
 @pytest.mark.parametrize("name", list(BUILDERS))
@@ -159,6 +181,12 @@ def test_a_length_beyond_the_positions_is_an_error_that_names_them(tmp_path: Pat
 def test_a_length_without_room_for_both_texts_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="max_length is 4: expected at least 5"):
         tokenize(bert(tmp_path), ["a"], ["a"], 4)
+
+
+def test_a_tokenizer_that_is_larger_than_the_model_is_refused(tmp_path: Path) -> None:
+    BertConfig(vocab_size=20, max_position_embeddings=128).save_pretrained(bert(tmp_path))
+    with pytest.raises(UserError, match="gives id 25, but the model's vocab_size is 20"):
+        tokenize(tmp_path, ["北"], None, 8)
 
 
 def test_tokenizing_does_not_import_transformers(tmp_path: Path) -> None:

@@ -69,10 +69,10 @@ def test_no_text_of_one_split_is_in_the_other_whatever_the_seed() -> None:
 
 
 def test_the_corpus_holds_every_word_and_no_other_and_only_correct_sentences() -> None:
-    lines = embedded.corpus(4000, 0)
+    lines = embedded.corpus(2500, 0)
     assert sorted({word for line in lines for word in line.split()}) == embedded.vocabulary()
     sentences = [f"{part.strip()} ." for line in lines for part in line.split(" .") if part.strip()]
-    assert len(sentences) > 4500
+    assert len(sentences) > 3000
     assert all(is_sentence(text.split()) for text in sentences)
     assert 100 <= len(embedded.vocabulary()) <= 250
 
@@ -88,8 +88,8 @@ def test_acceptability_labels_are_those_that_the_recogniser_gives() -> None:
         ("the dog sleeps .", True),
         ("the dog sleep .", False),
         ("the dogs sleep .", True),
-        ("the dog before the cats sleeps .", True),
-        ("the dog before the cats sleep .", False),
+        ("the dog behind the cats sleeps .", True),
+        ("the dog behind the cats sleep .", False),
         ("the dog that the cats chase sleeps .", True),
         ("the dog that the cats chases sleeps .", False),
         ("the dog above the cats that jump sleeps .", True),
@@ -121,12 +121,12 @@ def test_pairs_are_two_correct_and_different_sentences() -> None:
 
 @pytest.mark.parametrize(("name", "share"), [("acceptability", 0.65), ("paraphrase", 0.68), ("entailment", 0.5)])
 def test_labels_have_the_shares_of_the_task(name: str, share: float) -> None:
-    labels = [example.label for example in embedded.generate(name, "train", 2000, 7)]
-    assert abs(np.mean(labels) - share) < 4 * np.sqrt(share * (1 - share) / 2000)
+    labels = [example.label for example in embedded.generate(name, "train", 1000, 7)]
+    assert abs(np.mean(labels) - share) < 4 * np.sqrt(share * (1 - share) / 1000)
 
 
 def test_words_and_length_alone_do_not_tell_acceptability() -> None:
-    train, dev = (embedded.generate("acceptability", split, 2000, 1) for split in ("train", "dev"))
+    train, dev = (embedded.generate("acceptability", split, 1500, 1) for split in ("train", "dev"))
     vectorizer = CountVectorizer(token_pattern=r"\S+").fit(example.text_a for example in train)
     model = LogisticRegression(max_iter=2000).fit(
         vectorizer.transform(example.text_a for example in train), [example.label for example in train]

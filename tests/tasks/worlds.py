@@ -37,10 +37,8 @@ class World:
     def _is(self, noun: str, entity: int) -> bool:
         if noun in HYPERNYM.values():
             kinds = {meaning(name) for name, hypernym in HYPERNYM.items() if hypernym == noun}
-            return (
-                (self._fact("other", noun, entity)
-                and self._density > 0.25)
-                or any(self._fact("noun", kind, entity) for kind in kinds)
+            return (self._fact("other", noun, entity) and self._density > 0.25) or any(
+                self._fact("noun", kind, entity) for kind in kinds
             )
         return self._fact("noun", meaning(noun), entity)
 

@@ -19,6 +19,7 @@ from stabbench.report.numbers import metric_name
 PANELS_A_ROW = 3
 _GOLDEN = 0.6180339887498949
 _JITTER = 0.26
+_LETTER_WIDTH, _LABEL_WIDTH = 0.068, 0.55  # inches: a letter of a name, the vertical axis with its labels
 
 
 def metric_label(metric: str) -> str:
@@ -35,7 +36,7 @@ def stability_figure(content: Content) -> Figure:
     grid = [axes for row in axes_of(figure, rows, columns) for axes in row]
     several = len(content.models) > 1
     for axes, (model, task) in zip(grid, panels, strict=False):
-        draw_distribution(axes, content, model, task, slot=58 if columns == PANELS_A_ROW else 80)
+        draw_distribution(axes, content, model, task, width=figure.get_figwidth() / columns)
         axes.set_title(f"{model}: {task}" if several else task)
     for axes in grid[len(panels) :]:
         axes.remove()
@@ -47,14 +48,14 @@ def distribution_panel(content: Content, model: str, task: str) -> Figure:
     names = len(content.rows(model, task))
     figure = new_figure(max(3.3, 0.75 * names), 2.9)
     axes = axes_of(figure, 1, 1)[0][0]
-    draw_distribution(axes, content, model, task, slot=60)
+    draw_distribution(axes, content, model, task, width=figure.get_figwidth())
     return figure
 
 
-def draw_distribution(axes: Axes, content: Content, model: str, task: str, slot: float) -> None:
+def draw_distribution(axes: Axes, content: Content, model: str, task: str, width: float) -> None:
     """Boxes, every seed's point (a cross where the run failed) and the majority classifier's line.
 
-    `slot` is the width in points that a strategy's name has; longer names are turned.
+    `width` is the panel's in inches; strategies' names are turned where it is too small for them.
     """
     runs = content.runs[(content.runs["model"] == model) & (content.runs["task"] == task)]
     strategies = ordered(runs["strategy"])
@@ -78,7 +79,7 @@ def draw_distribution(axes: Axes, content: Content, model: str, task: str, slot:
     axes.set_ylim(min(low, majority - 0.09 * (high - low)), high)
     axes.set_xlim(-0.6, len(strategies) - 0.4)
     longest = max(len(name) for name in strategies)
-    turned = longest * 4.9 > slot * 4 / max(4, len(strategies))
+    turned = longest * _LETTER_WIDTH > (width - _LABEL_WIDTH) / len(strategies)
     axes.set_xticks(
         range(len(strategies)),
         strategies,

@@ -16,7 +16,7 @@ from stabbench.report.figures.palette import INK, MUTED, depth_color
 
 LEGEND_ENTRIES = 10
 _LINES = {
-    EMBEDDINGS: (MUTED, (0, (1, 1.2))),
+    EMBEDDINGS: (MUTED, (0, (6, 1.5, 1, 1.5))),
     POOLER: (INK, (0, (5, 1.5))),
     CLASSIFIER: (INK, (0, (1, 1.2))),
     OTHER: (MUTED, (0, (5, 1.5))),
@@ -26,13 +26,13 @@ _LINES = {
 def gradient_figure(pair: Pair, width: float = PAGE_WIDTH) -> Figure:
     """Failed left, successful right, one logarithmic axis; layers from dark (lowest) to light (highest)."""
     narrow = width < PAGE_WIDTH
-    figure = new_figure(width, 5.2 if narrow else 2.9)
+    figure = new_figure(width, 5.4 if narrow else 2.9)
     grid = axes_of(figure, 2, 1, sharey=True) if narrow else axes_of(figure, 1, 2, sharey=True)
     panels = [axes for row in grid for axes in row]
     for axes, (kind, run) in zip(panels, (("failed", pair.failed), ("successful", pair.successful)), strict=True):
         _draw(axes, layer_norms(run.record.gradnorms()), f"{kind}: {_name(run)}")
     for axes in panels if narrow else panels[:1]:
-        axes.set_ylabel("gradient norm (L2, before clipping)")
+        axes.set_ylabel("gradient norm (L2)" if narrow else "gradient norm (L2, before clipping)")
     for axes in panels[-1:] if narrow else panels:
         axes.set_xlabel("updates")
     handles, labels = panels[-1].get_legend_handles_labels()

@@ -14,6 +14,7 @@ from stabbench.report.figures.drawing import PAGE_WIDTH, axes_of, new_figure
 from stabbench.report.figures.palette import INK, Color, strategy_colors
 
 COLUMNS = 4
+_LEGEND_HEIGHT = 27  # points: two lines above the panel, where no curve can cross them
 
 
 def has_curves(content: Content, model: str, task: str) -> bool:
@@ -26,13 +27,13 @@ def training_figure(content: Content, model: str, task: str) -> Figure:
     names = [item.cell.strategy for item in content.cells(model, task)]
     columns = min(COLUMNS, len(names))
     blocks = -(-len(names) // columns)
-    figure = new_figure(PAGE_WIDTH * max(2, columns) / COLUMNS, 3.7 * blocks)
+    figure = new_figure(PAGE_WIDTH * max(2, columns) / COLUMNS, 4.1 * blocks)
     grid = axes_of(figure, 2 * blocks, columns)
     for index, strategy in enumerate(names):
         block, column = divmod(index, columns)
         upper, lower = grid[2 * block][column], grid[2 * block + 1][column]
         _draw(upper, lower, content, model, task, strategy, labelled=column == 0)
-        upper.set_title(strategy)
+        upper.set_title(strategy, pad=_LEGEND_HEIGHT)
     for index in range(len(names), blocks * columns):
         block, column = divmod(index, columns)
         grid[2 * block][column].remove()
@@ -42,7 +43,7 @@ def training_figure(content: Content, model: str, task: str) -> Figure:
 
 def training_panel(content: Content, model: str, task: str, strategy: str) -> Figure:
     """One strategy alone, for the page."""
-    figure = new_figure(3.0, 3.5)
+    figure = new_figure(3.0, 3.7)
     upper, lower = (row[0] for row in axes_of(figure, 2, 1, sharex=True))
     _draw(upper, lower, content, model, task, strategy, labelled=True)
     return figure
@@ -59,7 +60,10 @@ def _draw(upper: Axes, lower: Axes, content: Content, model: str, task: str, str
     _same_limits(upper, lower, everything)
     row = content.rows(model, task).iloc[0]
     lower.axhline(100 * float(row["majority"]), color=INK, linewidth=0.8, linestyle=(0, (4, 2)), zorder=1)
-    upper.legend(loc="best", handlelength=1.6, borderaxespad=0.2)
+    if upper.lines:
+        upper.legend(
+            loc="lower left", bbox_to_anchor=(-0.02, 1.0), handlelength=1.8, borderaxespad=0.1, labelspacing=0.2
+        )
     lower.set_xlabel("updates")
     for axes in (upper, lower):
         axes.margins(x=0.02)

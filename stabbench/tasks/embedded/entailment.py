@@ -121,7 +121,7 @@ def _with_determiner(clause: Clause, determiner: str) -> Clause:
 
 
 def following_quantifier(clause: Clause, draws: Draws) -> Clause | None:
-    """A weaker determiner: "every" gives "some", "all" gives "most", "my" gives "some"."""
+    """A weaker determiner: "every" gives "some", "all" gives "most", "this" gives "some"."""
     old = clause.subject.determiner
     if old in UNIVERSAL:
         definite = draws.choice(DEFINITE[clause.subject.plural])

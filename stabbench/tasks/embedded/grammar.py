@@ -85,9 +85,9 @@ def draw_noun_phrase(draws: Draws, *, depth: int, quantified: bool = False, plac
     inside = relative = None
     if depth > 0:
         kind = draws.uniform()
-        if kind < 0.3:
+        if kind < 0.25:
             inside = draw_prepositional_phrase(draws, depth=depth - 1)
-        elif kind < 0.6 and not place:
+        elif kind < 0.5 and not place:
             relative = draw_relative(draws)
     return NounPhrase(determiner, adjectives, noun, plural, inside, relative)
 
@@ -117,7 +117,7 @@ def draw_clause(draws: Draws, *, depth: int = 2, quantified: float = 0.25, trans
     position = draws.choice(POSITIONS)
     negated = not has_quantifier and draws.chance(0.2)
     if draws.chance(transitive):
-        target = draw_noun_phrase(draws, depth=min(1, depth))
+        target = draw_noun_phrase(draws, depth=1 if depth > 0 and draws.chance(0.4) else 0)
         verb = draws.choice(tuple(TRANSITIVE))
         passive = draws.chance(0.3)
         return Clause(subject, verb, target, None, adverb, position, negated, passive)

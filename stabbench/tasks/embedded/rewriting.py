@@ -27,7 +27,7 @@ Rewriting = Callable[[Clause, Draws], Clause | None]
 
 
 def is_definite(phrase: NounPhrase) -> bool:
-    """True where the determiner has no scope ("the", "this", "my")."""
+    """True where the determiner has no scope ("the", "this", "these")."""
     return phrase.determiner in DEFINITE[phrase.plural]
 
 

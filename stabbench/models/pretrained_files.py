@@ -1,0 +1,101 @@
+"""A masked language model before and after pretraining: new or from a folder, and saved in Hugging Face form."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from stabbench.errors import UserError
+from stabbench.files import write_bytes
+from stabbench.models.pretraining_options import PretrainingOptions
+from stabbench.models.sources import TOKENIZER_FILES, WEIGHTS, architecture, tensors_of
+from stabbench.models.word_pieces import write_word_pieces
+
+SMALLEST_TABLE_OF_POSITIONS = 128
+
+
+def new_model(folder: Path, config: PretrainingOptions) -> nn.Module:
+    """A BERT with drawn weights and a masked-LM head; its config and its tokenizer are written to `folder`."""
+    from transformers import BertConfig, BertForMaskedLM
+
+    table = max(config.max_length, SMALLEST_TABLE_OF_POSITIONS)
+    size = write_word_pieces(folder, config.vocabulary or (), table)
+    architecture_config = BertConfig(
+        vocab_size=size,
+        hidden_size=config.hidden_size,
+        num_hidden_layers=config.layers,
+        num_attention_heads=config.heads,
+        intermediate_size=config.intermediate_size,
+        max_position_embeddings=table,
+        pad_token_id=0,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        model: nn.Module = BertForMaskedLM(architecture_config)
+    architecture_config.save_pretrained(folder)
+    return model
+
+
+def started_model(folder: Path, start: Path, config: PretrainingOptions) -> tuple[nn.Module, list[str]]:
+    """The encoder in `start` with a masked-LM head; tensors that `start` lacks are new, drawn from the seed."""
+    from transformers import AutoModelForMaskedLM
+
+    with torch.random.fork_rng(devices=[]), _quiet_transformers():
+        torch.manual_seed(config.seed)
+        try:
+            model, info = AutoModelForMaskedLM.from_pretrained(
+                str(start), output_loading_info=True, dtype=torch.float32, local_files_only=True
+            )
+        except ValueError as error:
+            raise UserError(
+                f"pretraining: a '{architecture(start)}' model has no masked-LM form: start from a BERT or RoBERTa"
+            ) from error
+    for name in ("config.json", *TOKENIZER_FILES):
+        if (start / name).is_file():
+            shutil.copyfile(start / name, folder / name)
+    return model, sorted(info["missing_keys"])
+
+
+def save(model: Any, folder: Path, start: Path | None) -> None:
+    """Write config.json and model.safetensors; a pooler that masked-LM training leaves alone is carried over.
+
+    Tied tensors are written once, under the first of their names, as Hugging Face does.
+    """
+    from safetensors.torch import save as safetensors_bytes
+
+    tensors: dict[str, torch.Tensor] = {}
+    seen: set[int] = set()
+    for name, tensor in model.state_dict().items():
+        if tensor.data_ptr() not in seen:
+            seen.add(tensor.data_ptr())
+            tensors[name] = tensor.contiguous()
+    if start is not None:
+        prefix = model.base_model_prefix + "."
+        for name, tensor in tensors_of(start, lambda name: "pooler." in name).items():
+            tensors.setdefault(name if name.startswith(prefix) else prefix + name, tensor)
+    write_bytes(folder / WEIGHTS, safetensors_bytes(tensors, metadata={"format": "pt"}))
+    model.config.architectures = [type(model).__name__]
+    model.config.save_pretrained(folder)
+
+
+@contextmanager
+def _quiet_transformers() -> Iterator[None]:
+    """No progress bars and no loading reports from transformers; its settings are put back."""
+    from transformers.utils import logging as transformers_logging
+
+    logging: Any = transformers_logging
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()

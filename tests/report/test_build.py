@@ -1,0 +1,208 @@
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from stabbench.errors import UserError
+from stabbench.files import read_json
+from stabbench.report import build
+from tests.analysis.synthetic import DIVERGED, SyntheticCell, write_runs
+
+HOSTILE = "<script>alert('x')</script> & \"co\""
+CELLS = [
+    SyntheticCell(
+        [0.5, 0.0, DIVERGED, *[0.4 + 0.02 * step for step in range(8)]], learning_rate=1e-3, reference=HOSTILE
+    ),
+    SyntheticCell([0.5 + 0.001 * step for step in range(11)], strategy="mosbach", epochs=6, learning_rate=1e-3),
+]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("project")
+    write_runs(folder / "runs", CELLS)
+    build(folder / "runs", folder / "reports")
+    return folder
+
+
+class Page(HTMLParser):
+    """Collects what a page refers to, its ids, and elements that are left open."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.references: list[str] = []
+        self.ids: list[str] = []
+        self.scripts = 0
+        self.open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.scripts += tag == "script"
+        if tag not in {"meta", "link", "br", "img", "input"}:
+            self.open.append(tag)
+        for name, value in attributes:
+            if name in {"href", "src", "xlink:href", "srcset"} and value is not None:
+                self.references.append(value)
+            if name == "id" and value is not None:
+                self.ids.append(value)
+
+    def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attributes)
+        if self.open and self.open[-1] == tag:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+@pytest.fixture(scope="module")
+def html(project: Path) -> str:
+    return (project / "reports" / "index.html").read_text()
+
+
+def test_everything_that_a_report_has_is_made(project: Path) -> None:
+    figures = ("stability", "training-curves-synthetic-acceptability", "gradient-norms-synthetic-acceptability")
+    expected = {
+        "index.html",
+        "metrics.json",
+        *(f"figures/{name}.{kind}" for name in figures for kind in ("svg", "png")),
+    }
+    expected |= {
+        f"tables/{name}" for name in ("stability.md", "stability.tex", "stability.csv", "scores.csv", "pairwise.csv")
+    }
+    expected |= {f"plots/{name}.csv" for name in ("scores", "train_loss", "dev_score")}
+    assert set(contents(project / "reports")) == expected
+
+
+def test_the_same_records_give_the_same_bytes(project: Path, tmp_path: Path) -> None:
+    build(project / "runs", tmp_path / "again")
+    assert contents(tmp_path / "again") == contents(project / "reports")
+
+
+def test_neither_timings_nor_dates_nor_the_working_trees_state_are_in_a_report(tmp_path: Path, project: Path) -> None:
+    """The same results with other provenance: only what is no part of a committed report differs."""
+    write_runs(tmp_path / "runs", CELLS)
+    for path in (tmp_path / "runs").rglob("provenance.json"):
+        other = read_json(path) | {"created": "2031-01-01T00:00:00Z", "git_dirty": False, "git_commit": "f" * 40}
+        path.write_text(json.dumps(other | {"seconds": {"training": 9.9, "evaluation": 9.9, "total": 19.8}}))
+    build(tmp_path / "runs", tmp_path / "reports")
+    assert contents(tmp_path / "reports") == contents(project / "reports")
+
+
+def test_the_page_is_well_formed_and_asks_no_host(html: str, project: Path) -> None:
+    page = Page(html)
+    assert page.open == []
+    assert len(page.ids) == len(set(page.ids))
+    assert "//" not in re.sub(r'xmlns(:\w+)?="[^"]+"', "", html)
+    for reference in page.references:
+        if reference.startswith("#"):
+            assert reference[1:] in page.ids
+        elif reference != "data:,":
+            assert (project / "reports" / reference).is_file(), reference
+
+
+def test_what_records_say_is_escaped(html: str) -> None:
+    assert HOSTILE not in html
+    assert "&lt;script&gt;alert(" in html
+    assert Page(html).scripts == 0
+
+
+def test_the_page_answers_first_and_in_numbers(html: str) -> None:
+    answer = re.search(r'<p class="answer">(.*?)</p>', html)
+    assert answer is not None
+    text = answer[1].replace("\u00a0", " ")
+    assert text.startswith("mosbach has the smallest standard deviation on acceptability, ")
+    assert "Of its 11 runs devlin failed in 2, mosbach in 0 of 11" in text
+    assert "acceptability p = 0.48" in text
+    assert "up to 1e-3" in html
+
+
+def test_colours_of_figures_follow_light_and_dark(html: str) -> None:
+    figures = "".join(re.findall(r"<svg.*?</svg>", html, flags=re.DOTALL))
+    assert "var(--strategy-0)" in figures
+    assert not re.search(r"#[0-9a-f]{6}\b", figures)
+    used = set(re.findall(r"var\((--[a-z0-9-]+)\)", html))
+    assert all(f"{name}:" in html for name in used)
+
+
+def test_a_report_of_one_strategy_and_one_seed_says_that_it_cannot_judge(tmp_path: Path) -> None:
+    write_runs(tmp_path / "runs", [SyntheticCell([0.5])])
+    build(tmp_path / "runs", tmp_path / "reports")
+    html = (tmp_path / "reports" / "index.html").read_text()
+    assert "none can be called stable" in html
+    assert "no run failed, so there is no failed run to set beside a successful one" in html
+    assert not list((tmp_path / "reports" / "figures").glob("gradient-norms-*"))
+    assert (
+        "std"
+        not in read_json(tmp_path / "reports" / "metrics.json")["stability"]["synthetic"]["acceptability"]["devlin"]
+    )
+
+
+def test_missing_runs_stop_a_report_before_anything_is_written_and_incomplete_shows_them(tmp_path: Path) -> None:
+    write_runs(tmp_path / "runs", [SyntheticCell([0.5, None, 0.4]), SyntheticCell([None, None], strategy="mosbach")])
+    with pytest.raises(UserError, match=r"--strategy mosbach --seeds 1-2"):
+        build(tmp_path / "runs", tmp_path / "reports")
+    assert not (tmp_path / "reports").exists()
+    build(tmp_path / "runs", tmp_path / "reports", incomplete=True)
+    html = (tmp_path / "reports" / "index.html").read_text()
+    assert "synthetic/acceptability/devlin n = 2/3" in html
+    assert "synthetic/acceptability/mosbach n = 0/2" in html
+
+
+def test_figures_of_tasks_that_the_plan_no_longer_has_are_removed(tmp_path: Path) -> None:
+    write_runs(tmp_path / "runs", [SyntheticCell([0.5, 0.0])])
+    figures = tmp_path / "reports" / "figures"
+    figures.mkdir(parents=True)
+    for name in ("training-curves-synthetic-old.svg", "gradient-norms-synthetic-old.png", "surface-synthetic-old.svg"):
+        (figures / name).write_text("old")
+    build(tmp_path / "runs", tmp_path / "reports")
+    assert [path.name for path in figures.glob("*-old.*")] == ["surface-synthetic-old.svg"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"levene_center": "media"}, "did you mean 'median'"),
+        ({"alpha": 0.0}, "between 0 and 1"),
+        ({"alpha": 5}, "is 5"),
+    ],
+)
+def test_settings_out_of_range_are_refused(
+    project: Path, tmp_path: Path, options: dict[str, str], message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        build(project / "runs", tmp_path / "reports", **options)  # type: ignore[arg-type]
+
+
+def test_a_folder_without_runs_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="stabbench train"):
+        build(tmp_path / "runs", tmp_path / "reports")
+
+
+def numbers_in(value: object) -> Iterator[float]:
+    if isinstance(value, dict):
+        for item in value.values():
+            yield from numbers_in(item)
+    elif isinstance(value, (int, float)):
+        yield value
+
+
+def test_metrics_are_nested_by_model_task_and_strategy_with_the_tests_beside(project: Path) -> None:
+    metrics = read_json(project / "reports" / "metrics.json")
+    devlin = metrics["stability"]["synthetic"]["acceptability"]["devlin"]
+    assert (devlin["n"], devlin["failed"], devlin["diverged"]) == (11, 2, 1)
+    assert devlin["max"] == pytest.approx(0.54)
+    tests = metrics["tests"]["synthetic"]["acceptability"]
+    assert tests["pairs"]["devlin vs mosbach"]["p_fisher"] == pytest.approx(0.47619)
+    assert tests["smallest_std"]["strategy"] == "mosbach"
+    assert {"p_levene_median", "p_levene_mean", "p_permutation", "star"} <= tests["smallest_std"].keys()
+    assert all(float(f"{number:.6g}") == number for number in numbers_in(metrics))

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.collections import PathCollection
+from matplotlib.colors import to_hex
+
+from stabbench.analysis.layers import layer_norms
+from stabbench.report.content import Content, gather
+from stabbench.report.figures.distribution import jitter, stability_figure
+from stabbench.report.figures.drawing import page_svg, save, style
+from stabbench.report.figures.gradient_norms import gradient_figure
+from stabbench.report.figures.palette import STRATEGIES, strategy_colors, themes
+from stabbench.report.figures.training_curves import training_figure
+from stabbench.report.findings import gradients
+from tests.analysis.synthetic import SyntheticCell, write_runs
+
+SCORES = {"devlin": [0.5, 0.0, 0.4, 0.0, 0.3], "mosbach": [0.5, 0.51, 0.52, 0.53, 0.54]}
+
+
+@pytest.fixture(scope="module")
+def content(tmp_path_factory: pytest.TempPathFactory) -> Content:
+    folder = tmp_path_factory.mktemp("project")
+    write_runs(folder / "runs", [SyntheticCell(scores, strategy=name) for name, scores in SCORES.items()])
+    return gather(folder / "runs", incomplete=False, levene_center="median", alpha=0.001)
+
+
+def test_every_seeds_score_is_drawn_as_a_point(content: Content) -> None:
+    with style():
+        axes = stability_figure(content).axes[0]
+    points = [np.asarray(item.get_offsets()) for item in axes.collections if isinstance(item, PathCollection)]
+    drawn = np.concatenate(points)
+    assert sorted(drawn[:, 1]) == pytest.approx(sorted(100 * score for scores in SCORES.values() for score in scores))
+    assert [len(group) for group in points] == [3, 2, 5, 0]
+
+
+def test_a_seeds_point_is_shifted_by_the_same_amount_everywhere_and_stays_in_its_slot() -> None:
+    seeds = np.arange(1, 1001)
+    assert jitter(seeds)[::-1] == pytest.approx(jitter(seeds[::-1]))
+    assert np.abs(jitter(seeds)).max() < 0.3
+    assert len(np.unique(jitter(np.arange(1, 26)).round(3))) == 25
+
+
+def test_a_strategy_has_one_colour_in_all_figures(content: Content) -> None:
+    colors = strategy_colors(content.strategies)
+    with style():
+        box = stability_figure(content).axes[0].patches
+        curves = training_figure(content, "synthetic", "acceptability").axes
+    assert [to_hex(patch.get_facecolor()) for patch in box] == [colors["devlin"], colors["mosbach"]]
+    assert to_hex(str(curves[0].lines[0].get_color())) == colors["devlin"]
+    assert to_hex(str(curves[1].lines[0].get_color())) == colors["mosbach"]
+
+
+def luminance(color: str) -> float:
+    channels = (int(color[index : index + 2], 16) / 255 for index in (1, 3, 5))
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize(("which", "paper"), [(0, "#fdfdfc"), (1, "#14171a")])
+def test_strategies_colours_are_seen_on_light_and_on_dark(which: int, paper: str) -> None:
+    for pair in STRATEGIES:
+        bright, dim = sorted((luminance(pair[which]), luminance(paper)), reverse=True)
+        assert (bright + 0.05) / (dim + 0.05) > (2.0 if which == 0 else 4.0), pair
+
+
+def test_every_colour_of_figures_has_its_own_name() -> None:
+    names = [name for name, _, _ in themes().values()]
+    assert len(names) == len(set(names)) == 3 + len(STRATEGIES) + 25
+
+
+def test_gradient_norms_are_drawn_per_layer_on_a_logarithmic_axis(content: Content) -> None:
+    pair, text = gradients(content, "synthetic", "acceptability")
+    assert pair is not None
+    with style():
+        failed, successful = gradient_figure(pair).axes
+    assert failed.get_yscale() == successful.get_yscale() == "log"
+    expected = layer_norms(pair.failed.record.gradnorms())
+    drawn = {str(line.get_label()): np.asarray(line.get_ydata()) for line in failed.lines}
+    assert set(drawn) == set(expected.columns)
+    for layer, norms in drawn.items():
+        assert norms == pytest.approx(expected[layer].to_numpy())
+    assert failed.get_title(loc="left") == "failed: devlin, seed 2"
+    assert "devlin seed 2 failed, its seed 1 succeeded" in text
+
+
+def test_a_figure_saved_twice_has_the_same_bytes(content: Content, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        with style():
+            save(stability_figure(content), tmp_path / name)
+    for kind in ("svg", "png"):
+        assert (tmp_path / f"a.{kind}").read_bytes() == (tmp_path / f"b.{kind}").read_bytes()
+
+
+def test_figures_for_the_page_have_their_own_ids_and_a_text_for_those_who_cannot_see_them(content: Content) -> None:
+    with style():
+        figure = stability_figure(content)
+        one, two = (page_svg(figure, name, "5 < 6 runs") for name in ("one", "two"))
+    assert 'id="one-title">5 &lt; 6 runs</title>' in one
+    assert one.replace("one-", "two-") == two
+    assert "viewBox" in one
+    assert 'width="' not in one[: one.index(">")]

@@ -1,0 +1,107 @@
+"""The pipeline under DVC, small but real: what a change runs again, and what it does not."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from ruamel.yaml import YAML
+
+from stabbench import scaffold
+from stabbench.files import sha256_of_file
+
+SIZES = {"layers": 1, "hidden_size": 16, "heads": 2, "intermediate_size": 32, "steps": 10, "warmup_steps": 2}
+CELLS = ["train@embedded-acceptability-devlin", "train@embedded-acceptability-mixout"]
+
+
+class Project:
+    """A Git and DVC repository with a small variant of the demo preset."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        scripts = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+        self.environment = {**os.environ, "PATH": scripts, "STABBENCH_WORKERS": "1"}
+        for name in ("STABBENCH_STORE", "MLFLOW_TRACKING_URI", "DVC_STAGE", "DVC_ROOT"):
+            self.environment.pop(name, None)
+        self.run("git", "init", "--quiet")
+        self.run("dvc", "init", "--quiet")
+        scaffold.write("demo", folder)
+
+    def run(self, *command: str) -> str:
+        process = subprocess.run(
+            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False
+        )
+        assert process.returncode == 0, process.stdout + process.stderr
+        return process.stdout
+
+    def change(self, **values: Any) -> None:
+        """Set values of params.yaml by their path, `__` between keys."""
+        yaml = YAML()
+        data = yaml.load((self.folder / "params.yaml").read_text(encoding="utf-8"))
+        for path, value in values.items():
+            *above, last = path.split("__")
+            block = data
+            for key in above:
+                block = block[key]
+            block[last] = value
+        with (self.folder / "params.yaml").open("w", encoding="utf-8") as file:
+            yaml.dump(data, file)
+
+    def repro(self) -> tuple[list[str], list[int]]:
+        """Make the report; the stages that ran, and how many runs each training stage trained."""
+        output = self.run("dvc", "repro", "report")
+        trained = [int(number) for number in re.findall(r": (\d+) trained", output)]
+        return re.findall(r"^Running stage '(.+)':", output, flags=re.MULTILINE), trained
+
+    def seeds(self) -> dict[str, list[int]]:
+        """The seeds in the report, by strategy."""
+        scores = pd.read_csv(self.folder / "reports/plots/scores.csv")
+        return {str(name): sorted(rows["seed"]) for name, rows in scores.groupby("strategy")}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_change_runs_again_exactly_what_it_touches(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    project.change(
+        seeds="1-2",
+        grid__tasks=["acceptability"],
+        grid__strategies=["devlin", "mixout"],
+        tasks__acceptability__train_size=32,
+        tasks__acceptability__dev_size=32,
+        models__embedded__pretraining={**SIZES, "sentences": 50, "pairs": 10, "batch_size": 8},
+    )
+
+    stages, trained = project.repro()
+    assert sorted(stages) == sorted(["prepare@acceptability", "pretrain", "plan", *CELLS, "report"])
+    assert trained == [2, 2]
+    assert project.seeds() == {"devlin": [1, 2], "mixout": [1, 2]}
+    first_table = sha256_of_file(tmp_path / "reports/tables/stability.csv")
+    lock = sha256_of_file(tmp_path / "dvc.lock")
+
+    assert project.repro() == ([], [])
+    assert sha256_of_file(tmp_path / "dvc.lock") == lock
+
+    project.change(strategies__devlin__recipe={"learning_rate": 1e-3})
+    assert project.repro() == (["plan", CELLS[0], "report"], [2])
+
+    project.change(strategies__devlin__recipe={"learning_rate": None})
+    _, trained = project.repro()
+    assert sum(trained) == 0
+    assert sha256_of_file(tmp_path / "reports/tables/stability.csv") == first_table
+    assert sha256_of_file(tmp_path / "dvc.lock") == lock
+
+    project.change(seeds="1-3")
+    assert project.repro() == (["plan", *CELLS, "report"], [1, 1])
+    assert project.seeds() == {"devlin": [1, 2, 3], "mixout": [1, 2, 3]}
+
+    project.change(seeds="2")
+    _, trained = project.repro()
+    assert sum(trained) == 0
+    assert project.seeds() == {"devlin": [2], "mixout": [2]}

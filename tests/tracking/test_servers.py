@@ -1,0 +1,172 @@
+"""Tracking servers that are there, that are down, and that go down in the middle."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+from stabbench.errors import UserError
+from stabbench.tracking import TrackingOutcome, bring_up_to_date
+from stabbench.tracking import server as server_module
+from tests.analysis.synthetic import SyntheticCell, write_runs
+from tests.tracking.processes import Server, free_port
+
+CELL = SyntheticCell([0.5, 0.0, 0.1, 0.4, 0.55, 0.3])
+NAMES = [f"synthetic/acceptability/devlin seed {seed}" for seed in range(1, 7)]
+
+
+def children(uri: str, preset: str) -> list[Run]:
+    client = MlflowClient(tracking_uri=uri)
+    experiment = client.get_experiment_by_name(f"stabbench/{preset}")
+    assert experiment is not None
+    return list(client.search_runs([experiment.experiment_id], "tags.`stabbench.kind` = 'run'"))
+
+
+def test_a_team_server_is_brought_up_to_date_over_http_and_left_alone_the_second_time(
+    runs: Path, server: Server, tmp_path: Path
+) -> None:
+    (selected,) = write_runs(runs, [CELL])
+    first = bring_up_to_date(runs, preset="team", tracking_uri=server.uri)
+    assert first.complete, first.line()
+    assert first.logged == 6
+    second = bring_up_to_date(runs, preset="team", tracking_uri=server.uri)
+    assert (second.logged, second.found, second.cells) == (0, 6, 0)
+    found = children(server.uri, "team")
+    assert len(found) == 6
+    run = next(run for run in found if run.data.tags["stabbench.seed"] == "3")
+    path = MlflowClient(tracking_uri=server.uri).download_artifacts(run.info.run_id, "gradnorms.parquet", str(tmp_path))
+    assert Path(path).read_bytes() == (selected.records[3].folder / "gradnorms.parquet").read_bytes()
+    assert first.url == f"{server.uri}/#/experiments/{run.info.experiment_id}/runs?viewStateShareKey=stabbench-table"
+
+
+def test_a_server_killed_in_the_middle_loses_nothing_and_gets_the_rest_once_it_is_back(
+    runs: Path, server: Server
+) -> None:
+    write_runs(runs, [CELL, SyntheticCell(CELL.scores, strategy="mosbach")])
+
+    def kill_at_two(done: int, total: int) -> None:
+        if done == 2:
+            server.kill()
+
+    started = time.monotonic()
+    try:
+        outcome = bring_up_to_date(runs, preset="killed", tracking_uri=server.uri, progress=kill_at_two)
+        took = time.monotonic() - started
+        down = bring_up_to_date(runs, preset="killed", tracking_uri=server.uri)
+    finally:
+        server.start()
+    assert not outcome.complete
+    assert outcome.logged + len(outcome.missing) == 12
+    assert "Nothing is lost" in outcome.line()
+    assert took < 60
+    assert down.logged == 0
+    assert len(down.missing) == 12
+    after = bring_up_to_date(runs, preset="killed", tracking_uri=server.uri)
+    assert after.complete, after.line()
+    assert after.found + after.logged == 12
+    fingerprints = [run.data.tags["stabbench.fingerprint"] for run in children(server.uri, "killed")]
+    assert len(fingerprints) == len(set(fingerprints)) == 12
+
+
+def assert_nothing_logged(outcome: TrackingOutcome) -> None:
+    assert outcome.missing == NAMES
+    assert outcome.logged == 0
+    assert outcome.line().count("\n") == 0
+    assert "6 not logged yet" in outcome.line()
+
+
+def test_a_port_on_which_nobody_listens_is_said_within_seconds(runs: Path) -> None:
+    write_runs(runs, [CELL])
+    started = time.monotonic()
+    outcome = bring_up_to_date(runs, preset="demo", tracking_uri=f"http://127.0.0.1:{free_port()}")
+    assert time.monotonic() - started < 20
+    assert_nothing_logged(outcome)
+    assert "does not answer" in outcome.line()
+
+
+def test_a_server_that_takes_connections_and_never_answers_is_not_waited_for(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_runs(runs, [CELL])
+    monkeypatch.setitem(server_module.IMPATIENCE, "MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        uri = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        outcome = bring_up_to_date(runs, preset="demo", tracking_uri=uri)
+    assert_nothing_logged(outcome)
+
+
+def test_a_database_server_that_is_down_is_not_retried_for_an_hour(runs: Path) -> None:
+    write_runs(runs, [CELL])
+    uri = f"postgresql://someone:secret@127.0.0.1:{free_port()}/mlflow"
+    outcome = bring_up_to_date(runs, preset="demo", tracking_uri=uri)
+    assert_nothing_logged(outcome)
+    assert "secret" not in outcome.line()
+
+
+@pytest.mark.parametrize("kind", ["not a database", "below a file"])
+def test_a_database_that_cannot_be_opened_is_said_at_once(runs: Path, tmp_path: Path, kind: str) -> None:
+    write_runs(runs, [CELL])
+    file = tmp_path / "notes.txt"
+    file.write_text(
+        "these are notes, of more than a hundred bytes, so that SQLite looks at them and sees no header" * 9
+    )
+    path = file if kind == "not a database" else file / "mlflow.db"
+    outcome = bring_up_to_date(runs, preset="demo", tracking_uri=f"sqlite:///{path}")
+    assert_nothing_logged(outcome)
+    assert "cannot be written" in outcome.line()
+    assert file.read_text().startswith("these are notes")
+
+
+def test_without_a_uri_the_variable_is_honoured_and_without_that_the_current_folder(
+    runs: Path, uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_runs(runs, [CELL])
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
+    assert bring_up_to_date(runs, preset="demo").logged == 0
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    outcome = bring_up_to_date(runs, preset="demo")
+    assert outcome.uri == "sqlite:///mlflow.db"
+    assert outcome.logged == 6
+    assert len(children(uri, "demo")) == 6
+
+
+def test_an_empty_selection_is_the_users_mistake(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no runs in"):
+        bring_up_to_date(tmp_path / "nowhere", preset="demo")
+
+
+def test_the_room_is_entered_without_mlflow_and_works_without_torch(runs: Path, uri: str) -> None:
+    write_runs(runs, [CELL])
+    code = (
+        "import sys; from pathlib import Path; from stabbench.tracking import bring_up_to_date\n"
+        "assert 'mlflow' not in sys.modules\n"
+        f"outcome = bring_up_to_date(Path({str(runs)!r}), preset='demo', tracking_uri={uri!r})\n"
+        "assert outcome.logged == 6, outcome.line()\n"
+        "assert not {'torch', 'transformers'} & set(sys.modules)\n"
+    )
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stderr == ""
+
+
+def test_two_calls_at_once_log_every_run_once(runs: Path, tmp_path: Path) -> None:
+    write_runs(runs, [CELL])
+    uri = f"sqlite:///{tmp_path / 'new' / 'mlflow.db'}"
+    code = (
+        "from pathlib import Path; from stabbench.tracking import bring_up_to_date\n"
+        f"print(bring_up_to_date(Path({str(runs)!r}), preset='demo', tracking_uri={uri!r}).logged)\n"
+    )
+    both = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    counts = sorted(int(process.communicate(timeout=200)[0]) for process in both)
+    assert counts == [0, 6]
+    assert len(children(uri, "demo")) == 6

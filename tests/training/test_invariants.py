@@ -1,0 +1,166 @@
+"""What must always hold of a training."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from transformers import PreTrainedModel
+
+from stabbench.models.weights import initial_weights
+from stabbench.randomness import Draws
+from stabbench.strategies.mixout import Mixout, MixoutOptions
+from stabbench.training.inputs import RunResult, TrainingInputs
+from stabbench.training.loop import train
+from stabbench.training.state import TrainingState
+from tests import tiny
+
+MIXOUT = ((Mixout(), MixoutOptions()),)
+
+
+def largest_difference(first: RunResult, second: RunResult) -> float:
+    """Over history, gradient norms, logits and final weights."""
+    history = (first.tables["history.parquet"] - second.tables["history.parquet"]).abs().max().max()
+    norms = np.abs(first.tables["gradnorms.parquet"]["norm"] - second.tables["gradnorms.parquet"]["norm"]).max()
+    logits = np.abs(np.stack(first.tables["predictions.parquet"]["logits"]) - np.stack(second.tables["predictions.parquet"]["logits"]))
+    weights = max(float((first.weights[name] - second.weights[name]).abs().max()) for name in first.weights)
+    return max(float(history), float(norms), float(logits.max()), weights)
+
+
+@pytest.mark.parametrize("kind", ["bert", "roberta", "albert"])
+@pytest.mark.parametrize("bias_correction", [True, False])
+def test_training_equals_hugging_faces_model_under_the_papers_optimizer(kind: str, bias_correction: bool) -> None:
+    """The unmodified model, padded, with plain AdamW by the equations: losses and weights agree over 3 epochs."""
+    inputs = tiny.inputs(kind, dropout=0.0, bias_correction=bias_correction, gradient_norm_every=1)
+    (ours,) = train(inputs, tiny.seeds(5))
+    losses, norms, model = reference_training(kind, inputs, seed=5)
+    history = ours.tables["history.parquet"]
+    assert losses[-1] < 0.7 * losses[0]
+    np.testing.assert_allclose(history["train_loss"], losses, rtol=0, atol=1e-10)
+    np.testing.assert_allclose(history["gradient_norm"], norms, rtol=0, atol=1e-9)
+    for name, parameter in model.named_parameters():
+        torch.testing.assert_close(ours.weights[name], parameter.detach(), rtol=0, atol=1e-9, msg=name)
+
+
+def reference_training(kind: str, inputs: TrainingInputs, seed: int) -> tuple[list[float], list[float], PreTrainedModel]:
+    recipe = inputs.recipe
+    model = tiny.hugging_face_model(kind)
+    start = initial_weights(inputs.pretrained, inputs.architecture, seed, torch.float64)
+    model.load_state_dict(start, strict=False)
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+    moments = {name: [torch.zeros_like(p), torch.zeros_like(p)] for name, p in model.named_parameters()}
+    steps_per_epoch = -(-len(inputs.train) // recipe.batch_size)
+    total = int(recipe.epochs) * steps_per_epoch
+    warmup = int(0.1 * total)
+    order, losses, norms = Draws(seed, "order"), [], []
+    for update in range(total):
+        epoch, within = divmod(update, steps_per_epoch)
+        chosen = order.permutation("examples", len(inputs.train), epoch)[within * 16 : within * 16 + 16]
+        batch = tiny.padded(inputs.train, chosen, inputs.architecture.padding_id)
+        model.zero_grad()
+        loss = model(**batch, labels=torch.from_numpy(inputs.train.labels[chosen])).loss
+        loss.backward()
+        losses.append(float(loss.detach()))
+        norms.append(float(torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.max_grad_norm or 1e9)))
+        rate = recipe.learning_rate * (update / warmup if update < warmup else (total - update) / (total - warmup))
+        step = update + 1
+        alpha = rate * ((1 - 0.999**step) ** 0.5 / (1 - 0.9**step) if recipe.bias_correction else 1.0)
+        with torch.no_grad():
+            for name, parameter in model.named_parameters():
+                first, second = moments[name]
+                first.mul_(0.9).add_(parameter.grad, alpha=0.1)
+                second.mul_(0.999).addcmul_(parameter.grad, parameter.grad, value=0.001)
+                parameter -= alpha * first / (second.sqrt() + 1e-6)
+                if parameter.dim() == 2:
+                    parameter -= rate * recipe.weight_decay * parameter
+    return losses, norms, model
+
+
+@pytest.mark.parametrize("strategies", [(), MIXOUT], ids=["recipe", "mixout"])
+def test_runs_side_by_side_equal_runs_alone(strategies: tuple[tuple[Mixout, MixoutOptions], ...]) -> None:
+    inputs = tiny.inputs(strategies=strategies, dropout=0.0 if strategies else 0.1)
+    together = train(inputs, tiny.seeds(1, 2, 3))
+    for number, result in zip((1, 2, 3), together, strict=True):
+        (alone,) = train(inputs, tiny.seeds(number))
+        assert largest_difference(result, alone) < 1e-10
+        assert result.data["final"]["scores"] == alone.data["final"]["scores"]
+
+
+def test_the_order_of_the_companions_changes_nothing() -> None:
+    inputs = tiny.inputs()
+    forward, backward = train(inputs, tiny.seeds(4, 9)), train(inputs, tiny.seeds(9, 4))
+    assert largest_difference(forward[0], backward[1]) < 1e-10
+
+
+def test_the_same_seed_gives_the_same_digest_and_another_seed_another() -> None:
+    inputs = tiny.inputs(epochs=1.0)
+    digests = [train(inputs, tiny.seeds(number))[0].data["result_digest"] for number in (1, 1, 2)]
+    assert digests[0] == digests[1] != digests[2]
+
+
+@pytest.mark.parametrize("stream", ["head", "order", "dropout", "strategy"])
+def test_each_stream_changes_its_own_part_of_the_training(stream: str) -> None:
+    inputs = tiny.inputs(strategies=MIXOUT, epochs=1.0)
+    (plain,) = train(inputs, tiny.seeds(1))
+    (changed,) = train(inputs, [{**tiny.seeds(1)[0], stream: 2}])
+    assert plain.data["result_digest"] != changed.data["result_digest"]
+
+
+def test_evaluating_more_often_changes_nothing_of_the_training() -> None:
+    inputs = tiny.inputs()
+    often = dataclasses.replace(inputs, recipe=dataclasses.replace(inputs.recipe, evaluations_per_epoch=6))
+    (seldom,), (frequent,) = train(inputs, tiny.seeds(1)), train(often, tiny.seeds(1))
+    columns = ["train_loss", "gradient_norm", "learning_rate"]
+    assert seldom.tables["history.parquet"][columns].equals(frequent.tables["history.parquet"][columns])
+    assert all(torch.equal(seldom.weights[name], frequent.weights[name]) for name in seldom.weights)
+    assert seldom.data["final"] == frequent.data["final"]
+
+
+class Killed(Exception):
+    """Stands for the end of the process."""
+
+
+@pytest.mark.parametrize("step", [1, 6, 17])
+@pytest.mark.parametrize("strategies", [(), MIXOUT], ids=["recipe", "mixout"])
+def test_killed_and_resumed_equals_uninterrupted_bit_for_bit(
+    step: int, strategies: tuple[tuple[Mixout, MixoutOptions], ...], tmp_path: Path
+) -> None:
+    inputs = tiny.inputs(strategies=strategies, precision="fp32")
+    uninterrupted = train(inputs, tiny.seeds(1, 2))
+
+    def kill(state: TrainingState) -> None:
+        if state.step == step:
+            raise Killed
+
+    with pytest.raises(Killed):
+        train(inputs, tiny.seeds(1, 2), checkpoint=tmp_path, checkpoint_seconds=0.0, stop=kill)
+    assert json.loads((tmp_path / "state.json").read_text())["step"] == step
+    resumed = train(inputs, tiny.seeds(1, 2), checkpoint=tmp_path, checkpoint_seconds=1e9)
+    for before, after in zip(uninterrupted, resumed, strict=True):
+        assert before.data["result_digest"] == after.data["result_digest"]
+        assert all(torch.equal(before.weights[name], after.weights[name]) for name in before.weights)
+
+
+def test_a_checkpoint_that_is_not_whole_means_starting_over(tmp_path: Path) -> None:
+    inputs = tiny.inputs(epochs=1.0)
+    (expected,) = train(inputs, tiny.seeds(1), checkpoint=tmp_path, checkpoint_seconds=0.0)
+    (file,) = tmp_path.glob("state-*.safetensors")
+    file.write_bytes(file.read_bytes()[:1000])
+    (result,) = train(inputs, tiny.seeds(1), checkpoint=tmp_path)
+    assert result.data["result_digest"] == expected.data["result_digest"]
+
+
+def test_a_pinned_tiny_run_notices_numerics_that_changed_without_a_new_training_version() -> None:
+    (result,) = train(tiny.inputs(), tiny.seeds(1))
+    history = result.tables["history.parquet"]
+    found = [float(history["train_loss"].iloc[row]) for row in (0, 8, 17)]
+    np.testing.assert_allclose(found, PINNED_LOSSES, rtol=1e-8)
+
+
+PINNED_LOSSES = [0.7048726842153574, 0.47383748780979795, 0.31565075560821504]
