@@ -30,14 +30,10 @@ def _smallest_std(content: Content, table: pd.DataFrame) -> str:
     leaders = [str(name) for name in wins[wins == wins.max()].index]
     verb = "has" if len(leaders) == 1 else "each have"
     where = f"on {wins.max()} of {counted(tasks, 'task')}" if tasks > 1 else f"on {best['task'].iloc[0]}"
-    starred = best[best["star"] & best["strategy"].isin(leaders)]
-    alpha = f"p < {content.alpha:g}"
-    if starred.empty:
-        surely = f"nowhere significantly smaller than the second smallest ({alpha})"
-    elif tasks == 1:
-        surely = f"significantly smaller than the second smallest ({alpha})"
-    else:
-        surely = f"significantly smaller than the second smallest on {listed(list(starred['task']))} ({alpha})"
+    starred = [str(name) for name in best.loc[best["star"] & best["strategy"].isin(leaders), "task"]]
+    surely = f"significantly smaller than the second smallest (p < {content.alpha:g}) on {listed(starred) or 'none'}"
+    if tasks == 1:
+        surely = f"{'' if starred else 'not '}significantly smaller than the second smallest (p < {content.alpha:g})"
     return f"{listed(leaders)} {verb} the smallest standard deviation {where}, {surely}."
 
 

@@ -119,8 +119,8 @@ def _caption(content: Content, model: str, part: pd.DataFrame) -> str:
         f"{STAR}: p < {content.alpha:g} against the second smallest std, {content.test_name}; "
         f"no star under {MINIMUM_SEEDS} seeds.",
     ]
-    if not content.complete:
-        missing = int((content.table["planned"] - content.table["n"]).sum())
+    missing = int((part["planned"] - part["n"]).sum())
+    if missing:
         pieces.append(f"Incomplete: {counted(missing, 'run')} without a record.")
     return " ".join(pieces)
 

@@ -15,7 +15,7 @@ from tests.tracking.processes import Server
 
 @pytest.fixture(scope="session")
 def created_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database that stabbench itself has created, with one run of another preset; a second a copy, not a migration."""
+    """A database that stabbench has created, with a run of another preset; copying it is quicker than migrations."""
     folder = tmp_path_factory.mktemp("created")
     write_runs(folder / "runs", [SyntheticCell([0.1])])
     outcome = bring_up_to_date(folder / "runs", preset="other", tracking_uri=f"sqlite:///{folder / 'mlflow.db'}")

@@ -115,6 +115,7 @@ def test_a_seed_becomes_a_child_run_with_its_recipe_scores_curves_data_set_and_f
     assert curve == dict(zip(history["step"], history["train_loss"], strict=True))
     assert metrics["train/loss"] == history["train_loss"].iloc[-1]
 
+    assert run.inputs is not None
     (dataset,) = run.inputs.dataset_inputs
     assert dataset.dataset.name == "acceptability"
     assert selected.cell.task_facts["content_hash"].startswith(dataset.dataset.digest)

@@ -9,7 +9,7 @@ from stabbench.tasks.embedded.recognition import is_sentence
 
 BROKEN = 0.35
 """Share of sentences that are broken (label 0)."""
-WRONG_NUMBER = 0.6
+WRONG_NUMBER = 0.5
 """Share of the broken ones in which a verb has the wrong number; in the others two neighbours are swapped."""
 
 

@@ -80,14 +80,14 @@ def draw_noun_phrase(draws: Draws, *, depth: int, quantified: bool = False, plac
     """A noun phrase with at most `depth` modifying phrases inside each other."""
     plural = draws.chance(0.5)
     determiner = draws.choice((QUANTIFIERS if quantified else DEFINITE)[plural])
-    adjectives = (draws.choice(ADJECTIVES),) if draws.chance(0.3) else ()
+    adjectives = (draws.choice(ADJECTIVES),) if draws.chance(0.25) else ()
     noun = draws.choice(PLACES if place else ACTORS)
     inside = relative = None
     if depth > 0:
         kind = draws.uniform()
-        if kind < 0.25:
+        if kind < 0.35:
             inside = draw_prepositional_phrase(draws, depth=depth - 1)
-        elif kind < 0.5 and not place:
+        elif kind < 0.7 and not place:
             relative = draw_relative(draws)
     return NounPhrase(determiner, adjectives, noun, plural, inside, relative)
 
@@ -106,23 +106,34 @@ def draw_relative(draws: Draws) -> Relative:
     return Relative(draws.choice(tuple(TRANSITIVE)), other, draws.chance(0.5))
 
 
-def draw_clause(draws: Draws, *, depth: int = 2, quantified: float = 0.25, transitive: float = 0.6) -> Clause:
-    """A clause; `depth` bounds the subject's nesting, `quantified` and `transitive` are probabilities.
+def draw_clause(
+    draws: Draws,
+    *,
+    depth: int | None = None,
+    quantified: float = 0.25,
+    transitive: float = 0.6,
+    negated: float = 0.2,
+) -> Clause:
+    """A clause; `quantified`, `transitive` and `negated` are probabilities.
 
-    A clause with a quantified subject is never negated, since its negation would have two readings.
+    `depth` bounds the nesting of the subject; without it half of the subjects have no modifying
+    phrase, and some have phrases inside phrases. A clause with a quantified subject is never
+    negated, since its negation would have two readings.
     """
+    if depth is None:
+        depth = draws.weighted(((0, 0.3), (1, 0.4), (2, 0.3)))
     has_quantifier = draws.chance(quantified)
     subject = draw_noun_phrase(draws, depth=depth, quantified=has_quantifier)
-    adverb = draws.choice(ADVERBS) if draws.chance(0.3) else None
+    adverb = draws.choice(ADVERBS) if draws.chance(0.2) else None
     position = draws.choice(POSITIONS)
-    negated = not has_quantifier and draws.chance(0.2)
+    is_negated = draws.chance(negated) and not has_quantifier
     if draws.chance(transitive):
-        target = draw_noun_phrase(draws, depth=1 if depth > 0 and draws.chance(0.4) else 0)
+        target = draw_noun_phrase(draws, depth=1 if depth > 0 and draws.chance(0.3) else 0)
         verb = draws.choice(tuple(TRANSITIVE))
-        passive = draws.chance(0.3)
-        return Clause(subject, verb, target, None, adverb, position, negated, passive)
-    place = draw_prepositional_phrase(draws, depth=0) if draws.chance(0.3) else None
-    return Clause(subject, draws.choice(tuple(INTRANSITIVE)), None, place, adverb, position, negated)
+        passive = draws.chance(0.25)
+        return Clause(subject, verb, target, None, adverb, position, is_negated, passive)
+    place = draw_prepositional_phrase(draws, depth=0) if draws.chance(0.2) else None
+    return Clause(subject, draws.choice(tuple(INTRANSITIVE)), None, place, adverb, position, is_negated)
 
 
 def verb_forms(verb: str) -> Verb:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from stabbench.tasks.embedded.draws import Draws
 from stabbench.tasks.embedded.grammar import Clause, draw_clause, sentence
-from stabbench.tasks.embedded.rewriting import CHANGING, restated
+from stabbench.tasks.embedded.rewriting import Rewriting, changed_negation, changed_word, restated, swapped_roles
 
 EQUIVALENT = 0.68
 """Share of pairs that mean the same (label 1)."""
+
+CHANGES: tuple[tuple[Rewriting, float], ...] = ((changed_negation, 0.5), (changed_word, 0.3), (swapped_roles, 0.2))
+"""What makes two sentences differ in meaning, with weights."""
 
 
 def draw(draws: Draws) -> tuple[str, str, int]:
@@ -23,14 +26,16 @@ def draw_clauses(draws: Draws) -> tuple[Clause, Clause, int]:
     equivalent then have the roles exchanged, a word replaced or a negation more or less.
     """
     equivalent = draws.chance(EQUIVALENT)
-    change = draws.weighted(CHANGING)
+    change = draws.weighted(CHANGES)
     while True:
-        first = draw_clause(draws, depth=1, transitive=0.75)
+        first = draw_clause(draws, depth=draws.choice((0, 0, 1)), transitive=0.75, negated=0.15)
         second = restated(first, draws, 2 if equivalent else draws.choice((0, 1, 2)))
         if not equivalent:
             changed = change(second, draws)
             if changed is None:
                 continue
             second = changed
+        if draws.chance(0.5):
+            first, second = second, first
         if sentence(first) != sentence(second):
             return first, second, int(equivalent)

@@ -150,7 +150,3 @@ def changed_word(clause: Clause, draws: Draws) -> Clause | None:
 def changed_negation(clause: Clause, draws: Draws) -> Clause | None:
     """ "not" put in or taken out."""
     return replace(clause, negated=not clause.negated) if is_definite(clause.subject) else None
-
-
-CHANGING: tuple[tuple[Rewriting, float], ...] = ((swapped_roles, 0.3), (changed_word, 0.4), (changed_negation, 0.3))
-"""What gives a clause that neither follows from the first nor restates it, with weights."""
