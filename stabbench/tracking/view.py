@@ -15,18 +15,21 @@ VIEW_KEY = "stabbench-table"
 VIEW_TAG = f"mlflow.sharedViewState.{VIEW_KEY}"
 """Where MLflow's own "share" button keeps a view of the run list."""
 
+KIND_TAG, TRAINING = "mlflow.experimentKind", "custom_model_development"
+"""Without it MLflow opens the experiment on its pages for language-model applications."""
+
 TAGS = ("model", "task", "strategy")
 METRICS = ("std", "mean", "max", "median", "failed", "n", "levene_p")
 FILTER = f"tags.`{KIND}` = 'cell' AND tags.`{CURRENT}` = 'true'"
 
 
 def view_state() -> dict[str, Any]:
-    """The view: a row a cell of the present selection, with Table 1's columns, smallest std first."""
+    """The view: a row a cell of the present selection, task by task, with Table 1's columns."""
     columns = [f"tags.`{name}`" for name in TAGS] + [f"metrics.`{name}`" for name in METRICS]
     columns += ["tags.`star`"]
     return {
         "searchFilter": FILTER,
-        "orderByKey": "metrics.`std`",
+        "orderByKey": "tags.`task`",
         "orderByAsc": True,
         "startTime": "ALL",
         "lifecycleFilter": "Active",
@@ -37,10 +40,11 @@ def view_state() -> dict[str, Any]:
 
 
 def save_view(client: MlflowClient, experiment_id: str, tags: dict[str, str]) -> None:
-    """Write the view where the experiment does not have it yet."""
-    state = json.dumps(view_state(), sort_keys=True)
-    if tags.get(VIEW_TAG) != state:
-        client.set_experiment_tag(experiment_id, VIEW_TAG, state)
+    """Write the view, and that these are training runs, where the experiment does not have it yet."""
+    wanted = {VIEW_TAG: json.dumps(view_state(), sort_keys=True), KIND_TAG: TRAINING}
+    for key, value in wanted.items():
+        if tags.get(key) != value:
+            client.set_experiment_tag(experiment_id, key, value)
 
 
 def view_url(uri: str, experiment_id: str) -> str | None:

@@ -1,0 +1,95 @@
+"""Recipes, cells and fingerprints."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stabbench.errors import UserError
+from stabbench.plan import Cell, Recipe, read_plan, write_plan
+
+
+def cell(**changes: Any) -> Cell:
+    values: dict[str, Any] = {
+        "model": "embedded",
+        "task": "acceptability",
+        "strategy": "devlin",
+        "seeds": (1, 2, 3),
+        "sources": {"model": "embedded", "task": "data/acceptability"},
+        "description": "3 epochs",
+        "reference": "Devlin et al. (2019)",
+        "task_facts": {"metric": "mcc", "metrics": ["mcc"], "majority": {"label": 1, "scores": {"mcc": 0.0}}},
+        "spec": {"training_version": 1, "recipe": dataclasses.asdict(Recipe())},
+    }
+    return Cell(**{**values, **changes})
+
+
+def test_names_sources_and_texts_are_not_in_the_fingerprint() -> None:
+    renamed = cell(model="m", task="t", strategy="s", sources={}, description="", reference="", position=9)
+    assert renamed.fingerprint(1) == cell().fingerprint(1)
+
+
+def test_seed_recipe_and_training_version_are_in_the_fingerprint() -> None:
+    recipe = dataclasses.asdict(Recipe(learning_rate=3e-5))
+    others = [
+        cell().fingerprint(2),
+        cell(spec={"training_version": 1, "recipe": recipe}).fingerprint(1),
+        cell(spec={**cell().spec, "training_version": 2}).fingerprint(1),
+        cell(streams={"1": {"head": 2}}).fingerprint(1),
+    ]
+    assert len({cell().fingerprint(1), *others}) == 5
+
+
+def test_the_number_of_seeds_does_not_change_the_fingerprint_of_one() -> None:
+    assert cell(seeds=(1,)).fingerprint(1) == cell(seeds=tuple(range(1, 26))).fingerprint(1)
+
+
+def test_a_plan_folder_holds_exactly_what_was_written_in_the_grids_order(tmp_path: Path) -> None:
+    write_plan(tmp_path, [cell(strategy="zeta", position=0), cell(strategy="alpha", position=1), cell(strategy="gone")])
+    write_plan(tmp_path, [cell(strategy="zeta", position=0), cell(strategy="alpha", position=1)])
+    assert [found.strategy for found in read_plan(tmp_path)] == ["zeta", "alpha"]
+    assert read_plan(tmp_path)[0] == cell(strategy="zeta", position=0)
+
+
+def test_an_unchanged_plan_file_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "cell.json"
+    cell().write(path)
+    before = path.stat().st_mtime_ns, path.stat().st_ino
+    cell().write(path)
+    assert (path.stat().st_mtime_ns, path.stat().st_ino) == before
+
+
+def test_a_missing_or_broken_plan_file_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="run `stabbench plan` first"):
+        Cell.read(tmp_path / "none.json")
+    (tmp_path / "half.json").write_text('{"model": "m"')
+    with pytest.raises(UserError, match="run `stabbench plan` again"):
+        Cell.read(tmp_path / "half.json")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("learning_rate", -1e-5),
+        ("learning_rate", float("nan")),
+        ("epochs", 0.0),
+        ("batch_size", 0),
+        ("warmup_ratio", 1.5),
+        ("dropout", 1.0),
+        ("adam_formula", "keras"),
+        ("precision", "fp16"),
+    ],
+)
+def test_a_value_out_of_range_is_named(field: str, value: object) -> None:
+    with pytest.raises(ValueError, match=f"{field}: found"):
+        Recipe(**{field: value})  # type: ignore[arg-type]
+
+
+def test_overriding_skips_what_is_not_set_and_zero_switches_clipping_off() -> None:
+    recipe = Recipe().override({"learning_rate": None, "max_grad_norm": 0, "epochs": 20})
+    assert recipe.learning_rate == 2e-5
+    assert recipe.max_grad_norm is None
+    assert isinstance(recipe.epochs, float)

@@ -1,0 +1,134 @@
+"""The store writes a record whole or not at all and verifies it when it is read."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from stabbench.errors import UserError
+from stabbench.plan import Cell
+from stabbench.records import Record, Selection, Store, adopt_selection, seed_folder, select
+from tests.test_plan import cell
+
+TABLE = pd.DataFrame({"step": [1, 2], "train_loss": [0.7, 0.6]})
+
+
+def write(store: Store, of: Cell, seed: int, **data: Any) -> Record:
+    head = {"fingerprint": of.fingerprint(seed), "spec": of.run_spec(seed), "status": "ok", "metric": "mcc"}
+    return store.write({**head, **data}, {"device": "cpu"}, {"history.parquet": TABLE})
+
+
+def warned_store(root: Path) -> tuple[Store, list[str]]:
+    warnings: list[str] = []
+    return Store(root, warnings.append), warnings
+
+
+def test_a_written_record_is_found_with_its_tables(tmp_path: Path) -> None:
+    store, warnings = warned_store(tmp_path)
+    write(store, cell(), 1, result_digest="d")
+    record = store.find(cell().fingerprint(1))
+    assert record is not None
+    assert record.data["result_digest"] == "d"
+    assert record.history().equals(TABLE)
+    assert store.find(cell().fingerprint(2)) is None
+    assert not warnings
+
+
+@pytest.mark.parametrize("file", ["record.json", "history.parquet"])
+@pytest.mark.parametrize("harm", ["truncate", "flip", "remove"])
+def test_a_harmed_record_is_named_and_moved_aside(file: str, harm: str, tmp_path: Path) -> None:
+    store, warnings = warned_store(tmp_path)
+    path = write(store, cell(), 1, result_digest="d").folder / file
+    content = bytearray(path.read_bytes())
+    if harm == "truncate":
+        path.write_bytes(content[: len(content) // 2])
+    elif harm == "flip":
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+    else:
+        path.unlink()
+    assert store.find(cell().fingerprint(1)) is None
+    assert len(warnings) == 1
+    assert file in warnings[0]
+    assert "trained again" in warnings[0]
+    assert not store.folder(cell().fingerprint(1)).exists()
+    assert list((tmp_path / ".corrupt").iterdir())
+
+
+def test_the_first_finished_writer_wins(tmp_path: Path) -> None:
+    store, _ = warned_store(tmp_path)
+    write(store, cell(), 1, result_digest="first")
+    assert write(store, cell(), 1, result_digest="second").data["result_digest"] == "first"
+
+
+def test_an_error_is_replaced_and_never_counts_as_finished(tmp_path: Path) -> None:
+    store, _ = warned_store(tmp_path)
+    write(store, cell(), 1, status="error")
+    assert store.finished(cell().fingerprint(1)) is None
+    write(store, cell(), 1)
+    assert store.finished(cell().fingerprint(1)) is not None
+
+
+def test_nothing_is_left_behind_when_writing_fails(tmp_path: Path) -> None:
+    store, _ = warned_store(tmp_path)
+    with pytest.raises(ValueError, match="JSON"):
+        write(store, cell(), 1, result=float("nan"))
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".lock"]
+
+
+def test_a_selection_is_exactly_the_seeds_of_the_plan(tmp_path: Path) -> None:
+    store, _ = warned_store(tmp_path / "store")
+    for seed in (1, 2, 3):
+        write(store, cell(), seed)
+    select(cell(), store, tmp_path / "runs")
+    fewer = select(cell(seeds=(1, 3)), store, tmp_path / "runs")
+    assert sorted(fewer.records) == [1, 3]
+    (read,) = Selection.read(tmp_path / "runs").cells
+    assert sorted(read.records) == [1, 3]
+    assert read.missing == []
+
+
+def test_missing_runs_and_errors_are_missing_from_a_selection(tmp_path: Path) -> None:
+    store, _ = warned_store(tmp_path / "store")
+    write(store, cell(), 1)
+    write(store, cell(), 2, status="error")
+    assert select(cell(), store, tmp_path / "runs").missing == [2, 3]
+
+
+def test_a_selection_with_a_foreign_record_is_refused(tmp_path: Path) -> None:
+    store, _ = warned_store(tmp_path / "store")
+    for seed in (1, 2, 3):
+        write(store, cell(), seed)
+    select(cell(), store, tmp_path / "runs")
+    folder = tmp_path / "runs/embedded/acceptability/devlin"
+    shutil.rmtree(folder / seed_folder(1))
+    shutil.copytree(folder / seed_folder(2), folder / seed_folder(1))
+    with pytest.raises(UserError, match=r"seed-0001 is not the run"):
+        Selection.read(tmp_path / "runs")
+
+
+def test_records_brought_from_elsewhere_are_adopted_before_anything_is_trained(tmp_path: Path) -> None:
+    first, _ = warned_store(tmp_path / "first")
+    for seed in (1, 2):
+        write(first, cell(), seed)
+    select(cell(), first, tmp_path / "runs")
+    second, warnings = warned_store(tmp_path / "second")
+    harmed = tmp_path / "runs/embedded/acceptability/devlin" / seed_folder(2) / "record.json"
+    data = json.loads(harmed.read_text())
+    harmed.write_text(json.dumps({**data, "status": "failed"}))
+    adopt_selection(cell(), second, tmp_path / "runs")
+    assert second.finished(cell().fingerprint(1)) is not None
+    assert second.find(cell().fingerprint(2)) is None
+    assert "not taken into the store" in warnings[0]
+
+
+def test_a_store_that_cannot_be_written_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    store, _ = warned_store(tmp_path / "file" / "store")
+    with pytest.raises(UserError, match="cannot write to"):
+        write(store, cell(), 1)
