@@ -1,8 +1,8 @@
 """Random draws keyed by (seed, stream, step, place, call): never by what else was drawn, nor by who trains beside.
 
-Every draw comes from Philox 4x64-10 (Salmon et al., 2011), a counter-based generator: the key is (seed, stream), the upper
-counter words are (step, place, call), the lowest counts the values. So a run's dropout masks, data order, initial head and
-noise are functions of its seed alone, and drawing more of one changes nothing of another.
+Every draw comes from Philox 4x64-10 (Salmon et al., 2011), a counter-based generator: the key is (seed, stream), the
+upper counter words are (step, place, call), the lowest counts the values. So a run's dropout masks, data order,
+initial head and noise are functions of its seed alone, and drawing more of one changes nothing of another.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
@@ -23,7 +22,7 @@ TABLES = ("history.parquet", "gradnorms.parquet", "predictions.parquet")
 FINISHED = ("ok", "failed", "diverged")
 
 
-class UnreadableRecord(Exception):
+class UnreadableRecordError(Exception):
     """A record that is not whole; the message says which file and what is wrong with it."""
 
 
@@ -76,15 +75,15 @@ class Record:
     def read(cls, folder: Path, *, verify: bool = True) -> Record:
         """Read a record's folder; with `verify`, check every file's hash and the fingerprint.
 
-        Raises UnreadableRecord, naming the file, where anything is missing, truncated or changed.
+        Raises UnreadableRecordError, naming the file, where anything is missing, truncated or changed.
         """
         path = folder / "record.json"
         try:
             data = read_json(path)
         except FileNotFoundError:
-            raise UnreadableRecord(f"{path} is missing") from None
+            raise UnreadableRecordError(f"{path} is missing") from None
         except (OSError, ValueError) as error:
-            raise UnreadableRecord(f"{path} is not JSON ({error})") from error
+            raise UnreadableRecordError(f"{path} is not JSON ({error})") from error
         _check_head(path, data)
         if verify:
             _check_content(folder, data)
@@ -93,23 +92,24 @@ class Record:
 
 def _check_head(path: Path, data: object) -> None:
     if not isinstance(data, dict) or not {"schema_version", "fingerprint", "spec", "status"} <= data.keys():
-        raise UnreadableRecord(f"{path} lacks the keys of a record")
+        raise UnreadableRecordError(f"{path} lacks the keys of a record")
     if data["schema_version"] not in READABLE_VERSIONS:
-        raise UnreadableRecord(f"{path} has schema version {data['schema_version']}, readable: {READABLE_VERSIONS}")
+        version = data["schema_version"]
+        raise UnreadableRecordError(f"{path} has schema version {version}, readable: {READABLE_VERSIONS}")
 
 
 def _check_content(folder: Path, data: Mapping[str, Any]) -> None:
     if sha256_of_json(data["spec"]) != data["fingerprint"]:
-        raise UnreadableRecord(f"{folder / 'record.json'}: the spec does not have the fingerprint that is named")
+        raise UnreadableRecordError(f"{folder / 'record.json'}: the spec does not have the fingerprint that is named")
     sealed = {key: value for key, value in data.items() if key != "seal"}
     if data.get("seal") != sha256_of_json(sealed):
-        raise UnreadableRecord(f"{folder / 'record.json'}: the content does not have the hash that is named")
+        raise UnreadableRecordError(f"{folder / 'record.json'}: the content does not have the hash that is named")
     for name, expected in data.get("files", {}).items():
         path = folder / name
         if not path.is_file():
-            raise UnreadableRecord(f"{path} is missing")
+            raise UnreadableRecordError(f"{path} is missing")
         if sha256_of_file(path) != expected:
-            raise UnreadableRecord(f"{path} is truncated or was changed (its hash differs)")
+            raise UnreadableRecordError(f"{path} is truncated or was changed (its hash differs)")
 
 
 class Store:
@@ -139,7 +139,7 @@ class Store:
             return None
         try:
             return Record.read(folder)
-        except UnreadableRecord as error:
+        except UnreadableRecordError as error:
             aside = self._move_aside(folder)
             self._warn(f"unreadable record: {error}; moved to {aside}, the run will be trained again")
             return None
@@ -172,23 +172,23 @@ class Store:
                 weights(temporary / "weights")
             write_json(temporary / "provenance.json", dict(provenance))
             write_json(temporary / "record.json", _sealed(data, temporary, tables))
-            os.chmod(temporary, 0o755)
+            temporary.chmod(0o755)
             with self.lock(fingerprint):
                 existing = self.find(fingerprint)
                 if existing is not None and existing.finished and (weights is None or existing.weights is not None):
                     return existing
                 if target.exists():
                     shutil.rmtree(target)
-                os.replace(temporary, target)
+                temporary.replace(target)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
         return Record.read(target, verify=False)
 
     def adopt(self, folder: Path) -> Record | None:
-        """Take a finished record that lies elsewhere (as `dvc pull` brings it) into the store; None if it is unusable."""
+        """Take a finished record that lies elsewhere (`dvc pull` brings such) into the store; None if unusable."""
         try:
             record = Record.read(folder)
-        except UnreadableRecord as error:
+        except UnreadableRecordError as error:
             self._warn(f"unreadable record: {error}; not taken into the store")
             return None
         if not record.finished:
@@ -203,7 +203,7 @@ class Store:
             shutil.copytree(folder, temporary, dirs_exist_ok=True)
             with self.lock(record.fingerprint):
                 if not target.exists():
-                    os.replace(temporary, target)
+                    temporary.replace(target)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
         return self.find(record.fingerprint)
@@ -228,8 +228,7 @@ class Store:
         number = 0
         while (aside := corrupt / f"{folder.name}.{number}").exists():
             number += 1
-        os.replace(folder, aside)
-        return aside
+        return folder.replace(aside)
 
 
 def _sealed(data: Mapping[str, Any], folder: Path, tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
@@ -289,7 +288,7 @@ def _read_cell(folder: Path, verify: bool) -> SelectedCell:
             continue
         try:
             record = Record.read(path, verify=verify)
-        except UnreadableRecord as error:
+        except UnreadableRecordError as error:
             raise UserError(f"unreadable record: {error}; run `stabbench train` again to restore it") from error
         if record.fingerprint != cell.fingerprint(seed):
             raise UserError(f"{path} is not the run that {folder / 'cell.json'} names: run `stabbench train` again")
@@ -333,5 +332,5 @@ def adopt_selection(cell: Cell, store: Store, runs: Path) -> None:
 def _same(record: Record, target: Path) -> bool:
     try:
         return Record.read(target).data == record.data
-    except UnreadableRecord:
+    except UnreadableRecordError:
         return False

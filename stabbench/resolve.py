@@ -126,8 +126,10 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
-def effective_recipe(config: Config, model: str, architecture: str, strategy: str, resolved: ResolvedStrategy) -> Recipe:
-    """Table 3's values for the model, then params.yaml's for it, then the strategy's own, then params.yaml's for that."""
+def effective_recipe(
+    config: Config, model: str, architecture: str, strategy: str, resolved: ResolvedStrategy
+) -> Recipe:
+    """Table 3's values for the model, then params.yaml's, then the strategy's own, then params.yaml's for that."""
     block = config.models[model]
     recipe = Recipe().override(model_defaults(architecture))
     try:

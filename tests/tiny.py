@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -53,11 +53,11 @@ def hugging_face_model(kind: str, labels: int = 2, layers: int = 3, seed: int = 
         for name, parameter in model.named_parameters():
             if "LayerNorm" not in name and "layer_norm" not in name:
                 nn.init.normal_(parameter, 0, 0.15)
-    return model
+    return cast(PreTrainedModel, model)
 
 
 def architecture(model: PreTrainedModel) -> Architecture:
-    return architecture_of(model.config.to_dict(), model.config.num_labels)
+    return architecture_of(model.config.to_dict(), int(model.config.num_labels or 0))
 
 
 def stacked(model: PreTrainedModel) -> dict[str, Tensor]:
@@ -103,7 +103,7 @@ def padded(data: TokenizedTexts, chosen: np.ndarray, padding_id: int) -> dict[st
 
 
 def seeds(*numbers: int) -> list[dict[str, int]]:
-    return [{stream: number for stream in STREAMS} for number in numbers]
+    return [dict.fromkeys(STREAMS, number) for number in numbers]
 
 
 def inputs(

@@ -61,14 +61,14 @@ def _row(cell: Cell, store: Path, runs: Path) -> dict[str, Any]:
 
 
 def _state(cell: Cell, seed: int, store: Path, runs: Path) -> str:
-    from stabbench.records import Record, Store, UnreadableRecord, seed_folder
+    from stabbench.records import Record, Store, UnreadableRecordError, seed_folder
 
     fingerprint = cell.fingerprint(seed)
     selected = runs / cell.model / cell.task / cell.strategy / seed_folder(seed)
     for folder in (Store(store).folder(fingerprint), selected):
         try:
             record = Record.read(folder, verify=False)
-        except UnreadableRecord:
+        except UnreadableRecordError:
             continue
         if record.fingerprint == fingerprint:
             return record.status

@@ -47,8 +47,8 @@ def train(
 ) -> None:
     """Train what is missing and put the plan's records into runs/.
 
-    Finished runs are never trained twice, whichever command asked for them. A run that breaks does not stop the others; it
-    is tried again at the next start, and the exit status is 1.
+    Finished runs are never trained twice, whichever command asked for them. A run that breaks does not stop the
+    others; it is tried again at the next start, and the exit status is 1.
 
     \b
     Examples:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import os
+import platform
 import signal
-import sys
 import threading
 import time
 from pathlib import Path
@@ -17,12 +17,12 @@ _SHELLS = {"sh", "bash", "dash", "zsh", "ksh", "ash"}
 
 def die_with_parent(parent: int) -> None:
     """Called in a worker: be killed when the process `parent` ends."""
-    if sys.platform == "linux":
+    if platform.system() == "Linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
             os._exit(1)
-        return
-    _watch([(os.getpid(), parent)])
+    else:
+        _watch([(os.getpid(), parent)])
 
 
 def die_with_pipeline() -> None:

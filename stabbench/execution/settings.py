@@ -27,7 +27,11 @@ class Settings:
         device: str | None = None,
         stacked_seeds: int | None = None,
     ) -> Settings:
-        """Options where given, else STABBENCH_WORKERS, _DEVICE, _STACKED_SEEDS and _CHECKPOINT_MINUTES, else the defaults."""
+        """What is given, else what the environment says, else the defaults.
+
+        Variables: STABBENCH_WORKERS, STABBENCH_DEVICE, STABBENCH_STACKED_SEEDS, STABBENCH_CHECKPOINT_MINUTES. Raises
+        UserError where one is not a number in its range.
+        """
         chosen = device or environment.get("STABBENCH_DEVICE") or "cpu"
         default_workers = available_cores() if chosen == "cpu" else 1
         return cls(

@@ -77,7 +77,7 @@ class Workers:
         self.arguments = (inputs, device, checkpoint_seconds)
         self.count = count
         forks = sys.platform == "linux" and device == "cpu"
-        self.context = multiprocessing.get_context("fork" if forks else "spawn")
+        self.context: Any = multiprocessing.get_context("fork" if forks else "spawn")
         self.workers: list[_Worker] = []
         self.tries: dict[tuple[int, ...], int] = {}
 
@@ -160,9 +160,7 @@ class Workers:
         yield Broken(job, {"type": "WorkerLost", "message": message, "traceback": ""})
 
 
-def _work(
-    connection: Connection, parent: int, inputs: TrainingInputs, device: str, checkpoint_seconds: float
-) -> None:
+def _work(connection: Connection, parent: int, inputs: TrainingInputs, device: str, checkpoint_seconds: float) -> None:
     """The life of a worker: jobs in, results out."""
     die_with_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,0 +1,1 @@
+"""The encoder, its weights in and out of Hugging Face form, and masked-LM pretraining."""

@@ -42,9 +42,9 @@ LAYER_TENSORS["roberta"] = LAYER_TENSORS["bert"]
 class TensorFacts:
     """What a strategy may want to know of a tensor: its kind, its depth and whether weight decay applies to it.
 
-    `kind`: `embedding`, `attention`, `feed_forward`, `layer_norm`, `pooler` or `classifier`. `depth`: 0 for the embeddings,
-    1 … L for the layers (a shared ALBERT layer has 1), L + 1 for pooler and classifier. `linear_weight`: a matrix of a
-    linear layer of encoder, pooler or classifier.
+    `kind`: `embedding`, `attention`, `feed_forward`, `layer_norm`, `pooler` or `classifier`. `depth`: 0 for the
+    embeddings, 1 … L for the layers (a shared ALBERT layer has 1), L + 1 for pooler and classifier. `linear_weight`:
+    a matrix of a linear layer of encoder, pooler or classifier.
     """
 
     kind: str

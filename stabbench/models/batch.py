@@ -17,8 +17,8 @@ Integers = npt.NDArray[np.int64]
 class TokenizedTexts:
     """Texts as word pieces, one after the other: example `i` is `ids[offsets[i]:offsets[i + 1]]`.
 
-    `ids` and `segments` have shape `(tokens,)`, `offsets` `(examples + 1,)`, `labels` and `examples` (the row numbers in
-    the task's source) `(examples,)`.
+    `ids` and `segments` have shape `(tokens,)`, `offsets` `(examples + 1,)`, `labels` and `examples` (the row numbers
+    in the task's source) `(examples,)`.
     """
 
     ids: Integers
@@ -64,10 +64,10 @@ class Bucket:
 class Batch:
     """`S` runs' batches of `B` examples each; `T` is the largest number of tokens among them.
 
-    `ids`, `segments`, `positions`: `(S, T)`, the tail of a run with fewer tokens is 0 and belongs to no example. `labels`:
-    `(S, B)`. `first`: `(S · B,)`, the flat row of each example's first token in `(S · T)`. `regroup`: flat token row of every
-    slot of the bucketed order; `ungroup`: slot of every flat token row; `group_order`: flat example of each bucketed
-    example, and `ungroup_order` its inverse.
+    `ids`, `segments`, `positions`: `(S, T)`, the tail of a run with fewer tokens is 0 and belongs to no example.
+    `labels`: `(S, B)`. `first`: `(S · B,)`, the flat row of each example's first token in `(S · T)`. `regroup`: flat
+    token row of every slot of the bucketed order; `ungroup`: slot of every flat token row; `group_order`: flat
+    example of each bucketed example, and `ungroup_order` its inverse.
     """
 
     ids: Tensor
@@ -101,7 +101,12 @@ def rounded_length(length: Integers) -> Integers:
 
 
 def make_batch(
-    texts: TokenizedTexts, chosen: Sequence[Integers], dtype: torch.dtype, device: torch.device, *, segments: bool = True
+    texts: TokenizedTexts,
+    chosen: Sequence[Integers],
+    dtype: torch.dtype,
+    device: torch.device,
+    *,
+    segments: bool = True,
 ) -> Batch:
     """The batch of the examples `chosen[s]` (positions in `texts`, shape `(B,)`, one array a run)."""
     indices = np.stack(chosen)

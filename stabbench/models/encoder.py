@@ -101,9 +101,7 @@ class Encoder:
         architecture = self.architecture
         prefix = f"{architecture.prefix}.embeddings"
         words = self.embed(weights, batch) if embeddings is None else embeddings
-        places = lookup(
-            weights[f"{prefix}.position_embeddings.weight"], batch.positions + architecture.position_offset
-        )
+        places = lookup(weights[f"{prefix}.position_embeddings.weight"], batch.positions + architecture.position_offset)
         segments = lookup(weights[f"{prefix}.token_type_embeddings.weight"], batch.segments)
         states = layer_norm(words + places + segments, weights, f"{prefix}.LayerNorm", architecture.layer_norm_eps)
         if dropout is not None:
@@ -150,9 +148,7 @@ def _attention(
     """Softmax attention of each example over its own tokens, bucket by bucket; same shape as `queries`."""
     width = queries.shape[-1]
     size = width // heads
-    forward, backward = (
-        (batch.group_order, batch.ungroup_order) if first_only else (batch.regroup, batch.ungroup)
-    )
+    forward, backward = (batch.group_order, batch.ungroup_order) if first_only else (batch.regroup, batch.ungroup)
     grouped_queries = _rows(queries, forward).mul(1 / math.sqrt(size))
     grouped_keys, grouped_values = _rows(keys, batch.regroup), _rows(values, batch.regroup)
     factors = (

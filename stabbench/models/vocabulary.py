@@ -16,8 +16,8 @@ from stabbench.models.batch import Integers, TokenizedTexts
 class VocabularyCut:
     """The rows of the word-embedding table that a task uses, in ascending order.
 
-    A row that no text uses gets no gradient; AdamW leaves its moments at 0 and only decays it, so that after updates with
-    rates lr_t it is the pretrained row times ∏(1 − lr_t · decay).
+    A row that no text uses gets no gradient; AdamW leaves its moments at 0 and only decays it, so that after updates
+    with rates lr_t it is the pretrained row times ∏(1 − lr_t · decay).
     """
 
     kept: Integers

@@ -44,8 +44,9 @@ def read_tensors(folder: Path) -> dict[str, Tensor]:
 def pretrained_weights(folder: Path, architecture: Architecture, dtype: torch.dtype) -> dict[str, Tensor]:
     """The encoder's tensors by Hugging Face name, without run axis; what the folder lacks is left out.
 
-    The classifier is never taken (it is always new), nor RoBERTa's dense layer over the first token; a masked-LM folder has no
-    pooler, so that it is new too. Raises UserError where an encoder tensor is missing or has another shape.
+    The classifier is never taken (it is always new), nor RoBERTa's dense layer over the first token; a masked-LM
+    folder has no pooler, so that it is new too. Raises UserError where an encoder tensor is missing or has another
+    shape.
     """
     found = {_modern_name(name): tensor for name, tensor in read_tensors(folder).items()}
     new = {architecture.classifier} | ({architecture.pooler} if architecture.name == "roberta" else set())

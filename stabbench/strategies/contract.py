@@ -104,7 +104,9 @@ class Strategy:
         """A sentence where the strategy cannot be used with this architecture."""
         return None
 
-    def initialise(self, weights: MutableMapping[str, Tensor], state: MutableMapping[str, Tensor], ctx: Context) -> None:
+    def initialise(
+        self, weights: MutableMapping[str, Tensor], state: MutableMapping[str, Tensor], ctx: Context
+    ) -> None:
         """Change or add weights in place before training; `state` tensors `[S, …]` are checkpointed."""
 
     def scale(self, name: str, ctx: Context) -> tuple[float, float]:

@@ -44,7 +44,9 @@ def load(name: str) -> type[Strategy]:
     except Exception as error:
         raise UserError(f"strategy '{name}' ({_origin(point)}) fails to import: {error!r}") from error
     if not (isinstance(strategy, type) and issubclass(strategy, Strategy)):
-        raise UserError(f"strategy '{name}' ({_origin(point)}) is {strategy!r}, expected a subclass of stabbench.Strategy")
+        raise UserError(
+            f"strategy '{name}' ({_origin(point)}) is {strategy!r}, expected a subclass of stabbench.Strategy"
+        )
     return strategy
 
 

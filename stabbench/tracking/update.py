@@ -11,7 +11,7 @@ from typing import Any
 from mlflow.entities import Metric, Run
 
 from stabbench.analysis import frame, stability
-from stabbench.records import Record, SelectedCell, Selection, Store, UnreadableRecord
+from stabbench.records import Record, SelectedCell, Selection, Store, UnreadableRecordError
 from stabbench.tracking.cells import CURRENT, REVISION, SUMMARY, Summary, cell_tags, figures_of, summary
 from stabbench.tracking.experiment import Experiment, oldest_whole_first, whole
 from stabbench.tracking.models import log_model
@@ -184,7 +184,7 @@ class _Update:
             return record.weights
         try:
             kept = Record.read(self.store.folder(record.fingerprint), verify=False)
-        except UnreadableRecord:
+        except UnreadableRecordError:
             return None
         return kept.weights if kept.data.get("result_digest") == record.data["result_digest"] else None
 

@@ -1,7 +1,8 @@
 """AdamW as the paper writes it (equations 1 and 2), with and without bias correction, in one fused pass.
 
-`torch.optim.AdamW(fused=True)` does the work. With its own step count set very large its corrections vanish; given the rate
-s·(1 − lr·decay) and the decay lr·decay / rate it does p ← p − s·m/(√v + ε), then p ← p − lr·decay·p, to rounding.
+`torch.optim.AdamW(fused=True)` does the work. With its own step count set very large its corrections vanish; given
+the rate s·(1 − lr·decay) and the decay lr·decay / rate it does p ← p − s·m/(√v + ε), then p ← p − lr·decay·p, to
+rounding.
 """
 
 from __future__ import annotations
@@ -46,9 +47,7 @@ class AdamW:
     ) -> None:
         """Update number `step` ≥ 1 in place; `scales` are factors for rate and decay by tensor, 1 where None."""
         recipe = self.recipe
-        factor = (
-            bias_correction_factor(step, recipe.adam_beta1, recipe.adam_beta2) if recipe.bias_correction else 1.0
-        )
+        factor = bias_correction_factor(step, recipe.adam_beta1, recipe.adam_beta2) if recipe.bias_correction else 1.0
         for (rate_factor, decay), names, optimizer in self._assignment(scales):
             for name in names:
                 self._parameters[name].grad = gradients[name]

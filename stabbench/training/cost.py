@@ -8,8 +8,8 @@ from stabbench.models.architecture import Architecture
 def forward_operations(architecture: Architecture, tokens: float, pairs: float, examples: float) -> float:
     """Multiply-adds × 2 of the linear layers and attention in one forward pass as the encoder computes it.
 
-    `tokens`: all tokens; `pairs`: the sum of squared lengths; `examples`: how many. The last layer is computed for the first
-    token of each example, but its keys and values for all tokens.
+    `tokens`: all tokens; `pairs`: the sum of squared lengths; `examples`: how many. The last layer is computed for
+    the first token of each example, but its keys and values for all tokens.
     """
     hidden, inner = architecture.hidden_size, architecture.intermediate_size
     full = architecture.layers - 1

@@ -38,7 +38,7 @@ class TrainingInputs:
 
 @dataclass(frozen=True)
 class RunResult:
-    """One run's result: `data` is record.json without its spec, `tables` its parquet files, `weights` the scored ones."""
+    """One run's result: `data` is record.json without its spec, `tables` its parquet files, `weights` those scored."""
 
     data: Mapping[str, Any]
     tables: Mapping[str, pd.DataFrame]

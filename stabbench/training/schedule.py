@@ -38,7 +38,7 @@ class Schedule:
         return self.peak * (self.total_steps - update) / max(1, self.total_steps - self.warmup_steps)
 
     def evaluates_after(self, steps: int) -> bool:
-        """Whether the dev set is scored after so many updates: evenly within each epoch, at its end and at the very end."""
+        """Whether dev is scored after so many updates: evenly within each epoch, at its end and at the very end."""
         if steps == self.total_steps:
             return True
         within = (steps - 1) % self.steps_per_epoch + 1

@@ -26,8 +26,8 @@ class Evaluation:
 class TrainingState:
     """Weights, moments and the strategies' tensors `[S, …]`, and the measurements so far.
 
-    `losses`, `norms` and `clipped_norms` hold one row of `S` values an update; `gradient_norms` one `(tensors, S)` table
-    for each measured step.
+    `losses`, `norms` and `clipped_norms` hold one row of `S` values an update; `gradient_norms` one `(tensors, S)`
+    table for each measured step.
     """
 
     weights: dict[str, Tensor]

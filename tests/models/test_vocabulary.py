@@ -16,9 +16,9 @@ class EveryRow(Strategy):
     needs_whole_vocabulary = True
 
 
-def narrow_inputs(**recipe: float) -> TrainingInputs:
+def narrow_inputs() -> TrainingInputs:
     """Texts that use a part of the vocabulary only."""
-    inputs = tiny.inputs(epochs=2.0, weight_decay=0.3, learning_rate=1e-2, **recipe)
+    inputs = tiny.inputs(epochs=2.0, weight_decay=0.3, learning_rate=1e-2)
     return dataclasses.replace(inputs, train=tiny.texts(60, seed=1, pieces=30), dev=tiny.texts(20, seed=2, pieces=30))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from transformers import AutoModelForSequenceClassification
+from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
 from stabbench.errors import UserError
 from stabbench.models.batch import make_batch
@@ -45,7 +45,9 @@ def test_the_encoder_is_taken_and_the_classifier_is_not(kind: str, tmp_path: Pat
 
 def test_an_encoder_saved_without_its_prefix_is_read(tmp_path: Path) -> None:
     model = tiny.hugging_face_model("bert")
-    model.bert.save_pretrained(tmp_path)
+    encoder = model.get_submodule("bert")
+    assert isinstance(encoder, PreTrainedModel)
+    encoder.save_pretrained(tmp_path)
     assert pretrained_weights(tmp_path, tiny.architecture(model), torch.float64).keys() == tiny.pretrained(model).keys()
 
 

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from transformers import PreTrainedModel
@@ -22,11 +23,15 @@ from tests import tiny
 MIXOUT = ((Mixout(), MixoutOptions()),)
 
 
+def final_logits(result: RunResult) -> npt.NDArray[np.float64]:
+    return np.stack(result.tables["predictions.parquet"]["logits"].to_list())
+
+
 def largest_difference(first: RunResult, second: RunResult) -> float:
     """Over history, gradient norms, logits and final weights."""
     history = (first.tables["history.parquet"] - second.tables["history.parquet"]).abs().max().max()
     norms = np.abs(first.tables["gradnorms.parquet"]["norm"] - second.tables["gradnorms.parquet"]["norm"]).max()
-    logits = np.abs(np.stack(first.tables["predictions.parquet"]["logits"]) - np.stack(second.tables["predictions.parquet"]["logits"]))
+    logits = np.abs(final_logits(first) - final_logits(second))
     weights = max(float((first.weights[name] - second.weights[name]).abs().max()) for name in first.weights)
     return max(float(history), float(norms), float(logits.max()), weights)
 
@@ -46,7 +51,9 @@ def test_training_equals_hugging_faces_model_under_the_papers_optimizer(kind: st
         torch.testing.assert_close(ours.weights[name], parameter.detach(), rtol=0, atol=1e-9, msg=name)
 
 
-def reference_training(kind: str, inputs: TrainingInputs, seed: int) -> tuple[list[float], list[float], PreTrainedModel]:
+def reference_training(
+    kind: str, inputs: TrainingInputs, seed: int
+) -> tuple[list[float], list[float], PreTrainedModel]:
     recipe = inputs.recipe
     model = tiny.hugging_face_model(kind)
     start = initial_weights(inputs.pretrained, inputs.architecture, seed, torch.float64)
@@ -74,11 +81,13 @@ def reference_training(kind: str, inputs: TrainingInputs, seed: int) -> tuple[li
         with torch.no_grad():
             for name, parameter in model.named_parameters():
                 first, second = moments[name]
-                first.mul_(0.9).add_(parameter.grad, alpha=0.1)
-                second.mul_(0.999).addcmul_(parameter.grad, parameter.grad, value=0.001)
-                parameter -= alpha * first / (second.sqrt() + 1e-6)
+                gradient = parameter.grad
+                assert gradient is not None
+                first.mul_(0.9).add_(gradient, alpha=0.1)
+                second.mul_(0.999).addcmul_(gradient, gradient, value=0.001)
+                parameter.sub_(alpha * first / (second.sqrt() + 1e-6))
                 if parameter.dim() == 2:
-                    parameter -= rate * recipe.weight_decay * parameter
+                    parameter.mul_(1 - rate * recipe.weight_decay)
     return losses, norms, model
 
 
@@ -122,7 +131,7 @@ def test_evaluating_more_often_changes_nothing_of_the_training() -> None:
     assert seldom.data["final"] == frequent.data["final"]
 
 
-class Killed(Exception):
+class KilledError(Exception):
     """Stands for the end of the process."""
 
 
@@ -136,9 +145,9 @@ def test_killed_and_resumed_equals_uninterrupted_bit_for_bit(
 
     def kill(state: TrainingState) -> None:
         if state.step == step:
-            raise Killed
+            raise KilledError
 
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         train(inputs, tiny.seeds(1, 2), checkpoint=tmp_path, checkpoint_seconds=0.0, stop=kill)
     assert json.loads((tmp_path / "state.json").read_text())["step"] == step
     resumed = train(inputs, tiny.seeds(1, 2), checkpoint=tmp_path, checkpoint_seconds=1e9)

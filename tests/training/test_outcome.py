@@ -33,7 +33,7 @@ def test_a_run_that_learns_is_ok_and_its_scores_are_those_of_its_predictions() -
     assert data["final"]["scores"]["mcc"] == score("mcc", predictions["label"], predictions["prediction"]) > 0
     assert data["final"]["step"] == data["total_steps"] == 18
     assert data["best"]["scores"]["mcc"] >= data["final"]["scores"]["mcc"]
-    logits = np.stack(predictions["logits"])
+    logits = np.stack(predictions["logits"].to_list())
     assert (logits.argmax(axis=1) == predictions["prediction"]).all()
 
 
