@@ -14,7 +14,7 @@ from filelock import FileLock
 
 from stabbench.errors import UserError
 from stabbench.files import read_json, sha256_of_file, sha256_of_json, write_json
-from stabbench.plan import Cell
+from stabbench.plan import Cell, plan_path
 
 SCHEMA_VERSION = 1
 READABLE_VERSIONS = (1,)
@@ -270,9 +270,14 @@ class Selection:
     cells: tuple[SelectedCell, ...]
 
     @classmethod
-    def read(cls, runs: Path, *, verify: bool = True) -> Selection:
-        """Read `runs/<model>/<task>/<strategy>/`; UserError where there is nothing or a record is not whole."""
+    def read(cls, runs: Path, *, plan: Path | None = None, verify: bool = True) -> Selection:
+        """Read `runs/<model>/<task>/<strategy>/`; UserError where there is nothing or a record is not whole.
+
+        With a `plan` folder, cells that are no longer planned are left out.
+        """
         folders = sorted(path.parent for path in runs.glob("*/*/*/cell.json"))
+        if plan is not None:
+            folders = [path for path in folders if plan_path(plan, *path.parts[-3:]).exists()]
         if not folders:
             raise UserError(f"no runs in {runs}: run `stabbench train` or `dvc repro` first")
         cells = [_read_cell(folder, verify) for folder in folders]

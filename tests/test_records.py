@@ -132,3 +132,14 @@ def test_a_store_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     store, _ = warned_store(tmp_path / "file" / "store")
     with pytest.raises(UserError, match="cannot write to"):
         write(store, cell(), 1)
+
+
+def test_cells_that_are_no_longer_planned_are_left_out_of_a_selection(tmp_path: Path) -> None:
+    store, _ = warned_store(tmp_path / "store")
+    for strategy in ("devlin", "mosbach"):
+        write(store, cell(strategy=strategy), 1)
+        select(cell(strategy=strategy, seeds=(1,)), store, tmp_path / "runs")
+    cell(strategy="mosbach").write(tmp_path / "plan/embedded/acceptability/mosbach.json")
+    planned = Selection.read(tmp_path / "runs", plan=tmp_path / "plan")
+    assert [selected.cell.strategy for selected in planned.cells] == ["mosbach"]
+    assert len(Selection.read(tmp_path / "runs").cells) == 2

@@ -34,5 +34,13 @@ def report(incomplete: bool, out: Path, runs: Path, params_file: Path) -> None:
     from stabbench.report import build
 
     settings = load(params_file).report
-    build(runs, out, incomplete=incomplete, levene_center=settings.levene_center, alpha=settings.alpha)
+    planned = Path("plan") if Path("plan").is_dir() else None
+    build(
+        runs,
+        out,
+        plan=planned,
+        incomplete=incomplete,
+        levene_center=settings.levene_center,
+        alpha=settings.alpha,
+    )
     click.echo(f"wrote {out / 'index.html'}")

@@ -18,9 +18,17 @@ from stabbench.report.tables import write_tables
 
 
 def build(
-    runs: Path, out: Path, *, incomplete: bool = False, levene_center: str = "median", alpha: float = 0.001
+    runs: Path,
+    out: Path,
+    *,
+    plan: Path | None = None,
+    incomplete: bool = False,
+    levene_center: str = "median",
+    alpha: float = 0.001,
 ) -> None:
     """Make the report of the selection under `runs` in the folder `out`; the same records give the same bytes.
+
+    With a `plan` folder, cells that are no longer planned are left out.
 
     Writes index.html, metrics.json, tables/, figures/ (SVG and PNG) and plots/ (for `dvc plots`). The star stands where
     Levene's test with `levene_center` (`median` or `mean`) against the second smallest std gives p < `alpha`.
@@ -28,7 +36,7 @@ def build(
     Raises UserError where there are no runs, a setting is out of range, or, without `incomplete`, where runs are
     missing: it names the cells and the commands that train them.
     """
-    content = gather(runs, incomplete=incomplete, levene_center=levene_center, alpha=alpha)
+    content = gather(runs, plan=plan, incomplete=incomplete, levene_center=levene_center, alpha=alpha)
     write_tables(content, out / "tables")
     write_plots(content, out / "plots")
     write_json(out / "metrics.json", metrics(content))

@@ -68,7 +68,7 @@ class Content:
         return TEST_NAMES[self.levene_center]
 
 
-def gather(runs: Path, *, incomplete: bool, levene_center: str, alpha: float) -> Content:
+def gather(runs: Path, *, plan: Path | None = None, incomplete: bool, levene_center: str, alpha: float) -> Content:
     """Read the selection under `runs` and compute its statistics.
 
     Raises UserError where nothing is there, a setting is out of range, or (without `incomplete`) a run is missing.
@@ -76,7 +76,7 @@ def gather(runs: Path, *, incomplete: bool, levene_center: str, alpha: float) ->
     center = check_center(levene_center)
     if not 0 < alpha < 1:
         raise UserError(f"alpha is {alpha:g}, expected a level of significance between 0 and 1, such as 0.001")
-    selection = Selection.read(runs)
+    selection = Selection.read(runs, plan=plan)
     if not incomplete:
         check_complete(selection)
     table = frame(selection)

@@ -15,9 +15,6 @@ VIEW_KEY = "stabbench-table"
 VIEW_TAG = f"mlflow.sharedViewState.{VIEW_KEY}"
 """Where MLflow's own "share" button keeps a view of the run list."""
 
-KIND_TAG, TRAINING = "mlflow.experimentKind", "custom_model_development"
-"""Without it MLflow opens the experiment on its pages for language-model applications."""
-
 TAGS = ("model", "task", "strategy")
 METRICS = ("std", "mean", "max", "median", "failed", "n", "levene_p")
 FILTER = f"tags.`{KIND}` = 'cell' AND tags.`{CURRENT}` = 'true'"
@@ -40,15 +37,15 @@ def view_state() -> dict[str, Any]:
 
 
 def save_view(client: MlflowClient, experiment_id: str, tags: dict[str, str]) -> None:
-    """Write the view, and that these are training runs, where the experiment does not have it yet."""
-    wanted = {VIEW_TAG: json.dumps(view_state(), sort_keys=True), KIND_TAG: TRAINING}
-    for key, value in wanted.items():
-        if tags.get(key) != value:
-            client.set_experiment_tag(experiment_id, key, value)
+    """Write the view where the experiment does not have it yet."""
+    state = json.dumps(view_state(), sort_keys=True)
+    if tags.get(VIEW_TAG) != state:
+        client.set_experiment_tag(experiment_id, VIEW_TAG, state)
 
 
 def view_url(uri: str, experiment_id: str) -> str | None:
-    """The link to the view in the server's own pages; None where there is no server."""
+    """The link to the view among the server's pages for model training; None where there is no server."""
     if not uri.startswith(("http://", "https://")):
         return None
-    return f"{without_password(uri).rstrip('/')}/#/experiments/{experiment_id}/runs?viewStateShareKey={VIEW_KEY}"
+    pages = f"{without_password(uri).rstrip('/')}/#/experiments/{experiment_id}/runs"
+    return f"{pages}?viewStateShareKey={VIEW_KEY}&workflowType=machine_learning"

@@ -43,7 +43,8 @@ def test_a_team_server_is_brought_up_to_date_over_http_and_left_alone_the_second
     run = next(run for run in found if run.data.tags["stabbench.seed"] == "3")
     path = MlflowClient(tracking_uri=server.uri).download_artifacts(run.info.run_id, "gradnorms.parquet", str(tmp_path))
     assert Path(path).read_bytes() == (selected.records[3].folder / "gradnorms.parquet").read_bytes()
-    assert first.url == f"{server.uri}/#/experiments/{run.info.experiment_id}/runs?viewStateShareKey=stabbench-table"
+    pages = f"{server.uri}/#/experiments/{run.info.experiment_id}/runs"
+    assert first.url == f"{pages}?viewStateShareKey=stabbench-table&workflowType=machine_learning"
 
 
 def test_a_server_killed_in_the_middle_loses_nothing_and_gets_the_rest_once_it_is_back(
