@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import pandas as pd
@@ -30,6 +31,7 @@ def read_hub(
     place = repository or dataset.hub.repository
     import datasets
 
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # its retries; the error below says it all
     # Whatever stands between us and the hub (no network, a proxy, a 404, a changed repository) comes in a
     # dozen exception types of four libraries; each means that the data did not arrive.
     try:

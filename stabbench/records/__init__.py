@@ -1,0 +1,22 @@
+"""The records of runs: what one is, the store that keeps them and the selection that a plan makes of it."""
+
+from __future__ import annotations
+
+from stabbench.records.record import FINISHED, SCHEMA_VERSION, TABLES, Record, UnreadableRecordError
+from stabbench.records.selection import SelectedCell, Selection, adopt_selection, seed_folder, select
+from stabbench.records.store import Store, make_folder
+
+__all__ = [
+    "FINISHED",
+    "SCHEMA_VERSION",
+    "TABLES",
+    "Record",
+    "SelectedCell",
+    "Selection",
+    "Store",
+    "UnreadableRecordError",
+    "adopt_selection",
+    "make_folder",
+    "seed_folder",
+    "select",
+]

@@ -1,0 +1,107 @@
+"""One run's record: a folder that is verified when it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from stabbench.files import read_json, sha256_of_file, sha256_of_json
+
+SCHEMA_VERSION = 1
+READABLE_VERSIONS = (1,)
+TABLES = ("history.parquet", "gradnorms.parquet", "predictions.parquet")
+FINISHED = ("ok", "failed", "diverged")
+
+
+class UnreadableRecordError(Exception):
+    """A record that is not whole; the message says which file and what is wrong with it."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One run's record: `data` is record.json, `folder` where it lies."""
+
+    data: Mapping[str, Any]
+    folder: Path
+
+    @property
+    def fingerprint(self) -> str:
+        """The hash of the run's spec."""
+        return str(self.data["fingerprint"])
+
+    @property
+    def status(self) -> str:
+        """`ok`, `failed`, `diverged` or `error`."""
+        return str(self.data["status"])
+
+    @property
+    def finished(self) -> bool:
+        """Whether training came to its end (an error did not)."""
+        return self.status in FINISHED
+
+    def history(self) -> pd.DataFrame:
+        """A row per update: step, epoch, learning rate, losses, gradient norms and the scores where evaluated."""
+        return pd.read_parquet(self.folder / "history.parquet")
+
+    def gradnorms(self) -> pd.DataFrame:
+        """L2 norm of each parameter's gradient before clipping: step, parameter, norm."""
+        return pd.read_parquet(self.folder / "gradnorms.parquet")
+
+    def predictions(self) -> pd.DataFrame:
+        """The dev set at the last step: example, label, prediction, logits."""
+        return pd.read_parquet(self.folder / "predictions.parquet")
+
+    def provenance(self) -> dict[str, Any]:
+        """Versions, device and timings; never part of a digest or a table. Empty where the file is absent."""
+        path = self.folder / "provenance.json"
+        return dict(read_json(path)) if path.exists() else {}
+
+    @property
+    def weights(self) -> Path | None:
+        """The Hugging Face folder of the final weights, where they were kept."""
+        folder = self.folder / "weights"
+        return folder if (folder / "model.safetensors").exists() else None
+
+    @classmethod
+    def read(cls, folder: Path, *, verify: bool = True) -> Record:
+        """Read a record's folder; with `verify`, check every file's hash and the fingerprint.
+
+        Raises UnreadableRecordError, naming the file, where anything is missing, truncated or changed.
+        """
+        path = folder / "record.json"
+        try:
+            data = read_json(path)
+        except FileNotFoundError:
+            raise UnreadableRecordError(f"{path} is missing") from None
+        except (OSError, ValueError) as error:
+            raise UnreadableRecordError(f"{path} is not JSON ({error})") from error
+        _check_head(path, data)
+        if verify:
+            _check_content(folder, data)
+        return cls(data=data, folder=folder)
+
+
+def _check_head(path: Path, data: object) -> None:
+    if not isinstance(data, dict) or not {"schema_version", "fingerprint", "spec", "status"} <= data.keys():
+        raise UnreadableRecordError(f"{path} lacks the keys of a record")
+    if data["schema_version"] not in READABLE_VERSIONS:
+        version = data["schema_version"]
+        raise UnreadableRecordError(f"{path} has schema version {version}, readable: {READABLE_VERSIONS}")
+
+
+def _check_content(folder: Path, data: Mapping[str, Any]) -> None:
+    if sha256_of_json(data["spec"]) != data["fingerprint"]:
+        raise UnreadableRecordError(f"{folder / 'record.json'}: the spec does not have the fingerprint that is named")
+    sealed = {key: value for key, value in data.items() if key != "seal"}
+    if data.get("seal") != sha256_of_json(sealed):
+        raise UnreadableRecordError(f"{folder / 'record.json'}: the content does not have the hash that is named")
+    for name, expected in data.get("files", {}).items():
+        path = folder / name
+        if not path.is_file():
+            raise UnreadableRecordError(f"{path} is missing")
+        if sha256_of_file(path) != expected:
+            raise UnreadableRecordError(f"{path} is truncated or was changed (its hash differs)")

@@ -1,0 +1,109 @@
+"""What a plan selects of the store: the `runs/` folder, from which tables are made."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from stabbench.errors import UserError
+from stabbench.plan import Cell, plan_path
+from stabbench.records.record import Record, UnreadableRecordError
+from stabbench.records.store import Store, make_folder
+
+
+def seed_folder(seed: int) -> str:
+    """The name of a seed's folder in a selection: `seed-0001`."""
+    return f"seed-{seed:04d}"
+
+
+@dataclass(frozen=True)
+class SelectedCell:
+    """A cell and the records of its seeds that exist."""
+
+    cell: Cell
+    records: Mapping[int, Record]
+
+    @property
+    def missing(self) -> list[int]:
+        """Seeds of the cell that have no finished record."""
+        return [seed for seed in self.cell.seeds if seed not in self.records]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What a plan selects of the store: the cells of a `runs/` folder with their finished records."""
+
+    cells: tuple[SelectedCell, ...]
+
+    @classmethod
+    def read(cls, runs: Path, *, plan: Path | None = None, verify: bool = True) -> Selection:
+        """Read `runs/<model>/<task>/<strategy>/`; UserError where there is nothing or a record is not whole.
+
+        With a `plan` folder, cells that are no longer planned are left out.
+        """
+        folders = sorted(path.parent for path in runs.glob("*/*/*/cell.json"))
+        if plan is not None:
+            folders = [path for path in folders if plan_path(plan, *path.parts[-3:]).exists()]
+        if not folders:
+            raise UserError(f"no runs in {runs}: run `stabbench train` or `dvc repro` first")
+        cells = [_read_cell(folder, verify) for folder in folders]
+        return cls(tuple(sorted(cells, key=lambda selected: selected.cell.position)))
+
+
+def _read_cell(folder: Path, verify: bool) -> SelectedCell:
+    cell = Cell.read(folder / "cell.json")
+    records: dict[int, Record] = {}
+    for seed in cell.seeds:
+        path = folder / seed_folder(seed)
+        if not path.exists():
+            continue
+        try:
+            record = Record.read(path, verify=verify)
+        except UnreadableRecordError as error:
+            raise UserError(f"unreadable record: {error}; run `stabbench train` again to restore it") from error
+        if record.fingerprint != cell.fingerprint(seed):
+            raise UserError(f"{path} is not the run that {folder / 'cell.json'} names: run `stabbench train` again")
+        if record.finished:
+            records[seed] = record
+    return SelectedCell(cell, records)
+
+
+def select(cell: Cell, store: Store, runs: Path) -> SelectedCell:
+    """Make `runs/<model>/<task>/<strategy>/` hold exactly the cell's seeds that the store has, weights left out."""
+    folder = runs / cell.model / cell.task / cell.strategy
+    make_folder(folder)
+    cell.write(folder / "cell.json")
+    records: dict[int, Record] = {}
+    for seed in cell.seeds:
+        record = store.find(cell.fingerprint(seed))
+        target = folder / seed_folder(seed)
+        if record is None:
+            shutil.rmtree(target, ignore_errors=True)
+            continue
+        if not _same(record, target):
+            shutil.rmtree(target, ignore_errors=True)
+            shutil.copytree(record.folder, target, ignore=shutil.ignore_patterns("weights"))
+        if record.finished:
+            records[seed] = Record(record.data, target)
+    wanted = {"cell.json", *(seed_folder(seed) for seed in cell.seeds)}
+    for stale in folder.iterdir():
+        if stale.name not in wanted:
+            shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
+    return SelectedCell(cell, records)
+
+
+def adopt_selection(cell: Cell, store: Store, runs: Path) -> None:
+    """Take records of the cell that lie in `runs/` and not in the store (brought by `dvc pull`) into the store."""
+    for seed in cell.seeds:
+        folder = runs / cell.model / cell.task / cell.strategy / seed_folder(seed)
+        if folder.exists() and not store.folder(cell.fingerprint(seed)).exists():
+            store.adopt(folder)
+
+
+def _same(record: Record, target: Path) -> bool:
+    try:
+        return Record.read(target).data == record.data
+    except UnreadableRecordError:
+        return False
