@@ -17,5 +17,5 @@ class DevlinBiasCorrected(Strategy):
     """Devlin with bias correction: tells the effect of the correction from that of the length (paper, figure 5)."""
 
     description = "3 epochs, bias correction"
-    reference = "Devlin et al. (2019) with bias correction (Mosbach et al., 2021, figure 5)"
+    reference = "Mosbach et al. (2021), figure 5"
     recipe = {"epochs": 3.0, "bias_correction": True}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -50,6 +51,11 @@ class Server:
             if self.process.poll() is not None or time.monotonic() > end:
                 raise RuntimeError(f"the server did not start:\n{(self.folder / 'server.log').read_text()}")
             time.sleep(0.2)
+
+    def requests(self) -> list[str]:
+        """All requests so far, as the server's log has them: `POST /api/2.0/mlflow/runs/search`."""
+        log = (self.folder / "server.log").read_text()
+        return re.findall(r'"((?:GET|POST|PUT|PATCH|DELETE) [^ ?"]+)', log)
 
     def kill(self) -> None:
         """End it at once, as a machine that loses its power."""

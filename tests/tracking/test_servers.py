@@ -36,7 +36,11 @@ def test_a_team_server_is_brought_up_to_date_over_http_and_left_alone_the_second
     first = bring_up_to_date(runs, preset="team", tracking_uri=server.uri)
     assert first.complete, first.line()
     assert first.logged == 6
+    before = len(server.requests())
     second = bring_up_to_date(runs, preset="team", tracking_uri=server.uri)
+    asked = server.requests()[before:]
+    assert asked
+    assert all(request.startswith("GET ") or request.endswith("/search") for request in asked), asked
     assert (second.logged, second.found, second.cells) == (0, 6, 0)
     found = children(server.uri, "team")
     assert len(found) == 6
