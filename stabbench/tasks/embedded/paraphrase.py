@@ -9,7 +9,7 @@ from stabbench.tasks.embedded.rewriting import Rewriting, changed_negation, chan
 EQUIVALENT = 0.68
 """Share of pairs that mean the same (label 1)."""
 
-CHANGES: tuple[tuple[Rewriting, float], ...] = ((changed_negation, 0.5), (changed_word, 0.3), (swapped_roles, 0.2))
+CHANGES: tuple[tuple[Rewriting, float], ...] = ((changed_negation, 0.75), (changed_word, 0.15), (swapped_roles, 0.1))
 """What makes two sentences differ in meaning, with weights."""
 
 
