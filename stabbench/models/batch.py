@@ -40,19 +40,19 @@ class TokenizedTexts:
 class Bucket:
     """Examples whose lengths round up to the same `length`; a contiguous range of the regrouped rows.
 
-    `counts[s]` of its `sum(counts)` examples belong to run `s`, run after run. `mask` is additive, of shape
+    `members` are the flat examples (run · B + position), run after run. `mask` is additive, of shape
     `(examples, 1, 1, length)`, or None where all lengths are exact.
     """
 
     length: int
     start: int
-    counts: tuple[int, ...]
+    members: Integers
     mask: Tensor | None
 
     @property
     def examples(self) -> int:
         """Examples of all runs in the bucket."""
-        return sum(self.counts)
+        return len(self.members)
 
     @property
     def stop(self) -> int:
@@ -67,7 +67,7 @@ class Batch:
     `ids`, `segments`, `positions`: `(S, T)`, the tail of a run with fewer tokens is 0 and belongs to no example. `labels`:
     `(S, B)`. `first`: `(S · B,)`, the flat row of each example's first token in `(S · T)`. `regroup`: flat token row of every
     slot of the bucketed order; `ungroup`: slot of every flat token row; `group_order`: flat example of each bucketed
-    example, and `ungroup_order` its inverse.
+    example, and `ungroup_order` its inverse. `lengths`: `(S, B)`, the tokens of each example.
     """
 
     ids: Tensor
@@ -76,6 +76,7 @@ class Batch:
     labels: Tensor
     first: Tensor
     tokens: tuple[int, ...]
+    lengths: Integers
     regroup: Tensor
     ungroup: Tensor
     group_order: Tensor
@@ -122,7 +123,7 @@ def make_batch(
         table[rows] = values
         return torch.from_numpy(table.reshape(runs, widest)).to(device)
 
-    buckets, regroup, ungroup, order = _buckets(flat_lengths, row_begins, runs, size, runs * widest, dtype, device)
+    buckets, regroup, ungroup, order = _buckets(flat_lengths, row_begins, runs * widest, dtype, device)
     return Batch(
         ids=spread(texts.ids[sources]),
         segments=spread(texts.segments[sources] if segments else np.zeros_like(sources)),
@@ -130,6 +131,7 @@ def make_batch(
         labels=torch.from_numpy(texts.labels[indices]).to(device),
         first=torch.from_numpy(row_begins).to(device),
         tokens=tuple(int(count) for count in tokens),
+        lengths=lengths,
         regroup=torch.from_numpy(regroup).to(device),
         ungroup=torch.from_numpy(ungroup).to(device),
         group_order=torch.from_numpy(order).to(device),
@@ -146,7 +148,7 @@ def _ranges(lengths: Integers) -> Integers:
 
 
 def _buckets(
-    lengths: Integers, begins: Integers, runs: int, size: int, rows: int, dtype: torch.dtype, device: torch.device
+    lengths: Integers, begins: Integers, rows: int, dtype: torch.dtype, device: torch.device
 ) -> tuple[tuple[Bucket, ...], Integers, Integers, Integers]:
     rounded = rounded_length(lengths)
     order = np.lexsort((np.arange(len(lengths)), rounded))
@@ -167,8 +169,7 @@ def _buckets(
             absent = np.arange(length)[None, :] >= exact[:, None]
             table = torch.zeros(len(members), 1, 1, int(length), dtype=dtype)
             mask = table.masked_fill_(torch.from_numpy(absent)[:, None, None, :], float("-inf")).to(device)
-        counts = np.bincount(members // size, minlength=runs)
-        bucket = Bucket(int(length), start, tuple(int(count) for count in counts), mask)
+        bucket = Bucket(int(length), start, members, mask)
         buckets.append(bucket)
         start = bucket.stop
     return tuple(buckets), regroup, ungroup, order

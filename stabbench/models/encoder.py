@@ -18,6 +18,7 @@ from torch import Tensor
 from stabbench.models.architecture import Architecture
 from stabbench.models.batch import Batch
 from stabbench.models.dropout import Dropout
+from stabbench.models.kernel.function import classify as classify_compiled
 
 Weights = Mapping[str, Tensor]
 
@@ -70,8 +71,11 @@ class Encoder:
     def classify(
         self, weights: Weights, batch: Batch, dropout: Dropout | None = None, embeddings: Tensor | None = None
     ) -> Tensor:
-        """Logits of the classifier, shape `(S, B, labels)`."""
+        """Logits of the classifier, shape `(S, B, labels)`; one run on a CPU is computed by the compiled kernel."""
         architecture = self.architecture
+        compiled = classify_compiled(architecture, weights, batch, dropout, embeddings)
+        if compiled is not None:
+            return compiled
         first = self.hidden_states(weights, batch, dropout, embeddings, first_only=True)
         pooled = torch.tanh(linear(first, weights, architecture.pooler))
         if dropout is not None:
