@@ -22,7 +22,7 @@ from stabbench.tasks.metrics import score
 from stabbench.training.adamw import AdamW
 from stabbench.training.evaluation import Evaluator, mean_cross_entropy
 from stabbench.training.inputs import RunResult, Seeds, TrainingInputs, compute_type
-from stabbench.training.norms import clip, gradient_norms
+from stabbench.training.norms import clip_factors, gradient_norms, scale_gradients
 from stabbench.training.outcome import results
 from stabbench.training.schedule import Schedule
 from stabbench.training.state import Evaluation, TrainingState
@@ -168,14 +168,17 @@ class Training:
             if update % self.recipe.gradient_norm_every == 0:
                 state.gradient_norms.append(norms.to("cpu", torch.float64))
                 state.gradient_norm_steps.append(update)
-            clipped = clip(gradients, total, self.recipe.max_grad_norm)
-            self.strategies.before_update(state.weights, gradients, state.strategy)
+            factors = clip_factors(total, self.recipe.max_grad_norm)
+            later = len(self.seeds) == 1 and not self.strategies.changes_gradients
+            if not later:
+                scale_gradients(gradients, factors)
+                self.strategies.before_update(state.weights, gradients, state.strategy)
             scales = {name: self.strategies.scale(name) for name in self.names} if self.strategies.scales else None
-            self.optimizer.update(gradients, update + 1, rate, scales)
+            self.optimizer.update(gradients, update + 1, rate, scales, clip=float(factors) if later else 1.0)
             self.strategies.after_update(state.weights, state.strategy)
         state.losses.append(losses.detach().to("cpu", torch.float64))
         state.norms.append(total.to("cpu", torch.float64))
-        state.clipped_norms.append(clipped.to("cpu", torch.float64))
+        state.clipped_norms.append((total * factors).to("cpu", torch.float64))
         state.tokens.append(list(batch.tokens))
         state.step += 1
         self.seconds["training"] += time.perf_counter() - began
