@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -61,13 +62,27 @@ class Bucket:
 
 
 @dataclass(frozen=True)
+class Grouping:
+    """A batch's examples bucket by bucket.
+
+    `regroup`: flat token row of every slot of the bucketed order; `ungroup`: slot of every flat token row; `order`: flat
+    example of each bucketed example, and `unorder` its inverse.
+    """
+
+    regroup: Tensor
+    ungroup: Tensor
+    order: Tensor
+    unorder: Tensor
+    buckets: tuple[Bucket, ...]
+
+
+@dataclass(frozen=True)
 class Batch:
     """`S` runs' batches of `B` examples each; `T` is the largest number of tokens among them.
 
     `ids`, `segments`, `positions`: `(S, T)`, the tail of a run with fewer tokens is 0 and belongs to no example. `labels`:
-    `(S, B)`. `first`: `(S · B,)`, the flat row of each example's first token in `(S · T)`. `regroup`: flat token row of every
-    slot of the bucketed order; `ungroup`: slot of every flat token row; `group_order`: flat example of each bucketed
-    example, and `ungroup_order` its inverse. `lengths`: `(S, B)`, the tokens of each example.
+    `(S, B)`. `first`: `(S · B,)`, the flat row of each example's first token in `(S · T)`. `lengths`: `(S, B)`, the tokens
+    of each example. `dtype` is the type of the masks.
     """
 
     ids: Tensor
@@ -77,12 +92,8 @@ class Batch:
     first: Tensor
     tokens: tuple[int, ...]
     lengths: Integers
-    regroup: Tensor
-    ungroup: Tensor
-    group_order: Tensor
-    ungroup_order: Tensor
-    buckets: tuple[Bucket, ...]
     examples: Integers
+    dtype: torch.dtype
 
     @property
     def runs(self) -> int:
@@ -93,6 +104,13 @@ class Batch:
     def size(self) -> int:
         """B, the examples of one run."""
         return self.labels.shape[1]
+
+    @cached_property
+    def grouping(self) -> Grouping:
+        """The examples in buckets of near-equal length, made where it is first asked for."""
+        widest = self.ids.shape[1]
+        begins = np.cumsum(self.lengths, axis=1) - self.lengths + np.arange(self.runs)[:, None] * widest
+        return _grouping(self.lengths.ravel(), begins.ravel(), self.runs * widest, self.dtype, self.ids.device)
 
 
 def rounded_length(length: Integers) -> Integers:
@@ -123,7 +141,6 @@ def make_batch(
         table[rows] = values
         return torch.from_numpy(table.reshape(runs, widest)).to(device)
 
-    buckets, regroup, ungroup, order = _buckets(flat_lengths, row_begins, runs * widest, dtype, device)
     return Batch(
         ids=spread(texts.ids[sources]),
         segments=spread(texts.segments[sources] if segments else np.zeros_like(sources)),
@@ -132,12 +149,8 @@ def make_batch(
         first=torch.from_numpy(row_begins).to(device),
         tokens=tuple(int(count) for count in tokens),
         lengths=lengths,
-        regroup=torch.from_numpy(regroup).to(device),
-        ungroup=torch.from_numpy(ungroup).to(device),
-        group_order=torch.from_numpy(order).to(device),
-        ungroup_order=torch.from_numpy(np.argsort(order)).to(device),
-        buckets=buckets,
         examples=texts.examples[indices],
+        dtype=dtype,
     )
 
 
@@ -147,9 +160,9 @@ def _ranges(lengths: Integers) -> Integers:
     return np.arange(int(ends[-1]), dtype=np.int64) - np.repeat(ends - lengths, lengths)
 
 
-def _buckets(
+def _grouping(
     lengths: Integers, begins: Integers, rows: int, dtype: torch.dtype, device: torch.device
-) -> tuple[tuple[Bucket, ...], Integers, Integers, Integers]:
+) -> Grouping:
     rounded = rounded_length(lengths)
     order = np.lexsort((np.arange(len(lengths)), rounded))
     slots = _ranges(rounded[order])
@@ -172,4 +185,10 @@ def _buckets(
         bucket = Bucket(int(length), start, members, mask)
         buckets.append(bucket)
         start = bucket.stop
-    return tuple(buckets), regroup, ungroup, order
+    return Grouping(
+        regroup=torch.from_numpy(regroup).to(device),
+        ungroup=torch.from_numpy(ungroup).to(device),
+        order=torch.from_numpy(order).to(device),
+        unorder=torch.from_numpy(np.argsort(order)).to(device),
+        buckets=tuple(buckets),
+    )

@@ -57,12 +57,12 @@ class Dropout:
         run draws `heads · queries · length` levels for each example, one after the other, at its exact length.
         """
         if not self.active:
-            return [None] * len(batch.buckets)
+            return [None] * len(batch.grouping.buckets)
         sizes = heads * batch.lengths * (queries or batch.lengths)
         ends = np.cumsum(sizes, axis=1)
         kept = [self._kept(run, place, int(ends[run, -1])) for run in range(batch.runs)]
         factors: list[Tensor | None] = []
-        for bucket in batch.buckets:
+        for bucket in batch.grouping.buckets:
             table = np.ones((bucket.examples, heads, queries or bucket.length, bucket.length), dtype=bool)
             for row, member in enumerate(bucket.members):
                 run, position = divmod(int(member), batch.size)

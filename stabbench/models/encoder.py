@@ -154,19 +154,20 @@ def _attention(
     """Softmax attention of each example over its own tokens, bucket by bucket; same shape as `queries`."""
     width = queries.shape[-1]
     size = width // heads
+    grouping = batch.grouping
     forward, backward = (
-        (batch.group_order, batch.ungroup_order) if first_only else (batch.regroup, batch.ungroup)
+        (grouping.order, grouping.unorder) if first_only else (grouping.regroup, grouping.ungroup)
     )
     grouped_queries = _rows(queries, forward).mul(1 / math.sqrt(size))
-    grouped_keys, grouped_values = _rows(keys, batch.regroup), _rows(values, batch.regroup)
+    grouped_keys, grouped_values = _rows(keys, grouping.regroup), _rows(values, grouping.regroup)
     factors = (
-        [None] * len(batch.buckets)
+        [None] * len(grouping.buckets)
         if dropout is None
         else dropout.attention(batch, queries, f"{place}.attention.probabilities", heads, 1 if first_only else None)
     )
     contexts = []
     start = 0
-    for bucket, factor in zip(batch.buckets, factors, strict=True):
+    for bucket, factor in zip(grouping.buckets, factors, strict=True):
         asked = 1 if first_only else bucket.length
         stop = start + bucket.examples * asked
 

@@ -56,10 +56,9 @@ class Composition:
         """Whether any member has a `scale` of its own."""
         return any(overrides(type(strategy), "scale") for strategy, _ in self.members)
 
-    @property
-    def changes_gradients(self) -> bool:
-        """Whether any member has a `before_update` of its own."""
-        return any(overrides(type(strategy), "before_update") for strategy, _ in self.members)
+    def overrides(self, *hooks: str) -> bool:
+        """Whether any member has one of these hooks of its own."""
+        return any(overrides(type(strategy), hook) for strategy, _ in self.members for hook in hooks)
 
     def training_weights(self, weights: Weights) -> Weights:
         """The weights through every member's `training_weights`."""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
+from stabbench.models.kernel.library import Update
 from stabbench.models.kernel.optimizer import FusedAdamW
 from stabbench.plan import Recipe
 
@@ -34,6 +35,7 @@ class AdamW:
         self.decay = {name: recipe.weight_decay if decays(name) else 0.0 for name in weights}
         self.moments = {name: (torch.zeros_like(tensor), torch.zeros_like(tensor)) for name, tensor in weights.items()}
         self._parameters = dict(weights)
+        self._factors = [(1.0, decay) for decay in self.decay.values()]
         self._compiled = FusedAdamW.of(self._parameters, self.moments)
         self._last_scales: dict[str, tuple[float, float]] | None = None
         self._assigned: list[tuple[tuple[float, float], list[str], torch.optim.AdamW]] = []
@@ -91,17 +93,14 @@ class AdamW:
             if recipe.adam_formula == "torch":
                 root = 1 / math.sqrt(1 - recipe.adam_beta2**step)
                 correction *= root
-        names, factors = [], []
-        for name, decay in self.decay.items():
-            rate_factor, decay_factor = scales[name] if scales else (1.0, 1.0)
-            if rate_factor != 0:
-                rate = learning_rate * rate_factor
-                names.append(name)
-                factors.append((rate * correction, 1 - rate * decay * decay_factor))
-        compiled.update(
-            names, gradients, factors, recipe.adam_beta1, recipe.adam_beta2, recipe.adam_epsilon, root, clip,
-            decay_first=recipe.adam_formula == "torch",
+        if scales is not None:
+            wanted = [(scales[name][0], scales[name][1] * decay) for name, decay in self.decay.items()]
+            self._factors = self._factors if wanted == self._factors else wanted
+        update = Update(
+            recipe.adam_beta1, recipe.adam_beta2, recipe.adam_epsilon, root, learning_rate, correction, clip,
+            recipe.adam_formula == "torch",
         )  # fmt: skip
+        compiled.update(gradients, update, self._factors)
 
     def _assignment(
         self, scales: Mapping[str, tuple[float, float]] | None

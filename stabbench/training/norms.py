@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -18,9 +18,14 @@ def gradient_norms(gradients: Mapping[str, Tensor]) -> Tensor:
     if tensors[0].shape[0] == 1:
         sums = square_sums(tensors)
         if sums is not None:
-            return torch.tensor(sums, dtype=torch.float64).sqrt().unsqueeze(1)
+            return norms_of(sums)
         return torch.stack(torch._foreach_norm(tensors)).unsqueeze(1)
     return torch.stack([torch.linalg.vector_norm(tensor.flatten(1), dim=1) for tensor in tensors])
+
+
+def norms_of(sums: Sequence[float]) -> Tensor:
+    """L2 norms, shape `(tensors, 1)`, from sums of squares."""
+    return torch.tensor(sums, dtype=torch.float64).sqrt_().unsqueeze(1)
 
 
 def clip_factors(total: Tensor, limit: float | None) -> Tensor:

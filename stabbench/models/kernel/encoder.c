@@ -475,5 +475,25 @@ void backward(const Shape *shape, const Texts *texts, const Dropout *dropout, co
     }
 }
 
+/* Loss (mean cross-entropy) and all gradients; `logits` has size × labels places. Returns 1 as `forward` does. */
+int loss_and_gradients(const Shape *shape, const Texts *texts, const int64_t *classes, const Dropout *dropout, const uint64_t *places,
+                       const real *const *w, char *memory, real *logits, real *const *g, double *loss) {
+    for (int64_t b = 0; b < texts->size; b++)
+        if (classes[b] < 0 || classes[b] >= shape->labels) return 1;
+    if (forward(shape, texts, dropout, places, w, NULL, 1, memory, logits)) return 1;
+    *loss = 0;
+    for (int64_t b = 0; b < texts->size; b++) {
+        real *row = logits + b * shape->labels;
+        double most = row[0], sum = 0;
+        for (int64_t i = 1; i < shape->labels; i++) most = row[i] > most ? row[i] : most;
+        for (int64_t i = 0; i < shape->labels; i++) sum += exp(row[i] - most);
+        *loss += (log(sum) - (row[classes[b]] - most)) / (double)texts->size;
+        for (int64_t i = 0; i < shape->labels; i++)
+            row[i] = (real)((exp(row[i] - most) / sum - (i == classes[b])) / (double)texts->size);
+    }
+    backward(shape, texts, dropout, w, memory, logits, g, NULL);
+    return 0;
+}
+
 /* The 16-bit draws as the masks take them: for the tests. */
 void draw_kept(const Dropout *dropout, uint64_t place, int64_t count, uint8_t *kept) { draw(dropout, place, count, kept); }

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -23,7 +22,7 @@ ACTIVATIONS = {"gelu": 0, "gelu_new": 1, "gelu_pytorch_tanh": 1, "relu": 2, "sil
 PARTS = ("query", "key", "value", "attention_output", "attention_norm", "intermediate", "output", "output_norm")
 MOST_LAYERS = 128
 
-_tapes, _gradients = Blocks(), Blocks()
+tapes, gradient_blocks = Blocks(), Blocks()
 
 
 def classify(
@@ -32,19 +31,19 @@ def classify(
     """Logits `(1, B, labels)` as `Encoder.classify` gives them; None where the kernel cannot compute them."""
     if batch.runs != 1 or architecture.layers > MOST_LAYERS:
         return None
-    names = _layout(replace(architecture, vocabulary_size=0)).names
+    names = layout_of(architecture).names
     tensors = [weights[name] for name in names]
     library = library_for(tensors[0])
     if library is None or any(tensor.dtype != tensors[0].dtype for tensor in tensors):
         return None
-    call = _Call(architecture, library, batch, dropout if dropout is not None and dropout.active else None)
+    call = _Call(architecture, library, batch, dropout)
     if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (*tensors, embeddings) if tensor is not None):
         logits: Tensor = _Classify.apply(call, embeddings, *tensors)
         return logits
     return call.forward(_contiguous(tensors), embeddings, keep=False)
 
 
-class _Layout:
+class Layout:
     """Names of the tensors, and which of them stands at each place of the kernel's table (none: −1)."""
 
     def __init__(self, architecture: Architecture) -> None:
@@ -64,46 +63,59 @@ class _Layout:
             places += [f"layer.{index}.{part}" for part in ("attention.probabilities", "attention.output", "output")]
         self.places = (ctypes.c_uint64 * len(places))(*(place_number(name) for name in places))
 
+    def addresses(self, tensors: Sequence[Tensor | None]) -> ctypes.Array[ctypes.c_void_p]:
+        """The kernel's table for tensors in the order of `names`."""
+        return pointers(None if number < 0 else tensors[number] for number in self.table)
+
 
 @lru_cache(maxsize=16)
-def _layout(architecture: Architecture) -> _Layout:
-    return _Layout(architecture)
+def layout_of(architecture: Architecture) -> Layout:
+    return Layout(architecture)
+
+
+def shape_of(architecture: Architecture, library: Library, vocabulary: int) -> Shape:
+    """The architecture as the C functions take it; the word table has `vocabulary` rows."""
+    return Shape(
+        architecture.layers, architecture.hidden_size, architecture.heads, architecture.intermediate_size,
+        architecture.embedding_size, architecture.labels, ACTIVATIONS[architecture.activation], architecture.shares_layers,
+        architecture.position_offset, vocabulary, architecture.positions, architecture.segments,
+        architecture.layer_norm_eps, library.gemm,
+    )  # fmt: skip
+
+
+def texts_of(batch: Batch) -> Texts:
+    """The batch as the C functions take it; it must outlive the result."""
+    return Texts(batch.size, batch.tokens[0], batch.ids.data_ptr(), batch.segments.data_ptr(), batch.first.data_ptr())
+
+
+def keys_of(dropout: Dropout | None) -> DropoutKeys:
+    """What the masks are keyed by; threshold 0 where nothing is dropped."""
+    if dropout is None or not dropout.active:
+        return DropoutKeys()
+    draws = dropout.draws[0]
+    return DropoutKeys(
+        draws.seed, place_number(draws.stream), dropout.step, dropout.call, dropout.threshold, dropout.scale
+    )
 
 
 class _Call:
     """One forward pass and its backward passes: what the C functions are told."""
 
     def __init__(self, architecture: Architecture, library: Library, batch: Batch, dropout: Dropout | None) -> None:
-        self.layout = _layout(replace(architecture, vocabulary_size=0))
+        self.layout = layout_of(architecture)
         self.architecture, self.library, self.batch = architecture, library, batch
-        self.texts = Texts(
-            batch.size, batch.tokens[0], batch.ids.data_ptr(), batch.segments.data_ptr(), batch.first.data_ptr()
-        )
-        self.keys = DropoutKeys()
-        if dropout is not None:
-            draws = dropout.draws[0]
-            self.keys = DropoutKeys(
-                draws.seed, place_number(draws.stream), dropout.step, dropout.call, dropout.threshold, dropout.scale
-            )
+        self.texts, self.keys = texts_of(batch), keys_of(dropout)
         self.tape: Bytes | None = None
-
-    def _table(self, tensors: list[Tensor | None]) -> ctypes.Array[ctypes.c_void_p]:
-        return pointers(None if number < 0 else tensors[number] for number in self.layout.table)
 
     def forward(self, tensors: list[Tensor], embeddings: Tensor | None, *, keep: bool) -> Tensor:
         """Logits; with `keep` the tape is kept for `backward`."""
-        shape = self.architecture
-        self.shape = Shape(
-            shape.layers, shape.hidden_size, shape.heads, shape.intermediate_size, shape.embedding_size, shape.labels,
-            ACTIVATIONS[shape.activation], shape.shares_layers, shape.position_offset,
-            *(tensors[self.layout.table[number]].shape[1] for number in range(3)), shape.layer_norm_eps, self.library.gemm,
-        )  # fmt: skip
+        self.shape = shape_of(self.architecture, self.library, tensors[0].shape[1])
         functions = self.library.functions
         drops = self.keys.threshold > 0
-        tape = _tapes.lend(functions.tape_bytes(self.shape, self.texts, drops, keep))
-        logits = torch.empty(1, self.batch.size, shape.labels, dtype=tensors[0].dtype)
+        tape = tapes.lend(functions.tape_bytes(self.shape, self.texts, drops, keep))
+        logits = torch.empty(1, self.batch.size, self.architecture.labels, dtype=tensors[0].dtype)
         given = None if embeddings is None else embeddings.contiguous()
-        table = self._table(list(tensors))
+        table = self.layout.addresses(tensors)
         status = functions.forward(
             self.shape, self.texts, self.keys, self.layout.places, table, None if given is None else given.data_ptr(), keep,
             tape.ctypes.data, logits.data_ptr(),
@@ -117,23 +129,23 @@ class _Call:
     def backward(self, tensors: list[Tensor], slope: Tensor, wanted: list[bool], with_embeddings: bool) -> list[Tensor | None]:
         """Gradients of the embeddings (first) and of each tensor for which `wanted` holds."""
         assert self.tape is not None
-        gradients = [tensor if want else None for tensor, want in zip(_empty_like(tensors), wanted, strict=True)]
+        gradients = [tensor if want else None for tensor, want in zip(empty_like(tensors), wanted, strict=True)]
         width = self.architecture.embedding_size
         inner = torch.empty(1, self.batch.tokens[0], width, dtype=tensors[0].dtype) if with_embeddings else None
         self.library.functions.backward(
-            self.shape, self.texts, self.keys, self._table(list(tensors)), self.tape.ctypes.data,
-            slope.contiguous().data_ptr(), self._table(gradients), None if inner is None else inner.data_ptr(),
+            self.shape, self.texts, self.keys, self.layout.addresses(tensors), self.tape.ctypes.data,
+            slope.contiguous().data_ptr(), self.layout.addresses(gradients), None if inner is None else inner.data_ptr(),
         )  # fmt: skip
         if inner is not None:
             gradients[self.layout.table[0]] = None
         return [inner, *gradients]
 
 
-def _empty_like(tensors: list[Tensor]) -> list[Tensor]:
+def empty_like(tensors: list[Tensor]) -> list[Tensor]:
     """Uninitialised tensors of the same shapes in one block, each beginning at a multiple of 64 bytes."""
     dtype = tensors[0].dtype
     ends = np.cumsum([-(-tensor.numel() // 16) * 16 for tensor in tensors]).tolist()
-    block = _gradients.lend(ends[-1] * dtype.itemsize)
+    block = gradient_blocks.lend(ends[-1] * dtype.itemsize)
     flat = torch.from_numpy(block).view(dtype)
     starts = [0, *ends[:-1]]
     return [flat.as_strided(tensor.shape, tensor.stride(), start) for tensor, start in zip(tensors, starts, strict=True)]

@@ -44,10 +44,13 @@ class DropoutKeys(Structure):
     ]  # fmt: skip
 
 
-class Moments(Structure):
-    """`Moments` of optimizer.c."""
+class Update(Structure):
+    """`Update` of optimizer.c."""
 
-    _fields_ = [(name, c_double) for name in ("beta1", "beta2", "epsilon", "root", "clip")]
+    _fields_ = [
+        *((name, c_double) for name in ("beta1", "beta2", "epsilon", "root", "rate", "correction", "clip")),
+        ("decay_first", c_int64),
+    ]
 
 
 @dataclass(frozen=True)
@@ -80,11 +83,14 @@ def _library(real: str, gemm: str) -> Library | None:
         POINTER(Shape), POINTER(Texts), POINTER(DropoutKeys), c_void_p, c_void_p, c_void_p, c_void_p, c_void_p,
     ]  # fmt: skip
     functions.backward.restype = None
+    functions.loss_and_gradients.argtypes = [
+        POINTER(Shape), POINTER(Texts), c_void_p, POINTER(DropoutKeys), *[c_void_p] * 5, POINTER(c_double),
+    ]  # fmt: skip
     functions.draw_kept.argtypes = [POINTER(DropoutKeys), c_uint64, c_int64, c_void_p]
     functions.draw_kept.restype = None
     functions.square_sums.argtypes = [c_int64, c_void_p, c_void_p, c_void_p]
     functions.square_sums.restype = None
-    functions.adamw.argtypes = [c_int64, *[c_void_p] * 5, POINTER(Moments), *[c_void_p] * 3]
+    functions.adamw.argtypes = [c_int64, *[c_void_p] * 5, POINTER(Update), c_void_p, c_void_p]
     functions.adamw.restype = None
     address = ctypes.cast(product, c_void_p).value
     return Library(functions, address) if address else None

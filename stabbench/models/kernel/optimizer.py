@@ -8,7 +8,15 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from stabbench.models.kernel.library import Library, Moments, library_for, pointers
+from stabbench.models.kernel.library import Library, Update, library_for, pointers
+
+
+class GradientTable(dict[str, Tensor]):
+    """Gradients that keep their place in memory, so that their addresses are looked up once."""
+
+    def __init__(self, gradients: Mapping[str, Tensor]) -> None:
+        super().__init__(gradients)
+        self.addresses = pointers(gradients.values())
 
 
 def square_sums(tensors: Sequence[Tensor]) -> list[float] | None:
@@ -17,7 +25,7 @@ def square_sums(tensors: Sequence[Tensor]) -> list[float] | None:
     if library is None:
         return None
     sums = (ctypes.c_double * len(tensors))()
-    library.functions.square_sums(len(tensors), pointers(tensors), _sizes(tensors), sums)
+    library.functions.square_sums(len(tensors), pointers(tensors), sizes(tensors), sums)
     return list(sums)
 
 
@@ -27,56 +35,46 @@ class FusedAdamW:
     def __init__(
         self, library: Library, weights: Mapping[str, Tensor], moments: Mapping[str, tuple[Tensor, Tensor]]
     ) -> None:
-        self.library, self.weights, self.moments = library, weights, moments
-        self._names: list[str] | None = None
+        self.library, self.weights = library, list(weights.values())
+        self._number, self._names, self._sizes = len(weights), list(weights), sizes(self.weights)
+        self._addresses = (
+            pointers(self.weights),
+            pointers(moments[name][0] for name in weights),
+            pointers(moments[name][1] for name in weights),
+        )
+        self._factors: Sequence[tuple[float, float]] = ()
 
     @classmethod
-    def of(
-        cls, weights: Mapping[str, Tensor], moments: Mapping[str, tuple[Tensor, Tensor]]
-    ) -> FusedAdamW | None:
+    def of(cls, weights: Mapping[str, Tensor], moments: Mapping[str, tuple[Tensor, Tensor]]) -> FusedAdamW | None:
         """None where the kernel cannot do it."""
         library = _common_library([*weights.values(), *(moment for pair in moments.values() for moment in pair)])
         return cls(library, weights, moments) if library else None
 
     def takes(self, gradients: Mapping[str, Tensor]) -> bool:
         """Whether gradients like these can be used."""
-        return _common_library(list(gradients.values())) is self.library
+        return isinstance(gradients, GradientTable) or _common_library(list(gradients.values())) is self.library
 
     def update(
-        self,
-        names: list[str],
-        gradients: Mapping[str, Tensor],
-        factors: Sequence[tuple[float, float]],
-        beta1: float,
-        beta2: float,
-        epsilon: float,
-        root: float,
-        clip: float,
-        *,
-        decay_first: bool,
+        self, gradients: Mapping[str, Tensor], update: Update, factors: Sequence[tuple[float, float]]
     ) -> None:
-        """p ← p − step·m / (√v·root + ε) for the named tensors, m and v being those of clip·g.
-
-        `factors` holds step and the factor of the weight, which comes first or last.
-        """
-        if names != self._names:
-            self._names = list(names)
-            chosen = [self.weights[name] for name in names]
-            firsts, seconds = zip(*(self.moments[name] for name in names), strict=True) if names else ((), ())
-            self._fixed = pointers(chosen), pointers(firsts), pointers(seconds)
-            self._lengths = _sizes(chosen)
-        number = len(names)
-        kind = ctypes.c_double * number
-        decays, none = kind(*(decay for _, decay in factors)), kind(*[1.0] * number)
-        before, after = (decays, none) if decay_first else (none, decays)
+        """One update in place; `factors` holds the factor of the rate and the decay of each tensor, in their order."""
+        if factors is not self._factors:
+            kind = ctypes.c_double * self._number
+            self._factors = factors
+            self._rates, self._decays = kind(*(rate for rate, _ in factors)), kind(*(decay for _, decay in factors))
+        found = (
+            gradients.addresses
+            if isinstance(gradients, GradientTable)
+            else pointers(gradients[name] for name in self._names)
+        )
         self.library.functions.adamw(
-            number, *self._fixed, pointers(gradients[name] for name in names), self._lengths,
-            Moments(beta1, beta2, epsilon, root, clip), kind(*(step for step, _ in factors)), before, after,
-        )  # fmt: skip
-        torch.autograd.graph.increment_version([self.weights[name] for name in names])
+            self._number, *self._addresses, found, self._sizes, update, self._rates, self._decays
+        )
+        torch.autograd.graph.increment_version(self.weights)
 
 
-def _sizes(tensors: Sequence[Tensor]) -> ctypes.Array[ctypes.c_int64]:
+def sizes(tensors: Sequence[Tensor]) -> ctypes.Array[ctypes.c_int64]:
+    """Numbers of elements."""
     return (ctypes.c_int64 * len(tensors))(*(tensor.numel() for tensor in tensors))
 
 
