@@ -13,7 +13,7 @@ from stabbench.errors import UserError
 from stabbench.files import read_json, sha256_of_json, write_json
 
 SCHEMA_VERSION = 1
-TRAINING_VERSION = 1
+TRAINING_VERSION = 2
 """Raised whenever the numbers that training produces change; part of every fingerprint."""
 
 STREAMS = ("head", "order", "dropout", "strategy")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -40,19 +41,19 @@ class TokenizedTexts:
 class Bucket:
     """Examples whose lengths round up to the same `length`; a contiguous range of the regrouped rows.
 
-    `counts[s]` of its `sum(counts)` examples belong to run `s`, run after run. `mask` is additive, of shape
+    `members` are the flat examples (run · B + position), run after run. `mask` is additive, of shape
     `(examples, 1, 1, length)`, or None where all lengths are exact.
     """
 
     length: int
     start: int
-    counts: tuple[int, ...]
+    members: Integers
     mask: Tensor | None
 
     @property
     def examples(self) -> int:
         """Examples of all runs in the bucket."""
-        return sum(self.counts)
+        return len(self.members)
 
     @property
     def stop(self) -> int:
@@ -61,13 +62,27 @@ class Bucket:
 
 
 @dataclass(frozen=True)
+class Grouping:
+    """A batch's examples bucket by bucket.
+
+    `regroup`: flat token row of every slot of the bucketed order; `ungroup`: slot of every flat token row; `order`: flat
+    example of each bucketed example, and `unorder` its inverse.
+    """
+
+    regroup: Tensor
+    ungroup: Tensor
+    order: Tensor
+    unorder: Tensor
+    buckets: tuple[Bucket, ...]
+
+
+@dataclass(frozen=True)
 class Batch:
     """`S` runs' batches of `B` examples each; `T` is the largest number of tokens among them.
 
     `ids`, `segments`, `positions`: `(S, T)`, the tail of a run with fewer tokens is 0 and belongs to no example.
-    `labels`: `(S, B)`. `first`: `(S · B,)`, the flat row of each example's first token in `(S · T)`. `regroup`: flat
-    token row of every slot of the bucketed order; `ungroup`: slot of every flat token row; `group_order`: flat
-    example of each bucketed example, and `ungroup_order` its inverse.
+    `labels`: `(S, B)`. `first`: `(S · B,)`, the flat row of each example's first token in `(S · T)`. `lengths`:
+    `(S, B)`, the tokens of each example. `dtype` is the type of the masks.
     """
 
     ids: Tensor
@@ -76,12 +91,9 @@ class Batch:
     labels: Tensor
     first: Tensor
     tokens: tuple[int, ...]
-    regroup: Tensor
-    ungroup: Tensor
-    group_order: Tensor
-    ungroup_order: Tensor
-    buckets: tuple[Bucket, ...]
+    lengths: Integers
     examples: Integers
+    dtype: torch.dtype
 
     @property
     def runs(self) -> int:
@@ -92,6 +104,13 @@ class Batch:
     def size(self) -> int:
         """B, the examples of one run."""
         return self.labels.shape[1]
+
+    @cached_property
+    def grouping(self) -> Grouping:
+        """The examples in buckets of near-equal length, made where it is first asked for."""
+        widest = self.ids.shape[1]
+        begins = np.cumsum(self.lengths, axis=1) - self.lengths + np.arange(self.runs)[:, None] * widest
+        return _grouping(self.lengths.ravel(), begins.ravel(), self.runs * widest, self.dtype, self.ids.device)
 
 
 def rounded_length(length: Integers) -> Integers:
@@ -127,7 +146,6 @@ def make_batch(
         table[rows] = values
         return torch.from_numpy(table.reshape(runs, widest)).to(device)
 
-    buckets, regroup, ungroup, order = _buckets(flat_lengths, row_begins, runs, size, runs * widest, dtype, device)
     return Batch(
         ids=spread(texts.ids[sources]),
         segments=spread(texts.segments[sources] if segments else np.zeros_like(sources)),
@@ -135,12 +153,9 @@ def make_batch(
         labels=torch.from_numpy(texts.labels[indices]).to(device),
         first=torch.from_numpy(row_begins).to(device),
         tokens=tuple(int(count) for count in tokens),
-        regroup=torch.from_numpy(regroup).to(device),
-        ungroup=torch.from_numpy(ungroup).to(device),
-        group_order=torch.from_numpy(order).to(device),
-        ungroup_order=torch.from_numpy(np.argsort(order)).to(device),
-        buckets=buckets,
+        lengths=lengths,
         examples=texts.examples[indices],
+        dtype=dtype,
     )
 
 
@@ -150,9 +165,7 @@ def _ranges(lengths: Integers) -> Integers:
     return np.arange(int(ends[-1]), dtype=np.int64) - np.repeat(ends - lengths, lengths)
 
 
-def _buckets(
-    lengths: Integers, begins: Integers, runs: int, size: int, rows: int, dtype: torch.dtype, device: torch.device
-) -> tuple[tuple[Bucket, ...], Integers, Integers, Integers]:
+def _grouping(lengths: Integers, begins: Integers, rows: int, dtype: torch.dtype, device: torch.device) -> Grouping:
     rounded = rounded_length(lengths)
     order = np.lexsort((np.arange(len(lengths)), rounded))
     slots = _ranges(rounded[order])
@@ -172,8 +185,13 @@ def _buckets(
             absent = np.arange(length)[None, :] >= exact[:, None]
             table = torch.zeros(len(members), 1, 1, int(length), dtype=dtype)
             mask = table.masked_fill_(torch.from_numpy(absent)[:, None, None, :], float("-inf")).to(device)
-        counts = np.bincount(members // size, minlength=runs)
-        bucket = Bucket(int(length), start, tuple(int(count) for count in counts), mask)
+        bucket = Bucket(int(length), start, members, mask)
         buckets.append(bucket)
         start = bucket.stop
-    return tuple(buckets), regroup, ungroup, order
+    return Grouping(
+        regroup=torch.from_numpy(regroup).to(device),
+        ungroup=torch.from_numpy(ungroup).to(device),
+        order=torch.from_numpy(order).to(device),
+        unorder=torch.from_numpy(np.argsort(order)).to(device),
+        buckets=tuple(buckets),
+    )

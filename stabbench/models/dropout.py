@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stabbench.models.batch import Batch, Bucket
+from stabbench.models.batch import Batch
 from stabbench.randomness import Draws, dropout_threshold
 
 
@@ -51,22 +51,22 @@ class Dropout:
     def attention(self, batch: Batch, like: Tensor, place: str, heads: int, queries: int | None) -> list[Tensor | None]:
         """Factors for the attention probabilities of each bucket, shape `(examples, heads, queries, length)`.
 
-        `queries` is the number of query positions of an example, None for all of them; `like` gives type and device.
+        `queries` is the number of query positions of an example, None for all of them; `like` gives type and device. A
+        run draws `heads · queries · length` levels for each example, one after the other, at its exact length.
         """
         if not self.active:
-            return [None] * len(batch.buckets)
-        sizes = [heads * bucket.length * (queries or bucket.length) for bucket in batch.buckets]
-        kept_by_run = []
-        for run in range(batch.runs):
-            counts = [bucket.counts[run] * size for bucket, size in zip(batch.buckets, sizes, strict=True)]
-            kept_by_run.append(np.split(self._kept(run, place, sum(counts)), np.cumsum(counts)[:-1]))
+            return [None] * len(batch.grouping.buckets)
+        sizes = heads * batch.lengths * (queries or batch.lengths)
+        ends = np.cumsum(sizes, axis=1)
+        kept = [self._kept(run, place, int(ends[run, -1])) for run in range(batch.runs)]
         factors: list[Tensor | None] = []
-        for number, bucket in enumerate(batch.buckets):
-            kept = [parts[number] for parts in kept_by_run]
-            joined = kept[0] if len(kept) == 1 else np.concatenate(kept)
-            factors.append(self._factors(joined, like).view(_shape(bucket, heads, queries)))
+        for bucket in batch.grouping.buckets:
+            table = np.ones((bucket.examples, heads, queries or bucket.length, bucket.length), dtype=bool)
+            for row, member in enumerate(bucket.members):
+                run, position = divmod(int(member), batch.size)
+                length, end = int(batch.lengths[run, position]), int(ends[run, position])
+                asked = queries or length
+                own = kept[run][end - heads * asked * length : end]
+                table[row, :, :asked, :length] = own.reshape(heads, asked, length)
+            factors.append(self._factors(table, like))
         return factors
-
-
-def _shape(bucket: Bucket, heads: int, queries: int | None) -> tuple[int, int, int, int]:
-    return bucket.examples, heads, queries or bucket.length, bucket.length

@@ -18,6 +18,7 @@ from torch import Tensor
 from stabbench.models.architecture import Architecture
 from stabbench.models.batch import Batch
 from stabbench.models.dropout import Dropout
+from stabbench.models.kernel.function import classify as classify_compiled
 
 Weights = Mapping[str, Tensor]
 
@@ -70,8 +71,11 @@ class Encoder:
     def classify(
         self, weights: Weights, batch: Batch, dropout: Dropout | None = None, embeddings: Tensor | None = None
     ) -> Tensor:
-        """Logits of the classifier, shape `(S, B, labels)`."""
+        """Logits of the classifier, shape `(S, B, labels)`; one run on a CPU is computed by the compiled kernel."""
         architecture = self.architecture
+        compiled = classify_compiled(architecture, weights, batch, dropout, embeddings)
+        if compiled is not None:
+            return compiled
         first = self.hidden_states(weights, batch, dropout, embeddings, first_only=True)
         pooled = torch.tanh(linear(first, weights, architecture.pooler))
         if dropout is not None:
@@ -148,17 +152,18 @@ def _attention(
     """Softmax attention of each example over its own tokens, bucket by bucket; same shape as `queries`."""
     width = queries.shape[-1]
     size = width // heads
-    forward, backward = (batch.group_order, batch.ungroup_order) if first_only else (batch.regroup, batch.ungroup)
+    grouping = batch.grouping
+    forward, backward = (grouping.order, grouping.unorder) if first_only else (grouping.regroup, grouping.ungroup)
     grouped_queries = _rows(queries, forward).mul(1 / math.sqrt(size))
-    grouped_keys, grouped_values = _rows(keys, batch.regroup), _rows(values, batch.regroup)
+    grouped_keys, grouped_values = _rows(keys, grouping.regroup), _rows(values, grouping.regroup)
     factors = (
-        [None] * len(batch.buckets)
+        [None] * len(grouping.buckets)
         if dropout is None
         else dropout.attention(batch, queries, f"{place}.attention.probabilities", heads, 1 if first_only else None)
     )
     contexts = []
     start = 0
-    for bucket, factor in zip(batch.buckets, factors, strict=True):
+    for bucket, factor in zip(grouping.buckets, factors, strict=True):
         asked = 1 if first_only else bucket.length
         stop = start + bucket.examples * asked
 

@@ -56,6 +56,10 @@ class Composition:
         """Whether any member has a `scale` of its own."""
         return any(overrides(type(strategy), "scale") for strategy, _ in self.members)
 
+    def overrides(self, *hooks: str) -> bool:
+        """Whether any member has one of these hooks of its own."""
+        return any(overrides(type(strategy), hook) for strategy, _ in self.members for hook in hooks)
+
     def training_weights(self, weights: Weights) -> Weights:
         """The weights through every member's `training_weights`."""
         for strategy, ctx in self.members:

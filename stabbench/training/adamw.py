@@ -1,8 +1,8 @@
 """AdamW as the paper writes it (equations 1 and 2), with and without bias correction, in one fused pass.
 
-`torch.optim.AdamW(fused=True)` does the work. With its own step count set very large its corrections vanish; given
-the rate s·(1 − lr·decay) and the decay lr·decay / rate it does p ← p − s·m/(√v + ε), then p ← p − lr·decay·p, to
-rounding.
+On a CPU the compiled kernel does it, clipping included; elsewhere `torch.optim.AdamW(fused=True)`. With that one's own
+step count set very large its corrections vanish; given the rate s·(1 − lr·decay) and the decay lr·decay / rate it does
+p ← p − s·m/(√v + ε), then p ← p − lr·decay·p, to rounding.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
+from stabbench.models.kernel.library import Update
+from stabbench.models.kernel.optimizer import FusedAdamW
 from stabbench.plan import Recipe
 
 NO_CORRECTION = 1e12
@@ -34,7 +36,8 @@ class AdamW:
         self.decay = {name: recipe.weight_decay if decays(name) else 0.0 for name in weights}
         self.moments = {name: (torch.zeros_like(tensor), torch.zeros_like(tensor)) for name, tensor in weights.items()}
         self._parameters = dict(weights)
-        self._groups: dict[tuple[float, float], torch.optim.AdamW] = {}
+        self._factors = [(1.0, decay) for decay in self.decay.values()]
+        self._compiled = FusedAdamW.of(self._parameters, self.moments)
         self._last_scales: dict[str, tuple[float, float]] | None = None
         self._assigned: list[tuple[tuple[float, float], list[str], torch.optim.AdamW]] = []
 
@@ -44,8 +47,17 @@ class AdamW:
         step: int,
         learning_rate: float,
         scales: Mapping[str, tuple[float, float]] | None = None,
+        clip: float = 1.0,
     ) -> None:
-        """Update number `step` ≥ 1 in place; `scales` are factors for rate and decay by tensor, 1 where None."""
+        """Update number `step` ≥ 1 in place.
+
+        `scales` are factors for rate and decay by tensor, 1 where None; `clip` is a factor of all gradients.
+        """
+        if self._compiled is not None and self._compiled.takes(gradients):
+            self._update_compiled(self._compiled, gradients, step, learning_rate, scales, clip)
+            return
+        if clip != 1.0:
+            torch._foreach_mul_(list(gradients.values()), clip)
         recipe = self.recipe
         factor = bias_correction_factor(step, recipe.adam_beta1, recipe.adam_beta2) if recipe.bias_correction else 1.0
         for (rate_factor, decay), names, optimizer in self._assignment(scales):
@@ -63,6 +75,31 @@ class AdamW:
             optimizer.step()
             for name in names:
                 self._parameters[name].grad = None
+
+    def _update_compiled(
+        self,
+        compiled: FusedAdamW,
+        gradients: Mapping[str, Tensor],
+        step: int,
+        learning_rate: float,
+        scales: Mapping[str, tuple[float, float]] | None,
+        clip: float,
+    ) -> None:
+        recipe = self.recipe
+        correction, root = 1.0, 1.0
+        if recipe.bias_correction:
+            correction = bias_correction_factor(step, recipe.adam_beta1, recipe.adam_beta2)
+            if recipe.adam_formula == "torch":
+                root = 1 / math.sqrt(1 - recipe.adam_beta2**step)
+                correction *= root
+        if scales is not None:
+            wanted = [(scales[name][0], scales[name][1] * decay) for name, decay in self.decay.items()]
+            self._factors = self._factors if wanted == self._factors else wanted
+        update = Update(
+            recipe.adam_beta1, recipe.adam_beta2, recipe.adam_epsilon, root, learning_rate, correction, clip,
+            recipe.adam_formula == "torch",
+        )  # fmt: skip
+        compiled.update(gradients, update, self._factors)
 
     def _assignment(
         self, scales: Mapping[str, tuple[float, float]] | None

@@ -13,6 +13,7 @@ from torch import Tensor
 from stabbench.models.batch import Batch, Integers, make_batch
 from stabbench.models.dropout import Dropout
 from stabbench.models.encoder import Encoder, Weights
+from stabbench.models.kernel.step import PlainStep
 from stabbench.models.vocabulary import VocabularyCut
 from stabbench.models.weights import initial_weights
 from stabbench.randomness import Draws
@@ -22,7 +23,7 @@ from stabbench.tasks.metrics import score
 from stabbench.training.adamw import AdamW
 from stabbench.training.evaluation import Evaluator, mean_cross_entropy
 from stabbench.training.inputs import RunResult, Seeds, TrainingInputs, compute_type
-from stabbench.training.norms import clip, gradient_norms
+from stabbench.training.norms import clip_factors, gradient_norms, norms_of, scale_gradients
 from stabbench.training.outcome import results
 from stabbench.training.schedule import Schedule
 from stabbench.training.state import Evaluation, TrainingState
@@ -147,6 +148,8 @@ class Training:
             tensor.requires_grad_(True)
         self.names = list(state.weights)
         self.optimizer = AdamW(state.weights, self.recipe, self._decays)
+        plain = not self.strategies.overrides("training_weights", "loss", "before_update")
+        self.plain = PlainStep.of(self.inputs.architecture, state.weights) if plain else None
 
     def _decays(self, name: str) -> bool:
         return self.facts[name].decays if name in self.facts else not name.endswith(".bias")
@@ -158,27 +161,38 @@ class Training:
         rate = self.schedule.learning_rate(update)
         self.strategies.at(update, rate)
         batch = self._batch(update)
+        losses, gradients, norms = self._gradients(state, batch, update)
+        with torch.no_grad():
+            total = norms.square().sum(dim=0).sqrt()
+            if update % self.recipe.gradient_norm_every == 0:
+                state.gradient_norms.append(norms.to("cpu", torch.float64))
+                state.gradient_norm_steps.append(update)
+            factors = clip_factors(total, self.recipe.max_grad_norm)
+            later = len(self.seeds) == 1 and not self.strategies.overrides("before_update")
+            if not later:
+                scale_gradients(gradients, factors)
+                self.strategies.before_update(state.weights, gradients, state.strategy)
+            scales = {name: self.strategies.scale(name) for name in self.names} if self.strategies.scales else None
+            self.optimizer.update(gradients, update + 1, rate, scales, clip=float(factors) if later else 1.0)
+            self.strategies.after_update(state.weights, state.strategy)
+        state.losses.append(losses.to("cpu", torch.float64))
+        state.norms.append(total.to("cpu", torch.float64))
+        state.clipped_norms.append((total * factors).to("cpu", torch.float64))
+        state.tokens.append(list(batch.tokens))
+        state.step += 1
+        self.seconds["training"] += time.perf_counter() - began
+
+    def _gradients(self, state: TrainingState, batch: Batch, update: int) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+        """Losses `(S,)`, gradients and their norms `(tensors, S)`."""
+        if self.plain is not None:
+            loss, sums = self.plain(batch, Dropout(self.recipe.dropout, self.dropout, update))
+            return torch.tensor([loss], dtype=torch.float64), self.plain.gradients, norms_of(sums)
         model = _TrainingModel(self, self.strategies.training_weights(state.weights), update)
         losses = self.strategies.loss(model, state.weights, batch)
         found = torch.autograd.grad(losses.sum(), list(state.weights.values()), materialize_grads=True)
         gradients = {name: tensor.contiguous() for name, tensor in zip(self.names, found, strict=True)}
         with torch.no_grad():
-            norms = gradient_norms(gradients)
-            total = norms.square().sum(dim=0).sqrt()
-            if update % self.recipe.gradient_norm_every == 0:
-                state.gradient_norms.append(norms.to("cpu", torch.float64))
-                state.gradient_norm_steps.append(update)
-            clipped = clip(gradients, total, self.recipe.max_grad_norm)
-            self.strategies.before_update(state.weights, gradients, state.strategy)
-            scales = {name: self.strategies.scale(name) for name in self.names} if self.strategies.scales else None
-            self.optimizer.update(gradients, update + 1, rate, scales)
-            self.strategies.after_update(state.weights, state.strategy)
-        state.losses.append(losses.detach().to("cpu", torch.float64))
-        state.norms.append(total.to("cpu", torch.float64))
-        state.clipped_norms.append(clipped.to("cpu", torch.float64))
-        state.tokens.append(list(batch.tokens))
-        state.step += 1
-        self.seconds["training"] += time.perf_counter() - began
+            return losses.detach(), gradients, gradient_norms(gradients)
 
     def _batch(self, update: int) -> Batch:
         epoch, within = divmod(update, self.schedule.steps_per_epoch)

@@ -172,4 +172,4 @@ def test_a_pinned_tiny_run_notices_numerics_that_changed_without_a_new_training_
     np.testing.assert_allclose(found, PINNED_LOSSES, rtol=1e-8)
 
 
-PINNED_LOSSES = [0.7048726842153574, 0.47383748780979795, 0.31565075560821504]
+PINNED_LOSSES = [0.7040881007698302, 0.48303285638176297, 0.32495357491966576]

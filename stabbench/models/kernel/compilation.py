@@ -1,0 +1,95 @@
+"""Compiles the kernel for this very CPU, once: at installation, else at first use, into a cache folder.
+
+A library's name holds a hash of its sources, flags and CPU, so one that was built elsewhere is never loaded. This module
+imports nothing but the standard library: the build backend runs it alone.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from functools import lru_cache
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parent
+SOURCES = ("encoder.c", "optimizer.c")
+FLAGS = (
+    "-std=gnu11", "-O3", "-march=native", "-fopenmp-simd", "-fno-math-errno", "-fno-trapping-math", "-fPIC", "-shared",
+)  # fmt: skip
+"""NaN has to stay NaN and sums have to keep their order, so nothing of -ffast-math that would change either."""
+
+
+def compiler() -> str | None:
+    """The C compiler to use: $CC, else cc, gcc or clang, where there is one."""
+    return next(
+        (found for name in (os.environ.get("CC"), "cc", "gcc", "clang") if name and (found := shutil.which(name))), None
+    )
+
+
+def compile_library(folder: Path, real: str) -> Path | None:
+    """Compile for `real` (`float` or `double`) into `folder`; None where that is not possible."""
+    command = compiler()
+    if command is None:
+        return None
+    target = folder / library_name(real)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder) as scratch:
+            built = Path(scratch) / target.name
+            sources = [str(FOLDER / name) for name in SOURCES]
+            subprocess.run(
+                [command, *FLAGS, f"-DREAL={real}", *sources, "-o", str(built), "-lm"],
+                check=True, capture_output=True, timeout=300,
+            )  # fmt: skip
+            built.replace(target)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return target
+
+
+@lru_cache(maxsize=2)
+def load(real: str) -> ctypes.CDLL | None:
+    """The library for `real`, compiled now where it is not there yet; None where there can be none."""
+    for folder in (FOLDER, cache_folder()):
+        if (folder / library_name(real)).is_file():
+            return _open(folder / library_name(real))
+    built = compile_library(cache_folder(), real)
+    return _open(built) if built else None
+
+
+def _open(file: Path) -> ctypes.CDLL | None:
+    try:
+        return ctypes.CDLL(str(file))
+    except OSError:
+        return None
+
+
+def cache_folder() -> Path:
+    """Where libraries are kept that were compiled at first use."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "stabbench"
+
+
+@lru_cache(maxsize=2)
+def library_name(real: str) -> str:
+    """File name of the library for `real` on this CPU."""
+    digest = hashlib.sha256("\0".join((*FLAGS, real, _processor())).encode())
+    for name in (*SOURCES, "arithmetic.h"):
+        digest.update((FOLDER / name).read_bytes())
+    return f"kernel-{real}-{digest.hexdigest()[:16]}.so"
+
+
+def _processor() -> str:
+    """What this CPU is and can do."""
+    kept = ("model name", "flags", "Features", "CPU part")
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    facts = sorted({line for line in lines if line.split("\t")[0].split(":")[0].strip() in kept})
+    return "\n".join((platform.system(), platform.machine(), platform.processor(), *facts))

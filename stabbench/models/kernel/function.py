@@ -1,0 +1,183 @@
+"""The classifier's logits from the compiled kernel, as one function that autograd knows."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stabbench.models.architecture import Architecture
+from stabbench.models.batch import Batch
+from stabbench.models.dropout import Dropout
+from stabbench.models.kernel.library import DropoutKeys, Library, Shape, Texts, library_for, pointers
+from stabbench.models.kernel.memory import Blocks, Bytes
+from stabbench.randomness import place_number
+
+ACTIVATIONS = {"gelu": 0, "gelu_new": 1, "gelu_pytorch_tanh": 1, "relu": 2, "silu": 3}
+PARTS = ("query", "key", "value", "attention_output", "attention_norm", "intermediate", "output", "output_norm")
+MOST_LAYERS = 128
+
+tapes, gradient_blocks = Blocks(), Blocks()
+
+
+def classify(
+    architecture: Architecture,
+    weights: Mapping[str, Tensor],
+    batch: Batch,
+    dropout: Dropout | None,
+    embeddings: Tensor | None,
+) -> Tensor | None:
+    """Logits `(1, B, labels)` as `Encoder.classify` gives them; None where the kernel cannot compute them."""
+    if batch.runs != 1 or architecture.layers > MOST_LAYERS:
+        return None
+    names = layout_of(architecture).names
+    tensors = [weights[name] for name in names]
+    library = library_for(tensors[0])
+    if library is None or any(tensor.dtype != tensors[0].dtype for tensor in tensors):
+        return None
+    call = _Call(architecture, library, batch, dropout)
+    if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (*tensors, embeddings) if tensor is not None):
+        logits: Tensor = _Classify.apply(call, embeddings, *tensors)
+        return logits
+    return call.forward(_contiguous(tensors), embeddings, keep=False)
+
+
+class Layout:
+    """Names of the tensors, and which of them stands at each place of the kernel's table (none: −1)."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        self.names = tuple(architecture.shapes())
+        place = {name: number for number, name in enumerate(self.names)}
+        embeddings = f"{architecture.prefix}.embeddings"
+        order = [f"{embeddings}.{name}_embeddings.weight" for name in ("word", "position", "token_type")]
+        modules = [f"{embeddings}.LayerNorm", f"{architecture.prefix}.encoder.embedding_hidden_mapping_in"]
+        for index in range(architecture.layers):
+            layer = architecture.layer(index)
+            modules += [layer[part] for part in PARTS]
+        for module in (*modules, architecture.pooler, architecture.classifier):
+            order += [f"{module}.weight", f"{module}.bias"]
+        self.table = [place.get(name, -1) for name in order]
+        places = ["embeddings", "classifier"]
+        for index in range(architecture.layers):
+            places += [f"layer.{index}.{part}" for part in ("attention.probabilities", "attention.output", "output")]
+        self.places = (ctypes.c_uint64 * len(places))(*(place_number(name) for name in places))
+
+    def addresses(self, tensors: Sequence[Tensor | None]) -> ctypes.Array[ctypes.c_void_p]:
+        """The kernel's table for tensors in the order of `names`."""
+        return pointers(None if number < 0 else tensors[number] for number in self.table)
+
+
+@lru_cache(maxsize=16)
+def layout_of(architecture: Architecture) -> Layout:
+    return Layout(architecture)
+
+
+def shape_of(architecture: Architecture, library: Library, vocabulary: int) -> Shape:
+    """The architecture as the C functions take it; the word table has `vocabulary` rows."""
+    return Shape(
+        architecture.layers, architecture.hidden_size, architecture.heads, architecture.intermediate_size,
+        architecture.embedding_size, architecture.labels, ACTIVATIONS[architecture.activation], architecture.shares_layers,
+        architecture.position_offset, vocabulary, architecture.positions, architecture.segments,
+        architecture.layer_norm_eps, library.gemm,
+    )  # fmt: skip
+
+
+def texts_of(batch: Batch) -> Texts:
+    """The batch as the C functions take it; it must outlive the result."""
+    return Texts(batch.size, batch.tokens[0], batch.ids.data_ptr(), batch.segments.data_ptr(), batch.first.data_ptr())
+
+
+def keys_of(dropout: Dropout | None) -> DropoutKeys:
+    """What the masks are keyed by; threshold 0 where nothing is dropped."""
+    if dropout is None or not dropout.active:
+        return DropoutKeys()
+    draws = dropout.draws[0]
+    return DropoutKeys(
+        draws.seed, place_number(draws.stream), dropout.step, dropout.call, dropout.threshold, dropout.scale
+    )
+
+
+class _Call:
+    """One forward pass and its backward passes: what the C functions are told."""
+
+    def __init__(self, architecture: Architecture, library: Library, batch: Batch, dropout: Dropout | None) -> None:
+        self.layout = layout_of(architecture)
+        self.architecture, self.library, self.batch = architecture, library, batch
+        self.texts, self.keys = texts_of(batch), keys_of(dropout)
+        self.tape: Bytes | None = None
+
+    def forward(self, tensors: list[Tensor], embeddings: Tensor | None, *, keep: bool) -> Tensor:
+        """Logits; with `keep` the tape is kept for `backward`."""
+        self.shape = shape_of(self.architecture, self.library, tensors[0].shape[1])
+        functions = self.library.functions
+        drops = self.keys.threshold > 0
+        tape = tapes.lend(functions.tape_bytes(self.shape, self.texts, drops, keep))
+        logits = torch.empty(1, self.batch.size, self.architecture.labels, dtype=tensors[0].dtype)
+        given = None if embeddings is None else embeddings.contiguous()
+        table = self.layout.addresses(tensors)
+        status = functions.forward(
+            self.shape, self.texts, self.keys, self.layout.places, table, None if given is None else given.data_ptr(), keep,
+            tape.ctypes.data, logits.data_ptr(),
+        )  # fmt: skip
+        if status:
+            raise IndexError("a token, position or segment id lies outside its embedding table")
+        if keep:
+            self.tape = tape
+        return logits
+
+    def backward(
+        self, tensors: list[Tensor], slope: Tensor, wanted: list[bool], with_embeddings: bool
+    ) -> list[Tensor | None]:
+        """Gradients of the embeddings (first) and of each tensor for which `wanted` holds."""
+        assert self.tape is not None
+        gradients = [tensor if want else None for tensor, want in zip(empty_like(tensors), wanted, strict=True)]
+        width = self.architecture.embedding_size
+        inner = torch.empty(1, self.batch.tokens[0], width, dtype=tensors[0].dtype) if with_embeddings else None
+        self.library.functions.backward(
+            self.shape, self.texts, self.keys, self.layout.addresses(tensors), self.tape.ctypes.data,
+            slope.contiguous().data_ptr(), self.layout.addresses(gradients), None if inner is None else inner.data_ptr(),
+        )  # fmt: skip
+        if inner is not None:
+            gradients[self.layout.table[0]] = None
+        return [inner, *gradients]
+
+
+def empty_like(tensors: list[Tensor]) -> list[Tensor]:
+    """Uninitialised tensors of the same shapes in one block, each beginning at a multiple of 64 bytes."""
+    dtype = tensors[0].dtype
+    ends = np.cumsum([-(-tensor.numel() // 16) * 16 for tensor in tensors]).tolist()
+    block = gradient_blocks.lend(ends[-1] * dtype.itemsize)
+    flat = torch.from_numpy(block).view(dtype)
+    starts = [0, *ends[:-1]]
+    return [
+        flat.as_strided(tensor.shape, tensor.stride(), start) for tensor, start in zip(tensors, starts, strict=True)
+    ]
+
+
+def _contiguous(tensors: list[Tensor]) -> list[Tensor]:
+    return [tensor if tensor.is_contiguous() else tensor.contiguous() for tensor in tensors]
+
+
+class _Classify(torch.autograd.Function):
+    """Logits with their gradients with respect to every weight and, where given, the embeddings."""
+
+    @staticmethod
+    def forward(ctx: Any, call: _Call, embeddings: Tensor | None, *tensors: Tensor) -> Tensor:
+        contiguous = _contiguous(list(tensors))
+        ctx.call, ctx.with_embeddings = call, embeddings is not None
+        ctx.save_for_backward(*contiguous)
+        return call.forward(contiguous, embeddings, keep=True)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
+        with_embeddings = ctx.with_embeddings and ctx.needs_input_grad[1]
+        wanted = list(ctx.needs_input_grad[2:])
+        if ctx.with_embeddings:
+            wanted[ctx.call.layout.table[0]] = False
+        return (None, *ctx.call.backward(list(ctx.saved_tensors), slope, wanted, with_embeddings))

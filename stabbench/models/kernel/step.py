@@ -1,0 +1,69 @@
+"""Loss and gradients of a plain update in one call of the compiled kernel, without autograd."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from stabbench.models.architecture import Architecture
+from stabbench.models.batch import Batch
+from stabbench.models.dropout import Dropout
+from stabbench.models.kernel.function import (
+    MOST_LAYERS,
+    empty_like,
+    keys_of,
+    layout_of,
+    shape_of,
+    tapes,
+    texts_of,
+)
+from stabbench.models.kernel.library import Library, library_for, pointers
+from stabbench.models.kernel.optimizer import GradientTable, sizes
+
+
+class PlainStep:
+    """The mean cross-entropy of one run and its gradients, for weights that stay where they are in memory."""
+
+    def __init__(self, architecture: Architecture, library: Library, weights: Mapping[str, Tensor]) -> None:
+        layout = layout_of(architecture)
+        tensors = [weights[name].detach() for name in layout.names]
+        gradients = empty_like(tensors)
+        word_table = tensors[layout.table[0]]
+        self.library, self.labels, self.places = library, architecture.labels, layout.places
+        self.shape = shape_of(architecture, library, word_table.shape[1])
+        self._tensors = tensors
+        self._weights, self._gradients = layout.addresses(tensors), layout.addresses(gradients)
+        found = dict(zip(layout.names, gradients, strict=True))
+        self.gradients = GradientTable({name: found[name] for name in weights})
+        self._sizes = sizes(list(self.gradients.values()))
+
+    @classmethod
+    def of(cls, architecture: Architecture, weights: Mapping[str, Tensor]) -> PlainStep | None:
+        """None where the kernel cannot compute this: more than one run, no library, tensors that are not the model's."""
+        tensors = list(weights.values())
+        library = library_for(tensors[0])
+        if library is None or architecture.layers > MOST_LAYERS or set(weights) != set(layout_of(architecture).names):
+            return None
+        same = all(
+            tensor.shape[0] == 1 and tensor.dtype == tensors[0].dtype and tensor.is_contiguous() for tensor in tensors
+        )
+        return cls(architecture, library, weights) if same else None
+
+    def __call__(self, batch: Batch, dropout: Dropout) -> tuple[float, list[float]]:
+        """The loss and each gradient's sum of squares; the gradients are in `gradients` until the next call."""
+        texts, keys, loss = texts_of(batch), keys_of(dropout), ctypes.c_double()
+        functions = self.library.functions
+        tape = tapes.lend(functions.tape_bytes(self.shape, texts, keys.threshold > 0, True))
+        logits = torch.empty(batch.size, self.labels, dtype=self._tensors[0].dtype)
+        status = functions.loss_and_gradients(
+            self.shape, texts, batch.labels.data_ptr(), keys, self.places, self._weights, tape.ctypes.data,
+            logits.data_ptr(), self._gradients, loss,
+        )  # fmt: skip
+        if status:
+            raise IndexError("a token, position or segment id lies outside its embedding table")
+        sums = (ctypes.c_double * len(self._sizes))()
+        functions.square_sums(len(self._sizes), self.gradients.addresses, self._sizes, sums)
+        return loss.value, list(sums)
