@@ -153,10 +153,10 @@ FOLLOWING: tuple[tuple[Rewriting, float], ...] = (
     (following_phrase, 0.45), (following_predicate, 0.2), (following_quantifier, 0.2), (unchanged, 0.15),
 )  # fmt: skip
 OPEN: tuple[tuple[Rewriting, float], ...] = (
-    (open_phrase, 0.25), (open_predicate, 0.1), (open_quantifier, 0.15),
-    (swapped_roles, 0.1), (changed_word, 0.15), (changed_negation, 0.25),
+    (open_phrase, 0.1), (open_predicate, 0.05), (open_quantifier, 0.05),
+    (swapped_roles, 0.05), (changed_word, 0.1), (changed_negation, 0.65),
 )  # fmt: skip
-CONJOINED = 0.25
+CONJOINED = 0.1
 """Share of premises with a second clause, of which the hypothesis says nothing."""
 
 
@@ -175,7 +175,7 @@ def draw_clauses(draws: Draws) -> tuple[tuple[Clause, ...], Clause, int]:
     change = draws.weighted(FOLLOWING if follows else OPEN)
     conjoined = draws.chance(CONJOINED)
     while True:
-        first = draw_clause(draws, depth=1, quantified=0.4, negated=0.1)
+        first = draw_clause(draws, depth=1, quantified=0.3, negated=0.45)
         changed = change(first, draws)
         if changed is None:
             continue
