@@ -48,9 +48,7 @@ class Dropout:
             kept[run, :count] = self._kept(run, place, count * width).reshape(count, width)
         return values * self._factors(kept, values)
 
-    def attention(
-        self, batch: Batch, like: Tensor, place: str, heads: int, queries: int | None
-    ) -> list[Tensor | None]:
+    def attention(self, batch: Batch, like: Tensor, place: str, heads: int, queries: int | None) -> list[Tensor | None]:
         """Factors for the attention probabilities of each bucket, shape `(examples, heads, queries, length)`.
 
         `queries` is the number of query positions of an example, None for all of them; `like` gives type and device. A

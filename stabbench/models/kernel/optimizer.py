@@ -54,9 +54,7 @@ class FusedAdamW:
         """Whether gradients like these can be used."""
         return isinstance(gradients, GradientTable) or _common_library(list(gradients.values())) is self.library
 
-    def update(
-        self, gradients: Mapping[str, Tensor], update: Update, factors: Sequence[tuple[float, float]]
-    ) -> None:
+    def update(self, gradients: Mapping[str, Tensor], update: Update, factors: Sequence[tuple[float, float]]) -> None:
         """One update in place; `factors` holds the factor of the rate and the decay of each tensor, in their order."""
         if factors is not self._factors:
             kind = ctypes.c_double * self._number
