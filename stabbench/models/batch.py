@@ -65,8 +65,8 @@ class Bucket:
 class Grouping:
     """A batch's examples bucket by bucket.
 
-    `regroup`: flat token row of every slot of the bucketed order; `ungroup`: slot of every flat token row; `order`: flat
-    example of each bucketed example, and `unorder` its inverse.
+    `regroup`: flat token row of every slot of the bucketed order; `ungroup`: slot of every flat token row; `order`:
+    flat example of each bucketed example, and `unorder` its inverse.
     """
 
     regroup: Tensor
@@ -129,7 +129,7 @@ def make_batch(
 ) -> Batch:
     """The batch of the examples `chosen[s]` (positions in `texts`, shape `(B,)`, one array a run)."""
     indices = np.stack(chosen)
-    runs, size = indices.shape
+    runs = len(indices)
     lengths = texts.offsets[indices + 1] - texts.offsets[indices]
     tokens = lengths.sum(axis=1)
     widest = int(tokens.max())

@@ -1,8 +1,8 @@
 """AdamW as the paper writes it (equations 1 and 2), with and without bias correction, in one fused pass.
 
-On a CPU the compiled kernel does it, clipping included; elsewhere `torch.optim.AdamW(fused=True)`. With that one's own
-step count set very large its corrections vanish; given the rate s·(1 − lr·decay) and the decay lr·decay / rate it does
-p ← p − s·m/(√v + ε), then p ← p − lr·decay·p, to rounding.
+On a CPU the compiled kernel does it, clipping included. Elsewhere `torch.optim.AdamW(fused=True)` does the work. With
+its own step count set very large its corrections vanish; given the rate s·(1 − lr·decay) and the decay lr·decay / rate
+it does p ← p − s·m/(√v + ε), then p ← p − lr·decay·p, to rounding.
 """
 
 from __future__ import annotations

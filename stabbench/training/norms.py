@@ -29,7 +29,7 @@ def norms_of(sums: Sequence[float]) -> Tensor:
 
 
 def clip_factors(total: Tensor, limit: float | None) -> Tensor:
-    """Factors `(S,)` that bring the global norms `total` to at most `limit`, as in `clip_grad_norm_` of torch."""
+    """Factors `(S,)` that bring global norms `total` to `limit` at most, as `torch.nn.utils.clip_grad_norm_` does."""
     if limit is None:
         return torch.ones_like(total)
     return (limit / (total + CLIP_EPS)).clamp(max=1.0)

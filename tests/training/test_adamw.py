@@ -24,6 +24,12 @@ def start() -> dict[str, torch.Tensor]:
     return {name: tensor.requires_grad_() for name, tensor in gradients(1)[0].items()}
 
 
+@pytest.fixture(autouse=True, params=["on", "off"], ids=["kernel", "torch"])
+def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test runs on the compiled kernel, where there is one, and on torch's optimizer."""
+    monkeypatch.setenv("STABBENCH_KERNEL", request.param)
+
+
 @pytest.mark.parametrize("bias_correction", [True, False])
 def test_updates_follow_the_papers_equations(bias_correction: bool) -> None:
     recipe = Recipe(bias_correction=bias_correction, weight_decay=0.01)
@@ -90,3 +96,12 @@ def test_scales_multiply_the_rate_of_a_tensor() -> None:
         AdamW(weights, Recipe(), lambda name: True).update(gradients(1)[0], 1, rate, scales)
     torch.testing.assert_close(scaled["w"], plain["w"], rtol=0, atol=1e-15)
     assert not torch.equal(scaled["b"], plain["b"])
+
+
+def test_clipping_multiplies_all_gradients() -> None:
+    clipped, halved = start(), start()
+    AdamW(clipped, Recipe(), lambda name: True).update(gradients(1)[0], 1, 0.1, clip=0.5)
+    half = {name: gradient / 2 for name, gradient in gradients(1)[0].items()}
+    AdamW(halved, Recipe(), lambda name: True).update(half, 1, 0.1)
+    for name, weight in halved.items():
+        torch.testing.assert_close(clipped[name], weight, rtol=0, atol=1e-15)

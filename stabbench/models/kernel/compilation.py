@@ -1,7 +1,7 @@
-"""Compiles the kernel for this very CPU, once: at installation, else at first use, into a cache folder.
+"""Compiles the kernel for this very CPU, once, into a cache folder: at installation, else at first use.
 
-A library's name holds a hash of its sources, flags and CPU, so one that was built elsewhere is never loaded. This module
-imports nothing but the standard library: the build backend runs it alone.
+A library's name holds a hash of its sources, flags and CPU, so one that was built from or for something else is never
+loaded. This module imports nothing but the standard library: the build backend runs it alone.
 """
 
 from __future__ import annotations
@@ -26,9 +26,8 @@ FLAGS = (
 
 def compiler() -> str | None:
     """The C compiler to use: $CC, else cc, gcc or clang, where there is one."""
-    return next(
-        (found for name in (os.environ.get("CC"), "cc", "gcc", "clang") if name and (found := shutil.which(name))), None
-    )
+    names = (os.environ.get("CC"), "cc", "gcc", "clang")
+    return next((found for name in names if name and (found := shutil.which(name))), None)
 
 
 def compile_library(folder: Path, real: str) -> Path | None:
@@ -55,16 +54,10 @@ def compile_library(folder: Path, real: str) -> Path | None:
 @lru_cache(maxsize=2)
 def load(real: str) -> ctypes.CDLL | None:
     """The library for `real`, compiled now where it is not there yet; None where there can be none."""
-    for folder in (FOLDER, cache_folder()):
-        if (folder / library_name(real)).is_file():
-            return _open(folder / library_name(real))
-    built = compile_library(cache_folder(), real)
-    return _open(built) if built else None
-
-
-def _open(file: Path) -> ctypes.CDLL | None:
+    kept = cache_folder() / library_name(real)
+    file = kept if kept.is_file() else compile_library(cache_folder(), real)
     try:
-        return ctypes.CDLL(str(file))
+        return ctypes.CDLL(str(file)) if file else None
     except OSError:
         return None
 

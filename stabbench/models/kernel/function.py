@@ -42,7 +42,7 @@ def classify(
         return None
     call = _Call(architecture, library, batch, dropout)
     if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (*tensors, embeddings) if tensor is not None):
-        logits: Tensor = _Classify.apply(call, embeddings, *tensors)
+        logits: Tensor = _Classify.apply(call, embeddings, *tensors)  # type: ignore[no-untyped-call]
         return logits
     return call.forward(_contiguous(tensors), embeddings, keep=False)
 
@@ -74,6 +74,7 @@ class Layout:
 
 @lru_cache(maxsize=16)
 def layout_of(architecture: Architecture) -> Layout:
+    """The layout of an architecture, made once."""
     return Layout(architecture)
 
 
@@ -81,9 +82,9 @@ def shape_of(architecture: Architecture, library: Library, vocabulary: int) -> S
     """The architecture as the C functions take it; the word table has `vocabulary` rows."""
     return Shape(
         architecture.layers, architecture.hidden_size, architecture.heads, architecture.intermediate_size,
-        architecture.embedding_size, architecture.labels, ACTIVATIONS[architecture.activation], architecture.shares_layers,
-        architecture.position_offset, vocabulary, architecture.positions, architecture.segments,
-        architecture.layer_norm_eps, library.gemm,
+        architecture.embedding_size, architecture.labels, ACTIVATIONS[architecture.activation],
+        architecture.shares_layers, architecture.position_offset, vocabulary, architecture.positions,
+        architecture.segments, architecture.layer_norm_eps, library.gemm,
     )  # fmt: skip
 
 
@@ -121,8 +122,8 @@ class _Call:
         given = None if embeddings is None else embeddings.contiguous()
         table = self.layout.addresses(tensors)
         status = functions.forward(
-            self.shape, self.texts, self.keys, self.layout.places, table, None if given is None else given.data_ptr(), keep,
-            tape.ctypes.data, logits.data_ptr(),
+            self.shape, self.texts, self.keys, self.layout.places, table,
+            None if given is None else given.data_ptr(), keep, tape.ctypes.data, logits.data_ptr(),
         )  # fmt: skip
         if status:
             raise IndexError("a token, position or segment id lies outside its embedding table")
@@ -140,7 +141,8 @@ class _Call:
         inner = torch.empty(1, self.batch.tokens[0], width, dtype=tensors[0].dtype) if with_embeddings else None
         self.library.functions.backward(
             self.shape, self.texts, self.keys, self.layout.addresses(tensors), self.tape.ctypes.data,
-            slope.contiguous().data_ptr(), self.layout.addresses(gradients), None if inner is None else inner.data_ptr(),
+            slope.contiguous().data_ptr(), self.layout.addresses(gradients),
+            None if inner is None else inner.data_ptr(),
         )  # fmt: skip
         if inner is not None:
             gradients[self.layout.table[0]] = None

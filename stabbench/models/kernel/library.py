@@ -22,8 +22,8 @@ class Shape(Structure):
 
     _fields_ = [
         *((name, c_int64) for name in (
-            "layers", "hidden", "heads", "intermediate", "embedding", "labels", "activation", "shared", "position_offset",
-            "vocabulary", "positions", "segments",
+            "layers", "hidden", "heads", "intermediate", "embedding", "labels", "activation", "shared",
+            "position_offset", "vocabulary", "positions", "segments",
         )),
         ("eps", c_double),
         ("gemm", c_void_p),
@@ -40,8 +40,10 @@ class DropoutKeys(Structure):
     """`Dropout` of arithmetic.h."""
 
     _fields_ = [
-        ("seed", c_uint64), ("stream", c_uint64), ("step", c_uint64), ("call", c_uint64), ("threshold", c_int64), ("scale", c_double),
-    ]  # fmt: skip
+        *((name, c_uint64) for name in ("seed", "stream", "step", "call")),
+        ("threshold", c_int64),
+        ("scale", c_double),
+    ]
 
 
 class Update(Structure):

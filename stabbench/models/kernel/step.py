@@ -20,7 +20,7 @@ from stabbench.models.kernel.function import (
     tapes,
     texts_of,
 )
-from stabbench.models.kernel.library import Library, library_for, pointers
+from stabbench.models.kernel.library import Library, library_for
 from stabbench.models.kernel.optimizer import GradientTable, sizes
 
 
@@ -42,7 +42,7 @@ class PlainStep:
 
     @classmethod
     def of(cls, architecture: Architecture, weights: Mapping[str, Tensor]) -> PlainStep | None:
-        """None where the kernel cannot compute this: more than one run, no library, tensors that are not the model's."""
+        """None where the kernel cannot compute this: several runs, no library, tensors beside the model's."""
         tensors = list(weights.values())
         library = library_for(tensors[0])
         if library is None or architecture.layers > MOST_LAYERS or set(weights) != set(layout_of(architecture).names):
