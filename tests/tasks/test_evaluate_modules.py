@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import stabbench
 from stabbench.errors import UserError
 from stabbench.tasks.evaluate_modules import module_path, rescore
 from stabbench.tasks.metrics import METRICS, score
@@ -45,7 +46,7 @@ def said(frame: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> dict[
     folder = tmp_path_factory.mktemp("evaluate")
     frame.to_json(folder / "frame.json")
     environment = {**os.environ, "HF_HOME": str(folder / "home"), "HF_HUB_OFFLINE": "1", "HF_EVALUATE_OFFLINE": "1"}
-    environment |= {"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONWARNINGS": "ignore"}
+    environment |= {"PYTHONPATH": str(Path(stabbench.__file__).parents[1]), "PYTHONWARNINGS": "ignore"}
     run = subprocess.run(
         [sys.executable, "-c", CODE, str(folder / "frame.json")], env=environment, capture_output=True, text=True
     )
