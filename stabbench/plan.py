@@ -72,7 +72,7 @@ class Recipe:
             ("max_length", self.max_length >= 4, "a whole number of 4 or more"),
             ("evaluations_per_epoch", self.evaluations_per_epoch >= 1, "a positive whole number"),
             ("gradient_norm_every", self.gradient_norm_every >= 1, "a positive whole number"),
-            ("precision", self.precision in ("fp32", "fp64", "tf32", "bf16"), "fp32, fp64, tf32 or bf16"),
+            ("precision", self.precision in ("fp32", "fp64"), "fp32 or fp64"),
         ]
         return [(name, getattr(self, name), expected) for name, holds, expected in checks if not holds]
 
