@@ -19,6 +19,7 @@ from stabbench.models.architecture import Architecture
 from stabbench.models.batch import Batch
 from stabbench.models.dropout import Dropout
 from stabbench.models.kernel.function import classify as classify_compiled
+from stabbench.models.kernel.function import hidden_states as states_compiled
 
 Weights = Mapping[str, Tensor]
 
@@ -93,6 +94,9 @@ class Encoder:
     ) -> Tensor:
         """The last layer's output: `(S, B, H)` for the first tokens, else `(S, T, H)` for all of them."""
         architecture = self.architecture
+        compiled = None if first_only else states_compiled(architecture, weights, batch, dropout, embeddings)
+        if compiled is not None:
+            return compiled
         states = self._embedding_layer(weights, batch, dropout, embeddings)
         for index in range(architecture.layers):
             last = first_only and index == architecture.layers - 1

@@ -103,13 +103,18 @@ def masked_logits(model: nn.Module, batch: MaskedBatch) -> Tensor:
     inputs = {"input_ids": batch.ids, "attention_mask": batch.attention, "token_type_ids": batch.segments}
     if getattr(network.config, "type_vocab_size", 0) < 2:
         inputs.pop("token_type_ids")
-    head = next((getattr(network, name) for name in ("cls", "lm_head", "predictions") if hasattr(network, name)), None)
+    head = prediction_head(model)
     if head is None:
         logits: Tensor = network(**inputs).logits
         return logits.flatten(0, 1)[batch.positions]
     hidden: Tensor = network.base_model(**inputs).last_hidden_state
     found: Tensor = head(hidden.flatten(0, 1)[batch.positions])
     return found
+
+
+def prediction_head(model: nn.Module) -> nn.Module | None:
+    """The part of a Hugging Face masked language model that turns states into logits; None where none is known."""
+    return next((getattr(model, name) for name in ("cls", "lm_head", "predictions") if hasattr(model, name)), None)
 
 
 def masked_loss(model: nn.Module, batch: MaskedBatch) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,8 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from stabbench.models.masked_language_model import Int64, MaskedBatch, Sequences, masked_batch, masked_loss
+from stabbench.models.architecture import architecture_of
+from stabbench.models.batch import TokenizedTexts, make_batch
+from stabbench.models.dropout import Dropout
+from stabbench.models.encoder import Encoder
+from stabbench.models.masked_language_model import Int64, MaskedBatch, Sequences, masked_batch, prediction_head
 from stabbench.models.tokenization import SpecialTokens
+from stabbench.randomness import Draws
 
 SHARDS = 2
 POOL_OF_BATCHES = 64
@@ -35,53 +39,44 @@ class LoopOptions:
     seed: int
 
 
-class _ShardDropout(nn.Module):
-    """Dropout on hidden states from a generator of its own, so that the two shards can run side by side.
+class _Network:
+    """A Hugging Face masked language model whose encoder is computed without padding, on a CPU by the kernel."""
 
-    Sixteen random bits an element, from a fast counter-free generator: a twentieth of the cost of torch's. ``p`` is 0
-    because attention modules read it to drop attention probabilities, which is off in pretraining.
-    """
+    def __init__(self, model: nn.Module, options: LoopOptions) -> None:
+        config: Any = model.config
+        self.architecture = architecture_of(config.to_dict(), labels=1)
+        self.encoder, self.head = Encoder(self.architecture), prediction_head(model)
+        self.named = dict(model.named_parameters())
+        self.options, self.draws = options, [Draws(options.seed, "pretraining")]
 
-    p = 0.0
+    def gradients(self, batch: MaskedBatch, masked: int, step: int, shard: int) -> tuple[float, list[Tensor]]:
+        """The loss summed over a shard's masked tokens, divided by `masked`, and its gradients as `named` has them."""
+        weights = {name: parameter.unsqueeze(0) for name, parameter in self.named.items()}
+        parameters = list(self.named.values())
+        texts, positions = _without_padding(batch, two_segments=self.architecture.segments > 1)
+        ragged = make_batch(texts, [np.arange(len(texts))], parameters[0].dtype, torch.device("cpu"))
+        dropout = Dropout(self.options.dropout, self.draws, step, shard)
+        states = self.encoder.hidden_states(weights, ragged, dropout, first_only=False)
+        assert self.head is not None
+        logits = self.head(states[0, positions])
+        loss = nn.functional.cross_entropy(logits, batch.targets, reduction="sum") / masked
+        found = torch.autograd.grad(loss, parameters, allow_unused=True, materialize_grads=True)
+        return float(loss.detach()), list(found)
 
-    def __init__(self, rate: float, random: np.random.Generator) -> None:
-        super().__init__()
-        self.threshold = round(rate * 65536)
-        self.random = random
 
-    def forward(self, hidden: Tensor) -> Tensor:
-        if self.threshold == 0 or not torch.is_grad_enabled():
-            return hidden
-        count = hidden.numel()
-        bits = self.random.bit_generator.random_raw(-(-count // 4)).view(np.uint16)[:count]
-        keep = torch.from_numpy((bits >= self.threshold).astype(np.float32)).view_as(hidden)
-        return hidden * keep.mul_(65536 / (65536 - self.threshold))
-
-
-class _Shard:
-    """A model whose gradients lie in one flat buffer; the second shard shares the first one's weights."""
-
-    def __init__(self, model: nn.Module, random: np.random.Generator, dropout: float) -> None:
-        self.model = model.eval()
-        modules = [module for module in model.modules() if not isinstance(module, _ShardDropout)]
-        for module in modules:
-            for name, child in list(module.named_children()):
-                if isinstance(child, nn.Dropout):
-                    setattr(module, name, _ShardDropout(dropout, random))
-        self.parameters = list(model.parameters())
-        count = sum(parameter.numel() for parameter in self.parameters)
-        self.gradient = torch.zeros(count, dtype=self.parameters[0].dtype)
-        at = 0
-        for parameter in self.parameters:
-            parameter.grad = self.gradient[at : at + parameter.numel()].view_as(parameter)
-            at += parameter.numel()
-
-    def backward(self, batch: MaskedBatch, masked: int) -> float:
-        """Set the gradient of the loss summed over this shard's masked tokens, divided by `masked`."""
-        self.gradient.zero_()
-        loss = masked_loss(self.model, batch) / masked
-        loss.backward()  # type: ignore[no-untyped-call]
-        return float(loss.detach())
+def _without_padding(batch: MaskedBatch, *, two_segments: bool) -> tuple[TokenizedTexts, Tensor]:
+    """The batch's texts one after the other, and where its masked tokens stand among them."""
+    real = torch.ones_like(batch.ids, dtype=torch.bool) if batch.attention is None else batch.attention.bool()
+    segments = batch.segments[real].numpy()
+    rows = np.arange(len(real))
+    texts = TokenizedTexts(
+        ids=batch.ids[real].numpy(),
+        segments=segments if two_segments else np.zeros_like(segments),
+        offsets=np.concatenate([[0], np.cumsum(real.sum(dim=1).numpy())]),
+        labels=np.zeros_like(rows),
+        examples=rows,
+    )
+    return texts, (real.flatten().cumsum(0) - 1)[batch.positions]
 
 
 def train(
@@ -96,15 +91,10 @@ def train(
     Every batch is cut into two shards, each on one thread, whose gradients are added in a fixed order: the result does
     not depend on how many cores the machine has. The caller's thread count is restored.
     """
-    streams = [np.random.Generator(np.random.SFC64([options.seed, place])) for place in range(2 + SHARDS)]
-    batches = _batches(sequences, options.batch_size, streams[0])
-    shards = [_Shard(model, streams[2], options.dropout)]
-    twin = copy.deepcopy(model)
-    for shared, own in zip(model.parameters(), twin.parameters(), strict=True):
-        own.data = shared.data
-    _reseed(twin, streams[3])
-    shards.append(_Shard(twin, streams[3], options.dropout))
-    optimizer = _optimizer(model, options)
+    order, masks = (np.random.Generator(np.random.SFC64([options.seed, place])) for place in range(2))
+    batches = _batches(sequences, options.batch_size, order)
+    network, optimizer = _Network(model, options), _optimizer(model, options)
+    parameters = list(network.named.values())
     losses: list[float] = []
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -113,15 +103,18 @@ def train(
             for step in range(options.steps):
                 rows = next(batches)
                 parts = [rows[shard::SHARDS] for shard in range(SHARDS) if shard < len(rows)]
-                rate = options.mask_probability
-                masked = [masked_batch(sequences, part, special, rate, streams[1]) for part in parts]
-                count = sum(len(batch.targets) for batch in masked)
-                others = [second.submit(shards[1].backward, batch, count) for batch in masked[1:]]
-                loss = shards[0].backward(masked[0], count) + sum(other.result() for other in others)
-                gradient = shards[0].gradient
-                if others:
-                    gradient.add_(shards[1].gradient)
-                gradient.mul_((options.max_grad_norm / gradient.norm().clamp_(min=1e-12)).clamp_(max=1.0))
+                shards = [masked_batch(sequences, part, special, options.mask_probability, masks) for part in parts]
+                count = sum(len(batch.targets) for batch in shards)
+                others = [second.submit(network.gradients, batch, count, step, 1) for batch in shards[1:]]
+                loss, gradients = network.gradients(shards[0], count, step, 0)
+                for other in others:
+                    more, added = other.result()
+                    loss += more
+                    torch._foreach_add_(gradients, added)
+                norm = torch.nn.utils.get_total_norm(gradients)
+                torch._foreach_mul_(gradients, float((options.max_grad_norm / norm.clamp(min=1e-12)).clamp(max=1.0)))
+                for parameter, gradient in zip(parameters, gradients, strict=True):
+                    parameter.grad = gradient
                 for group in optimizer.param_groups:
                     group["lr"] = learning_rate(step, options)
                 optimizer.step()
@@ -130,6 +123,8 @@ def train(
                     progress(step + 1, loss)
     finally:
         torch.set_num_threads(threads)
+        for parameter in parameters:
+            parameter.grad = None
     return losses
 
 
@@ -148,12 +143,6 @@ def _optimizer(model: nn.Module, options: LoopOptions) -> torch.optim.AdamW:
         {"params": plain, "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(groups, lr=options.learning_rate, betas=(0.9, options.adam_beta2), eps=1e-6, fused=True)
-
-
-def _reseed(model: nn.Module, random: np.random.Generator) -> None:
-    for module in model.modules():
-        if isinstance(module, _ShardDropout):
-            module.random = random
 
 
 def _batches(sequences: Sequences, batch_size: int, random: np.random.Generator) -> Iterator[Int64]:

@@ -54,6 +54,16 @@ class Case:
         found = torch.autograd.grad(loss.sum(), list(asked.values()), materialize_grads=True)
         return {"logits": first.detach(), **dict(zip(asked, found, strict=True))}
 
+    def states(self) -> dict[str, Tensor]:
+        """The encoder's output for every token, and gradients of a sum over it."""
+        dropout = Dropout(self.dropout, [Draws(3, "dropout")], step=7)
+        found = self.encoder.hidden_states(self.weights, self.batch, dropout, first_only=False)
+        slope = torch.linspace(-1, 1, found.numel(), dtype=found.dtype).view_as(found)
+        names = [name for name in self.weights if not name.startswith(("classifier", "bert.pooler", "albert.pooler"))]
+        asked = [self.weights[name] for name in names]
+        gradients = torch.autograd.grad((found * slope).sum(), asked, materialize_grads=True)
+        return {"states": found.detach(), **dict(zip(names, gradients, strict=True))}
+
 
 def assert_equal(ours: dict[str, Tensor], theirs: dict[str, Tensor], tolerance: float) -> None:
     assert ours.keys() == theirs.keys()
@@ -75,6 +85,24 @@ def test_logits_and_all_gradients_equal_the_torch_path(
     assert theirs["logits"].abs().max() > 0.1
     assert not torch.equal(ours["logits"], theirs["logits"]), "both were computed by the same path"
     assert_equal(ours, theirs, 1e-10)
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.2])
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_states_of_every_token_and_their_gradients_equal_the_torch_path(
+    kind: str, dropout: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = Case(kind, torch.float64, dropout=dropout)
+    ours = case.states()
+    with torch.no_grad():
+        evaluated = case.encoder.hidden_states(case.weights, case.batch, first_only=False)
+    monkeypatch.setenv("STABBENCH_KERNEL", "off")
+    theirs = case.states()
+    with torch.no_grad():
+        expected = case.encoder.hidden_states(case.weights, case.batch, first_only=False)
+    assert not torch.equal(ours["states"], theirs["states"]), "both were computed by the same path"
+    assert_equal(ours, theirs, 1e-10)
+    torch.testing.assert_close(evaluated, expected, rtol=0, atol=1e-10)
 
 
 @pytest.mark.parametrize("activation", ["gelu", "gelu_new", "relu", "silu"])

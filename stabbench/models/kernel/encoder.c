@@ -9,6 +9,7 @@
 typedef struct {
     int64_t layers, hidden, heads, intermediate, embedding, labels, activation, shared, position_offset;
     int64_t vocabulary, positions, segments; /* rows of the tables */
+    int64_t every;                           /* whether the last layer is wanted for every token, else for each example's first */
     double eps;
     gemm_function gemm;
 } Shape;
@@ -74,11 +75,11 @@ static void lay_out(const Shape *shape, const Texts *texts, int drops, int keep,
     char *const mark = at, *end = at;
     for (int64_t l = 0; l < shape->layers; l++) {
         Layer *layer = &tape->layer[l];
-        const int last = l == shape->layers - 1;
-        const int64_t rows = layer->rows = last ? size : tokens;
+        const int last = l == shape->layers - 1, first_only = last && !shape->every;
+        const int64_t rows = layer->rows = first_only ? size : tokens;
         if (!keep) at = mark;
         layer->x = x;
-        layer->asking = last ? REALS(size * hidden) : x;
+        layer->asking = first_only ? REALS(size * hidden) : x;
         layer->query = REALS(rows * hidden);
         layer->key = REALS(tokens * hidden);
         layer->value = REALS(tokens * hidden);
@@ -277,35 +278,44 @@ static void run_layer(const Shape *shape, const Texts *texts, const Dropout *dro
                       layer->deviation2, layer->output);
 }
 
-/* `embeddings` (tokens × embedding) stand in for the word table's rows where given. `places`: of the embeddings, the classifier,
-   then three a layer. Returns 1 where an id lies outside its table. */
-int forward(const Shape *shape, const Texts *texts, const Dropout *dropout, const uint64_t *places, const real *const *w,
-            const real *embeddings, int keep, char *memory, real *logits) {
+/* The last layer's output, on the tape. `embeddings` (tokens × embedding) stand in for the word table's rows where given.
+   `places`: of the embeddings, the classifier, then three a layer. Returns 1 where an id lies outside its table. */
+static int run_encoder(const Shape *shape, const Texts *texts, const Dropout *dropout, const uint64_t *places, const real *const *w,
+                       const real *embeddings, int keep, char *memory, Tape *tape) {
     const int64_t tokens = texts->tokens, size = texts->size, hidden = shape->hidden, width = shape->embedding;
     const int drops = dropout->threshold > 0;
-    const real scale = (real)dropout->scale;
-    Tape tape;
-    lay_out(shape, texts, drops, keep, memory, &tape);
-    if (drops) draw(dropout, places[0], tokens * width, tape.kept);
+    lay_out(shape, texts, drops, keep, memory, tape);
+    if (drops) draw(dropout, places[0], tokens * width, tape->kept);
     for (int64_t b = 0; b < size; b++) {
         for (int64_t t = texts->first[b], place = shape->position_offset; t < texts->first[b] + length_of(texts, b); t++, place++) {
             const int64_t id = texts->ids[t], segment = texts->segments[t];
             if (id < 0 || id >= shape->vocabulary || place >= shape->positions || segment < 0 || segment >= shape->segments) return 1;
             const real *word = embeddings ? embeddings + t * width : w[WORD] + id * width;
             const real *position = w[POSITION] + place * width, *kind = w[SEGMENT] + segment * width;
-            real *hat = tape.hat + t * width, *y = tape.embedded + t * width;
+            real *hat = tape->hat + t * width, *y = tape->embedded + t * width;
 #pragma omp simd
             for (int64_t i = 0; i < width; i++) hat[i] = word[i] + position[i] + kind[i];
-            tape.deviation[t] = normalise(width, shape->eps, w + EMBEDDING_NORM, hat, y);
-            if (drops) drop(width, y, tape.kept + t * width, scale, y);
+            tape->deviation[t] = normalise(width, shape->eps, w + EMBEDDING_NORM, hat, y);
+            if (drops) drop(width, y, tape->kept + t * width, (real)dropout->scale, y);
         }
     }
     if (shape->shared) {
-        linear(shape, tokens, width, hidden, tape.embedded, w + MAPPING, tape.layer[0].x);
-        add_bias(tokens, hidden, w[MAPPING + 1], tape.layer[0].x);
+        linear(shape, tokens, width, hidden, tape->embedded, w + MAPPING, tape->layer[0].x);
+        add_bias(tokens, hidden, w[MAPPING + 1], tape->layer[0].x);
     }
     for (int64_t l = 0; l < shape->layers; l++)
-        run_layer(shape, texts, dropout, places + 2 + 3 * l, w + LAYERS + TENSORS * l, keep, &tape.layer[l], tape.head);
+        run_layer(shape, texts, dropout, places + 2 + 3 * l, w + LAYERS + TENSORS * l, keep, &tape->layer[l], tape->head);
+    return 0;
+}
+
+/* Logits of the classifier (size × labels). */
+int forward(const Shape *shape, const Texts *texts, const Dropout *dropout, const uint64_t *places, const real *const *w,
+            const real *embeddings, int keep, char *memory, real *logits) {
+    const int64_t size = texts->size, hidden = shape->hidden;
+    Tape tape;
+    if (run_encoder(shape, texts, dropout, places, w, embeddings, keep, memory, &tape)) return 1;
+    const int drops = dropout->threshold > 0;
+    const real scale = (real)dropout->scale;
     const real *const *pooler = w + LAYERS + TENSORS * shape->layers, *const *classifier = pooler + 2;
     linear(shape, size, hidden, hidden, tape.layer[shape->layers - 1].output, pooler, tape.pooled);
     for (int64_t b = 0; b < size; b++)
@@ -314,6 +324,15 @@ int forward(const Shape *shape, const Texts *texts, const Dropout *dropout, cons
     drop(size * hidden, tape.pooled, tape.kept_pooled, scale, tape.dropped);
     linear(shape, size, hidden, shape->labels, tape.dropped, classifier, logits);
     add_bias(size, shape->labels, classifier[1], logits);
+    return 0;
+}
+
+/* The last layer's output for every token (tokens × hidden); `shape->every` has to be set. */
+int encode(const Shape *shape, const Texts *texts, const Dropout *dropout, const uint64_t *places, const real *const *w,
+           const real *embeddings, int keep, char *memory, real *states) {
+    Tape tape;
+    if (run_encoder(shape, texts, dropout, places, w, embeddings, keep, memory, &tape)) return 1;
+    memcpy(states, tape.layer[shape->layers - 1].output, (size_t)(texts->tokens * shape->hidden) * sizeof(real));
     return 0;
 }
 
@@ -436,10 +455,39 @@ static void run_layer_backward(const Shape *shape, const Texts *texts, real scal
     tape->d_sum = d_output;
 }
 
+/* From the gradient of the last layer's output (in tape->d_output) to those of the layers and the embeddings. */
+static void run_encoder_backward(const Shape *shape, const Texts *texts, const Dropout *dropout, const real *const *w, real *const *g,
+                                 real *d_embeddings, Tape *tape) {
+    const int64_t tokens = texts->tokens, hidden = shape->hidden, width = shape->embedding;
+    const real scale = (real)dropout->scale;
+    for (int64_t l = shape->layers; l-- > 0;)
+        run_layer_backward(shape, texts, scale, w + LAYERS + TENSORS * l, g + LAYERS + TENSORS * l, shape->shared && l + 1 < shape->layers, &tape->layer[l], tape);
+    real *d_y = tape->d_output, *d_sum = tape->d_sum;
+    if (shape->shared) {
+        weight_gradient(shape, tokens, width, hidden, d_y, tape->embedded, g + MAPPING, 0);
+        input_gradient(shape, tokens, width, hidden, d_y, w + MAPPING, tape->d_branch, 0);
+        d_y = tape->d_branch;
+    }
+    drop(tokens * width, d_y, tape->kept, scale, d_y);
+    normalise_backward(tokens, width, d_y, tape->hat, tape->deviation, w + EMBEDDING_NORM, g + EMBEDDING_NORM, 0, NULL, 1, d_sum, NULL);
+    if (d_embeddings) memcpy(d_embeddings, d_sum, (size_t)(tokens * width) * sizeof(real));
+    const int64_t table_rows[3] = {shape->vocabulary, shape->positions, shape->segments};
+    for (int table = WORD; table <= SEGMENT; table++) {
+        if (!g[table]) continue;
+        memset(g[table], 0, (size_t)(table_rows[table] * width) * sizeof(real));
+        for (int64_t b = 0; b < texts->size; b++) {
+            for (int64_t t = texts->first[b], place = shape->position_offset; t < texts->first[b] + length_of(texts, b); t++, place++) {
+                real *to = g[table] + (table == WORD ? texts->ids[t] : table == POSITION ? place : texts->segments[t]) * width;
+                for (int64_t i = 0; i < width; i++) to[i] += d_sum[t * width + i];
+            }
+        }
+    }
+}
+
 /* Gradients of sum(d_logits · logits); every pointer in `g` may be NULL. `d_embeddings` where `embeddings` were given. */
 void backward(const Shape *shape, const Texts *texts, const Dropout *dropout, const real *const *w, char *memory, const real *d_logits,
               real *const *g, real *d_embeddings) {
-    const int64_t tokens = texts->tokens, size = texts->size, hidden = shape->hidden, width = shape->embedding;
+    const int64_t size = texts->size, hidden = shape->hidden;
     const real scale = (real)dropout->scale;
     Tape tape;
     lay_out(shape, texts, dropout->threshold > 0, 1, memory, &tape);
@@ -451,28 +499,16 @@ void backward(const Shape *shape, const Texts *texts, const Dropout *dropout, co
     for (int64_t i = 0; i < size * hidden; i++) d_pooled[i] *= 1 - tape.pooled[i] * tape.pooled[i];
     weight_gradient(shape, size, hidden, hidden, d_pooled, tape.layer[shape->layers - 1].output, g + pooler, 0);
     input_gradient(shape, size, hidden, hidden, d_pooled, w + pooler, tape.d_output, 0);
-    for (int64_t l = shape->layers; l-- > 0;)
-        run_layer_backward(shape, texts, scale, w + LAYERS + TENSORS * l, g + LAYERS + TENSORS * l, shape->shared && l + 1 < shape->layers, &tape.layer[l], &tape);
-    real *d_y = tape.d_output, *d_sum = tape.d_sum;
-    if (shape->shared) {
-        weight_gradient(shape, tokens, width, hidden, d_y, tape.embedded, g + MAPPING, 0);
-        input_gradient(shape, tokens, width, hidden, d_y, w + MAPPING, tape.d_branch, 0);
-        d_y = tape.d_branch;
-    }
-    drop(tokens * width, d_y, tape.kept, scale, d_y);
-    normalise_backward(tokens, width, d_y, tape.hat, tape.deviation, w + EMBEDDING_NORM, g + EMBEDDING_NORM, 0, NULL, 1, d_sum, NULL);
-    if (d_embeddings) memcpy(d_embeddings, d_sum, (size_t)(tokens * width) * sizeof(real));
-    const int64_t table_rows[3] = {shape->vocabulary, shape->positions, shape->segments};
-    for (int table = WORD; table <= SEGMENT; table++) {
-        if (!g[table]) continue;
-        memset(g[table], 0, (size_t)(table_rows[table] * width) * sizeof(real));
-        for (int64_t b = 0; b < size; b++) {
-            for (int64_t t = texts->first[b], place = shape->position_offset; t < texts->first[b] + length_of(texts, b); t++, place++) {
-                real *to = g[table] + (table == WORD ? texts->ids[t] : table == POSITION ? place : texts->segments[t]) * width;
-                for (int64_t i = 0; i < width; i++) to[i] += d_sum[t * width + i];
-            }
-        }
-    }
+    run_encoder_backward(shape, texts, dropout, w, g, d_embeddings, &tape);
+}
+
+/* The same from the gradient of `encode`'s states. */
+void encode_backward(const Shape *shape, const Texts *texts, const Dropout *dropout, const real *const *w, char *memory,
+                     const real *d_states, real *const *g, real *d_embeddings) {
+    Tape tape;
+    lay_out(shape, texts, dropout->threshold > 0, 1, memory, &tape);
+    memcpy(tape.d_output, d_states, (size_t)(texts->tokens * shape->hidden) * sizeof(real));
+    run_encoder_backward(shape, texts, dropout, w, g, d_embeddings, &tape);
 }
 
 /* Loss (mean cross-entropy) and all gradients; `logits` has size × labels places. Returns 1 as `forward` does. */

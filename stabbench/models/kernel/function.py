@@ -1,4 +1,4 @@
-"""The classifier's logits from the compiled kernel, as one function that autograd knows."""
+"""The classifier's logits, or the encoder's states, from the compiled kernel, as functions that autograd knows."""
 
 from __future__ import annotations
 
@@ -33,25 +33,50 @@ def classify(
     embeddings: Tensor | None,
 ) -> Tensor | None:
     """Logits `(1, B, labels)` as `Encoder.classify` gives them; None where the kernel cannot compute them."""
+    return _compute(architecture, weights, batch, dropout, embeddings, every=False)
+
+
+def hidden_states(
+    architecture: Architecture,
+    weights: Mapping[str, Tensor],
+    batch: Batch,
+    dropout: Dropout | None,
+    embeddings: Tensor | None,
+) -> Tensor | None:
+    """The last layer's output for every token, `(1, T, H)`; None where the kernel cannot compute it."""
+    return _compute(architecture, weights, batch, dropout, embeddings, every=True)
+
+
+def _compute(
+    architecture: Architecture,
+    weights: Mapping[str, Tensor],
+    batch: Batch,
+    dropout: Dropout | None,
+    embeddings: Tensor | None,
+    *,
+    every: bool,
+) -> Tensor | None:
     if batch.runs != 1 or architecture.layers > MOST_LAYERS:
         return None
-    names = layout_of(architecture).names
+    names = layout_of(architecture, every).names
     tensors = [weights[name] for name in names]
     library = library_for(tensors[0])
     if library is None or any(tensor.dtype != tensors[0].dtype for tensor in tensors):
         return None
-    call = _Call(architecture, library, batch, dropout)
+    call = _Call(architecture, library, batch, dropout, every)
     if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (*tensors, embeddings) if tensor is not None):
-        logits: Tensor = _Classify.apply(call, embeddings, *tensors)  # type: ignore[no-untyped-call]
-        return logits
+        found: Tensor = _Differentiable.apply(call, embeddings, *tensors)  # type: ignore[no-untyped-call]
+        return found
     return call.forward(_contiguous(tensors), embeddings, keep=False)
 
 
 class Layout:
     """Names of the tensors, and which of them stands at each place of the kernel's table (none: −1)."""
 
-    def __init__(self, architecture: Architecture) -> None:
-        self.names = tuple(architecture.shapes())
+    def __init__(self, architecture: Architecture, every: bool) -> None:
+        head = (architecture.pooler, architecture.classifier)
+        unused = tuple(f"{module}." for module in head) if every else ()
+        self.names = tuple(name for name in architecture.shapes() if not name.startswith(unused))
         place = {name: number for number, name in enumerate(self.names)}
         embeddings = f"{architecture.prefix}.embeddings"
         order = [f"{embeddings}.{name}_embeddings.weight" for name in ("word", "position", "token_type")]
@@ -73,18 +98,21 @@ class Layout:
 
 
 @lru_cache(maxsize=16)
-def layout_of(architecture: Architecture) -> Layout:
-    """The layout of an architecture, made once."""
-    return Layout(architecture)
+def layout_of(architecture: Architecture, every: bool = False) -> Layout:
+    """The layout of an architecture, made once; with `every`, of its encoder alone."""
+    return Layout(architecture, every)
 
 
-def shape_of(architecture: Architecture, library: Library, vocabulary: int) -> Shape:
-    """The architecture as the C functions take it; the word table has `vocabulary` rows."""
+def shape_of(architecture: Architecture, library: Library, vocabulary: int, *, every: bool = False) -> Shape:
+    """The architecture as the C functions take it; the word table has `vocabulary` rows.
+
+    With `every`, the last layer is wanted for every token, else for each example's first one.
+    """
     return Shape(
         architecture.layers, architecture.hidden_size, architecture.heads, architecture.intermediate_size,
         architecture.embedding_size, architecture.labels, ACTIVATIONS[architecture.activation],
         architecture.shares_layers, architecture.position_offset, vocabulary, architecture.positions,
-        architecture.segments, architecture.layer_norm_eps, library.gemm,
+        architecture.segments, every, architecture.layer_norm_eps, library.gemm,
     )  # fmt: skip
 
 
@@ -106,30 +134,35 @@ def keys_of(dropout: Dropout | None) -> DropoutKeys:
 class _Call:
     """One forward pass and its backward passes: what the C functions are told."""
 
-    def __init__(self, architecture: Architecture, library: Library, batch: Batch, dropout: Dropout | None) -> None:
-        self.layout = layout_of(architecture)
+    def __init__(
+        self, architecture: Architecture, library: Library, batch: Batch, dropout: Dropout | None, every: bool
+    ) -> None:
+        self.layout, self.every = layout_of(architecture, every), every
         self.architecture, self.library, self.batch = architecture, library, batch
         self.texts, self.keys = texts_of(batch), keys_of(dropout)
         self.tape: Bytes | None = None
 
     def forward(self, tensors: list[Tensor], embeddings: Tensor | None, *, keep: bool) -> Tensor:
-        """Logits; with `keep` the tape is kept for `backward`."""
-        self.shape = shape_of(self.architecture, self.library, tensors[0].shape[1])
-        functions = self.library.functions
+        """Logits or states; with `keep` the tape is kept for `backward`."""
+        architecture, functions = self.architecture, self.library.functions
+        self.shape = shape_of(architecture, self.library, tensors[0].shape[1], every=self.every)
         drops = self.keys.threshold > 0
         tape = tapes.lend(functions.tape_bytes(self.shape, self.texts, drops, keep))
-        logits = torch.empty(1, self.batch.size, self.architecture.labels, dtype=tensors[0].dtype)
+        size = (
+            (self.batch.tokens[0], architecture.hidden_size) if self.every else (self.batch.size, architecture.labels)
+        )
+        found = torch.empty(1, *size, dtype=tensors[0].dtype)
         given = None if embeddings is None else embeddings.contiguous()
-        table = self.layout.addresses(tensors)
-        status = functions.forward(
-            self.shape, self.texts, self.keys, self.layout.places, table,
-            None if given is None else given.data_ptr(), keep, tape.ctypes.data, logits.data_ptr(),
+        function = functions.encode if self.every else functions.forward
+        status = function(
+            self.shape, self.texts, self.keys, self.layout.places, self.layout.addresses(tensors),
+            None if given is None else given.data_ptr(), keep, tape.ctypes.data, found.data_ptr(),
         )  # fmt: skip
         if status:
             raise IndexError("a token, position or segment id lies outside its embedding table")
         if keep:
             self.tape = tape
-        return logits
+        return found
 
     def backward(
         self, tensors: list[Tensor], slope: Tensor, wanted: list[bool], with_embeddings: bool
@@ -139,7 +172,8 @@ class _Call:
         gradients = [tensor if want else None for tensor, want in zip(empty_like(tensors), wanted, strict=True)]
         width = self.architecture.embedding_size
         inner = torch.empty(1, self.batch.tokens[0], width, dtype=tensors[0].dtype) if with_embeddings else None
-        self.library.functions.backward(
+        functions = self.library.functions
+        (functions.encode_backward if self.every else functions.backward)(
             self.shape, self.texts, self.keys, self.layout.addresses(tensors), self.tape.ctypes.data,
             slope.contiguous().data_ptr(), self.layout.addresses(gradients),
             None if inner is None else inner.data_ptr(),
@@ -165,8 +199,8 @@ def _contiguous(tensors: list[Tensor]) -> list[Tensor]:
     return [tensor if tensor.is_contiguous() else tensor.contiguous() for tensor in tensors]
 
 
-class _Classify(torch.autograd.Function):
-    """Logits with their gradients with respect to every weight and, where given, the embeddings."""
+class _Differentiable(torch.autograd.Function):
+    """Logits or states with their gradients with respect to every weight and, where given, the embeddings."""
 
     @staticmethod
     def forward(ctx: Any, call: _Call, embeddings: Tensor | None, *tensors: Tensor) -> Tensor:

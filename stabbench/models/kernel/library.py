@@ -23,7 +23,7 @@ class Shape(Structure):
     _fields_ = [
         *((name, c_int64) for name in (
             "layers", "hidden", "heads", "intermediate", "embedding", "labels", "activation", "shared",
-            "position_offset", "vocabulary", "positions", "segments",
+            "position_offset", "vocabulary", "positions", "segments", "every",
         )),
         ("eps", c_double),
         ("gemm", c_void_p),
@@ -85,6 +85,9 @@ def _library(real: str, gemm: str) -> Library | None:
         POINTER(Shape), POINTER(Texts), POINTER(DropoutKeys), c_void_p, c_void_p, c_void_p, c_void_p, c_void_p,
     ]  # fmt: skip
     functions.backward.restype = None
+    functions.encode.argtypes = functions.forward.argtypes
+    functions.encode_backward.argtypes = functions.backward.argtypes
+    functions.encode_backward.restype = None
     functions.loss_and_gradients.argtypes = [
         POINTER(Shape), POINTER(Texts), c_void_p, POINTER(DropoutKeys), *[c_void_p] * 5, POINTER(c_double),
     ]  # fmt: skip

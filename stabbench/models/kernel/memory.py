@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import weakref
 
 import numpy as np
@@ -27,10 +28,11 @@ class Blocks:
         return lent
 
     def _fitting(self, size: int) -> Bytes:
-        while self._free:
-            block = self._free.pop()
-            if block.nbytes >= size:
-                return block
+        with contextlib.suppress(IndexError):
+            while True:
+                block = self._free.pop()
+                if block.nbytes >= size:
+                    return block
         return np.empty(size + size // 4, dtype=np.uint8)
 
     def _take_back(self, block: Bytes) -> None:
