@@ -46,7 +46,8 @@ class Recipe:
     max_length: int = 128
     legacy_segments: bool = False
     """Segment ids all zero, as the authors' code had them on pair tasks."""
-    evaluations_per_epoch: int = 3
+    evaluations_per_epoch: float = 3.0
+    """A whole number, or below 1: 0.25 is once every four epochs. There is always one at the end."""
     gradient_norm_every: int = 10
     precision: str = "fp32"
 
@@ -70,7 +71,7 @@ class Recipe:
             ("max_grad_norm", self.max_grad_norm is None or _positive(self.max_grad_norm), "positive or null"),
             ("dropout", 0 <= self.dropout < 1, "a number from 0 to below 1"),
             ("max_length", self.max_length >= 4, "a whole number of 4 or more"),
-            ("evaluations_per_epoch", self.evaluations_per_epoch >= 1, "a positive whole number"),
+            ("evaluations_per_epoch", _is_frequency(self.evaluations_per_epoch), "a whole number or one below 1"),
             ("gradient_norm_every", self.gradient_norm_every >= 1, "a positive whole number"),
             ("precision", self.precision in ("fp32", "fp64"), "fp32 or fp64"),
         ]
@@ -97,6 +98,10 @@ class Recipe:
 
 def _positive(value: float) -> bool:
     return math.isfinite(value) and value > 0
+
+
+def _is_frequency(value: float) -> bool:
+    return 0 < value < 1 or (value >= 1 and float(value).is_integer())
 
 
 RECIPE_FIELDS = tuple(item.name for item in dataclasses.fields(Recipe))

@@ -1,4 +1,4 @@
-"""A progress display over the runs of a cell, with the time left; silent where the output is not a terminal."""
+"""A progress display over runs, with the time left; silent where the output is not a terminal."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from stabbench.execution.cell import Report
+    from stabbench.execution.outcome import Report
 
 
-class CellProgress:
+class RunsProgress:
     """Counts finished runs and the fractions of those in training."""
 
     def __init__(self, name: str, runs: int) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-        self.fractions: dict[int, float] = {}
+        self.fractions: dict[tuple[int, int], float] = {}
         self.failed = 0
         columns = (
             TextColumn("{task.description}"),
@@ -31,7 +31,7 @@ class CellProgress:
         self.bar = Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty())
         self.task = self.bar.add_task(name, total=runs, done=0, runs=runs, failed=0)
 
-    def __enter__(self) -> CellProgress:
+    def __enter__(self) -> RunsProgress:
         self.bar.start()
         return self
 
@@ -43,7 +43,7 @@ class CellProgress:
     def listen(self, report: Report) -> None:
         """Take in how far some seeds are."""
         for seed in report.seeds:
-            self.fractions[seed] = report.step / report.total
+            self.fractions[report.cell, seed] = report.step / report.total
         if report.status in ("failed", "diverged", "error"):
             self.failed += 1
         done = sum(fraction >= 1 for fraction in self.fractions.values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,10 +13,10 @@ from stabbench.cli import options
 
 if TYPE_CHECKING:
     from stabbench.config import Config
-    from stabbench.execution.cell import CellOutcome
+    from stabbench.execution.outcome import CellOutcome
     from stabbench.execution.settings import Settings
     from stabbench.plan import Cell
-    from stabbench.records import Store
+    from stabbench.records import Record, Store
 
 
 @click.command()
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
 @click.option("--task", help="A task of params.yaml; without it, all of the grid.")
 @click.option("--strategy", help="A strategy of params.yaml; without it, all of the grid.")
 @click.option("--seeds", help="Such as 1-25 or 1,2,5-9; without it, those of params.yaml.")
+@click.option("--all", "everything", is_flag=True, help="Every planned run, of the grid and of all studies, at once.")
+@click.option(
+    "--marker",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="With --all: a file to write at the end, for the pipeline.",
+)
 @click.option(
     "--workers", type=click.IntRange(min=1), help="Worker processes ($STABBENCH_WORKERS; default: the cores)."
 )
@@ -38,6 +45,8 @@ def train(
     task: str | None,
     strategy: str | None,
     seeds: str | None,
+    everything: bool,
+    marker: Path | None,
     workers: int | None,
     device: str | None,
     stacked_seeds: int | None,
@@ -48,28 +57,104 @@ def train(
     """Train what is missing and put the plan's records into runs/.
 
     Finished runs are never trained twice, whichever command asked for them. A run that breaks does not stop the
-    others; it is tried again at the next start, and the exit status is 1.
+    others; it is tried again at the next start, and the exit status is 1. With --all only the store is filled, from the
+    files that `stabbench plan` wrote; the pipeline's stages then take each cell's records from there.
 
     \b
     Examples:
       stabbench train
       stabbench train --model minilm --task cola-1k --strategy mosbach --seeds 1-3
       STABBENCH_WORKERS=8 stabbench train --strategy devlin
+      stabbench plan && stabbench train --all
     """
     from stabbench.config import load, parse_seeds
     from stabbench.execution.lifeline import die_with_pipeline
     from stabbench.execution.settings import Settings
-    from stabbench.records import Store
+    from stabbench.files import write_json
 
     die_with_pipeline()
     config = load(params_file)
     wanted = parse_seeds(seeds) if seeds is not None else None
     settings = Settings.from_environment(workers=workers, device=device, stacked_seeds=stacked_seeds)
+    if everything:
+        if model or task or strategy or seeds:
+            raise click.UsageError("--all is every planned run: leave out --model, --task, --strategy and --seeds")
+        fill(_planned(), store, settings)
+        if marker is not None:
+            write_json(marker, {"store": "filled"})
+        return
     cells = [_cell(config, names) for names in _names(config, model, task, strategy)]
-    records = Store(store, warn=lambda message: click.echo(f"warning: {message}", err=True))
-    outcomes = [_train_cell(cell, wanted, records, settings, runs) for cell in cells]
-    if any(outcome.errors for outcome in outcomes):
+    if train_cells(cells, wanted, store, settings, runs):
         raise click.exceptions.Exit(1)
+
+
+def train_cells(
+    cells: Sequence[Cell], wanted: tuple[int, ...] | None, store: Path, settings: Settings, runs: Path
+) -> bool:
+    """Train what the cells lack, put their records into `runs`, and tell whether any run broke."""
+    from stabbench.records import select
+
+    records = _store(store)
+    outcomes = _train([(cell, wanted or cell.seeds, runs) for cell in cells], records, settings)
+    for outcome in outcomes:
+        selected = select(outcome.cell, records, runs)
+        counts = [f"{len(outcome.trained)} trained", f"{len(outcome.reused)} already there"]
+        scores = _scores(outcome.cell, wanted or outcome.cell.seeds, selected.records, records)
+        click.echo(f"{outcome.cell.name}: {', '.join(counts)}{scores}")
+    return _say_errors(outcomes)
+
+
+def fill(cells: Sequence[tuple[Cell, Path]], store: Path, settings: Settings) -> None:
+    """Train every run that the cells lack into the store; each cell comes with the folder that selects its records.
+
+    Runs that broke are named; the stage of their own cell tries them again.
+    """
+    records = _store(store)
+    outcomes = _train([(cell, cell.seeds, runs) for cell, runs in cells], records, settings)
+    trained, reused = (sum(len(getattr(outcome, name)) for outcome in outcomes) for name in ("trained", "reused"))
+    click.echo(f"{trained} runs trained, {reused} already there")
+    _say_errors(outcomes)
+
+
+def _store(store: Path) -> Store:
+    from stabbench.records import Store
+
+    return Store(store, warn=lambda message: click.echo(f"warning: {message}", err=True))
+
+
+def _train(
+    wanted: Sequence[tuple[Cell, Sequence[int], Path]], records: Store, settings: Settings
+) -> Sequence[CellOutcome]:
+    """Train what is missing; torch is imported only where something is."""
+    from stabbench.cli.progress import RunsProgress
+    from stabbench.execution.outcome import already_there
+    from stabbench.records import adopt_selection
+
+    for cell, _, runs in wanted:
+        adopt_selection(cell, records, runs)
+    done = [already_there(cell, seeds, records) for cell, seeds, _ in wanted]
+    if all(outcome is not None for outcome in done):
+        return [outcome for outcome in done if outcome is not None]
+
+    from stabbench.execution.grid import train_cells as train_grid
+
+    name = wanted[0][0].name if len(wanted) == 1 else f"{len(wanted)} cells"
+    with RunsProgress(name, sum(len(seeds) for _, seeds, _ in wanted)) as progress:
+        return train_grid([(cell, seeds) for cell, seeds, _ in wanted], records, settings, Path(), progress.listen)
+
+
+def _say_errors(outcomes: Sequence[CellOutcome]) -> bool:
+    for outcome in outcomes:
+        for seed, message in sorted(outcome.errors.items()):
+            click.echo(f"error: {outcome.cell.name} seed {seed}: {message}", err=True)
+    return any(outcome.errors for outcome in outcomes)
+
+
+def _planned() -> list[tuple[Cell, Path]]:
+    """Every planned cell with the folder that selects its records; a cell of a study has its study's name before it."""
+    from stabbench.plan import read_plan
+
+    return [(cell, Path("runs")) for cell in read_plan(Path("plan"))]
 
 
 def _names(config: Config, model: str | None, task: str | None, strategy: str | None) -> list[tuple[str, str, str]]:
@@ -106,29 +191,10 @@ def _cell(config: Config, names: tuple[str, str, str]) -> Cell:
     return cell
 
 
-def _train_cell(
-    cell: Cell, wanted: tuple[int, ...] | None, store: Store, settings: Settings, runs: Path
-) -> CellOutcome:
-    from stabbench.cli.progress import CellProgress
-    from stabbench.execution.cell import train_cell
-    from stabbench.records import adopt_selection, select
-
-    adopt_selection(cell, store, runs)
-    seeds = wanted if wanted is not None else cell.seeds
-    with CellProgress(cell.name, len(seeds)) as progress:
-        outcome = train_cell(cell, seeds, store, settings, Path(), progress.listen)
-    select(cell, store, runs)
-    counts = [f"{len(outcome.trained)} trained", f"{len(outcome.reused)} already there"]
-    click.echo(f"{cell.name}: {', '.join(counts)}{_scores(cell, seeds, store)}")
-    for seed, message in sorted(outcome.errors.items()):
-        click.echo(f"error: {cell.name} seed {seed}: {message}", err=True)
-    return outcome
-
-
-def _scores(cell: Cell, seeds: tuple[int, ...], store: Store) -> str:
+def _scores(cell: Cell, seeds: Sequence[int], selected: Mapping[int, Record], store: Store) -> str:
     """The headline score of every seed, as one line."""
     metric = cell.task_facts["metric"]
-    found = [(seed, store.finished(cell.fingerprint(seed))) for seed in seeds]
+    found = [(seed, selected.get(seed) or store.finished(cell.fingerprint(seed))) for seed in seeds]
     shown = [
         f"{seed}: {record.data['final']['scores'][metric]:.3f}{'' if record.status == 'ok' else f' ({record.status})'}"
         for seed, record in found

@@ -6,7 +6,16 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 from stabbench.config.seeds import parse_seeds
 from stabbench.errors import UserError, unknown
@@ -54,6 +63,15 @@ ShareBelowOne = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 
 
+def _frequency(value: float) -> float:
+    if not (0 < value < 1 or (value >= 1 and value.is_integer())):
+        raise ValueError(f"found {value:g}, expected a whole number, or one below 1 for less than once an epoch")
+    return value
+
+
+Frequency = Annotated[float, AfterValidator(_frequency)]
+
+
 class Block(BaseModel):
     """A block of params.yaml: unknown keys and values of another type are errors."""
 
@@ -79,7 +97,7 @@ class RecipeOverrides(Block):
     dropout: ShareBelowOne | None = None
     max_length: Annotated[int, Field(ge=4)] | None = None
     legacy_segments: bool | None = None
-    evaluations_per_epoch: Count | None = None
+    evaluations_per_epoch: Frequency | None = None
     gradient_norm_every: Count | None = None
     precision: Literal["fp32", "fp64"] | None = None
 

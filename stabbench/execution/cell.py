@@ -1,117 +1,99 @@
-"""Training what a cell lacks: finished runs are taken from the store, the others trained and recorded."""
+"""One cell in training: what the store lacks is claimed under a lock a run, handed out as jobs, and recorded."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from filelock import FileLock, Timeout
 
 from stabbench.execution.loading import load_inputs, model_folder
+from stabbench.execution.outcome import CellOutcome, Listener, Report
 from stabbench.execution.provenance import provenance
 from stabbench.execution.settings import Settings
-from stabbench.execution.workers import Advanced, Broken, Done, Job, Workers
+from stabbench.execution.workers import Advanced, Broken, Done, Event, Job
 from stabbench.files import sha256_of_json
 from stabbench.models.weights import save_classifier
 from stabbench.plan import Cell
 from stabbench.records import Store
-from stabbench.training.inputs import RunResult
+from stabbench.training.inputs import RunResult, TrainingInputs
 
 
-@dataclass
-class CellOutcome:
-    """What happened to the seeds of a cell; `errors` maps a seed to its message."""
+class CellTraining:
+    """The runs of a cell that are wanted; `missing` are those that no record answers yet."""
 
-    reused: list[int] = field(default_factory=list)
-    trained: list[int] = field(default_factory=list)
-    errors: dict[int, str] = field(default_factory=dict)
+    def __init__(
+        self,
+        number: int,
+        cell: Cell,
+        seeds: Sequence[int],
+        store: Store,
+        settings: Settings,
+        root: Path,
+        listener: Listener,
+    ) -> None:
+        self.number, self.cell = number, cell
+        self.store, self.settings, self.root, self.listener = store, settings, root, listener
+        self.outcome = CellOutcome(cell)
+        self.missing = [seed for seed in seeds if not self._reuse(seed)]
+        self._locks: dict[int, FileLock] = {}
+        self._inputs: TrainingInputs | None = None
 
+    @property
+    def inputs(self) -> TrainingInputs:
+        """What the runs share, loaded when first asked for."""
+        if self._inputs is None:
+            torch.set_num_threads(1)
+            self._inputs = load_inputs(self.cell, self.root)
+        return self._inputs
 
-@dataclass(frozen=True)
-class Report:
-    """How far a cell is: `status` is None while seeds are training, else how they ended."""
+    def claim(self, *, wait: bool) -> list[Job]:
+        """Jobs for the missing seeds that no other process is training; with `wait`, one of those is waited for."""
+        mine = [seed for seed in self.missing if self._lock(seed, 0.0)]
+        if not mine and wait and self._lock(self.missing[0], 1.0):
+            mine = self.missing[:1]
+        done = [seed for seed in mine if self._reuse(seed)]
+        self._close(done)
+        todo = [seed for seed in mine if seed not in done]
+        size = self.settings.stacked_seeds
+        return [self._job(tuple(todo[start : start + size])) for start in range(0, len(todo), size)]
 
-    seeds: tuple[int, ...]
-    step: int
-    total: int
-    status: str | None = None
+    def receive(self, event: Event) -> list[Job]:
+        """Take in what happened to a job; the jobs that have to be done in its place."""
+        seeds = event.job.seeds
+        if isinstance(event, Advanced):
+            self.listener(Report(self.number, seeds, event.step, event.total))
+        elif isinstance(event, Done):
+            for seed, result in zip(seeds, event.results, strict=True):
+                self._record(seed, result)
+        elif len(seeds) > 1:
+            return [self._job((seed,)) for seed in seeds]
+        else:
+            self._record_error(event)
+        if not isinstance(event, Advanced):
+            self._close(seeds)
+        return []
 
+    def release(self) -> None:
+        """Let go of every lock and of the inputs."""
+        self._close(list(self._locks), forget=False)
+        self._inputs = None
 
-Listener = Callable[[Report], None]
-
-
-def train_cell(
-    cell: Cell,
-    seeds: Sequence[int],
-    store: Store,
-    settings: Settings,
-    root: Path,
-    listener: Listener | None = None,
-) -> CellOutcome:
-    """Train those of `seeds` that the store does not have, and record them.
-
-    Seeds that another process is training are waited for. An error in a run is recorded and the others go on.
-    """
-    return _CellTraining(cell, store, settings, root, listener or (lambda report: None)).train(seeds)
-
-
-class _CellTraining:
-    def __init__(self, cell: Cell, store: Store, settings: Settings, root: Path, listener: Listener) -> None:
-        self.cell, self.store, self.settings, self.root, self.listener = cell, store, settings, root, listener
-        self.outcome = CellOutcome()
-        self.locks: dict[int, FileLock] = {}
-
-    def train(self, seeds: Sequence[int]) -> CellOutcome:
-        missing = [seed for seed in seeds if not self._reuse(seed)]
-        if not missing:
-            return self.outcome
-        torch.set_num_threads(1)
-        self.source = model_folder(self.cell, self.root)
-        inputs = load_inputs(self.cell, self.root)
-        try:
-            while missing:
-                missing = self._round(inputs, missing)
-        finally:
-            for lock in self.locks.values():
-                lock.release()
-        return self.outcome
-
-    def _round(self, inputs: Any, missing: list[int]) -> list[int]:
-        """Train the seeds whose lock is free; those that others hold are left, after waiting for one of them."""
-        mine = [seed for seed in missing if self._lock(seed, 0.0)]
-        if not mine:
-            seed = missing[0]
-            if not self._lock(seed, 1.0):
-                return missing
-            mine = [seed]
-        todo = [seed for seed in mine if not self._reuse(seed)]
-        jobs = self._jobs(todo)
-        seconds = self.settings.checkpoint_minutes * 60
-        count = min(self.settings.workers, len(jobs))
-        with Workers(inputs, count, self.settings.device, seconds) as workers:
-            for event in workers.run(lambda: jobs.pop(0) if jobs else None):
-                if isinstance(event, Advanced):
-                    self.listener(Report(event.job.seeds, event.step, event.total))
-                elif isinstance(event, Done):
-                    for seed, result in zip(event.job.seeds, event.results, strict=True):
-                        self._record(seed, result)
-                elif len(event.job.seeds) > 1:
-                    jobs.extend(self._job((seed,)) for seed in event.job.seeds)
-                else:
-                    self._record_error(event)
-        for seed in mine:
-            self.locks.pop(seed).release()
-        return [seed for seed in missing if seed not in mine]
+    def _close(self, seeds: Sequence[int], *, forget: bool = True) -> None:
+        for seed in seeds:
+            self._locks.pop(seed).release()
+        if forget:
+            self.missing = [seed for seed in self.missing if seed not in seeds]
+        if not self.missing:
+            self._inputs = None
 
     def _reuse(self, seed: int) -> bool:
         record = self.store.finished(self.cell.fingerprint(seed))
         if record is None or (seed in self.cell.keep_weights and record.weights is None):
             return False
         self.outcome.reused.append(seed)
-        self.listener(Report((seed,), 1, 1, record.status))
+        self.listener(Report(self.number, (seed,), 1, 1, record.status))
         return True
 
     def _lock(self, seed: int, seconds: float) -> bool:
@@ -120,18 +102,14 @@ class _CellTraining:
             lock.acquire(timeout=seconds)
         except Timeout:
             return False
-        self.locks[seed] = lock
+        self._locks[seed] = lock
         return True
-
-    def _jobs(self, seeds: Sequence[int]) -> list[Job]:
-        size = self.settings.stacked_seeds
-        return [self._job(tuple(seeds[start : start + size])) for start in range(0, len(seeds), size)]
 
     def _job(self, seeds: tuple[int, ...]) -> Job:
         name = sha256_of_json([self.cell.fingerprint(seed) for seed in seeds])
         streams = tuple(self.cell.run_spec(seed)["seeds"] for seed in seeds)
         keep = any(seed in self.cell.keep_weights for seed in seeds)
-        return Job(seeds, streams, self.store.checkpoint(name), keep)
+        return Job(self.number, seeds, streams, self.store.checkpoint(name), keep)
 
     def _record(self, seed: int, result: RunResult) -> None:
         keep = seed in self.cell.keep_weights
@@ -144,12 +122,12 @@ class _CellTraining:
         )
         self._clear(seed)
         self.outcome.trained.append(seed)
-        self.listener(Report((seed,), 1, 1, record.status))
+        self.listener(Report(self.number, (seed,), 1, 1, record.status))
 
     def _save(self, folder: Path, result: RunResult) -> None:
         weights = {name: torch.as_tensor(value) for name, value in result.weights.items()}
         labels = tuple(self.cell.task_facts["label_names"])
-        save_classifier(folder, weights, self.source, labels, self.cell.recipe().dropout)
+        save_classifier(folder, weights, model_folder(self.cell, self.root), labels, self.cell.recipe().dropout)
 
     def _record_error(self, event: Broken) -> None:
         seed = event.job.seeds[0]
@@ -157,7 +135,7 @@ class _CellTraining:
         data = {**head, "status": "error", "error": dict(event.error), "metric": self.cell.task_facts["metric"]}
         self.store.write(data, provenance(self.root, self.settings.device, 1, {}), {})
         self.outcome.errors[seed] = f"{event.error['type']}: {event.error['message']}"
-        self.listener(Report((seed,), 1, 1, "error"))
+        self.listener(Report(self.number, (seed,), 1, 1, "error"))
 
     def _clear(self, seed: int) -> None:
         folder = self._job((seed,)).checkpoint

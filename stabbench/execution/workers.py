@@ -9,7 +9,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -27,10 +27,11 @@ TRIES = 3
 
 @dataclass(frozen=True)
 class Job:
-    """Seeds to train side by side: `streams[i]` are the stream seeds of `seeds[i]`."""
+    """Seeds of cell number `cell` to train side by side: `streams[i]` are the stream seeds of `seeds[i]`."""
 
+    cell: int
     seeds: tuple[int, ...]
-    streams: tuple[Mapping[str, int], ...]
+    streams: tuple[Mapping[str, int], ...] = field(hash=False)
     checkpoint: Path
     keep_weights: bool
 
@@ -67,37 +68,34 @@ Event = Done | Broken | Advanced
 class _Worker:
     process: BaseProcess
     connection: Connection
+    inputs: TrainingInputs
     job: Job | None = None
 
 
 class Workers:
-    """`count` processes that share `inputs`; use as a context manager, which ends them."""
+    """At most `count` processes; use as a context manager, which ends them.
 
-    def __init__(self, inputs: TrainingInputs, count: int, device: str, checkpoint_seconds: float) -> None:
-        self.arguments = (inputs, device, checkpoint_seconds)
-        self.count = count
+    A process trains jobs of one cell, whose inputs it shares with this one; for another cell a new one takes its place.
+    """
+
+    def __init__(self, count: int, device: str, checkpoint_seconds: float) -> None:
+        self.count, self.device, self.checkpoint_seconds = count, device, checkpoint_seconds
         forks = sys.platform == "linux" and device == "cpu"
         self.context: Any = multiprocessing.get_context("fork" if forks else "spawn")
         self.workers: list[_Worker] = []
-        self.tries: dict[tuple[int, ...], int] = {}
+        self.tries: dict[Job, int] = {}
 
     def __enter__(self) -> Workers:
         return self
 
     def __exit__(self, *unused: object) -> None:
-        for worker in self.workers:
-            worker.process.terminate()
-        for worker in self.workers:
-            worker.process.join(timeout=10)
-            if worker.process.is_alive():
-                worker.process.kill()
-            worker.connection.close()
+        self._end(self.workers)
 
-    def run(self, next_job: Callable[[], Job | None]) -> Iterator[Event]:
+    def run(self, next_job: Callable[[], tuple[Job, TrainingInputs] | None]) -> Iterator[Event]:
         """Train what `next_job` gives until it gives None and all is done, yielding what happens."""
-        pending: list[Job] = []
+        pending: list[tuple[Job, TrainingInputs]] = []
 
-        def take() -> Job | None:
+        def take() -> tuple[Job, TrainingInputs] | None:
             return pending.pop() if pending else next_job()
 
         while True:
@@ -112,26 +110,46 @@ class Workers:
                 elif worker.process.sentinel in ready:
                     yield from self._bury(worker, pending)
 
-    def _hand_out(self, take: Callable[[], Job | None]) -> None:
-        idle = [worker for worker in self.workers if worker.job is None]
-        while idle or len(self.workers) < self.count:
-            job = take()
-            if job is None:
+    def _hand_out(self, take: Callable[[], tuple[Job, TrainingInputs] | None]) -> None:
+        while sum(worker.job is not None for worker in self.workers) < self.count:
+            taken = take()
+            if taken is None:
                 return
-            worker = idle.pop() if idle else self._start()
-            worker.job = job
-            worker.connection.send(job)
+            worker = self._worker_for(taken[1])
+            worker.job = taken[0]
+            worker.connection.send(taken[0])
 
-    def _start(self) -> _Worker:
+    def _worker_for(self, inputs: TrainingInputs) -> _Worker:
+        """An idle worker that has these inputs, else a new one in the place of an idle one that has others."""
+        idle = [worker for worker in self.workers if worker.job is None]
+        for worker in idle:
+            if worker.inputs is inputs:
+                return worker
+        if len(self.workers) == self.count:
+            self.workers.remove(idle[0])
+            self._end(idle[:1])
+        return self._start(inputs)
+
+    def _start(self, inputs: TrainingInputs) -> _Worker:
         ours, theirs = self.context.Pipe()
-        process = self.context.Process(target=_work, args=(theirs, os.getpid(), *self.arguments), daemon=True)
+        arguments = (theirs, os.getpid(), inputs, self.device, self.checkpoint_seconds)
+        process = self.context.Process(target=_work, args=arguments, daemon=True)
         process.start()
         theirs.close()
-        worker = _Worker(process, ours)
+        worker = _Worker(process, ours, inputs)
         self.workers.append(worker)
         return worker
 
-    def _receive(self, worker: _Worker, pending: list[Job]) -> Iterator[Event]:
+    def _end(self, workers: Sequence[_Worker]) -> None:
+        for worker in workers:
+            worker.process.terminate()
+        for worker in workers:
+            worker.process.join(timeout=10)
+            if worker.process.is_alive():
+                worker.process.kill()
+            worker.connection.close()
+
+    def _receive(self, worker: _Worker, pending: list[tuple[Job, TrainingInputs]]) -> Iterator[Event]:
         assert worker.job is not None
         try:
             kind, content = worker.connection.recv()
@@ -145,16 +163,16 @@ class Workers:
         worker.job = None
         yield Done(job, content) if kind == "done" else Broken(job, content)
 
-    def _bury(self, worker: _Worker, pending: list[Job]) -> Iterator[Event]:
+    def _bury(self, worker: _Worker, pending: list[tuple[Job, TrainingInputs]]) -> Iterator[Event]:
         """A worker that the system killed: its job goes to another one, a few times."""
         assert worker.job is not None
         job = worker.job
         worker.process.join(timeout=5)
         worker.connection.close()
         self.workers.remove(worker)
-        self.tries[job.seeds] = self.tries.get(job.seeds, 0) + 1
-        if self.tries[job.seeds] < TRIES:
-            pending.append(job)
+        self.tries[job] = self.tries.get(job, 0) + 1
+        if self.tries[job] < TRIES:
+            pending.append((job, worker.inputs))
             return
         message = f"the worker process ended with exit code {worker.process.exitcode} in {TRIES} tries"
         yield Broken(job, {"type": "WorkerLost", "message": message, "traceback": ""})

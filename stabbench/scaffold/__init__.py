@@ -23,6 +23,7 @@ IGNORED = {
         "/models/",
         "/plan/",
         "/runs/",
+        "/filled.json",
         "/tracking.json",
         "/dvc_plots/",
         "/mlflow.db",

@@ -16,7 +16,7 @@ class Schedule:
     total_steps: int
     warmup_steps: int
     peak: float
-    evaluations_per_epoch: int
+    evaluations_per_epoch: float
 
     @classmethod
     def of(cls, recipe: Recipe, examples: int) -> Schedule:
@@ -38,9 +38,14 @@ class Schedule:
         return self.peak * (self.total_steps - update) / max(1, self.total_steps - self.warmup_steps)
 
     def evaluates_after(self, steps: int) -> bool:
-        """Whether dev is scored after so many updates: evenly within each epoch, at its end and at the very end."""
+        """Whether dev is scored after so many updates: evenly within each epoch, at its end and at the very end.
+
+        With less than one evaluation an epoch: after every so many epochs, and at the very end.
+        """
         if steps == self.total_steps:
             return True
+        if self.evaluations_per_epoch < 1:
+            return steps % round(self.steps_per_epoch / self.evaluations_per_epoch) == 0
         within = (steps - 1) % self.steps_per_epoch + 1
-        parts = min(self.evaluations_per_epoch, self.steps_per_epoch)
+        parts = min(int(self.evaluations_per_epoch), self.steps_per_epoch)
         return any(within == round(part * self.steps_per_epoch / parts) for part in range(1, parts + 1))

@@ -45,3 +45,14 @@ def test_the_dev_set_is_scored_three_times_an_epoch_at_its_end_and_at_the_very_e
     assert [step for step in range(1, 71) if schedule.evaluates_after(step)] == [10, 20, 30, 40, 50, 60, 70]
     odd = Schedule.of(Recipe(total_steps=14, evaluations_per_epoch=3), 8 * 16)
     assert [step for step in range(1, 15) if odd.evaluates_after(step)] == [3, 5, 8, 11, 13, 14]
+
+
+def test_less_than_one_evaluation_an_epoch_is_one_every_few_epochs_and_one_at_the_end() -> None:
+    schedule = Schedule.of(Recipe(epochs=10, evaluations_per_epoch=0.25), 5 * 16)
+    assert [step for step in range(1, 51) if schedule.evaluates_after(step)] == [20, 40, 50]
+
+
+@pytest.mark.parametrize("value", [1.5, 0.0, -1.0])
+def test_an_evaluation_frequency_between_whole_numbers_is_refused(value: float) -> None:
+    with pytest.raises(ValueError, match="evaluations_per_epoch"):
+        Recipe(evaluations_per_epoch=value)

@@ -1,0 +1,70 @@
+"""Training what a list of cells lacks, all of it on one pool of workers, so that no core waits for a cell to end."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+
+from stabbench.execution.cell import CellTraining
+from stabbench.execution.outcome import CellOutcome, Listener
+from stabbench.execution.settings import Settings
+from stabbench.execution.workers import Job, Workers
+from stabbench.plan import Cell
+from stabbench.records import Store
+from stabbench.training.inputs import TrainingInputs
+
+
+def train_cells(
+    wanted: Sequence[tuple[Cell, Sequence[int]]],
+    store: Store,
+    settings: Settings,
+    root: Path,
+    listener: Listener | None = None,
+) -> list[CellOutcome]:
+    """Train those of the wanted seeds of each cell that the store does not have, and record them.
+
+    Seeds that another process is training are waited for. An error in a run is recorded and
+    the others go on.
+    """
+    listen = listener or (lambda report: None)
+    trainings = [
+        CellTraining(number, cell, seeds, store, settings, root, listen) for number, (cell, seeds) in enumerate(wanted)
+    ]
+    open_cells = [training for training in trainings if training.missing]
+    try:
+        while open_cells:
+            before = sum(len(training.missing) for training in open_cells)
+            _Pass(open_cells, settings, wait=False).train()
+            if sum(len(training.missing) for training in open_cells) == before:
+                _Pass(open_cells[:1], settings, wait=True).train()
+            open_cells = [training for training in open_cells if training.missing]
+    finally:
+        for training in trainings:
+            training.release()
+    return [training.outcome for training in trainings]
+
+
+class _Pass:
+    """Every run that can be had now, cell after cell."""
+
+    def __init__(self, trainings: Sequence[CellTraining], settings: Settings, *, wait: bool) -> None:
+        self.trainings = {training.number: training for training in trainings}
+        self.settings, self.wait = settings, wait
+        self.queue = deque(trainings)
+        self.jobs: deque[Job] = deque()
+
+    def train(self) -> None:
+        settings = self.settings
+        runs = sum(len(training.missing) for training in self.trainings.values())
+        with Workers(min(settings.workers, runs), settings.device, settings.checkpoint_minutes * 60) as workers:
+            for event in workers.run(self._next):
+                self.jobs.extend(self.trainings[event.job.cell].receive(event))
+
+    def _next(self) -> tuple[Job, TrainingInputs] | None:
+        while not self.jobs and self.queue:
+            self.jobs.extend(self.queue.popleft().claim(wait=self.wait))
+        if not self.jobs:
+            return None
+        job = self.jobs.popleft()
+        return job, self.trainings[job.cell].inputs

@@ -1,0 +1,42 @@
+"""What is told of cells in training: how far they are, and what became of their runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from stabbench.plan import Cell
+from stabbench.records import Store
+
+
+@dataclass
+class CellOutcome:
+    """What happened to the seeds of a cell; `errors` maps a seed to its message."""
+
+    cell: Cell
+    reused: list[int] = field(default_factory=list)
+    trained: list[int] = field(default_factory=list)
+    errors: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Report:
+    """How far cell number `cell` is: `status` is None while seeds are training, else how they ended."""
+
+    cell: int
+    seeds: tuple[int, ...]
+    step: int
+    total: int
+    status: str | None = None
+
+
+def already_there(cell: Cell, seeds: Sequence[int], store: Store) -> CellOutcome | None:
+    """The outcome where the store has every wanted run, weights included where they are to be kept; else None."""
+    for seed in seeds:
+        record = store.finished(cell.fingerprint(seed))
+        if record is None or (seed in cell.keep_weights and record.weights is None):
+            return None
+    return CellOutcome(cell, reused=list(seeds))
+
+
+Listener = Callable[[Report], None]
