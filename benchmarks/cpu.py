@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
-import sys
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
-from benchmarks import step
+from benchmarks import cell, pipeline, scaling, step
 from benchmarks.machine import conditions
 from benchmarks.report import render
 from stabbench.errors import UserError
@@ -21,10 +21,32 @@ SCHEMA_VERSION = 1
 PARTS = ("step", "cell", "scaling", "pipeline")
 
 
+@dataclass(frozen=True)
+class Options:
+    """What is measured: rounds and cells of the part step, the project of the part pipeline."""
+
+    cells: tuple[str, ...]
+    rounds: int
+    quick: bool
+    run: bool
+    project: Path
+    wall_seconds: float | None
+    workers: int | None
+
+
 @click.command()
 @click.option("--only", "parts", type=click.Choice(PARTS), multiple=True, help="A part; may be given more than once.")
-@click.option("--cells", help=f"Of the part step, comma-separated. Default: {','.join(step.CELLS)}")
-@click.option("--rounds", type=click.IntRange(min=2), help="Rounds of the part step.  [default: 5]")
+@click.option("--cells", help=f"step: some of {','.join(step.CELLS)}.")
+@click.option("--rounds", type=click.IntRange(min=2), help="step: how many.  [default: 5]")
+@click.option("--run", is_flag=True, help="pipeline: run `dvc repro` of the preset demo in a fresh folder.")
+@click.option(
+    "--project",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    default=Path(),
+    help="pipeline: a finished project folder.  [default: this one]",
+)
+@click.option("--wall-seconds", type=float, help="pipeline: how long the finished project's `dvc repro` took.")
+@click.option("--workers", type=click.IntRange(min=1), help="pipeline: its workers.  [default: the cores]")
 @click.option("--quick", is_flag=True, help="Every part in small: shows that it works, not how fast.")
 @click.option(
     "--out",
@@ -33,38 +55,43 @@ PARTS = ("step", "cell", "scaling", "pipeline")
     show_default=True,
     help="Where cpu.json and cpu.md go.",
 )
-def main(parts: tuple[str, ...], cells: str | None, rounds: int | None, quick: bool, out: Path) -> None:
+def main(parts: tuple[str, ...], out: Path, cells: str | None, rounds: int | None, quick: bool, **given: Any) -> None:
     """Measure the parts (by default all but pipeline) and write cpu.json and cpu.md."""
+    chosen = tuple(cells.split(",")) if cells else step.CELLS[:1] if quick else step.CELLS
+    options = Options(chosen, rounds or (2 if quick else 5), quick, **given)
     try:
-        _main(parts or PARTS[:3], cells, rounds, quick, out)
+        _main(parts or PARTS[:3], options, out)
     except UserError as error:
         raise click.ClickException(str(error)) from error
 
 
-def _main(parts: tuple[str, ...], cells: str | None, rounds: int | None, quick: bool, out: Path) -> None:
+def _main(parts: Sequence[str], options: Options, out: Path) -> None:
     if importlib.util.find_spec("accelerate") is None:
         raise UserError("the rivals need accelerate, which is not installed: run `pip install accelerate`")
     path = out / "cpu.json"
     report: dict[str, Any] = read_json(path) if path.is_file() else {"schema_version": SCHEMA_VERSION, "parts": {}}
-    measure: dict[str, Callable[[], dict[str, Any]]] = {
-        "step": lambda: step.measure(
-            tuple(cells.split(",")) if cells else (step.CELLS[:1] if quick else step.CELLS),
-            rounds or (2 if quick else 5),
-            quick=quick,
-            say=click.echo,
-        ),
-    }
     for part in parts:
         click.echo(f"{part}:")
         where, began = conditions(), time.monotonic()
-        found = measure[part]()
-        report["parts"][part] = {**where, "quick": quick, "seconds": time.monotonic() - began, **found}
+        found = _measure(part, options)
+        report["parts"][part] = {**where, "quick": options.quick, "seconds": time.monotonic() - began, **found}
         write_json(path, report)
         write_text(out / "cpu.md", render(report))
-    click.echo()
-    click.echo(render(report))
-    click.echo(f"wrote {path} and {out / 'cpu.md'}")
+    click.echo(f"\n{render(report)}\nwrote {path} and {out / 'cpu.md'}")
+
+
+def _measure(part: str, options: Options) -> dict[str, Any]:
+    quick, say = options.quick, click.echo
+    if part == "step":
+        return step.measure(options.cells, options.rounds, quick=quick, say=say)
+    if part == "cell":
+        return cell.measure(quick=quick, say=say)
+    if part == "scaling":
+        return scaling.measure(quick=quick, say=say)
+    if options.run:
+        return pipeline.measure_run(quick=quick, say=say)
+    return pipeline.measure_folder(options.project, options.wall_seconds, options.workers, say)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

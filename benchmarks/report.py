@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from benchmarks.report_parts import cell_section, pipeline_section, scaling_section
 from benchmarks.report_step import step_section
 
 SECTIONS: Mapping[str, tuple[str, Callable[[Mapping[str, Any]], str]]] = {
     "step": ("One optimizer step", step_section),
+    "cell": ("A whole cell", cell_section),
+    "scaling": ("How the cost grows", scaling_section),
+    "pipeline": ("A whole pipeline", pipeline_section),
 }
 
 

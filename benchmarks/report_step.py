@@ -95,34 +95,36 @@ def _products(cell: Mapping[str, Any]) -> list[str]:
 
 def _method(found: Mapping[str, Any]) -> str:
     cells = found["cells"]
-    arithmetic = sorted({cell["contenders"]["ours"]["arithmetic"] for cell in cells.values()})
+    arithmetic = " and ".join(sorted({cell["contenders"]["ours"]["arithmetic"] for cell in cells.values()}))
     threads = sorted({cell["contenders"]["trainer-padded"]["threads"] for cell in cells.values()})
-    sources = sorted({cell["texts"] for cell in cells.values()})
+    sources = "; ".join(sorted({cell["texts"] for cell in cells.values()}))
     steps = ", ".join(f"{name} {cell['steps_a_round']}" for name, cell in cells.items())
     tokens = ", ".join(f"{name} {cell['tokens_a_step']:,.0f}" for name, cell in cells.items())
     layers = ", ".join(f"{name} {percent(cell['products']['share_of_operations'])}" for name, cell in cells.items())
-    points = [
-        "Models: BERT shapes with drawn weights, vocabulary 30,522, dropout 0.1, fp32: bert-tiny 2 layers × 128 (2 heads, "
-        "inner 512), bert-mini 4 × 256 (4, 1024), minilm 6 × 384 (12, 1536).",
-        f"Texts: {'; '.join(sources)}. Mean of the real tokens in a batch of 16: {tokens}.",
-        f"{found['rounds']} rounds after {found['warm_up_steps']} warm-up steps. In a round every contender in turn, "
-        "each time another one first, runs the same number of steps in every one of its processes while the others wait "
-        f"on a pipe: {steps}. All train on the same batches in the same order. Time runs from the first process's begin "
-        "to the last one's end and is divided by all the steps done.",
-        "stabbench: `stabbench.training.loop.Training.update` with the recipe of devlin, one seed and one thread a "
-        f"process; arithmetic: {' and '.join(arithmetic)}.",
-        f"`Trainer`: one process with torch's own number of threads ({', '.join(map(str, threads))}) and run_glue.py's "
-        "defaults at batch 16, padded to 128 with `default_data_collator` or with `DataCollatorWithPadding`; the rows are "
-        'stored in the shared order (`train_sampling_strategy="sequential"`), nothing is saved and no progress bar is '
-        "drawn, which favours it.",
-        "Lean loop: `BertForSequenceClassification` padded to the longest of a batch, `torch.optim.AdamW(fused=True)`, "
-        "`clip_grad_norm_`, `LambdaLR`; one thread a process.",
-        "Matrix products: those of the linear layers of the same steps, forward and backward, in the order and shapes of "
-        "our step, run alone through torch in as many one-thread processes. Their time over the step's is an estimate of "
-        "their share: in a step they find other things in the caches, and it can pass 100 % by a little. Attention's own "
-        f"small products are not among them; the linear layers' share of the counted operations: {layers}.",
-        "Operations of a step are counted from the batch's real lengths (`stabbench/training/cost.py`): three times the "
-        "forward pass, the last layer for the first token only. The rate they reach is compared with that of one-thread "
-        "fp32 products of 1024 × 1024 matrices in the same rounds, all cores busy.",
-    ]
-    return "How it was measured:\n\n" + "\n".join(f"- {point}" for point in points)
+    return f"""How it was measured:
+
+- **Models**: BERT shapes with drawn weights, vocabulary 30,522, dropout 0.1, fp32: bert-tiny 2 layers × 128 (2 heads,
+  inner 512), bert-mini 4 × 256 (4, 1024), minilm 6 × 384 (12, 1536).
+- **Texts**: {sources}. Real tokens in a batch of 16, on the average:
+  {tokens}.
+- **Rounds**: {found["rounds"]} after {found["warm_up_steps"]} warm-up steps. In a round every contender in turn,
+  each time another one first, runs the same number of steps in every one of its processes while the others wait on a
+  pipe ({steps}).
+  All train on the same batches in the same order. The time runs from the first process's begin to the last one's end
+  and is divided by all the steps done.
+- **stabbench**: `stabbench.training.loop.Training.update` with the recipe of devlin, one seed and one thread a process;
+  arithmetic: {arithmetic}.
+- **`Trainer`**: one process with torch's own number of threads ({", ".join(map(str, threads))}) and the defaults
+  of run_glue.py at batch 16, padded to 128 with `default_data_collator`, or with `DataCollatorWithPadding`. The rows
+  are stored in the shared order (`train_sampling_strategy="sequential"`), nothing is saved and no progress bar is drawn,
+  which favours it.
+- **Lean loop**: `BertForSequenceClassification` padded to the longest of a batch, `torch.optim.AdamW(fused=True)`,
+  `clip_grad_norm_`, `LambdaLR`; one thread a process.
+- **Matrix products**: those of the linear layers of the same steps, forward and backward, in the order and shapes of
+  our step, run alone through torch in as many one-thread processes. Their time over the step's is an estimate of their
+  share: in a step they find other things in the caches, so it can pass 100 % by a little. The small products of
+  attention are not among them; the linear layers' share of the counted operations is
+  {layers}.
+- **Operations** of a step are counted from the batch's real lengths (`stabbench/training/cost.py`): three times the
+  forward pass, the last layer for the first token only. The rate they reach is compared with that of one-thread fp32
+  products of 1024 × 1024 matrices in the same rounds, all cores busy."""
