@@ -62,7 +62,8 @@ def main(parts: tuple[str, ...], out: Path, cells: str | None, rounds: int | Non
     try:
         _main(parts or PARTS[:3], options, out)
     except UserError as error:
-        raise click.ClickException(str(error)) from error
+        click.echo(f"Error: {error}", err=True)
+        raise SystemExit(2) from error
 
 
 def _main(parts: Sequence[str], options: Options, out: Path) -> None:
@@ -76,6 +77,7 @@ def _main(parts: Sequence[str], options: Options, out: Path) -> None:
         found = _measure(part, options)
         report["parts"][part] = {**where, "quick": options.quick, "seconds": time.monotonic() - began, **found}
         write_json(path, report)
+        report = read_json(path)
         write_text(out / "cpu.md", render(report))
     click.echo(f"\n{render(report)}\nwrote {path} and {out / 'cpu.md'}")
 

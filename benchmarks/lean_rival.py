@@ -43,7 +43,7 @@ def run(control: Control, job: Job, number: int) -> None:
             "attention": model.config._attn_implementation,
             "optimizer": f"torch.optim.AdamW(fused=True), all parameters in one group: {optimizer.defaults}",
             "clipping": f"torch.nn.utils.clip_grad_norm_({recipe.max_grad_norm})",
-            "schedule": f"LambdaLR, linear, {schedule.warmup_steps} of {schedule.total_steps} steps warm-up",
+            "schedule": f"LambdaLR, {recipe.warmup_ratio:.0%} linear warm-up, linear decay, {recipe.epochs:g} epochs",
             "batches": f"{BATCH_SIZE} examples, padded to the longest, tensors made beforehand",
         },
     )

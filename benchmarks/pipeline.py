@@ -81,9 +81,10 @@ def measure_folder(folder: Path, wall: float | None, workers: int | None, say: S
     count = workers or available_cores()
     training, evaluation = _busy(records, "training") / count, _busy(records, "evaluation") / count
     found: dict[str, Any] = {"how": "records of a finished folder", **_facts(records, count), "wall_seconds": wall}
-    found["split"] = {"training": training, "evaluation": evaluation}
+    split = {"training": training, "evaluation": evaluation}
     if wall is not None:
-        found["split"]["all else, preparing and pretraining included"] = wall - training - evaluation
+        split["all else, preparing and pretraining included"] = wall - training - evaluation
+    found["split"] = _in_order(split)
     say(_summary(found))
     return found
 
@@ -114,12 +115,16 @@ def _split_of_run(
         "wall_seconds": wall,
         "wall_target_seconds": WALL_TARGET_SECONDS,
         "stages": {name: dict(stage) for name, stage in stages.items()},
-        "split": split,
+        "split": _in_order(split),
         "overhead_seconds": overhead,
         "overhead_share": overhead / wall,
         "overhead_share_at_most": (overhead + hidden) / wall,
         "target_share": TARGET,
     }
+
+
+def _in_order(split: Mapping[str, float]) -> list[dict[str, Any]]:
+    return [{"part": name, "seconds": seconds} for name, seconds in split.items()]
 
 
 def _busy(records: Sequence[Mapping[str, Any]], what: str) -> float:
@@ -134,6 +139,6 @@ def _facts(records: Sequence[Mapping[str, Any]], workers: int) -> dict[str, Any]
 
 
 def _summary(found: Mapping[str, Any]) -> str:
-    shares = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in found["split"].items())
+    shares = ", ".join(f"{entry['part']} {entry['seconds']:.1f} s" for entry in found["split"])
     wall = "unknown" if found["wall_seconds"] is None else f"{found['wall_seconds']:.1f} s"
     return f"{found['runs']} runs, {wall} in all: {shares}"

@@ -32,7 +32,7 @@ def render(report: Mapping[str, Any]) -> str:
 
 
 def _conditions(found: Mapping[str, Any], part: str) -> str:
-    versions = ", ".join(f"{package} {version}" for package, version in found["versions"].items() if version)
+    versions = ", ".join(f"{package} {version}" for package, version in sorted(found["versions"].items()) if version)
     lines = [
         f"Measured {found['created']} at commit {found['commit'] or 'unknown'} in {found['seconds']:.0f} s, on "
         f"{found['cores']} cores of {found['cpu']}, {found['memory_bytes'] / 2**30:.0f} GiB; load average before the "

@@ -7,17 +7,20 @@ from typing import Any
 
 from benchmarks.tables import number, percent, table
 
+PADDINGS = ("padded", "dynamic")
+
 
 def cell_section(found: Mapping[str, Any]) -> str:
     """A cell of many seeds from cold start to records."""
     ours, seeds = found["ours"], found["seeds"]
     ours_row = [f"stabbench, {seeds} seeds", f"{ours['seconds']:.1f}", number(ours["seconds"] / seeds), "1"]
     rows = [[*ours_row, str(ours["steps_a_run"])]]
-    for padding, rival in found["trainer"].items():
+    for padding in PADDINGS:
+        rival = found["trainer"][padding]
         name = f"`Trainer`, {padding}: {len(rival['seconds'])} timed, scaled to {seeds}"
         times = [f"{rival['scaled_seconds']:.1f}", number(rival["scaled_seconds"] / seeds), number(rival["times_ours"])]
         rows.append([name, *times, str(rival["steps_a_run"])])
-    timed = " and ".join(f"{len(rival['seconds'])} {padding}" for padding, rival in found["trainer"].items())
+    timed = " and ".join(f"{len(found['trainer'][padding]['seconds'])} {padding}" for padding in PADDINGS)
     method = f"""
 Model {found["model"]} with drawn weights, task {found["task"]} ({_plain(found["task_block"])}),
 strategy devlin, one evaluation an epoch. Ours is `stabbench train` in a folder made by `stabbench init` with the task
@@ -68,7 +71,8 @@ def pipeline_section(found: Mapping[str, Any]) -> str:
     """Where the time of a pipeline goes."""
     wall = found["wall_seconds"]
     rows = [
-        [name, f"{seconds:.1f}", percent(seconds / wall) if wall else "–"] for name, seconds in found["split"].items()
+        [entry["part"], f"{entry['seconds']:.1f}", percent(entry["seconds"] / wall) if wall else "–"]
+        for entry in found["split"]
     ]
     if wall:
         rows.append(["**all**", f"{wall:.1f}", "100 %"])

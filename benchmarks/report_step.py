@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks.tables import mebibytes, number, percent, table, with_spread
@@ -24,18 +24,18 @@ PRODUCT_COLUMNS = (
 def step_section(found: Mapping[str, Any]) -> str:
     """Times, ratios, memory, matrix products and how all of it was measured."""
     cells = found["cells"]
-    titles = [next(iter(cells.values()))["contenders"][key]["title"] for key in ORDER]
+    titles = [cells[0]["contenders"][key]["title"] for key in ORDER]
     return "\n\n".join(
         [
             "Milliseconds of the whole machine for one step of one seed, batch 16: median of the rounds (quartiles).",
-            table(["cell", *titles], [[cell, *_times(cells[cell])] for cell in cells]),
+            table(["cell", *titles], [[cell["name"], *_times(cell)] for cell in cells]),
             "How many times as many seed-steps a second as the rival: ratio of the medians; then the median of the "
             "rounds' own ratios (quartiles).",
             table(["cell", *titles[1:]], [*_ratio_rows(cells), *_summary_rows(found)]),
             "Peak resident memory in MiB, summed over a contender's processes (shared pages count in each).",
-            table(["cell", *titles], [[cell, *_memory(cells[cell])] for cell in cells]),
+            table(["cell", *titles], [[cell["name"], *_memory(cell)] for cell in cells]),
             "Our step and the matrix products in it, one process, all cores busy.",
-            table(["cell", *PRODUCT_COLUMNS], [[cell, *_products(cells[cell])] for cell in cells]),
+            table(["cell", *PRODUCT_COLUMNS], [[cell["name"], *_products(cell)] for cell in cells]),
             _method(found),
         ]
     )
@@ -46,12 +46,12 @@ def _times(cell: Mapping[str, Any]) -> list[str]:
     return [with_spread(item["median_milliseconds"], item["quartiles_milliseconds"]) for item in found]
 
 
-def _ratio_rows(cells: Mapping[str, Any]) -> list[list[str]]:
+def _ratio_rows(cells: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     rows = []
-    for name, cell in cells.items():
+    for cell in cells:
         ratios = [cell["ratios"][rival] for rival in RIVALS]
         rows.append(
-            [name, *(f"{number(ratio['of_medians'])}×; {_paired(ratio)}" for ratio in ratios)],
+            [cell["name"], *(f"{number(ratio['of_medians'])}×; {_paired(ratio)}" for ratio in ratios)],
         )
     return rows
 
@@ -95,12 +95,12 @@ def _products(cell: Mapping[str, Any]) -> list[str]:
 
 def _method(found: Mapping[str, Any]) -> str:
     cells = found["cells"]
-    arithmetic = " and ".join(sorted({cell["contenders"]["ours"]["arithmetic"] for cell in cells.values()}))
-    threads = sorted({cell["contenders"]["trainer-padded"]["threads"] for cell in cells.values()})
-    sources = "; ".join(sorted({cell["texts"] for cell in cells.values()}))
-    steps = ", ".join(f"{name} {cell['steps_a_round']}" for name, cell in cells.items())
-    tokens = ", ".join(f"{name} {cell['tokens_a_step']:,.0f}" for name, cell in cells.items())
-    layers = ", ".join(f"{name} {percent(cell['products']['share_of_operations'])}" for name, cell in cells.items())
+    arithmetic = " and ".join(sorted({cell["contenders"]["ours"]["arithmetic"] for cell in cells}))
+    threads = sorted({cell["contenders"]["trainer-padded"]["threads"] for cell in cells})
+    sources = "; ".join(sorted({cell["texts"] for cell in cells}))
+    steps = ", ".join(f"{cell['name']} {cell['steps_a_round']}" for cell in cells)
+    tokens = ", ".join(f"{cell['name']} {cell['tokens_a_step']:,.0f}" for cell in cells)
+    layers = ", ".join(f"{cell['name']} {percent(cell['products']['share_of_operations'])}" for cell in cells)
     return f"""How it was measured:
 
 - **Models**: BERT shapes with drawn weights, vocabulary 30,522, dropout 0.1, fp32: bert-tiny 2 layers × 128 (2 heads,
@@ -116,8 +116,8 @@ def _method(found: Mapping[str, Any]) -> str:
   arithmetic: {arithmetic}.
 - **`Trainer`**: one process with torch's own number of threads ({", ".join(map(str, threads))}) and the defaults
   of run_glue.py at batch 16, padded to 128 with `default_data_collator`, or with `DataCollatorWithPadding`. The rows
-  are stored in the shared order (`train_sampling_strategy="sequential"`), nothing is saved and no progress bar is drawn,
-  which favours it.
+  are stored in the shared order (`train_sampling_strategy="sequential"`), nothing is saved and no progress bar is
+  drawn, which favours it.
 - **Lean loop**: `BertForSequenceClassification` padded to the longest of a batch, `torch.optim.AdamW(fused=True)`,
   `clip_grad_norm_`, `LambdaLR`; one thread a process.
 - **Matrix products**: those of the linear layers of the same steps, forward and backward, in the order and shapes of

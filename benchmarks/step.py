@@ -50,7 +50,7 @@ def measure(cells: Sequence[str], rounds: int, *, quick: bool, say: Say) -> dict
         if cell not in CELLS:
             raise unknown("cell", cell, CELLS)
     cores = available_cores()
-    found = {}
+    found, arguments = [], {}
     for cell in cells:
         shape, task = cell.split("/")
         job = Job(SHAPES[shape], task_texts(task))
@@ -58,14 +58,16 @@ def measure(cells: Sequence[str], rounds: int, *, quick: bool, say: Say) -> dict
         needed, there = WARM_UP + rounds * steps, len(job.texts.train) // BATCH_SIZE
         if needed > there:
             raise UserError(f"{rounds} rounds of {cell} take {needed} steps, an epoch has {there}: take fewer rounds")
-        found[cell] = _cell(job, contenders(cores), rounds, steps)
-        say(summary(cell, found[cell]))
+        found.append({"name": cell, **_cell(job, contenders(cores), rounds, steps)})
+        arguments = {rival: found[-1]["contenders"][rival].pop("arguments") for rival in RIVALS}
+        say(summary(found[-1]))
     return {
         "cores": cores,
         "rounds": rounds,
         "warm_up_steps": WARM_UP,
         "batch_size": BATCH_SIZE,
         "cells": found,
+        "arguments": arguments,
         "geometric_means": {rival: _geometric_means(found, rival) for rival in RIVALS},
         "targets": TARGETS,
     }
@@ -134,8 +136,8 @@ def _ratios(ours: Mapping[str, Any], rival: Mapping[str, Any]) -> dict[str, Any]
     }
 
 
-def _geometric_means(cells: Mapping[str, Any], rival: str) -> dict[str, float]:
-    ratios = [cell["ratios"][rival] for cell in cells.values()]
+def _geometric_means(cells: Sequence[Mapping[str, Any]], rival: str) -> dict[str, float]:
+    ratios = [cell["ratios"][rival] for cell in cells]
     return {
         "of_medians": _geometric_mean([ratio["of_medians"] for ratio in ratios]),
         "paired_median": _geometric_mean([ratio["paired_median"] for ratio in ratios]),
@@ -173,10 +175,10 @@ def _products(
     }
 
 
-def summary(cell: str, found: Mapping[str, Any]) -> str:
+def summary(found: Mapping[str, Any]) -> str:
     """A cell in one line."""
     times = [f"ours {found['contenders']['ours']['median_milliseconds']:.1f} ms"]
     for rival in RIVALS:
         milliseconds = found["contenders"][rival]["median_milliseconds"]
         times.append(f"{rival} {milliseconds:.1f} ms ({found['ratios'][rival]['of_medians']:.1f}×)")
-    return f"{cell}: " + ", ".join(times)
+    return f"{found['name']}: " + ", ".join(times)

@@ -89,7 +89,7 @@ def _run(control: Control, job: Job, number: int, pad_to: int | None) -> None:
         trainer = Trainer(
             model=model,
             args=arguments,
-            train_dataset=_dataset(job.texts, pad_to),
+            train_dataset=ordered_dataset(job.texts, pad_to),
             data_collator=default_data_collator if pad_to else DataCollatorWithPadding(_padding_tokenizer()),
             callbacks=[Rounds(control, facts)],
         )
@@ -97,7 +97,7 @@ def _run(control: Control, job: Job, number: int, pad_to: int | None) -> None:
         trainer.train()
 
 
-def _dataset(texts: TaskTexts, pad_to: int | None) -> Any:
+def ordered_dataset(texts: TaskTexts, pad_to: int | None) -> Any:
     """The training examples in the order of the first epoch, as run_glue.py has them after its preprocessing."""
     rows: dict[str, list[Any]] = {"input_ids": [], "token_type_ids": [], "attention_mask": [], "label": []}
     train = texts.train
