@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from benchmarks import cell, pipeline, scaling, step
-from benchmarks.machine import conditions
+from benchmarks.machine import OtherProcesses, conditions
 from benchmarks.report import render
 from stabbench.errors import UserError
 from stabbench.files import read_json, write_json, write_text
@@ -73,9 +73,10 @@ def _main(parts: Sequence[str], options: Options, out: Path) -> None:
     report: dict[str, Any] = read_json(path) if path.is_file() else {"schema_version": SCHEMA_VERSION, "parts": {}}
     for part in parts:
         click.echo(f"{part}:")
-        where, began = conditions(), time.monotonic()
+        where, others, began = conditions(), OtherProcesses(), time.monotonic()
         found = _measure(part, options)
-        report["parts"][part] = {**where, "quick": options.quick, "seconds": time.monotonic() - began, **found}
+        took = {"seconds": time.monotonic() - began, "other_processes_share": others.share()}
+        report["parts"][part] = {**where, "quick": options.quick, **took, **found}
         write_json(path, report)
         report = read_json(path)
         write_text(out / "cpu.md", render(report))

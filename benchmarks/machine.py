@@ -16,17 +16,43 @@ PACKAGES = ("stabbench", "torch", "transformers", "accelerate", "datasets", "num
 
 
 def conditions() -> dict[str, Any]:
-    """Date, commit, machine, versions, and how busy the machine was with other things."""
+    """Date, commit, machine and versions."""
     return {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": _commit(),
         "cpu": _cpu(),
         "cores": available_cores(),
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
-        "load_average_before": os.getloadavg()[0],
         "python": platform.python_version(),
         "versions": {package: _version(package) for package in PACKAGES},
     }
+
+
+class OtherProcesses:
+    """How much of the cores' time others took from its creation on, a hypervisor included; None without /proc/stat."""
+
+    def __init__(self) -> None:
+        self.before = self._now()
+
+    def share(self) -> float | None:
+        """Of all cores' time so far, between 0 and 1; our own processes must have ended."""
+        now = self._now()
+        if now is None or self.before is None:
+            return None
+        busy, whole, own = (after - before for after, before in zip(now, self.before, strict=True))
+        return max(0.0, (busy - own) / whole) if whole else 0.0
+
+    @staticmethod
+    def _now() -> tuple[float, float, float] | None:
+        """Seconds of all cores busy and in all, and those of this process and its ended children."""
+        try:
+            line = Path("/proc/stat").read_text(encoding="utf-8").splitlines()[0]
+        except (OSError, IndexError):
+            return None
+        ticks = [int(value) for value in line.split()[1:9]]
+        second, idle, own = os.sysconf("SC_CLK_TCK"), ticks[3] + ticks[4], os.times()
+        taken = own.user + own.system + own.children_user + own.children_system
+        return (sum(ticks) - idle) / second, sum(ticks) / second, taken
 
 
 def _version(package: str) -> str | None:

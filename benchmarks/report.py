@@ -15,6 +15,9 @@ SECTIONS: Mapping[str, tuple[str, Callable[[Mapping[str, Any]], str]]] = {
     "pipeline": ("A whole pipeline", pipeline_section),
 }
 
+MOST_OF_OTHERS = 0.05
+"""More than this share of the cores' time taken by others and the figures are marked."""
+
 
 def render(report: Mapping[str, Any]) -> str:
     """The whole page."""
@@ -33,12 +36,16 @@ def render(report: Mapping[str, Any]) -> str:
 
 def _conditions(found: Mapping[str, Any], part: str) -> str:
     versions = ", ".join(f"{package} {version}" for package, version in sorted(found["versions"].items()) if version)
+    others = found["other_processes_share"]
+    taken = "unknown" if others is None else f"{100 * others:.1f} %"
     lines = [
         f"Measured {found['created']} at commit {found['commit'] or 'unknown'} in {found['seconds']:.0f} s, on "
-        f"{found['cores']} cores of {found['cpu']}, {found['memory_bytes'] / 2**30:.0f} GiB; load average before the "
-        f"start {found['load_average_before']:.2f}. Python {found['python']}, {versions}. "
+        f"{found['cores']} cores of {found['cpu']}, {found['memory_bytes'] / 2**30:.0f} GiB; time of the cores that "
+        f"other processes took meanwhile: {taken}. Python {found['python']}, {versions}. "
         f"Again: `python -m benchmarks.cpu --only {part}`."
     ]
+    if others is not None and others > MOST_OF_OTHERS:
+        lines.insert(0, "**The machine was not idle: other processes slow those most that need all cores at once.**")
     if found["quick"]:
         lines.insert(
             0, "**In small (`--quick`): the figures show that the benchmark works, not how fast anything is.**"

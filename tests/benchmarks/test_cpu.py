@@ -31,6 +31,7 @@ def part(out: Path, name: str) -> dict[str, Any]:
     assert found["quick"] is True
     assert found["cores"] == available_cores()
     assert found["versions"]["torch"]
+    assert 0 <= found["other_processes_share"] <= 1
     found_part: dict[str, Any] = found
     return found_part
 

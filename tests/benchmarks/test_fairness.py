@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.gemm import Products, product_operations, step_operations
 from benchmarks.lean_rival import Batches
+from benchmarks.machine import OtherProcesses
 from benchmarks.ours import Job, stream_seeds, training_inputs
 from benchmarks.shapes import SHAPES, Shape
 from benchmarks.texts import BATCH_SIZE, CLS, DISTRIBUTIONS, LEVELS, SEP, TaskTexts, drawn, of_length
@@ -69,6 +74,20 @@ def test_the_products_alone_are_as_many_operations_as_are_counted() -> None:
     with FlopCounterMode(display=False) as counter:
         Products(architecture, 200).step(150)
     assert counter.get_total_flops() == product_operations(architecture, 150)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc/stat")
+def test_a_process_counts_as_another_one_until_it_is_ours_and_has_ended() -> None:
+    others = OtherProcesses()
+    work = "import time\nwhile time.process_time() < 0.6: pass"
+    process = subprocess.Popen([sys.executable, "-c", work])
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    before = others.share()
+    process.wait()
+    after = others.share()
+    assert before is not None
+    assert after is not None
+    assert 0 <= after < before <= 1
 
 
 @pytest.mark.parametrize("name", DISTRIBUTIONS)
