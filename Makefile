@@ -1,4 +1,4 @@
-# `make repro`: from params.yaml to the report.  `make test`: every check.
+# `make repro`: from params.yaml to the report.  `make test`: every check.  `make bench`: what training costs here.
 
 PYTHON ?= python3
 VENV := .venv
@@ -8,7 +8,7 @@ INSTALLED := $(VENV)/.installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONNOUSERSITE := 1
 
-.PHONY: setup repro test clean
+.PHONY: setup repro test bench clean
 
 setup: $(INSTALLED)
 
@@ -33,6 +33,10 @@ test: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n 2
+
+# About ten minutes on two cores; close what else runs.
+bench: setup
+	$(BIN)/python -m benchmarks.cpu
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

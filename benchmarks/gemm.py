@@ -1,0 +1,90 @@
+"""The matrix products of our step alone, and this machine's rate for large square ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from benchmarks.contenders import Control
+from benchmarks.ours import Job
+from benchmarks.texts import BATCH_SIZE
+from stabbench.models.architecture import Architecture
+from stabbench.training.cost import training_operations
+
+SQUARE = 1024
+
+
+def linear_layers(architecture: Architecture) -> Iterator[tuple[bool, int, int]]:
+    """Every linear layer of a step in the order of the computation: (rows are all tokens, inputs, outputs).
+
+    The last layer asks for the first token of each example only; its keys and values are computed for all tokens.
+    """
+    hidden, inner = architecture.hidden_size, architecture.intermediate_size
+    for layer in range(architecture.layers):
+        every = layer < architecture.layers - 1
+        yield from [(every, hidden, hidden), (True, hidden, hidden), (True, hidden, hidden), (every, hidden, hidden)]
+        yield from [(every, hidden, inner), (every, inner, hidden)]
+    yield from [(False, hidden, hidden), (False, hidden, architecture.labels)]
+
+
+def product_operations(architecture: Architecture, tokens: int) -> float:
+    """Multiply-adds × 2 in the products of the linear layers of one step."""
+    rows = {True: tokens, False: BATCH_SIZE}
+    return sum(3 * 2 * rows[every] * inputs * outputs for every, inputs, outputs in linear_layers(architecture))
+
+
+def step_operations(job: Job, step: int) -> float:
+    """Multiply-adds × 2 of a step: linear layers and attention, forward and backward, without padding."""
+    lengths = job.texts.batch_lengths(step)
+    architecture = job.shape.architecture()
+    return training_operations(architecture, int(lengths.sum()), int((lengths**2).sum()), len(lengths))
+
+
+class Products:
+    """Buffers for the products of a step with up to `tokens` tokens: each layer has its own, as in training."""
+
+    def __init__(self, architecture: Architecture, tokens: int) -> None:
+        self.layers: list[tuple[bool, tuple[Tensor, ...]]] = []
+        for every, inputs, outputs in linear_layers(architecture):
+            rows = tokens if every else BATCH_SIZE
+            weight, gradient = torch.randn(outputs, inputs) * 0.02, torch.empty(outputs, inputs)
+            buffers = (torch.randn(rows, inputs), torch.empty(rows, outputs), torch.randn(rows, outputs))
+            self.layers.append((every, (weight, gradient, *buffers, torch.empty(rows, inputs))))
+
+    def step(self, tokens: int) -> None:
+        """Forward y = x W', then from the last layer to the first dW = dy' x and dx = dy W."""
+        for every, (weight, _, x, y, _, _) in self.layers:
+            rows = tokens if every else BATCH_SIZE
+            torch.mm(x[:rows], weight.t(), out=y[:rows])
+        for every, (weight, gradient, x, _, dy, dx) in reversed(self.layers):
+            rows = tokens if every else BATCH_SIZE
+            torch.mm(dy[:rows].t(), x[:rows], out=gradient)
+            torch.mm(dy[:rows], weight, out=dx[:rows])
+
+
+def run(control: Control, job: Job, number: int) -> None:
+    """The products of the steps, one after the other."""
+    order, lengths = job.texts.epoch(), job.texts.train.lengths
+    whole = len(order) // BATCH_SIZE
+    tokens = lengths[order[: whole * BATCH_SIZE]].reshape(whole, BATCH_SIZE).sum(axis=1).tolist()
+    products = Products(job.shape.architecture(), max(tokens))
+    control.ready(threads=torch.get_num_threads())
+    step = 0
+    while steps := control.begin():
+        for _ in range(steps):
+            products.step(tokens[step])
+            step += 1
+        control.end()
+
+
+def run_square(control: Control, job: Job, number: int) -> None:
+    """Large square products."""
+    left, right = torch.randn(SQUARE, SQUARE), torch.randn(SQUARE, SQUARE)
+    product = torch.empty(SQUARE, SQUARE)
+    control.ready(threads=torch.get_num_threads())
+    while steps := control.begin():
+        for _ in range(steps):
+            torch.mm(left, right, out=product)
+        control.end()

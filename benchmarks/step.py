@@ -1,0 +1,184 @@
+"""One optimizer step of one seed, ours and three rivals', in rounds: seed-steps a second of the whole machine."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from benchmarks.contenders import Contender, Group, Span
+from benchmarks.gemm import SQUARE, product_operations, step_operations
+from benchmarks.ours import Job
+from benchmarks.shapes import SHAPES
+from benchmarks.texts import BATCH_SIZE, DISTRIBUTIONS, task_texts
+from stabbench.errors import UserError, unknown
+from stabbench.execution.settings import available_cores
+
+CELLS = tuple(f"{shape}/{task}" for shape in SHAPES for task in DISTRIBUTIONS)
+RIVALS = ("trainer-padded", "trainer-dynamic", "lean")
+TARGETS = {
+    "trainer-padded": {"geometric_mean": 8.0, "single_cell": 4.0, "goal": 12.0},
+    "trainer-dynamic": {"geometric_mean": 4.0, "single_cell": 3.0, "goal": 6.0},
+    "lean": {"geometric_mean": 2.5, "single_cell": 1.8, "goal": 3.5},
+}
+WARM_UP = 2
+Say = Callable[[str], None]
+
+
+def contenders(cores: int) -> tuple[Contender, ...]:
+    """Everybody who runs in a round, with as many processes as use all cores."""
+    return (
+        Contender("ours", f"stabbench, {cores} one-thread processes", cores, 1, "benchmarks.ours:run"),
+        Contender("lean", f"lean torch loop, {cores} one-thread processes", cores, 1, "benchmarks.lean_rival:run"),
+        Contender("trainer-dynamic", "`Trainer`, dynamic padding", 1, None, "benchmarks.trainer_rival:run_dynamic"),
+        Contender("trainer-padded", "`Trainer`, padded to 128", 1, None, "benchmarks.trainer_rival:run_padded"),
+        Contender("products", "the matrix products of our step alone", cores, 1, "benchmarks.gemm:run"),
+        Contender("square", f"square matrix products of {SQUARE}", cores, 1, "benchmarks.gemm:run_square"),
+    )
+
+
+def measure(cells: Sequence[str], rounds: int, *, quick: bool, say: Say) -> dict[str, Any]:
+    """The part `step` of the report.
+
+    Raises UserError for an unknown cell and where the rounds need more steps than an epoch has.
+    """
+    for cell in cells:
+        if cell not in CELLS:
+            raise unknown("cell", cell, CELLS)
+    cores = available_cores()
+    found, arguments = [], {}
+    for cell in cells:
+        shape, task = cell.split("/")
+        job = Job(SHAPES[shape], task_texts(task))
+        steps = 2 if quick else job.shape.steps
+        needed, there = WARM_UP + rounds * steps, len(job.texts.train) // BATCH_SIZE
+        if needed > there:
+            raise UserError(f"{rounds} rounds of {cell} take {needed} steps, an epoch has {there}: take fewer rounds")
+        found.append({"name": cell, **_cell(job, contenders(cores), rounds, steps)})
+        arguments = {rival: found[-1]["contenders"][rival].pop("arguments") for rival in RIVALS}
+        say(summary(found[-1]))
+    return {
+        "cores": cores,
+        "rounds": rounds,
+        "warm_up_steps": WARM_UP,
+        "batch_size": BATCH_SIZE,
+        "cells": found,
+        "arguments": arguments,
+        "geometric_means": {rival: _geometric_means(found, rival) for rival in RIVALS},
+        "targets": TARGETS,
+    }
+
+
+def _cell(job: Job, everybody: Sequence[Contender], rounds: int, steps: int) -> dict[str, Any]:
+    spans: dict[str, list[list[Span]]] = {contender.key: [] for contender in everybody}
+    with ExitStack() as stack:
+        groups = [stack.enter_context(Group(contender, job)) for contender in everybody]
+        facts = {group.contender.key: group.ready() for group in groups}
+        for group in groups:
+            group.run(WARM_UP)
+        for number in range(rounds):
+            for group in _rotated(groups, number):
+                spans[group.contender.key].append(group.run(steps))
+        peaks = {group.contender.key: group.close() for group in groups}
+    found = {
+        contender.key: {
+            "title": contender.title,
+            "processes": contender.processes,
+            **facts[contender.key],
+            "steps_each_process": sum(group[0].steps for group in spans[contender.key]),
+            "peak_resident_bytes": sum(peaks[contender.key]),
+            **_timing(spans[contender.key]),
+        }
+        for contender in everybody
+    }
+    own = found.pop("products"), found.pop("square")
+    return {
+        "texts": job.texts.source,
+        "steps_a_round": steps,
+        "tokens_a_step": float(np.mean(_tokens(job, rounds * steps))),
+        "contenders": found,
+        "ratios": {rival: _ratios(found["ours"], found[rival]) for rival in RIVALS},
+        "products": _products(job, found["ours"], *own, rounds * steps),
+    }
+
+
+def _rotated(groups: Sequence[Group], number: int) -> list[Group]:
+    first = number % len(groups)
+    return [*groups[first:], *groups[:first]]
+
+
+def _timing(rounds: Sequence[Sequence[Span]]) -> dict[str, Any]:
+    """Whole-machine milliseconds of one seed's step: from the first begin to the last end over all steps done."""
+    each = [
+        1000 * (max(span.end for span in spans) - min(span.begin for span in spans)) / sum(span.steps for span in spans)
+        for spans in rounds
+    ]
+    process = [1000 * span.seconds / span.steps for spans in rounds for span in spans]
+    return {
+        "milliseconds": each,
+        "median_milliseconds": median(each),
+        "quartiles_milliseconds": np.quantile(each, [0.25, 0.75]).tolist(),
+        "seed_steps_a_second": 1000 / median(each),
+        "median_milliseconds_in_a_process": median(process),
+    }
+
+
+def _ratios(ours: Mapping[str, Any], rival: Mapping[str, Any]) -> dict[str, Any]:
+    paired = [theirs / mine for theirs, mine in zip(rival["milliseconds"], ours["milliseconds"], strict=True)]
+    return {
+        "of_medians": rival["median_milliseconds"] / ours["median_milliseconds"],
+        "paired_median": median(paired),
+        "paired_quartiles": np.quantile(paired, [0.25, 0.75]).tolist(),
+    }
+
+
+def _geometric_means(cells: Sequence[Mapping[str, Any]], rival: str) -> dict[str, float]:
+    ratios = [cell["ratios"][rival] for cell in cells]
+    return {
+        "of_medians": _geometric_mean([ratio["of_medians"] for ratio in ratios]),
+        "paired_median": _geometric_mean([ratio["paired_median"] for ratio in ratios]),
+        "lowest": min(ratio["of_medians"] for ratio in ratios),
+    }
+
+
+def _geometric_mean(values: Sequence[float]) -> float:
+    return math.exp(sum(math.log(value) for value in values) / len(values))
+
+
+def _tokens(job: Job, steps: int) -> list[int]:
+    return [int(job.texts.batch_lengths(WARM_UP + step).sum()) for step in range(steps)]
+
+
+def _products(
+    job: Job, ours: Mapping[str, Any], products: Mapping[str, Any], square: Mapping[str, Any], steps: int
+) -> dict[str, Any]:
+    """How much of our step is matrix products, and how far it is from the rate of this machine."""
+    architecture = job.shape.architecture()
+    linear = float(np.mean([product_operations(architecture, tokens) for tokens in _tokens(job, steps)]))
+    whole = float(np.mean([step_operations(job, WARM_UP + step) for step in range(steps)]))
+    step, alone = ours["median_milliseconds_in_a_process"], products["median_milliseconds_in_a_process"]
+    rate = 2 * SQUARE**3 / square["median_milliseconds_in_a_process"] * 1000
+    achieved = whole / step * 1000
+    return {
+        "milliseconds_in_a_process": alone,
+        "share_of_step": alone / step,
+        "operations_a_step": whole,
+        "share_of_operations": linear / whole,
+        "achieved_flops_a_core": achieved,
+        "own_shapes_flops_a_core": linear / alone * 1000,
+        "square_flops_a_core": rate,
+        "fraction_of_square_rate": achieved / rate,
+    }
+
+
+def summary(found: Mapping[str, Any]) -> str:
+    """A cell in one line."""
+    times = [f"ours {found['contenders']['ours']['median_milliseconds']:.1f} ms"]
+    for rival in RIVALS:
+        milliseconds = found["contenders"][rival]["median_milliseconds"]
+        times.append(f"{rival} {milliseconds:.1f} ms ({found['ratios'][rival]['of_medians']:.1f}×)")
+    return f"{found['name']}: " + ", ".join(times)

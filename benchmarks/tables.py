@@ -1,0 +1,33 @@
+"""Markdown tables and numbers of the report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table; all columns but the first are aligned to the right."""
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def number(value: float) -> str:
+    """Three significant digits, no exponent."""
+    if value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def with_spread(value: float, quartiles: Sequence[float]) -> str:
+    """`12.3 (11.9–12.8)`."""
+    return f"{number(value)} ({number(quartiles[0])}–{number(quartiles[1])})"
+
+
+def mebibytes(size: float) -> str:
+    """Bytes as MiB."""
+    return f"{size / 2**20:,.0f}"
+
+
+def percent(share: float) -> str:
+    """A share in per cent."""
+    return f"{100 * share:.0f} %"
