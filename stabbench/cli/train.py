@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,17 +60,25 @@ def train(
     from stabbench.config import load, parse_seeds
     from stabbench.execution.lifeline import die_with_pipeline
     from stabbench.execution.settings import Settings
-    from stabbench.records import Store
 
     die_with_pipeline()
     config = load(params_file)
     wanted = parse_seeds(seeds) if seeds is not None else None
     settings = Settings.from_environment(workers=workers, device=device, stacked_seeds=stacked_seeds)
     cells = [_cell(config, names) for names in _names(config, model, task, strategy)]
+    if train_cells(cells, wanted, store, settings, runs):
+        raise click.exceptions.Exit(1)
+
+
+def train_cells(
+    cells: Sequence[Cell], wanted: tuple[int, ...] | None, store: Path, settings: Settings, runs: Path
+) -> bool:
+    """Train what the cells lack, put their records into `runs`, and tell whether any run broke."""
+    from stabbench.records import Store
+
     records = Store(store, warn=lambda message: click.echo(f"warning: {message}", err=True))
     outcomes = [_train_cell(cell, wanted, records, settings, runs) for cell in cells]
-    if any(outcome.errors for outcome in outcomes):
-        raise click.exceptions.Exit(1)
+    return any(outcome.errors for outcome in outcomes)
 
 
 def _names(config: Config, model: str | None, task: str | None, strategy: str | None) -> list[tuple[str, str, str]]:

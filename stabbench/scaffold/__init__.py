@@ -16,13 +16,15 @@ PRESETS = {
 """Each preset's pipeline; its parameters are in `presets/<preset>.yaml`."""
 
 IGNORED = {
-    ".dvcignore": ("/runs/**/provenance.json", "/.stabbench"),
+    ".dvcignore": ("/runs/**/provenance.json", "/studies/**/provenance.json", "/.stabbench"),
     ".gitignore": (
         "/.stabbench/",
         "/data/",
         "/models/",
         "/plan/",
         "/runs/",
+        "/studies/",
+        "/probes/",
         "/tracking.json",
         "/dvc_plots/",
         "/mlflow.db",
