@@ -202,6 +202,30 @@ class Cell:
             raise UserError(f"plan file {path} cannot be read ({error}): run `stabbench plan` again") from error
 
 
+@dataclass(frozen=True)
+class Variation:
+    """A cell of a study: a strategy of params.yaml with changes, before it is resolved."""
+
+    name: str
+    """What the cell is called in the place of its strategy."""
+    model: str
+    task: str
+    strategy: str
+    """The strategy of params.yaml that is varied."""
+    seeds: tuple[int, ...]
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    """Changes to the strategy's effective recipe, by field."""
+    steps_of: str | None = None
+    """A task: as many updates as the recipe's epochs are on that task's training set."""
+    streams: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """As `Cell.streams`."""
+
+
+def bias_correction_factor(step: int, beta1: float, beta2: float) -> float:
+    """√(1 − β2^t) / (1 − β1^t) at t = `step` ≥ 1 (paper, equation 1 and figure 6)."""
+    return math.sqrt(1 - beta2**step) / (1 - beta1**step)
+
+
 def plan_path(folder: Path, model: str, task: str, strategy: str) -> Path:
     """Where a cell's plan file lies below the plan folder."""
     return folder / model / task / f"{strategy}.json"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from stabbench.models import sources
 from stabbench.models.architecture import Architecture, read_architecture
 from stabbench.models.defaults import model_defaults
 from stabbench.models.tokenization import positions
-from stabbench.plan import TRAINING_VERSION, Cell, Recipe
+from stabbench.plan import TRAINING_VERSION, Cell, Recipe, Variation
 from stabbench.strategies import registry
 from stabbench.strategies.composition import check_claims
 from stabbench.strategies.contract import Strategy, is_recipe_only
@@ -66,6 +67,49 @@ def plan_cell(config: Config, root: Path, model: str, task: str, strategy: str) 
         PreparedTask.read(root / "data" / task),
         resolve_strategy(config.strategies[strategy], strategy, root),
         names.index(place) if place in names else len(names),
+    )
+
+
+def plan_variations(config: Config, root: Path, variations: Sequence[Variation]) -> list[Cell]:
+    """The cells of a study; UserError for whatever cannot be resolved.
+
+    A cell whose recipe comes out like one of the grid's has its fingerprints, so its runs are shared.
+    """
+    for variation in variations:
+        check_names(config, variation.model, variation.task, variation.strategy)
+    models = {v.model: resolve_model(config.models[v.model], v.model, root) for v in variations}
+    tasks = {v.task: PreparedTask.read(root / "data" / v.task) for v in variations}
+    strategies = {v.strategy: resolve_strategy(config.strategies[v.strategy], v.strategy, root) for v in variations}
+    cells = []
+    for position, variation in enumerate(variations):
+        place = (variation.model, variation.task, variation.strategy)
+        cell = make_cell(
+            config, place, models[variation.model], tasks[variation.task], strategies[variation.strategy], position
+        )
+        changes = dict(variation.recipe)
+        if variation.steps_of is not None:
+            changes["total_steps"] = _steps(cell.recipe().override(changes), variation.steps_of, root)
+        cells.append(_varied(cell, variation, changes))
+    return cells
+
+
+def _steps(recipe: Recipe, task: str, root: Path) -> int:
+    examples = PreparedTask.read(root / "data" / task).counts["train"]
+    return max(1, round(recipe.epochs * math.ceil(examples / recipe.batch_size)))
+
+
+def _varied(cell: Cell, variation: Variation, changes: Mapping[str, Any]) -> Cell:
+    try:
+        recipe = cell.recipe().override(changes)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{variation.model}/{variation.task}/{variation.name}: {error}") from error
+    return dataclasses.replace(
+        cell,
+        strategy=variation.name,
+        seeds=variation.seeds,
+        spec={**cell.spec, "recipe": dataclasses.asdict(recipe)},
+        keep_weights=(),
+        streams=variation.streams,
     )
 
 

@@ -54,9 +54,9 @@ class Project:
             yaml.dump(data, file)
 
     def repro(self) -> tuple[list[str], list[int]]:
-        """Make the report; the stages that ran, and how many runs each training stage trained."""
+        """Make the report; the stages that ran, and how many runs were trained, in all cells and by cells' stages."""
         output = self.run("dvc", "repro", "report")
-        trained = [int(number) for number in re.findall(r": (\d+) trained", output)]
+        trained = [int(number) for number in re.findall(r"(\d+) (?:runs )?trained", output)]
         return re.findall(r"^Running stage '(.+)':", output, flags=re.MULTILINE), trained
 
     def seeds(self) -> dict[str, list[int]]:
@@ -79,8 +79,8 @@ def test_a_change_runs_again_exactly_what_it_touches(tmp_path: Path) -> None:
     )
 
     stages, trained = project.repro()
-    assert sorted(stages) == sorted(["prepare@acceptability", "pretrain", "plan", *CELLS, "report"])
-    assert trained == [2, 2]
+    assert sorted(stages) == sorted(["prepare@acceptability", "pretrain", "plan", "fill", *CELLS, "report"])
+    assert trained == [4, 0, 0]
     assert project.seeds() == {"devlin": [1, 2], "mixout": [1, 2]}
     first_table = sha256_of_file(tmp_path / "reports/tables/stability.csv")
     lock = sha256_of_file(tmp_path / "dvc.lock")
@@ -89,7 +89,7 @@ def test_a_change_runs_again_exactly_what_it_touches(tmp_path: Path) -> None:
     assert sha256_of_file(tmp_path / "dvc.lock") == lock
 
     project.change(strategies__devlin__recipe={"learning_rate": 1e-3})
-    assert project.repro() == (["plan", CELLS[0], "report"], [2])
+    assert project.repro() == (["plan", "fill", CELLS[0], "report"], [2, 0])
 
     project.change(strategies__devlin__recipe={"learning_rate": None})
     _, trained = project.repro()
@@ -98,7 +98,7 @@ def test_a_change_runs_again_exactly_what_it_touches(tmp_path: Path) -> None:
     assert sha256_of_file(tmp_path / "dvc.lock") == lock
 
     project.change(seeds="1-3")
-    assert project.repro() == (["plan", *CELLS, "report"], [1, 1])
+    assert project.repro() == (["plan", "fill", *CELLS, "report"], [2, 0, 0])
     assert project.seeds() == {"devlin": [1, 2, 3], "mixout": [1, 2, 3]}
 
     project.change(seeds="2")

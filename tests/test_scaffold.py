@@ -43,19 +43,21 @@ def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 
 def test_dvc_accepts_every_preset_and_has_a_stage_a_cell(project: Path) -> None:
-    grid = yaml((project / "params.yaml").read_text(encoding="utf-8"))["grid"]
+    params = yaml((project / "params.yaml").read_text(encoding="utf-8"))
+    grid = params["grid"]
     stages = run(project, "dvc", "stage", "list", "--all", "--name-only").split()
     cells = [f"train@{m}-{t}-{s}" for m in grid["models"] for t in grid["tasks"] for s in grid["strategies"]]
-    prepared = [f"prepare@{task}" for task in grid["tasks"]]
+    prepared = [f"prepare@{task}" for task in params["tasks"]]
+    studies = [f"study@{name}" for name in params.get("studies", {})]
     pretrained = ["pretrain"] if grid["models"] == ["embedded"] else []
-    assert sorted(stages) == sorted([*prepared, *pretrained, "plan", *cells, "report", "track"])
+    assert sorted(stages) == sorted([*prepared, *pretrained, "plan", "fill", *cells, *studies, "report", "track"])
 
 
 def test_each_stage_follows_from_the_one_before(project: Path) -> None:
     edges = run(project, "dvc", "dag", "--dot")
     grid = yaml((project / "params.yaml").read_text(encoding="utf-8"))["grid"]
     cell = f"train@{grid['models'][0]}-{grid['tasks'][0]}-{grid['strategies'][0]}"
-    chain = [f"prepare@{grid['tasks'][0]}", "plan", cell, "report", "track"]
+    chain = [f"prepare@{grid['tasks'][0]}", "plan", "fill", cell, "report", "track"]
     for before, after in pairwise(chain):
         assert f'"{before}" -> "{after}"' in edges
 
@@ -66,7 +68,7 @@ def test_a_changed_recipe_touches_the_plan_and_no_preparation(project: Path) -> 
     for name, stage in stages.items():
         if name != "plan":
             assert not {"strategies", "seeds", "grid"} & set(stage.get("params", []))
-    assert stages["train"]["deps"] == ["plan/${item.model}/${item.task}/${item.strategy}.json"]
+    assert stages["train"]["deps"] == ["plan/${item.model}/${item.task}/${item.strategy}.json", "filled.json"]
 
 
 def test_records_that_are_there_outlive_a_new_start_of_their_stage(project: Path) -> None:
@@ -132,4 +134,4 @@ def test_a_parameter_that_dvc_writes_is_read_as_the_number_it_is(tmp_path: Path)
     config = load(tmp_path / "params.yaml")
     assert config.strategies["devlin"].recipe.changes() == {"learning_rate": 1e-5}
     assert config.seeds == (1, 2, 3)
-    assert json.loads(json.dumps(config.strategies["mosbach"].recipe.changes())) == {}
+    assert json.loads(json.dumps(config.strategies["mixout"].recipe.changes())) == {}

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from stabbench.cli import options
+
+if TYPE_CHECKING:
+    from stabbench.plan import Cell
 
 
 @click.command()
@@ -32,8 +38,25 @@ def plan(plan_folder: Path, params_file: Path) -> None:
     from stabbench import resolve
     from stabbench.config import load
     from stabbench.plan import write_plan
+    from stabbench.studies import studies_of
 
-    cells = resolve.plan(load(params_file), Path())
+    config = load(params_file)
+    studies = {entry.name: entry.study.variations(entry.options, config) for entry in studies_of(config)}
+    cells = resolve.plan(config, Path())
+    planned = {name: resolve.plan_variations(config, Path(), cells) for name, cells in studies.items()}
     write_plan(plan_folder, cells)
-    runs = sum(len(cell.seeds) for cell in cells)
-    click.echo(f"{len(cells)} cells, {runs} runs planned in {plan_folder}/")
+    _write_studies(plan_folder / "studies", planned)
+    for folder in (Path("studies"), Path("probes")):
+        folder.mkdir(exist_ok=True)
+    for name, group in {"the grid": cells, **planned}.items():
+        click.echo(f"{name}: {len(group)} cells, {sum(len(cell.seeds) for cell in group)} runs")
+
+
+def _write_studies(folder: Path, planned: Mapping[str, Sequence[Cell]]) -> None:
+    from stabbench.plan import write_plan
+
+    for stale in folder.glob("*"):
+        if stale.name not in planned:
+            shutil.rmtree(stale)
+    for name, cells in planned.items():
+        write_plan(folder / name, cells)

@@ -30,10 +30,12 @@ def report(incomplete: bool, out: Path, runs: Path, params_file: Path) -> None:
       stabbench report
       stabbench report --incomplete --out draft
     """
+    from stabbench.cli.sections import study_sections
     from stabbench.config import load
     from stabbench.report import build
 
-    settings = load(params_file).report
+    config = load(params_file)
+    settings = config.report
     planned = Path("plan") if Path("plan").is_dir() else None
     build(
         runs,
@@ -42,5 +44,6 @@ def report(incomplete: bool, out: Path, runs: Path, params_file: Path) -> None:
         incomplete=incomplete,
         levene_center=settings.levene_center,
         alpha=settings.alpha,
+        sections=lambda content: study_sections(config, content, incomplete=incomplete),
     )
     click.echo(f"wrote {out / 'index.html'}")

@@ -151,10 +151,12 @@ def _say_errors(outcomes: Sequence[CellOutcome]) -> bool:
 
 
 def _planned() -> list[tuple[Cell, Path]]:
-    """Every planned cell with the folder that selects its records; a cell of a study has its study's name before it."""
+    """Every planned cell with the folder that selects its records: the grid's, then the studies'."""
     from stabbench.plan import read_plan
 
-    return [(cell, Path("runs")) for cell in read_plan(Path("plan"))]
+    folders = [(Path("plan"), Path("runs"))]
+    folders += [(folder, Path("studies") / folder.name) for folder in sorted(Path("plan/studies").glob("*"))]
+    return [(cell, runs) for folder, runs in folders for cell in read_plan(folder)]
 
 
 def _names(config: Config, model: str | None, task: str | None, strategy: str | None) -> list[tuple[str, str, str]]:

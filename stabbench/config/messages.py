@@ -31,18 +31,23 @@ _TYPES = {
 
 
 def problems_of(error: ValidationError) -> list[Problem]:
-    """One problem for each of pydantic's errors, in their order."""
-    return [(_path(details["loc"]), _message(details)) for details in error.errors(include_url=False)]
+    """One problem for each of pydantic's errors in params.yaml, in their order."""
+    return problems_in(error, Config)
+
+
+def problems_in(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
+    """One problem for each of pydantic's errors in a block of the given model, in their order."""
+    return [(_path(details["loc"]), _message(details, model)) for details in error.errors(include_url=False)]
 
 
 def _path(location: Sequence[int | str]) -> str:
     return ".".join(str(part) for part in location if part != "[key]") or "(top)"
 
 
-def _message(details: ErrorDetails) -> str:
+def _message(details: ErrorDetails, model: type[BaseModel]) -> str:
     kind, found, context = details["type"], details["input"], details.get("ctx", {})
     if kind == "extra_forbidden":
-        return _unknown_key(details["loc"])
+        return _unknown_key(details["loc"], model)
     if kind == "missing":
         return "is missing: add it"
     if kind == "value_error":
@@ -73,15 +78,15 @@ def _shown(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _unknown_key(location: Sequence[int | str]) -> str:
-    known = sorted(_fields_at(location[:-1]))
+def _unknown_key(location: Sequence[int | str], model: type[BaseModel]) -> str:
+    known = sorted(_fields_at(location[:-1], model))
     close = nearest(str(location[-1]), known)
     hint = f": did you mean '{close}'?" if close else "."
     return f"unknown key{hint} Known: {', '.join(known)}"
 
 
-def _fields_at(location: Sequence[int | str]) -> list[str]:
-    kind: Any = Config
+def _fields_at(location: Sequence[int | str], model: type[BaseModel]) -> list[str]:
+    kind: Any = model
     for part in location:
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             kind = _inner(kind.model_fields[str(part)].annotation)

@@ -226,6 +226,10 @@ class ReportBlock(Block):
     alpha: Annotated[float, Field(gt=0, lt=1)] = 0.001
 
 
+Named = Annotated[dict[str, Any], BeforeValidator(_nothing_is_empty)]
+"""A block whose keys are its own module's."""
+
+
 class Config(Block):
     """All of params.yaml. Every name of the grid has its block; those not written are filled in by `load`."""
 
@@ -236,5 +240,9 @@ class Config(Block):
     tasks: dict[Name, TaskBlock]
     strategies: dict[Name, StrategyBlock]
     report: Annotated[ReportBlock, BeforeValidator(_nothing_is_empty)] = ReportBlock()
+    studies: Annotated[dict[Name, Named], BeforeValidator(_nothing_is_empty)] = Field(default_factory=dict)
+    """Grids beyond the main one (`stabbench.studies`), each checked by its own module."""
+    probes: Annotated[dict[Name, Named], BeforeValidator(_nothing_is_empty)] = Field(default_factory=dict)
+    """Measurements on trained weights (`stabbench.probes`), each checked by its own module."""
     keep_weights: KeptSeeds = ()
     """Seeds whose final weights are kept with their records."""

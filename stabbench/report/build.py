@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from stabbench.files import write_json, write_text
@@ -14,6 +15,8 @@ from stabbench.report.figures.training_curves import has_curves, training_figure
 from stabbench.report.metrics import metrics
 from stabbench.report.page import gradient_stem, page, training_stem
 from stabbench.report.plots import write_plots
+from stabbench.report.section import Section, write_sections
+from stabbench.report.sections import views
 from stabbench.report.tables import write_tables
 
 
@@ -25,23 +28,29 @@ def build(
     incomplete: bool = False,
     levene_center: str = "median",
     alpha: float = 0.001,
+    sections: Callable[[Content], Sequence[Section]] = lambda content: (),
 ) -> None:
     """Make the report of the selection under `runs` in the folder `out`; the same records give the same bytes.
 
-    With a `plan` folder, cells that are no longer planned are left out.
+    With a `plan` folder, cells that are no longer planned are left out. `sections` makes the chapters of studies and
+    probes, which follow those that the main grid's records give by themselves.
 
-    Writes index.html, metrics.json, tables/, figures/ (SVG and PNG) and plots/ (for `dvc plots`). The star stands where
-    Levene's test with `levene_center` (`median` or `mean`) against the second smallest std gives p < `alpha`.
+    Writes index.html, metrics.json, tables/, figures/ (SVG and PNG), studies/ and plots/ (for `dvc plots`). The star
+    stands where Levene's test with `levene_center` (`median` or `mean`) against the second smallest std gives p <
+    `alpha`.
 
     Raises UserError where there are no runs, a setting is out of range, or, without `incomplete`, where runs are
     missing: it names the cells and the commands that train them.
     """
     content = gather(runs, plan=plan, incomplete=incomplete, levene_center=levene_center, alpha=alpha)
+    with style():
+        chapters = [*views(content), *sections(content)]
     write_tables(content, out / "tables")
     write_plots(content, out / "plots")
     write_json(out / "metrics.json", metrics(content))
     _write_figures(content, out / "figures")
-    write_text(out / "index.html", page(content))
+    write_sections(chapters, out / "studies")
+    write_text(out / "index.html", page(content, chapters))
 
 
 def _write_figures(content: Content, folder: Path) -> None:

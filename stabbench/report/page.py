@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from stabbench.report.figures.gradient_norms import gradient_figure
 from stabbench.report.figures.palette import strategy_colors, themes
 from stabbench.report.figures.training_curves import training_panel
 from stabbench.report.layout import STAR, blocks
+from stabbench.report.section import Section
 
 _NARROW = 3.6
 
@@ -32,7 +34,7 @@ class Picture:
     text: str = ""
 
 
-def page(content: Content) -> str:
+def page(content: Content, sections: Sequence[Section] = ()) -> str:
     """The HTML of `index.html`: no request to any host, everything from records escaped."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("stabbench.report"),
@@ -51,7 +53,26 @@ def page(content: Content) -> str:
         listed=numbers.listed,
     )
     with style():
-        return environment.get_template("index.html.j2").render(_context(content))
+        return environment.get_template("index.html.j2").render(
+            {**_context(content), "sections": [_drawn(section) for section in sections]}
+        )
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """A section with its figures as SVG."""
+
+    section: Section
+    figures: Sequence[tuple[str, Markup]]
+    """(stem, SVG)."""
+
+
+def _drawn(section: Section) -> _Drawn:
+    figures = [
+        (item.stem, Markup(page_svg(item.figure, f"{section.name}-{item.stem}", item.description)))
+        for item in section.figures
+    ]
+    return _Drawn(section, figures)
 
 
 def _context(content: Content) -> dict[str, Any]:

@@ -16,7 +16,7 @@ PRESETS = {
 """Each preset's pipeline; its parameters are in `presets/<preset>.yaml`."""
 
 IGNORED = {
-    ".dvcignore": ("/runs/**/provenance.json", "/.stabbench"),
+    ".dvcignore": ("/runs/**/provenance.json", "/studies/**/provenance.json", "/.stabbench"),
     ".gitignore": (
         "/.stabbench/",
         "/data/",
@@ -24,6 +24,8 @@ IGNORED = {
         "/plan/",
         "/runs/",
         "/filled.json",
+        "/studies/",
+        "/probes/",
         "/tracking.json",
         "/dvc_plots/",
         "/mlflow.db",

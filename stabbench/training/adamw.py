@@ -15,14 +15,9 @@ from torch import Tensor
 
 from stabbench.models.kernel.library import Update
 from stabbench.models.kernel.optimizer import FusedAdamW
-from stabbench.plan import Recipe
+from stabbench.plan import Recipe, bias_correction_factor
 
 NO_CORRECTION = 1e12
-
-
-def bias_correction_factor(step: int, beta1: float, beta2: float) -> float:
-    """√(1 − β2^t) / (1 − β1^t) at t = `step` ≥ 1 (paper, equation 1 and figure 6)."""
-    return math.sqrt(1 - beta2**step) / (1 - beta1**step)
 
 
 class AdamW:

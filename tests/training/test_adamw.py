@@ -7,8 +7,8 @@ import math
 import pytest
 import torch
 
-from stabbench.plan import Recipe
-from stabbench.training.adamw import AdamW, bias_correction_factor
+from stabbench.plan import Recipe, bias_correction_factor
+from stabbench.training.adamw import AdamW
 
 
 def gradients(steps: int) -> list[dict[str, torch.Tensor]]:

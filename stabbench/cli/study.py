@@ -1,0 +1,101 @@
+"""`stabbench study`: the runs of one study, and what they show."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from stabbench.cli import options
+
+if TYPE_CHECKING:
+    from stabbench.config import Config
+    from stabbench.plan import Cell
+    from stabbench.studies import Named
+
+
+@click.command()
+@click.argument("name")
+@click.option(
+    "--workers", type=click.IntRange(min=1), help="Worker processes ($STABBENCH_WORKERS; default: the cores)."
+)
+@click.option("--device", help="cpu or cuda ($STABBENCH_DEVICE; default: cpu).")
+@options.params
+@options.store
+def study(name: str, workers: int | None, device: str | None, params_file: Path, store: Path) -> None:
+    """Train what the study NAME of params.yaml lacks, and put its records into studies/NAME/.
+
+    Runs that the main grid or another study has trained already are taken from the store. Outside the pipeline its
+    chapter (data, figures) is written to reports/studies/NAME/ at once; `stabbench report` puts it into the page.
+
+    \b
+    Examples:
+      stabbench study ablation
+      STABBENCH_WORKERS=8 stabbench study small-data
+    """
+    from stabbench.cli.train import train_cells
+    from stabbench.config import load
+    from stabbench.execution.lifeline import die_with_pipeline
+    from stabbench.execution.settings import Settings
+    from stabbench.studies import study_named
+
+    die_with_pipeline()
+    config = load(params_file)
+    entry = study_named(config, name)
+    settings = Settings.from_environment(workers=workers, device=device)
+    cells = _cells(config, entry)
+    selected = Path("studies") / name
+    for stale in set(selected.glob("*/*/*")) - {selected / cell.model / cell.task / cell.strategy for cell in cells}:
+        shutil.rmtree(stale)
+    broken = train_cells(cells, None, store, settings, selected)
+    if "DVC_STAGE" not in os.environ:
+        _write_chapter(config, entry, selected)
+    if broken:
+        raise click.exceptions.Exit(1)
+
+
+def _cells(config: Config, entry: Named) -> Sequence[Cell]:
+    """The planned cells: inside a pipeline stage as the plan files say, else resolved now (and tasks prepared)."""
+    from stabbench.plan import read_plan, write_plan
+
+    folder = Path("plan") / "studies" / entry.name
+    if "DVC_STAGE" in os.environ:
+        return read_plan(folder)
+
+    from stabbench.resolve import plan_variations
+    from stabbench.tasks.preparation import prepare
+
+    variations = entry.study.variations(entry.options, config)
+    for task in {name for variation in variations for name in (variation.task, variation.steps_of) if name}:
+        if not (Path("data") / task / "task.json").exists():
+            prepare(task, **config.tasks[task].model_dump(), out=Path("data") / task)
+    cells = plan_variations(config, Path(), variations)
+    write_plan(folder, cells)
+    return cells
+
+
+def _write_chapter(config: Config, entry: Named, selected: Path) -> None:
+    from stabbench.records import Selection
+    from stabbench.report.content import gather
+    from stabbench.report.figures.drawing import style
+    from stabbench.report.section import write_section
+
+    planned = Path("plan") if Path("plan").is_dir() else None
+    if not any(Path("runs").glob("*/*/*/cell.json")):
+        click.echo("no runs of the main grid yet: `stabbench report` writes the study's chapter")
+        return
+    settings = config.report
+    content = gather(
+        Path("runs"), plan=planned, incomplete=True, levene_center=settings.levene_center, alpha=settings.alpha
+    )
+    out = Path("reports") / "studies" / entry.name
+    with style():
+        section = entry.study.section(entry.name, entry.options, Selection.read(selected), content)
+    write_section(section, out)
+    for text in section.found:
+        click.echo(text)
+    click.echo(f"wrote {out}/")
