@@ -53,7 +53,8 @@ def train_cell(
 ) -> CellOutcome:
     """Train those of `seeds` that the store does not have, and record them.
 
-    Seeds that another process is training are waited for. An error in a run is recorded and the others go on.
+    Seeds of `cell.keep_weights` whose weights are not kept yet are trained again; their records stay as they are. Seeds
+    that another process is training are waited for. An error in a run is recorded and the others go on.
     """
     return _CellTraining(cell, store, settings, root, listener or (lambda report: None)).train(seeds)
 
@@ -108,7 +109,7 @@ class _CellTraining:
 
     def _reuse(self, seed: int) -> bool:
         record = self.store.finished(self.cell.fingerprint(seed))
-        if record is None or (seed in self.cell.keep_weights and record.weights is None):
+        if record is None or (seed in self.cell.keep_weights and self.store.weights(record) is None):
             return False
         self.outcome.reused.append(seed)
         self.listener(Report((seed,), 1, 1, record.status))
