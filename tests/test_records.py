@@ -143,3 +143,36 @@ def test_cells_that_are_no_longer_planned_are_left_out_of_a_selection(tmp_path: 
     planned = Selection.read(tmp_path / "runs", plan=tmp_path / "plan")
     assert [selected.cell.strategy for selected in planned.cells] == ["mosbach"]
     assert len(Selection.read(tmp_path / "runs").cells) == 2
+
+
+def with_weights(store: Store, digest: str) -> Record:
+    head = {"fingerprint": cell().fingerprint(1), "spec": cell().run_spec(1), "status": "ok", "result_digest": digest}
+
+    def weights(folder: Path) -> None:
+        folder.mkdir()
+        (folder / "model.safetensors").write_text(digest)
+
+    return store.write(head, {}, {"history.parquet": TABLE}, weights)
+
+
+def test_weights_are_added_to_a_finished_record_that_stays_as_it_is(tmp_path: Path) -> None:
+    store, _ = warned_store(tmp_path)
+    before = write(store, cell(), 1, result_digest="d")
+    assert store.weights(before) is None
+    after = with_weights(store, "d")
+    assert after.data == before.data
+    kept = store.weights(after)
+    assert kept is not None
+    assert (kept.folder, kept.result_digest) == (after.weights, "d")
+
+
+def test_weights_of_another_result_never_lie_in_the_record(tmp_path: Path) -> None:
+    store, _ = warned_store(tmp_path)
+    record = write(store, cell(), 1, result_digest="first")
+    with_weights(store, "second")
+    kept = store.weights(record)
+    assert kept is not None
+    assert kept.result_digest == "second"
+    assert record.weights is None
+    with_weights(store, "third")
+    assert store.weights(record) == kept

@@ -38,9 +38,11 @@ def plan(plan_folder: Path, params_file: Path) -> None:
     from stabbench import resolve
     from stabbench.config import load
     from stabbench.plan import write_plan
+    from stabbench.probes import probes_of
     from stabbench.studies import studies_of
 
     config = load(params_file)
+    probes_of(config)
     studies = {entry.name: entry.study.variations(entry.options, config) for entry in studies_of(config)}
     cells = resolve.plan(config, Path())
     planned = {name: resolve.plan_variations(config, Path(), cells) for name, cells in studies.items()}

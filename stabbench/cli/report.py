@@ -30,7 +30,7 @@ def report(incomplete: bool, out: Path, runs: Path, params_file: Path) -> None:
       stabbench report
       stabbench report --incomplete --out draft
     """
-    from stabbench.cli.sections import study_sections
+    from stabbench.cli.sections import probe_sections, study_sections
     from stabbench.config import load
     from stabbench.report import build
 
@@ -44,6 +44,9 @@ def report(incomplete: bool, out: Path, runs: Path, params_file: Path) -> None:
         incomplete=incomplete,
         levene_center=settings.levene_center,
         alpha=settings.alpha,
-        sections=lambda content: study_sections(config, content, incomplete=incomplete),
+        sections=lambda content: [
+            *study_sections(config, content, incomplete=incomplete),
+            *probe_sections(config, content, incomplete=incomplete),
+        ],
     )
     click.echo(f"wrote {out / 'index.html'}")

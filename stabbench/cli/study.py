@@ -37,10 +37,12 @@ def study(name: str, workers: int | None, device: str | None, params_file: Path,
       stabbench study ablation
       STABBENCH_WORKERS=8 stabbench study small-data
     """
+    from stabbench.cli.sections import write_chapter
     from stabbench.cli.train import train_cells
     from stabbench.config import load
     from stabbench.execution.lifeline import die_with_pipeline
     from stabbench.execution.settings import Settings
+    from stabbench.records import Selection
     from stabbench.studies import study_named
 
     die_with_pipeline()
@@ -53,7 +55,8 @@ def study(name: str, workers: int | None, device: str | None, params_file: Path,
         shutil.rmtree(stale)
     broken = train_cells(cells, None, store, settings, selected)
     if "DVC_STAGE" not in os.environ:
-        _write_chapter(config, entry, selected)
+        selection = Selection.read(selected)
+        write_chapter(config, name, lambda content: entry.study.section(name, entry.options, selection, content))
     if broken:
         raise click.exceptions.Exit(1)
 
@@ -76,26 +79,3 @@ def _cells(config: Config, entry: Named) -> Sequence[Cell]:
     cells = plan_variations(config, Path(), variations)
     write_plan(folder, cells)
     return cells
-
-
-def _write_chapter(config: Config, entry: Named, selected: Path) -> None:
-    from stabbench.records import Selection
-    from stabbench.report.content import gather
-    from stabbench.report.figures.drawing import style
-    from stabbench.report.section import write_section
-
-    planned = Path("plan") if Path("plan").is_dir() else None
-    if not any(Path("runs").glob("*/*/*/cell.json")):
-        click.echo("no runs of the main grid yet: `stabbench report` writes the study's chapter")
-        return
-    settings = config.report
-    content = gather(
-        Path("runs"), plan=planned, incomplete=True, levene_center=settings.levene_center, alpha=settings.alpha
-    )
-    out = Path("reports") / "studies" / entry.name
-    with style():
-        section = entry.study.section(entry.name, entry.options, Selection.read(selected), content)
-    write_section(section, out)
-    for text in section.found:
-        click.echo(text)
-    click.echo(f"wrote {out}/")

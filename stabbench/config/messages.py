@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Sequence
-from typing import Any, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from stabbench.config.schema import Config
-from stabbench.errors import nearest
+from stabbench.errors import UserError, nearest
 
 Problem: TypeAlias = tuple[str, str]
 """Where in the file, and what is wrong there."""
+BlockT = TypeVar("BlockT", bound=BaseModel)
 
 _TYPES = {
     "int_type": "a whole number",
@@ -38,6 +39,15 @@ def problems_of(error: ValidationError) -> list[Problem]:
 def problems_in(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
     """One problem for each of pydantic's errors in a block of the given model, in their order."""
     return [(_path(details["loc"]), _message(details, model)) for details in error.errors(include_url=False)]
+
+
+def checked(values: Mapping[str, Any], model: type[BlockT], where: str) -> BlockT:
+    """The block that `values` make; UserError with a line for each mistake, its path beginning with `where`."""
+    try:
+        return model.model_validate(dict(values))
+    except ValidationError as error:
+        lines = [f"{where}.{path}: {what}" for path, what in problems_in(error, model)]
+        raise UserError("\n".join(lines)) from error
 
 
 def _path(location: Sequence[int | str]) -> str:

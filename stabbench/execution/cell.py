@@ -90,7 +90,7 @@ class CellTraining:
 
     def _reuse(self, seed: int) -> bool:
         record = self.store.finished(self.cell.fingerprint(seed))
-        if record is None or (seed in self.cell.keep_weights and record.weights is None):
+        if record is None or (seed in self.cell.keep_weights and self.store.weights(record) is None):
             return False
         self.outcome.reused.append(seed)
         self.listener(Report(self.number, (seed,), 1, 1, record.status))

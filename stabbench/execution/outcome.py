@@ -34,7 +34,7 @@ def already_there(cell: Cell, seeds: Sequence[int], store: Store) -> CellOutcome
     """The outcome where the store has every wanted run, weights included where they are to be kept; else None."""
     for seed in seeds:
         record = store.finished(cell.fingerprint(seed))
-        if record is None or (seed in cell.keep_weights and record.weights is None):
+        if record is None or (seed in cell.keep_weights and store.weights(record) is None):
             return None
     return CellOutcome(cell, reused=list(seeds))
 

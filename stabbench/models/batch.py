@@ -36,6 +36,18 @@ class TokenizedTexts:
         """Word pieces of each example, shape `(examples,)`."""
         return np.diff(self.offsets)
 
+    def take(self, chosen: Integers) -> TokenizedTexts:
+        """The examples at the positions `chosen`, in that order."""
+        lengths = self.lengths[chosen]
+        rows = np.repeat(self.offsets[chosen], lengths) + _ranges(lengths)
+        return TokenizedTexts(
+            ids=self.ids[rows],
+            segments=self.segments[rows],
+            offsets=np.concatenate([[0], np.cumsum(lengths)]),
+            labels=self.labels[chosen],
+            examples=self.examples[chosen],
+        )
+
 
 @dataclass(frozen=True)
 class Bucket:

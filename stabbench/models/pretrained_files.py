@@ -44,21 +44,30 @@ def new_model(folder: Path, config: PretrainingOptions) -> nn.Module:
 
 def started_model(folder: Path, start: Path, config: PretrainingOptions) -> tuple[nn.Module, list[str]]:
     """The encoder in `start` with a masked-LM head; tensors that `start` lacks are new, drawn from the seed."""
-    from transformers import AutoModelForMaskedLM
-
-    with torch.random.fork_rng(devices=[]), _quiet_transformers():
-        torch.manual_seed(config.seed)
-        try:
-            model, info = AutoModelForMaskedLM.from_pretrained(
-                str(start), output_loading_info=True, dtype=torch.float32, local_files_only=True
-            )
-        except ValueError as error:
-            raise UserError(
-                f"pretraining: a '{architecture(start)}' model has no masked-LM form: start from a BERT or RoBERTa"
-            ) from error
+    model, missing = masked_language_model(start, config.seed)
     for name in ("config.json", *TOKENIZER_FILES):
         if (start / name).is_file():
             shutil.copyfile(start / name, folder / name)
+    return model, missing
+
+
+def masked_language_model(folder: Path, seed: int = 0) -> tuple[nn.Module, list[str]]:
+    """The model in `folder` with its masked-LM head, in float32, and the names of the tensors that the folder lacks.
+
+    Those are drawn from `seed`. Raises UserError for a model type that has no masked-LM form.
+    """
+    from transformers import AutoModelForMaskedLM
+
+    with torch.random.fork_rng(devices=[]), _quiet_transformers():
+        torch.manual_seed(seed)
+        try:
+            model, info = AutoModelForMaskedLM.from_pretrained(
+                str(folder), output_loading_info=True, dtype=torch.float32, local_files_only=True
+            )
+        except ValueError as error:
+            raise UserError(
+                f"pretraining: a '{architecture(folder)}' model has no masked-LM form: start from a BERT or RoBERTa"
+            ) from error
     return model, sorted(info["missing_keys"])
 
 

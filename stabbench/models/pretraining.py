@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,7 +11,7 @@ import numpy as np
 from torch import nn
 
 from stabbench.errors import UserError
-from stabbench.files import write_json
+from stabbench.files import whole_folder, write_json
 from stabbench.models.masked_language_model import Sequences, heldout_batches, heldout_loss
 from stabbench.models.pretrained_files import new_model, save, started_model
 from stabbench.models.pretraining_loop import LoopOptions, train
@@ -66,10 +64,7 @@ def pretrain(
         problems.append("a new model needs a vocabulary, or a model to start from")
     if problems:
         raise UserError("pretraining: " + "; ".join(problems))
-    out.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-    try:
-        folder.chmod(0o755)
+    with whole_folder(out) as folder:
         new_tensors: list[str] = []
         if start is None:
             model = new_model(folder, config)
@@ -99,10 +94,6 @@ def pretrain(
         origin = None if start is None else {"architecture": architecture(start), "content_hash": content_hash(start)}
         facts = {"schema_version": 1, "options": options, "start": origin, **asdict(report)}
         write_json(folder / "pretraining.json", facts)
-        _put(folder, out)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
     return report
 
 
@@ -144,16 +135,6 @@ def frame_texts(folder: Path, texts: Sequence[Text], config: PretrainingOptions)
 
 def _loop_options(config: PretrainingOptions) -> LoopOptions:
     return LoopOptions(**{name: getattr(config, name) for name in LoopOptions.__dataclass_fields__})
-
-
-def _put(folder: Path, out: Path) -> None:
-    if out.exists():
-        aside = Path(tempfile.mkdtemp(prefix=f".{out.name}.old.", dir=out.parent))
-        out.replace(aside / out.name)
-        folder.replace(out)
-        shutil.rmtree(aside)
-    else:
-        folder.replace(out)
 
 
 def _thinned(losses: Sequence[float]) -> list[dict[str, float]]:

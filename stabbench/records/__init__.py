@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from stabbench.records.record import FINISHED, SCHEMA_VERSION, TABLES, Record, UnreadableRecordError
 from stabbench.records.selection import SelectedCell, Selection, adopt_selection, seed_folder, select
-from stabbench.records.store import Store, make_folder
+from stabbench.records.store import KeptWeights, Store, make_folder
 
 __all__ = [
     "FINISHED",
     "SCHEMA_VERSION",
     "TABLES",
+    "KeptWeights",
     "Record",
     "SelectedCell",
     "Selection",

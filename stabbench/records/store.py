@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,17 @@ import pandas as pd
 from filelock import FileLock
 
 from stabbench.errors import UserError
-from stabbench.files import sha256_of_file, sha256_of_json, write_json
+from stabbench.files import read_json, sha256_of_file, sha256_of_json, write_json
 from stabbench.records.record import SCHEMA_VERSION, Record, UnreadableRecordError
+
+
+@dataclass(frozen=True)
+class KeptWeights:
+    """Final weights of a run: a Hugging Face folder, and how the training that left them ended."""
+
+    folder: Path
+    result_digest: str
+    status: str
 
 
 class Store:
@@ -62,8 +72,9 @@ class Store:
     ) -> Record:
         """Write a record whole or not at all; the first finished writer of a fingerprint wins.
 
-        `data` lacks `schema_version`, `files` and `seal`, which are added here; `tables` maps file names of
-        TABLES to frames; `weights` writes a Hugging Face folder into the path that it is given.
+        A finished record stays as it is; of a later writer it takes the weights alone (see `weights`). `data` lacks
+        `schema_version`, `files` and `seal`, which are added here; `tables` maps file names of TABLES to frames;
+        `weights` writes a Hugging Face folder into the path that it is given.
         """
         fingerprint = str(data["fingerprint"])
         target = self.folder(fingerprint)
@@ -79,7 +90,9 @@ class Store:
             temporary.chmod(0o755)
             with self.lock(fingerprint):
                 existing = self.find(fingerprint)
-                if existing is not None and existing.finished and (weights is None or existing.weights is not None):
+                if existing is not None and existing.finished:
+                    if weights is not None:
+                        self._keep_weights(existing, data, temporary / "weights")
                     return existing
                 if target.exists():
                     shutil.rmtree(target)
@@ -87,6 +100,35 @@ class Store:
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
         return Record.read(target, verify=False)
+
+    def weights(self, record: Record) -> KeptWeights | None:
+        """The kept weights of a record's run, or None.
+
+        They lie in the record where the training that left them gave its `result_digest`. A run that was trained again
+        elsewhere can come out differently: such weights lie apart, with their own digest and status.
+        """
+        if record.weights is not None:
+            return KeptWeights(record.weights, str(record.data.get("result_digest")), record.status)
+        folder = self._other_weights(record.fingerprint)
+        if not (folder / "model.safetensors").exists():
+            return None
+        result = read_json(folder / "result.json")
+        return KeptWeights(folder, result["result_digest"], result["status"])
+
+    def _other_weights(self, fingerprint: str) -> Path:
+        return self.root / ".weights" / fingerprint
+
+    def _keep_weights(self, record: Record, data: Mapping[str, Any], folder: Path) -> None:
+        """Move the weights of a run that was trained again to where `weights` looks for them."""
+        if self.weights(record) is not None:
+            return
+        target = record.folder / "weights"
+        if data.get("result_digest") != record.data.get("result_digest"):
+            target = self._other_weights(record.fingerprint)
+            make_folder(target.parent)
+            write_json(folder / "result.json", {name: data.get(name) for name in ("result_digest", "status", "final")})
+        shutil.rmtree(target, ignore_errors=True)
+        folder.replace(target)
 
     def adopt(self, folder: Path) -> Record | None:
         """Take a finished record that lies elsewhere (`dvc pull` brings such) into the store; None if unusable."""
@@ -121,6 +163,10 @@ class Store:
     def checkpoint(self, name: str) -> Path:
         """Where a training in progress keeps its state."""
         return self.root / ".checkpoints" / name
+
+    def measurements(self, name: str) -> Path:
+        """Where a probe keeps what it has measured already."""
+        return self.root / ".probes" / name
 
     def fingerprints(self) -> Iterable[str]:
         """The fingerprints of all folders in the store, sorted."""

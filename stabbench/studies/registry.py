@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from pydantic import ValidationError
-
 import stabbench.studies as package
 from stabbench.config import Config
-from stabbench.config.messages import problems_in
+from stabbench.config.messages import checked
 from stabbench.errors import UserError, unknown
 from stabbench.studies.contract import Study
 
@@ -60,9 +58,5 @@ def _make(name: str, block: Mapping[str, Any]) -> Named:
         raise unknown(f"study in studies.{name}", kind, kinds())
     study: Study[Any] = import_module(f"{package.__name__}.{kind.replace('-', '_')}").study
     values = {key: value for key, value in block.items() if key != "study"}
-    try:
-        options = study.Options.model_validate(values)
-    except ValidationError as error:
-        lines = [f"studies.{name}.{where}: {what}" for where, what in problems_in(error, study.Options)]
-        raise UserError("\n".join(lines)) from error
+    options = checked(values, study.Options, f"studies.{name}")
     return Named(name, study, options)

@@ -26,7 +26,12 @@ def read_text_file(path: Path) -> list[str]:
         raise UserError(
             f"{path}, line {line}: byte 0x{content[error.start]:02x} is not UTF-8; save the file as UTF-8"
         ) from error
-    lines = [stripped for line in text.split("\n") if (stripped := line.strip()) and not _HEADING.fullmatch(stripped)]
+    lines = text_lines(text)
     if not lines:
         raise UserError(f"{path}: there is no text in this file")
     return lines
+
+
+def text_lines(text: str) -> list[str]:
+    """The lines of a text as `read_text_file` gives them."""
+    return [stripped for line in text.split("\n") if (stripped := line.strip()) and not _HEADING.fullmatch(stripped)]

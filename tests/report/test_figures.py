@@ -68,7 +68,7 @@ def test_strategies_colours_are_seen_on_light_and_on_dark(which: int, paper: str
 
 def test_every_colour_of_figures_has_its_own_name() -> None:
     names = [name for name, _, _ in themes().values()]
-    assert len(names) == len(set(names)) == 3 + len(STRATEGIES) + 25
+    assert len(names) == len(set(names)) == 5 + len(STRATEGIES) + 25
 
 
 def test_gradient_norms_are_drawn_per_layer_on_a_logarithmic_axis(content: Content) -> None:

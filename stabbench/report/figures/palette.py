@@ -9,6 +9,9 @@ from matplotlib.colors import to_hex
 
 INK, MUTED, GRID = "#1f2328", "#656d77", "#d8dde3"
 
+MARK, MARK_EDGE = "#ffffff", "#101214"
+"""A mark on a filled surface: the same on light and dark, since it never stands on the page itself."""
+
 STRATEGIES = (
     ("#0072b2", "#56a8e0"),
     ("#e69f00", "#f2b63c"),
@@ -22,6 +25,8 @@ STRATEGIES = (
 """(on light, on dark): Okabe and Ito's colours without yellow and black, then two of Paul Tol's."""
 
 _DEPTHS = 25
+SHADES = _DEPTHS
+"""Different colours that `depth_color` has."""
 
 Color = str
 
@@ -48,6 +53,8 @@ def themes() -> dict[Color, tuple[str, Color, Color]]:
         INK: ("--figure-ink", INK, "#e6e9ed"),
         MUTED: ("--figure-muted", MUTED, "#9aa4af"),
         GRID: ("--figure-grid", GRID, "#353c44"),
+        MARK: ("--figure-mark", MARK, MARK),
+        MARK_EDGE: ("--figure-mark-edge", MARK_EDGE, MARK_EDGE),
     }
     for index, (light, dark) in enumerate(STRATEGIES):
         named[light] = (f"--strategy-{index}", light, dark)

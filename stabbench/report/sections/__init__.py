@@ -1,17 +1,34 @@
-"""Chapters that the main grid's records give by themselves: one module each."""
+"""Chapters beside those of studies, one module each: of the main grid's records alone, and of probes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
+from stabbench.errors import unknown
 from stabbench.report.content import Content
+from stabbench.report.measurement import MeasuredProbe
 from stabbench.report.section import Section
-from stabbench.report.sections import bias_correction_factor
+from stabbench.report.sections import bias_correction_factor, forgetting, surface
 
 VIEWS: Sequence[Callable[[Content], Section]] = (bias_correction_factor.section,)
 """In the order of the page."""
+
+PROBES: Mapping[str, Callable[[MeasuredProbe, Content], Section]] = {
+    "forgetting": forgetting.section,
+    "surface": surface.section,
+}
+"""By the kind in probe.json."""
 
 
 def views(content: Content) -> list[Section]:
     """All of them; to be called inside `stabbench.report.figures.drawing.style`."""
     return [view(content) for view in VIEWS]
+
+
+def probe_section(folder: Path, content: Content) -> Section:
+    """The chapter of what a probe left in `folder`; UserError where it cannot be read or is of an unknown kind."""
+    probe = MeasuredProbe.read(folder)
+    if probe.kind not in PROBES:
+        raise unknown(f"kind of probe in {folder}", probe.kind, PROBES)
+    return PROBES[probe.kind](probe, content)

@@ -1,0 +1,50 @@
+"""What a loss surface says in numbers: the barrier between two models, and the slope around each."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+RADIUS = 0.25
+
+
+@dataclass(frozen=True)
+class Barrier:
+    """The highest loss on a straight line; `height` is what it has over the higher of the two ends (nats)."""
+
+    t: float
+    loss: float
+    height: float
+
+
+def barrier(line: pd.DataFrame) -> Barrier | None:
+    """The barrier on a line with columns `t` (0 … 1) and `loss`; None where a loss is not finite."""
+    losses = line["loss"].to_numpy(dtype=np.float64)
+    if not np.isfinite(losses).all():
+        return None
+    top = int(losses.argmax())
+    return Barrier(float(line["t"].iloc[top]), float(losses[top]), float(losses[top] - max(losses[0], losses[-1])))
+
+
+@dataclass(frozen=True)
+class Neighbourhood:
+    """The points of a surface around one point: how many there are, and the median of a column over them."""
+
+    points: int
+    median: float
+
+
+def neighbourhood(surface: pd.DataFrame, alpha: float, beta: float, column: str, radius: float) -> Neighbourhood:
+    """`column` over the points of `surface` (columns `alpha`, `beta`) within `radius` of (alpha, beta)."""
+    near = np.hypot(surface["alpha"] - alpha, surface["beta"] - beta) <= radius
+    values = surface.loc[near, column].dropna()
+    return Neighbourhood(len(values), float(values.median()) if len(values) else math.nan)
+
+
+def radius_of(surface: pd.DataFrame) -> float:
+    """`RADIUS`, or one and a half times the distance of neighbouring points where these are far apart."""
+    axis = np.unique(surface["alpha"].to_numpy(dtype=np.float64))
+    return max(RADIUS, 1.5 * float(np.diff(axis).max()))

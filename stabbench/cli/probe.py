@@ -1,0 +1,72 @@
+"""`stabbench probe`: one measurement on the weights of chosen runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from stabbench.cli import options
+
+
+@click.command()
+@click.argument("name")
+@click.option(
+    "--workers", type=click.IntRange(min=1), help="Worker processes ($STABBENCH_WORKERS; default: the cores)."
+)
+@click.option("--device", help="cpu or cuda ($STABBENCH_DEVICE; default: cpu).")
+@options.params
+@options.store
+@options.runs
+def probe(name: str, workers: int | None, device: str | None, params_file: Path, store: Path, runs: Path) -> None:
+    """Measure what the probe NAME of params.yaml asks for, and put it into probes/NAME/.
+
+    It needs the runs of the grid. Those whose weights are not kept are trained again, their records left as they are.
+    What a killed measurement had done is not done again. Outside the pipeline its chapter (data, figures) is written to
+    reports/studies/NAME/ at once; `stabbench report` puts it into the page.
+
+    \b
+    Examples:
+      stabbench probe surface
+      stabbench probe forgetting --device cuda
+    """
+    from stabbench.cli.sections import write_chapter
+    from stabbench.config import load
+    from stabbench.execution.lifeline import die_with_pipeline
+    from stabbench.execution.settings import Settings
+    from stabbench.probes import Project, probe_named
+    from stabbench.probes.contract import write_measurement
+    from stabbench.records import Selection, Store
+
+    die_with_pipeline()
+    config = load(params_file)
+    entry = probe_named(config, name)
+    settings = Settings.from_environment(workers=workers, device=device)
+    selection = Selection.read(runs, plan=Path("plan") if Path("plan").is_dir() else None)
+    records = Store(store, warn=lambda message: click.echo(f"warning: {message}", err=True))
+    out = Path("probes") / name
+    with _progress(name) as progress:
+        project = Project(selection, runs, records, settings, progress=progress)
+        found = entry.probe.measure(entry.options, project)
+    write_measurement(out, entry.kind, entry.options, found)
+    click.echo(f"wrote {out}/")
+    if "DVC_STAGE" not in os.environ:
+        from stabbench.report.sections import probe_section
+
+        write_chapter(config, name, lambda content: probe_section(out, content))
+
+
+@contextmanager
+def _progress(name: str) -> Iterator[Callable[[str, int, int], None]]:
+    """A bar with the time left; nothing where the output is not a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task(name, total=None)
+        yield lambda what, done, total: bar.update(task, description=f"{name}: {what}", completed=done, total=total)

@@ -1,0 +1,97 @@
+"""Which runs a probe looks at, and how its files describe them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from stabbench.config import Config
+from stabbench.errors import unknown
+from stabbench.plan import Cell
+from stabbench.probes.contract import Project
+from stabbench.records import Record, Selection, adopt_selection
+
+if TYPE_CHECKING:
+    from stabbench.execution.weights import RunWithWeights
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run of the plan with its record."""
+
+    cell: Cell
+    seed: int
+    record: Record
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ended no better than the majority classifier."""
+        return self.record.status == "failed"
+
+
+def check_place(config: Config, model: str | None, task: str | None, strategies: Iterable[str]) -> None:
+    """UserError with the nearest name for a model, task or strategy that is not in the grid."""
+    wanted = [("model", model, config.grid.models), ("task", task, config.grid.tasks)]
+    wanted += [("strategy", name, config.grid.strategies) for name in strategies]
+    for kind, name, known in wanted:
+        if name is not None and name not in known:
+            raise unknown(f"{kind} of the grid", name, known)
+
+
+def runs_at(
+    selection: Selection, model: str | None, task: str | None, strategies: Sequence[str] | None = None
+) -> list[FinishedRun]:
+    """The runs of one model and task, in the order of the plan and of seeds, or of `strategies` where given.
+
+    Where `model` or `task` is None, those are taken that come first in the plan and have both a failed and a successful
+    run; else those that come first. Diverged runs are left out: their weights are not finite numbers.
+    """
+    groups: dict[tuple[str, str], list[FinishedRun]] = {}
+    for item in selection.cells:
+        cell = item.cell
+        if model in (None, cell.model) and task in (None, cell.task):
+            groups.setdefault((cell.model, cell.task), []).extend(
+                FinishedRun(cell, seed, record)
+                for seed, record in item.records.items()
+                if record.status != "diverged" and (strategies is None or cell.strategy in strategies)
+            )
+    both = [runs for runs in groups.values() if len({run.failed for run in runs}) == 2]
+    found = next(iter(both or groups.values()), [])
+    return sorted(found, key=lambda run: strategies.index(run.cell.strategy)) if strategies else found
+
+
+def with_weights(runs: Sequence[FinishedRun], project: Project) -> list[RunWithWeights]:
+    """The runs with their weights, in the same order; those not kept are trained again."""
+    from stabbench.execution.weights import runs_with_weights
+
+    found: dict[tuple[str, int], RunWithWeights] = {}
+    cells = {run.cell.name: run.cell for run in runs}
+    for name, cell in cells.items():
+        seeds = [run.seed for run in runs if run.cell.name == name]
+        adopt_selection(dataclasses.replace(cell, seeds=tuple(seeds)), project.store, project.runs)
+        project.progress("weights", len(found), len(runs))
+        group = runs_with_weights(cell, seeds, project.store, project.settings, project.root)
+        found |= {(name, run.seed): run for run in group}
+    return [found[run.cell.name, run.seed] for run in runs]
+
+
+def described(run: RunWithWeights) -> dict[str, Any]:
+    """A run as probe.json names it; `same_result` is false where training it again gave another result."""
+    data = run.record.data
+    return {
+        "model": run.cell.model,
+        "task": run.cell.task,
+        "strategy": run.cell.strategy,
+        "seed": run.seed,
+        "fingerprint": run.record.fingerprint,
+        "status": run.record.status,
+        "score": data["final"]["scores"][data["metric"]],
+        "metric": data["metric"],
+        "train_loss": data["train_loss"]["final"],
+        "result_digest": data["result_digest"],
+        "weights_result_digest": run.kept.result_digest,
+        "weights_status": run.kept.status,
+        "same_result": run.same_result,
+    }
