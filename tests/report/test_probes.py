@@ -209,3 +209,24 @@ def test_a_neighbourhood_is_a_disc_of_the_grid() -> None:
     far = neighbourhood(surface, 9, 9, "norm", 1.0)
     assert far.points == 0
     assert np.isnan(far.median)
+
+
+def test_very_low_values_share_the_lowest_shade_and_the_bar_says_so(content: Content, tmp_path: Path) -> None:
+    folder = surface_folder(tmp_path / "surface", content)
+    surface = pd.read_csv(folder / "surface.csv")
+    surface.loc[3, "loss"] = 1e-9
+    surface.to_csv(folder / "surface.csv", index=False)
+    loss = section_of(folder, content).figures[0].figure.axes[2]
+    first = loss.get_xticklabels()[0].get_text()
+    assert first == f"≤ {surface['loss'].max() / 50:.2g}"
+
+
+def test_a_surface_with_holes_or_of_one_value_is_drawn(content: Content, tmp_path: Path) -> None:
+    folder = surface_folder(tmp_path / "surface", content)
+    surface = pd.read_csv(folder / "surface.csv")
+    surface.loc[:5, "loss"] = np.nan
+    surface["gradient_norm"] = 0.0
+    surface.to_csv(folder / "surface.csv", index=False)
+    (figure,) = section_of(folder, content).figures
+    with style():
+        assert page_svg(figure.figure, "surface", "a surface").startswith("<svg")

@@ -18,6 +18,9 @@ from stabbench.report.figures.palette import MARK, MARK_EDGE, SHADES, depth_colo
 LOG_FROM = 5.0
 """Largest over smallest value from which on levels are logarithmic."""
 
+PANELS = (("loss", "loss (nats)", 50.0), ("gradient_norm", "total gradient norm (L2)", 1000.0))
+"""Column, label, and largest over smallest value that shades tell apart: what is lower has the lowest one's shade."""
+
 Floats = npt.NDArray[np.float64]
 Marks = Mapping[str, tuple[float, float]]
 """Label of each marked point with its α and β."""
@@ -27,9 +30,8 @@ def surface_figure(surface: pd.DataFrame, marks: Marks, line: Sequence[str]) -> 
     """`surface` has columns alpha, beta, loss, gradient_norm; a dashed line joins the two marks named in `line`."""
     figure = new_figure(PAGE_WIDTH, 4.25)
     panels = axes_of(figure, 1, 2, sharex=True, sharey=True)[0]
-    columns = (("loss", "loss (nats)"), ("gradient_norm", "total gradient norm (L2)"))
-    for axes, (column, label) in zip(panels, columns, strict=True):
-        _draw(figure, axes, surface, column, label)
+    for axes, (column, label, span) in zip(panels, PANELS, strict=True):
+        _draw(figure, axes, surface, column, label, span)
         ends = np.array([marks[name] for name in line])
         axes.plot(ends[:, 0], ends[:, 1], color=MARK, linewidth=1.0, linestyle=(0, (3, 2)), zorder=4)
         for text, (alpha, beta) in marks.items():
@@ -42,9 +44,11 @@ def surface_figure(surface: pd.DataFrame, marks: Marks, line: Sequence[str]) -> 
     return figure
 
 
-def _draw(figure: Figure, axes: Axes, surface: pd.DataFrame, column: str, label: str) -> None:
+def _draw(figure: Figure, axes: Axes, surface: pd.DataFrame, column: str, label: str, span: float) -> None:
     grid = surface.pivot(index="beta", columns="alpha", values=column)
-    values = np.ma.masked_invalid(grid.to_numpy(dtype=np.float64))
+    measured = grid.to_numpy(dtype=np.float64)
+    lowest, highest = float(np.nanmin(measured)), float(np.nanmax(measured))
+    values = np.ma.masked_invalid(np.maximum(measured, highest / span))
     levels = _levels(values.compressed())
     shades = [depth_color(index, len(levels) - 1) for index in range(len(levels) - 1)]
     drawn = axes.contourf(
@@ -56,13 +60,16 @@ def _draw(figure: Figure, axes: Axes, surface: pd.DataFrame, column: str, label:
         norm=BoundaryNorm(levels, len(shades)),
         extend="neither",
     )
-    drawn.set(edgecolor="face", linewidth=0.4)  # or hairlines of the page show between the shades
+    drawn.set(edgecolor="face", linewidth=0.8)  # or hairlines of the page show between the shades
     bar = figure.colorbar(drawn, ax=axes, orientation="horizontal", spacing="uniform", aspect=28, pad=0.02)
     ticks = levels[:: max(1, (len(levels) - 1) // 6)]
-    bar.set_ticks(list(ticks), labels=[_text(value, levels) for value in ticks])
+    labels = [_text(value, levels) for value in ticks]
+    bar.set_ticks(list(ticks), labels=[f"≤ {labels[0]}" if lowest < levels[0] else labels[0], *labels[1:]])
     bar.ax.tick_params(labelsize=7)
     bar.ax.minorticks_off()
     bar.outline.set_visible(False)
+    if bar.solids is not None:
+        bar.solids.set(edgecolor="face", linewidth=0.8)
     bar.set_label(label)
 
 
