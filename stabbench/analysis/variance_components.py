@@ -26,6 +26,7 @@ COMPONENTS: tuple[tuple[str, ...], ...] = (
 )
 """The terms of the model: factors first, then the interactions."""
 RESAMPLES = 4_000
+_ROUNDING = 1e-12
 
 Array = npt.NDArray[np.float64]
 
@@ -81,7 +82,8 @@ def shares(estimates: Array) -> tuple[Array, Array]:
     Negative components count as 0. The first-order share of a factor is its own component's, the total share adds all
     interactions that it takes part in; total shares can sum to more than 1. NaN where no component is positive.
     """
-    positive = np.maximum(estimates, 0)
+    largest = estimates.max(axis=-1, keepdims=True)
+    positive = np.where(estimates > _ROUNDING * largest, np.maximum(estimates, 0), 0)
     whole = positive.sum(axis=-1, keepdims=True)
     parts = np.divide(positive, whole, out=np.full_like(positive, np.nan), where=whole > 0)
     total = [parts[..., [factor in term for term in COMPONENTS]].sum(axis=-1) for factor in FACTORS]

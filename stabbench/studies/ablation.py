@@ -21,7 +21,7 @@ from stabbench.report.content import Content
 from stabbench.report.figures.generalisation import generalisation_figure
 from stabbench.report.figures.palette import MUTED, Color
 from stabbench.report.figures.settings import ablation_figure
-from stabbench.report.numbers import counted, epochs_text, exponent, p_equation, percent, share
+from stabbench.report.numbers import counted, epochs_text, exponent, p_equation, percent, share, significant
 from stabbench.report.section import Section, SectionFigure
 from stabbench.studies.contract import Study
 from stabbench.studies.options import PositiveNumbers, Switches
@@ -122,7 +122,7 @@ class Ablation(Study[AblationOptions]):
             figures=_figures(options, content, runs, marked, general),
             tables=[(settings_caption(cells), settings_grid(cells)), *effects_table(effects)],
             data={"settings": cells, "runs": runs, "correction": effects},
-            facts={"recommended": sorted(marked), "generalisation": dataclasses.asdict(general)},
+            facts={"recommended": sorted(marked), "generalisation": _facts(general)},
         )
 
 
@@ -167,7 +167,7 @@ def _correction_found(effects: pd.DataFrame) -> list[str]:
     known = effects[effects["p_fisher"].notna()]
     if known.empty or known["p_fisher"].min() == 1:
         return [f"{text} No setting tells the two apart."]
-    row = known.sort_values("p_fisher", kind="stable").iloc[0]
+    row = known.iloc[int(known["p_fisher"].round(12).argmin())]
     return [
         f"{text} The clearest difference is at {exponent(row['learning_rate'])}, {epochs_text(row['epochs'])}: "
         f"{row['failed_without']} of {row['n_without']} without, {row['failed_with']} of {row['n_with']} with it "
@@ -197,6 +197,11 @@ def _runs_found(runs: pd.DataFrame, general: Generalisation) -> list[str]:
             f"{percent(below.max)} on dev, std {percent(below.std)}; {general.failed_below} of them failed."
         )
     return texts
+
+
+def _facts(general: Generalisation) -> dict[str, Any]:
+    below = {name: significant(value) for name, value in dataclasses.asdict(general.below).items()}
+    return {**dataclasses.asdict(general), "below": below}
 
 
 def _figures(

@@ -112,7 +112,7 @@ def test_intervals_hold_the_true_share_about_as_often_as_the_documentation_says(
         for scores in designs(60, (5, 5, 5), variances)
         if (found := variance_shares(scores, random, resamples=300)) is not None
     ]
-    held = [(low <= 1 / 6) & (1 / 6 <= high) for low, high in np.concatenate(intervals)]
+    held = [(low <= 1 / 6) & (high >= 1 / 6) for low, high in np.concatenate(intervals)]
     assert len(held) == 180
     assert 0.8 < np.mean(held) <= 1
 
