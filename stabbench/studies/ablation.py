@@ -143,9 +143,9 @@ def _settings_found(cells: pd.DataFrame, marked: Collection[str]) -> list[str]:
         f"Of {counted(len(eligible), 'setting')}{left_out} the std is lowest at {_measured(first)}, and highest at "
         f"{_measured(last)}."
     ]
-    for rank, (_, row) in enumerate(eligible.iterrows(), start=1):
-        if row["strategy"] in marked:
-            texts.append(f"The recommended setting, {_measured(row)}, has the std of rank {rank} from below.")
+    ranks = {name: f"has the std of rank {rank} from below" for rank, name in enumerate(eligible["strategy"], start=1)}
+    for _, row in cells[cells["strategy"].isin(marked)].iterrows():
+        texts.append(f"The recommended setting, {_measured(row)}, {ranks.get(row['strategy'], 'is not among them')}.")
     return texts
 
 

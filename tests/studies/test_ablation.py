@@ -132,6 +132,11 @@ def test_a_study_without_a_finished_run_says_so_and_draws_nothing(section_of: Ca
     assert not section.figures
 
 
+def test_a_recommended_setting_all_of_whose_runs_failed_has_no_rank(section_of: Callable[..., Section]) -> None:
+    section = section_of(cells({**SCORES, (1e-5, 20, True): [0.0] * 4}))
+    assert "bias correction (std 0.0, mean 0.0, 4 of 4 failed), is not among them." in section.found[1]
+
+
 def test_one_setting_alone_is_compared_with_nothing(section_of: Callable[..., Section]) -> None:
     section = section_of(cells({(1e-5, 20, True): [0.5, 0.5, 0.5, 0.5]}))
     assert section.found[0] == "Fewer than two of 1 setting can be compared."
