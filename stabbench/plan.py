@@ -77,6 +77,14 @@ class Recipe:
         ]
         return [(name, getattr(self, name), expected) for name, holds, expected in checks if not holds]
 
+    def updates(self, examples: int) -> int:
+        """How many updates a training on `examples` examples makes; the last, partial batch of an epoch counts."""
+        return self.total_steps or max(1, round(self.epochs * self.steps_per_epoch(examples)))
+
+    def steps_per_epoch(self, examples: int) -> int:
+        """How many batches `examples` examples make."""
+        return math.ceil(examples / self.batch_size)
+
     def override(self, changes: Mapping[str, Any]) -> Recipe:
         """This recipe with `changes` applied; a value of None means "not set" except for `max_grad_norm`.
 

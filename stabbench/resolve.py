@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,8 +74,7 @@ def plan_variations(config: Config, root: Path, variations: Sequence[Variation])
 
     A cell whose recipe comes out like one of the grid's has its fingerprints, so its runs are shared.
     """
-    for variation in variations:
-        check_names(config, variation.model, variation.task, variation.strategy)
+    check_variations(config, variations)
     models = {v.model: resolve_model(config.models[v.model], v.model, root) for v in variations}
     tasks = {v.task: PreparedTask.read(root / "data" / v.task) for v in variations}
     strategies = {v.strategy: resolve_strategy(config.strategies[v.strategy], v.strategy, root) for v in variations}
@@ -86,23 +84,33 @@ def plan_variations(config: Config, root: Path, variations: Sequence[Variation])
         cell = make_cell(
             config, place, models[variation.model], tasks[variation.task], strategies[variation.strategy], position
         )
-        changes = dict(variation.recipe)
-        if variation.steps_of is not None:
-            changes["total_steps"] = _steps(cell.recipe().override(changes), variation.steps_of, root)
-        cells.append(_varied(cell, variation, changes))
+        cells.append(_varied(cell, variation, root))
     return cells
 
 
-def _steps(recipe: Recipe, task: str, root: Path) -> int:
-    examples = PreparedTask.read(root / "data" / task).counts["train"]
-    return max(1, round(recipe.epochs * math.ceil(examples / recipe.batch_size)))
+def check_variations(config: Config, variations: Sequence[Variation]) -> None:
+    """UserError with the nearest name where params.yaml has not all that the cells of a study name."""
+    for variation in variations:
+        check_names(config, variation.model, variation.task, variation.strategy)
+        if variation.steps_of is not None:
+            check_names(config, variation.model, variation.steps_of, variation.strategy)
 
 
-def _varied(cell: Cell, variation: Variation, changes: Mapping[str, Any]) -> Cell:
+def _varied(cell: Cell, variation: Variation, root: Path) -> Cell:
+    place = f"{variation.model}/{variation.task}/{variation.name}"
+    by_epochs = variation.steps_of is not None or "epochs" in variation.recipe
+    if by_epochs and cell.recipe().total_steps is not None:
+        raise UserError(
+            f"{place}: the recipe of {variation.strategy} sets total_steps, so epochs decide nothing: vary a strategy "
+            "without total_steps"
+        )
     try:
-        recipe = cell.recipe().override(changes)
+        recipe = cell.recipe().override(variation.recipe)
     except (TypeError, ValueError) as error:
-        raise UserError(f"{variation.model}/{variation.task}/{variation.name}: {error}") from error
+        raise UserError(f"{place}: {error}") from error
+    if variation.steps_of is not None:
+        examples = PreparedTask.read(root / "data" / variation.steps_of).counts["train"]
+        recipe = recipe.override({"total_steps": recipe.updates(examples)})
     return dataclasses.replace(
         cell,
         strategy=variation.name,

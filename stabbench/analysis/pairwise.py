@@ -33,7 +33,7 @@ def pairwise(runs: pd.DataFrame) -> pd.DataFrame:
     tasks = finished(runs).groupby(["model", "task"], sort=False, observed=True)
     table = pd.DataFrame([row for _, part in tasks for row in _pairs(part)], columns=COLUMNS)
     for column in ADJUSTED:
-        table[f"{column}_holm"] = _holm(table[column])
+        table[f"{column}_holm"] = holm(table[column])
     return table
 
 
@@ -65,7 +65,8 @@ def _pairs(runs: pd.DataFrame) -> list[dict[str, Any]]:
     return rows
 
 
-def _holm(p_values: pd.Series) -> pd.Series:
+def holm(p_values: pd.Series) -> pd.Series:
+    """Holm's adjustment over the p-values that exist (NaN: n/a, which stays)."""
     adjusted = pd.Series(math.nan, index=p_values.index, dtype="float64")
     known = p_values.notna()
     if known.any():

@@ -69,10 +69,11 @@ def _cells(config: Config, entry: Named) -> Sequence[Cell]:
     if "DVC_STAGE" in os.environ:
         return read_plan(folder)
 
-    from stabbench.resolve import plan_variations
+    from stabbench.resolve import check_variations, plan_variations
     from stabbench.tasks.preparation import prepare
 
     variations = entry.study.variations(entry.options, config)
+    check_variations(config, variations)
     for task in {name for variation in variations for name in (variation.task, variation.steps_of) if name}:
         if not (Path("data") / task / "task.json").exists():
             prepare(task, **config.tasks[task].model_dump(), out=Path("data") / task)

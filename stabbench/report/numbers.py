@@ -82,3 +82,8 @@ def listed(names: Sequence[str]) -> str:
 def counted(number: int, noun: str) -> str:
     """`1 run`, `2 runs`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def epochs_text(epochs: float) -> str:
+    """`1 epoch`, `3 epochs`."""
+    return f"{plain(epochs)} epoch{'' if epochs == 1 else 's'}"

@@ -162,7 +162,7 @@ class PreparedTask:
     @classmethod
     def read(cls, folder: Path) -> PreparedTask:
         """Read a folder that `write` made; UserError where it is missing, unreadable or was changed since."""
-        again = "prepare it again with `stabbench prepare`"
+        again = f"prepare it again with `stabbench prepare {folder.name}`"
         if not (folder / "task.json").is_file():
             raise UserError(f"{folder}: there is no prepared task here (task.json is missing): {again}")
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from stabbench.plan import Recipe
@@ -20,11 +19,10 @@ class Schedule:
 
     @classmethod
     def of(cls, recipe: Recipe, examples: int) -> Schedule:
-        """The schedule of a recipe over `examples` training examples; the last, partial batch counts."""
-        steps_per_epoch = math.ceil(examples / recipe.batch_size)
-        total = recipe.total_steps or max(1, round(recipe.epochs * steps_per_epoch))
+        """The schedule of a recipe over `examples` training examples."""
+        total = recipe.updates(examples)
         return cls(
-            steps_per_epoch=steps_per_epoch,
+            steps_per_epoch=recipe.steps_per_epoch(examples),
             total_steps=total,
             warmup_steps=int(recipe.warmup_ratio * total),
             peak=recipe.learning_rate,

@@ -33,6 +33,13 @@ class SyntheticCell:
     layers: int = 4
     learning_rate: float = 2e-5
     epochs: float = 3.0
+    total_steps: int | None = None
+    bias_correction: bool | None = None
+    """None: in all strategies but devlin."""
+    train: int = TRAIN
+    train_losses: Sequence[float | None] | None = None
+    """Final training loss of each seed; None: 0.6 in failed runs, 0.05 in others."""
+    streams: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     gradient_norms: bool = True
     description: str = "Synthetic numbers."
     reference: str = "Devlin et al. (2019)"
@@ -40,7 +47,12 @@ class SyntheticCell:
 
     def plan(self) -> Cell:
         """The cell as the plan would hold it, seeds 1…n."""
-        recipe = Recipe(learning_rate=self.learning_rate, epochs=self.epochs, bias_correction=self.strategy != "devlin")
+        recipe = Recipe(
+            learning_rate=self.learning_rate,
+            epochs=self.epochs,
+            total_steps=self.total_steps,
+            bias_correction=self.strategy != "devlin" if self.bias_correction is None else self.bias_correction,
+        )
         plugins = [{"plugin": "mixout", "version": "1", "options": {"p": 0.7}}] if self.strategy == "mixout" else []
         task_hash, model_hash = sha256_of_json(["synthetic", self.task]), sha256_of_json(["synthetic", self.model])
         return Cell(
@@ -55,7 +67,7 @@ class SyntheticCell:
                 "metric": self.metrics[0],
                 "metrics": list(self.metrics),
                 "label_names": ["no", "yes"],
-                "counts": {"train": TRAIN, "dev": 100},
+                "counts": {"train": self.train, "dev": 100},
                 "majority": {"label": 1, "scores": {metric: MAJORITY[metric] for metric in self.metrics}},
                 "content_hash": task_hash,
             },
@@ -66,6 +78,7 @@ class SyntheticCell:
                 "recipe": asdict(recipe),
                 "plugins": plugins,
             },
+            streams=self.streams,
         )
 
 
@@ -88,12 +101,13 @@ def _write_run(store: Store, synthetic: SyntheticCell, cell: Cell, seed: int, sc
     diverged = bool(np.isnan(score))
     failed = diverged or score <= majority[metric]
     scores = majority if diverged else {metric: score, "accuracy": (0.69 + 0.3 * score if metric == "mcc" else score)}
-    steps_per_epoch = TRAIN // 16
-    total = int(synthetic.epochs * steps_per_epoch)
+    steps_per_epoch = cell.recipe().steps_per_epoch(synthetic.train)
+    total = cell.recipe().updates(synthetic.train)
     trained = total // 2 if diverged else total
     random = np.random.default_rng([seed, int(sha256_of_json(cell.name)[:8], 16)])
     history = _history(random, trained, total, steps_per_epoch, metric, scores, failed)
     evaluation = {"step": trained, "epoch": trained / steps_per_epoch, "dev_loss": 0.6, "scores": scores}
+    final_loss = synthetic.train_losses[seed - 1] if synthetic.train_losses else 0.6 if failed else 0.05
     tables = {"history.parquet": history, "predictions.parquet": _predictions()}
     if synthetic.gradient_norms:
         tables["gradnorms.parquet"] = _gradnorms(random, trained, synthetic, failed)
@@ -108,7 +122,7 @@ def _write_run(store: Store, synthetic: SyntheticCell, cell: Cell, seed: int, sc
         "best": evaluation,
         "majority": majority,
         "flags": {"accuracy_at_most_majority": failed, "collapsed": failed and not diverged},
-        "train_loss": {"last_epoch": 0.62 if failed else 0.1, "final": 0.6 if failed else 0.05, "label_entropy": 0.62},
+        "train_loss": {"last_epoch": 0.62 if failed else 0.1, "final": final_loss, "label_entropy": 0.62},
         "total_steps": total,
         "steps_per_epoch": steps_per_epoch,
         "warmup_steps": total // 10,

@@ -9,7 +9,8 @@ from matplotlib.colors import to_hex
 
 from stabbench.analysis.layers import layer_norms
 from stabbench.report.content import Content, gather
-from stabbench.report.figures.distribution import jitter, stability_figure
+from stabbench.report.figures.boxes import jitter
+from stabbench.report.figures.distribution import stability_figure
 from stabbench.report.figures.drawing import page_svg, save, style
 from stabbench.report.figures.gradient_norms import gradient_figure
 from stabbench.report.figures.palette import STRATEGIES, strategy_colors, themes

@@ -82,7 +82,7 @@ def test_a_changed_table_is_refused_with_its_folder(task: PreparedTask, tmp_path
     other = replace(task, train=task.train.assign(label=[1, 1, 1]), dev=task.dev.assign(label=[0, 0, 0]))
     other.write(tmp_path / "other")
     (tmp_path / "other" / f"{split}.parquet").replace(tmp_path / "task" / f"{split}.parquet")
-    with pytest.raises(UserError, match=r"task: the tables do not match the content hash .* `stabbench prepare`"):
+    with pytest.raises(UserError, match=r"task: the tables do not match the content hash .* `stabbench prepare task`"):
         PreparedTask.read(tmp_path / "task")
 
 

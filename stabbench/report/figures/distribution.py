@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-import numpy as np
-import numpy.typing as npt
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stabbench.analysis.frame import finished, ordered
 from stabbench.report.content import Content
+from stabbench.report.figures.boxes import draw_box, draw_majority, name_slots
 from stabbench.report.figures.drawing import PAGE_WIDTH, axes_of, new_figure
-from stabbench.report.figures.palette import INK, MUTED, Color, strategy_colors
+from stabbench.report.figures.palette import strategy_colors
 from stabbench.report.numbers import metric_name
 
 PANELS_A_ROW = 3
-_GOLDEN = 0.6180339887498949
-_JITTER = 0.26
-_LETTER_WIDTH, _LABEL_WIDTH = 0.068, 0.55  # inches: a letter of a name, the vertical axis with its labels
 
 
 def metric_label(metric: str) -> str:
@@ -60,62 +53,8 @@ def draw_distribution(axes: Axes, content: Content, model: str, task: str, width
     runs = content.runs[(content.runs["model"] == model) & (content.runs["task"] == task)]
     strategies = ordered(runs["strategy"])
     colors = strategy_colors(content.strategies)
-    majority = 100 * float(runs["majority"].iloc[0])
-    axes.axhline(majority, color=INK, linewidth=0.8, linestyle=(0, (4, 2)), zorder=1)
     for place, strategy in enumerate(strategies):
-        _draw_cell(axes, place, finished(runs[runs["strategy"] == strategy]), colors[strategy])
-    axes.annotate(
-        "majority classifier",
-        (1.0, majority),
-        xycoords=("axes fraction", "data"),
-        xytext=(0, -2),
-        textcoords="offset points",
-        ha="right",
-        va="top",
-        fontsize=6.5,
-        color=MUTED,
-    )
-    low, high = axes.get_ylim()
-    axes.set_ylim(min(low, majority - 0.09 * (high - low)), high)
-    axes.set_xlim(-0.6, len(strategies) - 0.4)
-    longest = max(len(name) for name in strategies)
-    turned = longest * _LETTER_WIDTH > (width - _LABEL_WIDTH) / len(strategies)
-    axes.set_xticks(
-        range(len(strategies)),
-        strategies,
-        rotation=30 if turned else 0,
-        ha="right" if turned else "center",
-        rotation_mode="anchor" if turned else None,
-    )
-    axes.tick_params(axis="x", length=0)
-    axes.grid(visible=False, axis="x")
+        draw_box(axes, place, finished(runs[runs["strategy"] == strategy]), colors[strategy])
+    draw_majority(axes, float(runs["majority"].iloc[0]))
+    name_slots(axes, strategies, width)
     axes.set_ylabel(f"dev {metric_label(str(runs['metric'].iloc[0]))}")
-
-
-def _draw_cell(axes: Axes, place: int, runs: pd.DataFrame, color: Color) -> None:
-    if runs.empty:
-        return
-    scores = 100 * runs["score"].to_numpy(dtype=np.float64)
-    line: Mapping[str, object] = {"color": color, "linewidth": 1.0}
-    axes.boxplot(
-        scores,
-        positions=[place],
-        widths=0.62,
-        showfliers=False,
-        patch_artist=True,
-        manage_ticks=False,
-        boxprops={"facecolor": color, "alpha": 0.22, "edgecolor": color, "linewidth": 1.0},
-        medianprops={"color": color, "linewidth": 1.8},
-        whiskerprops=dict(line),
-        capprops=dict(line),
-        zorder=2,
-    )
-    failed = runs["failed"].to_numpy(dtype=bool)
-    across = place + jitter(runs["seed"].to_numpy(dtype=np.int64))
-    axes.scatter(across[~failed], scores[~failed], s=9, color=color, alpha=0.85, linewidths=0, zorder=3)
-    axes.scatter(across[failed], scores[failed], s=16, color=color, marker="x", linewidths=1.1, zorder=4)
-
-
-def jitter(seeds: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """Sideways shift of each seed's point in slots, the same for a seed wherever it is drawn: shape of `seeds`."""
-    return np.asarray(((seeds * _GOLDEN) % 1.0 - 0.5) * 2 * _JITTER, dtype=np.float64)

@@ -1,0 +1,92 @@
+"""Scores of many runs side by side: a box and every run's point in each slot, over the majority classifier's line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from matplotlib.axes import Axes
+
+from stabbench.report.figures.palette import INK, MUTED, Color
+
+BOX_WIDTH = 0.62
+_GOLDEN = 0.6180339887498949
+_JITTER = 0.26
+_LETTER_WIDTH, _LABEL_WIDTH = 0.068, 0.55  # inches: a letter of a name, the vertical axis with its labels
+
+
+def draw_box(axes: Axes, place: float, runs: pd.DataFrame, color: Color, width: float = BOX_WIDTH) -> None:
+    """Quartiles, whiskers to 1.5 IQR and a point for each finished run of a frame (a cross where it failed), × 100."""
+    if runs.empty:
+        return
+    scores = 100 * runs["score"].to_numpy(dtype=np.float64)
+    line: Mapping[str, object] = {"color": color, "linewidth": 1.0}
+    axes.boxplot(
+        scores,
+        positions=[place],
+        widths=width,
+        showfliers=False,
+        patch_artist=True,
+        manage_ticks=False,
+        boxprops={"facecolor": color, "alpha": 0.22, "edgecolor": color, "linewidth": 1.0},
+        medianprops={"color": color, "linewidth": 1.8},
+        whiskerprops=dict(line),
+        capprops=dict(line),
+        zorder=2,
+    )
+    across = place + jitter(runs["seed"].to_numpy(dtype=np.int64)) * width / BOX_WIDTH
+    draw_points(axes, across, scores, runs["failed"].to_numpy(dtype=bool), color)
+
+
+def draw_points(
+    axes: Axes,
+    across: npt.NDArray[np.float64],
+    scores: npt.NDArray[np.float64],
+    failed: npt.NDArray[np.bool_],
+    color: Color,
+) -> None:
+    """Points of successful and crosses of failed runs; all arrays have shape `(runs,)`."""
+    axes.scatter(across[~failed], scores[~failed], s=9, color=color, alpha=0.85, linewidths=0, zorder=3)
+    axes.scatter(across[failed], scores[failed], s=16, color=color, marker="x", linewidths=1.1, zorder=4)
+
+
+def draw_majority(axes: Axes, score: float) -> None:
+    """The majority classifier's score (a fraction) as a dashed line with its name; to be called after the boxes."""
+    majority = 100 * score
+    axes.axhline(majority, color=INK, linewidth=0.8, linestyle=(0, (4, 2)), zorder=1)
+    axes.annotate(
+        "majority classifier",
+        (1.0, majority),
+        xycoords=("axes fraction", "data"),
+        xytext=(0, -2),
+        textcoords="offset points",
+        ha="right",
+        va="top",
+        fontsize=6.5,
+        color=MUTED,
+    )
+    low, high = axes.get_ylim()
+    axes.set_ylim(min(low, majority - 0.09 * (high - low)), high)
+
+
+def name_slots(axes: Axes, names: Sequence[str], width: float) -> None:
+    """One name below each slot 0, 1, …; turned where a panel of `width` inches is too narrow for them."""
+    longest = max(len(line) for name in names for line in name.split("\n"))
+    turned = longest * _LETTER_WIDTH > (width - _LABEL_WIDTH) / len(names)
+    axes.set_xlim(-0.6, len(names) - 0.4)
+    axes.set_xticks(
+        range(len(names)),
+        names,
+        rotation=30 if turned else 0,
+        ha="right" if turned else "center",
+        rotation_mode="anchor" if turned else None,
+    )
+    axes.tick_params(axis="x", length=0)
+    axes.grid(visible=False, axis="x")
+
+
+def jitter(seeds: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """Sideways shift of each seed's point in slots, the same for a seed wherever it is drawn: shape of `seeds`."""
+    return np.asarray(((seeds * _GOLDEN) % 1.0 - 0.5) * 2 * _JITTER, dtype=np.float64)

@@ -1,0 +1,45 @@
+"""Fig. 3: boxes of the conditions under which a task was trained, a panel a task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from stabbench.analysis.frame import finished
+from stabbench.report.figures.boxes import draw_box, draw_majority, name_slots
+from stabbench.report.figures.distribution import metric_label
+from stabbench.report.figures.drawing import PAGE_WIDTH, axes_of, new_figure
+from stabbench.report.figures.palette import Color
+
+_PANELS_A_ROW = 2
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One box: `name` is its value in the frame's column `strategy`, `label` (lines) stands below it."""
+
+    name: str
+    label: str
+    color: Color
+
+
+def conditions_figure(runs: pd.DataFrame, conditions: Mapping[str, Sequence[Condition]]) -> Figure:
+    """`runs` is a frame whose column `strategy` holds the condition; `conditions` lists each task's, left to right."""
+    rows = -(-len(conditions) // _PANELS_A_ROW)
+    columns = min(_PANELS_A_ROW, len(conditions))
+    figure = new_figure(PAGE_WIDTH if columns > 1 else 0.65 * PAGE_WIDTH, 2.9 * rows)
+    grid = [axes for row in axes_of(figure, rows, columns) for axes in row]
+    for axes, (task, group) in zip(grid, conditions.items(), strict=False):
+        part = runs[runs["task"] == task]
+        for place, condition in enumerate(group):
+            draw_box(axes, place, finished(part[part["strategy"] == condition.name]), condition.color)
+        draw_majority(axes, float(part["majority"].iloc[0]))
+        name_slots(axes, [condition.label for condition in group], figure.get_figwidth() / columns)
+        axes.set_title(task)
+        axes.set_ylabel(f"dev {metric_label(str(part['metric'].iloc[0]))}")
+    for axes in grid[len(conditions) :]:
+        axes.remove()
+    return figure

@@ -1,0 +1,100 @@
+"""Fig. 9 and 5: boxes of every setting of learning rate, epochs and bias correction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from stabbench.analysis.frame import finished, ordered
+from stabbench.report.figures.boxes import BOX_WIDTH, draw_box, draw_majority, name_slots
+from stabbench.report.figures.distribution import metric_label
+from stabbench.report.figures.drawing import PAGE_WIDTH, axes_of, new_figure
+from stabbench.report.figures.palette import INK, Color
+from stabbench.report.numbers import epochs_text, exponent
+
+Colors = Callable[[float, bool], Color]
+"""The colour of a setting by its epochs and bias correction."""
+_PANELS_A_ROW = 3
+_PAIRED = 0.38
+_MARK = "★"
+
+
+def ablation_figure(runs: pd.DataFrame, colors: Colors, recommended: Collection[str]) -> Figure:
+    """A panel for each number of epochs (across) with and without bias correction (down), a box a learning rate.
+
+    `runs` is a frame with the setting's columns; a star stands over the cells named in `recommended`.
+    """
+    lengths, corrections = list(runs["epochs"].unique()), list(runs["bias_correction"].unique())
+    figure = new_figure(PAGE_WIDTH * max(2, min(3, len(lengths))) / 3, 2.35 * len(corrections))
+    grid = axes_of(figure, len(corrections), len(lengths), sharey=True)
+    for row, correction in zip(grid, corrections, strict=True):
+        for axes, epochs in zip(row, lengths, strict=True):
+            chosen = runs[(runs["epochs"] == epochs) & (runs["bias_correction"] == correction)]
+            _draw_rates(axes, chosen, colors(epochs, bool(correction)), figure.get_figwidth() / len(lengths))
+            axes.set_title(f"{epochs_text(epochs)}, {'' if correction else 'no '}correction")
+    _mark(grid, runs, recommended)
+    for row in grid:
+        row[0].set_ylabel(f"dev {metric_label(str(runs['metric'].iloc[0]))}")
+    for axes in grid[-1]:
+        axes.set_xlabel("learning rate")
+    return figure
+
+
+def _draw_rates(axes: Axes, runs: pd.DataFrame, color: Color, width: float) -> None:
+    rates = list(runs["learning_rate"].unique())
+    for place, rate in enumerate(rates):
+        draw_box(axes, place, finished(runs[runs["learning_rate"] == rate]), color)
+    draw_majority(axes, float(runs["majority"].iloc[0]))
+    name_slots(axes, [exponent(rate) for rate in rates], width)
+
+
+def _mark(grid: list[list[Axes]], runs: pd.DataFrame, recommended: Collection[str]) -> None:
+    low, high = grid[0][0].get_ylim()
+    if recommended:
+        grid[0][0].set_ylim(low, high + 0.12 * (high - low))
+    lengths, corrections = list(runs["epochs"].unique()), list(runs["bias_correction"].unique())
+    rates = list(runs["learning_rate"].unique())
+    for _, run in runs[runs["strategy"].isin(recommended)].drop_duplicates("strategy").iterrows():
+        axes = grid[corrections.index(run["bias_correction"])][lengths.index(run["epochs"])]
+        place = (rates.index(run["learning_rate"]), 0.99)
+        transform = axes.get_xaxis_transform()
+        axes.text(*place, _MARK, transform=transform, ha="center", va="top", fontsize=11, color=INK)
+
+
+def correction_figure(runs: pd.DataFrame, colors: Colors) -> Figure:
+    """A panel a model: for each learning rate a box without and one with bias correction.
+
+    `runs` is a frame with the setting's columns and one number of epochs.
+    """
+    models = ordered(runs["model"])
+    columns = min(_PANELS_A_ROW, len(models))
+    rows = -(-len(models) // columns)
+    figure = new_figure(PAGE_WIDTH * max(2, columns) / _PANELS_A_ROW, 0.35 + 2.6 * rows)
+    grid = [axes for row in axes_of(figure, rows, columns) for axes in row]
+    epochs = float(runs["epochs"].iloc[0])
+    sides = [bool(side) for side in runs["bias_correction"].unique()]
+    for axes, model in zip(grid, models, strict=False):
+        part = runs[runs["model"] == model]
+        rates = list(part["learning_rate"].unique())
+        for place, rate in enumerate(rates):
+            for number, side in enumerate(sides):
+                shift = (number - (len(sides) - 1) / 2) * 1.1 * _PAIRED
+                chosen = part[(part["learning_rate"] == rate) & (part["bias_correction"] == side)]
+                width = _PAIRED if len(sides) > 1 else BOX_WIDTH
+                draw_box(axes, place + shift, finished(chosen), colors(epochs, side), width)
+        draw_majority(axes, float(part["majority"].iloc[0]))
+        name_slots(axes, [exponent(rate) for rate in rates], figure.get_figwidth() / columns)
+        axes.set_title(model)
+        axes.set_xlabel("learning rate")
+    for row in range(rows):
+        grid[row * columns].set_ylabel(f"dev {metric_label(str(runs['metric'].iloc[0]))}")
+    for axes in grid[len(models) :]:
+        axes.remove()
+    names = {side: f"{'with' if side else 'without'} bias correction" for side in sides}
+    handles = [Patch(facecolor=colors(epochs, side), alpha=0.6, label=names[side]) for side in sides]
+    figure.legend(handles=handles, loc="outside upper center", ncols=2)
+    return figure

@@ -1,0 +1,233 @@
+"""Fig. 9 and Fig. 8, right: learning rate × epochs × bias correction, and training loss against dev score."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import pandas as pd
+
+from stabbench.analysis.frame import finished, frame
+from stabbench.analysis.generalisation import Generalisation, fitted, generalisation, variance_between_outcomes
+from stabbench.analysis.settings import correction_effects, with_settings
+from stabbench.analysis.stability import stability
+from stabbench.config import Config
+from stabbench.config.schema import Block, Name, Positive, Seeds
+from stabbench.errors import UserError
+from stabbench.plan import Variation
+from stabbench.records import Selection
+from stabbench.report.content import Content
+from stabbench.report.figures.generalisation import generalisation_figure
+from stabbench.report.figures.palette import MUTED, Color
+from stabbench.report.figures.settings import ablation_figure
+from stabbench.report.numbers import counted, epochs_text, exponent, p_equation, percent, share, significant
+from stabbench.report.section import Section, SectionFigure
+from stabbench.studies.contract import Study
+from stabbench.studies.options import PositiveNumbers, Switches
+from stabbench.studies.settings import (
+    correction_text,
+    effects_table,
+    setting,
+    setting_color,
+    setting_text,
+    settings_caption,
+    settings_grid,
+    strategy_like,
+)
+
+OTHERS = "other settings"
+
+
+class Recommended(Block):
+    """The setting to mark; without a learning rate it is marked at every one."""
+
+    epochs: Positive
+    bias_correction: bool
+    learning_rate: Positive | None = None
+
+    def is_in(self, recipe: Mapping[str, Any] | pd.Series) -> bool:
+        """Whether a recipe has all that is set here."""
+        return all(recipe[name] == value for name, value in self.model_dump(exclude_none=True).items())
+
+    def text(self) -> str:
+        """`2e-5, 20 epochs, bias correction`."""
+        rate = "any rate" if self.learning_rate is None else exponent(self.learning_rate)
+        return f"{rate}, {epochs_text(self.epochs)}, {correction_text(self.bias_correction)}"
+
+
+class AblationOptions(Block):
+    """What is varied, and what all settings share."""
+
+    model: Name
+    task: Name
+    learning_rates: PositiveNumbers
+    epochs: PositiveNumbers
+    bias_correction: Switches = (False, True)
+    strategy: Name = "devlin"
+    """The strategy that is varied."""
+    recommended: Recommended | None = None
+    seeds: Seeds = ()
+    """Those of params.yaml where none are named."""
+    low_training_loss: Positive = 0.1
+    """Runs below it count as having fitted the training set, in nats."""
+
+
+class Ablation(Study[AblationOptions]):
+    """Every combination of learning rate, epochs and bias correction on one model and task."""
+
+    Options = AblationOptions
+
+    def variations(self, options: AblationOptions, config: Config) -> list[Variation]:
+        """One cell a setting; UserError where the recommended one is not among them."""
+        seeds = options.seeds or config.seeds
+        settings = [
+            setting(options.model, options.task, options.strategy, seeds, rate, epochs, correction)
+            for correction in options.bias_correction
+            for epochs in options.epochs
+            for rate in options.learning_rates
+        ]
+        recommended = options.recommended
+        if recommended is not None and not any(recommended.is_in(item.recipe) for item in settings):
+            raise UserError(
+                f"the recommended setting of the ablation ({recommended.text()}) is none of its settings: add it to "
+                "learning_rates, epochs and bias_correction, or leave out `recommended`"
+            )
+        return settings
+
+    def section(self, name: str, options: AblationOptions, selection: Selection, content: Content) -> Section:
+        """Box plots of every setting, and training loss against dev score over all runs."""
+        bare = Section(
+            name=name,
+            title="Ablation: learning rate, epochs, bias correction",
+            looks_for=(
+                f"{options.strategy} on {options.task} with {options.model}; only learning rate, epochs and bias "
+                "correction change. In the paper (figure 9) three epochs without the correction are the least stable, "
+                "the correction allows larger rates, and with more epochs it does best; runs that fit the training "
+                "set still differ on dev, and a training loss near zero does no harm there (figure 8)."
+            ),
+            found=["No run of this study has finished."],
+        )
+        runs = with_settings(frame(selection), selection)
+        if finished(runs).empty:
+            return bare
+        table = stability(frame(selection), levene_center=content.levene_center, alpha=content.alpha)
+        cells, effects = with_settings(table, selection), correction_effects(runs)
+        marked = _marked(options, cells)
+        general = generalisation(runs, options.low_training_loss)
+        found = [*_settings_found(cells, marked), *_correction_found(effects), *_runs_found(runs, general)]
+        return dataclasses.replace(
+            bare,
+            found=found,
+            figures=_figures(options, content, runs, marked, general),
+            tables=[(settings_caption(cells), settings_grid(cells)), *effects_table(effects)],
+            data={"settings": cells, "runs": runs, "correction": effects},
+            facts={"recommended": sorted(marked), "generalisation": _facts(general)},
+        )
+
+
+def _marked(options: AblationOptions, cells: pd.DataFrame) -> set[str]:
+    if options.recommended is None:
+        return set()
+    return {str(row["strategy"]) for _, row in cells.iterrows() if options.recommended.is_in(row)}
+
+
+def _settings_found(cells: pd.DataFrame, marked: Collection[str]) -> list[str]:
+    eligible = cells[cells["eligible"]].sort_values("std", kind="stable")
+    hopeless = int(((cells["n"] > 0) & (cells["failed"] == cells["n"])).sum())
+    left_out = f" ({counted(hopeless, 'setting')} all of whose runs failed left out)" if hopeless else ""
+    if len(eligible) < 2:
+        return [f"Fewer than two of {counted(len(cells), 'setting')} can be compared{left_out}."]
+    first, last = eligible.iloc[0], eligible.iloc[-1]
+    texts = [
+        f"Of {counted(len(eligible), 'setting')}{left_out} the std is lowest at {_measured(first)}, and highest at "
+        f"{_measured(last)}."
+    ]
+    ranks = {name: f"has the std of rank {rank} from below" for rank, name in enumerate(eligible["strategy"], start=1)}
+    for _, row in cells[cells["strategy"].isin(marked)].iterrows():
+        texts.append(f"The recommended setting, {_measured(row)}, {ranks.get(row['strategy'], 'is not among them')}.")
+    return texts
+
+
+def _measured(row: pd.Series) -> str:
+    return (
+        f"{setting_text(row)} (std {percent(row['std'])}, mean {percent(row['mean'])}, "
+        f"{row['failed']} of {row['n']} failed)"
+    )
+
+
+def _correction_found(effects: pd.DataFrame) -> list[str]:
+    if effects.empty:
+        return []
+    sums = {name: int(effects[name].sum()) for name in ("failed_without", "n_without", "failed_with", "n_with")}
+    text = (
+        f"At the same rates and epochs {sums['failed_without']} of {sums['n_without']} runs failed without bias "
+        f"correction and {sums['failed_with']} of {sums['n_with']} with it."
+    )
+    known = effects[effects["p_fisher"].notna()]
+    if known.empty or known["p_fisher"].min() == 1:
+        return [f"{text} No setting tells the two apart."]
+    row = known.iloc[int(known["p_fisher"].round(12).argmin())]
+    return [
+        f"{text} The clearest difference is at {exponent(row['learning_rate'])}, {epochs_text(row['epochs'])}: "
+        f"{row['failed_without']} of {row['n_without']} without, {row['failed_with']} of {row['n_with']} with it "
+        f"(Fisher's exact test {p_equation(row['p_fisher'])}, {p_equation(row['p_fisher_holm'])} after Holm over "
+        f"{len(known)})."
+    ]
+
+
+def _runs_found(runs: pd.DataFrame, general: Generalisation) -> list[str]:
+    texts = []
+    between = variance_between_outcomes(runs)
+    if between is not None:
+        texts.append(f"Of the variance over all runs {share(between)} lies between failed and successful ones.")
+    if general.correlation is None or general.p is None:
+        texts.append(f"Training loss and dev score cannot be correlated over {counted(general.runs, 'run')}.")
+    else:
+        texts.append(
+            f"Over {general.runs} runs Spearman's correlation of final training loss and dev score is "
+            f"{general.correlation:.2f} ({p_equation(general.p)}, runs of different settings taken as independent)."
+        )
+    below = general.below
+    if below.n < 2:
+        texts.append(f"{counted(below.n, 'run')} came below a training loss of {general.threshold:g} nats.")
+    else:
+        texts.append(
+            f"The {below.n} runs below a training loss of {general.threshold:g} nats score {percent(below.min)} to "
+            f"{percent(below.max)} on dev, std {percent(below.std)}; {general.failed_below} of them failed."
+        )
+    return texts
+
+
+def _facts(general: Generalisation) -> dict[str, Any]:
+    below = {name: significant(value) for name, value in dataclasses.asdict(general.below).items()}
+    return {**dataclasses.asdict(general), "below": below}
+
+
+def _figures(
+    options: AblationOptions, content: Content, runs: pd.DataFrame, marked: Collection[str], general: Generalisation
+) -> list[SectionFigure]:
+    def color(epochs: float, correction: bool) -> Color:
+        return setting_color(content, options.strategy, epochs, correction, MUTED)
+
+    boxes = ablation_figure(runs, color, marked)
+    figures = [SectionFigure("ablation", boxes, "Scores of every seed by learning rate, epochs and bias correction.")]
+    if general.runs:
+        groups = {
+            pair: _group(content, options, *pair) for pair in zip(runs["epochs"], runs["bias_correction"], strict=True)
+        }
+        points = fitted(runs)
+        pairs = zip(points["epochs"], points["bias_correction"], strict=True)
+        points = points.assign(group=[groups[pair] for pair in pairs])
+        colors = {name: color(*pair) for pair, name in sorted(groups.items(), key=lambda item: item[1] == OTHERS)}
+        drawn = generalisation_figure(points, colors, options.low_training_loss)
+        figures.append(SectionFigure("generalisation", drawn, "Dev score against final training loss, a point a run."))
+    return figures
+
+
+def _group(content: Content, options: AblationOptions, epochs: float, correction: bool) -> str:
+    like = strategy_like(content, options.strategy, {"epochs": epochs, "bias_correction": bool(correction)})
+    return OTHERS if like is None else f"as {like}"
+
+
+study = Ablation()

@@ -1,0 +1,110 @@
+"""Fig. 5: bias correction × learning rate, on one task for several models."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Annotated
+
+import pandas as pd
+from pydantic import Field
+
+from stabbench.analysis.frame import finished, frame
+from stabbench.analysis.settings import correction_effects, with_settings
+from stabbench.analysis.stability import stability
+from stabbench.config import Config
+from stabbench.config.schema import Block, Name, Positive, Seeds
+from stabbench.plan import Variation
+from stabbench.records import Selection
+from stabbench.report.content import Content
+from stabbench.report.figures.palette import INK, MUTED
+from stabbench.report.figures.settings import correction_figure
+from stabbench.report.numbers import epochs_text, exponent, listed, p_equation, percent
+from stabbench.report.section import Section, SectionFigure
+from stabbench.studies.contract import Study
+from stabbench.studies.options import PositiveNumbers
+from stabbench.studies.settings import effects_table, setting, setting_color, settings_caption, settings_grid
+
+
+class BiasCorrectionOptions(Block):
+    """Each model with the learning rates that it is trained at."""
+
+    models: Annotated[Mapping[Name, PositiveNumbers], Field(min_length=1)]
+    task: Name
+    epochs: Positive = 3.0
+    strategy: Name = "devlin"
+    """The strategy that is varied."""
+    seeds: Seeds = ()
+    """Those of params.yaml where none are named."""
+
+
+class BiasCorrection(Study[BiasCorrectionOptions]):
+    """Every learning rate of every model, without and with bias correction."""
+
+    Options = BiasCorrectionOptions
+
+    def variations(self, options: BiasCorrectionOptions, config: Config) -> list[Variation]:
+        """One cell a model, rate and side."""
+        seeds = options.seeds or config.seeds
+        return [
+            setting(model, options.task, options.strategy, seeds, rate, options.epochs, correction)
+            for model, rates in options.models.items()
+            for rate in rates
+            for correction in (False, True)
+        ]
+
+    def section(self, name: str, options: BiasCorrectionOptions, selection: Selection, content: Content) -> Section:
+        """Box plots, without beside with bias correction at every rate."""
+        bare = Section(
+            name=name,
+            title="Bias correction and learning rate",
+            looks_for=(
+                f"{options.strategy} on {options.task} for {epochs_text(options.epochs)} at several learning rates, "
+                "without and with bias correction. In the paper (figure 5) the correction makes BERT and ALBERT more "
+                "stable and lets them take larger rates; RoBERTa gains less."
+            ),
+            found=["No run of this study has finished."],
+        )
+        runs = with_settings(frame(selection), selection)
+        if finished(runs).empty:
+            return bare
+        table = stability(frame(selection), levene_center=content.levene_center, alpha=content.alpha)
+        cells, effects = with_settings(table, selection), correction_effects(runs)
+        drawn = correction_figure(
+            runs,
+            lambda epochs, correction: setting_color(
+                content, options.strategy, epochs, correction, INK if correction else MUTED
+            ),
+        )
+        found = [_found(str(model), part) for model, part in effects.groupby("model", sort=False)]
+        description = f"Scores of every seed on {options.task}, without and with bias correction. {' '.join(found)}"
+        return dataclasses.replace(
+            bare,
+            found=found or ["No rate has finished runs both without and with bias correction."],
+            figures=[SectionFigure("bias-correction", drawn, description)],
+            tables=[(settings_caption(cells), settings_grid(cells, models=True)), *effects_table(effects)],
+            data={"settings": cells, "runs": runs, "correction": effects},
+            facts={"rates": {model: list(rates) for model, rates in options.models.items()}},
+        )
+
+
+def _found(model: str, effects: pd.DataFrame) -> str:
+    parts = [
+        f"at {exponent(row['learning_rate'])} {row['failed_without']}/{row['n_without']} and "
+        f"{row['failed_with']}/{row['n_with']} failed ({p_equation(row['p_fisher'])}), std "
+        f"{percent(row['std_without'])} and {percent(row['std_with'])} ({p_equation(row['p_levene'])})"
+        for _, row in effects.iterrows()
+    ]
+    return (
+        f"{model}, without and with bias correction: {'; '.join(parts)}. Without it {_reach(effects, 'without')}; "
+        f"with it {_reach(effects, 'with')}."
+    )
+
+
+def _reach(effects: pd.DataFrame, side: str) -> str:
+    """Rates at which no run failed."""
+    free = effects.loc[effects[f"failed_{side}"] == 0, "learning_rate"]
+    return f"no run failed at {listed([exponent(rate) for rate in free])}" if len(free) else "runs failed at every rate"
+
+
+study = BiasCorrection()

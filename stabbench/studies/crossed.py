@@ -1,0 +1,183 @@
+"""Where the variance comes from: head × data order × dropout, every combination once (after Dodge et al., 2020)."""
+
+from __future__ import annotations
+
+import dataclasses
+from itertools import product
+from typing import Annotated
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from stabbench.analysis.frame import MISSING, frame
+from stabbench.analysis.variance_components import COMPONENTS, FACTORS, RESAMPLES, VarianceShares, variance_shares
+from stabbench.config import Config
+from stabbench.config.schema import Block, Name
+from stabbench.plan import Variation
+from stabbench.records import Selection
+from stabbench.report.content import Content
+from stabbench.report.figures.crossed import levels_figure, shares_figure
+from stabbench.report.figures.palette import MUTED, strategy_colors
+from stabbench.report.making import Grid
+from stabbench.report.numbers import counted, listed, percent, share
+from stabbench.report.section import Section, SectionFigure
+from stabbench.studies.contract import Study
+
+NAMES = {"head": "classifier head", "order": "data order", "dropout": "dropout"}
+_STRATEGY_STREAM = 1
+
+
+class CrossedOptions(Block):
+    """What is trained, and how many seeds of each factor are crossed."""
+
+    model: Name
+    task: Name
+    strategy: Name = "devlin"
+    levels: Annotated[int, Field(ge=2, le=20)] = 5
+
+
+class Crossed(Study[CrossedOptions]):
+    """One cell of levels³ runs: run number 1 has the first level of all three factors, dropout varies fastest."""
+
+    Options = CrossedOptions
+
+    def variations(self, options: CrossedOptions, config: Config) -> list[Variation]:
+        """The cell; level l of a factor is seed l of its stream, the strategy's own stream is the same in all runs.
+
+        Run 1 is therefore the main grid's run of seed 1.
+        """
+        levels = product(range(1, options.levels + 1), repeat=len(FACTORS))
+        streams = {
+            str(number): {**dict(zip(FACTORS, combination, strict=True)), "strategy": _STRATEGY_STREAM}
+            for number, combination in enumerate(levels, start=1)
+        }
+        return [
+            Variation(
+                name=f"{options.strategy}-crossed",
+                model=options.model,
+                task=options.task,
+                strategy=options.strategy,
+                seeds=tuple(range(1, len(streams) + 1)),
+                streams=streams,
+            )
+        ]
+
+    def section(self, name: str, options: CrossedOptions, selection: Selection, content: Content) -> Section:
+        """Shares of each factor with intervals, and all scores by level."""
+        bare = Section(
+            name=name,
+            title="Where the variance comes from",
+            looks_for=(
+                f"{options.strategy} on {options.task} with {options.model}: {options.levels} initial heads × "
+                f"{options.levels} data orders × {options.levels} dropout seeds, every combination once. A factor's "
+                "first-order share is the part of the scores' variance that it explains alone, its total share adds "
+                "the interactions that it takes part in. Dodge et al. (2020) found that heads and data orders matter "
+                "about equally."
+            ),
+            found=[],
+        )
+        runs = _with_levels(frame(selection), selection)
+        missing = int((runs["status"] == MISSING).sum())
+        if missing:
+            text = f"{missing} of {len(runs)} runs are missing: the shares need every combination."
+            return dataclasses.replace(bare, found=[text], data={"runs": runs})
+        scores = runs["score"].to_numpy(dtype=np.float64).reshape([options.levels] * len(FACTORS))
+        shares = variance_shares(scores, np.random.default_rng(0))
+        summary = _summary(runs)
+        if shares is None:
+            text = "The score is the same in all runs, so there is no variance to share out: not estimable."
+            return dataclasses.replace(bare, found=[summary, text], data={"runs": runs})
+        color = strategy_colors(content.strategies).get(options.strategy, MUTED)
+        found = [summary, *_found(shares, options.levels)]
+        return dataclasses.replace(
+            bare,
+            found=found,
+            figures=[
+                SectionFigure("variance-shares", shares_figure(shares, NAMES), found[1]),
+                SectionFigure("scores-by-level", levels_figure(runs, NAMES, color), f"Scores by level. {summary}"),
+            ],
+            tables=[(_caption(options.levels), _grid(shares))],
+            data={"runs": runs, "components": _components(shares)},
+            facts={"levels": options.levels, "resamples": RESAMPLES, "interactions": shares.interactions},
+        )
+
+
+def _with_levels(runs: pd.DataFrame, selection: Selection) -> pd.DataFrame:
+    """The frame with each run's level of the factors."""
+    (selected,) = selection.cells
+    return runs.assign(
+        **{factor: [selected.cell.streams[str(number)][factor] for number in runs["seed"]] for factor in FACTORS}
+    )
+
+
+def _summary(runs: pd.DataFrame) -> str:
+    scores = runs["score"]
+    return (
+        f"Over {counted(len(runs), 'run')} the std is {percent(scores.std())} and the mean {percent(scores.mean())}; "
+        f"{int(runs['failed'].sum())} failed. The scores take {counted(scores.nunique(), 'value')}."
+    )
+
+
+def _found(shares: VarianceShares, levels: int) -> list[str]:
+    parts = [
+        f"the {NAMES[factor]} {share(shares.first_order[index])} ({_interval(shares.first_order_interval[index])}), "
+        f"in total {share(shares.total[index])} ({_interval(shares.total_interval[index])})"
+        for index, factor in enumerate(FACTORS)
+    ]
+    texts = [
+        f"Of the variance {listed(parts)}; all interactions together {share(shares.interactions)} "
+        f"({_interval(shares.interactions_interval)})."
+    ]
+    negative = [" × ".join(NAMES[factor] for factor in term) for term in _negative(shares)]
+    if negative:
+        texts.append(f"Estimated below 0 and counted as 0 in the shares: {listed(negative)}.")
+    return texts
+
+
+def _negative(shares: VarianceShares) -> list[tuple[str, ...]]:
+    return [term for term, value in zip(COMPONENTS, shares.components, strict=True) if value < 0]
+
+
+def _interval(bounds: np.ndarray) -> str:
+    return f"{share(bounds[0])} to {share(bounds[1])}"
+
+
+def _caption(levels: int) -> str:
+    return (
+        "Random-effects components by the method of moments, × 10⁴ (score × 100, squared). Shares count negative "
+        "components as 0. Intervals: 95 %, Bayesian bootstrap over the levels of each factor; with "
+        f"{levels} levels they are wide and hold the true share less often than their name says."
+    )
+
+
+def _components(shares: VarianceShares) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "component": [" × ".join(term) for term in COMPONENTS],
+            "variance": shares.components,
+            "share": np.maximum(shares.components, 0) / np.maximum(shares.components, 0).sum(),
+        }
+    )
+
+
+def _grid(shares: VarianceShares) -> Grid:
+    table = _components(shares)
+    rows = [
+        [" × ".join(NAMES[factor] for factor in term), f"{1e4 * variance:.2f}", share(part)]
+        for term, variance, part in zip(COMPONENTS, table["variance"], table["share"], strict=True)
+    ]
+    for index, row in enumerate(rows):
+        row += (
+            [
+                _interval(shares.first_order_interval[index]),
+                share(shares.total[index]),
+                _interval(shares.total_interval[index]),
+            ]
+            if index < len(FACTORS)
+            else [""] * 3
+        )
+    return Grid(["component", "variance", "share", "95 % interval", "total share", "95 % interval"], rows)
+
+
+study = Crossed()

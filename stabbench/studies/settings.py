@@ -1,0 +1,134 @@
+"""Settings of a recipe (learning rate, epochs, bias correction) as a study's cells: names, colours and table."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from stabbench.plan import Variation
+from stabbench.report.content import Content
+from stabbench.report.figures.palette import Color, strategy_colors
+from stabbench.report.making import Grid, value_text
+from stabbench.report.numbers import counted, epochs_text, exponent, metric_name, p_value, percent, plain, share
+
+
+def setting(
+    model: str,
+    task: str,
+    strategy: str,
+    seeds: tuple[int, ...],
+    learning_rate: float,
+    epochs: float,
+    bias_correction: bool,
+) -> Variation:
+    """A strategy at one learning rate, number of epochs and with or without bias correction."""
+    recipe = {"learning_rate": learning_rate, "epochs": epochs, "bias_correction": bias_correction}
+    return Variation(
+        name=setting_name(learning_rate, epochs, bias_correction),
+        model=model,
+        task=task,
+        strategy=strategy,
+        seeds=seeds,
+        recipe=recipe,
+    )
+
+
+def setting_name(learning_rate: float, epochs: float, bias_correction: bool) -> str:
+    """`lr2e-5-e20-bc`, `lr1p5e-4-e3-nobc`: as the name of a strategy, a decimal point written `p`."""
+    name = f"lr{exponent(learning_rate)}-e{plain(epochs)}-{'bc' if bias_correction else 'nobc'}"
+    return name.replace(".", "p")
+
+
+def setting_text(row: pd.Series) -> str:
+    """`2e-5, 3 epochs, no bias correction`."""
+    return f"{exponent(row['learning_rate'])}, {epochs_text(row['epochs'])}, {correction_text(row['bias_correction'])}"
+
+
+def correction_text(bias_correction: bool) -> str:
+    """`bias correction`, `no bias correction`."""
+    return f"{'' if bias_correction else 'no '}bias correction"
+
+
+def strategy_like(content: Content, base: str, changes: Mapping[str, Any]) -> str | None:
+    """The main grid's strategy that trains as `base` with `changes` to its recipe, at whatever learning rate.
+
+    None where there is none, or where `base` is not in the grid.
+    """
+    for item in content.selection.cells:
+        if item.cell.strategy != base:
+            continue
+        expected = dataclasses.replace(item.cell.recipe().override(changes), learning_rate=1.0)
+        for other in content.cells(item.cell.model, item.cell.task):
+            recipe = dataclasses.replace(other.cell.recipe(), learning_rate=1.0)
+            if recipe == expected and other.cell.spec["plugins"] == item.cell.spec["plugins"]:
+                return other.cell.strategy
+    return None
+
+
+def setting_color(content: Content, base: str, epochs: float, bias_correction: bool, otherwise: Color) -> Color:
+    """The colour of the strategy that trains like the setting; `otherwise` where none does."""
+    like = strategy_like(content, base, {"epochs": epochs, "bias_correction": bias_correction})
+    return otherwise if like is None else strategy_colors(content.strategies)[like]
+
+
+def settings_grid(cells: pd.DataFrame, *, models: bool = False) -> Grid:
+    """A row a setting: std, mean and max × 100 and the failed runs with Wilson's interval, over n seeds."""
+    head = ["learning rate", "epochs", "bias correction", "std", "mean", "max", "failed", "95 % interval"]
+    rows = [
+        [
+            exponent(row["learning_rate"]),
+            plain(row["epochs"]),
+            value_text(bool(row["bias_correction"])),
+            *measures(row),
+        ]
+        for _, row in cells.iterrows()
+    ]
+    if not models:
+        return Grid(head, rows)
+    return Grid(["model", *head], [[str(name), *row] for name, row in zip(cells["model"], rows, strict=True)])
+
+
+def measures(row: pd.Series) -> list[str]:
+    """std, mean, max × 100, failed of n runs and Wilson's 95 % interval of their share, as a table prints them."""
+    numbers = [percent(row[name]) for name in ("std", "mean", "max")]
+    return [*numbers, f"{row['failed']}/{row['n']}", f"{share(row['failed_low'])} to {share(row['failed_high'])}"]
+
+
+def settings_caption(cells: pd.DataFrame) -> str:
+    """What the table of settings shows."""
+    return (
+        f"Score on dev ({metric_name(str(cells['metric'].iloc[0]))} × 100) at the last step, up to "
+        f"{counted(int(cells['planned'].max()), 'seed')} a setting. std: ddof 1; failed of finished runs; interval: "
+        "Wilson's, of the share of failed runs."
+    )
+
+
+def effects_table(effects: pd.DataFrame) -> list[tuple[str, Grid]]:
+    """Without beside with bias correction, a row for each model, rate and epochs; no table where nothing has both."""
+    if effects.empty:
+        return []
+    caption = "Without and with bias correction at the same rate and epochs. Failures: Fisher's exact test, Holm over "
+    return [(f"{caption}this table; variances: Levene's test, median-centred.", _effects_grid(effects))]
+
+
+def _effects_grid(effects: pd.DataFrame) -> Grid:
+    head = [
+        *("model", "learning rate", "epochs", "failed without", "failed with", "Fisher p", "Holm"),
+        *("std without", "std with", "Levene p, median"),
+    ]
+    rows = [
+        [
+            str(row["model"]),
+            exponent(row["learning_rate"]),
+            plain(row["epochs"]),
+            *(f"{row[f'failed_{side}']}/{row[f'n_{side}']}" for side in ("without", "with")),
+            *(p_value(row[name]) for name in ("p_fisher", "p_fisher_holm")),
+            *(percent(row[f"std_{side}"]) for side in ("without", "with")),
+            p_value(row["p_levene"]),
+        ]
+        for _, row in effects.iterrows()
+    ]
+    return Grid(head, rows)

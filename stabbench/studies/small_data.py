@@ -1,0 +1,258 @@
+"""Fig. 3 and Table 4: a small training set with as many epochs, and with as many updates, as the full one."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+import pandas as pd
+from pydantic import Field
+
+from stabbench.analysis.frame import finished, frame
+from stabbench.analysis.pairwise import pairwise
+from stabbench.analysis.stability import stability
+from stabbench.config import Config, TaskBlock
+from stabbench.config.schema import Block, Name, Seeds
+from stabbench.errors import UserError, unknown
+from stabbench.plan import Cell, Variation
+from stabbench.records import Selection
+from stabbench.report.content import Content
+from stabbench.report.figures.conditions import Condition, conditions_figure
+from stabbench.report.figures.palette import MUTED, strategy_colors
+from stabbench.report.making import Grid
+from stabbench.report.numbers import epochs_text, metric_name, p_equation, percent
+from stabbench.report.section import Section, SectionFigure
+from stabbench.studies.contract import Study
+from stabbench.studies.settings import measures
+
+FULL, SAME_EPOCHS, SAME_UPDATES, OURS = "full", "same-epochs", "same-updates", "ours"
+"""The conditions: all examples; a sample for as many epochs; a sample for as many updates; another strategy on all."""
+_NAMES = {
+    FULL: "the full set",
+    SAME_EPOCHS: "the sample with as many epochs",
+    SAME_UPDATES: "the sample with as many updates",
+    OURS: "the other strategy on the full set",
+}
+CONTRASTS = ((FULL, SAME_EPOCHS), (SAME_EPOCHS, SAME_UPDATES), (FULL, SAME_UPDATES), (FULL, OURS))
+
+
+CAPTION = (
+    "Scores on dev × 100 at the last step; std: ddof 1; failed of finished runs; interval: Wilson's, of the share of "
+    "failed runs."
+)
+
+
+class Pair(Block):
+    """Two tasks of params.yaml: the full training set and a sample of it, with the same dev set."""
+
+    full: Name
+    sample: Name
+
+
+class SmallDataOptions(Block):
+    """The tasks to compare, and how all of them are trained."""
+
+    model: Name
+    pairs: Annotated[Sequence[Pair], Field(min_length=1)]
+    strategy: Name = "devlin"
+    ours: Name | None = None
+    """A strategy to train on the full set beside it (paper, Table 4: the paper's own)."""
+    seeds: Seeds = ()
+    """Those of params.yaml where none are named."""
+
+
+class SmallData(Study[SmallDataOptions]):
+    """Whether a small training set is unstable because it is small or because it makes few updates."""
+
+    Options = SmallDataOptions
+
+    def variations(self, options: SmallDataOptions, config: Config) -> list[Variation]:
+        """Three or four cells a pair; UserError where a pair is not a data set and a smaller sample of it."""
+        _check_names(options)
+        variations = []
+        for pair in options.pairs:
+            _check(pair, config)
+            for condition, name in _names(pair, options).items():
+                variations.append(
+                    Variation(
+                        name=name,
+                        model=options.model,
+                        task=pair.full if condition in (FULL, OURS) else pair.sample,
+                        strategy=options.ours if condition == OURS and options.ours else options.strategy,
+                        seeds=options.seeds or config.seeds,
+                        steps_of=pair.full if condition == SAME_UPDATES else None,
+                    )
+                )
+        return variations
+
+    def section(self, name: str, options: SmallDataOptions, selection: Selection, content: Content) -> Section:
+        """A box for each condition and task; failures and spreads of the conditions compared."""
+        bare = Section(
+            name=name,
+            title="Small training sets",
+            looks_for=(
+                f"{options.strategy} with {options.model} on a full training set and on a sample of it, once for as "
+                "many epochs and once for as many updates as on the full set. In the paper (figure 3, table 4) the "
+                "sample fails far more often with as many epochs, and about as rarely as the full set with as many "
+                "updates, at a lower score."
+            ),
+            found=["No run of this study has finished."],
+        )
+        cells = _cells(options, selection)
+        runs = _by_condition(frame(selection), cells)
+        if finished(runs).empty:
+            return bare
+        table = stability(runs, levene_center=content.levene_center, alpha=content.alpha)
+        pairs = pairwise(runs)
+        tasks = [pair.full for pair in options.pairs]
+        known = strategy_colors(content.strategies)
+        conditions = {
+            task: [
+                Condition(condition, _label(cell, condition), known.get(_strategy(condition, options), MUTED))
+                for (of, condition), cell in cells.items()
+                if of == task
+            ]
+            for task in tasks
+        }
+        found = [
+            _found(task, table[table["task"] == task], pairs[pairs["task"] == task], _texts(task, cells, options))
+            for task in tasks
+        ]
+        return dataclasses.replace(
+            bare,
+            found=found,
+            figures=[
+                SectionFigure(
+                    "small-data", conditions_figure(runs, conditions), f"Scores of all runs. {' '.join(found)}"
+                )
+            ],
+            tables=[(CAPTION, _grid(table, cells, options))],
+            data={"conditions": table, "runs": runs, "pairs": pairs},
+            facts={"pairs": [pair.model_dump() for pair in options.pairs]},
+        )
+
+
+def _check_names(options: SmallDataOptions) -> None:
+    tasks = [task for pair in options.pairs for task in (pair.full, pair.sample)]
+    repeated = [task for task in tasks if tasks.count(task) > 1]
+    if repeated:
+        raise UserError(f"small data: found task {repeated[0]} twice in pairs, expected each task once")
+    if options.ours == options.strategy:
+        raise UserError(
+            f"small data: found '{options.ours}' as strategy and as ours, expected another strategy as ours"
+        )
+
+
+def _check(pair: Pair, config: Config) -> None:
+    for name in (pair.full, pair.sample):
+        if name not in config.tasks:
+            raise unknown("task", name, config.tasks)
+    full, sample = config.tasks[pair.full], config.tasks[pair.sample]
+    expected = "expected a sample of the same data set with the same dev set"
+    for key in _kept(full):
+        found, other = getattr(sample, key), getattr(full, key)
+        if found != other:
+            raise UserError(f"small data: {pair.sample} has {key} {found}, {pair.full} has {other}: {expected}")
+    if sample.train_size is None or (full.train_size is not None and sample.train_size >= full.train_size):
+        raise UserError(
+            f"small data: {pair.sample} has train_size {_size(sample)}, {pair.full} has {_size(full)}: expected a "
+            "smaller train_size in the sample"
+        )
+
+
+def _kept(full: TaskBlock) -> list[str]:
+    """What the two tasks must have in common; the seed where it draws the full task's examples too."""
+    drawn = full.train_size is not None or full.dev_size is not None
+    return ["dataset", "source", "revision", "dev_size", *(["sample_seed"] if drawn else [])]
+
+
+def _size(task: TaskBlock) -> str:
+    return "null (all examples)" if task.train_size is None else str(task.train_size)
+
+
+def _names(pair: Pair, options: SmallDataOptions) -> dict[str, str]:
+    """What a pair's cells are called in the place of their strategy, by condition."""
+    names = {
+        FULL: options.strategy,
+        SAME_EPOCHS: options.strategy,
+        SAME_UPDATES: f"{options.strategy}-as-long-as-{pair.full}",
+    }
+    return names if options.ours is None else {**names, OURS: options.ours}
+
+
+def _cells(options: SmallDataOptions, selection: Selection) -> dict[tuple[str, str], Cell]:
+    """The cells of the study by (full task, condition), in the order of tables and figures."""
+    found = {(item.cell.task, item.cell.strategy): item.cell for item in selection.cells}
+    cells = {}
+    for pair in options.pairs:
+        for condition, name in _names(pair, options).items():
+            place = (pair.full if condition in (FULL, OURS) else pair.sample, name)
+            if place in found:
+                cells[pair.full, condition] = found[place]
+    return cells
+
+
+def _by_condition(runs: pd.DataFrame, cells: Mapping[tuple[str, str], Cell]) -> pd.DataFrame:
+    """Runs with the full task as `task` and the condition as `strategy`."""
+    parts = [
+        runs[(runs["task"] == cell.task) & (runs["strategy"] == cell.strategy)].assign(task=task, strategy=condition)
+        for (task, condition), cell in cells.items()
+    ]
+    return pd.concat(parts, ignore_index=True) if parts else runs.iloc[:0]
+
+
+def _strategy(condition: str, options: SmallDataOptions) -> str:
+    return options.ours if condition == OURS and options.ours is not None else options.strategy
+
+
+def _epochs(cell: Cell) -> str:
+    recipe, examples = cell.recipe(), cell.task_facts["counts"]["train"]
+    return epochs_text(round(recipe.updates(examples) / recipe.steps_per_epoch(examples), 1))
+
+
+def _label(cell: Cell, condition: str) -> str:
+    lines = [f"n = {cell.task_facts['counts']['train']:,}", _epochs(cell)]
+    return "\n".join([*lines, cell.strategy] if condition == OURS else lines)
+
+
+def _texts(task: str, cells: Mapping[tuple[str, str], Cell], options: SmallDataOptions) -> dict[str, str]:
+    """`devlin, 1,000 examples, 71 epochs` for each condition of a task."""
+    return {
+        condition: f"{_strategy(condition, options)}, {cell.task_facts['counts']['train']:,} examples, {_epochs(cell)}"
+        for (of, condition), cell in cells.items()
+        if of == task
+    }
+
+
+def _found(task: str, table: pd.DataFrame, pairs: pd.DataFrame, texts: Mapping[str, str]) -> str:
+    rows = {str(row["strategy"]): row for _, row in table.iterrows()}
+    measured = [
+        f"{text}: {rows[condition]['failed']} of {rows[condition]['n']} failed, std {percent(rows[condition]['std'])}, "
+        f"mean {percent(rows[condition]['mean'])}"
+        for condition, text in texts.items()
+    ]
+    tests = [
+        f"{_NAMES[a]} and {_NAMES[b]} (failures {p_equation(row['p_fisher'])}, variances "
+        f"{p_equation(row['p_levene_median'])})"
+        for a, b in CONTRASTS
+        for _, row in pairs.iterrows()
+        if {row["strategy_a"], row["strategy_b"]} == {a, b}
+    ]
+    compared = f" Fisher's exact and Levene's median-centred test between {'; '.join(tests)}." if tests else ""
+    return f"{task}: {'; '.join(measured)}.{compared}"
+
+
+def _grid(table: pd.DataFrame, cells: Mapping[tuple[str, str], Cell], options: SmallDataOptions) -> Grid:
+    rows = []
+    for _, row in table.iterrows():
+        condition = str(row["strategy"])
+        cell = cells[str(row["task"]), condition]
+        examples = cell.task_facts["counts"]["train"]
+        sizes = [f"{examples:,}", _epochs(cell), f"{cell.recipe().updates(examples):,}"]
+        rows.append([cell.task, _strategy(condition, options), *sizes, metric_name(str(row["metric"])), *measures(row)])
+    head = ["task", "strategy", "examples", "epochs", "updates", "metric", "std", "mean", "max", "failed"]
+    return Grid([*head, "95 % interval"], rows)
+
+
+study = SmallData()
