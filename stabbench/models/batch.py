@@ -39,21 +39,15 @@ class TokenizedTexts:
 
 @dataclass(frozen=True)
 class Bucket:
-    """Examples whose lengths round up to the same `length`; a contiguous range of the regrouped rows.
+    """`examples` (of all runs) whose lengths round up to the same `length`; a contiguous range of the regrouped rows.
 
-    `members` are the flat examples (run · B + position), run after run. `mask` is additive, of shape
-    `(examples, 1, 1, length)`, or None where all lengths are exact.
+    `mask` is additive, of shape `(examples, 1, 1, length)`, or None where all lengths are exact.
     """
 
     length: int
     start: int
-    members: Integers
+    examples: int
     mask: Tensor | None
-
-    @property
-    def examples(self) -> int:
-        """Examples of all runs in the bucket."""
-        return len(self.members)
 
     @property
     def stop(self) -> int:
@@ -66,7 +60,8 @@ class Grouping:
     """A batch's examples bucket by bucket.
 
     `regroup`: flat token row of every slot of the bucketed order; `ungroup`: slot of every flat token row; `order`:
-    flat example of each bucketed example, and `unorder` its inverse.
+    flat example (run · B + position) of each bucketed example, and `unorder` its inverse. `padding` `(slots, 1)` and
+    `tail` `(rows, 1)` are true where a slot or a row belongs to no token, None where all of them do.
     """
 
     regroup: Tensor
@@ -74,6 +69,8 @@ class Grouping:
     order: Tensor
     unorder: Tensor
     buckets: tuple[Bucket, ...]
+    padding: Tensor | None
+    tail: Tensor | None
 
 
 @dataclass(frozen=True)
@@ -105,12 +102,22 @@ class Batch:
         """B, the examples of one run."""
         return self.labels.shape[1]
 
+    @property
+    def most_pairs(self) -> int:
+        """The largest sum of a run's squared lengths."""
+        return int((self.lengths**2).sum(axis=1).max())
+
+    @cached_property
+    def example_lengths(self) -> Tensor:
+        """`lengths` on the device of the batch."""
+        return torch.from_numpy(self.lengths).to(self.ids.device)
+
     @cached_property
     def grouping(self) -> Grouping:
         """The examples in buckets of near-equal length, made where it is first asked for."""
         widest = self.ids.shape[1]
         begins = np.cumsum(self.lengths, axis=1) - self.lengths + np.arange(self.runs)[:, None] * widest
-        return _grouping(self.lengths.ravel(), begins.ravel(), self.runs * widest, self.dtype, self.ids.device)
+        return _grouping(self.lengths.ravel(), begins.ravel(), self.runs, widest, self.dtype, self.ids.device)
 
 
 def rounded_length(length: Integers) -> Integers:
@@ -165,15 +172,20 @@ def _ranges(lengths: Integers) -> Integers:
     return np.arange(int(ends[-1]), dtype=np.int64) - np.repeat(ends - lengths, lengths)
 
 
-def _grouping(lengths: Integers, begins: Integers, rows: int, dtype: torch.dtype, device: torch.device) -> Grouping:
+def _grouping(
+    lengths: Integers, begins: Integers, runs: int, widest: int, dtype: torch.dtype, device: torch.device
+) -> Grouping:
     rounded = rounded_length(lengths)
     order = np.lexsort((np.arange(len(lengths)), rounded))
     slots = _ranges(rounded[order])
     owner = np.repeat(order, rounded[order])
     real = slots < lengths[owner]
     regroup = np.where(real, begins[owner] + slots, begins[owner])
-    ungroup = np.zeros(rows, dtype=np.int64)
+    ungroup = np.full(runs * widest, -1)
     ungroup[regroup[real]] = np.flatnonzero(real)
+    tail = ungroup < 0
+    own = np.repeat(ungroup[::widest], widest)  # a tail must not read from another run, whose values may be NaN
+    ungroup[tail] = own[tail]
 
     buckets = []
     start = 0
@@ -185,7 +197,7 @@ def _grouping(lengths: Integers, begins: Integers, rows: int, dtype: torch.dtype
             absent = np.arange(length)[None, :] >= exact[:, None]
             table = torch.zeros(len(members), 1, 1, int(length), dtype=dtype)
             mask = table.masked_fill_(torch.from_numpy(absent)[:, None, None, :], float("-inf")).to(device)
-        bucket = Bucket(int(length), start, members, mask)
+        bucket = Bucket(int(length), start, len(members), mask)
         buckets.append(bucket)
         start = bucket.stop
     return Grouping(
@@ -194,4 +206,6 @@ def _grouping(lengths: Integers, begins: Integers, rows: int, dtype: torch.dtype
         order=torch.from_numpy(order).to(device),
         unorder=torch.from_numpy(np.argsort(order)).to(device),
         buckets=tuple(buckets),
+        padding=None if real.all() else torch.from_numpy(~real)[:, None].to(device),
+        tail=torch.from_numpy(tail)[:, None].to(device) if tail.any() else None,
     )

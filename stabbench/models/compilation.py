@@ -1,0 +1,23 @@
+"""Small tensor functions made into few kernels where that pays: on CUDA, by torch.compile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import torch
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+SHAPES = 64
+"""How many shapes a function may be compiled for, before torch gives up and runs it as written."""
+
+
+def compiled(function: Function, device: torch.device) -> Function:
+    """`function` compiled for CUDA tensors of any shape, or itself on another device."""
+    return compile_function(function) if device.type == "cuda" else function
+
+
+def compile_function(function: Function) -> Function:
+    """`function` compiled whole: a graph break is an error, because it would be slow without saying so."""
+    torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, SHAPES)
+    return cast(Function, torch.compile(function, fullgraph=True))
