@@ -65,11 +65,6 @@ def lookup(table: Tensor, ids: Tensor) -> Tensor:
 
 
 class _Exchange(torch.autograd.Function):
-    """Flat rows in another order, some of them more than once; each that matters has one place, so nothing is added up.
-
-    `there` are the rows to take and `back` the place of each row in the result; `idle` rows get no gradient.
-    """
-
     @staticmethod
     def forward(ctx: Any, values: Tensor, there: Tensor, back: Tensor, idle: Tensor | None) -> Tensor:
         ctx.save_for_backward(back, idle)
@@ -80,6 +75,15 @@ class _Exchange(torch.autograd.Function):
         back, idle = ctx.saved_tensors
         found = slope.index_select(0, back)
         return (found if idle is None else found.masked_fill(idle, 0)), None, None, None
+
+
+def _exchange(values: Tensor, there: Tensor, back: Tensor, idle: Tensor | None) -> Tensor:
+    """The rows `there` of `(rows, H)`, of which `back` tells the place of each in the result; `idle` rows have none.
+
+    A row that is taken more than once matters at that place alone: its gradient is found there, and nothing is added up.
+    """
+    exchanged: Tensor = _Exchange.apply(values, there, back, idle)  # type: ignore[no-untyped-call]
+    return exchanged
 
 
 class Kept(NamedTuple):
@@ -255,15 +259,13 @@ def _attention(
     joined = contexts[0] if len(contexts) == 1 else torch.cat(contexts)
     if first_only:
         return joined.index_select(0, grouping.unorder).view_as(queries)
-    exchanged: Tensor = _Exchange.apply(joined, grouping.ungroup, grouping.regroup, grouping.padding)
-    return exchanged.view_as(queries)
+    return _exchange(joined, grouping.ungroup, grouping.regroup, grouping.padding).view_as(queries)
 
 
 def _grouped(values: Tensor, grouping: Grouping) -> Tensor:
     """The rows of `(S, T, H)` in bucketed order: `(slots, H)`."""
     flat = values.reshape(-1, values.shape[-1])
-    grouped: Tensor = _Exchange.apply(flat, grouping.regroup, grouping.ungroup, grouping.tail)
-    return grouped
+    return _exchange(flat, grouping.regroup, grouping.ungroup, grouping.tail)
 
 
 def _rows(values: Tensor, rows: Tensor) -> Tensor:
