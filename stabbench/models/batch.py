@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 Integers = npt.NDArray[np.int64]
@@ -53,6 +54,30 @@ class Bucket:
     def stop(self) -> int:
         """End of the bucket's regrouped rows."""
         return self.start + self.examples * self.length
+
+
+@dataclass(frozen=True)
+class Spans:
+    """Where each example's rows end among all rows, for attention without padding.
+
+    Both have shape `(S · (B + 1) + 1,)`, int32, begin with 0, and count a run's rows after its last example as one more
+    example: `ends` for all rows, `first_ends` for one row an example and none of the additional ones.
+    """
+
+    ends: Tensor
+    first_ends: Tensor
+    longest: int
+
+
+def make_spans(lengths: Tensor, rows: int, longest: int) -> Spans:
+    """The spans of examples of `lengths` `(S, B)` in `rows` rows a run, none longer than `longest`."""
+    rest = rows - lengths.sum(dim=1, keepdim=True)
+    one = torch.ones_like(lengths)
+
+    def ends(counts: tuple[Tensor, Tensor]) -> Tensor:
+        return F.pad(torch.cat(counts, dim=1).view(-1).cumsum(0), (1, 0)).to(torch.int32)
+
+    return Spans(ends((lengths, rest)), ends((one, torch.zeros_like(rest))), longest)
 
 
 @dataclass(frozen=True)
@@ -118,6 +143,13 @@ class Batch:
         widest = self.ids.shape[1]
         begins = np.cumsum(self.lengths, axis=1) - self.lengths + np.arange(self.runs)[:, None] * widest
         return _grouping(self.lengths.ravel(), begins.ravel(), self.runs, widest, self.dtype, self.ids.device)
+
+    @cached_property
+    def spans(self) -> Spans:
+        """Where examples end, for attention without padding, made where it is first asked for."""
+        widest = self.ids.shape[1]
+        longest = max(int(self.lengths.max()), widest - min(self.tokens))
+        return make_spans(self.example_lengths, widest, longest)
 
 
 def rounded_length(length: Integers) -> Integers:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, TypeVar, cast
 
 import torch
@@ -17,7 +18,12 @@ def compiled(function: Function, device: torch.device) -> Function:
     return compile_function(function) if device.type == "cuda" else function
 
 
+@cache
+def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, SHAPES)
+    return torch.compile(function, fullgraph=True)
+
+
 def compile_function(function: Function) -> Function:
     """`function` compiled whole: a graph break is an error, because it would be slow without saying so."""
-    torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, SHAPES)
-    return cast(Function, torch.compile(function, fullgraph=True))
+    return cast(Function, _compiled(function))

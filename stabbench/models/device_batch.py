@@ -7,12 +7,13 @@ be captured or compiled; what is added to round up belongs to no example and cha
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from stabbench.models.batch import Bucket, Grouping, Integers, TokenizedTexts
+from stabbench.models.batch import Bucket, Grouping, Integers, Spans, TokenizedTexts, make_spans
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,11 @@ class DeviceBatch:
     def tokens(self) -> tuple[int, ...]:
         """Rows of each run, all of them counted as real."""
         return (self.ids.shape[1],) * self.runs
+
+    @cached_property
+    def spans(self) -> Spans:
+        """Where examples end, for attention without padding."""
+        return make_spans(self.example_lengths, self.ids.shape[1], self.ids.shape[1])
 
     @property
     def most_pairs(self) -> int:

@@ -51,19 +51,19 @@ class Dropout:
             kept[run, :count] = self._kept(run, place, count * width).reshape(count, width)
         return torch.from_numpy(kept).to(like.device)
 
-    def attention(self, place: str, batch: Batch | DeviceBatch, heads: int, queries: int | None) -> list[Tensor | None]:
-        """What is kept of each bucket's attention probabilities, shape `(examples, heads, queries, length)`.
+    def attention(self, place: str, batch: Batch | DeviceBatch, heads: int, queries: int | None) -> list[Tensor] | None:
+        """What is kept of each bucket's attention probabilities: `(examples, heads, queries, length)`; None for all.
 
         `queries` is the number of query positions of an example, None for all of them. A run draws
         `heads · queries · length` levels for each example, one after the other, at its exact length.
         """
         if not self.active:
-            return [None] * len(batch.grouping.buckets)
+            return None
         assert isinstance(batch, Batch)
         sizes = heads * batch.lengths * (queries or batch.lengths)
         ends = np.cumsum(sizes, axis=1)
         kept = [self._kept(run, place, int(ends[run, -1])) for run in range(batch.runs)]
-        found: list[Tensor | None] = []
+        found = []
         order = iter(batch.grouping.order.tolist())
         for bucket in batch.grouping.buckets:
             table = np.ones((bucket.examples, heads, queries or bucket.length, bucket.length), dtype=bool)
@@ -93,10 +93,10 @@ class DeviceDropout:
         count = like.shape[1] * like.shape[2]
         return (self.draws.levels(place, count, self.step, self.call) >= self.least).view(like.shape)
 
-    def attention(self, place: str, batch: Batch | DeviceBatch, heads: int, queries: int | None) -> list[Tensor | None]:
+    def attention(self, place: str, batch: Batch | DeviceBatch, heads: int, queries: int | None) -> list[Tensor] | None:
         """As `Dropout.attention`."""
         if not self.threshold:
-            return [None] * len(batch.grouping.buckets)
+            return None
         most = heads * (batch.most_pairs if queries is None else queries * batch.ids.shape[1])
         levels = self.draws.levels(place, most, self.step, self.call)
         lengths = batch.example_lengths
@@ -104,7 +104,7 @@ class DeviceDropout:
         sizes = heads * lengths * asked
         starts = sizes.cumsum(1) - sizes + torch.arange(len(levels), device=levels.device).unsqueeze(1) * most
         facts = torch.stack((starts, lengths, asked)).view(3, -1).index_select(1, batch.grouping.order)
-        found: list[Tensor | None] = []
+        found = []
         start = 0
         for bucket in batch.grouping.buckets:
             here = facts[:, start : start + bucket.examples]

@@ -17,10 +17,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from stabbench.models.architecture import Architecture
-from stabbench.models.batch import Batch, Grouping
+from stabbench.models.batch import Batch, Grouping, Spans
 from stabbench.models.device_batch import DeviceBatch
 from stabbench.models.dropout import DeviceDropout, Dropout, dropped
 from stabbench.models.kernel.function import classify as classify_compiled
+from stabbench.models.variable_length import attend, usable
 
 Weights = Mapping[str, Tensor]
 AnyBatch = Batch | DeviceBatch
@@ -80,7 +81,7 @@ class _Exchange(torch.autograd.Function):
 def _exchange(values: Tensor, there: Tensor, back: Tensor, idle: Tensor | None) -> Tensor:
     """The rows `there` of `(rows, H)`, of which `back` tells the place of each in the result; `idle` rows have none.
 
-    A row that is taken more than once matters at that place alone: its gradient is found there, and nothing is added up.
+    A row that is taken more than once matters at that place alone: its gradient is found there, and nothing adds up.
     """
     exchanged: Tensor = _Exchange.apply(values, there, back, idle)  # type: ignore[no-untyped-call]
     return exchanged
@@ -89,7 +90,7 @@ def _exchange(values: Tensor, there: Tensor, back: Tensor, idle: Tensor | None) 
 class Kept(NamedTuple):
     """What dropout keeps in one layer, and the scale of that; None where nothing is dropped."""
 
-    probabilities: list[Tensor | None]
+    probabilities: list[Tensor] | None
     attended: Tensor | None
     output: Tensor | None
     scale: float
@@ -175,13 +176,16 @@ class Encoder:
         }
         first = batch.first if first_only else None
         kept = self._kept(batch, dropout, states, index, first_only=first_only)
-        return (self.layer or encoder_layer)(architecture, own, states, batch.grouping, first, kept, self.products)
+        size = architecture.hidden_size // architecture.heads
+        flash = kept.probabilities is None and usable(states.device, self.products, size)
+        places = batch.spans if flash else batch.grouping
+        return (self.layer or encoder_layer)(architecture, own, states, places, first, kept, self.products)
 
     def _kept(
         self, batch: AnyBatch, dropout: AnyDropout | None, states: Tensor, index: int, *, first_only: bool
     ) -> Kept:
         if dropout is None:
-            return Kept([None] * len(batch.grouping.buckets), None, None, 1.0)
+            return Kept(None, None, None, 1.0)
         place = f"layer.{index}"
         counts = [batch.size] * batch.runs if first_only else batch.tokens
         like = states[:, : batch.size] if first_only else states
@@ -199,21 +203,25 @@ def encoder_layer(
     architecture: Architecture,
     weights: Weights,
     states: Tensor,
-    grouping: Grouping,
+    places: Grouping | Spans,
     first: Tensor | None,
     kept: Kept,
     products: torch.dtype | None,
 ) -> Tensor:
     """One layer: `(S, T, H)` to the same, or to `(S, B, H)` where the rows of the `first` tokens are given.
 
-    `weights` holds the layer's tensors by their part in it (`query.weight`).
+    `weights` holds the layer's tensors by their part in it (`query.weight`); `places` tells attention which rows are
+    an example.
     """
     eps = architecture.layer_norm_eps
     keys, values = linear(states, weights, "key", products), linear(states, weights, "value", products)
     if first is not None:
         states = _rows(states, first).view(states.shape[0], -1, states.shape[-1])
     queries = linear(states, weights, "query", products)
-    context = _attention(queries, keys, values, grouping, architecture.heads, kept, states.dtype, first is not None)
+    if isinstance(places, Spans):
+        context = attend(queries, keys, values, places, architecture.heads, first is not None)
+    else:
+        context = _attention(queries, keys, values, places, architecture.heads, kept, states.dtype, first is not None)
     attended = dropped(linear(context, weights, "attention_output", products), kept.attended, kept.scale)
     states = layer_norm(states + attended, weights, "attention_norm", eps)
     inner = activate(linear(states, weights, "intermediate", products), architecture.activation)
@@ -239,7 +247,8 @@ def _attention(
     grouped_queries = grouped_queries.mul(1 / math.sqrt(size))
     contexts = []
     start = 0
-    for bucket, survivors in zip(grouping.buckets, kept.probabilities, strict=True):
+    survivors = kept.probabilities or [None] * len(grouping.buckets)
+    for bucket, surviving in zip(grouping.buckets, survivors, strict=True):
         asked = 1 if first_only else bucket.length
         stop = start + bucket.examples * asked
 
@@ -252,7 +261,7 @@ def _attention(
         scores = scores.to(dtype)
         if bucket.mask is not None:
             scores = scores + bucket.mask
-        probabilities = dropped(torch.softmax(scores, dim=-1), survivors, kept.scale).to(values.dtype)
+        probabilities = dropped(torch.softmax(scores, dim=-1), surviving, kept.scale).to(values.dtype)
         context = probabilities @ split(grouped_values[bucket.start : bucket.stop], bucket.length)
         contexts.append(context.transpose(1, 2).reshape(-1, width))
         start = stop
