@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import torch
 from filelock import FileLock, Timeout
@@ -18,7 +18,10 @@ from stabbench.files import sha256_of_json
 from stabbench.models.weights import save_classifier
 from stabbench.plan import Cell
 from stabbench.records import Store
-from stabbench.training.inputs import RunResult
+from stabbench.training.device_step import step_mode
+from stabbench.training.inputs import RunResult, TrainingInputs
+from stabbench.training.memory import balanced, needs
+from stabbench.training.precision import check_precision
 
 
 @dataclass
@@ -69,6 +72,8 @@ class _CellTraining:
         if not missing:
             return self.outcome
         torch.set_num_threads(1)
+        check_precision(self.cell.recipe().precision, torch.device(self.settings.device))
+        step_mode(torch.device(self.settings.device))
         self.source = model_folder(self.cell, self.root)
         inputs = load_inputs(self.cell, self.root)
         try:
@@ -79,7 +84,7 @@ class _CellTraining:
                 lock.release()
         return self.outcome
 
-    def _round(self, inputs: Any, missing: list[int]) -> list[int]:
+    def _round(self, inputs: TrainingInputs, missing: list[int]) -> list[int]:
         """Train the seeds whose lock is free; those that others hold are left, after waiting for one of them."""
         mine = [seed for seed in missing if self._lock(seed, 0.0)]
         if not mine:
@@ -88,7 +93,7 @@ class _CellTraining:
                 return missing
             mine = [seed]
         todo = [seed for seed in mine if not self._reuse(seed)]
-        jobs = self._jobs(todo)
+        jobs = self._jobs(inputs, todo)
         seconds = self.settings.checkpoint_minutes * 60
         count = min(self.settings.workers, len(jobs))
         with Workers(inputs, count, self.settings.device, seconds) as workers:
@@ -97,7 +102,7 @@ class _CellTraining:
                     self.listener(Report(event.job.seeds, event.step, event.total))
                 elif isinstance(event, Done):
                     for seed, result in zip(event.job.seeds, event.results, strict=True):
-                        self._record(seed, result)
+                        self._record(seed, result, len(event.job.seeds))
                 elif len(event.job.seeds) > 1:
                     jobs.extend(self._job((seed,)) for seed in event.job.seeds)
                 else:
@@ -123,9 +128,19 @@ class _CellTraining:
         self.locks[seed] = lock
         return True
 
-    def _jobs(self, seeds: Sequence[int]) -> list[Job]:
-        size = self.settings.stacked_seeds
-        return [self._job(tuple(seeds[start : start + size])) for start in range(0, len(seeds), size)]
+    def _jobs(self, inputs: TrainingInputs, seeds: Sequence[int]) -> list[Job]:
+        left = iter(seeds)
+        sizes = balanced(len(seeds), self._room(inputs, seeds)) if seeds else []
+        return [self._job(tuple(islice(left, size))) for size in sizes]
+
+    def _room(self, inputs: TrainingInputs, seeds: Sequence[int]) -> int:
+        """How many seeds a worker trains side by side at most."""
+        device = torch.device(self.settings.device)
+        if self.settings.stacked_seeds is not None or device.type != "cuda":
+            return self.settings.stacked_seeds or 1
+        free, _ = torch.cuda.mem_get_info(device)
+        streams = [self.cell.run_spec(seed)["seeds"] for seed in seeds]
+        return needs(inputs, streams).room(free // self.settings.workers)
 
     def _job(self, seeds: tuple[int, ...]) -> Job:
         name = sha256_of_json([self.cell.fingerprint(seed) for seed in seeds])
@@ -133,12 +148,12 @@ class _CellTraining:
         keep = any(seed in self.cell.keep_weights for seed in seeds)
         return Job(seeds, streams, self.store.checkpoint(name), keep)
 
-    def _record(self, seed: int, result: RunResult) -> None:
+    def _record(self, seed: int, result: RunResult, stacked: int) -> None:
         keep = seed in self.cell.keep_weights
         head = {"fingerprint": self.cell.fingerprint(seed), "spec": self.cell.run_spec(seed)}
         record = self.store.write(
             {**head, **result.data},
-            provenance(self.root, self.settings.device, self.settings.stacked_seeds, result.seconds),
+            provenance(self.root, self.settings.device, stacked, result.seconds),
             result.tables,
             (lambda folder: self._save(folder, result)) if keep else None,
         )

@@ -8,7 +8,7 @@ else is asked for: the classifier reads nothing else (exact, gradients included)
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -214,10 +214,11 @@ def encoder_layer(
     an example.
     """
     eps = architecture.layer_norm_eps
-    keys, values = linear(states, weights, "key", products), linear(states, weights, "value", products)
+    source = states if products is None else states.to(products)
+    keys, values = linear(source, weights, "key", products), linear(source, weights, "value", products)
     if first is not None:
-        states = _rows(states, first).view(states.shape[0], -1, states.shape[-1])
-    queries = linear(states, weights, "query", products)
+        states, source = (_rows(given, first).view(len(given), -1, given.shape[-1]) for given in (states, source))
+    queries = linear(source, weights, "query", products)
     if isinstance(places, Spans):
         context = attend(queries, keys, values, places, architecture.heads, first is not None)
     else:
@@ -247,7 +248,7 @@ def _attention(
     grouped_queries = grouped_queries.mul(1 / math.sqrt(size))
     contexts = []
     start = 0
-    survivors = kept.probabilities or [None] * len(grouping.buckets)
+    survivors: Sequence[Tensor | None] = kept.probabilities or [None] * len(grouping.buckets)
     for bucket, surviving in zip(grouping.buckets, survivors, strict=True):
         asked = 1 if first_only else bucket.length
         stop = start + bucket.examples * asked

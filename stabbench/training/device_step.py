@@ -115,7 +115,7 @@ class DeviceStep:
     def _collect(self, state: TrainingState, steps: int) -> None:
         if steps == self.collected:
             return
-        table = self.measured.to("cpu", torch.float64)
+        table = self.measured.to("cpu", torch.float64, copy=True)
         for update in range(self.collected, steps):
             row = table[update % KEPT_UPDATES]
             state.losses.append(row[0])
