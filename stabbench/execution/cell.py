@@ -56,7 +56,8 @@ def train_cell(
 ) -> CellOutcome:
     """Train those of `seeds` that the store does not have, and record them.
 
-    Seeds that another process is training are waited for. An error in a run is recorded and the others go on.
+    Seeds that another process is training are waited for. An error in a run is recorded and the others go on; a stack
+    that breaks is tried again in halves.
     """
     return _CellTraining(cell, store, settings, root, listener or (lambda report: None)).train(seeds)
 
@@ -103,8 +104,8 @@ class _CellTraining:
                 elif isinstance(event, Done):
                     for seed, result in zip(event.job.seeds, event.results, strict=True):
                         self._record(seed, result, len(event.job.seeds))
-                elif len(event.job.seeds) > 1:
-                    jobs.extend(self._job((seed,)) for seed in event.job.seeds)
+                elif (half := len(event.job.seeds) // 2) > 0:
+                    jobs.extend(self._job(part) for part in (event.job.seeds[:half], event.job.seeds[half:]))
                 else:
                     self._record_error(event)
         for seed in mine:

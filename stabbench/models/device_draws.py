@@ -19,6 +19,8 @@ MULTIPLIERS = (0xD2E7470EE14C6C93, 0xCA5A826395121157)
 WEYL = (0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B)
 ROUNDS = 10
 LEVELS_A_BLOCK = 16
+HALF_OF_EACH = 0x8000800080008000
+"""Turns each of a word's four unsigned 16-bit levels into the signed number that is 32768 less."""
 
 
 def signed(word: int) -> int:
@@ -48,22 +50,27 @@ def philox(counter: Tensor, step: Tensor, place: Tensor, call: Tensor, keys: Ten
     return tuple(words)
 
 
+def centred(counter: Tensor, step: Tensor, place: Tensor, call: Tensor, keys: Tensor) -> tuple[Tensor, ...]:
+    """The words of `philox` as signed levels."""
+    return tuple(word ^ signed(HALF_OF_EACH) for word in philox(counter, step, place, call, keys))
+
+
 class DeviceDraws:
     """The draws of several runs on one device; `levels` are those of `Draws.levels`, run by run."""
 
     def __init__(self, draws: Sequence[Draws], device: torch.device) -> None:
         keys = [[signed(draw.seed), signed(place_number(draw.stream))] for draw in draws]
         self.keys = torch.tensor(keys, dtype=torch.int64, device=device)
-        self._philox = compiled(philox, device)
+        self._words = compiled(centred, device)
         self._numbers: dict[int, Tensor] = {}
 
     def levels(self, place: str, count: int, step: Tensor, call: int = 0) -> Tensor:
         """`count` uniform 16-bit levels a run, less 32768: int16 of shape `(S, count)`; `step` has shape `()`."""
         blocks = -(-count // LEVELS_A_BLOCK)
         counter = torch.arange(1, blocks + 1, device=self.keys.device)
-        words = self._philox(counter, step, self._number(place_number(place)), self._number(call), self.keys)
+        words = self._words(counter, step, self._number(place_number(place)), self._number(call), self.keys)
         levels = torch.stack(words, dim=-1).view(torch.int16).view(len(self.keys), blocks * LEVELS_A_BLOCK)
-        return levels[:, :count] ^ -(1 << 15)
+        return levels[:, :count]
 
     def _number(self, value: int) -> Tensor:
         """A number as a tensor on the device, kept so that a captured graph finds it where it was."""

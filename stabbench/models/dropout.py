@@ -11,7 +11,7 @@ from torch import Tensor
 from stabbench.models.batch import Batch
 from stabbench.models.compilation import compiled
 from stabbench.models.device_batch import DeviceBatch
-from stabbench.models.device_draws import DeviceDraws
+from stabbench.models.device_draws import LEVELS_A_BLOCK, DeviceDraws
 from stabbench.randomness import DROPOUT_LEVELS, Draws, dropout_threshold
 
 
@@ -98,6 +98,7 @@ class DeviceDropout:
         if not self.threshold:
             return None
         most = heads * (batch.most_pairs if queries is None else queries * batch.ids.shape[1])
+        most = -(-most // LEVELS_A_BLOCK) * LEVELS_A_BLOCK
         levels = self.draws.levels(place, most, self.step, self.call)
         lengths = batch.example_lengths
         asked = lengths if queries is None else torch.full_like(lengths, queries)

@@ -101,7 +101,7 @@ class Encoder:
     """The computation of an architecture; it holds no weights.
 
     `products` is the type of the layers' matrix products where it is not that of the weights; normalisation, softmax,
-    residual sums and the classifier stay in the weights' type. `layer` computes one layer.
+    residual sums and the classifier stay in the weights' type. `layer` is `encoder_layer`, or that compiled.
     """
 
     architecture: Architecture
@@ -177,7 +177,8 @@ class Encoder:
         first = batch.first if first_only else None
         kept = self._kept(batch, dropout, states, index, first_only=first_only)
         size = architecture.hidden_size // architecture.heads
-        flash = kept.probabilities is None and usable(states.device, self.products, size)
+        exact = kept.probabilities is None and self.layer is None
+        flash = exact and usable(states.device, self.products, size)
         places = batch.spans if flash else batch.grouping
         return (self.layer or encoder_layer)(architecture, own, states, places, first, kept, self.products)
 

@@ -27,8 +27,9 @@ def _kernel() -> Callable[..., Any] | None:
 
 
 def usable(device: torch.device, dtype: torch.dtype | None, size: int) -> bool:
-    """Whether the kernel takes such tensors: bfloat16 on CUDA, heads of a `size` that is a multiple of 8 up to 256."""
-    return device.type == "cuda" and dtype == torch.bfloat16 and size % 8 == 0 and size <= 256 and _kernel() is not None
+    """Whether the kernel takes such tensors: bfloat16 on an Ampere GPU or later, heads of a multiple of 8 up to 256."""
+    fits = device.type == "cuda" and dtype == torch.bfloat16 and size % 8 == 0 and size <= 256
+    return fits and _kernel() is not None and torch.cuda.get_device_capability(device) >= (8, 0)
 
 
 def attend(
@@ -38,7 +39,6 @@ def attend(
     spans: Spans,
     heads: int,
     first_only: bool,
-    kernel: Callable[..., Any] | None = None,
 ) -> Tensor:
     """Softmax attention of each example over its own tokens: `(S, T, H)`, or `(S, B, H)` for the first tokens alone.
 
@@ -46,5 +46,5 @@ def attend(
     """
     flat = [tensor.reshape(-1, heads, tensor.shape[-1] // heads) for tensor in (queries, keys, values)]
     ends, most = (spans.first_ends, 1) if first_only else (spans.ends, spans.longest)
-    found: Tensor = (kernel or _kernel())(*flat, ends, spans.ends, most, spans.longest)  # type: ignore[misc]
+    found: Tensor = _kernel()(*flat, ends, spans.ends, most, spans.longest)  # type: ignore[misc]
     return found.view_as(queries)

@@ -48,14 +48,16 @@ def needs(inputs: TrainingInputs, seeds: Seeds) -> Needs:
 
     A run has weights, gradients, two moments and, with lower-precision products, copies of the matrices; what its
     largest batch keeps for the backward pass, twice, because a new shape is computed beside the captured ones; what is
-    alive for a moment; and an evaluation. Strategies with code may hold the pretrained weights, shared by all runs, and
-    three more tensors for each weight (its changed value and what the change's gradient needs).
+    alive for a moment; an evaluation; and the whole word table at the end. Strategies with code may hold the pretrained
+    weights, shared by all runs, and three more tensors for each weight (its changed value and what the change's
+    gradient needs).
     """
     architecture, recipe = inputs.architecture, inputs.recipe
     real, product = _sizes(recipe.precision)
     whole = any(strategy.needs_whole_vocabulary for strategy, _ in inputs.strategies)
     cut = None if whole else VocabularyCut.of((inputs.train, inputs.dev), architecture.vocabulary_size)
     weights = parameters(architecture, architecture.vocabulary_size if cut is None else len(cut.kept))
+    restored = 0 if cut is None else architecture.vocabulary_size * architecture.embedding_size
     orders = [Draws(seed["order"], "order") for seed in seeds]
     order = Order(orders, len(inputs.train), recipe.batch_size)
     shape = largest_batch(inputs.train.lengths, order, Schedule.of(recipe, len(inputs.train)).total_steps)
@@ -68,7 +70,7 @@ def needs(inputs: TrainingInputs, seeds: Seeds) -> Needs:
     plugins = bool(inputs.strategies)
     return Needs(
         shared=weights * real if plugins else 0,
-        each=own + 2 * kept + passing + evaluation + (3 * weights * real if plugins else 0),
+        each=own + 2 * kept + passing + evaluation + real * (restored + (3 * weights if plugins else 0)),
     )
 
 

@@ -1,0 +1,1 @@
+"""Benchmarks that anyone can repeat: `python -m benchmarks.cpu` and `python -m benchmarks.gpu`."""
