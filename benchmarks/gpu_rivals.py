@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch.utils.data import DataLoader
@@ -54,7 +54,8 @@ class Rival:
         )
         torch.manual_seed(0)
         self.device, self.half = device, device.type == "cuda"
-        self.model: Any = BertForSequenceClassification(config).to(device)
+        model_in_full: Any = BertForSequenceClassification(config)
+        self.model = model_in_full.to(device)
         self.rows = _padded(texts)
 
     def advance(self, updates: int, warmup: int = 3) -> list[float]:
@@ -69,7 +70,7 @@ class Rival:
     def _trainer(self, updates: int, clock: Clock) -> None:
         from transformers import Trainer, TrainerCallback, TrainingArguments
 
-        class Marks(TrainerCallback):  # type: ignore[misc]
+        class Marks(TrainerCallback):
             def on_step_end(self, *unused: Any, **unused_too: Any) -> None:
                 clock.mark()
 
@@ -82,10 +83,10 @@ class Rival:
             trainer.train()
 
     def _by_hand(self, updates: int, clock: Clock) -> None:
-        model = self.model.train()
+        model, rows = self.model.train(), cast(Any, self.rows)
         optimizer = torch.optim.AdamW(model.parameters(), lr=2e-5, weight_decay=0.01, fused=True)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: max(0.0, 1 - step / (updates + 1)))
-        loader = DataLoader(self.rows, batch_size=BATCH, shuffle=True, drop_last=True, pin_memory=self.half)
+        loader: Any = DataLoader(rows, batch_size=BATCH, shuffle=True, drop_last=True, pin_memory=self.half)
         batches = iter(loader)
         clock.mark()
         for _ in range(updates):
