@@ -3,7 +3,8 @@
 It needs torch, transformers, numpy, pandas, pyarrow and safetensors, and no data: weights and texts are random, with
 the shapes of public models and the lengths of real tasks. Parts run in the order of their importance until the minutes
 are over; the report is written after each, and a part that fails says so in the report and stops nothing. Parts that
-an earlier run on the same device measured are kept (`--afresh` measures them again).
+an earlier run on the same device measured are kept (`--afresh` measures them again), and so is a report of a GPU where
+there is none.
 """
 
 from __future__ import annotations
@@ -94,7 +95,9 @@ def main() -> None:
     arguments = parser.parse_args()
     reason = _reason_against(arguments.device, arguments.quick)
     if reason is not None:
-        _write(arguments.out, {"not_measured": reason})
+        print(f"not measured: {reason}")
+        if "parts" not in _read(arguments.out):
+            _write(arguments.out, {"not_measured": reason})
         return
     device = torch.device(arguments.device)
     if device.type == "cpu":

@@ -30,6 +30,8 @@ def test_without_a_gpu_the_report_says_not_measured_and_why(tmp_path: Path) -> N
     report = run(tmp_path)
     assert "sees no GPU" in report["not_measured"]
     assert "Not measured: torch" in (tmp_path / "gpu.md").read_text()
+    (tmp_path / "gpu.json").write_text('{"parts": {"rates": {"fp32": 1.0}}}')
+    assert run(tmp_path) == {"parts": {"rates": {"fp32": 1.0}}}
 
 
 @pytest.mark.slow

@@ -1,17 +1,17 @@
 """The draws of `stabbench.randomness` with torch's integer operations: the same bits on every device.
 
 Torch has no unsigned 64-bit arithmetic, so words are int64 with the same bits, and the upper half of a product is put
-together from 32-bit halves. On CUDA the generator is compiled into few kernels; elsewhere it runs as written.
+together from 32-bit halves. On CUDA a single kernel draws the words; elsewhere they are drawn as written here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
-from stabbench.models.compilation import compiled
+from stabbench.models.compilation import can_compile
 from stabbench.randomness import Draws, place_number
 
 LOWER = 0xFFFFFFFF
@@ -50,9 +50,19 @@ def philox(counter: Tensor, step: Tensor, place: Tensor, call: Tensor, keys: Ten
     return tuple(words)
 
 
-def centred(counter: Tensor, step: Tensor, place: Tensor, call: Tensor, keys: Tensor) -> tuple[Tensor, ...]:
-    """The words of `philox` as signed levels."""
-    return tuple(word ^ signed(HALF_OF_EACH) for word in philox(counter, step, place, call, keys))
+def words(keys: Tensor, step: Tensor, place: Tensor, call: Tensor, blocks: int) -> Tensor:
+    """The first words of each run's draws as signed levels: `(S, blocks, 4)` int64, for keys `(S, 2)`."""
+    counter = torch.arange(1, blocks + 1, device=keys.device)
+    return torch.stack(philox(counter, step, place, call, keys), dim=-1) ^ signed(HALF_OF_EACH)
+
+
+def words_for(device: torch.device) -> Callable[[Tensor, Tensor, Tensor, Tensor, int], Tensor]:
+    """`words`, or the same from one kernel where Triton can build it."""
+    if device.type != "cuda" or not can_compile():
+        return words
+    from stabbench.models import triton_draws
+
+    return triton_draws.words
 
 
 class DeviceDraws:
@@ -61,16 +71,14 @@ class DeviceDraws:
     def __init__(self, draws: Sequence[Draws], device: torch.device) -> None:
         keys = [[signed(draw.seed), signed(place_number(draw.stream))] for draw in draws]
         self.keys = torch.tensor(keys, dtype=torch.int64, device=device)
-        self._words = compiled(centred, device)
+        self._words = words_for(device)
         self._numbers: dict[int, Tensor] = {}
 
     def levels(self, place: str, count: int, step: Tensor, call: int = 0) -> Tensor:
         """`count` uniform 16-bit levels a run, less 32768: int16 of shape `(S, count)`; `step` has shape `()`."""
         blocks = -(-count // LEVELS_A_BLOCK)
-        counter = torch.arange(1, blocks + 1, device=self.keys.device)
-        words = self._words(counter, step, self._number(place_number(place)), self._number(call), self.keys)
-        levels = torch.stack(words, dim=-1).view(torch.int16).view(len(self.keys), blocks * LEVELS_A_BLOCK)
-        return levels[:, :count]
+        drawn = self._words(self.keys, step, self._number(place_number(place)), self._number(call), blocks)
+        return drawn.view(torch.int16).view(len(self.keys), blocks * LEVELS_A_BLOCK)[:, :count]
 
     def _number(self, value: int) -> Tensor:
         """A number as a tensor on the device, kept so that a captured graph finds it where it was."""

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+
 import numpy as np
 import pytest
 import torch
@@ -65,3 +70,25 @@ def test_row_masks_are_the_same_where_rows_are_real() -> None:
 def test_a_probability_of_zero_draws_nothing() -> None:
     draws = DeviceDraws([Draws(1, "dropout")], CPU)
     assert DeviceDropout(0.0, draws, torch.tensor(1)).rows("c", (3,), torch.zeros(1, 3, 4)) is None
+
+
+KERNEL_AGAINST_NUMPY = """
+import torch
+from stabbench.models import device_draws, triton_draws
+from stabbench.randomness import Draws
+device_draws.words_for = lambda device: triton_draws.words
+draws = [Draws(seed, "dropout") for seed in (0, 1, 2**40 + 3, 2**63 + 5)]
+there = device_draws.DeviceDraws(draws, torch.device("cpu"))
+for count in (1, 17, 4096, 5000):
+    levels = there.levels("layer.1.output", count, torch.tensor(17), call=2).numpy().astype(int) + 32768
+    assert all((levels[run] == draw.levels("layer.1.output", count, 17, 2)).all() for run, draw in enumerate(draws))
+print("equal")
+"""
+
+
+@pytest.mark.skipif(find_spec("triton") is None, reason="triton is not installed")
+def test_the_kernel_for_cuda_draws_the_same_bits_in_tritons_interpreter() -> None:
+    environment = {**os.environ, "TRITON_INTERPRET": "1"}
+    command = [sys.executable, "-c", KERNEL_AGAINST_NUMPY]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert result.stdout.strip() == "equal", result.stderr
