@@ -19,6 +19,8 @@ TRAINING_VERSION = 2
 STREAMS = ("head", "order", "dropout", "strategy")
 """The separate random streams of a run, all derived from its seed unless a study crosses them."""
 
+PRECISIONS = ("fp32", "tf32", "bf16", "fp64")
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -50,6 +52,7 @@ class Recipe:
     """A whole number, or below 1: 0.25 is once every four epochs. There is always one at the end."""
     gradient_norm_every: int = 10
     precision: str = "fp32"
+    """Matrix products in `fp32` (the paper's), `tf32` or `bf16`, all else in fp32; or everything in `fp64`."""
 
     def __post_init__(self) -> None:
         wrong = [f"{name}: found {value!r}, expected {expected}" for name, value, expected in self._violations()]
@@ -73,7 +76,7 @@ class Recipe:
             ("max_length", self.max_length >= 4, "a whole number of 4 or more"),
             ("evaluations_per_epoch", _is_frequency(self.evaluations_per_epoch), "a whole number or one below 1"),
             ("gradient_norm_every", self.gradient_norm_every >= 1, "a positive whole number"),
-            ("precision", self.precision in ("fp32", "fp64"), "fp32 or fp64"),
+            ("precision", self.precision in PRECISIONS, " or ".join(PRECISIONS)),
         ]
         return [(name, getattr(self, name), expected) for name, holds, expected in checks if not holds]
 

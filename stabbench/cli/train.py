@@ -35,7 +35,9 @@ if TYPE_CHECKING:
 )
 @click.option("--device", help="cpu or cuda ($STABBENCH_DEVICE; default: cpu).")
 @click.option(
-    "--stacked-seeds", type=click.IntRange(min=1), help="Seeds side by side in a worker ($STABBENCH_STACKED_SEEDS)."
+    "--stacked-seeds",
+    type=click.IntRange(min=1),
+    help="Seeds side by side in a worker ($STABBENCH_STACKED_SEEDS; default: 1, on CUDA as many as fit in memory).",
 )
 @options.params
 @options.store

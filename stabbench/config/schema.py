@@ -99,7 +99,7 @@ class RecipeOverrides(Block):
     legacy_segments: bool | None = None
     evaluations_per_epoch: Frequency | None = None
     gradient_norm_every: Count | None = None
-    precision: Literal["fp32", "fp64"] | None = None
+    precision: Literal["fp32", "tf32", "bf16", "fp64"] | None = None
 
     def changes(self) -> dict[str, Any]:
         """What is set, by the names of the recipe's fields."""

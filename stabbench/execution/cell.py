@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 import torch
@@ -17,7 +18,10 @@ from stabbench.files import sha256_of_json
 from stabbench.models.weights import save_classifier
 from stabbench.plan import Cell
 from stabbench.records import Store
+from stabbench.training.device_step import step_mode
 from stabbench.training.inputs import RunResult, TrainingInputs
+from stabbench.training.memory import balanced, needs
+from stabbench.training.precision import check_precision
 
 
 class CellTraining:
@@ -39,6 +43,10 @@ class CellTraining:
         self.missing = [seed for seed in seeds if not self._reuse(seed)]
         self._locks: dict[int, FileLock] = {}
         self._inputs: TrainingInputs | None = None
+        if self.missing:
+            device = torch.device(settings.device)
+            check_precision(cell.recipe().precision, device)
+            step_mode(device)
 
     @property
     def inputs(self) -> TrainingInputs:
@@ -56,8 +64,7 @@ class CellTraining:
         done = [seed for seed in mine if self._reuse(seed)]
         self._close(done)
         todo = [seed for seed in mine if seed not in done]
-        size = self.settings.stacked_seeds
-        return [self._job(tuple(todo[start : start + size])) for start in range(0, len(todo), size)]
+        return self._jobs(self.inputs, todo) if todo else []
 
     def receive(self, event: Event) -> list[Job]:
         """Take in what happened to a job; the jobs that have to be done in its place."""
@@ -66,9 +73,9 @@ class CellTraining:
             self.listener(Report(self.number, seeds, event.step, event.total))
         elif isinstance(event, Done):
             for seed, result in zip(seeds, event.results, strict=True):
-                self._record(seed, result)
-        elif len(seeds) > 1:
-            return [self._job((seed,)) for seed in seeds]
+                self._record(seed, result, len(seeds))
+        elif half := len(seeds) // 2:
+            return [self._job(seeds[:half]), self._job(seeds[half:])]
         else:
             self._record_error(event)
         if not isinstance(event, Advanced):
@@ -105,18 +112,32 @@ class CellTraining:
         self._locks[seed] = lock
         return True
 
+    def _jobs(self, inputs: TrainingInputs, seeds: Sequence[int]) -> list[Job]:
+        left = iter(seeds)
+        sizes = balanced(len(seeds), self._room(inputs, seeds))
+        return [self._job(tuple(islice(left, size))) for size in sizes]
+
+    def _room(self, inputs: TrainingInputs, seeds: Sequence[int]) -> int:
+        """How many seeds a worker trains side by side at most."""
+        device = torch.device(self.settings.device)
+        if self.settings.stacked_seeds is not None or device.type != "cuda":
+            return self.settings.stacked_seeds or 1
+        free, _ = torch.cuda.mem_get_info(device)
+        streams = [self.cell.run_spec(seed)["seeds"] for seed in seeds]
+        return needs(inputs, streams).room(free // self.settings.workers)
+
     def _job(self, seeds: tuple[int, ...]) -> Job:
         name = sha256_of_json([self.cell.fingerprint(seed) for seed in seeds])
         streams = tuple(self.cell.run_spec(seed)["seeds"] for seed in seeds)
         keep = any(seed in self.cell.keep_weights for seed in seeds)
         return Job(self.number, seeds, streams, self.store.checkpoint(name), keep)
 
-    def _record(self, seed: int, result: RunResult) -> None:
+    def _record(self, seed: int, result: RunResult, stacked: int) -> None:
         keep = seed in self.cell.keep_weights
         head = {"fingerprint": self.cell.fingerprint(seed), "spec": self.cell.run_spec(seed)}
         record = self.store.write(
             {**head, **result.data},
-            provenance(self.root, self.settings.device, self.settings.stacked_seeds, result.seconds),
+            provenance(self.root, self.settings.device, stacked, result.seconds),
             result.tables,
             (lambda folder: self._save(folder, result)) if keep else None,
         )

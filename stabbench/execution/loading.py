@@ -17,7 +17,8 @@ from stabbench.plan import Cell
 from stabbench.strategies import registry
 from stabbench.strategies.contract import Strategy
 from stabbench.tasks.prepared import PreparedTask
-from stabbench.training.inputs import TrainingInputs, compute_type
+from stabbench.training.inputs import TrainingInputs
+from stabbench.training.precision import compute_type
 
 
 def model_folder(cell: Cell, root: Path) -> Path:

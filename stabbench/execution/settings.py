@@ -11,11 +11,14 @@ from stabbench.errors import UserError
 
 @dataclass(frozen=True)
 class Settings:
-    """`workers` processes with one thread each on a CPU; `stacked_seeds` runs side by side in each."""
+    """`workers` processes with one thread each on a CPU; at most `stacked_seeds` runs side by side in each.
+
+    Without a number for the latter it is one on a CPU, elsewhere as many as the device's free memory holds.
+    """
 
     workers: int = 1
     device: str = "cpu"
-    stacked_seeds: int = 1
+    stacked_seeds: int | None = None
     checkpoint_minutes: float = 10.0
 
     @classmethod
@@ -37,7 +40,7 @@ class Settings:
         return cls(
             workers=int(workers or _number(environment, "STABBENCH_WORKERS", default_workers, 1)),
             device=chosen,
-            stacked_seeds=int(stacked_seeds or _number(environment, "STABBENCH_STACKED_SEEDS", 1, 1)),
+            stacked_seeds=stacked_seeds or int(_number(environment, "STABBENCH_STACKED_SEEDS", 0, 1)) or None,
             checkpoint_minutes=_number(environment, "STABBENCH_CHECKPOINT_MINUTES", 10.0, 0),
         )
 

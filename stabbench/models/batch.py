@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 Integers = npt.NDArray[np.int64]
@@ -51,21 +52,15 @@ class TokenizedTexts:
 
 @dataclass(frozen=True)
 class Bucket:
-    """Examples whose lengths round up to the same `length`; a contiguous range of the regrouped rows.
+    """`examples` (of all runs) whose lengths round up to the same `length`; a contiguous range of the regrouped rows.
 
-    `members` are the flat examples (run · B + position), run after run. `mask` is additive, of shape
-    `(examples, 1, 1, length)`, or None where all lengths are exact.
+    `mask` is additive, of shape `(examples, 1, 1, length)`, or None where all lengths are exact.
     """
 
     length: int
     start: int
-    members: Integers
+    examples: int
     mask: Tensor | None
-
-    @property
-    def examples(self) -> int:
-        """Examples of all runs in the bucket."""
-        return len(self.members)
 
     @property
     def stop(self) -> int:
@@ -74,11 +69,36 @@ class Bucket:
 
 
 @dataclass(frozen=True)
+class Spans:
+    """Where each example's rows end among all rows, for attention without padding.
+
+    Both have shape `(S · (B + 1) + 1,)`, int32, begin with 0, and count a run's rows after its last example as one more
+    example: `ends` for all rows, `first_ends` for one row an example and none of the additional ones.
+    """
+
+    ends: Tensor
+    first_ends: Tensor
+    longest: int
+
+
+def make_spans(lengths: Tensor, rows: int, longest: int) -> Spans:
+    """The spans of examples of `lengths` `(S, B)` in `rows` rows a run, none longer than `longest`."""
+    rest = rows - lengths.sum(dim=1, keepdim=True)
+    one = torch.ones_like(lengths)
+
+    def ends(counts: tuple[Tensor, Tensor]) -> Tensor:
+        return F.pad(torch.cat(counts, dim=1).view(-1).cumsum(0), (1, 0)).to(torch.int32)
+
+    return Spans(ends((lengths, rest)), ends((one, torch.zeros_like(rest))), longest)
+
+
+@dataclass(frozen=True)
 class Grouping:
     """A batch's examples bucket by bucket.
 
     `regroup`: flat token row of every slot of the bucketed order; `ungroup`: slot of every flat token row; `order`:
-    flat example of each bucketed example, and `unorder` its inverse.
+    flat example (run · B + position) of each bucketed example, and `unorder` its inverse. `padding` `(slots, 1)` and
+    `tail` `(rows, 1)` are true where a slot or a row belongs to no token, None where all of them do.
     """
 
     regroup: Tensor
@@ -86,6 +106,8 @@ class Grouping:
     order: Tensor
     unorder: Tensor
     buckets: tuple[Bucket, ...]
+    padding: Tensor | None
+    tail: Tensor | None
 
 
 @dataclass(frozen=True)
@@ -117,12 +139,29 @@ class Batch:
         """B, the examples of one run."""
         return self.labels.shape[1]
 
+    @property
+    def most_pairs(self) -> int:
+        """The largest sum of a run's squared lengths."""
+        return int((self.lengths**2).sum(axis=1).max())
+
+    @cached_property
+    def example_lengths(self) -> Tensor:
+        """`lengths` on the device of the batch."""
+        return torch.from_numpy(self.lengths).to(self.ids.device)
+
     @cached_property
     def grouping(self) -> Grouping:
         """The examples in buckets of near-equal length, made where it is first asked for."""
         widest = self.ids.shape[1]
         begins = np.cumsum(self.lengths, axis=1) - self.lengths + np.arange(self.runs)[:, None] * widest
-        return _grouping(self.lengths.ravel(), begins.ravel(), self.runs * widest, self.dtype, self.ids.device)
+        return _grouping(self.lengths.ravel(), begins.ravel(), self.runs, widest, self.dtype, self.ids.device)
+
+    @cached_property
+    def spans(self) -> Spans:
+        """Where examples end, for attention without padding, made where it is first asked for."""
+        widest = self.ids.shape[1]
+        longest = max(int(self.lengths.max()), widest - min(self.tokens))
+        return make_spans(self.example_lengths, widest, longest)
 
 
 def rounded_length(length: Integers) -> Integers:
@@ -177,15 +216,20 @@ def _ranges(lengths: Integers) -> Integers:
     return np.arange(int(ends[-1]), dtype=np.int64) - np.repeat(ends - lengths, lengths)
 
 
-def _grouping(lengths: Integers, begins: Integers, rows: int, dtype: torch.dtype, device: torch.device) -> Grouping:
+def _grouping(
+    lengths: Integers, begins: Integers, runs: int, widest: int, dtype: torch.dtype, device: torch.device
+) -> Grouping:
     rounded = rounded_length(lengths)
     order = np.lexsort((np.arange(len(lengths)), rounded))
     slots = _ranges(rounded[order])
     owner = np.repeat(order, rounded[order])
     real = slots < lengths[owner]
     regroup = np.where(real, begins[owner] + slots, begins[owner])
-    ungroup = np.zeros(rows, dtype=np.int64)
+    ungroup = np.full(runs * widest, -1)
     ungroup[regroup[real]] = np.flatnonzero(real)
+    tail = ungroup < 0
+    own = np.repeat(ungroup[::widest], widest)  # a tail must not read from another run, whose values may be NaN
+    ungroup[tail] = own[tail]
 
     buckets = []
     start = 0
@@ -197,7 +241,7 @@ def _grouping(lengths: Integers, begins: Integers, rows: int, dtype: torch.dtype
             absent = np.arange(length)[None, :] >= exact[:, None]
             table = torch.zeros(len(members), 1, 1, int(length), dtype=dtype)
             mask = table.masked_fill_(torch.from_numpy(absent)[:, None, None, :], float("-inf")).to(device)
-        bucket = Bucket(int(length), start, members, mask)
+        bucket = Bucket(int(length), start, len(members), mask)
         buckets.append(bucket)
         start = bucket.stop
     return Grouping(
@@ -206,4 +250,6 @@ def _grouping(lengths: Integers, begins: Integers, rows: int, dtype: torch.dtype
         order=torch.from_numpy(order).to(device),
         unorder=torch.from_numpy(np.argsort(order)).to(device),
         buckets=tuple(buckets),
+        padding=None if real.all() else torch.from_numpy(~real)[:, None].to(device),
+        tail=torch.from_numpy(tail)[:, None].to(device) if tail.any() else None,
     )

@@ -1,4 +1,4 @@
-"""Dropout whose masks are keyed draws: a run's mask does not know the runs beside it."""
+"""Dropout whose masks are functions of seed, step, place and position, so that a run's masks are its own."""
 
 from __future__ import annotations
 
@@ -9,14 +9,22 @@ import torch
 from torch import Tensor
 
 from stabbench.models.batch import Batch
-from stabbench.randomness import Draws, dropout_threshold
+from stabbench.models.compilation import compiled
+from stabbench.models.device_batch import DeviceBatch
+from stabbench.models.device_draws import LEVELS_A_BLOCK, DeviceDraws
+from stabbench.randomness import DROPOUT_LEVELS, Draws, dropout_threshold
+
+
+def dropped(values: Tensor, kept: Tensor | None, scale: float) -> Tensor:
+    """`values` where kept, times `scale`, else 0; all of them as they are where `kept` is None."""
+    return values if kept is None else values * kept * scale
 
 
 class Dropout:
     """The masks of one forward pass: `draws[s]` belongs to run `s`; `step` and `call` key every draw.
 
     A probability of 0 draws nothing. Values are dropped at 16-bit resolution and the rest scaled by the inverse of the
-    exact probability of being kept.
+    exact probability of being kept. This one draws with NumPy, `DeviceDropout` the same masks on a device.
     """
 
     def __init__(self, probability: float, draws: Sequence[Draws], step: int, call: int = 0) -> None:
@@ -33,40 +41,86 @@ class Dropout:
     def _kept(self, run: int, place: str, count: int) -> np.ndarray:
         return self.draws[run].levels(place, count, self.step, self.call) >= self.threshold
 
-    def _factors(self, kept: np.ndarray, like: Tensor) -> Tensor:
-        return torch.from_numpy(kept).to(device=like.device, dtype=like.dtype).mul_(self.scale)
-
-    def rows(self, values: Tensor, place: str, counts: Sequence[int]) -> Tensor:
-        """Dropout on `(S, rows, H)`, of which the first `counts[s]` rows of run `s` are real."""
+    def rows(self, place: str, counts: Sequence[int], like: Tensor) -> Tensor | None:
+        """What is kept of `like` `(S, rows, H)`, of which the first `counts[s]` rows of run `s` are real."""
         if not self.active:
-            return values
-        runs, rows, width = values.shape
-        if runs == 1 and counts[0] == rows:
-            return values * self._factors(self._kept(0, place, rows * width), values).view_as(values)
+            return None
+        runs, rows, width = like.shape
         kept = np.ones((runs, rows, width), dtype=bool)
         for run, count in enumerate(counts):
             kept[run, :count] = self._kept(run, place, count * width).reshape(count, width)
-        return values * self._factors(kept, values)
+        return torch.from_numpy(kept).to(like.device)
 
-    def attention(self, batch: Batch, like: Tensor, place: str, heads: int, queries: int | None) -> list[Tensor | None]:
-        """Factors for the attention probabilities of each bucket, shape `(examples, heads, queries, length)`.
+    def attention(self, place: str, batch: Batch | DeviceBatch, heads: int, queries: int | None) -> list[Tensor] | None:
+        """What is kept of each bucket's attention probabilities: `(examples, heads, queries, length)`; None for all.
 
-        `queries` is the number of query positions of an example, None for all of them; `like` gives type and device. A
-        run draws `heads · queries · length` levels for each example, one after the other, at its exact length.
+        `queries` is the number of query positions of an example, None for all of them. A run draws
+        `heads · queries · length` levels for each example, one after the other, at its exact length.
         """
         if not self.active:
-            return [None] * len(batch.grouping.buckets)
+            return None
+        assert isinstance(batch, Batch)
         sizes = heads * batch.lengths * (queries or batch.lengths)
         ends = np.cumsum(sizes, axis=1)
         kept = [self._kept(run, place, int(ends[run, -1])) for run in range(batch.runs)]
-        factors: list[Tensor | None] = []
+        found = []
+        order = iter(batch.grouping.order.tolist())
         for bucket in batch.grouping.buckets:
             table = np.ones((bucket.examples, heads, queries or bucket.length, bucket.length), dtype=bool)
-            for row, member in enumerate(bucket.members):
-                run, position = divmod(int(member), batch.size)
+            for row in range(bucket.examples):
+                run, position = divmod(next(order), batch.size)
                 length, end = int(batch.lengths[run, position]), int(ends[run, position])
                 asked = queries or length
                 own = kept[run][end - heads * asked * length : end]
                 table[row, :, :asked, :length] = own.reshape(heads, asked, length)
-            factors.append(self._factors(table, like))
-        return factors
+            found.append(torch.from_numpy(table).to(batch.ids.device))
+        return found
+
+
+class DeviceDropout:
+    """`Dropout` whose masks are drawn where the tensors are; `step`, shape `()`, may change under a captured graph."""
+
+    def __init__(self, probability: float, draws: DeviceDraws, step: Tensor, call: int = 0) -> None:
+        self.draws, self.step, self.call = draws, step, call
+        self.threshold, self.scale = dropout_threshold(probability)
+        self.least = self.threshold - DROPOUT_LEVELS // 2
+        self._pairs = compiled(_kept_pairs, step.device)
+
+    def rows(self, place: str, counts: Sequence[int], like: Tensor) -> Tensor | None:
+        """As `Dropout.rows`; rows that are not real get masks too, which nothing reads."""
+        if not self.threshold:
+            return None
+        count = like.shape[1] * like.shape[2]
+        return (self.draws.levels(place, count, self.step, self.call) >= self.least).view(like.shape)
+
+    def attention(self, place: str, batch: Batch | DeviceBatch, heads: int, queries: int | None) -> list[Tensor] | None:
+        """As `Dropout.attention`."""
+        if not self.threshold:
+            return None
+        most = heads * (batch.most_pairs if queries is None else queries * batch.ids.shape[1])
+        most = -(-most // LEVELS_A_BLOCK) * LEVELS_A_BLOCK
+        levels = self.draws.levels(place, most, self.step, self.call)
+        lengths = batch.example_lengths
+        asked = lengths if queries is None else torch.full_like(lengths, queries)
+        sizes = heads * lengths * asked
+        starts = sizes.cumsum(1) - sizes + torch.arange(len(levels), device=levels.device).unsqueeze(1) * most
+        facts = torch.stack((starts, lengths, asked)).view(3, -1).index_select(1, batch.grouping.order)
+        found = []
+        start = 0
+        for bucket in batch.grouping.buckets:
+            here = facts[:, start : start + bucket.examples]
+            found.append(self._pairs(levels, here, heads, queries or bucket.length, bucket.length, self.least))
+            start += bucket.examples
+        return found
+
+
+def _kept_pairs(levels: Tensor, facts: Tensor, heads: int, queries: int, length: int, least: int) -> Tensor:
+    """Which probabilities are kept: `(examples, heads, queries, length)` bool.
+
+    `facts` has a column an example: where its levels start in the flat `levels`, its length and its real queries.
+    """
+    starts, lengths, asked = facts.view(3, -1, 1, 1, 1).unbind(0)
+    head = torch.arange(heads, device=levels.device).view(-1, 1, 1)
+    query = torch.arange(queries, device=levels.device).view(-1, 1)
+    index = starts + (head * asked + query) * lengths + torch.arange(length, device=levels.device)
+    return levels.view(-1)[index.clamp(max=levels.numel() - 1)] >= least

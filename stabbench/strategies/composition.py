@@ -51,10 +51,9 @@ class Composition:
             rate, decay = rate * factors[0], decay * factors[1]
         return rate, decay
 
-    @property
-    def scales(self) -> bool:
-        """Whether any member has a `scale` of its own."""
-        return any(overrides(type(strategy), "scale") for strategy, _ in self.members)
+    def scales_of(self, names: Sequence[str]) -> dict[str, tuple[float, float]] | None:
+        """The factors of each tensor, or None where no member has a `scale` of its own."""
+        return {name: self.scale(name) for name in names} if self.overrides("scale") else None
 
     def overrides(self, *hooks: str) -> bool:
         """Whether any member has one of these hooks of its own."""

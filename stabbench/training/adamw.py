@@ -20,6 +20,15 @@ from stabbench.plan import Recipe, bias_correction_factor
 NO_CORRECTION = 1e12
 
 
+def correction_and_root(recipe: Recipe, step: int) -> tuple[float, float]:
+    """The factors of the rate and of √v at update number `step` ≥ 1, as the recipe corrects the bias."""
+    if not recipe.bias_correction:
+        return 1.0, 1.0
+    correction = bias_correction_factor(step, recipe.adam_beta1, recipe.adam_beta2)
+    root = 1 / math.sqrt(1 - recipe.adam_beta2**step) if recipe.adam_formula == "torch" else 1.0
+    return correction * root, root
+
+
 class AdamW:
     """The optimizer of all runs at once; the moments have the shapes of the weights.
 
@@ -81,12 +90,7 @@ class AdamW:
         clip: float,
     ) -> None:
         recipe = self.recipe
-        correction, root = 1.0, 1.0
-        if recipe.bias_correction:
-            correction = bias_correction_factor(step, recipe.adam_beta1, recipe.adam_beta2)
-            if recipe.adam_formula == "torch":
-                root = 1 / math.sqrt(1 - recipe.adam_beta2**step)
-                correction *= root
+        correction, root = correction_and_root(recipe, step)
         if scales is not None:
             wanted = [(scales[name][0], scales[name][1] * decay) for name, decay in self.decay.items()]
             self._factors = self._factors if wanted == self._factors else wanted

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-import torch
 from torch import Tensor
 
 from stabbench.models.architecture import Architecture
@@ -44,11 +43,6 @@ class RunResult:
     tables: Mapping[str, pd.DataFrame]
     weights: Mapping[str, Tensor]
     seconds: Mapping[str, float]
-
-
-def compute_type(precision: str) -> torch.dtype:
-    """The type of weights and optimizer state for a recipe's precision."""
-    return torch.float64 if precision == "fp64" else torch.float32
 
 
 Seeds = Sequence[Mapping[str, int]]

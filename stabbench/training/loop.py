@@ -10,10 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stabbench.models.batch import Batch, Integers, make_batch
-from stabbench.models.dropout import Dropout
+from stabbench.models.batch import TokenizedTexts
 from stabbench.models.encoder import Encoder, Weights
-from stabbench.models.kernel.step import PlainStep
 from stabbench.models.vocabulary import VocabularyCut
 from stabbench.models.weights import initial_weights
 from stabbench.randomness import Draws
@@ -21,10 +19,13 @@ from stabbench.strategies.composition import Composition
 from stabbench.strategies.contract import Context
 from stabbench.tasks.metrics import score
 from stabbench.training.adamw import AdamW
+from stabbench.training.device_step import DeviceStep
+from stabbench.training.eager_step import EagerStep
 from stabbench.training.evaluation import Evaluator, mean_cross_entropy
-from stabbench.training.inputs import RunResult, Seeds, TrainingInputs, compute_type
-from stabbench.training.norms import clip_factors, gradient_norms, norms_of, scale_gradients
+from stabbench.training.inputs import RunResult, Seeds, TrainingInputs
+from stabbench.training.order import Order
 from stabbench.training.outcome import results
+from stabbench.training.precision import check_precision, compute_type, matrix_products, product_type
 from stabbench.training.schedule import Schedule
 from stabbench.training.state import Evaluation, TrainingState
 
@@ -43,29 +44,33 @@ def train(
 ) -> list[RunResult]:
     """Train one run for each entry of `seeds` side by side and return their results in that order.
 
-    A run's result depends on `inputs` and its own seeds only. With a `checkpoint` folder the state is saved there about
+    A run's result depends on `inputs` and its own seeds only. Raises UserError where the device lacks the recipe's
+    precision. With a `checkpoint` folder the state is saved there about
     every `checkpoint_seconds`, and a saved one is continued bit for bit. `progress(step, total)` is called after every
     update, and so is `stop(state)`, which may raise to end the training.
     """
-    training = Training(inputs, seeds, device or torch.device("cpu"))
-    state = TrainingState.load(checkpoint, training.device) if checkpoint is not None else None
-    if state is None:
-        state = training.start()
-    else:
-        training.adopt(state)
-    saved = time.monotonic()
-    while state.step < training.schedule.total_steps and not training.all_diverged(state):
-        training.update(state)
-        if training.schedule.evaluates_after(state.step):
-            training.evaluate(state)
-        if progress is not None:
-            progress(state.step, training.schedule.total_steps)
-        if checkpoint is not None and time.monotonic() - saved > checkpoint_seconds:
-            state.save(checkpoint)
-            saved = time.monotonic()
-        if stop is not None:
-            stop(state)
-    return training.finish(state)
+    device = device or torch.device("cpu")
+    check_precision(inputs.recipe.precision, device)
+    with matrix_products(inputs.recipe.precision):
+        training = Training(inputs, seeds, device)
+        state = TrainingState.load(checkpoint, device) if checkpoint is not None else None
+        if state is None:
+            state = training.start()
+        else:
+            training.adopt(state)
+        saved = time.monotonic()
+        while state.step < training.schedule.total_steps and not training.all_diverged(state):
+            training.update(state)
+            if training.schedule.evaluates_after(state.step):
+                training.evaluate(state)
+            if progress is not None:
+                progress(state.step, training.schedule.total_steps)
+            if checkpoint is not None and time.monotonic() - saved > checkpoint_seconds:
+                training.save(state, checkpoint)
+                saved = time.monotonic()
+            if stop is not None:
+                stop(state)
+        return training.finish(state)
 
 
 class Training:
@@ -75,7 +80,7 @@ class Training:
         recipe = inputs.recipe
         self.inputs, self.seeds, self.device, self.recipe = inputs, seeds, device, recipe
         self.dtype = compute_type(recipe.precision)
-        self.encoder = Encoder(inputs.architecture)
+        self.encoder = Encoder(inputs.architecture, product_type(recipe.precision))
         self.facts = inputs.architecture.facts()
         self.schedule = Schedule.of(recipe, len(inputs.train))
         self.word_table = f"{inputs.architecture.prefix}.embeddings.word_embeddings.weight"
@@ -83,16 +88,16 @@ class Training:
         self.cut = None if whole else VocabularyCut.of((inputs.train, inputs.dev), inputs.architecture.vocabulary_size)
         self.train_texts = self.cut.renumber(inputs.train) if self.cut else inputs.train
         self.dev_texts = self.cut.renumber(inputs.dev) if self.cut else inputs.dev
-        self.order = [Draws(seed["order"], "order") for seed in seeds]
+        orders = [Draws(seed["order"], "order") for seed in seeds]
+        self.order = Order(orders, len(inputs.train), recipe.batch_size)
         self.dropout = [Draws(seed["dropout"], "dropout") for seed in seeds]
         self.strategies = self._strategies()
         self.dev = self._evaluator(self.dev_texts)
-        self.orders: tuple[int, list[Integers]] | None = None
         self.seconds = {"training": 0.0, "evaluation": 0.0}
 
-    def _evaluator(self, texts: object) -> Evaluator:
+    def _evaluator(self, texts: TokenizedTexts) -> Evaluator:
         segments = not self.recipe.legacy_segments
-        return Evaluator(texts, len(self.seeds), self.dtype, self.device, segments=segments)  # type: ignore[arg-type]
+        return Evaluator(texts, len(self.seeds), self.dtype, self.device, segments=segments)
 
     def _strategies(self) -> Composition:
         pretrained = {name: tensor.to(self.device, self.dtype) for name, tensor in self.inputs.pretrained.items()}
@@ -148,8 +153,7 @@ class Training:
             tensor.requires_grad_(True)
         self.names = list(state.weights)
         self.optimizer = AdamW(state.weights, self.recipe, self._decays)
-        plain = not self.strategies.overrides("training_weights", "loss", "before_update")
-        self.plain = PlainStep.of(self.inputs.architecture, state.weights) if plain else None
+        self.step: DeviceStep | EagerStep = DeviceStep.of(self, state) or EagerStep(self, state)
 
     def _decays(self, name: str) -> bool:
         return self.facts[name].decays if name in self.facts else not name.endswith(".bias")
@@ -157,55 +161,24 @@ class Training:
     def update(self, state: TrainingState) -> None:
         """One optimizer update of every run."""
         began = time.perf_counter()
-        update = state.step
-        rate = self.schedule.learning_rate(update)
-        self.strategies.at(update, rate)
-        batch = self._batch(update)
-        losses, gradients, norms = self._gradients(state, batch, update)
-        with torch.no_grad():
-            total = norms.square().sum(dim=0).sqrt()
-            if update % self.recipe.gradient_norm_every == 0:
-                state.gradient_norms.append(norms.to("cpu", torch.float64))
-                state.gradient_norm_steps.append(update)
-            factors = clip_factors(total, self.recipe.max_grad_norm)
-            later = len(self.seeds) == 1 and not self.strategies.overrides("before_update")
-            if not later:
-                scale_gradients(gradients, factors)
-                self.strategies.before_update(state.weights, gradients, state.strategy)
-            scales = {name: self.strategies.scale(name) for name in self.names} if self.strategies.scales else None
-            self.optimizer.update(gradients, update + 1, rate, scales, clip=float(factors) if later else 1.0)
-            self.strategies.after_update(state.weights, state.strategy)
-        state.losses.append(losses.to("cpu", torch.float64))
-        state.norms.append(total.to("cpu", torch.float64))
-        state.clipped_norms.append((total * factors).to("cpu", torch.float64))
-        state.tokens.append(list(batch.tokens))
+        self.step.update(state)
         state.step += 1
         self.seconds["training"] += time.perf_counter() - began
 
-    def _gradients(self, state: TrainingState, batch: Batch, update: int) -> tuple[Tensor, dict[str, Tensor], Tensor]:
-        """Losses `(S,)`, gradients and their norms `(tensors, S)`."""
-        if self.plain is not None:
-            loss, sums = self.plain(batch, Dropout(self.recipe.dropout, self.dropout, update))
-            return torch.tensor([loss], dtype=torch.float64), self.plain.gradients, norms_of(sums)
-        model = _TrainingModel(self, self.strategies.training_weights(state.weights), update)
-        losses = self.strategies.loss(model, state.weights, batch)
-        found = torch.autograd.grad(losses.sum(), list(state.weights.values()), materialize_grads=True)
-        gradients = {name: tensor.contiguous() for name, tensor in zip(self.names, found, strict=True)}
-        with torch.no_grad():
-            return losses.detach(), gradients, gradient_norms(gradients)
+    def collect(self, state: TrainingState) -> None:
+        """Wait until all updates are done and their measurements are in the state."""
+        began = time.perf_counter()
+        self.step.collect(state)
+        self.seconds["training"] += time.perf_counter() - began
 
-    def _batch(self, update: int) -> Batch:
-        epoch, within = divmod(update, self.schedule.steps_per_epoch)
-        if self.orders is None or self.orders[0] != epoch:
-            count = len(self.train_texts)
-            self.orders = epoch, [draws.permutation("examples", count, epoch) for draws in self.order]
-        size = self.recipe.batch_size
-        chosen = [order[within * size : (within + 1) * size] for order in self.orders[1]]
-        segments = not self.recipe.legacy_segments
-        return make_batch(self.train_texts, chosen, self.dtype, self.device, segments=segments)
+    def save(self, state: TrainingState, folder: Path) -> None:
+        """Write a checkpoint."""
+        self.collect(state)
+        state.save(folder)
 
     def evaluate(self, state: TrainingState) -> None:
         """Score the dev set with the strategy's scored weights; changes nothing of the training."""
+        self.collect(state)
         began = time.perf_counter()
         logits = self.dev.logits(self.encoder, self.scored(state))
         labels = self.inputs.dev.labels
@@ -238,6 +211,7 @@ class Training:
 
     def finish(self, state: TrainingState) -> list[RunResult]:
         """The results of all runs."""
+        self.collect(state)
         began = time.perf_counter()
         if not state.evaluations or state.evaluations[-1].step != state.step or not hasattr(self, "last_logits"):
             state.evaluations = [done for done in state.evaluations if done.step != state.step]
@@ -258,17 +232,3 @@ class Training:
             for run in exported:
                 run[self.word_table] = self.cut.restore(table, run[self.word_table], decayed)
         return exported
-
-
-class _TrainingModel:
-    """The model of one update, as strategies see it."""
-
-    def __init__(self, training: Training, weights: Weights, update: int) -> None:
-        self.training, self.weights, self.update = training, weights, update
-
-    def __call__(self, batch: Batch, embeddings: Tensor | None = None, call: int = 0) -> Tensor:
-        dropout = Dropout(self.training.recipe.dropout, self.training.dropout, self.update, call)
-        return self.training.encoder.classify(self.weights, batch, dropout, embeddings)
-
-    def embed(self, batch: Batch) -> Tensor:
-        return self.training.encoder.embed(self.weights, batch)

@@ -225,3 +225,19 @@ def test_a_worker_setting_that_is_no_number_is_refused(project: Path, monkeypatc
     result = train()
     assert result.exit_code == 2
     assert "STABBENCH_WORKERS: found 'many'" in result.output
+
+
+def test_a_precision_that_the_device_lacks_is_refused_before_any_work(project: Path) -> None:
+    params = (project / "params.yaml").read_text()
+    (project / "params.yaml").write_text(
+        params.replace("{plugin: devlin}", "{plugin: devlin, recipe: {precision: tf32}}")
+    )
+    result = train()
+    assert result.exit_code == 2
+    assert "found precision 'tf32' on device 'cpu'" in result.output
+    assert not list(project.glob(".stabbench/runs/*/*"))
+
+
+def test_stacks_are_of_equal_size_and_provenance_says_how_many_were_beside(project: Path) -> None:
+    train("--stacked-seeds", "3")
+    assert [record(seed).provenance()["stacked_seeds"] for seed in cell().seeds] == [2, 2, 2, 2]

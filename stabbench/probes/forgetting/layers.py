@@ -14,7 +14,7 @@ from stabbench.models.weights import read_tensors
 from stabbench.probes.contract import Measurement, Project
 from stabbench.probes.forgetting.language_model import LanguageModel, NoHeadError, masked_batches, token_count
 from stabbench.probes.runs import FinishedRun, described, with_weights
-from stabbench.training.inputs import compute_type
+from stabbench.training.precision import compute_type
 
 if TYPE_CHECKING:
     from stabbench.probes.forgetting import ForgettingOptions

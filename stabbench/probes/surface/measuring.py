@@ -19,7 +19,7 @@ from stabbench.probes.runs import FinishedRun, described, with_weights
 from stabbench.probes.surface.plane import PlaneInputs, Point, distances
 from stabbench.probes.surface.rows import Values, measure_groups
 from stabbench.randomness import Draws
-from stabbench.training.inputs import compute_type
+from stabbench.training.precision import compute_type
 
 if TYPE_CHECKING:
     from stabbench.probes.surface import SurfaceOptions

@@ -97,8 +97,8 @@ def _work(points: list[Point]) -> Values:
 
 def stack_size(inputs: PlaneInputs, settings: Settings) -> int:
     """Points side by side: one on a CPU, on a GPU what the setting says, else what its free memory allows."""
-    if settings.device == "cpu" or settings.stacked_seeds > 1:
-        return settings.stacked_seeds
+    if settings.device == "cpu" or settings.stacked_seeds is not None:
+        return settings.stacked_seeds or 1
     size = sum(tensor.numel() * tensor.element_size() for tensor in inputs.pretrained.values())
     free, _ = torch.cuda.mem_get_info(settings.device)
     return max(1, min(MOST_STACKED, free // (_COPIES * size)))
