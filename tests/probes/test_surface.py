@@ -104,7 +104,7 @@ def test_long_texts_are_measured_in_parts_that_add_up(tmp_path: Path, monkeypatc
     made, shape = folders("bert", tmp_path)
     inputs = inputs_from(made, shape)
     whole = Plane(inputs)
-    monkeypatch.setattr("stabbench.training.evaluation.TOKENS_AT_ONCE", 100)
+    monkeypatch.setattr("stabbench.training.evaluation.TOKENS_AT_ONCE", {"cpu": 100})
     parts = Plane(inputs)
     assert len(parts.batches) > len(whole.batches)
     np.testing.assert_allclose(parts.at(CORNERS), whole.at(CORNERS), rtol=1e-9)
