@@ -9,16 +9,18 @@ import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from stabbench.analysis.frame import finished, ordered
 from stabbench.report.content import Content
 from stabbench.report.figures.drawing import PAGE_WIDTH, axes_of, new_figure
-from stabbench.report.figures.palette import INK, MUTED, Color, strategy_colors
+from stabbench.report.figures.palette import INK, Color, strategy_colors
 from stabbench.report.numbers import metric_name
 
 PANELS_A_ROW = 3
 _GOLDEN = 0.6180339887498949
 _JITTER = 0.26
+_DASHES = (0, (4, 2))
 _LETTER_WIDTH, _LABEL_WIDTH = 0.068, 0.55  # inches: a letter of a name, the vertical axis with its labels
 
 
@@ -40,6 +42,9 @@ def stability_figure(content: Content) -> Figure:
         axes.set_title(f"{model}: {task}" if several else task)
     for axes in grid[len(panels) :]:
         axes.remove()
+    line = Line2D([], [], color=INK, linewidth=0.8, linestyle=_DASHES, label="majority classifier")
+    cross = Line2D([], [], color=INK, linestyle="", marker="x", markersize=4, markeredgewidth=1.1, label="failed run")
+    figure.legend(handles=[line, cross], loc="outside lower right", ncols=2)
     return figure
 
 
@@ -61,22 +66,9 @@ def draw_distribution(axes: Axes, content: Content, model: str, task: str, width
     strategies = ordered(runs["strategy"])
     colors = strategy_colors(content.strategies)
     majority = 100 * float(runs["majority"].iloc[0])
-    axes.axhline(majority, color=INK, linewidth=0.8, linestyle=(0, (4, 2)), zorder=1)
+    axes.axhline(majority, color=INK, linewidth=0.8, linestyle=_DASHES, zorder=1)
     for place, strategy in enumerate(strategies):
         _draw_cell(axes, place, finished(runs[runs["strategy"] == strategy]), colors[strategy])
-    axes.annotate(
-        "majority classifier",
-        (1.0, majority),
-        xycoords=("axes fraction", "data"),
-        xytext=(0, -2),
-        textcoords="offset points",
-        ha="right",
-        va="top",
-        fontsize=6.5,
-        color=MUTED,
-    )
-    low, high = axes.get_ylim()
-    axes.set_ylim(min(low, majority - 0.09 * (high - low)), high)
     axes.set_xlim(-0.6, len(strategies) - 0.4)
     longest = max(len(name) for name in strategies)
     turned = longest * _LETTER_WIDTH > (width - _LABEL_WIDTH) / len(strategies)

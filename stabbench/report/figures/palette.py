@@ -8,6 +8,8 @@ import matplotlib as mpl
 from matplotlib.colors import to_hex
 
 INK, MUTED, GRID = "#1f2328", "#656d77", "#d8dde3"
+PAPER = "#ffffff"
+"""The ground of figure files; on the page figures have none."""
 
 STRATEGIES = (
     ("#0072b2", "#56a8e0"),

@@ -6,10 +6,26 @@ from collections.abc import Callable, Sequence
 
 from stabbench.report.content import Content
 from stabbench.report.section import Section
-from stabbench.report.sections import bias_correction_factor
+from stabbench.report.sections import (
+    bias_correction_factor,
+    example_stability,
+    failed_runs,
+    generalisation,
+    gradient_norms,
+    hyperparameters,
+    task_statistics,
+)
 
-VIEWS: Sequence[Callable[[Content], Section]] = (bias_correction_factor.section,)
-"""In the order of the page."""
+VIEWS: Sequence[Callable[[Content], Section]] = (
+    example_stability.section,
+    gradient_norms.section,
+    failed_runs.section,
+    bias_correction_factor.section,
+    generalisation.section,
+    task_statistics.section,
+    hyperparameters.section,
+)
+"""In the order of the page within each of its parts."""
 
 
 def views(content: Content) -> list[Section]:
