@@ -36,7 +36,8 @@ def test_the_spread_under_the_threshold_leaves_runs_of_a_higher_loss_out() -> No
 
 def test_a_diverged_run_has_no_place_in_the_correlation() -> None:
     found = correlation(runs([0.1, 0.2, 0.3, float("nan")], [0.3, 0.2, 0.1, 0.0], [False] * 4))
-    assert (found.n, found.rho) == (3, pytest.approx(-1))
+    assert found.n == 3
+    assert found.rho == pytest.approx(-1)
 
 
 @pytest.mark.parametrize(("losses", "scores"), [([0.1, 0.2], [0.5, 0.6]), ([0.1, 0.2, 0.3], [0.5, 0.5, 0.5])])

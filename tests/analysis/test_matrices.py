@@ -67,17 +67,17 @@ def test_tensors_of_one_place_are_joined_and_biases_left_out() -> None:
 def test_the_contrast_is_failed_over_successful_late_in_training(tmp_path: Path) -> None:
     pair = failed_beside_successful(write_runs(tmp_path / "runs", [SyntheticCell([0.0, 0.5])]))
     assert pair is not None
-    table = matrix_contrast(pair).set_index(["kind", "layer"])
+    rows = {(row["kind"], row["layer"]): row for row in matrix_contrast(pair).to_dict("records")}
 
     def late(seed_run: pd.DataFrame) -> float:
         mine = seed_run[seed_run["parameter"] == "bert.encoder.layer.0.attention.self.query.weight"]
         return float(mine.loc[mine["step"] >= 15, "norm"].median())
 
-    row = table.loc[("query", "layer 1")]
+    row = rows["query", "layer 1"]
     assert row["failed"] == pytest.approx(late(pair.failed.record.gradnorms()))
     assert row["successful"] == pytest.approx(late(pair.successful.record.gradnorms()))
     assert row["ratio"] == pytest.approx(row["failed"] / row["successful"])
-    assert row["ratio"] < 0.01 < table.loc[(OUTSIDE, "classifier"), "ratio"]
+    assert row["ratio"] < 0.01 < rows[OUTSIDE, "classifier"]["ratio"]
 
 
 def test_long_lines_are_medians_over_windows_and_short_ones_are_left_alone() -> None:

@@ -8,9 +8,11 @@ from matplotlib.figure import Figure
 from stabbench.analysis.gradients import Pair
 from stabbench.analysis.matrices import matrix_norms, thinned
 from stabbench.report.figures.drawing import PAGE_WIDTH, axes_of, new_figure
-from stabbench.report.figures.gradient_norms import POINTS, draw_norms, legend_entries
+from stabbench.report.figures.gradient_norms import draw_norms, legend_entries
 
 KINDS_A_ROW = 2
+POINTS = 60
+"""Of a line; longer ones are medians over windows."""
 
 
 def matrices_figure(pair: Pair) -> Figure:
