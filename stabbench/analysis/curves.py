@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from stabbench.records import Record, SelectedCell
+from stabbench.records import SelectedCell
 
 POINTS = 60
 SUCCESSFUL, FAILED = "successful", "failed"
@@ -45,16 +45,20 @@ def learning_curves(selected: SelectedCell, points: int = POINTS) -> list[Learni
 
     A diverged run counts among the failed ones up to the step where it diverged.
     """
+    found = [curves_of(selected, outcome, points) for outcome in (SUCCESSFUL, FAILED)]
+    return [curves for curves in found if curves is not None]
+
+
+def curves_of(selected: SelectedCell, outcome: str, points: int) -> LearningCurves | None:
+    """The curves of a cell's runs of one outcome, the loss at about `points` steps; None without such runs."""
     metric = str(selected.cell.task_facts["metric"])
-    records = [selected.records[seed] for seed in selected.cell.seeds if seed in selected.records]
-    by_outcome = {
-        SUCCESSFUL: [record for record in records if record.status == "ok"],
-        FAILED: [record for record in records if record.status != "ok"],
-    }
-    return [_curves(outcome, group, metric, points) for outcome, group in by_outcome.items() if group]
-
-
-def _curves(outcome: str, records: Sequence[Record], metric: str, points: int) -> LearningCurves:
+    records = [
+        selected.records[seed]
+        for seed in selected.cell.seeds
+        if seed in selected.records and (selected.records[seed].status == "ok") == (outcome == SUCCESSFUL)
+    ]
+    if not records:
+        return None
     histories = [record.history() for record in records]
     total = max(int(record.data["total_steps"]) for record in records)
     window = max(1, -(-total // points))

@@ -1,69 +1,110 @@
-"""Whether runs that fit the training set equally well score equally well (paper, section 5.2 and figure 8)."""
+"""Whether the score on dev still varies where the training loss does not (paper, section 5.2 and Fig. 8)."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
 from stabbench.analysis.frame import finished
-from stabbench.analysis.spread import Spread, is_constant, spread
+from stabbench.analysis.spread import is_constant, standard_deviation
+
+LOW_LOSS = 0.1
+"""The share of the labels' entropy under which a training loss counts as low."""
 
 
 @dataclass(frozen=True)
-class Generalisation:
-    """Final training loss (full training set, dropout off, final weights, in nats) against the score on dev."""
+class Correlation:
+    """Spearman's rank correlation of final training loss and score; NaN under three runs and where one is constant."""
 
-    runs: int
-    """Finished runs with a finite training loss; diverged ones have none."""
-    correlation: float | None
-    """Spearman's rank correlation of loss and score; None where one of them is the same in all runs."""
-    p: float | None
-    """Two-sided, each run taken as independent."""
-    threshold: float
-    below: Spread
-    """Scores of the runs whose training loss is below the threshold, as fractions."""
-    failed_below: int
+    n: int
+    rho: float
+    p: float
+
+
+def correlation(runs: pd.DataFrame) -> Correlation:
+    """Over the runs that have a final training loss (a diverged one has none)."""
+    known = fitted(runs)
+    loss, score = known["train_loss_final"].to_numpy(float), known["score"].to_numpy(float)
+    if len(known) < 3 or is_constant(loss) or is_constant(score):
+        return Correlation(len(known), math.nan, math.nan)
+    result = stats.spearmanr(loss, score)
+    return Correlation(len(known), float(result.statistic), float(result.pvalue))
 
 
 def fitted(runs: pd.DataFrame) -> pd.DataFrame:
-    """The finished runs of a frame that have a finite final training loss."""
-    done = finished(runs)
-    return done[done["train_loss_final"].abs() < np.inf]
+    """The finished runs of a frame that have a final training loss (a diverged one has none)."""
+    return finished(runs)[finished(runs)["train_loss_final"].notna()]
 
 
-def generalisation(runs: pd.DataFrame, threshold: float) -> Generalisation:
-    """Training loss against dev score over all runs of a frame, and the spread where the loss is below `threshold`."""
-    done = fitted(runs)
-    loss, score = (done[name].to_numpy(dtype=np.float64) for name in ("train_loss_final", "score"))
-    correlation: float | None = None
-    p: float | None = None
-    if len(done) > 2 and not is_constant(loss) and not is_constant(score):
-        result = stats.spearmanr(loss, score)
-        correlation, p = float(result.statistic), float(result.pvalue)
-    low = done[loss < threshold]
-    return Generalisation(
-        runs=len(done),
-        correlation=correlation,
-        p=p,
-        threshold=threshold,
-        below=spread(low["score"].to_numpy(dtype=np.float64)),
-        failed_below=int(low["failed"].sum()),
-    )
+def generalisation(runs: pd.DataFrame) -> pd.DataFrame:
+    """One row a (model, task) of a frame of runs, over all its strategies.
 
-
-def variance_between_outcomes(runs: pd.DataFrame) -> float | None:
-    """The share of the variance of scores that lies between failed and successful runs.
-
-    π(1 − π)(μ_s − μ_f)² over the whole variance, π the share of failed runs; None where all scores are the same.
+    Spearman's ρ with p among all and among successful runs; `threshold` is `LOW_LOSS` times the labels' entropy, and
+    `below` counts the runs whose final training loss (whole training set, dropout off) is under it; std (ddof 1) of
+    their score and of all runs' beside it.
     """
-    done = finished(runs)
-    score, failed = done["score"].to_numpy(dtype=np.float64), done["failed"].to_numpy(dtype=bool)
-    if not len(done) or is_constant(score):
-        return None
+    rows = [_task_row(part) for _, part in finished(runs).groupby(["model", "task"], sort=False, observed=True)]
+    return pd.DataFrame(rows)
+
+
+def _task_row(part: pd.DataFrame) -> dict[str, Any]:
+    whole, successful = correlation(part), correlation(part[~part["failed"]])
+    threshold = LOW_LOSS * float(part["label_entropy"].iloc[0])
+    below = part[part["train_loss_final"] < threshold]
+    return {
+        **{name: part[name].iloc[0] for name in ("model", "task", "metric")},
+        "n": whole.n,
+        "rho": whole.rho,
+        "p": whole.p,
+        "n_successful": successful.n,
+        "rho_successful": successful.rho,
+        "p_successful": successful.p,
+        "threshold": threshold,
+        "below": len(below),
+        "below_failed": int(below["failed"].sum()),
+        "std_below": standard_deviation(below["score"].to_numpy()),
+        "std": standard_deviation(part["score"].to_numpy()),
+    }
+
+
+def shares_of_variance(runs: pd.DataFrame) -> pd.DataFrame:
+    """One row a (model, task, strategy): how much of its variance lies between its failed and its successful runs.
+
+    With π the share of failed runs and μ the means of both kinds, the variance (ddof 0) is π(1−π)(μ_s−μ_f)², the part
+    between them, plus the mean variance within: `between` is the first over the sum, 0 where no run or every run
+    failed, NaN where all scores are equal. `below` and `std_below` as in `generalisation`.
+    """
+    groups = finished(runs).groupby(["model", "task", "strategy"], sort=False, observed=True)
+    return pd.DataFrame([_cell_row(part) for _, part in groups])
+
+
+def _cell_row(part: pd.DataFrame) -> dict[str, Any]:
+    scores, failed = part["score"].to_numpy(float), part["failed"].to_numpy(bool)
+    below = part[part["train_loss_final"] < LOW_LOSS * float(part["label_entropy"].iloc[0])]
+    return {
+        **{name: part[name].iloc[0] for name in ("model", "task", "strategy")},
+        "n": len(part),
+        "failed": int(failed.sum()),
+        "std": standard_deviation(scores),
+        "between": share_between(scores, failed),
+        "std_successful": standard_deviation(scores[~failed]),
+        "train_loss_median": part["train_loss_final"].median(),
+        "below": len(below),
+        "std_below": standard_deviation(below["score"].to_numpy()),
+    }
+
+
+def share_between(scores: np.ndarray, failed: np.ndarray) -> float:
+    """The share of the scores' variance that lies between failed and successful runs; both arrays `(n,)`."""
+    if scores.size < 2 or is_constant(scores):
+        return math.nan
     if failed.all() or not failed.any():
         return 0.0
-    between = failed.mean() * (1 - failed.mean()) * (score[~failed].mean() - score[failed].mean()) ** 2
-    return float(between / score.var())
+    share = float(failed.mean())
+    between = share * (1 - share) * float(scores[~failed].mean() - scores[failed].mean()) ** 2
+    return between / float(scores.var())

@@ -93,13 +93,16 @@ class LayerContrast:
 
 def contrast(pair: Pair) -> list[LayerContrast]:
     """Failed against successful for the layers that both runs have, lowest first, embeddings and head left out."""
-    failed, successful = (_second_half(run.record) for run in (pair.failed, pair.successful))
+    failed, successful = (
+        second_half(layer_norms(run.record.gradnorms()), run.record.data["total_steps"])
+        for run in (pair.failed, pair.successful)
+    )
     outside = {EMBEDDINGS, POOLER, CLASSIFIER, OTHER}
     layers = [name for name in failed.index if name in successful.index and name not in outside]
     return [LayerContrast(name, float(failed[name]), float(successful[name])) for name in layers]
 
 
-def _second_half(record: Record) -> pd.Series:
-    norms = layer_norms(record.gradnorms())
-    late = norms[norms.index >= record.data["total_steps"] / 2]
+def second_half(norms: pd.DataFrame, total_steps: int) -> pd.Series:
+    """Median of each column over the second half of training; `norms` has a row a step."""
+    late = norms[norms.index >= total_steps / 2]
     return (late if len(late) else norms.tail(1)).replace([np.inf, -np.inf], np.nan).median()

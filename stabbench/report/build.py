@@ -57,15 +57,14 @@ def _write_figures(content: Content, folder: Path) -> None:
     written = {"stability"}
     with style():
         save(stability_figure(content), folder / "stability")
-        for model in content.models:
-            for task in content.tasks(model):
-                if has_curves(content, model, task):
-                    save(training_figure(content, model, task), folder / training_stem(model, task))
-                    written.add(training_stem(model, task))
-                pair, _ = findings.gradients(content, model, task)
-                if pair is not None:
-                    save(gradient_figure(pair), folder / gradient_stem(model, task))
-                    written.add(gradient_stem(model, task))
+        for model, task in content.places:
+            if has_curves(content, model, task):
+                save(training_figure(content, model, task), folder / training_stem(model, task))
+                written.add(training_stem(model, task))
+            pair, _ = findings.gradients(content, model, task)
+            if pair is not None:
+                save(gradient_figure(pair), folder / gradient_stem(model, task))
+                written.add(gradient_stem(model, task))
     for pattern in (training_stem("*", "*"), gradient_stem("*", "*")):
         for stale in folder.glob(f"{pattern}.*"):
             if stale.suffix in (".svg", ".png") and stale.stem not in written:

@@ -49,6 +49,15 @@ class Content:
         """Tasks of a model in the plan's order."""
         return ordered(self.runs.loc[self.runs["model"] == model, "task"])
 
+    @property
+    def places(self) -> list[tuple[str, str]]:
+        """(model, task) of all cells in the plan's order: a figure or a paragraph each."""
+        return [(model, task) for model in self.models for task in self.tasks(model)]
+
+    def heading(self, model: str, task: str) -> str:
+        """What a figure or a paragraph about a model and task is called."""
+        return f"{model}: {task}" if len(self.models) > 1 else task
+
     def cells(self, model: str, task: str) -> Sequence[SelectedCell]:
         """The selected cells of a model and task, in the plan's order."""
         return [item for item in self.selection.cells if item.cell.model == model and item.cell.task == task]

@@ -1,4 +1,4 @@
-"""How the numbers were made: effective recipes, data, models, library versions; no timings and no dates."""
+"""How the numbers were made: strategies, models, cost, library versions; no timings and no dates."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stabbench.plan import RECIPE_FIELDS, Cell
-from stabbench.records import Record, SelectedCell
+from stabbench.plan import Cell
 from stabbench.report.content import Content
 from stabbench.report.numbers import magnitude, plain
 
@@ -19,6 +18,12 @@ class Grid:
 
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
+    words: bool = False
+    """Whether its cells hold text, which is set to the left and may wrap, rather than numbers."""
+    texts: int = 1
+    """How many of its leading columns hold names."""
+    hashed: int = -1
+    """The column of long hashes, where there is one."""
 
 
 def strategies(content: Content) -> Grid:
@@ -27,7 +32,7 @@ def strategies(content: Content) -> Grid:
     for item in content.selection.cells:
         first.setdefault(item.cell.strategy, item.cell)
     rows = [[name, cell.description, cell.reference, _plugins(cell)] for name, cell in first.items()]
-    return Grid(["strategy", "what it is", "source", "plugins"], rows)
+    return Grid(["strategy", "what it is", "source", "plugins"], rows, words=True)
 
 
 def _plugins(cell: Cell) -> str:
@@ -37,25 +42,6 @@ def _plugins(cell: Cell) -> str:
 def _plugin(plugin: Mapping[str, Any]) -> str:
     options = ", ".join(f"{name} = {value_text(value)}" for name, value in plugin["options"].items())
     return f"{plugin['plugin']} {plugin['version']}" + (f" ({options})" if options else "")
-
-
-def recipes(content: Content, model: str) -> Grid:
-    """The effective hyperparameters (paper, Table 3): a column a strategy; tasks named where they differ."""
-    cells: dict[str, list[Cell]] = {name: [] for name in content.strategies}
-    for item in content.selection.cells:
-        if item.cell.model == model:
-            cells[item.cell.strategy].append(item.cell)
-    used = {name: group for name, group in cells.items() if group}
-    known = {name for group in used.values() for cell in group for name in cell.spec["recipe"]}
-    names = [name for name in RECIPE_FIELDS if name in known] + sorted(known - set(RECIPE_FIELDS))
-    rows = [[name, *(_recipe_text(group, name) for group in used.values())] for name in names]
-    rows.append(["updates of a run", *(_by_task(_steps(content, model, name)) for name in used)])
-    rows.append(["tensor groups in the optimizer", *(_by_task(_groups(content, model, name)) for name in used)])
-    return Grid(["hyperparameter", *used], rows)
-
-
-def _recipe_text(cells: Sequence[Cell], name: str) -> str:
-    return _by_task([(cell.task, value_text(cell.spec["recipe"].get(name))) for cell in cells])
 
 
 def value_text(value: object) -> str:
@@ -69,58 +55,11 @@ def value_text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
 
 
-def _by_task(values: Sequence[tuple[str, str]]) -> str:
-    distinct = dict.fromkeys(text for _, text in values)
-    if len(distinct) <= 1:
-        return next(iter(distinct), "")
-    return "; ".join(f"{text} ({', '.join(task for task, other in values if other == text)})" for text in distinct)
-
-
-def _cells(content: Content, model: str, strategy: str) -> list[SelectedCell]:
-    return [item for item in content.selection.cells if (item.cell.model, item.cell.strategy) == (model, strategy)]
-
-
-def _first_record(selected: SelectedCell) -> Record | None:
-    return next((selected.records[seed] for seed in selected.cell.seeds if seed in selected.records), None)
-
-
-def _steps(content: Content, model: str, strategy: str) -> list[tuple[str, str]]:
-    pairs = [(item.cell.task, _first_record(item)) for item in _cells(content, model, strategy)]
-    return [(task, f"{record.data['total_steps']}") for task, record in pairs if record is not None]
-
-
-def _groups(content: Content, model: str, strategy: str) -> list[tuple[str, str]]:
-    pairs = [(item.cell.task, _first_record(item)) for item in _cells(content, model, strategy)]
-    return [(task, _group_text(record.data["parameter_groups"])) for task, record in pairs if record is not None]
-
-
-def _group_text(groups: Sequence[Mapping[str, Any]]) -> str:
-    return ", ".join(
-        f"{len(group['tensors'])} at rate {plain(group['learning_rate'])}, decay {plain(group['weight_decay'])}, "
-        f"ε {plain(group['epsilon'])}"
-        for group in groups
-    )
-
-
-def tasks(content: Content) -> Grid:
-    """The data of each task: counts, metrics, majority classifier, content hash (paper, Table 2)."""
-    first: dict[tuple[str, str], Cell] = {}
-    for item in content.selection.cells:
-        first.setdefault((item.cell.task, item.cell.task_facts["content_hash"]), item.cell)
-    rows = []
-    for cell in first.values():
-        facts = cell.task_facts
-        majority = ", ".join(f"{name} {100 * value:.1f}" for name, value in facts["majority"]["scores"].items())
-        counts = [f"{facts['counts'][split]:,}" for split in ("train", "dev")]
-        rows.append([cell.task, *counts, ", ".join(facts["metrics"]), majority, facts["content_hash"]])
-    return Grid(["task", "train", "dev", "metrics (headline first)", "majority classifier (× 100)", "SHA-256"], rows)
-
-
 def models(content: Content) -> Grid:
     """Each model's architecture and content hash."""
     first = {item.cell.model: item.cell.spec["model"] for item in reversed(content.selection.cells)}
     rows = [[name, first[name]["architecture"], first[name]["content_hash"]] for name in content.models]
-    return Grid(["model", "architecture", "SHA-256"], rows)
+    return Grid(["model", "architecture", "SHA-256"], rows, words=True, hashed=2)
 
 
 def versions(content: Content) -> Grid:
@@ -130,7 +69,7 @@ def versions(content: Content) -> Grid:
         for record in item.records.values():
             for name, version in record.provenance().get("versions", {}).items():
                 found.setdefault(str(name), set()).add(str(version))
-    return Grid(["library", "version"], [[name, ", ".join(sorted(found[name]))] for name in sorted(found)])
+    return Grid(["library", "version"], [[name, ", ".join(sorted(found[name]))] for name in sorted(found)], words=True)
 
 
 def costs(content: Content, model: str) -> Grid:
@@ -142,4 +81,4 @@ def costs(content: Content, model: str) -> Grid:
         each = [magnitude(float(part[name].mean())) for name in ("steps", "tokens", "flops")]
         total = float(part["flops"].sum())
         rows.append([str(task), str(strategy), *each, magnitude(total / successful if successful else float("nan"))])
-    return Grid(["task", "strategy", "updates", "tokens", "operations", "operations per successful run"], rows)
+    return Grid(["task", "strategy", "updates", "tokens", "operations", "operations per successful run"], rows, texts=2)

@@ -13,14 +13,24 @@ from markupsafe import Markup
 from stabbench.report import findings, making, numbers
 from stabbench.report.content import Content, measured_level
 from stabbench.report.figures.distribution import distribution_panel
-from stabbench.report.figures.drawing import page_svg, style
+from stabbench.report.figures.drawing import COLUMN_WIDTH, page_svg, style
 from stabbench.report.figures.gradient_norms import gradient_figure
 from stabbench.report.figures.palette import strategy_colors, themes
 from stabbench.report.figures.training_curves import training_panel
 from stabbench.report.layout import STAR, blocks
-from stabbench.report.section import Section
+from stabbench.report.section import CAUSES, MAKING, PARTS, RESULTS, Section
 
-_NARROW = 3.6
+FIXED = {
+    RESULTS: (
+        ("stability", "Stability"),
+        ("scores", "The score of every seed"),
+        ("failures", "Failed runs"),
+        ("pairs", "All pairs of strategies"),
+    ),
+    CAUSES: (("training", "Training curves"), ("gradients", "Gradient norms by layer")),
+    MAKING: (("cost", "Cost"), ("making", "Strategies and models"), ("data", "Raw data")),
+}
+"""What the page has beside the sections: (anchor, title) by part; sections follow, but in the last part."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +42,8 @@ class Picture:
     file: str
     """Stem of the figure's files below `figures/`; empty where it has none of its own."""
     text: str = ""
+    width: float = COLUMN_WIDTH
+    """In inches, as it was drawn."""
 
 
 def page(content: Content, sections: Sequence[Section] = ()) -> str:
@@ -53,9 +65,7 @@ def page(content: Content, sections: Sequence[Section] = ()) -> str:
         listed=numbers.listed,
     )
     with style():
-        return environment.get_template("index.html.j2").render(
-            {**_context(content), "sections": [_drawn(section) for section in sections]}
-        )
+        return environment.get_template("index.html.j2").render({**_context(content), **_chapters(sections)})
 
 
 @dataclass(frozen=True)
@@ -63,16 +73,29 @@ class _Drawn:
     """A section with its figures as SVG."""
 
     section: Section
-    figures: Sequence[tuple[str, Markup]]
-    """(stem, SVG)."""
+    figures: Sequence[Picture]
+    wide: bool
+    """Whether its figures are too wide to stand side by side."""
 
 
 def _drawn(section: Section) -> _Drawn:
-    figures = [
-        (item.stem, Markup(page_svg(item.figure, f"{section.name}-{item.stem}", item.description)))
-        for item in section.figures
-    ]
-    return _Drawn(section, figures)
+    figures = []
+    for item in section.figures:
+        svg = Markup(page_svg(item.figure, f"{section.name}-{item.stem}", item.description))
+        figures.append(Picture(item.heading, svg, item.stem, width=item.figure.get_figwidth()))
+    return _Drawn(section, figures, any(picture.width > COLUMN_WIDTH for picture in figures))
+
+
+def _chapters(sections: Sequence[Section]) -> dict[str, Any]:
+    """The sections by their part of the page, and the table of contents."""
+    chapters = {part: [_drawn(section) for section in sections if section.part == part] for part in PARTS}
+    contents = []
+    for part, title in PARTS.items():
+        own = [(drawn.section.name, drawn.section.title) for drawn in chapters[part]]
+        entries = [*own, *FIXED.get(part, ())] if part == MAKING else [*FIXED.get(part, ()), *own]
+        if entries:
+            contents.append((part, title, entries))
+    return {"chapters": chapters, "contents": contents}
 
 
 def _context(content: Content) -> dict[str, Any]:
@@ -98,9 +121,7 @@ def _context(content: Content) -> dict[str, Any]:
         "training": _training(content),
         "gradients": _gradients(content),
         "strategies": making.strategies(content),
-        "recipes": {model: making.recipes(content, model) for model in content.models},
         "costs": {model: making.costs(content, model) for model in content.models},
-        "tasks": making.tasks(content),
         "models": making.models(content),
         "versions": making.versions(content),
     }
@@ -115,56 +136,49 @@ def _seeds(content: Content) -> str:
     return f"{planned[0]}" if len(planned) == 1 else f"{planned[0]} to {planned[-1]}"
 
 
-def _heading(content: Content, model: str, task: str) -> str:
-    return f"{model}: {task}" if len(content.models) > 1 else task
-
-
 def _distributions(content: Content) -> list[Picture]:
     pictures = []
-    for model in content.models:
-        for task in content.tasks(model):
-            figure = distribution_panel(content, model, task)
-            description = f"Scores of every seed on {task} with {model}: " + "; ".join(
-                f"{row['strategy']} median {numbers.percent(row['median'])}, std {numbers.percent(row['std'])}, "
-                f"{row['failed']} of {row['n']} failed"
-                for _, row in content.rows(model, task).iterrows()
-            )
-            svg = Markup(page_svg(figure, f"distribution-{model}-{task}", description))
-            pictures.append(Picture(_heading(content, model, task), svg, "stability"))
+    for model, task in content.places:
+        figure = distribution_panel(content, model, task)
+        description = f"Scores of every seed on {task} with {model}: " + "; ".join(
+            f"{row['strategy']} median {numbers.percent(row['median'])}, std {numbers.percent(row['std'])}, "
+            f"{row['failed']} of {row['n']} failed"
+            for _, row in content.rows(model, task).iterrows()
+        )
+        svg = Markup(page_svg(figure, f"distribution-{model}-{task}", description))
+        pictures.append(Picture(content.heading(model, task), svg, "stability"))
     return pictures
 
 
 def _training(content: Content) -> list[tuple[Picture, list[Picture]]]:
     groups = []
-    for model in content.models:
-        for task in content.tasks(model):
-            panels = []
-            for item in content.cells(model, task):
-                strategy = item.cell.strategy
-                if not content.curves[item.cell.name]:
-                    continue
-                runs = ", ".join(f"{curves.runs} {curves.outcome}" for curves in content.curves[item.cell.name])
-                figure = training_panel(content, model, task, strategy)
-                description = f"Training loss and dev score of {strategy} on {task} with {model}: {runs} runs"
-                svg = Markup(page_svg(figure, f"training-{model}-{task}-{strategy}", description))
-                panels.append(Picture(strategy, svg, ""))
-            if panels:
-                whole = Picture(_heading(content, model, task), Markup(""), training_stem(model, task))
-                groups.append((whole, panels))
+    for model, task in content.places:
+        panels = []
+        for item in content.cells(model, task):
+            strategy = item.cell.strategy
+            if not content.curves[item.cell.name]:
+                continue
+            runs = ", ".join(f"{curves.runs} {curves.outcome}" for curves in content.curves[item.cell.name])
+            figure = training_panel(content, model, task, strategy)
+            description = f"Training loss and dev score of {strategy} on {task} with {model}: {runs} runs"
+            svg = Markup(page_svg(figure, f"training-{model}-{task}-{strategy}", description))
+            panels.append(Picture(strategy, svg, ""))
+        if panels:
+            whole = Picture(content.heading(model, task), Markup(""), training_stem(model, task))
+            groups.append((whole, panels))
     return groups
 
 
 def _gradients(content: Content) -> list[Picture]:
     pictures = []
-    for model in content.models:
-        for task in content.tasks(model):
-            pair, text = findings.gradients(content, model, task)
-            svg = Markup("")
-            if pair is not None:
-                figure = gradient_figure(pair, width=_NARROW)
-                svg = Markup(page_svg(figure, f"gradients-{model}-{task}", f"Gradient norms by layer. {text}"))
-            stem = gradient_stem(model, task) if pair is not None else ""
-            pictures.append(Picture(_heading(content, model, task), svg, stem, text))
+    for model, task in content.places:
+        pair, text = findings.gradients(content, model, task)
+        svg = Markup("")
+        if pair is not None:
+            figure = gradient_figure(pair, width=COLUMN_WIDTH)
+            svg = Markup(page_svg(figure, f"gradients-{model}-{task}", f"Gradient norms by layer. {text}"))
+        stem = gradient_stem(model, task) if pair is not None else ""
+        pictures.append(Picture(content.heading(model, task), svg, stem, text))
     return pictures
 
 

@@ -15,6 +15,15 @@ from stabbench.files import write_json, write_text
 from stabbench.report.figures.drawing import save, style
 from stabbench.report.making import Grid
 
+RESULTS, CAUSES, STUDIES, MAKING = "results", "causes", "studies", "making"
+PARTS = {
+    RESULTS: "Results",
+    CAUSES: "Why runs fail",
+    STUDIES: "Studies and probes",
+    MAKING: "How it was made",
+}
+"""The parts of the page in their order, with their titles."""
+
 
 @dataclass(frozen=True)
 class SectionFigure:
@@ -23,6 +32,8 @@ class SectionFigure:
     stem: str
     figure: Figure
     description: str
+    heading: str = ""
+    """Stands above it on the page, where a section has several."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +48,8 @@ class Section:
     title: str
     looks_for: str
     found: Sequence[str]
+    part: str = STUDIES
+    """The part of the page it belongs to: one of `PARTS`."""
     figures: Sequence[SectionFigure] = ()
     tables: Sequence[tuple[str, Grid]] = ()
     """(caption, table)."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Collection, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from stabbench.analysis.frame import finished, frame
-from stabbench.analysis.generalisation import Generalisation, fitted, generalisation, variance_between_outcomes
+from stabbench.analysis.generalisation import correlation, fitted, share_between
 from stabbench.analysis.settings import correction_effects, with_settings
+from stabbench.analysis.spread import spread
 from stabbench.analysis.stability import stability
 from stabbench.config import Config
 from stabbench.config.schema import Block, Name, Positive, Seeds
@@ -18,7 +21,7 @@ from stabbench.errors import UserError
 from stabbench.plan import Variation
 from stabbench.records import Selection
 from stabbench.report.content import Content
-from stabbench.report.figures.generalisation import generalisation_figure
+from stabbench.report.figures.loss_and_score import loss_and_score_figure
 from stabbench.report.figures.palette import MUTED, Color
 from stabbench.report.figures.settings import ablation_figure
 from stabbench.report.numbers import counted, epochs_text, exponent, p_equation, percent, share, significant
@@ -114,15 +117,15 @@ class Ablation(Study[AblationOptions]):
         table = stability(frame(selection), levene_center=content.levene_center, alpha=content.alpha)
         cells, effects = with_settings(table, selection), correction_effects(runs)
         marked = _marked(options, cells)
-        general = generalisation(runs, options.low_training_loss)
-        found = [*_settings_found(cells, marked), *_correction_found(effects), *_runs_found(runs, general)]
+        found = [*_settings_found(cells, marked), *_correction_found(effects)]
+        found += _runs_found(runs, options.low_training_loss)
         return dataclasses.replace(
             bare,
             found=found,
-            figures=_figures(options, content, runs, marked, general),
+            figures=_figures(options, content, runs, marked),
             tables=[(settings_caption(cells), settings_grid(cells)), *effects_table(effects)],
             data={"settings": cells, "runs": runs, "correction": effects},
-            facts={"recommended": sorted(marked), "generalisation": _facts(general)},
+            facts={"recommended": sorted(marked), "generalisation": _facts(runs, options.low_training_loss)},
         )
 
 
@@ -176,43 +179,59 @@ def _correction_found(effects: pd.DataFrame) -> list[str]:
     ]
 
 
-def _runs_found(runs: pd.DataFrame, general: Generalisation) -> list[str]:
+def _runs_found(runs: pd.DataFrame, threshold: float) -> list[str]:
     texts = []
-    between = variance_between_outcomes(runs)
-    if between is not None:
+    done = finished(runs)
+    between = share_between(done["score"].to_numpy(dtype=np.float64), done["failed"].to_numpy(dtype=bool))
+    if not math.isnan(between):
         texts.append(f"Of the variance over all runs {share(between)} lies between failed and successful ones.")
-    if general.correlation is None or general.p is None:
-        texts.append(f"Training loss and dev score cannot be correlated over {counted(general.runs, 'run')}.")
+    general = correlation(runs)
+    if math.isnan(general.rho):
+        texts.append(f"Training loss and dev score cannot be correlated over {counted(general.n, 'run')}.")
     else:
         texts.append(
-            f"Over {general.runs} runs Spearman's correlation of final training loss and dev score is "
-            f"{general.correlation:.2f} ({p_equation(general.p)}, runs of different settings taken as independent)."
+            f"Over {general.n} runs Spearman's correlation of final training loss and dev score is "
+            f"{general.rho:.2f} ({p_equation(general.p)}, runs of different settings taken as independent)."
         )
-    below = general.below
+    low = _below(runs, threshold)
+    below = spread(low["score"].to_numpy(dtype=np.float64))
     if below.n < 2:
-        texts.append(f"{counted(below.n, 'run')} came below a training loss of {general.threshold:g} nats.")
+        texts.append(f"{counted(below.n, 'run')} came below a training loss of {threshold:g} nats.")
     else:
         texts.append(
-            f"The {below.n} runs below a training loss of {general.threshold:g} nats score {percent(below.min)} to "
-            f"{percent(below.max)} on dev, std {percent(below.std)}; {general.failed_below} of them failed."
+            f"The {below.n} runs below a training loss of {threshold:g} nats score {percent(below.min)} to "
+            f"{percent(below.max)} on dev, std {percent(below.std)}; {int(low['failed'].sum())} of them failed."
         )
     return texts
 
 
-def _facts(general: Generalisation) -> dict[str, Any]:
-    below = {name: significant(value) for name, value in dataclasses.asdict(general.below).items()}
-    return {**dataclasses.asdict(general), "below": below}
+def _below(runs: pd.DataFrame, threshold: float) -> pd.DataFrame:
+    done = fitted(runs)
+    return done[done["train_loss_final"] < threshold]
+
+
+def _facts(runs: pd.DataFrame, threshold: float) -> dict[str, Any]:
+    general, low = correlation(runs), _below(runs, threshold)
+    below = dataclasses.asdict(spread(low["score"].to_numpy(dtype=np.float64)))
+    return {
+        "runs": general.n,
+        "correlation": significant(general.rho),
+        "p": significant(general.p),
+        "threshold": threshold,
+        "below": {name: significant(value) for name, value in below.items()},
+        "failed_below": int(low["failed"].sum()),
+    }
 
 
 def _figures(
-    options: AblationOptions, content: Content, runs: pd.DataFrame, marked: Collection[str], general: Generalisation
+    options: AblationOptions, content: Content, runs: pd.DataFrame, marked: Collection[str]
 ) -> list[SectionFigure]:
     def color(epochs: float, correction: bool) -> Color:
         return setting_color(content, options.strategy, epochs, correction, MUTED)
 
     boxes = ablation_figure(runs, color, marked)
     figures = [SectionFigure("ablation", boxes, "Scores of every seed by learning rate, epochs and bias correction.")]
-    if general.runs:
+    if len(fitted(runs)):
         groups = {
             pair: _group(content, options, *pair) for pair in zip(runs["epochs"], runs["bias_correction"], strict=True)
         }
@@ -220,7 +239,7 @@ def _figures(
         pairs = zip(points["epochs"], points["bias_correction"], strict=True)
         points = points.assign(group=[groups[pair] for pair in pairs])
         colors = {name: color(*pair) for pair, name in sorted(groups.items(), key=lambda item: item[1] == OTHERS)}
-        drawn = generalisation_figure(points, colors, options.low_training_loss)
+        drawn = loss_and_score_figure(points, colors, options.low_training_loss)
         figures.append(SectionFigure("generalisation", drawn, "Dev score against final training loss, a point a run."))
     return figures
 

@@ -128,10 +128,14 @@ class PreparedTask:
     def facts(self) -> dict[str, Any]:
         """What a plan keeps of the task."""
         return {
+            "dataset": self.dataset,
             "metric": self.metric,
             "metrics": list(self.metrics),
             "label_names": list(self.label_names),
             "counts": self.counts,
+            "sample": None if self.sample is None else dict(self.sample),
+            "dev_sample": None if self.dev_sample is None else dict(self.dev_sample),
+            "label_shares": self.label_shares,
             "majority": self.majority,
             "content_hash": self.content_hash,
         }
@@ -141,12 +145,8 @@ class PreparedTask:
         return {
             "schema_version": SCHEMA_VERSION,
             "name": self.name,
-            "dataset": self.dataset,
             "source": self.source,
             "origin": None if self.origin is None else dict(self.origin),
-            "sample": None if self.sample is None else dict(self.sample),
-            "dev_sample": None if self.dev_sample is None else dict(self.dev_sample),
-            "label_shares": self.label_shares,
             **self.facts(),
         }
 

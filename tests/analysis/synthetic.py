@@ -18,6 +18,8 @@ MAJORITY = {"mcc": 0.0, "accuracy": 0.69, "f1": 0.812}
 DIVERGED = float("nan")
 """As a score: the run diverged."""
 TRAIN = 160
+DEV = 20
+"""Examples of the predictions."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +38,13 @@ class SyntheticCell:
     total_steps: int | None = None
     bias_correction: bool | None = None
     """None: in all strategies but devlin."""
-    train: int = TRAIN
     train_losses: Sequence[float | None] | None = None
     """Final training loss of each seed; None: 0.6 in failed runs, 0.05 in others."""
     streams: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     gradient_norms: bool = True
+    dataset: str = ""
+    counts: Mapping[str, int] = field(default_factory=lambda: {"train": TRAIN, "dev": 100})
+    sample: Mapping[str, int] | None = None
     description: str = "Synthetic numbers."
     reference: str = "Devlin et al. (2019)"
     versions: Mapping[str, str] = field(default_factory=lambda: {"torch": "2.11.0", "numpy": "2.0.0"})
@@ -64,10 +68,14 @@ class SyntheticCell:
             description=self.description,
             reference=self.reference,
             task_facts={
+                "dataset": self.dataset or self.task,
                 "metric": self.metrics[0],
                 "metrics": list(self.metrics),
                 "label_names": ["no", "yes"],
-                "counts": {"train": self.train, "dev": 100},
+                "counts": dict(self.counts),
+                "label_shares": {"train": [0.31, 0.69], "dev": [0.31, 0.69]},
+                "sample": self.sample,
+                "dev_sample": None,
                 "majority": {"label": 1, "scores": {metric: MAJORITY[metric] for metric in self.metrics}},
                 "content_hash": task_hash,
             },
@@ -101,14 +109,14 @@ def _write_run(store: Store, synthetic: SyntheticCell, cell: Cell, seed: int, sc
     diverged = bool(np.isnan(score))
     failed = diverged or score <= majority[metric]
     scores = majority if diverged else {metric: score, "accuracy": (0.69 + 0.3 * score if metric == "mcc" else score)}
-    steps_per_epoch = cell.recipe().steps_per_epoch(synthetic.train)
-    total = cell.recipe().updates(synthetic.train)
+    steps_per_epoch = cell.recipe().steps_per_epoch(synthetic.counts["train"])
+    total = cell.recipe().updates(synthetic.counts["train"])
     trained = total // 2 if diverged else total
     random = np.random.default_rng([seed, int(sha256_of_json(cell.name)[:8], 16)])
     history = _history(random, trained, total, steps_per_epoch, metric, scores, failed)
     evaluation = {"step": trained, "epoch": trained / steps_per_epoch, "dev_loss": 0.6, "scores": scores}
     final_loss = synthetic.train_losses[seed - 1] if synthetic.train_losses else 0.6 if failed else 0.05
-    tables = {"history.parquet": history, "predictions.parquet": _predictions()}
+    tables = {"history.parquet": history, "predictions.parquet": _predictions(seed, synthetic, failed)}
     if synthetic.gradient_norms:
         tables["gradnorms.parquet"] = _gradnorms(random, trained, synthetic, failed)
     data: dict[str, Any] = {
@@ -204,10 +212,13 @@ def parameter_names(architecture: str, layers: int) -> list[tuple[str, float]]:
     return [*names, (pooler, 0.95), ("classifier.weight", 1.0)]
 
 
-def _predictions() -> pd.DataFrame:
-    label = np.arange(6) % 2
-    logits = [[0.4, 0.6]] * 6
-    return pd.DataFrame({"example": np.arange(6), "label": label, "prediction": np.ones(6, int), "logits": logits})
+def _predictions(seed: int, synthetic: SyntheticCell, failed: bool) -> pd.DataFrame:
+    """Every third row of a source; a failed run predicts label 1, a successful one errs in a fifth of the examples."""
+    label = np.arange(DEV) % 2
+    random = np.random.default_rng([seed, len(synthetic.strategy)])
+    prediction = np.ones(DEV, int) if failed else np.where(random.random(DEV) < 0.2, 1 - label, label)
+    logits = [[0.4, 0.6] if predicted else [0.6, 0.4] for predicted in prediction]
+    return pd.DataFrame({"example": 3 * np.arange(DEV), "label": label, "prediction": prediction, "logits": logits})
 
 
 def scores_with(mean: float, std: float, largest: float, n: int = 25) -> list[float]:

@@ -34,6 +34,15 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def read_sections(reports: Path) -> dict[str, list[str]]:
+    """The files beside `facts.json` that the page links for each section."""
+    links = re.findall(r'href="studies/([^/"]+)/([^"]+)"', (reports / "index.html").read_text())
+    found: dict[str, list[str]] = {}
+    for name, item in links:
+        found.setdefault(name, []).append(item)
+    return found
+
+
 class Page(HTMLParser):
     """Collects what a page refers to, its ids, and elements that are left open."""
 
@@ -80,6 +89,9 @@ def test_everything_that_a_report_has_is_made(project: Path) -> None:
         f"tables/{name}" for name in ("stability.md", "stability.tex", "stability.csv", "scores.csv", "pairwise.csv")
     }
     expected |= {f"plots/{name}.csv" for name in ("scores", "train_loss", "dev_score")}
+    sections = read_sections(project / "reports")
+    expected |= {f"studies/{name}/facts.json" for name in sections}
+    expected |= {f"studies/{name}/{item}" for name, items in sections.items() for item in items}
     assert set(contents(project / "reports")) == expected
 
 

@@ -74,7 +74,9 @@ def test_ours_is_another_strategy(config_of: Callable[..., Config]) -> None:
 @pytest.fixture
 def section(config_of: Callable[..., Config], content: Content, selection_of: Callable[..., Selection]) -> Section:
     full = SyntheticCell([0.5, 0.51, 0.53, 0.52], model="embedded")
-    sample = dataclasses.replace(full, task="acceptability-40", train=40, scores=[0.0, 0.0, 0.0, 0.3])
+    sample = dataclasses.replace(
+        full, task="acceptability-40", counts={"train": 40, "dev": 100}, scores=[0.0, 0.0, 0.0, 0.3]
+    )
     cells = [
         full,
         sample,

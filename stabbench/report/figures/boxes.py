@@ -15,6 +15,8 @@ BOX_WIDTH = 0.62
 _GOLDEN = 0.6180339887498949
 _JITTER = 0.26
 _LETTER_WIDTH, _LABEL_WIDTH = 0.068, 0.55  # inches: a letter of a name, the vertical axis with its labels
+DASHES = (0, (4, 2))
+"""The majority classifier's line."""
 
 
 def draw_box(axes: Axes, place: float, runs: pd.DataFrame, color: Color, width: float = BOX_WIDTH) -> None:
@@ -52,10 +54,15 @@ def draw_points(
     axes.scatter(across[failed], scores[failed], s=16, color=color, marker="x", linewidths=1.1, zorder=4)
 
 
-def draw_majority(axes: Axes, score: float) -> None:
-    """The majority classifier's score (a fraction) as a dashed line with its name; to be called after the boxes."""
+def draw_majority(axes: Axes, score: float, *, named: bool = True) -> None:
+    """The majority classifier's score (a fraction) as a dashed line, with its name unless a legend has it.
+
+    To be called after the boxes.
+    """
     majority = 100 * score
-    axes.axhline(majority, color=INK, linewidth=0.8, linestyle=(0, (4, 2)), zorder=1)
+    axes.axhline(majority, color=INK, linewidth=0.8, linestyle=DASHES, zorder=1)
+    if not named:
+        return
     axes.annotate(
         "majority classifier",
         (1.0, majority),

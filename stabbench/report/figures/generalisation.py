@@ -1,41 +1,54 @@
-"""Fig. 8, right: the final score on dev against the final training loss, a point a run."""
+"""Fig. 8: dev score of successful runs over epochs, and final dev score of all runs against their training loss."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
-from stabbench.report.figures.boxes import draw_majority, draw_points
+from stabbench.analysis.curves import SUCCESSFUL
+from stabbench.analysis.frame import finished
+from stabbench.report.content import Content
 from stabbench.report.figures.distribution import metric_label
-from stabbench.report.figures.drawing import PAGE_WIDTH, axes_of, new_figure
-from stabbench.report.figures.palette import INK, MUTED, Color
+from stabbench.report.figures.drawing import COLUMN_WIDTH, axes_of, legend_above, logarithmic, new_figure
+from stabbench.report.figures.palette import INK, MUTED, Color, strategy_colors
+from stabbench.report.figures.training_curves import draw_band
 
 
-def generalisation_figure(runs: pd.DataFrame, groups: Mapping[str, Color], threshold: float) -> Figure:
-    """`runs` is a frame with a finite training loss in every row and a column `group`; a cross is a failed run.
-
-    `groups` maps the groups to their colours, in the legend's order; a dotted line stands at the loss `threshold`.
-    """
-    figure = new_figure(PAGE_WIDTH * 0.75, 3.1)
-    axes = axes_of(figure, 1, 1)[0][0]
-    for group, color in groups.items():
-        part = runs[runs["group"] == group]
-        loss, score = (part[name].to_numpy(dtype=np.float64) for name in ("train_loss_final", "score"))
-        draw_points(axes, loss, 100 * score, part["failed"].to_numpy(dtype=bool), color)
-    axes.set_xscale("log")
-    axes.axvline(threshold, color=MUTED, linewidth=0.8, linestyle=":")
-    draw_majority(axes, float(runs["majority"].iloc[0]))
-    axes.set_xlabel("final training loss (nats, full training set, log scale)")
-    axes.set_ylabel(f"dev {metric_label(str(runs['metric'].iloc[0]))}")
-    handles = [
-        Line2D([], [], color=color, marker="o", linestyle="", markersize=4, label=group)
-        for group, color in groups.items()
-    ]
-    handles.append(Line2D([], [], color=INK, marker="x", linestyle="", markersize=5, label="failed run"))
-    handles.append(Line2D([], [], color=MUTED, linestyle=":", label=f"loss {threshold:g}"))
-    figure.legend(handles=handles, loc="outside right upper")
+def generalisation_figure(content: Content, model: str, task: str, threshold: float) -> Figure:
+    """Curves above, points below, failed runs as crosses; a dotted line at the loss `threshold` (nats)."""
+    figure = new_figure(COLUMN_WIDTH, 5.0)
+    upper, lower = (row[0] for row in axes_of(figure, 2, 1))
+    runs = finished(content.runs)
+    runs = runs[(runs["model"] == model) & (runs["task"] == task) & runs["train_loss_final"].gt(0)]
+    colors = strategy_colors(content.strategies)
+    for item in content.cells(model, task):
+        strategy, color = item.cell.strategy, colors[item.cell.strategy]
+        for curves in content.curves[item.cell.name]:
+            if curves.outcome == SUCCESSFUL:
+                epoch = next(iter(item.records.values())).data["steps_per_epoch"]
+                draw_band(upper, curves.dev_score, color, label=f"{strategy} ({curves.runs})", scale=100, unit=epoch)
+        _points(lower, runs[runs["strategy"] == strategy], color, strategy)
+    row = content.rows(model, task).iloc[0]
+    for axes in (upper, lower):
+        majority = 100 * float(row["majority"])
+        axes.axhline(majority, color=INK, linewidth=0.8, linestyle=(0, (4, 2)), zorder=1, label="majority classifier")
+        axes.set_ylabel(f"dev {metric_label(str(row['metric']))}")
+    upper.set_xlabel("epochs (successful runs)")
+    upper.margins(x=0.02)
+    upper.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if len(runs):
+        lower.axvline(threshold, color=MUTED, linewidth=0.9, linestyle=":", zorder=1)
+        logarithmic(lower, "x")
+    lower.set_xlabel("final training loss (nats, log scale; all runs)")
+    legend_above(figure, upper)
     return figure
+
+
+def _points(axes: Axes, runs: pd.DataFrame, color: Color, label: str) -> None:
+    failed = runs["failed"].to_numpy(dtype=bool)
+    loss, score = runs["train_loss_final"].to_numpy(np.float64), 100 * runs["score"].to_numpy(np.float64)
+    axes.scatter(loss[~failed], score[~failed], s=10, color=color, alpha=0.85, linewidths=0, zorder=3, label=label)
+    axes.scatter(loss[failed], score[failed], s=16, color=color, marker="x", linewidths=1.0, zorder=4)

@@ -7,15 +7,18 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
 
 from stabbench.analysis.gradients import Pair, Run
 from stabbench.analysis.layers import CLASSIFIER, EMBEDDINGS, OTHER, POOLER, layer_norms
-from stabbench.report.figures.drawing import PAGE_WIDTH, axes_of, new_figure
+from stabbench.analysis.matrices import thinned
+from stabbench.report.figures.drawing import PAGE_WIDTH, axes_of, logarithmic, new_figure
 from stabbench.report.figures.palette import INK, MUTED, depth_color
 
 LEGEND_ENTRIES = 10
-_LINES = {
+POINTS = 150
+"""Of a line; longer ones are medians over windows."""
+
+LINES = {
     EMBEDDINGS: (MUTED, (0, (6, 1.5, 1, 1.5))),
     POOLER: (INK, (0, (5, 1.5))),
     CLASSIFIER: (INK, (0, (1, 1.2))),
@@ -30,13 +33,14 @@ def gradient_figure(pair: Pair, width: float = PAGE_WIDTH) -> Figure:
     grid = axes_of(figure, 2, 1, sharey=True) if narrow else axes_of(figure, 1, 2, sharey=True)
     panels = [axes for row in grid for axes in row]
     for axes, (kind, run) in zip(panels, (("failed", pair.failed), ("successful", pair.successful)), strict=True):
-        _draw(axes, layer_norms(run.record.gradnorms()), f"{kind}: {_name(run)}")
+        draw_norms(axes, thinned(layer_norms(run.record.gradnorms()), POINTS))
+        axes.set_title(f"{kind}: {_name(run)}")
     for axes in panels if narrow else panels[:1]:
         axes.set_ylabel("gradient norm (L2)" if narrow else "gradient norm (L2, before clipping)")
     for axes in panels[-1:] if narrow else panels:
         axes.set_xlabel("updates")
     handles, labels = panels[-1].get_legend_handles_labels()
-    chosen = _thinned(labels)
+    chosen = legend_entries(labels)
     options: dict[str, Any] = {"loc": "outside lower center", "ncols": 3} if narrow else {"loc": "outside right center"}
     figure.legend([handles[index] for index in chosen], [labels[index] for index in chosen], **options)
     return figure
@@ -46,26 +50,25 @@ def _name(run: Run) -> str:
     return f"{run.strategy}, seed {run.seed}"
 
 
-def _draw(axes: Axes, norms: pd.DataFrame, title: str) -> None:
-    numbered = [name for name in norms.columns if name not in _LINES]
+def draw_norms(axes: Axes, norms: pd.DataFrame) -> None:
+    """A line a column over the steps, layers from dark (lowest) to light (highest)."""
+    numbered = [name for name in norms.columns if name not in LINES]
     positive = norms.where(norms > 0)
     for name in reversed(list(norms.columns)):
-        if name in _LINES:
-            color, line = _LINES[name]
+        if name in LINES:
+            color, line = LINES[name]
             axes.plot(norms.index, positive[name], color=color, linestyle=line, linewidth=1.1, label=name)
         else:
             shade = depth_color(numbered.index(name), len(numbered))
             axes.plot(norms.index, positive[name], color=shade, linewidth=1.3, label=name)
-    axes.set_yscale("log")
-    axes.yaxis.set_minor_locator(NullLocator())
     axes.margins(x=0.02)
-    axes.set_title(title)
+    logarithmic(axes)
 
 
-def _thinned(labels: list[str]) -> list[int]:
-    """Which labels the legend shows: all, or of many layers evenly spaced ones with the lowest and the highest."""
-    layers = [index for index, label in enumerate(labels) if label not in _LINES]
+def legend_entries(labels: list[str]) -> list[int]:
+    """Places of the labels that a legend shows: all, or of many layers evenly spaced ones with both ends."""
+    layers = [index for index, label in enumerate(labels) if label not in LINES]
     if len(layers) > LEGEND_ENTRIES:
         last = len(layers) - 1
         layers = sorted({layers[round(last * step / (LEGEND_ENTRIES - 1))] for step in range(LEGEND_ENTRIES)})
-    return [index for index, label in enumerate(labels) if label in _LINES or index in layers]
+    return [index for index, label in enumerate(labels) if label in LINES or index in layers]

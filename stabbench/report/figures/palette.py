@@ -8,6 +8,8 @@ import matplotlib as mpl
 from matplotlib.colors import to_hex
 
 INK, MUTED, GRID = "#1f2328", "#656d77", "#d8dde3"
+PAPER = "#ffffff"
+"""The ground of figure files; on the page figures have none."""
 
 MARK, MARK_EDGE = "#ffffff", "#101214"
 """A mark on a filled surface: the same on light and dark, since it never stands on the page itself."""

@@ -54,8 +54,8 @@ def _draw(upper: Axes, lower: Axes, content: Content, model: str, task: str, str
     for curves in content.curves[f"{model}/{task}/{strategy}"]:
         failed = curves.outcome == FAILED
         label = f"{curves.outcome} ({curves.runs})"
-        _band(upper, curves.train_loss, INK if failed else color, failed=failed, scale=1, label=label)
-        _band(lower, curves.dev_score, INK if failed else color, failed=failed, scale=100, label=label)
+        draw_band(upper, curves.train_loss, INK if failed else color, label=label, dashed=failed)
+        draw_band(lower, curves.dev_score, INK if failed else color, label=label, dashed=failed, scale=100)
     everything = [curves for item in content.cells(model, task) for curves in content.curves[item.cell.name]]
     _same_limits(upper, lower, everything)
     row = content.rows(model, task).iloc[0]
@@ -72,12 +72,15 @@ def _draw(upper: Axes, lower: Axes, content: Content, model: str, task: str, str
         lower.set_ylabel(f"dev {metric_label(str(row['metric']))}")
 
 
-def _band(axes: Axes, curve: Curve, color: Color, *, failed: bool, scale: float, label: str) -> None:
-    mean, std = scale * curve.mean, scale * curve.std
-    axes.fill_between(curve.step, mean - std, mean + std, color=color, alpha=0.18, linewidth=0, zorder=2)
-    line = (0, (2, 1.2)) if failed else "-"
-    marker = "." if len(curve.step) == 1 else None
-    axes.plot(curve.step, mean, color=color, linewidth=1.4, linestyle=line, marker=marker, label=label, zorder=3)
+def draw_band(
+    axes: Axes, curve: Curve, color: Color, *, label: str, dashed: bool = False, scale: float = 1, unit: float = 1
+) -> None:
+    """A curve's mean as a line in a band of ± 1 std; values times `scale`, steps over `unit` (updates of an epoch)."""
+    step, mean, std = curve.step / unit, scale * curve.mean, scale * curve.std
+    axes.fill_between(step, mean - std, mean + std, color=color, alpha=0.18, linewidth=0, zorder=2)
+    line = (0, (2, 1.2)) if dashed else "-"
+    marker = "." if len(step) == 1 else None
+    axes.plot(step, mean, color=color, linewidth=1.4, linestyle=line, marker=marker, label=label, zorder=3)
 
 
 def _same_limits(upper: Axes, lower: Axes, everything: Sequence[LearningCurves]) -> None:

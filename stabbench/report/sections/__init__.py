@@ -9,10 +9,28 @@ from stabbench.errors import unknown
 from stabbench.report.content import Content
 from stabbench.report.measurement import MeasuredProbe
 from stabbench.report.section import Section
-from stabbench.report.sections import bias_correction_factor, forgetting, surface
+from stabbench.report.sections import (
+    bias_correction_factor,
+    example_stability,
+    failed_runs,
+    forgetting,
+    generalisation,
+    gradient_norms,
+    hyperparameters,
+    surface,
+    task_statistics,
+)
 
-VIEWS: Sequence[Callable[[Content], Section]] = (bias_correction_factor.section,)
-"""In the order of the page."""
+VIEWS: Sequence[Callable[[Content], Section]] = (
+    example_stability.section,
+    gradient_norms.section,
+    failed_runs.section,
+    bias_correction_factor.section,
+    generalisation.section,
+    task_statistics.section,
+    hyperparameters.section,
+)
+"""In the order of the page within each of its parts."""
 
 PROBES: Mapping[str, Callable[[MeasuredProbe, Content], Section]] = {
     "forgetting": forgetting.section,

@@ -7,9 +7,9 @@ import pandas as pd
 
 from stabbench.plan import bias_correction_factor
 from stabbench.report.content import Content
-from stabbench.report.figures.drawing import PAGE_WIDTH, axes_of, new_figure
+from stabbench.report.figures.drawing import PAGE_WIDTH, axes_of, logarithmic, new_figure
 from stabbench.report.figures.palette import INK, MUTED, STRATEGIES
-from stabbench.report.section import Section, SectionFigure
+from stabbench.report.section import CAUSES, Section, SectionFigure
 
 UPDATES = 10_000
 
@@ -28,11 +28,11 @@ def section(content: Content) -> Section:
     lengths = sorted({int(steps) for steps in content.runs["steps"].dropna()})
     for length in lengths:
         axes.axvline(length, color=INK, linewidth=0.6, linestyle=":")
-    axes.set_xscale("log")
     axes.set_ylim(0, 1.05)
+    logarithmic(axes, "x")
     axes.set_xlabel("update t (log scale; dotted: the lengths of this report's runs)")
     axes.set_ylabel("√(1 − β2ᵗ) / (1 − β1ᵗ)")
-    axes.legend(loc="upper left")
+    axes.legend(loc="lower right")
     lowest = {pair: (int(steps[curve.argmin()]), float(curve.min())) for pair, curve in curves.items()}
     found = [
         f"With β1 = {pair[0]:g} and β2 = {pair[1]:g} the factor is {curve[0]:.3f} at the first update, lowest at "
@@ -50,6 +50,7 @@ def section(content: Content) -> Section:
             "times as large as the ones that Adam intends (paper, figure 6)."
         ),
         found=found,
+        part=CAUSES,
         figures=[SectionFigure("bias-correction-factor", figure, "The factor over updates. " + " ".join(found))],
         data={"factor": table[table["update"].isin(np.unique(np.geomspace(1, UPDATES, 400).astype(int)))]},
         facts={"runs_updates": lengths},

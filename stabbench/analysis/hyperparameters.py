@@ -1,0 +1,134 @@
+"""The hyperparameters that runs had in effect, from their records, and where those are not the planned ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from stabbench.plan import RECIPE_FIELDS, Cell
+from stabbench.records import Record, SelectedCell
+
+
+@dataclass(frozen=True)
+class TensorGroup:
+    """Tensors that the optimizer treated alike."""
+
+    learning_rate: float
+    """At its peak."""
+    weight_decay: float
+    epsilon: float
+    tensors: int
+    parameters: int
+
+
+@dataclass(frozen=True)
+class Hyperparameters:
+    """What the runs of one cell had in effect; every value once, in the order of the seeds."""
+
+    model: str
+    task: str
+    strategy: str
+    recipe: Mapping[str, tuple[Any, ...]]
+    steps: tuple[tuple[int, int], ...]
+    """(updates, of them warm-up)."""
+    groups: tuple[tuple[TensorGroup, ...], ...]
+
+
+def hyperparameters(selected: SelectedCell) -> Hyperparameters | None:
+    """The effective values of a cell's finished runs; None where none has finished."""
+    cell, records = selected.cell, _records(selected)
+    if not records:
+        return None
+    recipes = [record.data["spec"]["recipe"] for record in records]
+    known = {name for recipe in recipes for name in recipe}
+    names = [name for name in RECIPE_FIELDS if name in known] + sorted(known - set(RECIPE_FIELDS))
+    return Hyperparameters(
+        model=cell.model,
+        task=cell.task,
+        strategy=cell.strategy,
+        recipe={name: _distinct([recipe.get(name) for recipe in recipes]) for name in names},
+        steps=_distinct([(int(item.data["total_steps"]), int(item.data["warmup_steps"])) for item in records]),
+        groups=_distinct([_groups(record) for record in records]),
+    )
+
+
+def _records(selected: SelectedCell) -> list[Record]:
+    return [selected.records[seed] for seed in selected.cell.seeds if seed in selected.records]
+
+
+def _distinct(values: list[Any]) -> tuple[Any, ...]:
+    found: list[Any] = []
+    for value in values:
+        if value not in found:
+            found.append(value)
+    return tuple(found)
+
+
+def _groups(record: Record) -> tuple[TensorGroup, ...]:
+    return tuple(
+        TensorGroup(
+            float(group["learning_rate"]),
+            float(group["weight_decay"]),
+            float(group["epsilon"]),
+            len(group["tensors"]),
+            int(group["parameters"]),
+        )
+        for group in record.data["parameter_groups"]
+    )
+
+
+@dataclass(frozen=True)
+class Departure:
+    """A value of a record that is not the planned one."""
+
+    seed: int
+    name: str
+    recorded: str
+    planned: str
+
+
+def departures(selected: SelectedCell) -> list[Departure]:
+    """Where a cell's records and its plan differ: recipe, lengths, and each tensor's rate, decay and ε.
+
+    Decay is planned for every tensor but biases and LayerNorm weights. A strategy that scales rates or decays by
+    tensor (layer-wise rates, say) departs on purpose.
+    """
+    cell = selected.cell
+    return [
+        Departure(seed, name, recorded, planned)
+        for seed in cell.seeds
+        if seed in selected.records
+        for name, recorded, planned in _differences(cell, selected.records[seed])
+    ]
+
+
+def _differences(cell: Cell, record: Record) -> Iterator[tuple[str, str, str]]:
+    planned, recorded = cell.spec["recipe"], record.data["spec"]["recipe"]
+    for name in sorted({*planned, *recorded}):
+        if planned.get(name) != recorded.get(name):
+            yield name, str(recorded.get(name)), str(planned.get(name))
+    recipe, data = cell.recipe(), record.data
+    total = recipe.total_steps or max(1, round(recipe.epochs * data["steps_per_epoch"]))
+    for name, expected in (("total_steps", total), ("warmup_steps", int(recipe.warmup_ratio * total))):
+        if data[name] != expected:
+            yield name, str(data[name]), str(expected)
+    wrong: dict[tuple[str, float, float], int] = {}
+    for group in data["parameter_groups"]:
+        for tensor in group["tensors"]:
+            for name, value in (
+                ("learning_rate", recipe.learning_rate),
+                ("weight_decay", recipe.weight_decay if decays(tensor) else 0.0),
+                ("epsilon", recipe.adam_epsilon),
+            ):
+                if group[name] != value:
+                    key = (name, float(group[name]), float(value))
+                    wrong[key] = wrong.get(key, 0) + 1
+    for (name, found, expected), tensors in wrong.items():
+        yield name, f"{found:g} on {tensors} tensors", f"{expected:g}"
+
+
+def decays(tensor: str) -> bool:
+    """Whether weight decay is meant for a tensor: biases and LayerNorm weights have none."""
+    name = tensor.lower().replace("_", "")
+    return not (name.endswith("bias") or "layernorm" in name)

@@ -1,0 +1,51 @@
+"""Fig. 10 to 12: gradient norms of each kind of weight matrix over the updates, failed beside successful."""
+
+from __future__ import annotations
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from stabbench.analysis.gradients import Pair
+from stabbench.analysis.matrices import matrix_norms, thinned
+from stabbench.report.figures.drawing import PAGE_WIDTH, axes_of, new_figure
+from stabbench.report.figures.gradient_norms import draw_norms, legend_entries
+
+KINDS_A_ROW = 2
+POINTS = 60
+"""Of a line; longer ones are medians over windows."""
+
+
+def matrices_figure(pair: Pair) -> Figure:
+    """Two panels a kind of matrix, failed left and successful right, a line a layer, one logarithmic axis for all."""
+    failed, successful = (matrix_norms(run.record.gradnorms()) for run in (pair.failed, pair.successful))
+    kinds = [kind for kind in failed if kind in successful]
+    rows = len(kinds) // KINDS_A_ROW + 1  # there is always room for the legend
+    figure = new_figure(PAGE_WIDTH, 0.4 + 1.5 * rows)
+    grid = axes_of(figure, rows, 2 * KINDS_A_ROW, sharex=True, sharey=True)
+    panels = [grid[row][2 * column : 2 * column + 2] for row in range(rows) for column in range(KINDS_A_ROW)]
+    for kind, (left, right) in zip(kinds, panels, strict=False):
+        draw_norms(left, thinned(failed[kind], POINTS))
+        draw_norms(right, thinned(successful[kind], POINTS))
+        left.set_title(kind, fontsize=8)
+        for axes, outcome in ((left, "failed"), (right, "successful")):
+            axes.set_title(outcome, loc="right", fontsize=8, fontweight="normal")
+    for unused in panels[len(kinds) :]:
+        for axes in unused:
+            axes.axis("off")
+    _legend(panels[len(kinds)][0], [axes for pair in panels[: len(kinds)] for axes in pair])
+    for column in range(2 * KINDS_A_ROW):
+        lowest = grid[-1 if 2 * len(kinds) > (rows - 1) * 2 * KINDS_A_ROW + column else -2][column]
+        lowest.set_xlabel("updates")
+        lowest.tick_params(labelbottom=True)
+    figure.supylabel("gradient norm (L2, before clipping, log scale)", fontsize=8)
+    return figure
+
+
+def _legend(axes: Axes, panels: list[Axes]) -> None:
+    lines = {str(line.get_label()): line for panel in panels for line in panel.lines}
+    labels = list(lines)
+    chosen = legend_entries(labels)
+    legend = axes.legend(
+        [lines[labels[index]] for index in chosen], [labels[index] for index in chosen], loc="upper left", ncols=2
+    )
+    legend.set_in_layout(False)

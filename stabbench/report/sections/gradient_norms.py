@@ -1,0 +1,67 @@
+"""Fig. 10 to 12: gradient norms by weight matrix, a failed run beside a successful one."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from stabbench.analysis.gradients import Pair
+from stabbench.analysis.layers import SHARED
+from stabbench.analysis.matrices import OUTSIDE, matrix_contrast
+from stabbench.report import findings
+from stabbench.report.content import Content
+from stabbench.report.figures.gradient_matrices import matrices_figure
+from stabbench.report.section import CAUSES, Section, SectionFigure
+
+
+def section(content: Content) -> Section:
+    """A figure a model and task that has a failed and a successful run; a sentence where it has not."""
+    found, figures, tables = [], [], []
+    for model, task in content.places:
+        pair, text = findings.gradients(content, model, task)
+        if pair is None:
+            found.append(text)
+            continue
+        contrast = matrix_contrast(pair)
+        tables.append(contrast.assign(model=model, task=task))
+        found.append(f"{content.heading(model, task)}: {_sentence(pair, contrast)}")
+        description = f"Gradient norms by weight matrix on {task} with {model}. {found[-1]}"
+        stem = f"gradient-matrices-{model}-{task}"
+        figures.append(SectionFigure(stem, matrices_figure(pair), description, content.heading(model, task)))
+    columns = ["model", "task", "kind", "layer", "failed", "successful", "ratio"]
+    return Section(
+        name="gradient-norms",
+        title="Gradient norms by weight matrix",
+        looks_for=(
+            "In the paper's failed runs the gradients of all weight matrices of the lower layers vanish, while pooler "
+            "and classifier keep theirs (figures 10 to 12). The same two runs as by layer; layers from dark (lowest) "
+            "to light (highest); lines of many points are medians over short windows."
+        ),
+        found=found,
+        part=CAUSES,
+        figures=figures,
+        data={"matrices": pd.concat(tables)[columns] if tables else pd.DataFrame(columns=columns)},
+    )
+
+
+def _sentence(pair: Pair, contrast: pd.DataFrame) -> str:
+    known = contrast[contrast["ratio"].notna()]
+    inner, outer = known[known["kind"] != OUTSIDE], known[known["kind"] == OUTSIDE]
+    failed, successful = (f"{run.strategy} seed {run.seed}" for run in (pair.failed, pair.successful))
+    text = f"median norm over the second half of training, {failed} (failed) over {successful}"
+    if len(inner):
+        ends = inner.sort_values("ratio", kind="stable").iloc[[0, -1]]
+        lowest, highest = (f"{_times(row['ratio'])} in {row['kind']} of {row['layer']}" for _, row in ends.iterrows())
+        below = int((inner["ratio"] < 0.1).sum())
+        text += (
+            f": smallest {lowest}, largest {highest}; {below} of {len(inner)} matrices of the encoder's layers are "
+            "under a tenth"
+        )
+    if len(outer):
+        text += "; " + ", ".join(f"{row['layer']} {_times(row['ratio'])}" for _, row in outer.iterrows())
+    if SHARED in set(contrast["layer"]):
+        text += ". The model shares one layer's weights, which is drawn once"
+    return f"{text}."
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:.2g}×"

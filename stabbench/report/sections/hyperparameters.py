@@ -1,0 +1,153 @@
+"""Table 3: the hyperparameters that the runs of each model and strategy had in effect, as their records hold them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import pandas as pd
+
+from stabbench.analysis.frame import seed_list
+from stabbench.analysis.hyperparameters import Hyperparameters, departures, hyperparameters
+from stabbench.report.content import Content
+from stabbench.report.making import Grid, value_text
+from stabbench.report.numbers import counted, plain
+from stabbench.report.section import MAKING, Section
+
+_BERT = {
+    "epochs": "3, 10, 20",
+    "learning_rate": "1e-5 to 5e-5",
+    "warmup_ratio": "0.1",
+    "batch_size": "16",
+    "adam_epsilon": "1e-6",
+    "adam_beta1": "0.9",
+    "adam_beta2": "0.999",
+    "bias_correction": "yes, no",
+    "dropout": "0.1",
+    "weight_decay": "0.01",
+    "max_grad_norm": "1",
+    "seeds": "25",
+}
+_OTHERS = {**_BERT, "epochs": "3", "learning_rate": "1e-5 to 3e-5"}
+PAPER = {
+    "bert": _BERT,
+    "roberta": {**_OTHERS, "adam_beta2": "0.98", "weight_decay": "0.1", "max_grad_norm": "none"},
+    "albert": {**_OTHERS, "dropout": "none", "weight_decay": "none"},
+}
+"""The paper's Table 3 by architecture."""
+
+
+def section(content: Content) -> Section:
+    """A table a model: a column a strategy, tasks named where they differ, and the paper's values beside."""
+    found = [values for item in content.selection.cells if (values := hyperparameters(item)) is not None]
+    tables = [
+        (f"Effective values for {model}; paper: its table 3.", _table(content, found, model))
+        for model in content.models
+    ]
+    sentence, departed = _departures(content)
+    return Section(
+        name="hyperparameters",
+        title="Hyperparameters",
+        looks_for=(
+            "What the optimizer had in effect, as each record holds it (paper, table 3): an option that was lost on "
+            "the way would show here as a difference between records and plan."
+        ),
+        found=[sentence],
+        part=MAKING,
+        tables=tables,
+        data={"hyperparameters": _data(found), "departures": departed},
+        facts={"departures": len(departed)},
+    )
+
+
+def _table(content: Content, found: Sequence[Hyperparameters], model: str) -> Grid:
+    mine = [values for values in found if values.model == model]
+    strategies = [name for name in content.strategies if any(item.strategy == name for item in mine)]
+    names = list(dict.fromkeys(name for item in mine for name in item.recipe))
+    entries: list[tuple[str, Callable[[Hyperparameters], str]]] = [
+        (name, partial(_in_recipe, name=name)) for name in names
+    ]
+    entries.append(("updates of a run (warm-up)", _updates))
+    for name in ("learning_rate", "weight_decay", "epsilon"):
+        entries.append((f"{name} in the optimizer (tensors)", partial(_in_optimizer, name=name)))
+    paper = PAPER.get(_architecture(content, model), {})
+    rows = [
+        [
+            name,
+            *(_by_task([(item.task, text(item)) for item in mine if item.strategy == column]) for column in strategies),
+        ]
+        for name, text in entries
+    ]
+    rows.append(["seeds", *(_by_task(_seeds(content, model, column)) for column in strategies)])
+    if not paper:
+        return Grid(["hyperparameter", *strategies], rows, words=True)
+    rows = [[*row, paper.get(row[0], "")] for row in rows]
+    return Grid(["hyperparameter", *strategies, "paper"], rows, words=True)
+
+
+def _architecture(content: Content, model: str) -> str:
+    cell = next(item.cell for item in content.selection.cells if item.cell.model == model)
+    return str(cell.spec["model"]["architecture"])
+
+
+def _in_recipe(item: Hyperparameters, name: str) -> str:
+    return " or ".join(value_text(value) for value in item.recipe.get(name, ()))
+
+
+def _updates(item: Hyperparameters) -> str:
+    return " or ".join(f"{total} ({warmup})" for total, warmup in item.steps)
+
+
+def _in_optimizer(item: Hyperparameters, name: str) -> str:
+    """`0.01 (53), 0 (84)`: each value with the number of tensors that had it."""
+    texts = []
+    for groups in item.groups:
+        tensors: dict[float, int] = {}
+        for group in groups:
+            value = getattr(group, name)
+            tensors[value] = tensors.get(value, 0) + group.tensors
+        texts.append(", ".join(f"{plain(value)}\u00a0({count})" for value, count in tensors.items()))
+    return " or ".join(dict.fromkeys(texts))
+
+
+def _seeds(content: Content, model: str, strategy: str) -> list[tuple[str, str]]:
+    return [
+        (item.cell.task, seed_list(sorted(item.records)))
+        for item in content.selection.cells
+        if (item.cell.model, item.cell.strategy) == (model, strategy)
+    ]
+
+
+def _by_task(values: Sequence[tuple[str, str]]) -> str:
+    distinct = dict.fromkeys(text for _, text in values)
+    if len(distinct) <= 1:
+        return next(iter(distinct), "")
+    return "; ".join(f"{text} ({', '.join(task for task, other in values if other == text)})" for text in distinct)
+
+
+def _departures(content: Content) -> tuple[str, pd.DataFrame]:
+    rows, texts, runs = [], [], 0
+    for item in content.selection.cells:
+        runs += len(item.records)
+        alike: dict[tuple[str, str, str], list[int]] = {}
+        for departure in departures(item):
+            alike.setdefault((departure.name, departure.recorded, departure.planned), []).append(departure.seed)
+        for (name, recorded, planned), seeds in alike.items():
+            rows.append([item.cell.name, seed_list(seeds), name, recorded, planned])
+            texts.append(f"{item.cell.name} seed {seed_list(seeds)}: {name} {recorded}, planned {planned}")
+    table = pd.DataFrame(rows, columns=["cell", "seeds", "name", "recorded", "planned"])
+    if not rows:
+        same = "recipe, updates, warm-up and every tensor's rate, decay and ε are as planned"
+        return f"In all {counted(runs, 'record')} {same}.", table
+    return f"Records that differ from their plan: {'; '.join(texts)}.", table
+
+
+def _data(found: Sequence[Hyperparameters]) -> pd.DataFrame:
+    rows = []
+    for item in found:
+        place = [item.model, item.task, item.strategy]
+        rows += [[*place, name, json.dumps(value)] for name, values in item.recipe.items() for value in values]
+        rows += [[*place, "total_steps, warmup_steps", json.dumps(steps)] for steps in item.steps]
+        rows += [[*place, "parameter_groups", json.dumps([vars(g) for g in groups])] for groups in item.groups]
+    return pd.DataFrame(rows, columns=["model", "task", "strategy", "name", "value"])
