@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 
 from stabbench.report.figures.palette import INK, MUTED, Color
 
@@ -76,6 +77,14 @@ def draw_majority(axes: Axes, score: float, *, named: bool = True) -> None:
     )
     low, high = axes.get_ylim()
     axes.set_ylim(min(low, majority - 0.09 * (high - low)), high)
+
+
+def legend_handles() -> list[Line2D]:
+    """For a figure's legend: the majority classifier's line and the cross of a failed run."""
+    return [
+        Line2D([], [], color=INK, linewidth=0.8, linestyle=DASHES, label="majority classifier"),
+        Line2D([], [], color=INK, linestyle="", marker="x", markersize=4, markeredgewidth=1.1, label="failed run"),
+    ]
 
 
 def name_slots(axes: Axes, names: Sequence[str], width: float) -> None:

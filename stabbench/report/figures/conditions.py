@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from stabbench.analysis.frame import finished
-from stabbench.report.figures.boxes import draw_box, draw_majority, name_slots
+from stabbench.report.figures.boxes import draw_box, draw_majority, legend_handles, name_slots
 from stabbench.report.figures.distribution import metric_label
 from stabbench.report.figures.drawing import PAGE_WIDTH, axes_of, new_figure
 from stabbench.report.figures.palette import Color
@@ -36,10 +36,11 @@ def conditions_figure(runs: pd.DataFrame, conditions: Mapping[str, Sequence[Cond
         part = runs[runs["task"] == task]
         for place, condition in enumerate(group):
             draw_box(axes, place, finished(part[part["strategy"] == condition.name]), condition.color)
-        draw_majority(axes, float(part["majority"].iloc[0]))
+        draw_majority(axes, float(part["majority"].iloc[0]), named=False)
         name_slots(axes, [condition.label for condition in group], figure.get_figwidth() / columns)
         axes.set_title(task)
         axes.set_ylabel(f"dev {metric_label(str(part['metric'].iloc[0]))}")
     for axes in grid[len(conditions) :]:
         axes.remove()
+    figure.legend(handles=legend_handles(), loc="outside lower right", ncols=2)
     return figure

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from stabbench.analysis.frame import finished, ordered
 from stabbench.report.content import Content
-from stabbench.report.figures.boxes import DASHES, draw_box, draw_majority, name_slots
+from stabbench.report.figures.boxes import draw_box, draw_majority, legend_handles, name_slots
 from stabbench.report.figures.drawing import PAGE_WIDTH, axes_of, new_figure
-from stabbench.report.figures.palette import INK, strategy_colors
+from stabbench.report.figures.palette import strategy_colors
 from stabbench.report.numbers import metric_name
 
 PANELS_A_ROW = 3
@@ -34,9 +33,7 @@ def stability_figure(content: Content) -> Figure:
         axes.set_title(f"{model}: {task}" if several else task)
     for axes in grid[len(panels) :]:
         axes.remove()
-    line = Line2D([], [], color=INK, linewidth=0.8, linestyle=DASHES, label="majority classifier")
-    cross = Line2D([], [], color=INK, linestyle="", marker="x", markersize=4, markeredgewidth=1.1, label="failed run")
-    figure.legend(handles=[line, cross], loc="outside lower right", ncols=2)
+    figure.legend(handles=legend_handles(), loc="outside lower right", ncols=2)
     return figure
 
 

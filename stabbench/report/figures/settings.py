@@ -7,10 +7,11 @@ from collections.abc import Callable, Collection
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from stabbench.analysis.frame import finished, ordered
-from stabbench.report.figures.boxes import BOX_WIDTH, draw_box, draw_majority, name_slots
+from stabbench.report.figures.boxes import BOX_WIDTH, draw_box, draw_majority, legend_handles, name_slots
 from stabbench.report.figures.distribution import metric_label
 from stabbench.report.figures.drawing import PAGE_WIDTH, axes_of, new_figure
 from stabbench.report.figures.palette import INK, Color
@@ -41,6 +42,8 @@ def ablation_figure(runs: pd.DataFrame, colors: Colors, recommended: Collection[
         row[0].set_ylabel(f"dev {metric_label(str(runs['metric'].iloc[0]))}")
     for axes in grid[-1]:
         axes.set_xlabel("learning rate")
+    star = Line2D([], [], color=INK, linestyle="", marker=f"${_MARK}$", markersize=7, label="recommended")
+    figure.legend(handles=[*legend_handles(), *([star] if recommended else [])], loc="outside lower right", ncols=3)
     return figure
 
 
@@ -48,7 +51,7 @@ def _draw_rates(axes: Axes, runs: pd.DataFrame, color: Color, width: float) -> N
     rates = list(runs["learning_rate"].unique())
     for place, rate in enumerate(rates):
         draw_box(axes, place, finished(runs[runs["learning_rate"] == rate]), color)
-    draw_majority(axes, float(runs["majority"].iloc[0]))
+    draw_majority(axes, float(runs["majority"].iloc[0]), named=False)
     name_slots(axes, [exponent(rate) for rate in rates], width)
 
 
@@ -86,7 +89,7 @@ def correction_figure(runs: pd.DataFrame, colors: Colors) -> Figure:
                 chosen = part[(part["learning_rate"] == rate) & (part["bias_correction"] == side)]
                 width = _PAIRED if len(sides) > 1 else BOX_WIDTH
                 draw_box(axes, place + shift, finished(chosen), colors(epochs, side), width)
-        draw_majority(axes, float(part["majority"].iloc[0]))
+        draw_majority(axes, float(part["majority"].iloc[0]), named=False)
         name_slots(axes, [exponent(rate) for rate in rates], figure.get_figwidth() / columns)
         axes.set_title(model)
         axes.set_xlabel("learning rate")
@@ -96,5 +99,5 @@ def correction_figure(runs: pd.DataFrame, colors: Colors) -> Figure:
         axes.remove()
     names = {side: f"{'with' if side else 'without'} bias correction" for side in sides}
     handles = [Patch(facecolor=colors(epochs, side), alpha=0.6, label=names[side]) for side in sides]
-    figure.legend(handles=handles, loc="outside upper center", ncols=2)
+    figure.legend(handles=[*handles, *legend_handles()], loc="outside upper center", ncols=4)
     return figure
