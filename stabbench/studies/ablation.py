@@ -29,6 +29,7 @@ from stabbench.report.section import Section, SectionFigure
 from stabbench.studies.contract import Study
 from stabbench.studies.options import PositiveNumbers, Switches
 from stabbench.studies.settings import (
+    correction_found,
     correction_text,
     effects_table,
     setting,
@@ -107,7 +108,9 @@ class Ablation(Study[AblationOptions]):
                 f"{options.strategy} on {options.task} with {options.model}; only learning rate, epochs and bias "
                 "correction change. In the paper (figure 9) three epochs without the correction are the least stable, "
                 "the correction allows larger rates, and with more epochs it does best; runs that fit the training "
-                "set still differ on dev, and a training loss near zero does no harm there (figure 8)."
+                "set still differ on dev, and a training loss near zero does no harm there (figure 8). A setting has "
+                "the colour of the main grid's strategy that trains so, at whatever rate, and is grey where there is "
+                "none; a star marks the recommended one, crosses are failed runs."
             ),
             found=["No run of this study has finished."],
         )
@@ -117,7 +120,7 @@ class Ablation(Study[AblationOptions]):
         table = stability(frame(selection), levene_center=content.levene_center, alpha=content.alpha)
         cells, effects = with_settings(table, selection), correction_effects(runs)
         marked = _marked(options, cells)
-        found = [*_settings_found(cells, marked), *_correction_found(effects)]
+        found = [*_settings_found(cells, marked), *correction_found(effects)]
         found += _runs_found(runs, options.low_training_loss)
         return dataclasses.replace(
             bare,
@@ -157,26 +160,6 @@ def _measured(row: pd.Series) -> str:
         f"{setting_text(row)} (std {percent(row['std'])}, mean {percent(row['mean'])}, "
         f"{row['failed']} of {row['n']} failed)"
     )
-
-
-def _correction_found(effects: pd.DataFrame) -> list[str]:
-    if effects.empty:
-        return []
-    sums = {name: int(effects[name].sum()) for name in ("failed_without", "n_without", "failed_with", "n_with")}
-    text = (
-        f"At the same rates and epochs {sums['failed_without']} of {sums['n_without']} runs failed without bias "
-        f"correction and {sums['failed_with']} of {sums['n_with']} with it."
-    )
-    known = effects[effects["p_fisher"].notna()]
-    if known.empty or known["p_fisher"].min() == 1:
-        return [f"{text} No setting tells the two apart."]
-    row = known.iloc[int(known["p_fisher"].round(12).argmin())]
-    return [
-        f"{text} The clearest difference is at {exponent(row['learning_rate'])}, {epochs_text(row['epochs'])}: "
-        f"{row['failed_without']} of {row['n_without']} without, {row['failed_with']} of {row['n_with']} with it "
-        f"(Fisher's exact test {p_equation(row['p_fisher'])}, {p_equation(row['p_fisher_holm'])} after Holm over "
-        f"{len(known)})."
-    ]
 
 
 def _runs_found(runs: pd.DataFrame, threshold: float) -> list[str]:
@@ -245,8 +228,8 @@ def _figures(
 
 
 def _group(content: Content, options: AblationOptions, epochs: float, correction: bool) -> str:
-    like = strategy_like(content, options.strategy, {"epochs": epochs, "bias_correction": bool(correction)})
-    return OTHERS if like is None else f"as {like}"
+    like = strategy_like(content, options.strategy, {"epochs": epochs, "bias_correction": correction})
+    return OTHERS if like is None else f"{epochs_text(epochs)}, {correction_text(correction)} ({like})"
 
 
 study = Ablation()

@@ -14,7 +14,7 @@ from stabbench.config.messages import checked
 from stabbench.errors import UserError, unknown
 from stabbench.studies.contract import Study
 
-NOT_STUDIES = {"contract", "registry", "options", "settings"}
+NOT_STUDIES = {"contract", "registry", "options", "pairs", "settings"}
 
 
 @dataclass(frozen=True)

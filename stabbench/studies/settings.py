@@ -12,7 +12,17 @@ from stabbench.plan import Variation
 from stabbench.report.content import Content
 from stabbench.report.figures.palette import Color, strategy_colors
 from stabbench.report.making import Grid, value_text
-from stabbench.report.numbers import counted, epochs_text, exponent, metric_name, p_value, percent, plain, share
+from stabbench.report.numbers import (
+    counted,
+    epochs_text,
+    exponent,
+    metric_name,
+    p_equation,
+    p_value,
+    percent,
+    plain,
+    share,
+)
 
 
 def setting(
@@ -112,6 +122,27 @@ def effects_table(effects: pd.DataFrame) -> list[tuple[str, Grid]]:
         return []
     caption = "Without and with bias correction at the same rate and epochs. Failures: Fisher's exact test, Holm over "
     return [(f"{caption}this table; variances: Levene's test, median-centred.", _effects_grid(effects))]
+
+
+def correction_found(effects: pd.DataFrame) -> list[str]:
+    """How often runs fail without and with bias correction, and where that differs most; nothing without a pair."""
+    if effects.empty:
+        return []
+    sums = {name: int(effects[name].sum()) for name in ("failed_without", "n_without", "failed_with", "n_with")}
+    text = (
+        f"At the same rates and epochs {sums['failed_without']} of {sums['n_without']} runs failed without bias "
+        f"correction and {sums['failed_with']} of {sums['n_with']} with it."
+    )
+    known = effects[effects["p_fisher"].notna()]
+    if known.empty or known["p_fisher"].min() == 1:
+        return [f"{text} No setting tells the two apart."]
+    row = known.iloc[int(known["p_fisher"].round(12).argmin())]
+    return [
+        f"{text} The clearest difference is at {exponent(row['learning_rate'])}, {epochs_text(row['epochs'])}: "
+        f"{row['failed_without']} of {row['n_without']} without, {row['failed_with']} of {row['n_with']} with it "
+        f"(Fisher's exact test {p_equation(row['p_fisher'])}, {p_equation(row['p_fisher_holm'])} after Holm over "
+        f"{len(known)})."
+    ]
 
 
 def _effects_grid(effects: pd.DataFrame) -> Grid:

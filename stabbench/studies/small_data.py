@@ -12,9 +12,9 @@ from pydantic import Field
 from stabbench.analysis.frame import finished, frame
 from stabbench.analysis.pairwise import pairwise
 from stabbench.analysis.stability import stability
-from stabbench.config import Config, TaskBlock
+from stabbench.config import Config
 from stabbench.config.schema import Block, Name, Seeds
-from stabbench.errors import UserError, unknown
+from stabbench.errors import UserError
 from stabbench.plan import Cell, Variation
 from stabbench.records import Selection
 from stabbench.report.content import Content
@@ -24,6 +24,7 @@ from stabbench.report.making import Grid
 from stabbench.report.numbers import epochs_text, metric_name, p_equation, percent
 from stabbench.report.section import Section, SectionFigure
 from stabbench.studies.contract import Study
+from stabbench.studies.pairs import Pair, check_pairs
 from stabbench.studies.settings import measures
 
 FULL, SAME_EPOCHS, SAME_UPDATES, OURS = "full", "same-epochs", "same-updates", "ours"
@@ -41,13 +42,6 @@ CAPTION = (
     "Scores on dev × 100 at the last step; std: ddof 1; failed of finished runs; interval: Wilson's, of the share of "
     "failed runs."
 )
-
-
-class Pair(Block):
-    """Two tasks of params.yaml: the full training set and a sample of it, with the same dev set."""
-
-    full: Name
-    sample: Name
 
 
 class SmallDataOptions(Block):
@@ -69,10 +63,11 @@ class SmallData(Study[SmallDataOptions]):
 
     def variations(self, options: SmallDataOptions, config: Config) -> list[Variation]:
         """Three or four cells a pair; UserError where a pair is not a data set and a smaller sample of it."""
-        _check_names(options)
+        check_pairs(options.pairs, config)
+        if options.ours == options.strategy:
+            raise UserError(f"small data: found '{options.ours}' as strategy and as ours, expected another one as ours")
         variations = []
         for pair in options.pairs:
-            _check(pair, config)
             for condition, name in _names(pair, options).items():
                 variations.append(
                     Variation(
@@ -116,8 +111,12 @@ class SmallData(Study[SmallDataOptions]):
             for task in tasks
         }
         found = [
-            _found(task, table[table["task"] == task], pairs[pairs["task"] == task], _texts(task, cells, options))
+            text
             for task in tasks
+            for text in (
+                _measured(task, table[table["task"] == task], _texts(task, cells, options)),
+                _compared(pairs[pairs["task"] == task]),
+            )
         ]
         return dataclasses.replace(
             bare,
@@ -131,44 +130,6 @@ class SmallData(Study[SmallDataOptions]):
             data={"conditions": table, "runs": runs, "pairs": pairs},
             facts={"pairs": [pair.model_dump() for pair in options.pairs]},
         )
-
-
-def _check_names(options: SmallDataOptions) -> None:
-    tasks = [task for pair in options.pairs for task in (pair.full, pair.sample)]
-    repeated = [task for task in tasks if tasks.count(task) > 1]
-    if repeated:
-        raise UserError(f"small data: found task {repeated[0]} twice in pairs, expected each task once")
-    if options.ours == options.strategy:
-        raise UserError(
-            f"small data: found '{options.ours}' as strategy and as ours, expected another strategy as ours"
-        )
-
-
-def _check(pair: Pair, config: Config) -> None:
-    for name in (pair.full, pair.sample):
-        if name not in config.tasks:
-            raise unknown("task", name, config.tasks)
-    full, sample = config.tasks[pair.full], config.tasks[pair.sample]
-    expected = "expected a sample of the same data set with the same dev set"
-    for key in _kept(full):
-        found, other = getattr(sample, key), getattr(full, key)
-        if found != other:
-            raise UserError(f"small data: {pair.sample} has {key} {found}, {pair.full} has {other}: {expected}")
-    if sample.train_size is None or (full.train_size is not None and sample.train_size >= full.train_size):
-        raise UserError(
-            f"small data: {pair.sample} has train_size {_size(sample)}, {pair.full} has {_size(full)}: expected a "
-            "smaller train_size in the sample"
-        )
-
-
-def _kept(full: TaskBlock) -> list[str]:
-    """What the two tasks must have in common; the seed where it draws the full task's examples too."""
-    drawn = full.train_size is not None or full.dev_size is not None
-    return ["dataset", "source", "revision", "dev_size", *(["sample_seed"] if drawn else [])]
-
-
-def _size(task: TaskBlock) -> str:
-    return "null (all examples)" if task.train_size is None else str(task.train_size)
 
 
 def _names(pair: Pair, options: SmallDataOptions) -> dict[str, str]:
@@ -225,22 +186,26 @@ def _texts(task: str, cells: Mapping[tuple[str, str], Cell], options: SmallDataO
     }
 
 
-def _found(task: str, table: pd.DataFrame, pairs: pd.DataFrame, texts: Mapping[str, str]) -> str:
+def _measured(task: str, table: pd.DataFrame, texts: Mapping[str, str]) -> str:
     rows = {str(row["strategy"]): row for _, row in table.iterrows()}
-    measured = [
+    parts = [
         f"{text}: {rows[condition]['failed']} of {rows[condition]['n']} failed, std {percent(rows[condition]['std'])}, "
         f"mean {percent(rows[condition]['mean'])}"
         for condition, text in texts.items()
     ]
+    return f"{task}. {'; '.join(parts)}."
+
+
+def _compared(pairs: pd.DataFrame) -> str:
     tests = [
-        f"{_NAMES[a]} and {_NAMES[b]} (failures {p_equation(row['p_fisher'])}, variances "
-        f"{p_equation(row['p_levene_median'])})"
+        f"{_NAMES[a]} and {_NAMES[b]} {p_equation(row['p_fisher'])} and {p_equation(row['p_levene_median'])}"
         for a, b in CONTRASTS
         for _, row in pairs.iterrows()
         if {row["strategy_a"], row["strategy_b"]} == {a, b}
     ]
-    compared = f" Fisher's exact and Levene's median-centred test between {'; '.join(tests)}." if tests else ""
-    return f"{task}: {'; '.join(measured)}.{compared}"
+    if not tests:
+        return "Fewer than two conditions have finished runs, so nothing is compared."
+    return f"Failures (Fisher's exact test) and variances (Levene's, median-centred): {'; '.join(tests)}."
 
 
 def _grid(table: pd.DataFrame, cells: Mapping[tuple[str, str], Cell], options: SmallDataOptions) -> Grid:

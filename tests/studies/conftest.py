@@ -40,16 +40,17 @@ def config_of(tmp_path: Path) -> Callable[[str], Config]:
     return make
 
 
-@pytest.fixture
-def content(tmp_path: Path) -> Content:
+@pytest.fixture(scope="session")
+def content(tmp_path_factory: pytest.TempPathFactory) -> Content:
     """A main grid of devlin, devlin-bc and mosbach."""
     grid = [
         SyntheticCell([0.4, 0.0, 0.3, 0.35]),
         SyntheticCell([0.4, 0.41, 0.42, 0.43], strategy="devlin-bc"),
         SyntheticCell([0.5, 0.51, 0.52, 0.53], strategy="mosbach", epochs=20),
     ]
-    write_runs(tmp_path / "runs", grid)
-    return gather(tmp_path / "runs", incomplete=False, levene_center="median", alpha=0.001)
+    runs = tmp_path_factory.mktemp("grid") / "runs"
+    write_runs(runs, grid)
+    return gather(runs, incomplete=False, levene_center="median", alpha=0.001)
 
 
 @pytest.fixture

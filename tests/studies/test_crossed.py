@@ -13,6 +13,7 @@ from stabbench.report.figures.drawing import style
 from stabbench.report.section import Section
 from stabbench.studies import studies_of, study_named
 from tests.analysis.synthetic import SyntheticCell
+from tests.studies import drawn
 
 BLOCK = "crossed: {model: embedded, task: acceptability, levels: 3}"
 LEVELS = list(product(range(3), repeat=3))
@@ -62,6 +63,7 @@ def test_scores_that_the_data_order_decides_are_put_down_to_the_data_order(
     assert "the data order 100 % (100 % to 100 %), in total 100 %" in section.found[1]
     assert "the classifier head 0 % (0 % to 0 %), in total 0 %" in section.found[1]
     assert [figure.stem for figure in section.figures] == ["variance-shares", "scores-by-level"]
+    assert drawn.points(section.figures[1].figure) == 3 * 27
     shares = section.data["components"].set_index("component")["share"]
     assert shares["order"] == pytest.approx(1)
     runs = section.data["runs"]

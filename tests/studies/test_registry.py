@@ -15,7 +15,7 @@ CROSSED = "crossed: {model: embedded, task: acceptability}"
 
 def test_every_module_of_the_package_that_is_a_kind_holds_a_study() -> None:
     assert {"ablation", "bias-correction", "crossed", "small-data"} <= set(kinds())
-    assert not {"contract", "registry", "options", "settings"} & set(kinds())
+    assert not {"contract", "registry", "options", "pairs", "settings"} & set(kinds())
 
 
 def test_a_block_has_its_own_name_or_names_its_study(config_of: ConfigOf) -> None:
