@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from stabbench.analysis.variance_components import FACTORS, VarianceShares
-from stabbench.report.figures.boxes import draw_majority, draw_points, jitter
+from stabbench.report.figures.boxes import draw_majority, draw_points, jitter, legend_handles
 from stabbench.report.figures.distribution import metric_label
 from stabbench.report.figures.drawing import PAGE_WIDTH, axes_of, new_figure
 from stabbench.report.figures.palette import INK, MUTED, Color
@@ -57,10 +57,11 @@ def levels_figure(runs: pd.DataFrame, names: Mapping[str, str], color: Color) ->
         for level in np.unique(levels):
             mean = float(scores[levels == level].mean())
             axes.hlines(mean, level - 0.36, level + 0.36, color=INK, linewidth=1.6, zorder=5)
-        draw_majority(axes, float(runs["majority"].iloc[0]))
+        draw_majority(axes, float(runs["majority"].iloc[0]), named=False)
         axes.set_xticks(np.unique(levels))
         axes.grid(visible=False, axis="x")
         axes.set_title(names[factor])
         axes.set_xlabel("seed of the factor")
     panels[0].set_ylabel(f"dev {metric_label(str(runs['metric'].iloc[0]))}")
+    figure.legend(handles=legend_handles(), loc="outside lower right", ncols=2)
     return figure
