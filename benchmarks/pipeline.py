@@ -52,6 +52,8 @@ def measure_run(*, quick: bool, say: Say) -> dict[str, Any]:
 _SMALL = {
     "seeds": "1-2",
     "grid": {"models": ["embedded"], "tasks": ["acceptability"], "strategies": ["devlin", "mixout"]},
+    "studies": {},
+    "probes": {},
     "tasks.acceptability.train_size": 32,
     "tasks.acceptability.dev_size": 32,
     "models.embedded.pretraining": {

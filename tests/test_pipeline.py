@@ -32,6 +32,8 @@ class Project:
         self.run("git", "init", "--quiet")
         self.run("dvc", "init", "--quiet")
         scaffold.write("demo", folder)
+        task = {"dataset": "acceptability", "train_size": 32, "dev_size": 32, "sample_seed": 0}
+        self.change(tasks={"acceptability": task}, studies={}, probes={})
 
     def run(self, *command: str) -> str:
         process = subprocess.run(
@@ -73,8 +75,6 @@ def test_a_change_runs_again_exactly_what_it_touches(tmp_path: Path) -> None:
         seeds="1-2",
         grid__tasks=["acceptability"],
         grid__strategies=["devlin", "mixout"],
-        tasks__acceptability__train_size=32,
-        tasks__acceptability__dev_size=32,
         models__embedded__pretraining={**SIZES, "sentences": 50, "pairs": 10, "batch_size": 8},
     )
 

@@ -48,9 +48,12 @@ def test_dvc_accepts_every_preset_and_has_a_stage_a_cell(project: Path) -> None:
     stages = run(project, "dvc", "stage", "list", "--all", "--name-only").split()
     cells = [f"train@{m}-{t}-{s}" for m in grid["models"] for t in grid["tasks"] for s in grid["strategies"]]
     prepared = [f"prepare@{task}" for task in params["tasks"]]
-    studies = [f"study@{name}" for name in params.get("studies", {})]
+    studies = [f"study@{name}" for name in params["studies"]]
+    probes = [f"probe@{name}" for name in params["probes"]]
     pretrained = ["pretrain"] if grid["models"] == ["embedded"] else []
-    assert sorted(stages) == sorted([*prepared, *pretrained, "plan", "fill", *cells, *studies, "report", "track"])
+    assert sorted(stages) == sorted(
+        [*prepared, *pretrained, "plan", "fill", *cells, *studies, *probes, "report", "track"]
+    )
 
 
 def test_each_stage_follows_from_the_one_before(project: Path) -> None:
