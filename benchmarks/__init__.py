@@ -3,7 +3,7 @@
     make bench                                             # step, cell, scaling: about ten minutes on two idle cores
     python -m benchmarks.cpu --only step                   # one part: step, cell, scaling or pipeline
     python -m benchmarks.cpu --only step --cells bert-tiny/cola --rounds 9
-    python -m benchmarks.cpu --quick --out /tmp/bench      # those parts in small: shows that it works, not how fast
+    python -m benchmarks.cpu --quick --out quick-bench     # those parts in small: shows that it works, not how fast
     python -m benchmarks.cpu --only pipeline --run         # `dvc repro` of the demo preset in a fresh folder, timed
     python -m benchmarks.cpu --only pipeline --project DIR --wall-seconds 540   # the same of a finished project folder
 
