@@ -38,7 +38,8 @@ def correlation(runs: pd.DataFrame) -> Correlation:
 
 def fitted(runs: pd.DataFrame) -> pd.DataFrame:
     """The finished runs of a frame that have a final training loss (a diverged one has none)."""
-    return finished(runs)[finished(runs)["train_loss_final"].notna()]
+    done = finished(runs)
+    return done[done["train_loss_final"].notna()]
 
 
 def generalisation(runs: pd.DataFrame) -> pd.DataFrame:

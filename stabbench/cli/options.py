@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from stabbench.records import Store
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -25,6 +28,13 @@ def params(command: Command) -> Command:
     )(command)
 
 
+def open_store(root: Path) -> Store:
+    """The store at `root`, which says on the error stream what it moves aside."""
+    from stabbench.records import Store
+
+    return Store(root, warn=lambda message: click.echo(f"warning: {message}", err=True))
+
+
 def store(command: Command) -> Command:
     """`--store`: where the records are kept."""
     return click.option(
@@ -36,6 +46,15 @@ def store(command: Command) -> Command:
         show_envvar=True,
         help="Where the records are kept.",
     )(command)
+
+
+def machine(command: Command) -> Command:
+    """`--workers` and `--device`: on what to train or measure."""
+    device = click.option("--device", help="cpu or cuda ($STABBENCH_DEVICE; default: cpu).")
+    workers = click.option(
+        "--workers", type=click.IntRange(min=1), help="Worker processes ($STABBENCH_WORKERS; default: the cores)."
+    )
+    return workers(device(command))
 
 
 def runs(command: Command) -> Command:

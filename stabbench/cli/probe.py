@@ -15,10 +15,7 @@ from stabbench.cli import options
 
 @click.command()
 @click.argument("name")
-@click.option(
-    "--workers", type=click.IntRange(min=1), help="Worker processes ($STABBENCH_WORKERS; default: the cores)."
-)
-@click.option("--device", help="cpu or cuda ($STABBENCH_DEVICE; default: cpu).")
+@options.machine
 @options.params
 @options.store
 @options.runs
@@ -40,17 +37,16 @@ def probe(name: str, workers: int | None, device: str | None, params_file: Path,
     from stabbench.execution.settings import Settings
     from stabbench.probes import Project, probe_named
     from stabbench.probes.contract import write_measurement
-    from stabbench.records import Selection, Store
+    from stabbench.records import Selection
 
     die_with_pipeline()
     config = load(params_file)
     entry = probe_named(config, name)
     settings = Settings.from_environment(workers=workers, device=device)
     selection = Selection.read(runs, plan=Path("plan") if Path("plan").is_dir() else None)
-    records = Store(store, warn=lambda message: click.echo(f"warning: {message}", err=True))
     out = Path("probes") / name
     with _progress(name) as progress:
-        project = Project(selection, runs, records, settings, progress=progress)
+        project = Project(selection, runs, options.open_store(store), settings, progress=progress)
         found = entry.probe.measure(entry.options, project)
     write_measurement(out, entry.kind, entry.options, found)
     click.echo(f"wrote {out}/")

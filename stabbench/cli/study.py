@@ -20,10 +20,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("name")
-@click.option(
-    "--workers", type=click.IntRange(min=1), help="Worker processes ($STABBENCH_WORKERS; default: the cores)."
-)
-@click.option("--device", help="cpu or cuda ($STABBENCH_DEVICE; default: cpu).")
+@options.machine
 @options.params
 @options.store
 def study(name: str, workers: int | None, device: str | None, params_file: Path, store: Path) -> None:

@@ -30,10 +30,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, dir_okay=False),
     help="With --all: a file to write at the end, for the pipeline.",
 )
-@click.option(
-    "--workers", type=click.IntRange(min=1), help="Worker processes ($STABBENCH_WORKERS; default: the cores)."
-)
-@click.option("--device", help="cpu or cuda ($STABBENCH_DEVICE; default: cpu).")
+@options.machine
 @click.option(
     "--stacked-seeds",
     type=click.IntRange(min=1),
@@ -96,7 +93,7 @@ def train_cells(
     """Train what the cells lack, put their records into `runs`, and tell whether any run broke."""
     from stabbench.records import select
 
-    records = _store(store)
+    records = options.open_store(store)
     outcomes = _train([(cell, wanted or cell.seeds, runs) for cell in cells], records, settings)
     for outcome in outcomes:
         selected = select(outcome.cell, records, runs)
@@ -111,17 +108,11 @@ def fill(cells: Sequence[tuple[Cell, Path]], store: Path, settings: Settings) ->
 
     Runs that broke are named; the stage of their own cell tries them again.
     """
-    records = _store(store)
+    records = options.open_store(store)
     outcomes = _train([(cell, cell.seeds, runs) for cell, runs in cells], records, settings)
     trained, reused = (sum(len(getattr(outcome, name)) for outcome in outcomes) for name in ("trained", "reused"))
     click.echo(f"{trained} runs trained, {reused} already there")
     _say_errors(outcomes)
-
-
-def _store(store: Path) -> Store:
-    from stabbench.records import Store
-
-    return Store(store, warn=lambda message: click.echo(f"warning: {message}", err=True))
 
 
 def _train(
@@ -129,14 +120,13 @@ def _train(
 ) -> Sequence[CellOutcome]:
     """Train what is missing; torch is imported only where something is."""
     from stabbench.cli.progress import RunsProgress
-    from stabbench.execution.outcome import already_there
+    from stabbench.execution.outcome import CellOutcome, already_there
     from stabbench.records import adopt_selection
 
     for cell, _, runs in wanted:
         adopt_selection(cell, records, runs)
-    done = [already_there(cell, seeds, records) for cell, seeds, _ in wanted]
-    if all(outcome is not None for outcome in done):
-        return [outcome for outcome in done if outcome is not None]
+    if all(already_there(cell, seed, records) for cell, seeds, _ in wanted for seed in seeds):
+        return [CellOutcome(cell, reused=list(seeds)) for cell, seeds, _ in wanted]
 
     from stabbench.execution.grid import train_cells as train_grid
 

@@ -10,7 +10,7 @@ import torch
 from filelock import FileLock, Timeout
 
 from stabbench.execution.loading import load_inputs, model_folder
-from stabbench.execution.outcome import CellOutcome, Listener, Report
+from stabbench.execution.outcome import CellOutcome, Listener, Report, already_there
 from stabbench.execution.provenance import provenance
 from stabbench.execution.settings import Settings
 from stabbench.execution.workers import Advanced, Broken, Done, Event, Job
@@ -96,8 +96,8 @@ class CellTraining:
             self._inputs = None
 
     def _reuse(self, seed: int) -> bool:
-        record = self.store.finished(self.cell.fingerprint(seed))
-        if record is None or (seed in self.cell.keep_weights and self.store.weights(record) is None):
+        record = already_there(self.cell, seed, self.store)
+        if record is None:
             return False
         self.outcome.reused.append(seed)
         self.listener(Report(self.number, (seed,), 1, 1, record.status))

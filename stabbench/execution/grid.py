@@ -24,8 +24,7 @@ def train_cells(
 ) -> list[CellOutcome]:
     """Train those of the wanted seeds of each cell that the store does not have, and record them.
 
-    Seeds that another process is training are waited for. An error in a run is recorded and
-    the others go on.
+    Seeds that another process is training are waited for. An error in a run is recorded and the others go on.
     """
     listen = listener or (lambda report: None)
     trainings = [

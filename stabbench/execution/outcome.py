@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from stabbench.plan import Cell
-from stabbench.records import Store
+from stabbench.records import Record, Store
 
 
 @dataclass
@@ -30,13 +30,12 @@ class Report:
     status: str | None = None
 
 
-def already_there(cell: Cell, seeds: Sequence[int], store: Store) -> CellOutcome | None:
-    """The outcome where the store has every wanted run, weights included where they are to be kept; else None."""
-    for seed in seeds:
-        record = store.finished(cell.fingerprint(seed))
-        if record is None or (seed in cell.keep_weights and store.weights(record) is None):
-            return None
-    return CellOutcome(cell, reused=list(seeds))
+def already_there(cell: Cell, seed: int, store: Store) -> Record | None:
+    """The run's finished record, with its weights where they are to be kept; None where the run has to be trained."""
+    record = store.finished(cell.fingerprint(seed))
+    if record is None or (seed in cell.keep_weights and store.weights(record) is None):
+        return None
+    return record
 
 
 Listener = Callable[[Report], None]

@@ -20,8 +20,7 @@ from stabbench.models.architecture import Architecture
 from stabbench.models.batch import Batch, Grouping, Spans
 from stabbench.models.device_batch import DeviceBatch
 from stabbench.models.dropout import DeviceDropout, Dropout, dropped
-from stabbench.models.kernel.function import classify as classify_compiled
-from stabbench.models.kernel.function import hidden_states as states_compiled
+from stabbench.models.kernel.function import compute
 from stabbench.models.variable_length import attend, usable
 
 Weights = Mapping[str, Tensor]
@@ -118,10 +117,9 @@ class Encoder:
     ) -> Tensor:
         """Logits of the classifier, shape `(S, B, labels)`; one run on a CPU is computed by the compiled kernel."""
         architecture = self.architecture
-        if self.products is None and isinstance(batch, Batch) and not isinstance(dropout, DeviceDropout):
-            compiled = classify_compiled(architecture, weights, batch, dropout, embeddings)
-            if compiled is not None:
-                return compiled
+        compiled = self._compiled(weights, batch, dropout, embeddings, every=False)
+        if compiled is not None:
+            return compiled
         first = self.hidden_states(weights, batch, dropout, embeddings, first_only=True)
         pooled = torch.tanh(linear(first, weights, architecture.pooler))
         if dropout is not None:
@@ -139,16 +137,28 @@ class Encoder:
     ) -> Tensor:
         """The last layer's output: `(S, B, H)` for the first tokens, else `(S, T, H)` for all of them."""
         architecture = self.architecture
-        asked = not first_only and self.products is None
-        if asked and isinstance(batch, Batch) and not isinstance(dropout, DeviceDropout):
-            compiled = states_compiled(architecture, weights, batch, dropout, embeddings)
-            if compiled is not None:
-                return compiled
+        compiled = None if first_only else self._compiled(weights, batch, dropout, embeddings, every=True)
+        if compiled is not None:
+            return compiled
         states = self._embedding_layer(weights, batch, dropout, embeddings)
         for index in range(architecture.layers):
             last = first_only and index == architecture.layers - 1
             states = self._layer(weights, batch, dropout, states, index, first_only=last)
         return states
+
+    def _compiled(
+        self,
+        weights: Weights,
+        batch: AnyBatch,
+        dropout: AnyDropout | None,
+        embeddings: Tensor | None,
+        *,
+        every: bool,
+    ) -> Tensor | None:
+        """What the kernel computes (see `compute`); None where it cannot."""
+        if self.products is not None or not isinstance(batch, Batch) or isinstance(dropout, DeviceDropout):
+            return None
+        return compute(self.architecture, weights, batch, dropout, embeddings, every=every)
 
     def _embedding_layer(
         self, weights: Weights, batch: AnyBatch, dropout: AnyDropout | None, embeddings: Tensor | None

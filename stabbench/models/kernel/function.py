@@ -25,29 +25,7 @@ MOST_LAYERS = 128
 tapes, gradient_blocks = Blocks(), Blocks()
 
 
-def classify(
-    architecture: Architecture,
-    weights: Mapping[str, Tensor],
-    batch: Batch,
-    dropout: Dropout | None,
-    embeddings: Tensor | None,
-) -> Tensor | None:
-    """Logits `(1, B, labels)` as `Encoder.classify` gives them; None where the kernel cannot compute them."""
-    return _compute(architecture, weights, batch, dropout, embeddings, every=False)
-
-
-def hidden_states(
-    architecture: Architecture,
-    weights: Mapping[str, Tensor],
-    batch: Batch,
-    dropout: Dropout | None,
-    embeddings: Tensor | None,
-) -> Tensor | None:
-    """The last layer's output for every token, `(1, T, H)`; None where the kernel cannot compute it."""
-    return _compute(architecture, weights, batch, dropout, embeddings, every=True)
-
-
-def _compute(
+def compute(
     architecture: Architecture,
     weights: Mapping[str, Tensor],
     batch: Batch,
@@ -56,6 +34,10 @@ def _compute(
     *,
     every: bool,
 ) -> Tensor | None:
+    """Logits `(1, B, labels)` as `Encoder.classify` gives them; None where the kernel cannot compute them.
+
+    With `every`, the last layer's output for every token instead, `(1, T, H)`.
+    """
     if batch.runs != 1 or architecture.layers > MOST_LAYERS:
         return None
     names = layout_of(architecture, every).names
