@@ -155,7 +155,7 @@ def test_masks_are_the_bits_of_numpys_philox(count: int) -> None:
     keys = DropoutKeys(draws.seed, place_number("dropout"), 17, 2, 20000, 1.0)
     kept = np.empty(count, dtype=np.uint8)
     assert SINGLE is not None
-    SINGLE.functions.draw_kept(keys, place_number("layer.1.output"), count, kept.ctypes.data_as(ctypes.c_void_p))
+    SINGLE.draw_kept(keys, place_number("layer.1.output"), count, kept.ctypes.data_as(ctypes.c_void_p))
     np.testing.assert_array_equal(kept, draws.levels("layer.1.output", count, step=17, call=2) >= 20000)
 
 

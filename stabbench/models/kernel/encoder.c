@@ -11,7 +11,6 @@ typedef struct {
     int64_t vocabulary, positions, segments; /* rows of the tables */
     int64_t every;                           /* whether the last layer is wanted for every token, else for each example's first */
     double eps;
-    gemm_function gemm;
 } Shape;
 
 typedef struct {
@@ -122,8 +121,8 @@ int64_t tape_bytes(const Shape *shape, const Texts *texts, int drops, int keep) 
 
 /* ---- forward ---- */
 
-static void linear(const Shape *shape, int64_t rows, int64_t in, int64_t out, const real *x, const real *const *weight, real *y) {
-    product(shape->gemm, 'N', 'T', rows, out, in, x, in, weight[0], in, 0, y);
+static void linear(int64_t rows, int64_t in, int64_t out, const real *x, const real *const *weight, real *y) {
+    product(0, 1, rows, out, in, x, in, weight[0], in, 0, y);
 }
 
 static void add_bias(int64_t rows, int64_t n, const real *restrict bias, real *restrict values) {
@@ -171,15 +170,10 @@ static void add_and_normalise(const Shape *shape, int64_t rows, const real *bran
 }
 
 /* to (n × stride), zero beyond `rows`: the transpose of (rows × n). */
-static void transpose(int64_t rows, int64_t n, const real *from, int64_t from_stride, real *to, int64_t stride) {
-    for (int64_t i = 0; i < n; i++) {
-        for (int64_t j = 0; j < rows; j++) to[i * stride + j] = from[j * from_stride + i];
+static void transpose_padded(int64_t rows, int64_t n, const real *from, int64_t from_stride, real *to, int64_t stride) {
+    transpose(rows, n, from, from_stride, to, stride);
+    for (int64_t i = 0; i < n; i++)
         for (int64_t j = rows; j < stride; j++) to[i * stride + j] = 0;
-    }
-}
-
-static void copy_rows(int64_t rows, int64_t n, const real *from, int64_t stride, real *to) {
-    for (int64_t i = 0; i < rows; i++) memcpy(to + i * n, from + i * stride, (size_t)n * sizeof(real));
 }
 
 /* Softmax of scale·row over `length`; the padding up to `stride` becomes zero. */
@@ -231,15 +225,15 @@ static void attention(const Shape *shape, const Texts *texts, const Layer *layer
             const int64_t column = h * width, key = head.begin * hidden + column, query = head.asking * hidden + column;
             const real share = (real)(1 / sqrt((double)width));
             real *rows = head.probabilities, *used = rows, *keys = scratch[2], *values = scratch[3];
-            transpose(n, width, layer->key + key, hidden, keys, stride);
-            copy_rows(n, width, layer->value + key, hidden, values);
-            small_product((int)head.asked, (int)stride, (int)width, layer->query + query, hidden, 1, keys, stride, rows, stride);
+            transpose_padded(n, width, layer->key + key, hidden, keys, stride);
+            copy_rows(n, width, layer->value + key, hidden, values, width);
+            small_product((int)head.asked, (int)stride, (int)width, layer->query + query, hidden, 1, keys, stride, rows, stride, 0);
             for (int64_t i = 0; i < head.asked; i++) softmax(n, stride, share, rows + i * stride);
             if (head.kept) {
                 used = scratch[0];
                 for (int64_t i = 0; i < head.asked; i++) drop(n, rows + i * stride, head.kept + i * n, scale, used + i * stride);
             }
-            small_product((int)head.asked, (int)width, (int)n, used, stride, 1, values, width, layer->context + query, hidden);
+            small_product((int)head.asked, (int)width, (int)n, used, stride, 1, values, width, layer->context + query, hidden, 0);
         }
     }
 }
@@ -260,20 +254,20 @@ static void run_layer(const Shape *shape, const Texts *texts, const Dropout *dro
     }
     if (layer->asking != layer->x)
         for (int64_t b = 0; b < rows; b++) memcpy(layer->asking + b * hidden, layer->x + texts->first[b] * hidden, (size_t)hidden * sizeof(real));
-    linear(shape, rows, hidden, hidden, layer->asking, w + QUERY, layer->query);
-    linear(shape, texts->tokens, hidden, hidden, layer->x, w + KEY, layer->key);
-    linear(shape, texts->tokens, hidden, hidden, layer->x, w + VALUE, layer->value);
+    linear(rows, hidden, hidden, layer->asking, w + QUERY, layer->query);
+    linear(texts->tokens, hidden, hidden, layer->x, w + KEY, layer->key);
+    linear(texts->tokens, hidden, hidden, layer->x, w + VALUE, layer->value);
     add_bias(rows, hidden, w[QUERY + 1], layer->query);
     add_bias(texts->tokens, hidden, w[KEY + 1], layer->key);
     add_bias(texts->tokens, hidden, w[VALUE + 1], layer->value);
     attention(shape, texts, layer, keep, scale, scratch);
-    linear(shape, rows, hidden, hidden, layer->context, w + PROJECTION, layer->attended);
+    linear(rows, hidden, hidden, layer->context, w + PROJECTION, layer->attended);
     add_and_normalise(shape, rows, layer->attended, w[PROJECTION + 1], layer->asking, layer->kept1, scale, w + ATTENTION_NORM,
                       layer->hat1, layer->deviation1, layer->attended);
-    linear(shape, rows, hidden, inner, layer->attended, w + INTERMEDIATE, layer->inner);
+    linear(rows, hidden, inner, layer->attended, w + INTERMEDIATE, layer->inner);
     for (int64_t t = 0; t < rows; t++)
         activate((int)shape->activation, (int)inner, layer->inner + t * inner, w[INTERMEDIATE + 1], layer->slope + (keep ? t * inner : 0));
-    linear(shape, rows, inner, hidden, layer->inner, w + OUTPUT, layer->output);
+    linear(rows, inner, hidden, layer->inner, w + OUTPUT, layer->output);
     add_and_normalise(shape, rows, layer->output, w[OUTPUT + 1], layer->attended, layer->kept2, scale, w + OUTPUT_NORM, layer->hat2,
                       layer->deviation2, layer->output);
 }
@@ -300,7 +294,7 @@ static int run_encoder(const Shape *shape, const Texts *texts, const Dropout *dr
         }
     }
     if (shape->shared) {
-        linear(shape, tokens, width, hidden, tape->embedded, w + MAPPING, tape->layer[0].x);
+        linear(tokens, width, hidden, tape->embedded, w + MAPPING, tape->layer[0].x);
         add_bias(tokens, hidden, w[MAPPING + 1], tape->layer[0].x);
     }
     for (int64_t l = 0; l < shape->layers; l++)
@@ -317,12 +311,12 @@ int forward(const Shape *shape, const Texts *texts, const Dropout *dropout, cons
     const int drops = dropout->threshold > 0;
     const real scale = (real)dropout->scale;
     const real *const *pooler = w + LAYERS + TENSORS * shape->layers, *const *classifier = pooler + 2;
-    linear(shape, size, hidden, hidden, tape.layer[shape->layers - 1].output, pooler, tape.pooled);
+    linear(size, hidden, hidden, tape.layer[shape->layers - 1].output, pooler, tape.pooled);
     for (int64_t b = 0; b < size; b++)
         for (int64_t i = 0; i < hidden; i++) tape.pooled[b * hidden + i] = (real)tanh((double)(tape.pooled[b * hidden + i] + pooler[1][i]));
     if (drops) draw(dropout, places[1], size * hidden, tape.kept_pooled);
     drop(size * hidden, tape.pooled, tape.kept_pooled, scale, tape.dropped);
-    linear(shape, size, hidden, shape->labels, tape.dropped, classifier, logits);
+    linear(size, hidden, shape->labels, tape.dropped, classifier, logits);
     add_bias(size, shape->labels, classifier[1], logits);
     return 0;
 }
@@ -339,8 +333,8 @@ int encode(const Shape *shape, const Texts *texts, const Dropout *dropout, const
 /* ---- backward ---- */
 
 /* Gradients of a linear layer's weight and bias; `more`: on top of what is there. */
-static void weight_gradient(const Shape *shape, int64_t rows, int64_t in, int64_t out, const real *dy, const real *x, real *const *g, int more) {
-    if (g[0]) product(shape->gemm, 'T', 'N', out, in, rows, dy, out, x, in, (real)more, g[0]);
+static void weight_gradient(int64_t rows, int64_t in, int64_t out, const real *dy, const real *x, real *const *g, int more) {
+    if (g[0]) product(1, 0, out, in, rows, dy, out, x, in, more, g[0]);
     if (!g[1]) return;
     real *restrict bias = g[1];
     if (!more) memset(bias, 0, (size_t)out * sizeof(real));
@@ -351,8 +345,8 @@ static void weight_gradient(const Shape *shape, int64_t rows, int64_t in, int64_
 }
 
 /* dx = dy W, or on top of dx where `more`. */
-static void input_gradient(const Shape *shape, int64_t rows, int64_t in, int64_t out, const real *dy, const real *const *weight, real *dx, int more) {
-    product(shape->gemm, 'N', 'N', rows, in, out, dy, out, weight[0], in, (real)more, dx);
+static void input_gradient(int64_t rows, int64_t in, int64_t out, const real *dy, const real *const *weight, real *dx, int more) {
+    product(0, 0, rows, in, out, dy, out, weight[0], in, more, dx);
 }
 
 /* d_sum: gradient before LayerNorm; d_branch: the same through the dropout of the branch (NULL: not wanted). */
@@ -398,16 +392,16 @@ static void attention_backward(const Shape *shape, const Texts *texts, const Lay
             const int64_t column = h * width, key = head.begin * hidden + column, query = head.asking * hidden + column;
             const real share = (real)(1 / sqrt((double)width));
             real *used = head.probabilities, *d_rows = scratch[1], *values = scratch[2], *keys = scratch[3], *queries = scratch[4], *d = scratch[5];
-            transpose(n, width, layer->value + key, hidden, values, stride);
-            copy_rows(n, width, layer->key + key, hidden, keys);
-            copy_rows(asked, width, layer->query + query, hidden, queries);
-            copy_rows(asked, width, d_context + query, hidden, d);
+            transpose_padded(n, width, layer->value + key, hidden, values, stride);
+            copy_rows(n, width, layer->key + key, hidden, keys, width);
+            copy_rows(asked, width, layer->query + query, hidden, queries, width);
+            copy_rows(asked, width, d_context + query, hidden, d, width);
             if (head.kept) {
                 used = scratch[0];
                 for (int64_t i = 0; i < asked; i++) drop(n, head.probabilities + i * stride, head.kept + i * n, scale, used + i * stride);
             }
-            small_product((int)n, (int)width, (int)asked, used, 1, stride, d, width, tape->d_value + key, hidden);
-            small_product((int)asked, (int)stride, (int)width, d, width, 1, values, stride, d_rows, stride);
+            small_product((int)n, (int)width, (int)asked, used, 1, stride, d, width, tape->d_value + key, hidden, 0);
+            small_product((int)asked, (int)stride, (int)width, d, width, 1, values, stride, d_rows, stride, 0);
             for (int64_t i = 0; i < asked; i++) {
                 const real *restrict p = head.probabilities + i * stride;
                 real *restrict row = d_rows + i * stride;
@@ -418,8 +412,8 @@ static void attention_backward(const Shape *shape, const Texts *texts, const Lay
 #pragma omp simd
                 for (int64_t j = 0; j < stride; j++) row[j] = p[j] * (row[j] - dot) * share;
             }
-            small_product((int)asked, (int)width, (int)n, d_rows, stride, 1, keys, width, tape->d_query + query, hidden);
-            small_product((int)n, (int)width, (int)asked, d_rows, 1, stride, queries, width, tape->d_key + key, hidden);
+            small_product((int)asked, (int)width, (int)n, d_rows, stride, 1, keys, width, tape->d_query + query, hidden, 0);
+            small_product((int)n, (int)width, (int)asked, d_rows, 1, stride, queries, width, tape->d_key + key, hidden, 0);
         }
     }
 }
@@ -429,23 +423,23 @@ static void run_layer_backward(const Shape *shape, const Texts *texts, real scal
     const int64_t hidden = shape->hidden, inner = shape->intermediate, rows = layer->rows, tokens = texts->tokens;
     real *d_output = tape->d_output, *d_sum = tape->d_sum, *d_branch = tape->d_branch, *d_inner = tape->d_inner;
     normalise_backward(rows, hidden, d_output, layer->hat2, layer->deviation2, w + OUTPUT_NORM, g + OUTPUT_NORM, more, layer->kept2, scale, d_sum, d_branch);
-    weight_gradient(shape, rows, inner, hidden, d_branch, layer->inner, g + OUTPUT, more);
-    input_gradient(shape, rows, inner, hidden, d_branch, w + OUTPUT, d_inner, 0);
+    weight_gradient(rows, inner, hidden, d_branch, layer->inner, g + OUTPUT, more);
+    input_gradient(rows, inner, hidden, d_branch, w + OUTPUT, d_inner, 0);
 #pragma omp simd
     for (int64_t i = 0; i < rows * inner; i++) d_inner[i] *= layer->slope[i];
-    weight_gradient(shape, rows, hidden, inner, d_inner, layer->attended, g + INTERMEDIATE, more);
-    input_gradient(shape, rows, hidden, inner, d_inner, w + INTERMEDIATE, d_sum, 1);
+    weight_gradient(rows, hidden, inner, d_inner, layer->attended, g + INTERMEDIATE, more);
+    input_gradient(rows, hidden, inner, d_inner, w + INTERMEDIATE, d_sum, 1);
     normalise_backward(rows, hidden, d_sum, layer->hat1, layer->deviation1, w + ATTENTION_NORM, g + ATTENTION_NORM, more, layer->kept1, scale, d_output, d_branch);
-    weight_gradient(shape, rows, hidden, hidden, d_branch, layer->context, g + PROJECTION, more);
-    input_gradient(shape, rows, hidden, hidden, d_branch, w + PROJECTION, d_sum, 0);
+    weight_gradient(rows, hidden, hidden, d_branch, layer->context, g + PROJECTION, more);
+    input_gradient(rows, hidden, hidden, d_branch, w + PROJECTION, d_sum, 0);
     attention_backward(shape, texts, layer, scale, d_sum, tape);
-    weight_gradient(shape, rows, hidden, hidden, tape->d_query, layer->asking, g + QUERY, more);
-    weight_gradient(shape, tokens, hidden, hidden, tape->d_key, layer->x, g + KEY, more);
-    weight_gradient(shape, tokens, hidden, hidden, tape->d_value, layer->x, g + VALUE, more);
-    input_gradient(shape, rows, hidden, hidden, tape->d_query, w + QUERY, d_output, 1);
+    weight_gradient(rows, hidden, hidden, tape->d_query, layer->asking, g + QUERY, more);
+    weight_gradient(tokens, hidden, hidden, tape->d_key, layer->x, g + KEY, more);
+    weight_gradient(tokens, hidden, hidden, tape->d_value, layer->x, g + VALUE, more);
+    input_gradient(rows, hidden, hidden, tape->d_query, w + QUERY, d_output, 1);
     real *d_x = layer->asking == layer->x ? d_output : d_sum;
-    input_gradient(shape, tokens, hidden, hidden, tape->d_key, w + KEY, d_x, d_x == d_output);
-    input_gradient(shape, tokens, hidden, hidden, tape->d_value, w + VALUE, d_x, 1);
+    input_gradient(tokens, hidden, hidden, tape->d_key, w + KEY, d_x, d_x == d_output);
+    input_gradient(tokens, hidden, hidden, tape->d_value, w + VALUE, d_x, 1);
     if (d_x == d_output) return;
     for (int64_t b = 0; b < rows; b++) {
         real *to = d_x + texts->first[b] * hidden;
@@ -464,8 +458,8 @@ static void run_encoder_backward(const Shape *shape, const Texts *texts, const D
         run_layer_backward(shape, texts, scale, w + LAYERS + TENSORS * l, g + LAYERS + TENSORS * l, shape->shared && l + 1 < shape->layers, &tape->layer[l], tape);
     real *d_y = tape->d_output, *d_sum = tape->d_sum;
     if (shape->shared) {
-        weight_gradient(shape, tokens, width, hidden, d_y, tape->embedded, g + MAPPING, 0);
-        input_gradient(shape, tokens, width, hidden, d_y, w + MAPPING, tape->d_branch, 0);
+        weight_gradient(tokens, width, hidden, d_y, tape->embedded, g + MAPPING, 0);
+        input_gradient(tokens, width, hidden, d_y, w + MAPPING, tape->d_branch, 0);
         d_y = tape->d_branch;
     }
     drop(tokens * width, d_y, tape->kept, scale, d_y);
@@ -493,12 +487,12 @@ void backward(const Shape *shape, const Texts *texts, const Dropout *dropout, co
     lay_out(shape, texts, dropout->threshold > 0, 1, memory, &tape);
     const int64_t pooler = LAYERS + TENSORS * shape->layers, classifier = pooler + 2;
     real *d_pooled = tape.d_branch;
-    weight_gradient(shape, size, hidden, shape->labels, d_logits, tape.dropped, g + classifier, 0);
-    input_gradient(shape, size, hidden, shape->labels, d_logits, w + classifier, d_pooled, 0);
+    weight_gradient(size, hidden, shape->labels, d_logits, tape.dropped, g + classifier, 0);
+    input_gradient(size, hidden, shape->labels, d_logits, w + classifier, d_pooled, 0);
     drop(size * hidden, d_pooled, tape.kept_pooled, scale, d_pooled);
     for (int64_t i = 0; i < size * hidden; i++) d_pooled[i] *= 1 - tape.pooled[i] * tape.pooled[i];
-    weight_gradient(shape, size, hidden, hidden, d_pooled, tape.layer[shape->layers - 1].output, g + pooler, 0);
-    input_gradient(shape, size, hidden, hidden, d_pooled, w + pooler, tape.d_output, 0);
+    weight_gradient(size, hidden, hidden, d_pooled, tape.layer[shape->layers - 1].output, g + pooler, 0);
+    input_gradient(size, hidden, hidden, d_pooled, w + pooler, tape.d_output, 0);
     run_encoder_backward(shape, texts, dropout, w, g, d_embeddings, &tape);
 }
 
