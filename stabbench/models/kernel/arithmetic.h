@@ -194,7 +194,10 @@ static inline void transpose(int64_t rows, int64_t columns, const real *from, in
 }
 
 static inline void copy_rows(int64_t rows, int64_t columns, const real *from, int64_t stride, real *to, int64_t to_stride) {
-    for (int64_t i = 0; i < rows; i++) memcpy(to + i * to_stride, from + i * stride, (size_t)columns * sizeof(real));
+    if (columns == 2 * LANES) /* a size that the compiler knows needs no call */
+        for (int64_t i = 0; i < rows; i++) memcpy(to + i * to_stride, from + i * stride, 2 * VECTOR_BYTES);
+    else
+        for (int64_t i = 0; i < rows; i++) memcpy(to + i * to_stride, from + i * stride, (size_t)columns * sizeof(real));
 }
 
 /* C (m×n, contiguous) = op(A) op(B), or C += … where `more`; row-major, transposed where `ta`, `tb`. B goes through a panel that stays
