@@ -525,5 +525,10 @@ int loss_and_gradients(const Shape *shape, const Texts *texts, const int64_t *cl
     return 0;
 }
 
+/* C = op(A) op(B) as the linear layers compute it: for tests and benchmarks. */
+void multiply(int ta, int tb, int64_t m, int64_t n, int64_t k, const real *a, int64_t lda, const real *b, int64_t ldb, int more, real *c) {
+    product(ta, tb, m, n, k, a, lda, b, ldb, more, c);
+}
+
 /* The 16-bit draws as the masks take them: for the tests. */
 void draw_kept(const Dropout *dropout, uint64_t place, int64_t count, uint8_t *kept) { draw(dropout, place, count, kept); }

@@ -80,6 +80,8 @@ def _library(real: str) -> CDLL | None:
     library.loss_and_gradients.argtypes = [
         POINTER(Shape), POINTER(Texts), c_void_p, POINTER(DropoutKeys), *[c_void_p] * 5, POINTER(c_double),
     ]  # fmt: skip
+    library.multiply.argtypes = [c_int, c_int, *[c_int64] * 3, c_void_p, c_int64, c_void_p, c_int64, c_int, c_void_p]
+    library.multiply.restype = None
     library.draw_kept.argtypes = [POINTER(DropoutKeys), c_uint64, c_int64, c_void_p]
     library.draw_kept.restype = None
     library.square_sums.argtypes = [c_int64, c_void_p, c_void_p, c_void_p]
@@ -87,6 +89,21 @@ def _library(real: str) -> CDLL | None:
     library.adamw.argtypes = [c_int64, *[c_void_p] * 5, POINTER(Update), c_void_p, c_void_p]
     library.adamw.restype = None
     return library
+
+
+def multiply(library: CDLL, left: Tensor, right: Tensor, out: Tensor, *, more: bool = False) -> None:
+    """`out` (m, n) becomes `left` (m, k) times `right` (k, n), or grows by it where `more`.
+
+    Each factor is row-major or the transpose of a row-major matrix, `out` is contiguous; nothing is checked.
+    """
+    strides = [
+        (False, factor.stride(0)) if factor.stride(1) == 1 else (True, factor.stride(1)) for factor in (left, right)
+    ]
+    (transposed, row), (other_transposed, other_row) = strides
+    library.multiply(
+        transposed, other_transposed, left.shape[0], right.shape[1], left.shape[1], left.data_ptr(), row,
+        right.data_ptr(), other_row, more, out.data_ptr(),
+    )  # fmt: skip
 
 
 def pointers(tensors: Iterable[Tensor | None]) -> ctypes.Array[c_void_p]:

@@ -65,9 +65,7 @@ class FusedAdamW:
             if isinstance(gradients, GradientTable)
             else pointers(gradients[name] for name in self._names)
         )
-        self.library.adamw(
-            self._number, *self._addresses, found, self._sizes, update, self._rates, self._decays
-        )
+        self.library.adamw(self._number, *self._addresses, found, self._sizes, update, self._rates, self._decays)
         torch.autograd.graph.increment_version(self.weights)
 
 
