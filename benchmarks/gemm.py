@@ -34,12 +34,12 @@ def as_in_training() -> Multiply:
 def linear_layers(architecture: Architecture) -> Iterator[tuple[bool, int, int]]:
     """Every linear layer of a step in the order of the computation: (rows are all tokens, inputs, outputs).
 
-    The last layer asks for the first token of each example only; its keys and values are computed for all tokens.
+    The last layer asks for the first token of each example only, and its key and value matrices meet nothing else.
     """
     hidden, inner = architecture.hidden_size, architecture.intermediate_size
     for layer in range(architecture.layers):
         every = layer < architecture.layers - 1
-        yield from [(every, hidden, hidden), (True, hidden, hidden), (True, hidden, hidden), (every, hidden, hidden)]
+        yield from [(every, hidden, hidden)] * 4
         yield from [(every, hidden, inner), (every, inner, hidden)]
     yield from [(False, hidden, hidden), (False, hidden, architecture.labels)]
 

@@ -200,9 +200,9 @@ static inline void copy_rows(int64_t rows, int64_t columns, const real *from, in
         for (int64_t i = 0; i < rows; i++) memcpy(to + i * to_stride, from + i * stride, (size_t)columns * sizeof(real));
 }
 
-/* C (m×n, contiguous) = op(A) op(B), or C += … where `more`; row-major, transposed where `ta`, `tb`. B goes through a panel that stays
+/* C (m×n) = op(A) op(B), or C += … where `more`; row-major, transposed where `ta`, `tb`. B goes through a panel that stays
    in the nearest cache while all rows of A pass it. */
-static inline void product(int ta, int tb, int64_t m, int64_t n, int64_t k, const real *a, int64_t lda, const real *b, int64_t ldb, int more, real *c) {
+static inline void product(int ta, int tb, int64_t m, int64_t n, int64_t k, const real *a, int64_t lda, const real *b, int64_t ldb, int more, real *c, int64_t ldc) {
     enum { WIDTH = 2 * VECTOR_BYTES / sizeof(real) };
     real panel[DEPTH * WIDTH] __attribute__((aligned(64)));
     const int64_t row = ta ? 1 : lda, column = ta ? lda : 1;
@@ -212,7 +212,7 @@ static inline void product(int ta, int tb, int64_t m, int64_t n, int64_t k, cons
             const int64_t width = n - j < WIDTH ? n - j : WIDTH;
             if (tb) transpose(width, depth, b + j * ldb + l, ldb, panel, WIDTH);
             else copy_rows(depth, width, b + l * ldb + j, ldb, panel, WIDTH);
-            small_product((int)m, (int)width, (int)depth, a + l * column, row, column, panel, WIDTH, c + j, n, more || l > 0);
+            small_product((int)m, (int)width, (int)depth, a + l * column, row, column, panel, WIDTH, c + j, ldc, more || l > 0);
         }
     }
 }
