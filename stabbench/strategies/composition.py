@@ -10,7 +10,15 @@ from torch import Tensor
 
 from stabbench.errors import UserError
 from stabbench.models.batch import Batch
-from stabbench.strategies.contract import BoundModel, Context, Strategy, Weights, cross_entropy, overrides
+from stabbench.strategies.contract import (
+    BoundModel,
+    Context,
+    Strategy,
+    Weights,
+    cross_entropy,
+    is_recipe_only,
+    overrides,
+)
 
 SINGLE_OWNER = ("loss", "scored_weights")
 
@@ -18,15 +26,16 @@ SINGLE_OWNER = ("loss", "scored_weights")
 def check_claims(strategies: Sequence[tuple[str, type[Strategy]]], settled: Container[str] = ()) -> None:
     """UserError where two of the named strategies claim the same thing.
 
-    That is: one is the other, or derived from it; both own a hook that can have one owner only; or their recipes give a
-    field different values and it is not among those `settled` in params.yaml.
+    That is: both own a hook that can have one owner only; one has the other's code; or their recipes give a field
+    different values, which is not among those `settled` in params.yaml.
     """
     for (name, first), (other, second) in combinations(strategies, 2):
-        if issubclass(first, second) or issubclass(second, first):
-            raise UserError(f"strategies {name} and {other} are of one kind: they cannot be composed")
         for hook in SINGLE_OWNER:
             if overrides(first, hook) and overrides(second, hook):
                 raise UserError(f"strategies {name} and {other} both define `{hook}`: they cannot be composed")
+        for one, base in ((first, second), (second, first)):
+            if issubclass(one, base) and not is_recipe_only(base):
+                raise UserError(f"strategies {name} and {other} are one method ({base.__name__}): name one of them")
         for field in first.recipe.keys() & second.recipe.keys():
             values = first.recipe[field], second.recipe[field]
             if values[0] != values[1] and field not in settled:

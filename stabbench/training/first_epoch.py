@@ -18,9 +18,6 @@ from stabbench.strategies.contract import BoundModel
 if TYPE_CHECKING:
     from stabbench.training.loop import Training
 
-ALIGNMENT = 64
-"""Bytes: where a tensor begins that has memory of its own, as a run's weights have when it trains alone."""
-
 
 def first_epoch(training: Training, weights: Weights) -> Iterator[tuple[BoundModel, Batch]]:
     """Each batch with the model bound to `weights`; see `stabbench.strategies.contract.Context.first_epoch`."""
@@ -41,7 +38,7 @@ class _RunByRun:
         parts = {name: tensor.chunk(batch.runs) for name, tensor in self.weights.items()}
         logits = []
         for run in range(batch.runs):
-            weights = {name: _aligned(tensors[run]) for name, tensors in parts.items()}
+            weights = {name: tensors[run] for name, tensors in parts.items()}
             own = None if embeddings is None else embeddings[run : run + 1, : batch.tokens[run]]
             dropout = self._dropout(run, call)
             logits.append(self.training.encoder.classify(weights, _alone(batch, run), dropout, own))
@@ -56,10 +53,6 @@ class _RunByRun:
             return Dropout(probability, draws, self.step, call)
         step = torch.full((), self.step, dtype=torch.int64, device=device)
         return DeviceDropout(probability, DeviceDraws(draws, device), step, call)
-
-
-def _aligned(tensor: Tensor) -> Tensor:
-    return tensor if tensor.data_ptr() % ALIGNMENT == 0 else tensor.clone()
 
 
 def _alone(batch: Batch, run: int) -> Batch:
