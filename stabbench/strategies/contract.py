@@ -97,14 +97,6 @@ class Context:
         """The learning rate of a tensor in the present update."""
         return self.learning_rate * self.scales(name)[0]
 
-    def uniform(self, place: str, shape: Sequence[int]) -> Tensor:
-        """Uniform numbers in [0, 1) of shape `[S, *shape]`, keyed by seed, step and place."""
-        return self._stack([draws.uniform(self.place + place, shape, self.step) for draws in self.draws])
-
-    def normal(self, place: str, shape: Sequence[int]) -> Tensor:
-        """Standard normal numbers of shape `[S, *shape]`, keyed by seed, step and place."""
-        return self._stack([draws.normal(self.place + place, shape, self.step) for draws in self.draws])
-
     def scaled_bernoulli(self, place: str, probability: float, shape: Sequence[int]) -> Tensor:
         """Bernoulli(p)/p of shape `[S, *shape]`, keyed by seed, step and place: its expectation is 1.
 
@@ -121,6 +113,14 @@ class Context:
             levels = DeviceDraws(self.draws, self.device).levels(self.place + place, count, step)
             kept = levels >= least - DROPOUT_LEVELS // 2
         return kept.view(len(self.draws), *shape).to(self.dtype) * scale
+
+    def uniform(self, place: str, shape: Sequence[int]) -> Tensor:
+        """Uniform numbers in [0, 1) of shape `[S, *shape]`, keyed by seed, step and place."""
+        return self._stack([draws.uniform(self.place + place, shape, self.step) for draws in self.draws])
+
+    def normal(self, place: str, shape: Sequence[int]) -> Tensor:
+        """Standard normal numbers of shape `[S, *shape]`, keyed by seed, step and place."""
+        return self._stack([draws.normal(self.place + place, shape, self.step) for draws in self.draws])
 
     def _stack(self, values: Sequence[np.ndarray]) -> Tensor:
         return torch.from_numpy(np.stack(values)).to(device=self.device, dtype=self.dtype)

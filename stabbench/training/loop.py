@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -119,7 +119,7 @@ class Training:
                 device=self.device,
                 dtype=self.dtype,
                 place=f"{number}:",
-                first_epoch=partial(first_epoch, self),
+                first_epoch=lambda weights: first_epoch(self, weights),
             )
             members.append((strategy, context))
         return Composition(tuple(members))
@@ -227,18 +227,16 @@ class Training:
     def _exported(self, scored: Weights) -> list[dict[str, Tensor]]:
         exported = [{name: tensor[run].detach() for name, tensor in scored.items()} for run in range(len(self.seeds))]
         if self.cut:
-            decayed = self._decay_of_unused_rows()
+            decayed = float(np.prod([1 - rate for rate in self._decay_rates(self.word_table)]))
             table = self.inputs.pretrained[self.word_table].to(self.device)
             for run in exported:
                 run[self.word_table] = self.cut.restore(table, run[self.word_table], decayed)
         return exported
 
-    def _decay_of_unused_rows(self) -> float:
-        """What all updates' decay leaves of a word that no text uses, as a share of its pretrained value."""
-        share = 1.0
+    def _decay_rates(self, name: str) -> Iterator[float]:
+        """What share of a tensor each update takes away by weight decay."""
         for update in range(self.schedule.total_steps):
             rate = self.schedule.learning_rate(update)
             self.strategies.at(update, rate)
-            factor, decay = self.strategies.scale(self.word_table)
-            share *= 1 - rate * factor * decay * self.recipe.weight_decay
-        return share
+            factors = self.strategies.scale(name)
+            yield rate * factors[0] * self.optimizer.decay[name] * factors[1]
