@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -131,7 +131,7 @@ class Training:
         with torch.no_grad():
             self.strategies.initialise(state.weights, state.strategy)
         self._prepare(state)
-        state.moments = self.optimizer.moments
+        state.moments, state.missed = self.optimizer.moments, self.optimizer.missed
         return state
 
     def _initial(self, seed: int) -> dict[str, Tensor]:
@@ -146,7 +146,8 @@ class Training:
         for name, (first, second) in state.moments.items():
             self.optimizer.moments[name][0].copy_(first)
             self.optimizer.moments[name][1].copy_(second)
-        state.moments = self.optimizer.moments
+        self.optimizer.missed.update(state.missed)
+        state.moments, state.missed = self.optimizer.moments, self.optimizer.missed
 
     def _prepare(self, state: TrainingState) -> None:
         for tensor in state.weights.values():
@@ -200,6 +201,7 @@ class Training:
 
     def scored(self, state: TrainingState) -> Weights:
         """The weights that are evaluated and saved."""
+        self.strategies.at(state.step, self.schedule.learning_rate(state.step))
         with torch.no_grad():
             return self.strategies.scored_weights(state.weights, state.strategy)
 
@@ -225,10 +227,16 @@ class Training:
     def _exported(self, scored: Weights) -> list[dict[str, Tensor]]:
         exported = [{name: tensor[run].detach() for name, tensor in scored.items()} for run in range(len(self.seeds))]
         if self.cut:
-            decay = self.recipe.weight_decay
-            rates = (self.schedule.learning_rate(update) for update in range(self.schedule.total_steps))
-            decayed = float(np.prod([1 - rate * decay for rate in rates]))
+            decayed = float(np.prod([1 - rate for rate in self._decay_rates(self.word_table)]))
             table = self.inputs.pretrained[self.word_table].to(self.device)
             for run in exported:
                 run[self.word_table] = self.cut.restore(table, run[self.word_table], decayed)
         return exported
+
+    def _decay_rates(self, name: str) -> Iterator[float]:
+        """What share of a tensor each update takes away by weight decay."""
+        for update in range(self.schedule.total_steps):
+            rate = self.schedule.learning_rate(update)
+            self.strategies.at(update, rate)
+            factors = self.strategies.scale(name)
+            yield rate * factors[0] * self.optimizer.decay[name] * factors[1]

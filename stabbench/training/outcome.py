@@ -187,6 +187,7 @@ def _cost(training: Training, state: TrainingState, run: int, diverged: int | No
 def _groups(training: Training, state: TrainingState) -> list[dict[str, Any]]:
     """Effective peak rate, decay and ε of each group of tensors, as the optimizer got them at the last update."""
     recipe = training.recipe
+    training.strategies.at(state.step - 1, training.schedule.learning_rate(state.step - 1))
     groups: dict[tuple[float, float], list[str]] = {}
     for name in training.names:
         rate, decay = training.strategies.scale(name)
