@@ -52,7 +52,7 @@ class FreeLB(Strategy):
 
     def loss(self, model: BoundModel, weights: Weights, batch: Batch, ctx: Context) -> Tensor:
         """The mean cross-entropy of the K forward passes, every one of them call 0."""
-        options = ctx.options
+        options: FreeLBOptions = ctx.options
         embeddings = model.embed(batch)
         width = embeddings.shape[-1]
         scale = by_row(batch, options.magnitude / (batch.example_lengths * width).to(ctx.dtype).sqrt())

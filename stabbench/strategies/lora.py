@@ -87,5 +87,7 @@ def _merged(weights: Weights, ctx: Context) -> Weights:
         if name.endswith(DOWN):
             module = name.removesuffix(DOWN)
             scaling = ctx.options.alpha / ctx.options.rank
-            merged[f"{module}weight"] = torch.baddbmm(weights[f"{module}weight"], weights[module + UP], down, alpha=scaling)
+            merged[f"{module}weight"] = torch.baddbmm(
+                weights[f"{module}weight"], weights[module + UP], down, alpha=scaling
+            )
     return merged

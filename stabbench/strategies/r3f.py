@@ -41,8 +41,9 @@ class R3F(Strategy):
 
     def loss(self, model: BoundModel, weights: Weights, batch: Batch, ctx: Context) -> Tensor:
         """Cross-entropy of the clean forward pass (call 0) and the divergence of the noisy one (call 1) from it."""
+        options: R3FOptions = ctx.options
         embeddings = model.embed(batch)
-        noise = ctx.uniform_by_token("noise", batch, embeddings.shape[-1]).mul_(2).sub_(1).mul_(ctx.options.epsilon)
+        noise = ctx.uniform_by_token("noise", batch, embeddings.shape[-1]).mul_(2).sub_(1).mul_(options.epsilon)
         logits = model(batch)
         divergence = symmetric_divergence(logits, model(batch, embeddings + noise, call=1))
-        return cross_entropy(logits, batch.labels) + ctx.options.weight * divergence.mean(dim=1)
+        return cross_entropy(logits, batch.labels) + options.weight * divergence.mean(dim=1)

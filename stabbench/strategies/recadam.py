@@ -49,12 +49,12 @@ class RecAdam(Strategy):
 
     def caution(self, recipe: Recipe, options: RecAdamOptions) -> str | None:
         """Where the pull is unstable."""
-        product = recipe.learning_rate * options.gamma
-        if product <= 2:
+        rate, gamma = recipe.learning_rate, options.gamma
+        if rate * gamma <= 2:
             return None
         return (
-            f"learning rate · gamma is {product:g}, above 2: the pull to the pretrained weights overshoots and training "
-            f"diverges; use a gamma of at most {2 / recipe.learning_rate:g} at the rate {recipe.learning_rate:g}"
+            f"learning rate · gamma is {rate * gamma:g}, above 2: the pull to the pretrained weights overshoots and "
+            f"training diverges; use a gamma of at most {2 / rate:g} at the rate {rate:g}"
         )
 
     def scale(self, name: str, ctx: Context) -> tuple[float, float]:
@@ -75,7 +75,7 @@ class RecAdam(Strategy):
 
 
 def task_share(ctx: Context) -> float:
-    """S of the present update, the share of the new task in it."""
+    """The share s of the new task in the present update."""
     options = ctx.options
     position = (ctx.step + 1) / ctx.total_steps
     return 1 / (1 + math.exp(-options.steepness * (position - options.middle)))

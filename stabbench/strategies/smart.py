@@ -52,7 +52,7 @@ class Smart(Strategy):
 
         Ascent step k is call k, the last forward pass call `steps` + 1.
         """
-        options = ctx.options
+        options: SmartOptions = ctx.options
         embeddings, logits = model.embed(batch), model(batch)
         fixed_embeddings, fixed_logits = embeddings.detach(), logits.detach()
         delta = ctx.normal_by_token("noise", batch, embeddings.shape[-1]).mul_(options.initial_std)

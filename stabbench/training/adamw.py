@@ -80,7 +80,9 @@ class AdamW:
         recipe = self.recipe
         for (rate_factor, decay, missed), names, optimizer in self._assignment(scales):
             own = step - missed
-            factor = bias_correction_factor(own, recipe.adam_beta1, recipe.adam_beta2) if recipe.bias_correction else 1.0
+            factor = (
+                bias_correction_factor(own, recipe.adam_beta1, recipe.adam_beta2) if recipe.bias_correction else 1.0
+            )
             for name in names:
                 self._parameters[name].grad = gradients[name]
             rate = learning_rate * rate_factor
@@ -127,9 +129,7 @@ class AdamW:
         for name in names:
             self.missed[name] += 1
 
-    def _assignment(
-        self, scales: Scales | None
-    ) -> list[tuple[Key, list[str], torch.optim.AdamW]]:
+    def _assignment(self, scales: Scales | None) -> list[tuple[Key, list[str], torch.optim.AdamW]]:
         wanted: dict[str, Key] = {}
         for name, decay in self.decay.items():
             rate, factor = scales[name] if scales else (1.0, 1.0)

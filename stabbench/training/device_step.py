@@ -107,6 +107,7 @@ class DeviceStep:
         lengths = training.train_texts.lengths[training.order.chosen(update)]
         self._run(BatchShape.of(lengths))
         state.tokens.append([int(count) for count in lengths.sum(axis=1)])
+        state.passes.append(1)
         if update + 1 - self.collected == KEPT_UPDATES:
             self._collect(state, update + 1)
 

@@ -55,7 +55,8 @@ class EagerStep:
         state.losses.append(losses.to("cpu", torch.float64))
         state.norms.append(total.to("cpu", torch.float64))
         state.clipped_norms.append((total * factors).to("cpu", torch.float64))
-        state.tokens.append(list(batch.tokens))
+        state.tokens.append([self.passes * count for count in batch.tokens])
+        state.passes.append(self.passes)
 
     def collect(self, state: TrainingState) -> None:
         """Nothing is left to append: every update has done so."""
@@ -64,17 +65,21 @@ class EagerStep:
         self, state: TrainingState, batch: Batch, update: int, frozen: Collection[str]
     ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
         """Losses `(S,)`, gradients (0 for what is frozen) and their norms `(tensors, S)`."""
+        self.passes = 1
         if self.plain is not None and not frozen:
             loss, sums = self.plain(batch, Dropout(self.recipe.dropout, self.training.dropout, update))
             return torch.tensor([loss], dtype=torch.float64), self.plain.gradients, norms_of(sums)
         weights = {name: tensor.detach() if name in frozen else tensor for name, tensor in state.weights.items()}
         model = _TrainingModel(self, self.strategies.training_weights(weights), update)
         losses = self.strategies.loss(model, weights, batch)
+        self.passes = model.passes
         trained = {name: tensor for name, tensor in weights.items() if name not in frozen}
         found = torch.autograd.grad(losses.sum(), list(trained.values()), materialize_grads=True)
         gradients = {name: tensor.contiguous() for name, tensor in zip(trained, found, strict=True)}
         with torch.no_grad():
-            gradients = {name: gradients[name] if name in gradients else torch.zeros_like(weights[name]) for name in weights}
+            gradients = {
+                name: gradients[name] if name in gradients else torch.zeros_like(weights[name]) for name in weights
+            }
             return losses.detach(), gradients, gradient_norms(gradients)
 
     def _batch(self, update: int) -> Batch:
@@ -96,8 +101,10 @@ class _TrainingModel:
 
     def __init__(self, step: EagerStep, weights: Weights, update: int) -> None:
         self.step, self.weights, self.update = step, weights, update
+        self.passes = 0
 
     def __call__(self, batch: Batch, embeddings: Tensor | None = None, call: int = 0) -> Tensor:
+        self.passes += 1
         dropout = self.step.dropout(self.update, call)
         return self.step.training.encoder.classify(self.weights, batch, dropout, embeddings)
 

@@ -179,7 +179,7 @@ def _cost(training: Training, state: TrainingState, run: int, diverged: int | No
     tokens = sum(row[run] for row in state.tokens[:count])
     lengths = training.inputs.train.lengths.astype(float)
     pairs = tokens * float((lengths**2).sum() / lengths.sum())
-    examples = count * len(lengths) / training.schedule.steps_per_epoch
+    examples = sum(state.passes[:count]) * len(lengths) / training.schedule.steps_per_epoch
     operations = training_operations(training.inputs.architecture, tokens, pairs, examples)
     return {"steps": count, "tokens": tokens, "flops": float(operations)}
 

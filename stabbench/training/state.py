@@ -41,6 +41,8 @@ class TrainingState:
     gradient_norm_steps: list[int] = field(default_factory=list)
     evaluations: list[Evaluation] = field(default_factory=list)
     tokens: list[list[int]] = field(default_factory=list)
+    passes: list[int] = field(default_factory=list)
+    """Forward passes of each update; `tokens` counts those of all of them."""
     missed: dict[str, int] = field(default_factory=dict)
     """Updates that each tensor has sat out, frozen."""
 
@@ -66,6 +68,7 @@ class TrainingState:
                 "order": list(self.weights),
                 "gradient_norm_steps": self.gradient_norm_steps,
                 "tokens": self.tokens,
+                "passes": self.passes,
                 "missed": self.missed,
                 "evaluations": [vars(evaluation) for evaluation in self.evaluations],
             },
@@ -78,7 +81,8 @@ class TrainingState:
     def load(cls, folder: Path, device: torch.device) -> TrainingState | None:
         """The state that `save` wrote, or None where there is none or it is not whole."""
         try:
-            facts = {"missed": {}} | json.loads((folder / "state.json").read_text(encoding="utf-8"))
+            facts = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+            passes, missed = facts["passes"], facts["missed"]
             loaded = load_file(folder / f"state-{facts['step']}.safetensors", device=str(device))
         except Exception:  # a checkpoint is a convenience: one that cannot be read means starting over
             return None
@@ -97,7 +101,8 @@ class TrainingState:
             step=int(facts["step"]),
             gradient_norm_steps=facts["gradient_norm_steps"],
             tokens=facts["tokens"],
-            missed=facts["missed"],
+            passes=passes,
+            missed=missed,
             evaluations=[Evaluation(**evaluation) for evaluation in facts["evaluations"]],
             **{name: list(table.unbind(0)) for name, table in measured.items()},
         )
