@@ -133,7 +133,7 @@ class Training:
         with torch.no_grad():
             self.strategies.initialise(state.weights, state.strategy)
         self._prepare(state)
-        state.moments = self.optimizer.moments
+        state.moments, state.missed = self.optimizer.moments, self.optimizer.missed
         return state
 
     def _initial(self, seed: int) -> dict[str, Tensor]:
@@ -148,7 +148,8 @@ class Training:
         for name, (first, second) in state.moments.items():
             self.optimizer.moments[name][0].copy_(first)
             self.optimizer.moments[name][1].copy_(second)
-        state.moments = self.optimizer.moments
+        self.optimizer.missed.update(state.missed)
+        state.moments, state.missed = self.optimizer.moments, self.optimizer.missed
 
     def _prepare(self, state: TrainingState) -> None:
         for tensor in state.weights.values():
@@ -202,6 +203,7 @@ class Training:
 
     def scored(self, state: TrainingState) -> Weights:
         """The weights that are evaluated and saved."""
+        self.strategies.at(state.step, self.schedule.learning_rate(state.step))
         with torch.no_grad():
             return self.strategies.scored_weights(state.weights, state.strategy)
 
