@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from stabbench.cli import options
+
+if TYPE_CHECKING:
+    from stabbench.strategies.contract import Strategy
 
 
 @click.group(invoke_without_command=True)
@@ -57,26 +61,41 @@ def _row(name: str) -> dict[str, Any]:
 def show(name: str, as_json: bool, params_file: Path) -> None:
     """Show a strategy's effective recipe and options.
 
-    NAME is a strategy of params.yaml (with its recipe for each model of the grid), an installed strategy, or a class in
-    a file. Values that are not Table 3's for the model are marked.
+    NAME is a strategy of params.yaml, an installed strategy, or a class in a file. Its recipe is shown for each model
+    of the grid; without params.yaml, for each architecture that has values of its own in the paper's Table 3.
 
     \b
     Examples:
       stabbench strategies show mixout
       stabbench strategies show ./my_strategy.py:MyStrategy
     """
-    from stabbench.resolve import explain
+    from stabbench.cli.named import NamedStrategy
 
-    facts = explain(name, params_file)
+    strategy = NamedStrategy.find(name, params_file)
+    plugins = [_facts(*member) for member in strategy.members()]
+    recipes = {model: dataclasses.asdict(recipe) for model, recipe in strategy.recipes().items()}
     if as_json:
-        click.echo(json.dumps(facts, indent=2, ensure_ascii=False))
+        click.echo(json.dumps({"name": name, "plugins": plugins, "recipes": recipes}, indent=2, ensure_ascii=False))
         return
-    for plugin in facts["plugins"]:
+    for plugin in plugins:
         _print_plugin(plugin)
-    recipes = facts["recipes"]
-    click.echo(f"recipe    {'  '.join(f'{model:>12}' for model in recipes)}".rstrip())
+    click.echo(f"{'recipe':24}{_row_of(recipes)}")
     for field in next(iter(recipes.values())):
-        click.echo(f"  {field:22}" + "  ".join(_shown(recipe[field]) for recipe in recipes.values()).rstrip())
+        click.echo(f"  {field:22}{_row_of(json.dumps(recipe[field]) for recipe in recipes.values())}")
+
+
+def _facts(plugin: str, found: type[Strategy], values: Any) -> dict[str, Any]:
+    from stabbench.strategies import registry
+    from stabbench.strategies.contract import HOOKS, overrides
+
+    return {
+        "plugin": plugin,
+        "label": registry.label(plugin),
+        "description": found.description,
+        "reference": found.reference,
+        "hooks": [hook for hook in HOOKS if overrides(found, hook)],
+        "options": dataclasses.asdict(values),
+    }
 
 
 def _print_plugin(plugin: Mapping[str, Any]) -> None:
@@ -89,5 +108,5 @@ def _print_plugin(plugin: Mapping[str, Any]) -> None:
         click.echo(f"  {option}: {json.dumps(value, ensure_ascii=False)}")
 
 
-def _shown(value: object) -> str:
-    return f"{'null' if value is None else str(value).lower() if isinstance(value, bool) else value!s:>12}"
+def _row_of(values: Iterable[str]) -> str:
+    return "  ".join(f"{value:>14}" for value in values)

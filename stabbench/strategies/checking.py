@@ -7,9 +7,10 @@ import inspect
 
 from stabbench.errors import UserError, nearest, unknown
 from stabbench.plan import RECIPE_FIELDS, Recipe
-from stabbench.strategies.contract import HOOKS, Strategy, overrides
+from stabbench.strategies.contract import Strategy, overrides
 
-METHODS = (*HOOKS, "unsupported")
+METHODS = tuple(name for name, value in vars(Strategy).items() if inspect.isfunction(value) and name[0] != "_")
+"""What a strategy may define: its hooks, and what is asked of it before training."""
 
 
 def check_class(strategy: object, label: str) -> type[Strategy]:
@@ -52,9 +53,10 @@ def _check_hooks(strategy: type[Strategy], label: str) -> None:
 
 
 def _arguments(method: object) -> list[str]:
-    marks = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
-    parameters = inspect.signature(method).parameters.values()  # type: ignore[arg-type]
-    return [marks.get(parameter.kind, "") + parameter.name for parameter in parameters]
+    if not callable(method):
+        raise TypeError
+    parameters = inspect.signature(method).parameters.values()
+    return [str(parameter.replace(annotation=parameter.empty)) for parameter in parameters]
 
 
 def _check_names(strategy: type[Strategy], label: str) -> None:

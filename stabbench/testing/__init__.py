@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import unittest
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -39,6 +38,7 @@ class StrategyContract:
 
     strategy: ClassVar[str]
     options: ClassVar[Mapping[str, Any]] = {}
+    _conformance: ClassVar[Conformance]
 
     def test_it_can_be_pickled(self) -> None:
         """Worker processes are handed the strategy and its options."""
@@ -72,14 +72,16 @@ class StrategyContract:
         """Bit for bit, by fresh objects."""
         self._expect(checks.RESUME)
 
+    @classmethod
+    def _suite(cls) -> Conformance:
+        """One for all tests of a subclass, so that they share their trainings."""
+        if "_conformance" not in vars(cls):
+            cls._conformance = conformance(cls.strategy, cls.options)
+        return cls._conformance
+
     def _expect(self, check: Check) -> None:
-        verdict = _suite(type(self)).verdict(check)
+        verdict = self._suite().verdict(check)
         if verdict.holds is None:
             raise unittest.SkipTest(verdict.message)
         if not verdict.holds:
             raise ContractError(verdict.message)
-
-
-@cache
-def _suite(contract: type[StrategyContract]) -> Conformance:
-    return conformance(contract.strategy, contract.options)
