@@ -12,6 +12,10 @@ from transformers import (
     AlbertForSequenceClassification,
     BertConfig,
     BertForSequenceClassification,
+    DistilBertConfig,
+    DistilBertForSequenceClassification,
+    ElectraConfig,
+    ElectraForSequenceClassification,
     PreTrainedModel,
     RobertaConfig,
     RobertaForSequenceClassification,
@@ -25,6 +29,8 @@ CLASSES = {
     "bert": (BertConfig, BertForSequenceClassification),
     "roberta": (RobertaConfig, RobertaForSequenceClassification),
     "albert": (AlbertConfig, AlbertForSequenceClassification),
+    "electra": (ElectraConfig, ElectraForSequenceClassification),
+    "distilbert": (DistilBertConfig, DistilBertForSequenceClassification),
 }
 VOCABULARY = 60
 
@@ -34,7 +40,11 @@ def hugging_face_model(
 ) -> PreTrainedModel:
     """A small float64 classifier with weights of noticeable size, dropout on by default as configured."""
     config_class, model_class = CLASSES[kind]
-    extra = {"embedding_size": 16} if kind == "albert" else {}
+    own: dict[str, dict[str, int]] = {
+        "albert": {"embedding_size": 16},
+        "electra": {"embedding_size": 16},
+        "distilbert": {"hidden_dim": 2 * hidden_size},
+    }
     config = config_class(
         vocab_size=VOCABULARY,
         hidden_size=hidden_size,
@@ -42,10 +52,10 @@ def hugging_face_model(
         num_attention_heads=4,
         intermediate_size=2 * hidden_size,
         max_position_embeddings=64,
-        type_vocab_size=2,
+        **({} if kind == "distilbert" else {"type_vocab_size": 2}),
         num_labels=labels,
         pad_token_id=1 if kind == "roberta" else 0,
-        **extra,
+        **own.get(kind, {}),
     )
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(seed)
@@ -63,13 +73,8 @@ def architecture(model: PreTrainedModel) -> Architecture:
 
 def pretrained(model: PreTrainedModel) -> dict[str, Tensor]:
     """Everything but the classifier, as a pretrained encoder has it."""
-    shape = architecture(model)
-    new = {shape.classifier} | ({shape.pooler} if shape.name == "roberta" else set())
-    return {
-        name: parameter.detach().clone()
-        for name, parameter in model.named_parameters()
-        if name.rsplit(".", 1)[0] not in new
-    }
+    encoder = f"{architecture(model).prefix}."
+    return {name: tensor.detach().clone() for name, tensor in model.named_parameters() if name.startswith(encoder)}
 
 
 def texts(count: int, seed: int, *, longest: int = 40, labels: int = 2, pieces: int = VOCABULARY) -> TokenizedTexts:
