@@ -46,6 +46,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
     return installed
 
 
+@pytest.mark.slow
 def test_an_installed_package_appears_in_the_table_of_a_run(project: Path, installation: Installation) -> None:
     params = (project / "params.yaml").read_text()
     (project / "params.yaml").write_text(
