@@ -148,7 +148,7 @@ def resolve_strategy(block: StrategyBlock, name: str, root: Path) -> ResolvedStr
     plugins: list[Mapping[str, Any]] = []
     where: dict[str, str] = {}
     for plugin, strategy, version in found:
-        options = registry.make_options(plugin, strategy, _options_of(block, plugin, name))
+        options = registry.make_options(plugin, strategy, options_of(block, plugin, name))
         if is_recipe_only(strategy):
             continue
         short = Path(plugin).name if ".py:" in plugin else plugin
@@ -163,7 +163,7 @@ def resolve_strategy(block: StrategyBlock, name: str, root: Path) -> ResolvedStr
     )
 
 
-def _options_of(block: StrategyBlock, plugin: str, name: str) -> Mapping[str, Any]:
+def options_of(block: StrategyBlock, plugin: str, name: str) -> Mapping[str, Any]:
     """A single plugin's options stand in the block itself, those of several under each plugin's name."""
     if len(block.plugin) == 1:
         return block.options
