@@ -78,9 +78,7 @@ def stacked(model: PreTrainedModel) -> dict[str, Tensor]:
 def pretrained(model: PreTrainedModel) -> dict[str, Tensor]:
     """Everything but the classifier, as a pretrained encoder has it."""
     shape = architecture(model)
-    return {
-        name: parameter.detach().clone() for name, parameter in model.named_parameters() if not shape.is_new(name)
-    }
+    return {name: parameter.detach().clone() for name, parameter in model.named_parameters() if not shape.is_new(name)}
 
 
 def texts(count: int, seed: int, *, longest: int = 40, labels: int = 2, pieces: int = VOCABULARY) -> TokenizedTexts:

@@ -45,10 +45,10 @@ def train(
     """Train one run for each entry of `seeds` side by side and return their results in that order.
 
     A run's result depends on `inputs` and its own seeds only. A model that is computed one run at a time is trained for
-    one seed after the other, each with a checkpoint folder of its own where there are several. Raises UserError where the device lacks the recipe's
-    precision. With a `checkpoint` folder the state is saved there about
-    every `checkpoint_seconds`, and a saved one is continued bit for bit. `progress(step, total)` is called after every
-    update, and so is `stop(state)`, which may raise to end the training.
+    one seed after the other, each with a checkpoint folder of its own. Raises UserError where the device lacks the
+    recipe's precision. With a `checkpoint` folder the state is saved there about every `checkpoint_seconds`, and a
+    saved one is continued bit for bit. `progress(step, total)` is called after every update, and so is `stop(state)`,
+    which may raise to end the training.
     """
     device = device or torch.device("cpu")
     check_precision(inputs.recipe.precision, device)

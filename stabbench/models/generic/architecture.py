@@ -91,15 +91,17 @@ def _made(text: str, labels: int, where: str) -> GenericArchitecture:
     with torch.device("meta"):
         model: Any = build(text, labels, where)
     config, name = model.config, str(model.config.model_type)
-    base, layers = str(model.base_model_prefix), int(config.num_hidden_layers)
+    base, layers = str(model.base_model_prefix), int(getattr(config, "num_hidden_layers", 0))
     lists = _layer_lists(model.base_model, layers) if hasattr(model, base) else []
     if not lists:
         raise unsupported(name, f"no list of its {layers} layers is found in it", where)
     output = _output_layer(model, base, labels)
     if output is None:
         raise unsupported(name, f"no linear layer of {labels} outputs follows its encoder", where)
-    words = model.get_input_embeddings()
     tensors = tuple(_tensors(model, base, [f"{base}.{found}." for found in lists], layers, output))
+    if not any(facts.linear_weight and 0 < facts.depth <= layers for _, _, facts in tensors):
+        raise unsupported(name, "its layers have no linear layers of torch's own", where)
+    words = model.get_input_embeddings()
     head = [name for name, _, facts in tensors if facts.linear_weight and facts.kind == "pooler"]
     return GenericArchitecture(
         name=name,

@@ -13,14 +13,21 @@ from torch import nn
 
 from stabbench.errors import UserError, unknown
 
-RANDOM = {
-    "big_bird": "draws which blocks attend to each other",
-    "reformer": "draws the hashes that its attention goes by",
-    "yoso": "draws the hashes that its attention goes by",
+DRAWN_ATTENTION = "its attention goes by draws of its own, so that a run would not depend on its seeds alone"
+NO_EMBEDDINGS = "it cannot be given embeddings in the place of tokens, which strategies may perturb"
+REFUSED = {
+    "big_bird": DRAWN_ATTENTION,
+    "esm": NO_EMBEDDINGS,
+    "esmc": NO_EMBEDDINGS,
+    "longformer": NO_EMBEDDINGS,
+    "mra": "its attention is a kernel of its own for fp32 alone",
+    "reformer": DRAWN_ATTENTION,
+    "xmod": "it needs to be told the language of every text",
+    "yoso": DRAWN_ATTENTION,
 }
 NEEDED_INPUTS = {
-    "attention_mask": "padding would change its results",
-    "inputs_embeds": "strategies may perturb the embeddings",
+    "attention_mask": "it takes no attention mask, so that padding would change its results",
+    "inputs_embeds": NO_EMBEDDINGS,
 }
 PRESENT = 0.1
 """Any probability above 0: the modules that drop something are made, what they drop is decided elsewhere."""
@@ -33,16 +40,17 @@ def check_model_type(config: Mapping[str, Any], where: str) -> None:
 
     name = str(config.get("model_type"))
     if name not in CONFIG_MAPPING:
-        raise unknown("model type", name, CONFIG_MAPPING)
-    reason = None
+        classifiers = set(auto.MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES)
+        raise unknown(
+            "model type", name, sorted(classifiers & set(auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES) - set(REFUSED))
+        )
+    reason = REFUSED.get(name)
     if getattr(CONFIG_MAPPING[name], "is_encoder_decoder", False) is True or config.get("is_encoder_decoder"):
         reason = "it has a decoder beside its encoder"
     elif name not in auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES or config.get("is_decoder"):
         reason = "it is a decoder, or no model of text"
     elif name not in auto.MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES:
         reason = "transformers has no classifier of it"
-    elif name in RANDOM:
-        reason = f"it {RANDOM[name]}, so a run would not depend on its seeds alone"
     if reason is not None:
         raise unsupported(name, reason, where)
 
@@ -62,6 +70,7 @@ def build(config: str, labels: int, where: str = "config.json") -> nn.Module:
     """
     from transformers import CONFIG_MAPPING, AutoModelForSequenceClassification
 
+    classifiers: Any = AutoModelForSequenceClassification
     given = json.loads(config)
     try:
         filled: Any = CONFIG_MAPPING[given["model_type"]].from_dict(given | {"num_labels": labels})
@@ -69,15 +78,13 @@ def build(config: str, labels: int, where: str = "config.json") -> nn.Module:
         for key in dropout_fields(given):
             setattr(filled, key, PRESENT)
         with torch.random.fork_rng(devices=[]):
-            model: nn.Module = AutoModelForSequenceClassification.from_config(
-                filled, attn_implementation="eager", dtype=torch.float32
-            )
+            model: nn.Module = classifiers.from_config(filled, attn_implementation="eager", dtype=torch.float32)
     except Exception as error:  # whatever a config of another library's making runs into
         raise UserError(f"{where}: transformers makes no classifier of it: {error}") from error
     inputs = inspect.signature(model.forward).parameters
     for name, reason in NEEDED_INPUTS.items():
         if name not in inputs:
-            raise unsupported(given["model_type"], f"it takes no {name}, so {reason}", where)
+            raise unsupported(given["model_type"], reason, where)
     return model.eval()
 
 

@@ -35,9 +35,7 @@ def pretrained_weights(folder: Path, architecture: GenericArchitecture, dtype: t
     tensors = dict(model.named_parameters())
     for name, found, expected in info["mismatched_keys"]:
         if not architecture.is_new(name):
-            raise UserError(
-                f"{folder}: tensor {name} has shape {tuple(found)}, config.json says {tuple(expected)}"
-            )
+            raise UserError(f"{folder}: tensor {name} has shape {tuple(found)}, config.json says {tuple(expected)}")
     missing = {name for name in info["missing_keys"] if name in tensors and not architecture.is_new(name)}
     for name in sorted(missing):
         if ".pooler" not in name:
