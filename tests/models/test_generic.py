@@ -15,7 +15,8 @@ from transformers import AutoModelForSequenceClassification, DebertaV2Config, De
 from stabbench.errors import UserError
 from stabbench.models.architecture import architecture_of, read_architecture
 from stabbench.models.batch import make_batch
-from stabbench.models.dropout import Dropout
+from stabbench.models.device_draws import DeviceDraws
+from stabbench.models.dropout import DeviceDropout, Dropout
 from stabbench.models.encoder import Encoder, encoder_of
 from stabbench.models.generic.architecture import GenericArchitecture, generic_architecture
 from stabbench.models.generic.encoder import GenericEncoder
@@ -107,6 +108,15 @@ def test_dropout_is_a_function_of_seed_step_and_call(kind: str) -> None:
     for other in (masks(seed=2), masks(step=1), masks(call=1), None):
         assert not torch.allclose(first, encoder.classify(weights, batch, other))
     assert torch.equal(encoder.classify(weights, batch, masks(0.0)), encoder.classify(weights, batch))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_masks_drawn_on_the_device_are_the_same(kind: str) -> None:
+    encoder, weights = loaded(kind)
+    draws = DeviceDraws([Draws(1, "dropout")], CPU)
+    on_device = DeviceDropout(0.3, draws, torch.tensor(5), call=1)
+    found = encoder.classify(weights, batch_of(0, 3, 5), on_device)
+    assert torch.equal(found, encoder.classify(weights, batch_of(0, 3, 5), masks(step=5, call=1)))
 
 
 @pytest.mark.parametrize(("kind", "places"), [("electra", 1 + 3 * 3 + 2), ("distilbert", 1 + 2 * 3 + 1)])

@@ -11,10 +11,14 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
+from stabbench.models.batch import make_batch
+from stabbench.models.encoder import encoder_of
 from stabbench.models.generic.architecture import generic_architecture
 from stabbench.strategies.contract import BoundModel, Context, NoOptions, Strategy, Weights, cross_entropy
 from stabbench.strategies.mixout import Mixout, MixoutOptions
+from stabbench.training.cost import forward_operations
 from stabbench.training.inputs import TrainingInputs
 from stabbench.training.loop import train
 from stabbench.training.state import TrainingState
@@ -150,7 +154,27 @@ def test_evaluating_more_often_changes_nothing_of_the_training(kind: str) -> Non
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_frozen_tensor_stays_and_a_record_says_what_each_tensor_got(kind: str) -> None:
+def test_bf16_products_are_close_to_fp32_and_repeat_themselves(kind: str) -> None:
+    (exact,), *rounded = (train(inputs(kind, precision=given), tiny.seeds(1)) for given in ("fp32", "bf16", "bf16"))
+    (half,), (again,) = rounded
+    assert 1e-6 < largest_difference(exact, half) < 0.05
+    assert half.data["result_digest"] == again.data["result_digest"]
+    assert {tensor.dtype for tensor in half.weights.values()} == {torch.float32}
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "bert"])
+def test_the_operations_counted_are_those_of_the_products_that_are_computed(kind: str) -> None:
+    config = tiny.hugging_face_model(kind).config.to_dict()
+    encoder = encoder_of(generic_architecture(config, 2))
+    (length,) = (texts := tiny.texts(1, seed=3)).lengths
+    batch = make_batch(texts, [np.array([0])], torch.float64, torch.device("cpu"))
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        encoder.classify(tiny.stacked(tiny.hugging_face_model(kind)), batch)
+    assert counter.get_total_flops() == forward_operations(encoder.architecture, length, length**2, 1)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_record_says_what_each_tensor_got(kind: str) -> None:
     (result,) = train(inputs(kind, ((Noise(), NoOptions()),), epochs=1.0, weight_decay=0.01), tiny.seeds(1))
     groups = result.data["parameter_groups"]
     named = [name for group in groups for name in group["tensors"]]
