@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from stabbench.training.adamw import AdamW
 from stabbench.training.device_step import DeviceStep
 from stabbench.training.eager_step import EagerStep
 from stabbench.training.evaluation import Evaluator, mean_cross_entropy
+from stabbench.training.first_epoch import first_epoch
 from stabbench.training.inputs import RunResult, Seeds, TrainingInputs
 from stabbench.training.order import Order
 from stabbench.training.outcome import results
@@ -138,6 +139,7 @@ class Training:
                 device=self.device,
                 dtype=self.dtype,
                 place=f"{number}:",
+                first_epoch=lambda weights: first_epoch(self, weights),
             )
             members.append((strategy, context))
         return Composition(tuple(members))
@@ -246,10 +248,16 @@ class Training:
     def _exported(self, scored: Weights) -> list[dict[str, Tensor]]:
         exported = [{name: tensor[run].detach() for name, tensor in scored.items()} for run in range(len(self.seeds))]
         if self.cut:
-            decay = self.recipe.weight_decay
-            rates = (self.schedule.learning_rate(update) for update in range(self.schedule.total_steps))
-            decayed = float(np.prod([1 - rate * decay for rate in rates]))
+            decayed = float(np.prod([1 - rate for rate in self._decay_rates(self.word_table)]))
             table = self.inputs.pretrained[self.word_table].to(self.device)
             for run in exported:
                 run[self.word_table] = self.cut.restore(table, run[self.word_table], decayed)
         return exported
+
+    def _decay_rates(self, name: str) -> Iterator[float]:
+        """What share of a tensor each update takes away by weight decay."""
+        for update in range(self.schedule.total_steps):
+            rate = self.schedule.learning_rate(update)
+            self.strategies.at(update, rate)
+            factors = self.strategies.scale(name)
+            yield rate * factors[0] * self.optimizer.decay[name] * factors[1]
