@@ -14,8 +14,8 @@ PACKAGE = Path(stabbench.__file__).parent
 BUILT_IN = {
     name: point for name, point in registry.installed().items() if point.dist and point.dist.name == "stabbench"
 }
-GENERAL = {"registry", "composition", "contract", "checking", "files", "__init__"}
-"""Modules of the strategies' room that are no strategies."""
+OWN_MODULES = {point.module.rpartition(".")[2] for point in BUILT_IN.values()}
+"""Modules of the strategies' room that are strategies."""
 OWN_SUBJECT = ("strategies", "studies")
 """The strategies themselves; and the studies, whose options say by default which strategy of the paper is varied."""
 NAMES = re.compile(rf"(?<![\w-])({'|'.join(map(re.escape, BUILT_IN))})(?![\w-])")
@@ -23,7 +23,7 @@ NAMES = re.compile(rf"(?<![\w-])({'|'.join(map(re.escape, BUILT_IN))})(?![\w-])"
 
 def core() -> list[Path]:
     files = [path for path in PACKAGE.rglob("*.py") if path.relative_to(PACKAGE).parts[0] not in OWN_SUBJECT]
-    return files + [PACKAGE / "strategies" / f"{name}.py" for name in GENERAL]
+    return files + [path for path in (PACKAGE / "strategies").glob("*.py") if path.stem not in OWN_MODULES]
 
 
 def code_that_names_a_strategy(source: str) -> Iterator[str]:
@@ -73,10 +73,11 @@ def test_such_a_line_would_be_found() -> None:
         assert not list(code_that_names_a_strategy(line)), line
 
 
-def test_every_module_of_the_room_is_general_or_a_strategy_with_an_entry_point_or_shared_by_some() -> None:
-    """A strategy that nobody can name would be checked by nothing."""
-    named = {point.module.rpartition(".")[2] for point in BUILT_IN.values()}
-    files = {path.stem for path in (PACKAGE / "strategies").glob("*.py")} - GENERAL
-    for stem in files - named:
-        users = [name for name in named if f"strategies.{stem}" in (PACKAGE / "strategies" / f"{name}.py").read_text()]
-        assert users, f"strategies/{stem}.py is no strategy's module, and no strategy imports it"
+def test_every_strategy_of_the_room_has_an_entry_point() -> None:
+    """One that nobody can name would be checked by nothing."""
+    named = {(point.module.rpartition(".")[2], point.attr) for point in BUILT_IN.values()}
+    bases = {"Strategy", *(name for _, name in named)}
+    for path in (PACKAGE / "strategies").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef) and {ast.unparse(base) for base in node.bases} & bases:
+                assert (path.stem, node.name) in named
