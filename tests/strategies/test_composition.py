@@ -88,7 +88,8 @@ def test_params_yaml_settles_what_two_recipes_disagree_on(configured: Any) -> No
 
 
 def test_two_owners_of_one_hook_are_refused(configured: Any, tmp_path: Path) -> None:
-    body = "from stabbench import Strategy\n\nclass Mine(Strategy):\n    def loss(self, model, weights, batch, ctx): ...\n"
+    hook = "def loss(self, model, weights, batch, ctx): ..."
+    body = f"from stabbench import Strategy\n\nclass Mine(Strategy):\n    {hook}\n"
     (tmp_path / "mine.py").write_text(body)
     config = configured("{plugin: [l2-sp, './mine.py:Mine']}")
     with pytest.raises(UserError, match=r"l2-sp and \./mine\.py:Mine both define `loss`"):
