@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -11,20 +12,34 @@ from benchmarks.contenders import Control
 from benchmarks.ours import Job
 from benchmarks.texts import BATCH_SIZE
 from stabbench.models.architecture import Architecture
+from stabbench.models.kernel.library import library_for, multiply
 from stabbench.training.cost import training_operations
 
 SQUARE = 1024
+Multiply = Callable[[Tensor, Tensor, Tensor], object]
+"""Writes the product of the first two into the third."""
+
+
+def by_torch(left: Tensor, right: Tensor, out: Tensor) -> None:
+    """By the BLAS that torch calls."""
+    torch.mm(left, right, out=out)
+
+
+def as_in_training() -> Multiply:
+    """By whoever multiplies in our step: the compiled kernel, or torch where there is none."""
+    library = library_for(torch.empty(0))
+    return by_torch if library is None else partial(multiply, library)
 
 
 def linear_layers(architecture: Architecture) -> Iterator[tuple[bool, int, int]]:
     """Every linear layer of a step in the order of the computation: (rows are all tokens, inputs, outputs).
 
-    The last layer asks for the first token of each example only; its keys and values are computed for all tokens.
+    The last layer asks for the first token of each example only, and its key and value matrices meet nothing else.
     """
     hidden, inner = architecture.hidden_size, architecture.intermediate_size
     for layer in range(architecture.layers):
         every = layer < architecture.layers - 1
-        yield from [(every, hidden, hidden), (True, hidden, hidden), (True, hidden, hidden), (every, hidden, hidden)]
+        yield from [(every, hidden, hidden)] * 4
         yield from [(every, hidden, inner), (every, inner, hidden)]
     yield from [(False, hidden, hidden), (False, hidden, architecture.labels)]
 
@@ -53,15 +68,15 @@ class Products:
             buffers = (torch.randn(rows, inputs), torch.empty(rows, outputs), torch.randn(rows, outputs))
             self.layers.append((every, (weight, gradient, *buffers, torch.empty(rows, inputs))))
 
-    def step(self, tokens: int) -> None:
+    def step(self, tokens: int, into: Multiply = by_torch) -> None:
         """Forward y = x W', then from the last layer to the first dW = dy' x and dx = dy W."""
         for every, (weight, _, x, y, _, _) in self.layers:
             rows = tokens if every else BATCH_SIZE
-            torch.mm(x[:rows], weight.t(), out=y[:rows])
+            into(x[:rows], weight.t(), y[:rows])
         for every, (weight, gradient, x, _, dy, dx) in reversed(self.layers):
             rows = tokens if every else BATCH_SIZE
-            torch.mm(dy[:rows].t(), x[:rows], out=gradient)
-            torch.mm(dy[:rows], weight, out=dx[:rows])
+            into(dy[:rows].t(), x[:rows], gradient)
+            into(dy[:rows], weight, dx[:rows])
 
 
 def run(control: Control, job: Job, number: int) -> None:
@@ -69,22 +84,31 @@ def run(control: Control, job: Job, number: int) -> None:
     order, lengths = job.texts.epoch(), job.texts.train.lengths
     whole = len(order) // BATCH_SIZE
     tokens = lengths[order[: whole * BATCH_SIZE]].reshape(whole, BATCH_SIZE).sum(axis=1).tolist()
-    products = Products(job.shape.architecture(), max(tokens))
+    products, into = Products(job.shape.architecture(), max(tokens)), as_in_training()
     control.ready(threads=torch.get_num_threads())
     step = 0
     while steps := control.begin():
         for _ in range(steps):
-            products.step(tokens[step])
+            products.step(tokens[step], into)
             step += 1
         control.end()
 
 
 def run_square(control: Control, job: Job, number: int) -> None:
-    """Large square products."""
+    """Large square products, by torch."""
+    _square(control, by_torch)
+
+
+def run_own_square(control: Control, job: Job, number: int) -> None:
+    """The same by whoever multiplies in our step."""
+    _square(control, as_in_training())
+
+
+def _square(control: Control, into: Multiply) -> None:
     left, right = torch.randn(SQUARE, SQUARE), torch.randn(SQUARE, SQUARE)
     product = torch.empty(SQUARE, SQUARE)
     control.ready(threads=torch.get_num_threads())
     while steps := control.begin():
         for _ in range(steps):
-            torch.mm(left, right, out=product)
+            into(left, right, product)
         control.end()

@@ -141,7 +141,10 @@ def resolve_model(block: ModelBlock, name: str, root: Path) -> ResolvedModel:
 def resolve_strategy(block: StrategyBlock, name: str, root: Path) -> ResolvedStrategy:
     """Import a strategy's plugins and check their options."""
     found = [(plugin, *registry.find(plugin, root)) for plugin in block.plugin]
-    check_claims([(plugin, strategy) for plugin, strategy, _ in found])
+    try:
+        check_claims([(plugin, strategy) for plugin, strategy, _ in found], block.recipe.changes())
+    except UserError as error:
+        raise UserError(f"strategies.{name}: {error}") from error
     plugins: list[Mapping[str, Any]] = []
     where: dict[str, str] = {}
     for plugin, strategy, version in found:
@@ -166,7 +169,8 @@ def _options_of(block: StrategyBlock, plugin: str, name: str) -> Mapping[str, An
         return block.options
     for key, value in block.options.items():
         if key not in block.plugin:
-            raise unknown(f"plugin in strategies.{name}.options", key, block.plugin)
+            problem = unknown(f"plugin in strategies.{name}.options", key, block.plugin)
+            raise UserError(f"{problem}; with several plugins, options stand under the name of theirs")
         if not isinstance(value, Mapping):
             raise UserError(f"strategies.{name}.options.{key}: found {value!r}, expected the plugin's options by name")
     return dict(block.options.get(plugin, {}))

@@ -13,6 +13,10 @@ from transformers import (
     AlbertForSequenceClassification,
     BertConfig,
     BertForSequenceClassification,
+    DistilBertConfig,
+    DistilBertForSequenceClassification,
+    ElectraConfig,
+    ElectraForSequenceClassification,
     PreTrainedModel,
     RobertaConfig,
     RobertaForSequenceClassification,
@@ -27,6 +31,13 @@ CLASSES = {
     "bert": (BertConfig, BertForSequenceClassification),
     "roberta": (RobertaConfig, RobertaForSequenceClassification),
     "albert": (AlbertConfig, AlbertForSequenceClassification),
+    "electra": (ElectraConfig, ElectraForSequenceClassification),
+    "distilbert": (DistilBertConfig, DistilBertForSequenceClassification),
+}
+OTHER_NAMES: dict[str, dict[str, Any]] = {
+    "albert": {"embedding_size": 16},
+    "electra": {"embedding_size": 16},
+    "distilbert": {"hidden_dim": 64},
 }
 VOCABULARY = 60
 
@@ -34,7 +45,6 @@ VOCABULARY = 60
 def hugging_face_model(kind: str, labels: int = 2, layers: int = 3, seed: int = 0) -> PreTrainedModel:
     """A small float64 classifier with weights of noticeable size, dropout on by default as configured."""
     config_class, model_class = CLASSES[kind]
-    extra = {"embedding_size": 16} if kind == "albert" else {}
     config = config_class(
         vocab_size=VOCABULARY,
         hidden_size=32,
@@ -42,10 +52,10 @@ def hugging_face_model(kind: str, labels: int = 2, layers: int = 3, seed: int = 
         num_attention_heads=4,
         intermediate_size=64,
         max_position_embeddings=64,
-        type_vocab_size=2,
+        **({} if kind == "distilbert" else {"type_vocab_size": 2}),
         num_labels=labels,
         pad_token_id=1 if kind == "roberta" else 0,
-        **extra,
+        **OTHER_NAMES.get(kind, {}),
     )
     torch.manual_seed(seed)
     model = model_class(config).double().eval()
@@ -68,12 +78,7 @@ def stacked(model: PreTrainedModel) -> dict[str, Tensor]:
 def pretrained(model: PreTrainedModel) -> dict[str, Tensor]:
     """Everything but the classifier, as a pretrained encoder has it."""
     shape = architecture(model)
-    new = {shape.classifier} | ({shape.pooler} if shape.name == "roberta" else set())
-    return {
-        name: parameter.detach().clone()
-        for name, parameter in model.named_parameters()
-        if name.rsplit(".", 1)[0] not in new
-    }
+    return {name: parameter.detach().clone() for name, parameter in model.named_parameters() if not shape.is_new(name)}
 
 
 def texts(count: int, seed: int, *, longest: int = 40, labels: int = 2, pieces: int = VOCABULARY) -> TokenizedTexts:

@@ -217,6 +217,7 @@ class StrategyBlock(Block):
     """Names of installed strategies, or `./file.py:Class` beside params.yaml."""
     recipe: Recipe = RecipeOverrides()
     options: Annotated[Mapping[str, Any], BeforeValidator(_nothing_is_empty)] = Field(default_factory=dict)
+    """The plugin's options by name; those of several plugins under each one's name: `{reinit: {layers: 3}}`."""
 
 
 class ReportBlock(Block):

@@ -2,24 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Container, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 from torch import Tensor
 
 from stabbench.errors import UserError
 from stabbench.models.batch import Batch
-from stabbench.strategies.contract import BoundModel, Context, Strategy, Weights, cross_entropy, overrides
+from stabbench.strategies.contract import (
+    BoundModel,
+    Context,
+    Strategy,
+    Weights,
+    cross_entropy,
+    is_recipe_only,
+    overrides,
+)
 
 SINGLE_OWNER = ("loss", "scored_weights")
 
 
-def check_claims(strategies: Sequence[tuple[str, type[Strategy]]]) -> None:
-    """UserError where two of the named strategies own a hook that can have one owner only."""
-    for hook in SINGLE_OWNER:
-        owners = [name for name, strategy in strategies if overrides(strategy, hook)]
-        if len(owners) > 1:
-            raise UserError(f"strategies {' and '.join(owners)} both define `{hook}`: they cannot be composed")
+def check_claims(strategies: Sequence[tuple[str, type[Strategy]]], settled: Container[str] = ()) -> None:
+    """UserError where two of the named strategies claim the same thing.
+
+    That is: both own a hook that can have one owner only; one has the other's code; or their recipes give a field
+    different values, which is not among those `settled` in params.yaml.
+    """
+    for (name, first), (other, second) in combinations(strategies, 2):
+        for hook in SINGLE_OWNER:
+            if overrides(first, hook) and overrides(second, hook):
+                raise UserError(f"strategies {name} and {other} both define `{hook}`: they cannot be composed")
+        for one, base in ((first, second), (second, first)):
+            if issubclass(one, base) and not is_recipe_only(base):
+                raise UserError(f"strategies {name} and {other} are one method ({base.__name__}): name one of them")
+        for field in first.recipe.keys() & second.recipe.keys():
+            values = first.recipe[field], second.recipe[field]
+            if values[0] != values[1] and field not in settled:
+                raise UserError(
+                    f"strategies {name} and {other} ask for different values of {field} ({values[0]} and {values[1]}): "
+                    f"say which one under `recipe` in params.yaml, such as `recipe: {{{field}: {values[0]}}}`"
+                )
 
 
 @dataclass(frozen=True)
@@ -27,6 +50,11 @@ class Composition:
     """Strategies with their contexts, called as one; empty for a recipe without code."""
 
     members: tuple[tuple[Strategy, Context], ...]
+
+    def __post_init__(self) -> None:
+        """Let every member know the factors of all."""
+        for _, ctx in self.members:
+            ctx.scales = self.scale
 
     @property
     def needs_whole_vocabulary(self) -> bool:

@@ -17,7 +17,8 @@ Every tensor has a leading run axis ``[S, …]``; a hook is written as if for on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
@@ -28,8 +29,9 @@ from torch import Tensor
 
 from stabbench.models.architecture import Architecture, TensorFacts
 from stabbench.models.batch import Batch
+from stabbench.models.device_draws import DeviceDraws
 from stabbench.plan import Recipe
-from stabbench.randomness import Draws
+from stabbench.randomness import DROPOUT_LEVELS, Draws, dropout_threshold
 
 Weights = Mapping[str, Tensor]
 
@@ -49,6 +51,17 @@ class BoundModel(Protocol):
     def embed(self, batch: Batch) -> Tensor:
         """Word embeddings `(S, T, E)`."""
         ...
+
+
+Pass = Callable[[Weights], Iterator[tuple[BoundModel, Batch]]]
+
+
+def _no_pass(weights: Weights) -> Iterator[tuple[BoundModel, Batch]]:
+    raise RuntimeError("this context has no training set: `first_epoch` is there in a training only")
+
+
+def _unscaled(name: str) -> tuple[float, float]:
+    return 1.0, 1.0
 
 
 @dataclass
@@ -72,6 +85,35 @@ class Context:
     learning_rate: float = 0.0
     """The schedule's rate of the present update."""
     place: str = field(default="")
+    first_epoch: Pass = _no_pass
+    """Called with weights: the batches of every run's own first epoch in its order, each with the model bound to them.
+
+    For `initialise`: one pass over the training set. Dropout is that of training, with masks that no update draws. Runs
+    are computed one after the other, so that logits and gradients are bit for bit those of a run alone.
+    """
+    scales: Callable[[str], tuple[float, float]] = _unscaled
+    """Factors of a tensor's learning rate and decay now, of all strategies together."""
+
+    def rate(self, name: str) -> float:
+        """The learning rate of a tensor in the present update."""
+        return self.learning_rate * self.scales(name)[0]
+
+    def scaled_bernoulli(self, place: str, probability: float, shape: Sequence[int]) -> Tensor:
+        """Bernoulli(p)/p of shape `[S, *shape]`, keyed by seed, step and place: its expectation is 1.
+
+        Drawn where the tensors are, at 16-bit resolution as dropout is, and divided by the probability that the levels
+        really have.
+        """
+        least, scale = dropout_threshold(1 - probability)
+        count = math.prod(shape)
+        if self.device.type == "cpu":
+            drawn = np.stack([draws.levels(self.place + place, count, self.step) >= least for draws in self.draws])
+            kept = torch.from_numpy(drawn)
+        else:
+            step = torch.full((), self.step, dtype=torch.int64, device=self.device)
+            levels = DeviceDraws(self.draws, self.device).levels(self.place + place, count, step)
+            kept = levels >= least - DROPOUT_LEVELS // 2
+        return kept.view(len(self.draws), *shape).to(self.dtype) * scale
 
     def uniform(self, place: str, shape: Sequence[int]) -> Tensor:
         """Uniform numbers in [0, 1) of shape `[S, *shape]`, keyed by seed, step and place."""

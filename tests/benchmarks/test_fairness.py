@@ -65,11 +65,11 @@ def test_two_processes_of_ours_train_different_seeds_on_the_same_batches(texts: 
 
 @pytest.mark.parametrize("name", SHAPES)
 def test_the_operations_of_a_step_are_those_of_its_linear_layers_and_of_attention(name: str) -> None:
-    length, hidden = 11, SHAPES[name].hidden_size
+    length, hidden, heads = 11, SHAPES[name].hidden_size, SHAPES[name].heads
     texts = TaskTexts("", of_length(length, 64, seed=1), of_length(length, 16, seed=2), "drawn")
     job = Job(SHAPES[name], texts)
     tokens = BATCH_SIZE * length
-    scores = (SHAPES[name].layers - 1) * BATCH_SIZE * length**2 + BATCH_SIZE * length
+    scores = (SHAPES[name].layers - 1) * BATCH_SIZE * length**2 + BATCH_SIZE * length * heads
     attention = 3 * 2 * 2 * scores * hidden
     assert step_operations(job, 0) == product_operations(job.shape.architecture(), tokens) + attention
 

@@ -15,7 +15,7 @@ from stabbench.models.batch import make_batch
 from stabbench.models.dropout import Dropout
 from stabbench.models.encoder import Encoder
 from stabbench.models.kernel import compilation
-from stabbench.models.kernel.library import DropoutKeys, library_for
+from stabbench.models.kernel.library import DropoutKeys, library_for, multiply
 from stabbench.models.kernel.memory import Blocks
 from stabbench.randomness import Draws, place_number
 from stabbench.strategies.contract import cross_entropy
@@ -149,13 +149,37 @@ def test_a_graph_that_is_kept_can_be_followed_twice() -> None:
     assert all(torch.equal(one, other) for one, other in zip(first, second, strict=True))
 
 
+@pytest.mark.parametrize("sizes", [(1, 1, 1), (2, 3, 5), (9, 33, 17), (7, 16, 384), (20, 47, 385), (180, 100, 900)])
+@pytest.mark.parametrize("transposed", [(False, False), (False, True), (True, False), (True, True)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_matrix_products_are_those_of_torch(
+    sizes: tuple[int, int, int], transposed: tuple[bool, bool], dtype: torch.dtype
+) -> None:
+    rows, columns, depth = sizes
+    generator = torch.Generator().manual_seed(rows)
+    shapes = [(rows, depth), (depth, columns)]
+    left, right = (
+        torch.randn(shape[::-1] if turned else shape, generator=generator, dtype=dtype)
+        for shape, turned in zip(shapes, transposed, strict=True)
+    )
+    left, right = left.t() if transposed[0] else left, right.t() if transposed[1] else right
+    library, out = library_for(left), torch.full((rows, columns), torch.nan, dtype=dtype)
+    assert library is not None
+    multiply(library, left, right, out)
+    exact = left.double() @ right.double()
+    rounding = 4 * torch.finfo(dtype).eps * float((left.double().abs() @ right.double().abs()).max())
+    torch.testing.assert_close(out.double(), exact, rtol=0, atol=rounding)
+    multiply(library, left, right, out, more=True)
+    torch.testing.assert_close(out.double(), 2 * exact, rtol=0, atol=rounding)
+
+
 @pytest.mark.parametrize("count", [1, 15, 16, 1024, 5000])
 def test_masks_are_the_bits_of_numpys_philox(count: int) -> None:
     draws = Draws(2**40 + 3, "dropout")
     keys = DropoutKeys(draws.seed, place_number("dropout"), 17, 2, 20000, 1.0)
     kept = np.empty(count, dtype=np.uint8)
     assert SINGLE is not None
-    SINGLE.functions.draw_kept(keys, place_number("layer.1.output"), count, kept.ctypes.data_as(ctypes.c_void_p))
+    SINGLE.draw_kept(keys, place_number("layer.1.output"), count, kept.ctypes.data_as(ctypes.c_void_p))
     np.testing.assert_array_equal(kept, draws.levels("layer.1.output", count, step=17, call=2) >= 20000)
 
 

@@ -8,7 +8,7 @@ import torch
 from stabbench.models.weights import initial_weights
 from stabbench.strategies.ema import ExponentialMovingAverage, ExponentialMovingAverageOptions
 from tests import tiny
-from tests.strategies.reference import trained
+from tests.strategies.first_batch import trained
 
 STRATEGIES = ((ExponentialMovingAverage(), ExponentialMovingAverageOptions()),)
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from stabbench.strategies.freelb import FreeLB, FreeLBOptions
 from stabbench.training.loop import train
 from tests import tiny
-from tests.strategies.reference import FirstBatch, check_loss
+from tests.strategies.first_batch import FirstBatch, check_loss
 
 
 @pytest.mark.parametrize("kind", ["bert", "roberta", "albert"])

@@ -10,7 +10,7 @@ from stabbench.errors import UserError
 from stabbench.strategies.lora import LoRA, LoRAOptions
 from stabbench.training.loop import Training, train
 from tests import tiny
-from tests.strategies.reference import FirstBatch, trained
+from tests.strategies.first_batch import FirstBatch, trained
 
 STRATEGIES = ((LoRA(), LoRAOptions()),)
 QUERY = {

@@ -11,7 +11,7 @@ from stabbench.plan import Recipe
 from stabbench.strategies.lp_ft import LinearProbingFineTuning, LinearProbingOptions
 from stabbench.training.loop import train
 from tests import tiny
-from tests.strategies.reference import trained
+from tests.strategies.first_batch import trained
 
 STRATEGIES = ((LinearProbingFineTuning(), LinearProbingOptions()),)
 HEADS = {

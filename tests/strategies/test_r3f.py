@@ -9,7 +9,7 @@ from torch import Tensor
 from stabbench.strategies.r3f import R3F, R3FOptions
 from stabbench.training.loop import train
 from tests import tiny
-from tests.strategies.reference import FirstBatch, check_loss
+from tests.strategies.first_batch import FirstBatch, check_loss
 
 LARGE = R3FOptions(epsilon=2.0, weight=30.0)
 

@@ -11,7 +11,7 @@ import torch
 from stabbench.plan import Recipe
 from stabbench.strategies.recadam import RecAdam, RecAdamOptions, task_share
 from tests import tiny
-from tests.strategies.reference import context, trained
+from tests.strategies.first_batch import context, trained
 
 OPTIONS = RecAdamOptions(gamma=200.0, middle=0.4, steepness=9.0)
 STRATEGIES = ((RecAdam(), OPTIONS),)

@@ -10,7 +10,7 @@ from torch import Tensor
 from stabbench.strategies.smart import Smart, SmartOptions
 from stabbench.training.loop import train
 from tests import tiny
-from tests.strategies.reference import FirstBatch, check_loss
+from tests.strategies.first_batch import FirstBatch, check_loss
 
 LARGE = SmartOptions(weight=0.7, initial_std=0.2, step_size=5.0)
 

@@ -8,7 +8,7 @@ import torch
 from stabbench.strategies.swa import StochasticWeightAveraging, StochasticWeightAveragingOptions
 from stabbench.training.loop import Training
 from tests import tiny
-from tests.strategies.reference import trained
+from tests.strategies.first_batch import trained
 
 
 @pytest.mark.parametrize(("share", "tail"), [(0.25, 4), (1.0, 18), (0.01, 1)])

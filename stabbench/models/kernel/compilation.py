@@ -18,6 +18,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
 SOURCES = ("encoder.c", "optimizer.c")
+HEADERS = ("arithmetic.h", "layout.h", "attention.h")
 FLAGS = (
     "-std=gnu11", "-O3", "-march=native", "-fopenmp-simd", "-fno-math-errno", "-fno-trapping-math", "-fPIC", "-shared",
 )  # fmt: skip
@@ -72,7 +73,7 @@ def cache_folder() -> Path:
 def library_name(real: str) -> str:
     """File name of the library for `real` on this CPU."""
     digest = hashlib.sha256("\0".join((*FLAGS, real, _processor())).encode())
-    for name in (*SOURCES, "arithmetic.h"):
+    for name in (*SOURCES, *HEADERS):
         digest.update((FOLDER / name).read_bytes())
     return f"kernel-{real}-{digest.hexdigest()[:16]}.so"
 

@@ -2,116 +2,7 @@
 
    Compiled once with REAL=float and once with REAL=double. Matrices are row-major; a linear layer is y = x W' + b. What the
    backward pass needs of the forward pass lies on a tape: one block of memory whose layout follows from shape and texts. */
-#include "arithmetic.h"
-
-#define MOST_LAYERS 128
-
-typedef struct {
-    int64_t layers, hidden, heads, intermediate, embedding, labels, activation, shared, position_offset;
-    int64_t vocabulary, positions, segments; /* rows of the tables */
-    int64_t every;                           /* whether the last layer is wanted for every token, else for each example's first */
-    double eps;
-    gemm_function gemm;
-} Shape;
-
-typedef struct {
-    int64_t size, tokens;
-    const int64_t *ids, *segments, *first; /* (tokens), (tokens), (size): where each example begins */
-} Texts;
-
-/* Weights and gradients are arrays of pointers: the embeddings, 16 tensors a layer, pooler, classifier; weight, then bias. */
-enum { WORD, POSITION, SEGMENT, EMBEDDING_NORM, MAPPING = 5, LAYERS = 7 };
-enum { QUERY, KEY = 2, VALUE = 4, PROJECTION = 6, ATTENTION_NORM = 8, INTERMEDIATE = 10, OUTPUT = 12, OUTPUT_NORM = 14, TENSORS = 16 };
-
-typedef struct {
-    real *x, *asking; /* input of the layer; the rows of it that ask: all, or in the last layer each example's first */
-    real *query, *key, *value, *probabilities, *context, *hat1, *deviation1, *attended, *inner, *slope, *hat2, *deviation2, *output;
-    uint8_t *kept_probabilities, *kept1, *kept2;
-    int64_t rows;
-} Layer;
-
-typedef struct {
-    real *embedded, *hat, *deviation, *pooled, *dropped;
-    uint8_t *kept, *kept_pooled;
-    Layer layer[MOST_LAYERS];
-    real *head[6];                                                           /* one attention head at a time */
-    real *d_output, *d_sum, *d_branch, *d_inner, *d_query, *d_key, *d_value; /* for the backward pass */
-    char *end;
-} Tape;
-
-static int64_t padded(int64_t length) { return (length + LANES - 1) / LANES * LANES; }
-
-static int64_t length_of(const Texts *texts, int64_t example) {
-    return (example + 1 < texts->size ? texts->first[example + 1] : texts->tokens) - texts->first[example];
-}
-
-static void *take(char **at, int64_t count, size_t bytes) {
-    char *here = (char *)(((uintptr_t)*at + 63) & ~(uintptr_t)63);
-    *at = here + (size_t)count * bytes;
-    return here;
-}
-#define REALS(count) ((real *)take(&at, count, sizeof(real)))
-#define BYTES(count) (drops ? (uint8_t *)take(&at, count, 1) : NULL)
-
-/* `keep`: for a backward pass; otherwise all layers use the same memory. */
-static void lay_out(const Shape *shape, const Texts *texts, int drops, int keep, char *at, Tape *tape) {
-    const int64_t tokens = texts->tokens, size = texts->size, hidden = shape->hidden, inner = shape->intermediate;
-    int64_t longest = 0, pairs = 0, padded_pairs = 0;
-    for (int64_t b = 0; b < size; b++) {
-        const int64_t length = length_of(texts, b);
-        longest = length > longest ? length : longest;
-        pairs += shape->heads * length * length;
-        padded_pairs += shape->heads * length * padded(length);
-    }
-    const int64_t square = longest * padded(longest), head = padded(longest) * (hidden / shape->heads);
-    tape->embedded = REALS(tokens * shape->embedding);
-    tape->hat = REALS(tokens * shape->embedding);
-    tape->deviation = REALS(tokens);
-    tape->kept = BYTES(tokens * shape->embedding);
-    tape->pooled = REALS(size * hidden);
-    tape->dropped = REALS(size * hidden);
-    tape->kept_pooled = BYTES(size * hidden);
-    real *x = shape->shared ? REALS(tokens * hidden) : tape->embedded;
-    char *const mark = at, *end = at;
-    for (int64_t l = 0; l < shape->layers; l++) {
-        Layer *layer = &tape->layer[l];
-        const int last = l == shape->layers - 1, first_only = last && !shape->every;
-        const int64_t rows = layer->rows = first_only ? size : tokens;
-        if (!keep) at = mark;
-        layer->x = x;
-        layer->asking = first_only ? REALS(size * hidden) : x;
-        layer->query = REALS(rows * hidden);
-        layer->key = REALS(tokens * hidden);
-        layer->value = REALS(tokens * hidden);
-        layer->probabilities = REALS(keep ? padded_pairs : square);
-        layer->kept_probabilities = BYTES(pairs);
-        layer->context = REALS(rows * hidden);
-        layer->hat1 = REALS(rows * hidden);
-        layer->deviation1 = REALS(rows);
-        layer->kept1 = BYTES(rows * hidden);
-        layer->attended = REALS(rows * hidden);
-        layer->inner = REALS(rows * inner);
-        layer->slope = REALS(keep ? rows * inner : inner);
-        layer->hat2 = REALS(rows * hidden);
-        layer->deviation2 = REALS(rows);
-        layer->kept2 = BYTES(rows * hidden);
-        layer->output = x = keep || last ? REALS(rows * hidden) : x;
-        end = at > end ? at : end;
-    }
-    at = end;
-    for (int i = 0; i < 6; i++) tape->head[i] = REALS(i < 2 ? square : head);
-    if (keep) {
-        const int64_t widest = hidden > shape->embedding ? hidden : shape->embedding;
-        tape->d_output = REALS(tokens * widest);
-        tape->d_sum = REALS(tokens * widest);
-        tape->d_branch = REALS(tokens * widest);
-        tape->d_inner = REALS(tokens * inner);
-        tape->d_query = REALS(tokens * hidden);
-        tape->d_key = REALS(tokens * hidden);
-        tape->d_value = REALS(tokens * hidden);
-    }
-    tape->end = at;
-}
+#include "attention.h"
 
 /* Bytes of the tape, to be allocated at a multiple of 64. */
 int64_t tape_bytes(const Shape *shape, const Texts *texts, int drops, int keep) {
@@ -122,8 +13,8 @@ int64_t tape_bytes(const Shape *shape, const Texts *texts, int drops, int keep) 
 
 /* ---- forward ---- */
 
-static void linear(const Shape *shape, int64_t rows, int64_t in, int64_t out, const real *x, const real *const *weight, real *y) {
-    product(shape->gemm, 'N', 'T', rows, out, in, x, in, weight[0], in, 0, y);
+static void linear(int64_t rows, int64_t in, int64_t out, const real *x, const real *const *weight, real *y) {
+    product(0, 1, rows, out, in, x, in, weight[0], in, 0, y, out);
 }
 
 static void add_bias(int64_t rows, int64_t n, const real *restrict bias, real *restrict values) {
@@ -170,80 +61,6 @@ static void add_and_normalise(const Shape *shape, int64_t rows, const real *bran
     }
 }
 
-/* to (n × stride), zero beyond `rows`: the transpose of (rows × n). */
-static void transpose(int64_t rows, int64_t n, const real *from, int64_t from_stride, real *to, int64_t stride) {
-    for (int64_t i = 0; i < n; i++) {
-        for (int64_t j = 0; j < rows; j++) to[i * stride + j] = from[j * from_stride + i];
-        for (int64_t j = rows; j < stride; j++) to[i * stride + j] = 0;
-    }
-}
-
-static void copy_rows(int64_t rows, int64_t n, const real *from, int64_t stride, real *to) {
-    for (int64_t i = 0; i < rows; i++) memcpy(to + i * n, from + i * stride, (size_t)n * sizeof(real));
-}
-
-/* Softmax of scale·row over `length`; the padding up to `stride` becomes zero. */
-static void softmax(int64_t length, int64_t stride, real scale, real *restrict row) {
-    for (int64_t j = length; j < stride; j++) row[j] = row[0];
-    real most = row[0], sum = 0;
-#pragma omp simd reduction(max : most)
-    for (int64_t j = 0; j < stride; j++) most = row[j] > most ? row[j] : most;
-#pragma omp simd
-    for (int64_t j = 0; j < stride; j++) row[j] = exponential((row[j] - most) * scale);
-    for (int64_t j = length; j < stride; j++) row[j] = 0;
-#pragma omp simd reduction(+ : sum)
-    for (int64_t j = 0; j < stride; j++) sum += row[j];
-    const real inverse = 1 / sum;
-#pragma omp simd
-    for (int64_t j = 0; j < stride; j++) row[j] *= inverse;
-}
-
-typedef struct {
-    int64_t length, stride, asked, width, begin, asking; /* begin, asking: first row of keys and of queries */
-    const uint8_t *kept;
-    real *probabilities;
-} Head;
-
-static Head head_of(const Shape *shape, const Texts *texts, const Layer *layer, int64_t example, int64_t *pairs, int64_t *padded_pairs) {
-    Head head;
-    const int every = layer->rows == texts->tokens;
-    head.width = shape->hidden / shape->heads;
-    head.length = length_of(texts, example);
-    head.stride = padded(head.length);
-    head.asked = every ? head.length : 1;
-    head.begin = texts->first[example];
-    head.asking = every ? head.begin : example;
-    head.kept = layer->kept_probabilities ? layer->kept_probabilities + *pairs : NULL;
-    head.probabilities = layer->probabilities + *padded_pairs;
-    *pairs += head.asked * head.length;
-    *padded_pairs += head.asked * head.stride;
-    return head;
-}
-
-static void attention(const Shape *shape, const Texts *texts, const Layer *layer, int keep, real scale, real *const *scratch) {
-    const int64_t hidden = shape->hidden;
-    int64_t pairs = 0, padded_pairs = 0;
-    for (int64_t b = 0; b < texts->size; b++) {
-        for (int64_t h = 0; h < shape->heads; h++) {
-            if (!keep) padded_pairs = 0;
-            const Head head = head_of(shape, texts, layer, b, &pairs, &padded_pairs);
-            const int64_t n = head.length, stride = head.stride, width = head.width;
-            const int64_t column = h * width, key = head.begin * hidden + column, query = head.asking * hidden + column;
-            const real share = (real)(1 / sqrt((double)width));
-            real *rows = head.probabilities, *used = rows, *keys = scratch[2], *values = scratch[3];
-            transpose(n, width, layer->key + key, hidden, keys, stride);
-            copy_rows(n, width, layer->value + key, hidden, values);
-            small_product((int)head.asked, (int)stride, (int)width, layer->query + query, hidden, 1, keys, stride, rows, stride);
-            for (int64_t i = 0; i < head.asked; i++) softmax(n, stride, share, rows + i * stride);
-            if (head.kept) {
-                used = scratch[0];
-                for (int64_t i = 0; i < head.asked; i++) drop(n, rows + i * stride, head.kept + i * n, scale, used + i * stride);
-            }
-            small_product((int)head.asked, (int)width, (int)n, used, stride, 1, values, width, layer->context + query, hidden);
-        }
-    }
-}
-
 static void run_layer(const Shape *shape, const Texts *texts, const Dropout *dropout, const uint64_t *places, const real *const *w,
                       int keep, const Layer *layer, real *const *scratch) {
     const int64_t hidden = shape->hidden, inner = shape->intermediate, rows = layer->rows;
@@ -252,28 +69,32 @@ static void run_layer(const Shape *shape, const Texts *texts, const Dropout *dro
         int64_t pairs = 0;
         for (int64_t b = 0; b < texts->size; b++) {
             const int64_t length = length_of(texts, b);
-            pairs += shape->heads * length * (rows == texts->tokens ? length : 1);
+            pairs += shape->heads * length * (layer->first_only ? 1 : length);
         }
         draw(dropout, places[0], pairs, layer->kept_probabilities);
         draw(dropout, places[1], rows * hidden, layer->kept1);
         draw(dropout, places[2], rows * hidden, layer->kept2);
     }
-    if (layer->asking != layer->x)
+    if (layer->first_only)
         for (int64_t b = 0; b < rows; b++) memcpy(layer->asking + b * hidden, layer->x + texts->first[b] * hidden, (size_t)hidden * sizeof(real));
-    linear(shape, rows, hidden, hidden, layer->asking, w + QUERY, layer->query);
-    linear(shape, texts->tokens, hidden, hidden, layer->x, w + KEY, layer->key);
-    linear(shape, texts->tokens, hidden, hidden, layer->x, w + VALUE, layer->value);
+    linear(rows, hidden, hidden, layer->asking, w + QUERY, layer->query);
     add_bias(rows, hidden, w[QUERY + 1], layer->query);
-    add_bias(texts->tokens, hidden, w[KEY + 1], layer->key);
-    add_bias(texts->tokens, hidden, w[VALUE + 1], layer->value);
-    attention(shape, texts, layer, keep, scale, scratch);
-    linear(shape, rows, hidden, hidden, layer->context, w + PROJECTION, layer->attended);
+    if (layer->first_only) {
+        first_attention(shape, texts, layer, w, scale);
+    } else {
+        linear(rows, hidden, hidden, layer->x, w + KEY, layer->key);
+        linear(rows, hidden, hidden, layer->x, w + VALUE, layer->value);
+        add_bias(rows, hidden, w[KEY + 1], layer->key);
+        add_bias(rows, hidden, w[VALUE + 1], layer->value);
+        attention(shape, texts, layer, keep, scale, scratch);
+    }
+    linear(rows, hidden, hidden, layer->context, w + PROJECTION, layer->attended);
     add_and_normalise(shape, rows, layer->attended, w[PROJECTION + 1], layer->asking, layer->kept1, scale, w + ATTENTION_NORM,
                       layer->hat1, layer->deviation1, layer->attended);
-    linear(shape, rows, hidden, inner, layer->attended, w + INTERMEDIATE, layer->inner);
+    linear(rows, hidden, inner, layer->attended, w + INTERMEDIATE, layer->inner);
     for (int64_t t = 0; t < rows; t++)
         activate((int)shape->activation, (int)inner, layer->inner + t * inner, w[INTERMEDIATE + 1], layer->slope + (keep ? t * inner : 0));
-    linear(shape, rows, inner, hidden, layer->inner, w + OUTPUT, layer->output);
+    linear(rows, inner, hidden, layer->inner, w + OUTPUT, layer->output);
     add_and_normalise(shape, rows, layer->output, w[OUTPUT + 1], layer->attended, layer->kept2, scale, w + OUTPUT_NORM, layer->hat2,
                       layer->deviation2, layer->output);
 }
@@ -300,7 +121,7 @@ static int run_encoder(const Shape *shape, const Texts *texts, const Dropout *dr
         }
     }
     if (shape->shared) {
-        linear(shape, tokens, width, hidden, tape->embedded, w + MAPPING, tape->layer[0].x);
+        linear(tokens, width, hidden, tape->embedded, w + MAPPING, tape->layer[0].x);
         add_bias(tokens, hidden, w[MAPPING + 1], tape->layer[0].x);
     }
     for (int64_t l = 0; l < shape->layers; l++)
@@ -317,12 +138,12 @@ int forward(const Shape *shape, const Texts *texts, const Dropout *dropout, cons
     const int drops = dropout->threshold > 0;
     const real scale = (real)dropout->scale;
     const real *const *pooler = w + LAYERS + TENSORS * shape->layers, *const *classifier = pooler + 2;
-    linear(shape, size, hidden, hidden, tape.layer[shape->layers - 1].output, pooler, tape.pooled);
+    linear(size, hidden, hidden, tape.layer[shape->layers - 1].output, pooler, tape.pooled);
     for (int64_t b = 0; b < size; b++)
         for (int64_t i = 0; i < hidden; i++) tape.pooled[b * hidden + i] = (real)tanh((double)(tape.pooled[b * hidden + i] + pooler[1][i]));
     if (drops) draw(dropout, places[1], size * hidden, tape.kept_pooled);
     drop(size * hidden, tape.pooled, tape.kept_pooled, scale, tape.dropped);
-    linear(shape, size, hidden, shape->labels, tape.dropped, classifier, logits);
+    linear(size, hidden, shape->labels, tape.dropped, classifier, logits);
     add_bias(size, shape->labels, classifier[1], logits);
     return 0;
 }
@@ -339,8 +160,8 @@ int encode(const Shape *shape, const Texts *texts, const Dropout *dropout, const
 /* ---- backward ---- */
 
 /* Gradients of a linear layer's weight and bias; `more`: on top of what is there. */
-static void weight_gradient(const Shape *shape, int64_t rows, int64_t in, int64_t out, const real *dy, const real *x, real *const *g, int more) {
-    if (g[0]) product(shape->gemm, 'T', 'N', out, in, rows, dy, out, x, in, (real)more, g[0]);
+static void weight_gradient(int64_t rows, int64_t in, int64_t out, const real *dy, const real *x, real *const *g, int more) {
+    if (g[0]) product(1, 0, out, in, rows, dy, out, x, in, more, g[0], in);
     if (!g[1]) return;
     real *restrict bias = g[1];
     if (!more) memset(bias, 0, (size_t)out * sizeof(real));
@@ -351,8 +172,8 @@ static void weight_gradient(const Shape *shape, int64_t rows, int64_t in, int64_
 }
 
 /* dx = dy W, or on top of dx where `more`. */
-static void input_gradient(const Shape *shape, int64_t rows, int64_t in, int64_t out, const real *dy, const real *const *weight, real *dx, int more) {
-    product(shape->gemm, 'N', 'N', rows, in, out, dy, out, weight[0], in, (real)more, dx);
+static void input_gradient(int64_t rows, int64_t in, int64_t out, const real *dy, const real *const *weight, real *dx, int more) {
+    product(0, 0, rows, in, out, dy, out, weight[0], in, more, dx, in);
 }
 
 /* d_sum: gradient before LayerNorm; d_branch: the same through the dropout of the branch (NULL: not wanted). */
@@ -386,73 +207,37 @@ static void normalise_backward(int64_t rows, int64_t n, const real *dy, const re
     }
 }
 
-/* From d_context (in `d_context`) to d_query, d_key, d_value. */
-static void attention_backward(const Shape *shape, const Texts *texts, const Layer *layer, real scale, const real *d_context, const Tape *tape) {
-    const int64_t hidden = shape->hidden;
-    real *const *scratch = tape->head;
-    int64_t pairs = 0, padded_pairs = 0;
-    for (int64_t b = 0; b < texts->size; b++) {
-        for (int64_t h = 0; h < shape->heads; h++) {
-            const Head head = head_of(shape, texts, layer, b, &pairs, &padded_pairs);
-            const int64_t n = head.length, asked = head.asked, stride = head.stride, width = head.width;
-            const int64_t column = h * width, key = head.begin * hidden + column, query = head.asking * hidden + column;
-            const real share = (real)(1 / sqrt((double)width));
-            real *used = head.probabilities, *d_rows = scratch[1], *values = scratch[2], *keys = scratch[3], *queries = scratch[4], *d = scratch[5];
-            transpose(n, width, layer->value + key, hidden, values, stride);
-            copy_rows(n, width, layer->key + key, hidden, keys);
-            copy_rows(asked, width, layer->query + query, hidden, queries);
-            copy_rows(asked, width, d_context + query, hidden, d);
-            if (head.kept) {
-                used = scratch[0];
-                for (int64_t i = 0; i < asked; i++) drop(n, head.probabilities + i * stride, head.kept + i * n, scale, used + i * stride);
-            }
-            small_product((int)n, (int)width, (int)asked, used, 1, stride, d, width, tape->d_value + key, hidden);
-            small_product((int)asked, (int)stride, (int)width, d, width, 1, values, stride, d_rows, stride);
-            for (int64_t i = 0; i < asked; i++) {
-                const real *restrict p = head.probabilities + i * stride;
-                real *restrict row = d_rows + i * stride;
-                real dot = 0;
-                if (head.kept) drop(n, row, head.kept + i * n, scale, row);
-#pragma omp simd reduction(+ : dot)
-                for (int64_t j = 0; j < stride; j++) dot += row[j] * p[j];
-#pragma omp simd
-                for (int64_t j = 0; j < stride; j++) row[j] = p[j] * (row[j] - dot) * share;
-            }
-            small_product((int)asked, (int)width, (int)n, d_rows, stride, 1, keys, width, tape->d_query + query, hidden);
-            small_product((int)n, (int)width, (int)asked, d_rows, 1, stride, queries, width, tape->d_key + key, hidden);
-        }
-    }
-}
-
 static void run_layer_backward(const Shape *shape, const Texts *texts, real scale, const real *const *w, real *const *g, int more,
                                const Layer *layer, Tape *tape) {
-    const int64_t hidden = shape->hidden, inner = shape->intermediate, rows = layer->rows, tokens = texts->tokens;
+    const int64_t hidden = shape->hidden, inner = shape->intermediate, rows = layer->rows;
     real *d_output = tape->d_output, *d_sum = tape->d_sum, *d_branch = tape->d_branch, *d_inner = tape->d_inner;
     normalise_backward(rows, hidden, d_output, layer->hat2, layer->deviation2, w + OUTPUT_NORM, g + OUTPUT_NORM, more, layer->kept2, scale, d_sum, d_branch);
-    weight_gradient(shape, rows, inner, hidden, d_branch, layer->inner, g + OUTPUT, more);
-    input_gradient(shape, rows, inner, hidden, d_branch, w + OUTPUT, d_inner, 0);
+    weight_gradient(rows, inner, hidden, d_branch, layer->inner, g + OUTPUT, more);
+    input_gradient(rows, inner, hidden, d_branch, w + OUTPUT, d_inner, 0);
 #pragma omp simd
     for (int64_t i = 0; i < rows * inner; i++) d_inner[i] *= layer->slope[i];
-    weight_gradient(shape, rows, hidden, inner, d_inner, layer->attended, g + INTERMEDIATE, more);
-    input_gradient(shape, rows, hidden, inner, d_inner, w + INTERMEDIATE, d_sum, 1);
+    weight_gradient(rows, hidden, inner, d_inner, layer->attended, g + INTERMEDIATE, more);
+    input_gradient(rows, hidden, inner, d_inner, w + INTERMEDIATE, d_sum, 1);
     normalise_backward(rows, hidden, d_sum, layer->hat1, layer->deviation1, w + ATTENTION_NORM, g + ATTENTION_NORM, more, layer->kept1, scale, d_output, d_branch);
-    weight_gradient(shape, rows, hidden, hidden, d_branch, layer->context, g + PROJECTION, more);
-    input_gradient(shape, rows, hidden, hidden, d_branch, w + PROJECTION, d_sum, 0);
-    attention_backward(shape, texts, layer, scale, d_sum, tape);
-    weight_gradient(shape, rows, hidden, hidden, tape->d_query, layer->asking, g + QUERY, more);
-    weight_gradient(shape, tokens, hidden, hidden, tape->d_key, layer->x, g + KEY, more);
-    weight_gradient(shape, tokens, hidden, hidden, tape->d_value, layer->x, g + VALUE, more);
-    input_gradient(shape, rows, hidden, hidden, tape->d_query, w + QUERY, d_output, 1);
-    real *d_x = layer->asking == layer->x ? d_output : d_sum;
-    input_gradient(shape, tokens, hidden, hidden, tape->d_key, w + KEY, d_x, d_x == d_output);
-    input_gradient(shape, tokens, hidden, hidden, tape->d_value, w + VALUE, d_x, 1);
-    if (d_x == d_output) return;
-    for (int64_t b = 0; b < rows; b++) {
-        real *to = d_x + texts->first[b] * hidden;
-        for (int64_t i = 0; i < hidden; i++) to[i] += d_output[b * hidden + i];
+    weight_gradient(rows, hidden, hidden, d_branch, layer->context, g + PROJECTION, more);
+    input_gradient(rows, hidden, hidden, d_branch, w + PROJECTION, d_sum, 0);
+    if (layer->first_only) first_attention_backward(shape, texts, layer, w, g, more, scale, d_sum, tape);
+    else attention_backward(shape, texts, layer, scale, d_sum, tape);
+    weight_gradient(rows, hidden, hidden, tape->d_query, layer->asking, g + QUERY, more);
+    input_gradient(rows, hidden, hidden, tape->d_query, w + QUERY, d_output, 1);
+    if (layer->first_only) {
+        for (int64_t b = 0; b < rows; b++) {
+            real *to = tape->d_branch + texts->first[b] * hidden;
+            for (int64_t i = 0; i < hidden; i++) to[i] += d_output[b * hidden + i];
+        }
+        tape->d_output = tape->d_branch;
+        tape->d_branch = d_output;
+        return;
     }
-    tape->d_output = d_x;
-    tape->d_sum = d_output;
+    weight_gradient(rows, hidden, hidden, tape->d_key, layer->x, g + KEY, more);
+    weight_gradient(rows, hidden, hidden, tape->d_value, layer->x, g + VALUE, more);
+    input_gradient(rows, hidden, hidden, tape->d_key, w + KEY, d_output, 1);
+    input_gradient(rows, hidden, hidden, tape->d_value, w + VALUE, d_output, 1);
 }
 
 /* From the gradient of the last layer's output (in tape->d_output) to those of the layers and the embeddings. */
@@ -464,8 +249,8 @@ static void run_encoder_backward(const Shape *shape, const Texts *texts, const D
         run_layer_backward(shape, texts, scale, w + LAYERS + TENSORS * l, g + LAYERS + TENSORS * l, shape->shared && l + 1 < shape->layers, &tape->layer[l], tape);
     real *d_y = tape->d_output, *d_sum = tape->d_sum;
     if (shape->shared) {
-        weight_gradient(shape, tokens, width, hidden, d_y, tape->embedded, g + MAPPING, 0);
-        input_gradient(shape, tokens, width, hidden, d_y, w + MAPPING, tape->d_branch, 0);
+        weight_gradient(tokens, width, hidden, d_y, tape->embedded, g + MAPPING, 0);
+        input_gradient(tokens, width, hidden, d_y, w + MAPPING, tape->d_branch, 0);
         d_y = tape->d_branch;
     }
     drop(tokens * width, d_y, tape->kept, scale, d_y);
@@ -493,12 +278,12 @@ void backward(const Shape *shape, const Texts *texts, const Dropout *dropout, co
     lay_out(shape, texts, dropout->threshold > 0, 1, memory, &tape);
     const int64_t pooler = LAYERS + TENSORS * shape->layers, classifier = pooler + 2;
     real *d_pooled = tape.d_branch;
-    weight_gradient(shape, size, hidden, shape->labels, d_logits, tape.dropped, g + classifier, 0);
-    input_gradient(shape, size, hidden, shape->labels, d_logits, w + classifier, d_pooled, 0);
+    weight_gradient(size, hidden, shape->labels, d_logits, tape.dropped, g + classifier, 0);
+    input_gradient(size, hidden, shape->labels, d_logits, w + classifier, d_pooled, 0);
     drop(size * hidden, d_pooled, tape.kept_pooled, scale, d_pooled);
     for (int64_t i = 0; i < size * hidden; i++) d_pooled[i] *= 1 - tape.pooled[i] * tape.pooled[i];
-    weight_gradient(shape, size, hidden, hidden, d_pooled, tape.layer[shape->layers - 1].output, g + pooler, 0);
-    input_gradient(shape, size, hidden, hidden, d_pooled, w + pooler, tape.d_output, 0);
+    weight_gradient(size, hidden, hidden, d_pooled, tape.layer[shape->layers - 1].output, g + pooler, 0);
+    input_gradient(size, hidden, hidden, d_pooled, w + pooler, tape.d_output, 0);
     run_encoder_backward(shape, texts, dropout, w, g, d_embeddings, &tape);
 }
 
@@ -529,6 +314,11 @@ int loss_and_gradients(const Shape *shape, const Texts *texts, const int64_t *cl
     }
     backward(shape, texts, dropout, w, memory, logits, g, NULL);
     return 0;
+}
+
+/* C = op(A) op(B) as the linear layers compute it: for tests and benchmarks. */
+void multiply(int ta, int tb, int64_t m, int64_t n, int64_t k, const real *a, int64_t lda, const real *b, int64_t ldb, int more, real *c) {
+    product(ta, tb, m, n, k, a, lda, b, ldb, more, c, n);
 }
 
 /* The 16-bit draws as the masks take them: for the tests. */

@@ -14,7 +14,7 @@ from torch import Tensor
 from stabbench.models.architecture import Architecture
 from stabbench.models.batch import Batch
 from stabbench.models.dropout import Dropout
-from stabbench.models.kernel.library import DropoutKeys, Library, Shape, Texts, library_for, pointers
+from stabbench.models.kernel.library import DropoutKeys, Shape, Texts, library_for, pointers
 from stabbench.models.kernel.memory import Blocks, Bytes
 from stabbench.randomness import place_number
 
@@ -85,7 +85,7 @@ def layout_of(architecture: Architecture, every: bool = False) -> Layout:
     return Layout(architecture, every)
 
 
-def shape_of(architecture: Architecture, library: Library, vocabulary: int, *, every: bool = False) -> Shape:
+def shape_of(architecture: Architecture, vocabulary: int, *, every: bool = False) -> Shape:
     """The architecture as the C functions take it; the word table has `vocabulary` rows.
 
     With `every`, the last layer is wanted for every token, else for each example's first one.
@@ -94,7 +94,7 @@ def shape_of(architecture: Architecture, library: Library, vocabulary: int, *, e
         architecture.layers, architecture.hidden_size, architecture.heads, architecture.intermediate_size,
         architecture.embedding_size, architecture.labels, ACTIVATIONS[architecture.activation],
         architecture.shares_layers, architecture.position_offset, vocabulary, architecture.positions,
-        architecture.segments, every, architecture.layer_norm_eps, library.gemm,
+        architecture.segments, every, architecture.layer_norm_eps,
     )  # fmt: skip
 
 
@@ -117,7 +117,7 @@ class _Call:
     """One forward pass and its backward passes: what the C functions are told."""
 
     def __init__(
-        self, architecture: Architecture, library: Library, batch: Batch, dropout: Dropout | None, every: bool
+        self, architecture: Architecture, library: ctypes.CDLL, batch: Batch, dropout: Dropout | None, every: bool
     ) -> None:
         self.layout, self.every = layout_of(architecture, every), every
         self.architecture, self.library, self.batch = architecture, library, batch
@@ -126,16 +126,16 @@ class _Call:
 
     def forward(self, tensors: list[Tensor], embeddings: Tensor | None, *, keep: bool) -> Tensor:
         """Logits or states; with `keep` the tape is kept for `backward`."""
-        architecture, functions = self.architecture, self.library.functions
-        self.shape = shape_of(architecture, self.library, tensors[0].shape[1], every=self.every)
+        architecture, library = self.architecture, self.library
+        self.shape = shape_of(architecture, tensors[0].shape[1], every=self.every)
         drops = self.keys.threshold > 0
-        tape = tapes.lend(functions.tape_bytes(self.shape, self.texts, drops, keep))
+        tape = tapes.lend(library.tape_bytes(self.shape, self.texts, drops, keep))
         size = (
             (self.batch.tokens[0], architecture.hidden_size) if self.every else (self.batch.size, architecture.labels)
         )
         found = torch.empty(1, *size, dtype=tensors[0].dtype)
         given = None if embeddings is None else embeddings.contiguous()
-        function = functions.encode if self.every else functions.forward
+        function = library.encode if self.every else library.forward
         status = function(
             self.shape, self.texts, self.keys, self.layout.places, self.layout.addresses(tensors),
             None if given is None else given.data_ptr(), keep, tape.ctypes.data, found.data_ptr(),
@@ -154,8 +154,7 @@ class _Call:
         gradients = [tensor if want else None for tensor, want in zip(empty_like(tensors), wanted, strict=True)]
         width = self.architecture.embedding_size
         inner = torch.empty(1, self.batch.tokens[0], width, dtype=tensors[0].dtype) if with_embeddings else None
-        functions = self.library.functions
-        (functions.encode_backward if self.every else functions.backward)(
+        (self.library.encode_backward if self.every else self.library.backward)(
             self.shape, self.texts, self.keys, self.layout.addresses(tensors), self.tape.ctypes.data,
             slope.contiguous().data_ptr(), self.layout.addresses(gradients),
             None if inner is None else inner.data_ptr(),

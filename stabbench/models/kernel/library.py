@@ -1,4 +1,4 @@
-"""The compiled functions as Python calls them, and whether they can be used."""
+"""The compiled library as Python calls it, and whether there is one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import ctypes
 import os
 from collections.abc import Iterable
 from ctypes import CDLL, POINTER, Structure, c_double, c_int, c_int64, c_uint64, c_void_p
-from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
@@ -14,7 +13,7 @@ from torch import Tensor
 
 from stabbench.models.kernel import compilation
 
-TYPES = {torch.float32: ("float", "sgemm_"), torch.float64: ("double", "dgemm_")}
+TYPES = {torch.float32: "float", torch.float64: "double"}
 
 
 class Shape(Structure):
@@ -26,7 +25,6 @@ class Shape(Structure):
             "position_offset", "vocabulary", "positions", "segments", "every",
         )),
         ("eps", c_double),
-        ("gemm", c_void_p),
     ]  # fmt: skip
 
 
@@ -55,50 +53,57 @@ class Update(Structure):
     ]
 
 
-@dataclass(frozen=True)
-class Library:
-    """The functions for one type and the matrix product that they call."""
-
-    functions: CDLL
-    gemm: int
-
-
-def library_for(tensor: Tensor) -> Library | None:
+def library_for(tensor: Tensor) -> CDLL | None:
     """The library that computes with tensors like this one, or None: then torch computes."""
     if tensor.device.type != "cpu" or tensor.dtype not in TYPES or os.environ.get("STABBENCH_KERNEL") == "off":
         return None
-    return _library(*TYPES[tensor.dtype])
+    return _library(TYPES[tensor.dtype])
 
 
 @lru_cache(maxsize=2)
-def _library(real: str, gemm: str) -> Library | None:
-    functions = compilation.load(real)
-    product = getattr(ctypes.CDLL(torch._C.__file__), gemm, None)
-    if functions is None or product is None:
+def _library(real: str) -> CDLL | None:
+    library = compilation.load(real)
+    if library is None:
         return None
-    functions.tape_bytes.restype = c_int64
-    functions.tape_bytes.argtypes = [POINTER(Shape), POINTER(Texts), c_int, c_int]
-    functions.forward.argtypes = [
+    library.tape_bytes.restype = c_int64
+    library.tape_bytes.argtypes = [POINTER(Shape), POINTER(Texts), c_int, c_int]
+    library.forward.argtypes = [
         POINTER(Shape), POINTER(Texts), POINTER(DropoutKeys), c_void_p, c_void_p, c_void_p, c_int, c_void_p, c_void_p,
     ]  # fmt: skip
-    functions.backward.argtypes = [
+    library.backward.argtypes = [
         POINTER(Shape), POINTER(Texts), POINTER(DropoutKeys), c_void_p, c_void_p, c_void_p, c_void_p, c_void_p,
     ]  # fmt: skip
-    functions.backward.restype = None
-    functions.encode.argtypes = functions.forward.argtypes
-    functions.encode_backward.argtypes = functions.backward.argtypes
-    functions.encode_backward.restype = None
-    functions.loss_and_gradients.argtypes = [
+    library.backward.restype = None
+    library.encode.argtypes = library.forward.argtypes
+    library.encode_backward.argtypes = library.backward.argtypes
+    library.encode_backward.restype = None
+    library.loss_and_gradients.argtypes = [
         POINTER(Shape), POINTER(Texts), c_void_p, POINTER(DropoutKeys), *[c_void_p] * 5, POINTER(c_double),
     ]  # fmt: skip
-    functions.draw_kept.argtypes = [POINTER(DropoutKeys), c_uint64, c_int64, c_void_p]
-    functions.draw_kept.restype = None
-    functions.square_sums.argtypes = [c_int64, c_void_p, c_void_p, c_void_p]
-    functions.square_sums.restype = None
-    functions.adamw.argtypes = [c_int64, *[c_void_p] * 5, POINTER(Update), c_void_p, c_void_p]
-    functions.adamw.restype = None
-    address = ctypes.cast(product, c_void_p).value
-    return Library(functions, address) if address else None
+    library.multiply.argtypes = [c_int, c_int, *[c_int64] * 3, c_void_p, c_int64, c_void_p, c_int64, c_int, c_void_p]
+    library.multiply.restype = None
+    library.draw_kept.argtypes = [POINTER(DropoutKeys), c_uint64, c_int64, c_void_p]
+    library.draw_kept.restype = None
+    library.square_sums.argtypes = [c_int64, c_void_p, c_void_p, c_void_p]
+    library.square_sums.restype = None
+    library.adamw.argtypes = [c_int64, *[c_void_p] * 5, POINTER(Update), c_void_p, c_void_p]
+    library.adamw.restype = None
+    return library
+
+
+def multiply(library: CDLL, left: Tensor, right: Tensor, out: Tensor, *, more: bool = False) -> None:
+    """`out` (m, n) becomes `left` (m, k) times `right` (k, n), or grows by it where `more`.
+
+    Each factor is row-major or the transpose of a row-major matrix, `out` is contiguous; nothing is checked.
+    """
+    strides = [
+        (False, factor.stride(0)) if factor.stride(1) == 1 else (True, factor.stride(1)) for factor in (left, right)
+    ]
+    (transposed, row), (other_transposed, other_row) = strides
+    library.multiply(
+        transposed, other_transposed, left.shape[0], right.shape[1], left.shape[1], left.data_ptr(), row,
+        right.data_ptr(), other_row, more, out.data_ptr(),
+    )  # fmt: skip
 
 
 def pointers(tensors: Iterable[Tensor | None]) -> ctypes.Array[c_void_p]:

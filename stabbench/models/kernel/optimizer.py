@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from stabbench.models.kernel.library import Library, Update, library_for, pointers
+from stabbench.models.kernel.library import Update, library_for, pointers
 
 
 class GradientTable(dict[str, Tensor]):
@@ -25,7 +25,7 @@ def square_sums(tensors: Sequence[Tensor]) -> list[float] | None:
     if library is None:
         return None
     sums = (ctypes.c_double * len(tensors))()
-    library.functions.square_sums(len(tensors), pointers(tensors), sizes(tensors), sums)
+    library.square_sums(len(tensors), pointers(tensors), sizes(tensors), sums)
     return list(sums)
 
 
@@ -33,7 +33,7 @@ class FusedAdamW:
     """The pass over weights and moments, whose tensors stay the same from update to update."""
 
     def __init__(
-        self, library: Library, weights: Mapping[str, Tensor], moments: Mapping[str, tuple[Tensor, Tensor]]
+        self, library: ctypes.CDLL, weights: Mapping[str, Tensor], moments: Mapping[str, tuple[Tensor, Tensor]]
     ) -> None:
         self.library, self.weights = library, list(weights.values())
         self._number, self._names, self._sizes = len(weights), list(weights), sizes(self.weights)
@@ -65,9 +65,7 @@ class FusedAdamW:
             if isinstance(gradients, GradientTable)
             else pointers(gradients[name] for name in self._names)
         )
-        self.library.functions.adamw(
-            self._number, *self._addresses, found, self._sizes, update, self._rates, self._decays
-        )
+        self.library.adamw(self._number, *self._addresses, found, self._sizes, update, self._rates, self._decays)
         torch.autograd.graph.increment_version(self.weights)
 
 
@@ -76,7 +74,7 @@ def sizes(tensors: Sequence[Tensor]) -> ctypes.Array[ctypes.c_int64]:
     return (ctypes.c_int64 * len(tensors))(*(tensor.numel() for tensor in tensors))
 
 
-def _common_library(tensors: Sequence[Tensor]) -> Library | None:
+def _common_library(tensors: Sequence[Tensor]) -> ctypes.CDLL | None:
     library = library_for(tensors[0])
     same = tensors[0].dtype
     return library if all(tensor.dtype == same and tensor.is_contiguous() for tensor in tensors) else None

@@ -20,20 +20,20 @@ from stabbench.models.kernel.function import (
     tapes,
     texts_of,
 )
-from stabbench.models.kernel.library import Library, library_for
+from stabbench.models.kernel.library import library_for
 from stabbench.models.kernel.optimizer import GradientTable, sizes
 
 
 class PlainStep:
     """The mean cross-entropy of one run and its gradients, for weights that stay where they are in memory."""
 
-    def __init__(self, architecture: Architecture, library: Library, weights: Mapping[str, Tensor]) -> None:
+    def __init__(self, architecture: Architecture, library: ctypes.CDLL, weights: Mapping[str, Tensor]) -> None:
         layout = layout_of(architecture)
         tensors = [weights[name].detach() for name in layout.names]
         gradients = empty_like(tensors)
         word_table = tensors[layout.table[0]]
         self.library, self.labels, self.places = library, architecture.labels, layout.places
-        self.shape = shape_of(architecture, library, word_table.shape[1])
+        self.shape = shape_of(architecture, word_table.shape[1])
         self._tensors = tensors
         self._weights, self._gradients = layout.addresses(tensors), layout.addresses(gradients)
         found = dict(zip(layout.names, gradients, strict=True))
@@ -55,15 +55,14 @@ class PlainStep:
     def __call__(self, batch: Batch, dropout: Dropout) -> tuple[float, list[float]]:
         """The loss and each gradient's sum of squares; the gradients are in `gradients` until the next call."""
         texts, keys, loss = texts_of(batch), keys_of(dropout), ctypes.c_double()
-        functions = self.library.functions
-        tape = tapes.lend(functions.tape_bytes(self.shape, texts, keys.threshold > 0, True))
+        tape = tapes.lend(self.library.tape_bytes(self.shape, texts, keys.threshold > 0, True))
         logits = torch.empty(batch.size, self.labels, dtype=self._tensors[0].dtype)
-        status = functions.loss_and_gradients(
+        status = self.library.loss_and_gradients(
             self.shape, texts, batch.labels.data_ptr(), keys, self.places, self._weights, tape.ctypes.data,
             logits.data_ptr(), self._gradients, loss,
         )  # fmt: skip
         if status:
             raise IndexError("a token, position or segment id lies outside its embedding table")
         sums = (ctypes.c_double * len(self._sizes))()
-        functions.square_sums(len(self._sizes), self.gradients.addresses, self._sizes, sums)
+        self.library.square_sums(len(self._sizes), self.gradients.addresses, self._sizes, sums)
         return loss.value, list(sums)

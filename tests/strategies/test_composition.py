@@ -1,0 +1,144 @@
+"""Strategies compose in the order of params.yaml, and two that claim the same thing are refused before any work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from stabbench.config import Config, load
+from stabbench.errors import UserError
+from stabbench.resolve import effective_recipe, resolve_strategy
+from stabbench.strategies import registry
+from stabbench.strategies.child_tuning import ChildTuningF, ChildTuningOptions
+from stabbench.strategies.llrd import LayerwiseDecay, LayerwiseDecayOptions
+from stabbench.strategies.reinit import ReInit, ReInitOptions
+from stabbench.training.loop import Training, train
+from tests import tiny
+
+PARAMS = """
+seeds: 1-2
+grid: {models: [embedded], tasks: [acceptability], strategies: [mine]}
+models: {embedded: {learning_rate: 1.0e-3}}
+"""
+
+
+@pytest.fixture
+def configured(tmp_path: Path) -> Any:
+    """Read a params.yaml whose strategy `mine` is the given block."""
+
+    def read(block: str) -> Config:
+        path = tmp_path / "params.yaml"
+        path.write_text(f"{PARAMS}strategies: {{mine: {block}}}\n")
+        return load(path)
+
+    return read
+
+
+def resolved(config: Config) -> tuple[Any, Any]:
+    """The plugins that the spec holds, and the recipe."""
+    found = resolve_strategy(config.strategies["mine"], "mine", Path())
+    return found.plugins, effective_recipe(config, "embedded", "bert", "mine", found)
+
+
+def test_the_spec_holds_every_plugin_in_order_with_its_version_and_options(configured: Any) -> None:
+    plugins, recipe = resolved(configured("{plugin: [reinit, llrd], options: {reinit: {layers: 3}}}"))
+    assert plugins == (
+        {"plugin": "reinit", "version": "1", "options": {"layers": 3}},
+        {"plugin": "llrd", "version": "1", "options": {"factor": 0.95}},
+    )
+    assert (recipe.epochs, recipe.bias_correction) == (3.0, True)
+
+
+def test_a_plugin_without_code_adds_its_recipe(configured: Any) -> None:
+    plugins, recipe = resolved(configured("{plugin: [llrd, hf-default], options: {llrd: {factor: 0.9}}}"))
+    assert [plugin["plugin"] for plugin in plugins] == ["llrd"]
+    assert (recipe.adam_formula, recipe.batch_size, recipe.learning_rate) == ("torch", 8, 5e-5)
+
+
+@pytest.mark.parametrize(
+    ("block", "message"),
+    [
+        (
+            "{plugin: [reinit, mosbach]}",
+            r"strategies\.mine: strategies reinit and mosbach ask for different values of epochs \(3\.0 and 20\.0\): "
+            r"say which one under `recipe`",
+        ),
+        ("{plugin: [llrd, reinit, zhang]}", r"llrd and zhang ask for different values of epochs"),
+        ("{plugin: [reinit, zhang], recipe: {epochs: 3}}", r"reinit and zhang are one method \(ReInit\)"),
+        (
+            "{plugin: [reinit, llrd], options: {layers: 3}}",
+            "unknown plugin in strategies.mine.options 'layers'.*options stand under the name of theirs",
+        ),
+        ("{plugin: [reinit, llrd], options: {llrd: 0.9}}", "options.llrd: found 0.9, expected the plugin's options"),
+        ("{plugin: [reinit, llrd], options: {reinit: {factor: 1}}}", "unknown option of strategy 'reinit' 'factor'"),
+        ("{plugin: [reinit, llrd], options: {llrd: {factor: 2}}}", "options of strategy 'llrd': factor: found 2"),
+    ],
+)
+def test_what_cannot_be_composed_is_said(configured: Any, block: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        resolved(configured(block))
+
+
+def test_params_yaml_settles_what_two_recipes_disagree_on(configured: Any) -> None:
+    _, recipe = resolved(configured("{plugin: [reinit, mosbach], recipe: {epochs: 10}}"))
+    assert recipe.epochs == 10.0
+
+
+def test_two_owners_of_one_hook_are_refused(configured: Any, tmp_path: Path) -> None:
+    body = "from stabbench import Strategy\n\nclass Mine(Strategy):\n    def loss(self, *arguments): ...\n"
+    (tmp_path / "mine.py").write_text(body)
+    config = configured("{plugin: [l2-sp, './mine.py:Mine']}")
+    with pytest.raises(UserError, match=r"l2-sp and \./mine\.py:Mine both define `loss`"):
+        resolve_strategy(config.strategies["mine"], "mine", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("reinit", {"layers": 5}),
+        ("zhang", {"layers": 5}),
+        ("llrd", {"factor": 0.95}),
+        ("pretrained-decay", {"decay": 1e-3}),
+        ("l2-sp", {"alpha": 0.1, "beta": 0.01}),
+        ("child-tuning-f", {"probability": 0.3}),
+        ("child-tuning-d", {"probability": 0.3}),
+    ],
+)
+def test_a_built_in_alone_is_found_with_its_published_defaults(
+    configured: Any, name: str, options: dict[str, object]
+) -> None:
+    plugins, recipe = resolved(configured(f"{{plugin: {name}}}"))
+    assert plugins == ({"plugin": name, "version": "1", "options": options},)
+    assert recipe.bias_correction
+    assert recipe.learning_rate == 1e-3
+    assert registry.load(name).reference
+
+
+def test_hooks_run_in_order_and_each_member_draws_its_own() -> None:
+    members = ((ReInit(), ReInitOptions(1)), (LayerwiseDecay(), LayerwiseDecayOptions()))
+    backwards = tiny.inputs(strategies=members[::-1])
+    training = Training(backwards, tiny.seeds(1), torch.device("cpu"))
+    assert [type(strategy) for strategy, _ in training.strategies.members] == [LayerwiseDecay, ReInit]
+    assert [ctx.place for _, ctx in training.strategies.members] == ["0:", "1:"]
+    name = "bert.pooler.dense.weight"
+    forwards = Training(tiny.inputs(strategies=members), tiny.seeds(1), torch.device("cpu")).start()
+    assert not torch.equal(forwards.weights[name], training.start().weights[name])
+
+
+def test_three_together_train_and_scale_as_they_do_alone() -> None:
+    members = (
+        (ReInit(), ReInitOptions(1)),
+        (LayerwiseDecay(), LayerwiseDecayOptions(0.5)),
+        (ChildTuningF(), ChildTuningOptions(1.0)),
+    )
+    both = tiny.inputs(strategies=members[:2], dropout=0.0, epochs=1.0)
+    (without,), (result,) = (
+        train(tiny.inputs(strategies=some, dropout=0.0, epochs=1.0), tiny.seeds(1)) for some in (members[:2], members)
+    )
+    assert Training(both, tiny.seeds(1), torch.device("cpu")).strategies.scale("bert.pooler.dense.weight") == (1.0, 1.0)
+    for name, weight in without.weights.items():
+        torch.testing.assert_close(result.weights[name], weight, rtol=0, atol=1e-10)
+    assert {group["learning_rate"] for group in result.data["parameter_groups"]} == {3e-3 * 0.5**k for k in range(5)}
