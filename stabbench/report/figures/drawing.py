@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from html import escape
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any, Literal, cast
 from weakref import WeakKeyDictionary
 
 import matplotlib as mpl
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
@@ -130,12 +131,14 @@ def drawn(figure: Figure) -> str:
 def page_svg(figure: Figure, name: str, description: str) -> str:
     """The figure as an SVG element for the page: its width is the reader's, its colours follow light and dark.
 
-    `name` keeps the ids of several figures apart; `description` is what a screen reader says.
+    `name` keeps the ids of several figures apart; `description` is what a screen reader says, its first clause as the
+    title. What an artist's gid (`of_strategy`) calls a strategy's is marked `data-strategy`.
     """
     text = drawn(figure)
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     prefix = re.sub(r"[^A-Za-z0-9_-]", "-", name)
+    text = re.sub(r'\bid="strategy-(\d+)-\d+-\d+"', r'data-strategy="\1"', text)
     text = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', text)
     text = re.sub(r'href="#([^"]+)"', rf'href="#{prefix}-\1"', text)
     text = re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}-\1)", text)
@@ -146,6 +149,17 @@ def page_svg(figure: Figure, name: str, description: str) -> str:
 
 
 def _opening(prefix: str, description: str) -> str:
-    title = escape(description).replace("\\", r"\\")
-    named = f'role="img" aria-labelledby="{prefix}-title"'
-    return rf'<svg class="figure" viewBox="\1" {named}><title id="{prefix}-title">{title}</title>'
+    short = re.split(r"(?<=\w)[.:;] ", description, maxsplit=1)[0].rstrip(".")
+    title, details = (escape(text).replace("\\", r"\\") for text in (short, description))
+    named = f'role="img" aria-labelledby="{prefix}-title" aria-describedby="{prefix}-description"'
+    return (
+        rf'<svg class="figure" viewBox="\1" {named}><title id="{prefix}-title">{title}</title>'
+        f'<desc id="{prefix}-description">{details}</desc>'
+    )
+
+
+def of_strategy(axes: Axes, artists: Iterable[Artist], place: int) -> None:
+    """Mark artists in `axes` as those of the `place`-th strategy, so that the page can leave it out."""
+    panel = cast(Figure, axes.figure).axes.index(axes)
+    for number, artist in enumerate(artists):
+        artist.set_gid(f"strategy-{place}-{panel}-{number}")
