@@ -221,7 +221,7 @@ class StrategyBlock(Block):
 
 
 class ReportBlock(Block):
-    """How the report tests for differences in spread (PROTOCOL.md's Levene centre and the star's level), and its look."""
+    """How the report tests for differences in spread, the order of its strategies, and what its page holds."""
 
     levene_center: Literal["median", "mean"] = "median"
     alpha: Annotated[float, Field(gt=0, lt=1)] = 0.001

@@ -9,7 +9,7 @@ import pandas as pd
 from stabbench.analysis.frame import finished
 from stabbench.report.content import Content
 from stabbench.report.making import Grid
-from stabbench.report.numbers import counted, listed, magnitude
+from stabbench.report.numbers import NOT_AVAILABLE, counted, listed, magnitude
 
 MEASURES = ("steps", "tokens", "flops")
 
@@ -41,8 +41,9 @@ def costs(table: pd.DataFrame, model: str) -> Grid:
     rows = []
     for _, row in table[table["model"] == model].iterrows():
         each = [magnitude(row[name]) for name in MEASURES]
-        successful = [magnitude(row[f"{name}_successful"]) for name in MEASURES]
-        times = "n/a" if not math.isfinite(row["times_cheapest"]) else f"{row['times_cheapest']:.2g}"
+        some = row["successful"] > 0
+        successful = [magnitude(row[f"{name}_successful"]) if some else NOT_AVAILABLE for name in MEASURES]
+        times = f"{row['times_cheapest']:.2g}" if some else NOT_AVAILABLE
         share = f"{row['successful']}/{row['n']}"
         rows.append([str(row["task"]), str(row["strategy"]), share, *each, *successful, times])
     names = ("updates", "tokens", "operations")
@@ -68,10 +69,8 @@ def economy(content: Content, table: pd.DataFrame) -> list[str]:
         if best["strategy"] == each["strategy"]:
             text += f", and so does a successful one ({_operations(best['flops_successful'])})"
         else:
-            text += (
-                f"; a successful one costs least with {best['strategy']} ({_operations(best['flops_successful'])} where "
-                f"{_with(each)})"
-            )
+            cheapest = f"{best['strategy']} ({_operations(best['flops_successful'])} where {_with(each)})"
+            text += f"; a successful one costs least with {cheapest}"
         found.append(f"{text}.{f' No run of {never} succeeded.' if never else ''}")
     return found
 
@@ -79,7 +78,9 @@ def economy(content: Content, table: pd.DataFrame) -> list[str]:
 def _with(row: pd.Series) -> str:
     if not row["successful"]:
         return f"none of {row['strategy']}'s {counted(int(row['n']), 'run')} succeeded"
-    return f"{row['strategy']} takes {_operations(row['flops_successful'])}, {row['successful']} of {row['n']} succeeding"
+    return (
+        f"{row['strategy']} takes {_operations(row['flops_successful'])}, {row['successful']} of {row['n']} succeeding"
+    )
 
 
 def _operations(flops: float) -> str:

@@ -78,7 +78,9 @@ def drawn_rows(figure: Figure) -> pd.DataFrame:
         for kind, color, label, xy in _marks(axes):
             series = label if label and not label.startswith("_") else names.get(color, "")
             part = pd.DataFrame({"x": xy[:, 0], "y": xy[:, 1]})
-            part = part.assign(panel=panel, series=series, kind=kind, x_axis=axes.get_xlabel(), y_axis=axes.get_ylabel())
+            part = part.assign(
+                panel=panel, series=series, kind=kind, x_axis=axes.get_xlabel(), y_axis=axes.get_ylabel()
+            )
             parts.append(part[["panel", "series", "kind", "x_axis", "x", "y_axis", "y"]])
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 

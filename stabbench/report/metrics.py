@@ -17,7 +17,7 @@ COUNTS = ("n", "planned", "failed", "diverged", "collapsed")
 
 
 def metrics(content: Content) -> dict[str, Any]:
-    """What changes when a recipe does: by model, task and strategy the numbers of `HEADLINE`, and which std is smallest.
+    """What changes when a recipe does: each cell's numbers of `HEADLINE`, and which std is smallest.
 
     Few enough that `dvc metrics diff` can be read; everything else is in `statistics`.
     """

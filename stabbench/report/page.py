@@ -137,9 +137,7 @@ def _drawn(section: Section) -> _Drawn:
         svg = Markup(page_svg(item.figure, f"{section.name}-{item.stem}", item.description))
         figures.append(Picture(item.heading, svg, item.stem, width=item.figure.get_figwidth()))
     drawn = [table_link(f"{item.stem}-as-drawn", drawn_rows(item.figure)) for item in section.figures]
-    links = [
-        table_link(name, table, file=f"studies/{section.name}/{name}.csv") for name, table in section.data.items()
-    ]
+    links = [table_link(name, table, file=f"studies/{section.name}/{name}.csv") for name, table in section.data.items()]
     wide = any(picture.width > COLUMN_WIDTH for picture in figures)
     return _Drawn(section, figures, wide, drawn, [link for link in links if link is not None])
 

@@ -22,7 +22,9 @@ def times(content: Content, model: str) -> Grid:
         found = [record.provenance() for record in item.records.values()]
         if item.cell.model != model or not found:
             continue
-        seconds = {name: [float(each["seconds"][name]) for each in found] for name in ("training", "evaluation", "total")}
+        seconds = {
+            name: [float(each["seconds"][name]) for each in found] for name in ("training", "evaluation", "total")
+        }
         successful = sum(record.status == "ok" for record in item.records.values())
         rows.append(
             [
@@ -44,7 +46,9 @@ def origin(content: Content) -> list[str]:
     found = [record.provenance() for item in content.selection.cells for record in item.records.values()]
     if not found:
         return []
-    commits = Counter(f"{each['git_commit'] or 'no commit'}{', changed' if each['git_dirty'] else ''}" for each in found)
+    commits = Counter(
+        f"{each['git_commit'] or 'no commit'}{', changed' if each['git_dirty'] else ''}" for each in found
+    )
     created = sorted(str(each["created"]) for each in found)
     named = [f"{commit} ({counted(runs, 'run')})" for commit, runs in commits.most_common()]
     return [f"Trained at {listed(named)}.", f"Records were made between {created[0]} and {created[-1]}."]

@@ -73,8 +73,9 @@ class Browser:
 
     def click(self, selector: str) -> None:
         """A click of the mouse in the middle of an element."""
-        self.run(f"document.querySelector({json.dumps(selector)}).scrollIntoView({{block: 'center', behavior: 'instant'}})")
-        box = self.run(f"(r => [r.x + r.width / 2, r.y + r.height / 2])(document.querySelector({json.dumps(selector)}).getBoundingClientRect())")
+        element = f"document.querySelector({json.dumps(selector)})"
+        self.run(f"{element}.scrollIntoView({{block: 'center', behavior: 'instant'}})")
+        box = self.run(f"(r => [r.x + r.width / 2, r.y + r.height / 2])({element}.getBoundingClientRect())")
         for kind in ("mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, x=box[0], y=box[1], button="left", clickCount=1)
 
@@ -85,7 +86,9 @@ class Browser:
         self.call("Input.dispatchKeyEvent", type="keyDown", **shared, **({"text": text} if text else {}))
         self.call("Input.dispatchKeyEvent", type="keyUp", **shared)
 
-    def emulate(self, *, scheme: str = "light", width: int = 1000, motion: str = "no-preference", media: str = "") -> None:
+    def emulate(
+        self, *, scheme: str = "light", width: int = 1000, motion: str = "no-preference", media: str = ""
+    ) -> None:
         """A window of `width` pixels and what its user prefers."""
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
         features = {"prefers-color-scheme": scheme, "prefers-reduced-motion": motion}

@@ -35,7 +35,7 @@ Color = str
 
 
 def strategy_colors(strategies: Sequence[str]) -> Mapping[str, Color]:
-    """A colour a strategy by its place in the order of strategies; from the ninth on they repeat (names stand beside them)."""
+    """A colour a strategy by its place in their order; from the ninth on they repeat (names stand beside them)."""
     return {name: STRATEGIES[index % len(STRATEGIES)][0] for index, name in enumerate(strategies)}
 
 

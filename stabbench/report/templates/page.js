@@ -31,6 +31,7 @@
     const original = Array.from(table.tBodies[0].rows);
     const heads = Array.from(table.tHead.rows[table.tHead.rows.length - 1].cells);
     heads.forEach((head, column) => {
+      if (head.tagName !== "TH") return;
       const button = document.createElement("button");
       button.type = "button";
       button.append(...head.childNodes);
@@ -98,10 +99,10 @@
     });
   }
 
-  /* What is folded on the screen is printed. */
+  /* What is folded on the screen is printed, but for what fills many pages. */
   let folded = [];
   addEventListener("beforeprint", () => {
-    folded = all("main details:not([open])");
+    folded = all("main details:not([open], .bulk)");
     for (const details of folded) details.open = true;
   });
   addEventListener("afterprint", () => {
