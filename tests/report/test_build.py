@@ -13,6 +13,7 @@ import pytest
 from stabbench.errors import UserError
 from stabbench.files import read_json
 from stabbench.report import build
+from stabbench.report.content import gather
 from tests.analysis.synthetic import DIVERGED, SyntheticCell, write_runs
 
 HOSTILE = "<script>alert('x')</script> & \"co\""
@@ -121,6 +122,27 @@ def test_neither_timings_nor_dates_nor_the_working_trees_state_are_in_a_report(t
     assert contents(tmp_path / "reports") == contents(project / "reports")
 
 
+def test_where_provenance_is_asked_for_the_page_says_it(tmp_path: Path, project: Path) -> None:
+    """Synthetic run `s` took 1.1 + s seconds; devlin's 11 runs, 9 of them successful, 78.1."""
+    build(project / "runs", tmp_path / "reports", provenance=True)
+    html = (tmp_path / "reports" / "index.html").read_text()
+    assert f"Trained at {'0' * 40}, changed (22 runs)." in html
+    assert "Records were made between 2026-01-02T00:00:00Z and 2026-01-12T00:00:00Z." in html
+    row = re.search(
+        r'<tr[^>]*><th scope="row">acceptability</th><td class="name">devlin</td>(<td>7</td>.*?)</tr>', html
+    )
+    assert row is not None
+    assert re.findall(r"<td>(.*?)</td>", row[1]) == ["7", "0.1", "7.1", "8.68", "cpu", "1", "1"]
+
+
+@pytest.mark.parametrize(("order", "names"), [("plan", ["devlin", "mosbach"]), ("std", ["mosbach", "devlin"])])
+def test_strategies_stand_in_the_order_that_was_asked_for(project: Path, order: str, names: list[str]) -> None:
+    content = gather(project / "runs", incomplete=False, levene_center="median", alpha=0.001, order=order)
+    assert content.strategies == names
+    assert list(content.table["strategy"]) == names
+    assert [item.cell.strategy for item in content.selection.cells] == names
+
+
 def test_the_page_is_well_formed_and_asks_no_host(html: str, project: Path) -> None:
     page = Page(html)
     assert page.open == []
@@ -204,6 +226,7 @@ def test_figures_of_tasks_that_the_plan_no_longer_has_are_removed(tmp_path: Path
         ({"levene_center": "media"}, "did you mean 'median'"),
         ({"alpha": 0.0}, "between 0 and 1"),
         ({"alpha": 5}, "is 5"),
+        ({"order": "sdt"}, "did you mean 'std'"),
     ],
 )
 def test_settings_out_of_range_are_refused(

@@ -113,7 +113,8 @@ def test_special_characters_mean_nothing_in_latex_and_markdown() -> None:
     assert escape_latex(r"a_b & 50% $x^2$ {c} \d #1 ~") == (
         r"a\_b \& 50\% \$x\textasciicircum{}2\$ \{c\} \textbackslash{}d \#1 \textasciitilde{}"
     )
-    assert escape_markdown("a|b *c* <d> [e]\nf") == r"a\|b \*c\* \<d\> \[e\] f"
+    assert escape_latex("a--b\n|模 – 2\u00a0%") == r"a-{}-b \textbar{}U+6A21 -- 2~\%"
+    assert escape_markdown("a|b *c* <d> [e]\nf &amp;") == r"a\|b \*c\* \<d\> \[e\] f \&amp;"
 
 
 def test_learning_rates_that_differ_are_all_named(tmp_path: Path) -> None:
@@ -127,6 +128,8 @@ def test_learning_rates_that_differ_are_all_named(tmp_path: Path) -> None:
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
 def test_the_latex_table_compiles_and_fits_the_page(tmp_path: Path) -> None:
     awkward = [SyntheticCell([0.5, 0.4, 0.0], task=f"task_{index}&50%", strategy="a_b#~^") for index in range(4)]
+    names = ["a|b", "\\end{table}\\x", "<script>$1$", 'é 模型 "q" `--`', "%comment"]
+    awkward += [SyntheticCell([0.5, 0.4], task="task_0&50%", strategy=name, gradient_norms=False) for name in names]
     write_runs(tmp_path / "runs", [*papers_cells(), *awkward])
     write_tables(gather(tmp_path / "runs", incomplete=False, levene_center="median", alpha=0.001), tmp_path)
     document = r"\documentclass{article}\usepackage{booktabs}\begin{document}\input{stability}\end{document}"
