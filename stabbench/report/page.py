@@ -127,7 +127,7 @@ class _Drawn:
     wide: bool
     """Whether its figures are too wide to stand side by side."""
     drawn: Sequence[Download | None]
-    """What each figure shows, as drawn."""
+    """What each figure shows."""
     data: Sequence[Download]
 
 
@@ -136,10 +136,15 @@ def _drawn(section: Section) -> _Drawn:
     for item in section.figures:
         svg = Markup(page_svg(item.figure, f"{section.name}-{item.stem}", item.description))
         figures.append(Picture(item.heading, svg, item.stem, width=item.figure.get_figwidth()))
-    drawn = [table_link(f"{item.stem}-as-drawn", drawn_rows(item.figure)) for item in section.figures]
-    links = [table_link(name, table, file=f"studies/{section.name}/{name}.csv") for name, table in section.data.items()]
+    links = {
+        name: table_link(name, table, file=f"studies/{section.name}/{name}.csv") for name, table in section.data.items()
+    }
+    drawn = [
+        links[item.data] if item.data else table_link(f"{item.stem}-as-drawn", drawn_rows(item.figure))
+        for item in section.figures
+    ]
     wide = any(picture.width > COLUMN_WIDTH for picture in figures)
-    return _Drawn(section, figures, wide, drawn, [link for link in links if link is not None])
+    return _Drawn(section, figures, wide, drawn, [link for link in links.values() if link is not None])
 
 
 def _chapters(sections: Sequence[Section], missing: Sequence[str] = ()) -> dict[str, Any]:

@@ -40,8 +40,11 @@ def _star(content: Content) -> str:
 
 def _table(content: Content, model: str) -> list[str]:
     tasks = content.tasks(model)
-    table = content.table[content.table["model"] == model].set_index(["task", "strategy"])
-    metrics = {task: str(table.loc[task, "metric"].iloc[0]) for task in tasks}
+    rows = {
+        (str(row["task"]), str(row["strategy"])): row
+        for _, row in content.table[content.table["model"] == model].iterrows()
+    }
+    metrics = {task: str(row["metric"]) for (task, _), row in rows.items()}
     heads = [
         f"{escape_markdown(f'{task} ({metric_name(metrics[task])})')} {name}"
         for task in tasks
@@ -49,7 +52,7 @@ def _table(content: Content, model: str) -> list[str]:
     ]
     lines = [markdown_row(["strategy", *heads]), markdown_row(["---", *["---:"] * len(heads)])]
     for strategy in content.strategies:
-        texts = [text for task in tasks for text in _texts(table, task, strategy)]
+        texts = [text for task in tasks for text in _texts(rows.get((task, strategy)))]
         if any(text != "–" for text in texts):
             lines.append(markdown_row([escape_markdown(strategy), *texts]))
     room = LINES // 2
@@ -58,10 +61,8 @@ def _table(content: Content, model: str) -> list[str]:
     return lines
 
 
-def _texts(table: pd.DataFrame, task: str, strategy: str) -> list[str]:
-    if (task, strategy) not in table.index:
+def _texts(row: pd.Series | None) -> list[str]:
+    if row is None:
         return ["–"] * 3
-    row = table.loc[(task, strategy)]
-    std = f"**{percent(row['std'])}**" if row["best_std"] else percent(row["std"])
-    mean = f"**{percent(row['mean'])}**" if row["best_mean"] else percent(row["mean"])
+    std, mean = (f"**{percent(row[name])}**" if row[f"best_{name}"] else percent(row[name]) for name in ("std", "mean"))
     return [f"{std}{STAR if row['star'] else ''}", mean, f"{row['failed']}/{row['n']}"]
