@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from stabbench.analysis.frame import finished, ordered
 from stabbench.report.content import Content
 from stabbench.report.figures.boxes import draw_box, draw_majority, legend_handles, name_slots
-from stabbench.report.figures.drawing import PAGE_WIDTH, axes_of, new_figure
+from stabbench.report.figures.drawing import PAGE_WIDTH, axes_of, new_figure, of_strategy
 from stabbench.report.figures.palette import strategy_colors
 from stabbench.report.numbers import metric_name
 
@@ -53,9 +53,12 @@ def draw_distribution(axes: Axes, content: Content, model: str, task: str, width
     """
     runs = content.runs[(content.runs["model"] == model) & (content.runs["task"] == task)]
     strategies = ordered(runs["strategy"])
-    colors = strategy_colors(content.strategies)
+    order = content.strategies
+    colors = strategy_colors(order)
     for place, strategy in enumerate(strategies):
+        before = set(axes.get_children())
         draw_box(axes, place, finished(runs[runs["strategy"] == strategy]), colors[strategy])
+        of_strategy(axes, [artist for artist in axes.get_children() if artist not in before], order.index(strategy))
     draw_majority(axes, float(runs["majority"].iloc[0]), named=False)
     name_slots(axes, strategies, width)
     axes.set_ylabel(f"dev {metric_label(str(runs['metric'].iloc[0]))}")
