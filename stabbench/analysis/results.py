@@ -15,7 +15,7 @@ from stabbench.errors import UserError
 
 REQUIRED = ("strategy", "task", "seed", "score")
 OPTIONAL = ("model", "metric", "status", "accuracy", "majority", "failed", "diverged", "collapsed")
-UNNAMED_MODEL = "unnamed model"
+UNNAMED_MODEL = "the model"
 UNNAMED_METRIC = "score"
 STATUSES = ("ok", "failed", "diverged", MISSING, UNJUDGED)
 

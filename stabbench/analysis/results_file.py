@@ -1,4 +1,4 @@
-"""A file of scores that anybody's code wrote (CSV, Parquet, JSON lines), read as it stands; what it says is not judged."""
+"""A file of scores that anybody's code wrote (CSV, Parquet, JSON lines), read as it stands and not judged."""
 
 from __future__ import annotations
 

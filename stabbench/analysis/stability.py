@@ -31,10 +31,11 @@ def stability(
 
     Numbers over the finished runs: n of planned, std (ddof 1), mean, max, min, median, iqr, failed with its Wilson 95 %
     interval, diverged, collapsed, std_successful (NA or NaN where it is not known which runs failed). `eligible` is
-    false where all runs failed or fewer than two finished: such a cell is neither best nor second smallest. `best_std`, `best_mean`, `best_max` mark the best
-    eligible cells of a task; in the row of the single smallest std `rival` names the second smallest,
-    `p_levene_median`, `p_levene_mean` (asymptotic) and `p_permutation` (median-centred statistic) compare the two (NaN:
-    n/a), and `star` says whether the p-value with the chosen centre is under `alpha`.
+    false where all runs failed or fewer than two finished: such a cell is neither best nor second smallest.
+    `best_std`, `best_mean`, `best_max` mark the best eligible cells of a task; in the row of the single smallest std
+    `rival` names the second smallest, `p_levene_median`, `p_levene_mean` (asymptotic) and `p_permutation`
+    (median-centred statistic) compare the two (NaN: n/a), and `star` says whether the p-value with the chosen centre is
+    under `alpha`.
     """
     tables = [
         _task_rows(part, levene_center, alpha, minimum_seeds)

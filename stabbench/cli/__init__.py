@@ -9,7 +9,20 @@ from stabbench.cli.group import LazyGroup
 
 COMMANDS = {
     name: f"stabbench.cli.{name}:{name}"
-    for name in ("init", "prepare", "pretrain", "plan", "train", "study", "probe", "status", "report", "track", "score")
+    for name in (
+        "init",
+        "prepare",
+        "pretrain",
+        "plan",
+        "train",
+        "study",
+        "probe",
+        "status",
+        "report",
+        "compare",
+        "track",
+        "score",
+    )
 }
 """Where each command is, in the order in which `--help` lists them."""
 

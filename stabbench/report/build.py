@@ -45,8 +45,13 @@ def build(
     content = gather(runs, plan=plan, incomplete=incomplete, levene_center=levene_center, alpha=alpha)
     with style():
         chapters = [*views(content), *sections(content)]
-    write_tables(content, out / "tables")
     write_plots(content, out / "plots")
+    write(content, out, chapters)
+
+
+def write(content: Content, out: Path, chapters: Sequence[Section] = ()) -> None:
+    """Write index.html, metrics.json, tables/ and figures/, and the chapters into studies/."""
+    write_tables(content, out / "tables")
     write_json(out / "metrics.json", metrics(content))
     _write_figures(content, out / "figures")
     write_sections(chapters, out / "studies")

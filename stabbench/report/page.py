@@ -28,9 +28,16 @@ FIXED = {
         ("pairs", "All pairs of strategies"),
     ),
     CAUSES: (("training", "Training curves"), ("gradients", "Gradient norms by layer")),
-    MAKING: (("cost", "Cost"), ("making", "Strategies and models"), ("data", "Raw data")),
+    MAKING: (
+        ("cost", "Cost"),
+        ("making", "Strategies and models"),
+        ("definitions", "Definitions"),
+        ("data", "Raw data"),
+    ),
 }
 """What the page has beside the sections: (anchor, title) by part; sections follow, but in the last part."""
+OF_RECORDS = ("training", "gradients", "cost", "making")
+"""Those of them that only records can fill."""
 
 
 @dataclass(frozen=True)
@@ -59,13 +66,15 @@ def page(content: Content, sections: Sequence[Section] = ()) -> str:
     environment.filters.update(
         metric=numbers.metric_name,
         percent=numbers.percent,
+        known=numbers.known,
+        of_runs=numbers.of_runs,
         p=numbers.p_value,
         share=numbers.share,
         count=numbers.counted,
         listed=numbers.listed,
     )
     with style():
-        return environment.get_template("index.html.j2").render({**_context(content), **_chapters(sections)})
+        return environment.get_template("index.html.j2").render({**_context(content), **_chapters(content, sections)})
 
 
 @dataclass(frozen=True)
@@ -86,13 +95,14 @@ def _drawn(section: Section) -> _Drawn:
     return _Drawn(section, figures, any(picture.width > COLUMN_WIDTH for picture in figures))
 
 
-def _chapters(sections: Sequence[Section]) -> dict[str, Any]:
+def _chapters(content: Content, sections: Sequence[Section]) -> dict[str, Any]:
     """The sections by their part of the page, and the table of contents."""
     chapters = {part: [_drawn(section) for section in sections if section.part == part] for part in PARTS}
     contents = []
     for part, title in PARTS.items():
         own = [(drawn.section.name, drawn.section.title) for drawn in chapters[part]]
-        entries = [*own, *FIXED.get(part, ())] if part == MAKING else [*FIXED.get(part, ()), *own]
+        fixed = [entry for entry in FIXED.get(part, ()) if content.recorded or entry[0] not in OF_RECORDS]
+        entries = [*own, *fixed] if part == MAKING else [*fixed, *own]
         if entries:
             contents.append((part, title, entries))
     return {"chapters": chapters, "contents": contents}
@@ -118,6 +128,12 @@ def _context(content: Content) -> dict[str, Any]:
         "cells": _records(content.table),
         "pairs": _records(content.pairs),
         "distributions": _distributions(content),
+        **(_context_of_records(content) if content.recorded else {}),
+    }
+
+
+def _context_of_records(content: Content) -> dict[str, Any]:
+    return {
         "training": _training(content),
         "gradients": _gradients(content),
         "strategies": making.strategies(content),
@@ -142,7 +158,7 @@ def _distributions(content: Content) -> list[Picture]:
         figure = distribution_panel(content, model, task)
         description = f"Scores of every seed on {task} with {model}: " + "; ".join(
             f"{row['strategy']} median {numbers.percent(row['median'])}, std {numbers.percent(row['std'])}, "
-            f"{row['failed']} of {row['n']} failed"
+            f"{'an unknown number' if pd.isna(row['failed']) else row['failed']} of {row['n']} failed"
             for _, row in content.rows(model, task).iterrows()
         )
         svg = Markup(page_svg(figure, f"distribution-{model}-{task}", description))
