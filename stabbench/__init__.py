@@ -6,21 +6,48 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from stabbench.errors import UserError
+    from stabbench.models.architecture import Architecture, TensorFacts
+    from stabbench.models.batch import Batch
+    from stabbench.plan import Recipe
     from stabbench.report.comparison import Comparison, compare
-    from stabbench.strategies.contract import Strategy
+    from stabbench.strategies.contract import BoundModel, Context, NoOptions, Strategy, Weights, cross_entropy
 
 __version__ = "0.1.0"
-__all__ = ["Comparison", "Strategy", "__version__", "compare"]
+__all__ = [
+    "Architecture",
+    "Batch",
+    "BoundModel",
+    "Comparison",
+    "Context",
+    "NoOptions",
+    "Recipe",
+    "Strategy",
+    "TensorFacts",
+    "UserError",
+    "Weights",
+    "__version__",
+    "compare",
+    "cross_entropy",
+]
 
-_PUBLIC = {
-    "Comparison": "stabbench.report.comparison",
-    "Strategy": "stabbench.strategies.contract",
-    "compare": "stabbench.report.comparison",
+_MODULES = {
+    "stabbench.errors": ("UserError",),
+    "stabbench.models.architecture": ("Architecture", "TensorFacts"),
+    "stabbench.models.batch": ("Batch",),
+    "stabbench.plan": ("Recipe",),
+    "stabbench.report.comparison": ("Comparison", "compare"),
+    "stabbench.strategies.contract": ("BoundModel", "Context", "NoOptions", "Strategy", "Weights", "cross_entropy"),
 }
 
 
 def __getattr__(name: str) -> object:
     """Import the public names when they are first asked for, so that `import stabbench` stays light."""
-    if name in _PUBLIC:
-        return getattr(import_module(_PUBLIC[name]), name)
+    for module, names in _MODULES.items():
+        if name in names:
+            return getattr(import_module(module), name)
     raise AttributeError(f"module 'stabbench' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

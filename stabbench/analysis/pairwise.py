@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from pandas.api.typing import NAType
-from statsmodels.stats.multitest import multipletests
 
 from stabbench.analysis.failures import fisher_exact
 from stabbench.analysis.frame import finished, how_many
@@ -75,9 +74,10 @@ def _fisher(failed_a: int | NAType, n_a: int, failed_b: int | NAType, n_b: int) 
 
 
 def holm(p_values: pd.Series) -> pd.Series:
-    """Holm's adjustment over the p-values that exist (NaN: n/a, which stays)."""
-    adjusted = pd.Series(math.nan, index=p_values.index, dtype="float64")
-    known = p_values.notna()
-    if known.any():
-        adjusted[known] = multipletests(p_values[known].to_numpy(), method="holm")[1]
-    return adjusted
+    """Holm's (1979) adjustment over the p-values that exist (NaN: n/a, which stays).
+
+    The i-th smallest of n times n + 1 − i, at least as large as those before it and at most 1.
+    """
+    known = p_values.dropna().sort_values(kind="stable")
+    adjusted = np.maximum.accumulate(known.to_numpy(dtype=np.float64) * np.arange(len(known), 0, -1))
+    return pd.Series(np.minimum(adjusted, 1), index=known.index, dtype="float64").reindex(p_values.index)
