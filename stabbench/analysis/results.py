@@ -25,9 +25,9 @@ class Results:
     """Runs that somebody else's code made."""
 
     runs: pd.DataFrame
-    """The columns of `stabbench.analysis.frame` that a list of scores can fill, a row a run in the given order; scores
-    are fractions. `failed`, `diverged` and `collapsed` are NA where it is not known; without `failed` the status is
-    `unjudged`."""
+    """A frame as `stabbench.analysis.frame` makes it, a row a run in the given order; scores are fractions, names
+    categories. `failed`, `diverged` and `collapsed` are NA where it is not known, and without `failed` the status is
+    `unjudged`. What a list of scores does not tell is NaN or empty."""
     failed: str
     """Which runs count as failed: a sentence's end; empty where it is known of none."""
     notes: Sequence[str]
@@ -62,11 +62,11 @@ def runs_of(
     gaps_in = {"score": missing, "accuracy": np.ones(rows, bool), "majority": np.ones(rows, bool)}
     runs = pd.DataFrame(
         {
-            "model": columns.names("model") if "model" in columns else UNNAMED_MODEL,
+            "model": columns.names("model") if "model" in columns else _constant(UNNAMED_MODEL, rows),
             "task": columns.names("task"),
             "strategy": columns.names("strategy"),
             "seed": columns.whole_numbers("seed"),
-            "metric": columns.names("metric") if "metric" in columns else UNNAMED_METRIC,
+            "metric": columns.names("metric") if "metric" in columns else _constant(UNNAMED_METRIC, rows),
             **{name: columns.scores(name, unit, gaps) if name in columns else np.nan for name, gaps in gaps_in.items()},
         }
     )
@@ -79,7 +79,19 @@ def runs_of(
     runs["status"] = _statuses(missing, failed, diverged)
     for name, flags in (("failed", failed), ("diverged", diverged), ("collapsed", collapsed)):
         runs[name] = _column(np.where(missing, FALSE, flags))
-    return Results(runs[[name for name in COLUMNS if name in runs]], words, _notes(columns, runs, percent))
+    return Results(_whole(runs), words, _notes(columns, runs, percent))
+
+
+def _whole(runs: pd.DataFrame) -> pd.DataFrame:
+    rows = len(runs)
+    nothing = {
+        "str": _constant("", rows),
+        "bool": pd.array([pd.NA], dtype="boolean").repeat(rows),
+        "Int64": pd.array([pd.NA], dtype="Int64").repeat(rows),
+        "float64": np.nan,
+    }
+    rest = {name: nothing[kind] for name, kind in COLUMNS.items() if name not in runs}
+    return runs.assign(**rest)[list(COLUMNS)]
 
 
 def _check(columns: Columns, runs: pd.DataFrame) -> None:
@@ -89,9 +101,10 @@ def _check(columns: Columns, runs: pd.DataFrame) -> None:
         row = int(again.argmax())
         first = (runs[[*CELL, "seed"]] == runs[[*CELL, "seed"]].iloc[row]).all(axis=1).to_numpy().argmax()
         raise UserError(f"{columns.place(row)}: this run stands in data row {first + 1} already, expected it once")
-    for name in ("metric", "majority"):
-        firsts = runs[name].groupby(places(runs)).transform("first")
-        other = ((runs[name] != firsts) & runs[name].notna()).to_numpy(dtype=bool)
+    place = places(runs)
+    for name in [name for name in ("metric", "majority") if name in columns]:
+        values = runs[name].cat.codes if name == "metric" else runs[name]
+        other = ((values != values.groupby(place).transform("first")) & values.notna()).to_numpy(dtype=bool)
         if other.any():
             row = int(other.argmax())
             raise columns.fault(row, name, f"one {name} for all runs of a model and task, as in the rows before")
@@ -99,7 +112,11 @@ def _check(columns: Columns, runs: pd.DataFrame) -> None:
 
 def _statuses(missing: np.ndarray, failed: Flags, diverged: Flags) -> pd.Series:
     chosen = np.select([missing, failed == UNKNOWN, failed == FALSE, diverged == TRUE], [3, 4, 0, 2], default=1)
-    return pd.Series(STATUSES, dtype="str").take(chosen).reset_index(drop=True)
+    return pd.Series(pd.Categorical.from_codes(chosen, categories=list(STATUSES)))
+
+
+def _constant(word: str, rows: int) -> pd.Categorical:
+    return pd.Categorical.from_codes(np.zeros(rows, np.int8), categories=[word])
 
 
 def _column(flags: Flags) -> pd.Series:

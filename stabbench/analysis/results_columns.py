@@ -59,13 +59,15 @@ class Columns:
         return f"{self.source}: data row {row + 1} ({strategy} on {task}, seed {seed})"
 
     def names(self, name: str) -> pd.Series:
-        """A column of words; numbers are taken for words."""
+        """A column of words, as categories in the order in which they first appear; numbers are taken for words."""
         codes, values = pd.factorize(self.table[name], use_na_sentinel=True)
         words = [str(value).strip() for value in values]
         wrong = np.array([not word or not word.isprintable() for word in words] + [True])  # -1, a gap, is the last
         if wrong[codes].any():
             raise self.fault(int(wrong[codes].argmax()), name, "a name of printable characters")
-        return pd.Series(words, dtype="str").take(codes).reset_index(drop=True)
+        place = {word: number for number, word in enumerate(dict.fromkeys(words))}  # blanks may have set words apart
+        merged = np.array([place[word] for word in words], dtype=np.int32)
+        return pd.Series(pd.Categorical.from_codes(merged[codes], categories=list(place)))
 
     def whole_numbers(self, name: str) -> npt.NDArray[np.int64]:
         """A column of whole numbers of at most 64 bits."""
@@ -134,7 +136,7 @@ class Columns:
 
 def places(runs: pd.DataFrame) -> npt.NDArray[np.int64]:
     """The number of each run's model and task, from 0 in the order in which they first appear: shape `(rows,)`."""
-    return runs.groupby(["model", "task"], sort=False).ngroup().to_numpy(dtype=np.int64)
+    return runs.groupby(["model", "task"], sort=False, observed=True).ngroup().to_numpy(dtype=np.int64)
 
 
 def _range(unit: float) -> str:

@@ -41,7 +41,7 @@ def write_tables(content: Content, folder: Path) -> None:
     write_text(folder / "stability.md", markdown(content))
     write_text(folder / "stability.tex", latex(content))
     write_text(folder / "stability.csv", csv(content.table, digits=6))
-    write_bytes(folder / "scores.csv", exact_csv(content.runs))
+    write_bytes(folder / "scores.csv", exact_csv(content.runs[[name for name in content.runs if _says(content, name)]]))
     write_text(folder / "pairwise.csv", csv(content.pairs, digits=6))
 
 
@@ -55,9 +55,16 @@ def latex(content: Content) -> str:
     return "\n".join([r"% needs \usepackage{booktabs}", *(_latex(block) for block in blocks(content))])
 
 
+def _says(content: Content, column: str) -> bool:
+    """Whether a column of the runs holds anything; those of records always stay."""
+    values = content.runs[column]
+    return content.recorded or not (values.isna() | (values == "")).all()
+
+
 def exact_csv(table: pd.DataFrame) -> bytes:
     """A frame as CSV, numbers in as many digits as tell them apart; empty where there is none."""
-    arrow = pa.Table.from_pandas(table, preserve_index=False)
+    words = table.select_dtypes("category").columns
+    arrow = pa.Table.from_pandas(table.astype(dict.fromkeys(words, "str")), preserve_index=False)
     header = str(table.head(0).to_csv(index=False, lineterminator="\n")).encode()
     try:
         return header + _rows(arrow, "none")

@@ -46,8 +46,8 @@ def draw_box(axes: Axes, place: float, runs: pd.DataFrame, color: Color, width: 
         zorder=2,
     )
     if len(runs) > POINTS:
-        runs = runs.sort_values("score", kind="stable").iloc[np.linspace(0, len(runs) - 1, POINTS).round().astype(int)]
-        scores = 100 * runs["score"].to_numpy(dtype=np.float64)
+        chosen = np.argsort(scores, kind="stable")[np.linspace(0, len(runs) - 1, POINTS).round().astype(int)]
+        runs, scores = runs.iloc[chosen], scores[chosen]
     across = place + jitter(runs["seed"].to_numpy(dtype=np.int64)) * width / BOX_WIDTH
     draw_points(axes, across, scores, runs["failed"].to_numpy(dtype=bool, na_value=False), color)
 
