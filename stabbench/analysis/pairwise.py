@@ -11,7 +11,7 @@ import pandas as pd
 from pandas.api.typing import NAType
 
 from stabbench.analysis.failures import fisher_exact
-from stabbench.analysis.frame import finished, how_many
+from stabbench.analysis.frame import CELL, finished, how_many
 from stabbench.analysis.stability import PERMUTATION_SEED
 from stabbench.analysis.variances import levene, levene_by_permutation
 
@@ -30,7 +30,8 @@ def pairwise(runs: pd.DataFrame) -> pd.DataFrame:
     `p_fisher` is two-sided, on failures; the others are on variances. NaN is n/a. `*_holm` are adjusted over all pairs
     of the frame for which that p-value exists. Where it is not known which runs failed, `failed_*` are NA.
     """
-    tasks = finished(runs).groupby(["model", "task"], sort=False, observed=True)
+    used = runs[[*CELL, "status", "score", "failed"]]
+    tasks = finished(used).groupby(["model", "task"], sort=False, observed=True)
     table = pd.DataFrame([row for _, part in tasks for row in _pairs(part)], columns=COLUMNS)
     table = table.astype({"failed_a": "Int64", "failed_b": "Int64"})
     for column in ADJUSTED:

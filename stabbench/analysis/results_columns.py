@@ -50,7 +50,8 @@ class Columns:
     def fault(self, row: int, name: str, expected: str) -> UserError:
         """The error for the value of column `name` in the row at place `row` (from 0)."""
         value = self.table[name].iloc[row]
-        found = "nothing or NaN" if pd.isna(value) or value == "" else f"'{value}'"
+        nothing = types.is_scalar(value) and (pd.isna(value) or value == "")
+        found = "nothing or NaN" if nothing else f"'{value}'"
         return UserError(f"{self.place(row)}, column '{name}': found {found}, expected {expected}")
 
     def place(self, row: int) -> str:

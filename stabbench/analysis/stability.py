@@ -37,9 +37,10 @@ def stability(
     (median-centred statistic) compare the two (NaN: n/a), and `star` says whether the p-value with the chosen centre is
     under `alpha`.
     """
+    used = runs[[*CELL, "status", "metric", "majority", "score", *COUNTS]]
     tables = [
         _task_rows(part, levene_center, alpha, minimum_seeds)
-        for _, part in runs.groupby(["model", "task"], sort=False, observed=True)
+        for _, part in used.groupby(["model", "task"], sort=False, observed=True)
     ]
     return pd.concat(tables, ignore_index=True)
 

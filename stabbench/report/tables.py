@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
 
+from stabbench.analysis.stability import COUNTS
 from stabbench.files import write_bytes, write_text
 from stabbench.report.content import Content
 from stabbench.report.layout import MEASURES, STAR, Block, Entry, blocks
@@ -56,15 +57,19 @@ def latex(content: Content) -> str:
 
 
 def _says(content: Content, column: str) -> bool:
-    """Whether a column of the runs holds anything; those of records always stay."""
-    values = content.runs[column]
-    return content.recorded or not (values.isna() | (values == "")).all()
+    """Whether a column of the runs holds anything; of records all stay, and what marks a run stays empty."""
+    if content.recorded or column in COUNTS:
+        return True
+    values = content.runs[column].unique()
+    return not (len(values) == 1 and (pd.isna(values[0]) or values[0] == ""))
 
 
 def exact_csv(table: pd.DataFrame) -> bytes:
     """A frame as CSV, numbers in as many digits as tell them apart; empty where there is none."""
-    words = table.select_dtypes("category").columns
-    arrow = pa.Table.from_pandas(table.astype(dict.fromkeys(words, "str")), preserve_index=False)
+    arrow = pa.Table.from_pandas(table, preserve_index=False)
+    for index, field in enumerate(arrow.schema):
+        if pa.types.is_dictionary(field.type):
+            arrow = arrow.set_column(index, field.name, arrow.column(index).cast(pa.string()))
     header = str(table.head(0).to_csv(index=False, lineterminator="\n")).encode()
     try:
         return header + _rows(arrow, "none")

@@ -54,7 +54,8 @@ def draw_distribution(axes: Axes, content: Content, model: str, task: str, width
 
     `width` is the panel's in inches; strategies' names are turned where it is too small for them.
     """
-    runs = content.runs[(content.runs["model"] == model) & (content.runs["task"] == task)]
+    here = (content.runs["model"] == model) & (content.runs["task"] == task)
+    runs = content.runs.loc[here, ["strategy", "seed", "status", "metric", "score", "majority", "failed"]]
     strategies = ordered(runs["strategy"])
     colors = strategy_colors(content.strategies)
     done = finished(runs)
