@@ -66,9 +66,8 @@ def _by_majority(columns: Columns, runs: pd.DataFrame, majority: Mapping[str, fl
         f"{task}: {'score' if task in by_score else 'accuracy'} at most {value * unit:.10g}"
         for task, value in majority.items()
     ]
-    return _at_most(np.where(gaps, score, accuracy), baseline), (
-        f"that are no better than the majority classifier ({'; '.join(words)})"
-    )
+    judged = np.where(gaps, score, accuracy).astype(np.float64)
+    return _at_most(judged, baseline), (f"that are no better than the majority classifier ({'; '.join(words)})")
 
 
 def _at_most(scores: Floats, baseline: Floats) -> Flags:

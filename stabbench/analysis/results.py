@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from stabbench.analysis.failure_rule import failed_runs_of
 from stabbench.analysis.frame import CELL, COLUMNS, MISSING, UNJUDGED
-from stabbench.analysis.results_columns import FALSE, TRUE, UNKNOWN, Columns, Flags, places
+from stabbench.analysis.results_columns import FALSE, TRUE, UNKNOWN, Bools, Columns, Flags, places
 from stabbench.errors import UserError
 
 REQUIRED = ("strategy", "task", "seed", "score")
@@ -84,7 +85,7 @@ def runs_of(
 
 def _whole(runs: pd.DataFrame) -> pd.DataFrame:
     rows = len(runs)
-    nothing = {
+    nothing: dict[str, Any] = {
         "str": _constant("", rows),
         "bool": pd.array([pd.NA], dtype="boolean").repeat(rows),
         "Int64": pd.array([pd.NA], dtype="Int64").repeat(rows),
@@ -110,13 +111,13 @@ def _check(columns: Columns, runs: pd.DataFrame) -> None:
             raise columns.fault(row, name, f"one {name} for all runs of a model and task, as in the rows before")
 
 
-def _statuses(missing: np.ndarray, failed: Flags, diverged: Flags) -> pd.Series:
+def _statuses(missing: Bools, failed: Flags, diverged: Flags) -> pd.Series:
     chosen = np.select([missing, failed == UNKNOWN, failed == FALSE, diverged == TRUE], [3, 4, 0, 2], default=1)
-    return pd.Series(pd.Categorical.from_codes(chosen, categories=list(STATUSES)))
+    return pd.Series(pd.Categorical.from_codes(chosen, categories=pd.Index(STATUSES)))
 
 
-def _constant(word: str, rows: int) -> pd.Categorical:
-    return pd.Categorical.from_codes(np.zeros(rows, np.int8), categories=[word])
+def _constant(word: str, rows: int) -> pd.Series:
+    return pd.Series(pd.Categorical.from_codes(np.zeros(rows, np.int8), categories=pd.Index([word])))
 
 
 def _column(flags: Flags) -> pd.Series:
@@ -131,7 +132,7 @@ def _notes(columns: Columns, runs: pd.DataFrame, percent: bool) -> list[str]:
         notes.append("No score is above 1 per cent: if they are fractions, leave --percent (percent=True) out.")
     if "model" not in columns:
         notes.append("There is no column model: all runs were taken for those of one model.")
-    unused = [name for name in columns.table if name not in (*REQUIRED, *OPTIONAL, *COLUMNS)]
+    unused = [str(name) for name in columns.table if name not in (*REQUIRED, *OPTIONAL, *COLUMNS)]
     if unused:
         notes.append(f"Columns that were not used: {', '.join(unused)}.")
     return notes

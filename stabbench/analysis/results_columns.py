@@ -68,7 +68,7 @@ class Columns:
             raise self.fault(int(wrong[codes].argmax()), name, "a name of printable characters")
         place = {word: number for number, word in enumerate(dict.fromkeys(words))}  # blanks may have set words apart
         merged = np.array([place[word] for word in words], dtype=np.int32)
-        return pd.Series(pd.Categorical.from_codes(merged[codes], categories=list(place)))
+        return pd.Series(pd.Categorical.from_codes(merged[codes], categories=pd.Index(list(place))))
 
     def whole_numbers(self, name: str) -> npt.NDArray[np.int64]:
         """A column of whole numbers of at most 64 bits."""
@@ -137,7 +137,7 @@ class Columns:
 
 def places(runs: pd.DataFrame) -> npt.NDArray[np.int64]:
     """The number of each run's model and task, from 0 in the order in which they first appear: shape `(rows,)`."""
-    return runs.groupby(["model", "task"], sort=False, observed=True).ngroup().to_numpy(dtype=np.int64)
+    return runs.groupby(["model", "task"], sort=False, observed=True).ngroup().to_numpy().astype(np.int64)
 
 
 def _range(unit: float) -> str:

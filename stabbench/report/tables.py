@@ -42,7 +42,9 @@ def write_tables(content: Content, folder: Path) -> None:
     write_text(folder / "stability.md", markdown(content))
     write_text(folder / "stability.tex", latex(content))
     write_text(folder / "stability.csv", csv(content.table, digits=6))
-    write_bytes(folder / "scores.csv", exact_csv(content.runs[[name for name in content.runs if _says(content, name)]]))
+    write_bytes(
+        folder / "scores.csv", exact_csv(content.runs[[name for name in content.runs if _says(content, str(name))]])
+    )
     write_text(folder / "pairwise.csv", csv(content.pairs, digits=6))
 
 
