@@ -39,9 +39,11 @@ FIXED = {
         ("cost", "Cost"),
     ),
     CAUSES: (("training", "Training curves"), ("gradients", "Gradient norms by layer")),
-    MAKING: (("making", "Strategies and models"), ("data", "Raw data")),
+    MAKING: (("making", "Strategies and models"), ("definitions", "Definitions"), ("data", "Raw data")),
 }
 """What the page has beside the sections: (anchor, title) by part; sections follow, but in the last part."""
+OF_RECORDS = ("training", "gradients", "making")
+"""Those of them that only records can fill."""
 
 LISTED_RUNS = 2000
 """More are in scores.csv alone."""
@@ -88,6 +90,8 @@ def page(content: Content, sections: Sequence[Section] = (), *, provenance: bool
     environment.filters.update(
         metric=numbers.metric_name,
         percent=numbers.percent,
+        known=numbers.known,
+        of_runs=numbers.of_runs,
         p=numbers.p_value,
         share=numbers.share,
         count=numbers.counted,
@@ -97,10 +101,12 @@ def page(content: Content, sections: Sequence[Section] = (), *, provenance: bool
     )
     script = resources.files("stabbench.report").joinpath("templates", "page.js").read_text(encoding="utf-8")
     with style():
-        pictures = _Pictures(_distributions(content), _training(content), _gradients(content))
+        pictures = _Pictures(
+            _distributions(content), _training(content), _gradients(content) if content.recorded else ()
+        )
         draw_all(pictures.figures, pixels=False)
         context = {**_context(content), **vars(pictures), "downloads_of": _downloads(content)}
-        context |= _chapters(sections, missing=() if context["costs"] else ("cost",))
+        context |= _chapters(sections, missing=_missing(content, costs=bool(context["costs"])))
         context["provenance"] = _provenance(content) if provenance else None
         return environment.get_template("index.html.j2").render(context, script=Markup(script), hash=_hash(script))
 
@@ -177,6 +183,11 @@ def _drawn(section: Section) -> _Drawn:
     return _Drawn(section, figures, wide, drawn, [link for link in links.values() if link is not None])
 
 
+def _missing(content: Content, *, costs: bool) -> Sequence[str]:
+    """Those of `FIXED` for which there is nothing to show."""
+    return [*([] if content.recorded else OF_RECORDS), *([] if costs else ["cost"])]
+
+
 def _chapters(sections: Sequence[Section], missing: Sequence[str] = ()) -> dict[str, Any]:
     """The sections by their part of the page, and the table of contents."""
     chapters = {part: [_drawn(section) for section in sections if section.part == part] for part in PARTS}
@@ -210,13 +221,19 @@ def _context(content: Content) -> dict[str, Any]:
         "palette": list(palette.values()),
         "cells": _records(content.table),
         "pairs": _records(content.pairs),
-        "strategies": making.strategies(content),
-        "costs": {model: grid for model in content.models if (grid := cost.costs(costs, model)).rows},
-        "economy": cost.economy(content, costs),
         "matrices": matrices(content),
         "low": LOW,
         "marks": Marks.of(content),
         "runs": _records(content.runs) if len(content.runs) <= LISTED_RUNS else [],
+        "costs": {model: grid for model in content.models if (grid := cost.costs(costs, model)).rows},
+        "economy": cost.economy(content, costs),
+        **(_context_of_records(content) if content.recorded else {}),
+    }
+
+
+def _context_of_records(content: Content) -> dict[str, Any]:
+    return {
+        "strategies": making.strategies(content),
         "specifications": making.specifications(content),
         "models": making.models(content),
         "versions": making.versions(content),
@@ -238,7 +255,7 @@ def _distributions(content: Content) -> list[Picture]:
         figure = distribution_panel(content, model, task)
         description = f"Scores of every seed on {task} with {model}: " + "; ".join(
             f"{row['strategy']} median {numbers.percent(row['median'])}, std {numbers.percent(row['std'])}, "
-            f"{row['failed']} of {row['n']} failed"
+            f"{'an unknown number' if pd.isna(row['failed']) else row['failed']} of {row['n']} failed"
             for _, row in content.rows(model, task).iterrows()
         )
         name = f"distribution-{model}-{task}"
