@@ -10,6 +10,14 @@ from stabbench.cli import options
 
 
 @click.command()
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["folder", "md"]),
+    default="folder",
+    show_default=True,
+    help="folder: all files; md: a summary for a pull request, printed.",
+)
 @click.option("--incomplete", is_flag=True, help="Make it although runs are missing; the tables show n = 23/25.")
 @click.option(
     "--out",
@@ -18,25 +26,44 @@ from stabbench.cli import options
     show_default=True,
     help="The folder to write.",
 )
+@click.option(
+    "--provenance",
+    is_flag=True,
+    help="With commits, dates, devices and measured times, which another training of the same runs changes.",
+)
 @options.runs
 @options.params
-def report(incomplete: bool, out: Path, runs: Path, params_file: Path) -> None:
+def report(form: str, incomplete: bool, out: Path, provenance: bool, runs: Path, params_file: Path) -> None:
     """Make index.html, metrics.json, tables (Markdown, LaTeX, CSV) and figures (SVG, PNG) from the records.
 
-    Only the records are read: no data, no model, no torch. The same records give the same files.
+    Only the records are read: no data, no model, no torch. The same results give the same files.
 
     \b
     Examples:
       stabbench report
       stabbench report --incomplete --out draft
+      stabbench report --format md | gh pr comment --body-file -
     """
     from stabbench.cli.sections import probe_sections, study_sections
     from stabbench.config import load
     from stabbench.report import build
+    from stabbench.report.content import gather
+    from stabbench.report.summary import summary
 
     config = load(params_file)
     settings = config.report
     planned = Path("plan") if Path("plan").is_dir() else None
+    if form == "md":
+        content = gather(
+            runs,
+            plan=planned,
+            incomplete=incomplete,
+            levene_center=settings.levene_center,
+            alpha=settings.alpha,
+            order=settings.order,
+        )
+        click.echo(summary(content), nl=False)
+        return
     build(
         runs,
         out,
@@ -44,6 +71,8 @@ def report(incomplete: bool, out: Path, runs: Path, params_file: Path) -> None:
         incomplete=incomplete,
         levene_center=settings.levene_center,
         alpha=settings.alpha,
+        order=settings.order,
+        provenance=provenance or settings.provenance,
         sections=lambda content: [
             *study_sections(config, content, incomplete=incomplete),
             *probe_sections(config, content, incomplete=incomplete),

@@ -63,7 +63,12 @@ def write_chapter(config: Config, name: str, make: Callable[[Content], Section])
     planned = Path("plan") if Path("plan").is_dir() else None
     settings = config.report
     content = gather(
-        Path("runs"), plan=planned, incomplete=True, levene_center=settings.levene_center, alpha=settings.alpha
+        Path("runs"),
+        plan=planned,
+        incomplete=True,
+        levene_center=settings.levene_center,
+        alpha=settings.alpha,
+        order=settings.order,
     )
     out = Path("reports") / "studies" / name
     with style():

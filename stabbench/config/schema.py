@@ -221,10 +221,15 @@ class StrategyBlock(Block):
 
 
 class ReportBlock(Block):
-    """How the report tests for differences in spread (PROTOCOL.md's Levene centre and the star's level)."""
+    """How the report tests for differences in spread, the order of its strategies, and what its page holds."""
 
     levene_center: Literal["median", "mean"] = "median"
     alpha: Annotated[float, Field(gt=0, lt=1)] = 0.001
+    order: Literal["plan", "std"] = "plan"
+    """Of strategies in tables and figures: as planned, or by std (mean rank over tasks), all-failed cells last."""
+    provenance: bool = False
+    """Whether the page says when, at which commit, on what and how fast runs were trained: then another training of
+    the same runs changes it."""
 
 
 Named = Annotated[dict[str, Any], BeforeValidator(_nothing_is_empty)]

@@ -15,7 +15,7 @@ from stabbench.report.figures.drawing import style
 from stabbench.report.figures.gradient_norms import gradient_figure
 from stabbench.report.figures.rendering import draw_all, save
 from stabbench.report.figures.training_curves import has_curves, training_figure
-from stabbench.report.metrics import metrics
+from stabbench.report.metrics import metrics, statistics
 from stabbench.report.page import gradient_stem, page, training_stem
 from stabbench.report.plots import write_plots
 from stabbench.report.section import Section, write_sections
@@ -31,6 +31,8 @@ def build(
     incomplete: bool = False,
     levene_center: str = "median",
     alpha: float = 0.001,
+    order: str = "plan",
+    provenance: bool = False,
     sections: Callable[[Content], Sequence[Section]] = lambda content: (),
 ) -> None:
     """Make the report of the selection under `runs` in the folder `out`; the same records give the same bytes.
@@ -40,28 +42,30 @@ def build(
 
     Writes index.html, metrics.json, tables/, figures/ (SVG and PNG), studies/ and plots/ (for `dvc plots`). The star
     stands where Levene's test with `levene_center` (`median` or `mean`) against the second smallest std gives p <
-    `alpha`.
+    `alpha`. `order` is that of strategies: `plan` or `std`. With `provenance` the page also holds what another training
+    of the same runs would change: commits, dates, devices, measured times.
 
     Raises UserError where there are no runs, a setting is out of range, or, without `incomplete`, where runs are
     missing: it names the cells and the commands that train them.
     """
-    content = gather(runs, plan=plan, incomplete=incomplete, levene_center=levene_center, alpha=alpha)
+    content = gather(runs, plan=plan, incomplete=incomplete, levene_center=levene_center, alpha=alpha, order=order)
     with style():
         chapters = [*views(content), *sections(content)]
     write_plots(content, out / "plots")
-    write(content, out, chapters)
+    write(content, out, chapters, provenance=provenance)
 
 
-def write(content: Content, out: Path, chapters: Sequence[Section] = ()) -> None:
+def write(content: Content, out: Path, chapters: Sequence[Section] = (), *, provenance: bool = False) -> None:
     """Write index.html, metrics.json, tables/ and figures/, and the chapters into studies/."""
     with style():
         figures = _figures(content)
         draw_all([*figures.values(), *(item.figure for section in chapters for item in section.figures)], pixels=True)
     write_tables(content, out / "tables")
     write_json(out / "metrics.json", metrics(content))
+    write_json(out / "tables" / "statistics.json", statistics(content))
     _write_figures(figures, out / "figures")
     write_sections(chapters, out / "studies")
-    write_text(out / "index.html", page(content, chapters))
+    write_text(out / "index.html", page(content, chapters, provenance=provenance))
 
 
 def _figures(content: Content) -> dict[str, Figure]:

@@ -12,10 +12,11 @@ import pandas as pd
 from stabbench.analysis.calibration import false_positive_rate
 from stabbench.analysis.curves import LearningCurves, learning_curves
 from stabbench.analysis.frame import check_complete, frame, ordered
+from stabbench.analysis.order import ORDERS, strategies_by_std
 from stabbench.analysis.pairwise import pairwise
 from stabbench.analysis.stability import MINIMUM_SEEDS, stability
 from stabbench.analysis.variances import LARGE_SAMPLE, TEST_NAMES, Center, check_center
-from stabbench.errors import UserError
+from stabbench.errors import UserError, unknown
 from stabbench.records import SelectedCell, Selection
 from stabbench.report.origin import RECORDS, Origin
 
@@ -45,7 +46,7 @@ class Content:
 
     @property
     def strategies(self) -> list[str]:
-        """Strategies in the plan's order: rows of every table and colours of every figure."""
+        """Strategies in the report's order: rows of every table and colours of every figure."""
         return ordered(self.table["strategy"])
 
     def tasks(self, model: str) -> list[str]:
@@ -85,15 +86,27 @@ class Content:
         return TEST_NAMES[self.levene_center]
 
 
-def gather(runs: Path, *, plan: Path | None = None, incomplete: bool, levene_center: str, alpha: float) -> Content:
-    """Read the selection under `runs` and compute its statistics.
+def gather(
+    runs: Path,
+    *,
+    plan: Path | None = None,
+    incomplete: bool,
+    levene_center: str,
+    alpha: float,
+    order: str = "plan",
+) -> Content:
+    """Read the selection under `runs` and compute its statistics, strategies in the plan's `order` or by their `std`.
 
     Raises UserError where nothing is there, a setting is out of range, or (without `incomplete`) a run is missing.
     """
     center = _check_settings(levene_center, alpha)
+    if order not in ORDERS:
+        raise unknown("order of strategies", order, ORDERS)
     selection = Selection.read(runs, plan=plan)
     if not incomplete:
         check_complete(selection)
+    if order == "std":
+        selection = _by_std(selection)
     return _content(frame(selection), RECORDS, center, alpha, selection)
 
 
@@ -120,6 +133,17 @@ def _content(runs: pd.DataFrame, origin: Origin, center: Center, alpha: float, s
         levene_center=center,
         alpha=alpha,
     )
+
+
+def _by_std(selection: Selection) -> Selection:
+    """The same cells, those of each model and task in the order of `strategies_by_std`."""
+    places = list(dict.fromkeys((item.cell.model, item.cell.task) for item in selection.cells))
+    strategies = strategies_by_std(frame(selection))
+
+    def key(item: SelectedCell) -> tuple[int, int]:
+        return places.index((item.cell.model, item.cell.task)), strategies.index(item.cell.strategy)
+
+    return Selection(tuple(sorted(selection.cells, key=key)))
 
 
 def measured_level(content: Content) -> tuple[int, float] | None:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from stabbench.analysis.stability import MINIMUM_SEEDS
 from stabbench.report.content import Content
-from stabbench.report.numbers import counted, exponent, of_runs, p_equation, percent
+from stabbench.report.numbers import counted, exponent, interval, of_runs, p_equation, percent, share
 
 TASKS_A_BLOCK = 3
 STAR = "⋆"
@@ -26,6 +26,8 @@ class Entry:
     star: bool
     failed: str
     """`3/25`, `n/a` where nobody knows; and how many of the planned runs there are where some are missing."""
+    interval: str
+    """The share of failed runs with its interval, in words."""
     note: str
     """What the star or its absence rests on, in words; empty where the cell was not tested."""
 
@@ -87,8 +89,17 @@ def _entry(row: pd.Series) -> Entry:
         bold={name: bool(row[f"best_{name}"]) for name in MEASURES},
         star=bool(row["star"]),
         failed=failed if n == planned else f"{failed} (n = {n}/{planned})",
+        interval=_interval(row),
         note=_note(row),
     )
+
+
+def _interval(row: pd.Series) -> str:
+    if not row["n"]:
+        return "no run has finished"
+    if pd.isna(row["failed"]):
+        return "nobody says which runs failed"
+    return f"{share(row['failed'] / row['n'])} failed, 95 % interval {interval(row['failed_low'], row['failed_high'])}"
 
 
 def _note(row: pd.Series) -> str:

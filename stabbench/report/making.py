@@ -1,4 +1,4 @@
-"""How the numbers were made: strategies, models, cost, library versions; no timings and no dates."""
+"""How the numbers were made: strategies, models, specifications, library versions; no timings and no dates."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from stabbench.plan import Cell
 from stabbench.report.content import Content
-from stabbench.report.numbers import magnitude, plain
+from stabbench.report.numbers import plain
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,8 @@ class Grid:
     """How many of its leading columns hold names."""
     hashed: int = -1
     """The column of long hashes, where there is one."""
+    sortable: bool = True
+    """Whether its rows are alike, so that a column can order them."""
 
 
 def strategies(content: Content) -> Grid:
@@ -72,13 +74,9 @@ def versions(content: Content) -> Grid:
     return Grid(["library", "version"], [[name, ", ".join(sorted(found[name]))] for name in sorted(found)], words=True)
 
 
-def costs(content: Content, model: str) -> Grid:
-    """Mean steps, tokens and operations of a run, and the operations of all runs over the number of successful ones."""
-    rows = []
-    done = content.runs[(content.runs["model"] == model) & (content.runs["status"] != "missing")]
-    for (task, strategy), part in done.groupby(["task", "strategy"], sort=False):
-        successful = int((~part["failed"]).sum())
-        each = [magnitude(float(part[name].mean())) for name in ("steps", "tokens", "flops")]
-        total = float(part["flops"].sum())
-        rows.append([str(task), str(strategy), *each, magnitude(total / successful if successful else float("nan"))])
-    return Grid(["task", "strategy", "updates", "tokens", "operations", "operations per successful run"], rows, texts=2)
+def specifications(content: Content) -> list[tuple[str, str]]:
+    """(name, JSON) of every cell: all that a fingerprint is made of but the seeds, in full."""
+    return [
+        (item.cell.name, json.dumps(item.cell.spec, indent=2, sort_keys=True, ensure_ascii=False))
+        for item in content.selection.cells
+    ]

@@ -1,4 +1,4 @@
-"""metrics.json, for `dvc metrics show` and `diff`: every cell's numbers and every test's p-value."""
+"""metrics.json, which `dvc metrics diff` shows line by line, and statistics.json: all numbers and p-values."""
 
 from __future__ import annotations
 
@@ -11,10 +11,36 @@ from stabbench.report.content import Content
 from stabbench.report.numbers import significant
 
 NUMBERS = ("std", "mean", "max", "median", "iqr", "std_successful", "failed_low", "failed_high")
+HEADLINE = ("std", "mean", "n", "failed")
+"""Of each cell, in metrics.json."""
 COUNTS = ("n", "planned", "failed", "diverged", "collapsed")
 
 
 def metrics(content: Content) -> dict[str, Any]:
+    """What changes when a recipe does: each cell's numbers of `HEADLINE`, and which std is smallest.
+
+    Few enough that `dvc metrics diff` can be read; everything else is in `statistics`.
+    """
+    everything = statistics(content)
+    cells = {
+        model: {
+            task: {name: {key: cell[key] for key in HEADLINE if key in cell} for name, cell in strategies.items()}
+            for task, strategies in tasks.items()
+        }
+        for model, tasks in everything["stability"].items()
+    }
+    smallest = {
+        model: {
+            task: {key: found["smallest_std"][key] for key in ("strategy", "star")}
+            for task, found in tasks.items()
+            if "smallest_std" in found
+        }
+        for model, tasks in everything["tests"].items()
+    }
+    return {"stability": cells, "smallest_std": smallest}
+
+
+def statistics(content: Content) -> dict[str, Any]:
     """Numbers by model, task and strategy, to six significant digits; what does not exist (n/a) is left out.
 
     `stability` holds each cell's numbers (fractions), `tests` by model and task: `smallest_std` (which cell, against

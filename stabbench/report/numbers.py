@@ -41,6 +41,11 @@ def share(fraction: float) -> str:
     return f"{value:.0f} %" if value >= 10 or value == 0 else f"{value:.2g} %"
 
 
+def interval(low: float, high: float) -> str:
+    """An interval of shares in whole per cent: `80 to 99 %`."""
+    return NOT_AVAILABLE if math.isnan(low) else f"{100 * low:.0f} to {100 * high:.0f} %"
+
+
 def p_value(p: float) -> str:
     """`p` with two digits, `< 0.0001` under that, `n/a` for NaN."""
     if math.isnan(p):

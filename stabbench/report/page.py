@@ -1,9 +1,13 @@
-"""The page: one file that holds everything it shows."""
+"""The page: one file that holds everything it shows, and asks no host."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import base64
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import resources
 from typing import Any
 
 import jinja2
@@ -11,15 +15,19 @@ import pandas as pd
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from stabbench.report import findings, making, numbers
+from stabbench.report import cost, findings, making, numbers
+from stabbench.report import provenance as origins
 from stabbench.report.content import Content, measured_level
+from stabbench.report.downloads import Download, curve_rows, drawn_rows, gradient_rows, score_rows, table_link
 from stabbench.report.figures.distribution import distribution_panel
 from stabbench.report.figures.drawing import COLUMN_WIDTH, style
 from stabbench.report.figures.gradient_norms import gradient_figure
 from stabbench.report.figures.palette import strategy_colors, themes
 from stabbench.report.figures.rendering import draw_all, page_svg
 from stabbench.report.figures.training_curves import training_panel
+from stabbench.report.filtering import Marks
 from stabbench.report.layout import STAR, blocks
+from stabbench.report.matrix import LOW, matrices
 from stabbench.report.section import CAUSES, MAKING, PARTS, RESULTS, Section
 
 FIXED = {
@@ -28,18 +36,17 @@ FIXED = {
         ("scores", "The score of every seed"),
         ("failures", "Failed runs"),
         ("pairs", "All pairs of strategies"),
+        ("cost", "Cost"),
     ),
     CAUSES: (("training", "Training curves"), ("gradients", "Gradient norms by layer")),
-    MAKING: (
-        ("cost", "Cost"),
-        ("making", "Strategies and models"),
-        ("definitions", "Definitions"),
-        ("data", "Raw data"),
-    ),
+    MAKING: (("making", "Strategies and models"), ("definitions", "Definitions"), ("data", "Raw data")),
 }
 """What the page has beside the sections: (anchor, title) by part; sections follow, but in the last part."""
-OF_RECORDS = ("training", "gradients", "cost", "making")
+OF_RECORDS = ("training", "gradients", "making")
 """Those of them that only records can fill."""
+
+LISTED_RUNS = 2000
+"""More are in scores.csv alone."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +74,11 @@ class Picture:
         return COLUMN_WIDTH if self.figure is None else self.figure.get_figwidth()
 
 
-def page(content: Content, sections: Sequence[Section] = ()) -> str:
-    """The HTML of `index.html`: no request to any host, everything from records escaped."""
+def page(content: Content, sections: Sequence[Section] = (), *, provenance: bool = False) -> str:
+    """The HTML of `index.html`: no request to any host, everything from records escaped.
+
+    With `provenance` it also says when, at which commit, on what and how fast runs were trained.
+    """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("stabbench.report"),
         autoescape=True,
@@ -86,14 +96,20 @@ def page(content: Content, sections: Sequence[Section] = ()) -> str:
         share=numbers.share,
         count=numbers.counted,
         listed=numbers.listed,
+        interval=lambda cell: numbers.interval(cell["failed_low"], cell["failed_high"]),
+        loss=lambda value: numbers.NOT_AVAILABLE if math.isnan(value) else f"{value:.3g}",
     )
+    script = resources.files("stabbench.report").joinpath("templates", "page.js").read_text(encoding="utf-8")
     with style():
         pictures = _Pictures(
             _distributions(content), _training(content), _gradients(content) if content.recorded else ()
         )
         draw_all(pictures.figures, pixels=False)
-        context = {**_context(content), **vars(pictures), **_chapters(content, sections)}
-        return environment.get_template("index.html.j2").render(context)
+        context = {**_context(content), **vars(pictures), "downloads_of": _downloads(content)}
+        missing = [*(() if context["costs"] else ("cost",)), *(() if content.recorded else OF_RECORDS)]
+        context |= _chapters(sections, missing)
+        context["provenance"] = _provenance(content) if provenance else None
+        return environment.get_template("index.html.j2").render(context, script=Markup(script), hash=_hash(script))
 
 
 @dataclass(frozen=True)
@@ -110,6 +126,35 @@ class _Pictures:
         return [item.figure for item in (*self.distributions, *panels, *self.gradients) if item.figure is not None]
 
 
+def _hash(script: str) -> str:
+    """By which the page's policy knows its own script: nothing else runs, whatever a name in it may be."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"
+
+
+def _provenance(content: Content) -> dict[str, Any]:
+    return {
+        "sentences": origins.origin(content),
+        "times": {model: origins.times(content, model) for model in content.models},
+    }
+
+
+def _downloads(content: Content) -> Mapping[tuple[str, str], Sequence[Download]]:
+    """The data behind the page's own figures, by kind and heading (or cell)."""
+    found: dict[tuple[str, str], Download | None] = {}
+    for model, task in content.places:
+        heading, name = content.heading(model, task), f"{model}-{task}"
+        rows = score_rows(content, model, task)
+        found["scores", heading] = table_link(f"scores-{name}", rows, digits=10, file="tables/scores.csv")
+        for item in content.cells(model, task):
+            curves = curve_rows(content, item.cell.name)
+            stem = f"training-curves-{name}-{item.cell.strategy}"
+            found["training", f"{heading}/{item.cell.strategy}"] = table_link(stem, curves)
+        pair, _ = findings.gradients(content, model, task)
+        if pair is not None:
+            found["gradients", heading] = table_link(f"gradient-norms-{name}", gradient_rows(pair))
+    return {key: [link] for key, link in found.items() if link is not None}
+
+
 @dataclass(frozen=True)
 class _Drawn:
     """A section with its figures as SVG."""
@@ -118,6 +163,9 @@ class _Drawn:
     figures: Sequence[Picture]
     wide: bool
     """Whether its figures are too wide to stand side by side."""
+    drawn: Sequence[Download | None]
+    """What each figure shows."""
+    data: Sequence[Download]
 
 
 def _drawn(section: Section) -> _Drawn:
@@ -125,16 +173,24 @@ def _drawn(section: Section) -> _Drawn:
         Picture(item.heading, item.stem, item.figure, f"{section.name}-{item.stem}", item.description)
         for item in section.figures
     ]
-    return _Drawn(section, figures, any(picture.width > COLUMN_WIDTH for picture in figures))
+    links = {
+        name: table_link(name, table, file=f"studies/{section.name}/{name}.csv") for name, table in section.data.items()
+    }
+    drawn = [
+        links[item.data] if item.data else table_link(f"{item.stem}-as-drawn", drawn_rows(item.figure))
+        for item in section.figures
+    ]
+    wide = any(picture.width > COLUMN_WIDTH for picture in figures)
+    return _Drawn(section, figures, wide, drawn, [link for link in links.values() if link is not None])
 
 
-def _chapters(content: Content, sections: Sequence[Section]) -> dict[str, Any]:
+def _chapters(sections: Sequence[Section], missing: Sequence[str] = ()) -> dict[str, Any]:
     """The sections by their part of the page, and the table of contents."""
     chapters = {part: [_drawn(section) for section in sections if section.part == part] for part in PARTS}
     contents = []
     for part, title in PARTS.items():
         own = [(drawn.section.name, drawn.section.title) for drawn in chapters[part]]
-        fixed = [entry for entry in FIXED.get(part, ()) if content.recorded or entry[0] not in OF_RECORDS]
+        fixed = [entry for entry in FIXED.get(part, ()) if entry[0] not in missing]
         entries = [*own, *fixed] if part == MAKING else [*fixed, *own]
         if entries:
             contents.append((part, title, entries))
@@ -146,6 +202,7 @@ def _context(content: Content) -> dict[str, Any]:
     level = measured_level(content)
     variables = strategy_colors(names)
     palette = themes()
+    costs = cost.cost_table(content.runs)
     return {
         "content": content,
         "title": f"Fine-tuning stability of {numbers.listed(names)} on {numbers.listed(content.models)}",
@@ -160,14 +217,14 @@ def _context(content: Content) -> dict[str, Any]:
         "palette": list(palette.values()),
         "cells": _records(content.table),
         "pairs": _records(content.pairs),
-        **(_context_of_records(content) if content.recorded else {}),
-    }
-
-
-def _context_of_records(content: Content) -> dict[str, Any]:
-    return {
         "strategies": making.strategies(content),
-        "costs": {model: making.costs(content, model) for model in content.models},
+        "costs": {model: grid for model in content.models if (grid := cost.costs(costs, model)).rows},
+        "economy": cost.economy(content, costs),
+        "matrices": matrices(content),
+        "low": LOW,
+        "marks": Marks.of(content),
+        "runs": _records(content.runs) if len(content.runs) <= LISTED_RUNS else [],
+        "specifications": making.specifications(content),
         "models": making.models(content),
         "versions": making.versions(content),
     }

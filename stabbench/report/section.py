@@ -35,6 +35,8 @@ class SectionFigure:
     description: str
     heading: str = ""
     """Stands above it on the page, where a section has several."""
+    data: str = ""
+    """The section's table that it shows; where none is named, what is drawn is its data."""
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,14 @@ _LATEX = {
     "^": r"\textasciicircum{}",
     "<": r"\textless{}",
     ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': "''",
+    "`": r"\textasciigrave{}",
+    "–": "--",
+    "’": "'",
+    "\u00a0": "~",
     "×": r"$\times$",
+    "±": r"$\pm$",
     "≤": r"$\leq$",
     STAR: r"$^{\star}$",
 }
@@ -94,13 +101,23 @@ def csv(table: pd.DataFrame, digits: int) -> str:
 
 
 def escape_latex(text: str) -> str:
-    """Text with LaTeX's special characters made harmless."""
-    return "".join(_LATEX.get(character, character) for character in text)
+    """Text on one line with LaTeX's special characters made harmless; what pdfLaTeX cannot set is written `U+6A21`."""
+    harmless = "".join(_LATEX.get(character) or _set(character) for character in _one_line(text).replace("--", "-\0-"))
+    return harmless.replace("\0", "{}")
+
+
+def _set(character: str) -> str:
+    settable = character.isascii() or ("À" <= character <= "ÿ" and character not in "ÐðÞþ÷")
+    return character if settable else f"U+{ord(character):04X}"
 
 
 def escape_markdown(text: str) -> str:
-    """Text with the characters that mean something in a Markdown table cell made harmless."""
-    return re.sub(r"([\\`*_{}\[\]<>#|~])", r"\\\1", text.replace("\n", " "))
+    """Text on one line with the characters that mean something in a Markdown table cell made harmless."""
+    return re.sub(r"([\\`*_{}\[\]<>#|~&$])", r"\\\1", _one_line(text))
+
+
+def _one_line(text: str) -> str:
+    return re.sub(r"[\x00-\x20\x7f-\x9f\u2028\u2029]+", " ", text).strip()
 
 
 def _markdown(block: Block) -> str:
@@ -111,16 +128,17 @@ def _markdown(block: Block) -> str:
     lines = [
         f"**{escape_markdown(block.model)}** ({metrics})",
         "",
-        _markdown_row(["strategy", *heads]),
-        _markdown_row(["---"] + ["---:"] * len(heads)),
+        markdown_row(["strategy", *heads]),
+        markdown_row(["---"] + ["---:"] * len(heads)),
     ]
     for row in block.rows:
         texts = [text for entry in row.entries for text in (_markdown_entry(entry) if entry else ["–"] * 4)]
-        lines.append(_markdown_row([escape_markdown(row.strategy), *texts]))
+        lines.append(markdown_row([escape_markdown(row.strategy), *texts]))
     return "\n".join([*lines, "", escape_markdown(block.caption), ""])
 
 
-def _markdown_row(cells: list[str]) -> str:
+def markdown_row(cells: list[str]) -> str:
+    """A row of a table whose cells are Markdown already."""
     return f"| {' | '.join(cells)} |"
 
 

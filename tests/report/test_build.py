@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -11,6 +13,7 @@ import pytest
 from stabbench.errors import UserError
 from stabbench.files import read_json
 from stabbench.report import build
+from stabbench.report.content import gather
 from tests.analysis.synthetic import DIVERGED, SyntheticCell, write_runs
 
 HOSTILE = "<script>alert('x')</script> & \"co\""
@@ -35,27 +38,30 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def read_sections(reports: Path) -> dict[str, list[str]]:
-    """The files beside `facts.json` that the page links for each section."""
-    links = re.findall(r'href="studies/([^/"]+)/([^"]+)"', (reports / "index.html").read_text())
+    """The files beside `facts.json` that the page has for each section: its figures, and the data it carries."""
+    html = (reports / "index.html").read_text()
     found: dict[str, list[str]] = {}
-    for name, item in links:
-        found.setdefault(name, []).append(item)
+    for name, text in re.findall(r'<section id="([^"]+)"(.*?)</section>', html, flags=re.DOTALL):
+        if f"studies/{name}/facts.json" in text:
+            found[name] = re.findall(r'download="([^"]+\.csv)">', text)
+            found[name] += [
+                f"{stem}.{kind}" for stem in re.findall(r'class="svg" value="([^"]+)"', text) for kind in ("svg", "png")
+            ]
     return found
 
 
 class Page(HTMLParser):
-    """Collects what a page refers to, its ids, and elements that are left open."""
+    """Collects what a page refers to, its ids, its scripts, and elements that are left open."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
         self.references: list[str] = []
         self.ids: list[str] = []
-        self.scripts = 0
+        self.scripts: list[str] = []
         self.open: list[str] = []
         self.feed(text)
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        self.scripts += tag == "script"
         if tag not in {"meta", "link", "br", "img", "input"}:
             self.open.append(tag)
         for name, value in attributes:
@@ -68,6 +74,10 @@ class Page(HTMLParser):
         self.handle_starttag(tag, attributes)
         if self.open and self.open[-1] == tag:
             self.open.pop()
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] == "script":
+            self.scripts.append(data)
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
@@ -86,9 +96,11 @@ def test_everything_that_a_report_has_is_made(project: Path) -> None:
         *(f"figures/{name}.{kind}" for name in figures for kind in ("svg", "png")),
     }
     expected |= {
-        f"tables/{name}" for name in ("stability.md", "stability.tex", "stability.csv", "scores.csv", "pairwise.csv")
+        f"tables/{name}"
+        for name in ("stability.md", "stability.tex", "stability.csv", "scores.csv", "pairwise.csv", "statistics.json")
     }
     expected |= {f"plots/{name}.csv" for name in ("scores", "train_loss", "dev_score")}
+    expected |= {"plots/scores.json", "plots/curves.json"}
     sections = read_sections(project / "reports")
     expected |= {f"studies/{name}/facts.json" for name in sections}
     expected |= {f"studies/{name}/{item}" for name, items in sections.items() for item in items}
@@ -110,22 +122,50 @@ def test_neither_timings_nor_dates_nor_the_working_trees_state_are_in_a_report(t
     assert contents(tmp_path / "reports") == contents(project / "reports")
 
 
+def test_where_provenance_is_asked_for_the_page_says_it(tmp_path: Path, project: Path) -> None:
+    """Synthetic run `s` took 1.1 + s seconds; devlin's 11 runs, 9 of them successful, 78.1."""
+    build(project / "runs", tmp_path / "reports", provenance=True)
+    html = (tmp_path / "reports" / "index.html").read_text()
+    assert f"Trained at {'0' * 40}, changed (22 runs)." in html
+    assert "Records were made between 2026-01-02T00:00:00Z and 2026-01-12T00:00:00Z." in html
+    row = re.search(
+        r'<tr[^>]*><th scope="row">acceptability</th><td class="name">devlin</td>(<td>7</td>.*?)</tr>', html
+    )
+    assert row is not None
+    assert re.findall(r"<td>(.*?)</td>", row[1]) == ["7", "0.1", "7.1", "8.68", "cpu", "1", "1"]
+
+
+@pytest.mark.parametrize(("order", "names"), [("plan", ["devlin", "mosbach"]), ("std", ["mosbach", "devlin"])])
+def test_strategies_stand_in_the_order_that_was_asked_for(project: Path, order: str, names: list[str]) -> None:
+    content = gather(project / "runs", incomplete=False, levene_center="median", alpha=0.001, order=order)
+    assert content.strategies == names
+    assert list(content.table["strategy"]) == names
+    assert [item.cell.strategy for item in content.selection.cells] == names
+
+
 def test_the_page_is_well_formed_and_asks_no_host(html: str, project: Path) -> None:
     page = Page(html)
     assert page.open == []
     assert len(page.ids) == len(set(page.ids))
-    assert "//" not in re.sub(r'xmlns(:\w+)?="[^"]+"', "", html)
+    assert "//" not in re.sub(r'xmlns(:\w+)?="[^"]+"|sha256-[^\']+', "", html)
     for reference in page.references:
         if reference.startswith("#"):
             assert reference[1:] in page.ids
-        elif reference != "data:,":
+        elif not reference.startswith("data:"):
             assert (project / "reports" / reference).is_file(), reference
 
 
 def test_what_records_say_is_escaped(html: str) -> None:
     assert HOSTILE not in html
     assert "&lt;script&gt;alert(" in html
-    assert Page(html).scripts == 0
+    assert len(Page(html).scripts) == 1
+
+
+def test_the_pages_policy_lets_its_own_script_run_and_nothing_else(html: str) -> None:
+    policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]+)"', html)
+    assert policy is not None
+    digest = base64.b64encode(hashlib.sha256(Page(html).scripts[0].encode()).digest()).decode()
+    assert f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}';" in policy[1]
 
 
 def test_the_page_answers_first_and_in_numbers(html: str) -> None:
@@ -186,6 +226,7 @@ def test_figures_of_tasks_that_the_plan_no_longer_has_are_removed(tmp_path: Path
         ({"levene_center": "media"}, "did you mean 'median'"),
         ({"alpha": 0.0}, "between 0 and 1"),
         ({"alpha": 5}, "is 5"),
+        ({"order": "sdt"}, "did you mean 'std'"),
     ],
 )
 def test_settings_out_of_range_are_refused(
@@ -208,8 +249,15 @@ def numbers_in(value: object) -> Iterator[float]:
         yield value
 
 
-def test_metrics_are_nested_by_model_task_and_strategy_with_the_tests_beside(project: Path) -> None:
+def test_metrics_hold_few_numbers_a_cell_so_that_their_difference_can_be_read(project: Path) -> None:
     metrics = read_json(project / "reports" / "metrics.json")
+    assert metrics["stability"]["synthetic"]["acceptability"]["devlin"].keys() == {"std", "mean", "n", "failed"}
+    assert metrics["smallest_std"]["synthetic"]["acceptability"]["strategy"] == "mosbach"
+    assert sum(1 for _ in numbers_in(metrics)) == 2 * 4 + 1
+
+
+def test_statistics_are_nested_by_model_task_and_strategy_with_the_tests_beside(project: Path) -> None:
+    metrics = read_json(project / "reports" / "tables" / "statistics.json")
     devlin = metrics["stability"]["synthetic"]["acceptability"]["devlin"]
     assert (devlin["n"], devlin["failed"], devlin["diverged"]) == (11, 2, 1)
     assert devlin["max"] == pytest.approx(0.54)

@@ -18,6 +18,7 @@ TABLE_1 = {
     "mixout": {"rte": (7.9, 65.3, 74.4), "mrpc": (3.8, 87.8, 91.8), "cola": (20.9, 51.9, 64.0)},
     "ours": {"rte": (2.7, 67.3, 71.1), "mrpc": (0.8, 90.3, 91.7), "cola": (1.8, 62.1, 65.3)},
 }
+needs_latex = pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
 METRICS = {"rte": ("accuracy",), "mrpc": ("f1", "accuracy"), "cola": ("mcc", "accuracy")}
 
 
@@ -113,7 +114,8 @@ def test_special_characters_mean_nothing_in_latex_and_markdown() -> None:
     assert escape_latex(r"a_b & 50% $x^2$ {c} \d #1 ~") == (
         r"a\_b \& 50\% \$x\textasciicircum{}2\$ \{c\} \textbackslash{}d \#1 \textasciitilde{}"
     )
-    assert escape_markdown("a|b *c* <d> [e]\nf") == r"a\|b \*c\* \<d\> \[e\] f"
+    assert escape_latex("a--b\n|模 – 2\u00a0%") == r"a-{}-b \textbar{}U+6A21 -- 2~\%"
+    assert escape_markdown("a|b *c* <d> [e]\nf &amp;") == r"a\|b \*c\* \<d\> \[e\] f \&amp;"
 
 
 def test_learning_rates_that_differ_are_all_named(tmp_path: Path) -> None:
@@ -124,15 +126,29 @@ def test_learning_rates_that_differ_are_all_named(tmp_path: Path) -> None:
     assert "Learning rates: devlin 2e-5, hf 5e-5." in (tmp_path / "tables" / "stability.md").read_text()
 
 
-@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
+@needs_latex
 def test_the_latex_table_compiles_and_fits_the_page(tmp_path: Path) -> None:
     awkward = [SyntheticCell([0.5, 0.4, 0.0], task=f"task_{index}&50%", strategy="a_b#~^") for index in range(4)]
     write_runs(tmp_path / "runs", [*papers_cells(), *awkward])
     write_tables(gather(tmp_path / "runs", incomplete=False, levene_center="median", alpha=0.001), tmp_path)
+    assert "Overfull" not in compiled(tmp_path)
+
+
+@needs_latex
+def test_the_latex_table_compiles_whatever_a_name_holds(tmp_path: Path) -> None:
+    names = ["a|b", "\\end{table}\\x", "<script>$1$", 'é 模型 "q" `--`', "%comment", "\\input{x}^^M"]
+    cells = [SyntheticCell([0.5, 0.4], task="t\\b|c", strategy=name, gradient_norms=False) for name in names]
+    write_runs(tmp_path / "runs", cells)
+    write_tables(gather(tmp_path / "runs", incomplete=False, levene_center="median", alpha=0.001), tmp_path)
+    compiled(tmp_path)
+
+
+def compiled(folder: Path) -> str:
+    """What pdfLaTeX says of the table in `folder`, in a document of its own."""
     document = r"\documentclass{article}\usepackage{booktabs}\begin{document}\input{stability}\end{document}"
-    (tmp_path / "paper.tex").write_text(document)
+    (folder / "paper.tex").write_text(document)
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper.tex"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace", check=False)
     assert done.returncode == 0, done.stdout[-2000:]
-    assert "Overfull" not in done.stdout
-    assert (tmp_path / "paper.pdf").stat().st_size > 1000
+    assert (folder / "paper.pdf").stat().st_size > 1000
+    return done.stdout

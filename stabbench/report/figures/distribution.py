@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from stabbench.analysis.frame import finished, ordered
 from stabbench.report.content import Content
 from stabbench.report.figures.boxes import draw_box, draw_majority, legend_handles, name_slots, thinned
-from stabbench.report.figures.drawing import PAGE_WIDTH, axes_of, new_figure
+from stabbench.report.figures.drawing import PAGE_WIDTH, axes_of, new_figure, of_strategy
 from stabbench.report.figures.palette import MUTED, strategy_colors
 from stabbench.report.numbers import metric_name
 
@@ -57,10 +57,13 @@ def draw_distribution(axes: Axes, content: Content, model: str, task: str, width
     here = (content.runs["model"] == model) & (content.runs["task"] == task)
     runs = content.runs.loc[here, ["strategy", "seed", "status", "metric", "score", "majority", "failed"]]
     strategies = ordered(runs["strategy"])
-    colors = strategy_colors(content.strategies)
+    order = content.strategies
+    colors = strategy_colors(order)
     done = finished(runs)
     for place, strategy in enumerate(strategies):
+        before = set(axes.get_children())
         draw_box(axes, place, done[done["strategy"] == strategy], colors[strategy])
+        of_strategy(axes, [artist for artist in axes.get_children() if artist not in before], order.index(strategy))
     draw_majority(axes, float(runs["majority"].iloc[0]), named=False)
     name_slots(axes, strategies, width)
     axes.set_ylabel(f"{content.origin.scored_on} {metric_label(str(runs['metric'].iloc[0]))}".strip(), parse_math=False)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal, cast
 
 import matplotlib as mpl
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
@@ -92,3 +93,10 @@ def _power(value: float) -> str:
 
 
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def of_strategy(axes: Axes, artists: Iterable[Artist], place: int) -> None:
+    """Mark artists in `axes` as those of the `place`-th strategy, so that the page can leave it out."""
+    panel = cast(Figure, axes.figure).axes.index(axes)
+    for number, artist in enumerate(artists):
+        artist.set_gid(f"strategy-{place}-{panel}-{number}")

@@ -15,16 +15,17 @@ MARK, MARK_EDGE = "#ffffff", "#101214"
 """A mark on a filled surface: the same on light and dark, since it never stands on the page itself."""
 
 STRATEGIES = (
-    ("#0072b2", "#56a8e0"),
-    ("#e69f00", "#f2b63c"),
-    ("#cc79a7", "#dd93bb"),
-    ("#009e73", "#2cc498"),
-    ("#d55e00", "#f28340"),
-    ("#56b4e9", "#8bcdf3"),
-    ("#882255", "#c4649a"),
-    ("#999933", "#c2c25a"),
+    ("#0067a3", "#56a8e0"),
+    ("#c58400", "#f2b63c"),
+    ("#cb73a4", "#dd93bb"),
+    ("#009a70", "#2cc498"),
+    ("#b33c00", "#f28340"),
+    ("#3d9bd3", "#8bcdf3"),
+    ("#7a1a4c", "#c4649a"),
+    ("#7d7a2c", "#c2c25a"),
 )
-"""(on light, on dark): Okabe and Ito's colours without yellow and black, then two of Paul Tol's."""
+"""(on light, on dark): Okabe and Ito's colours without yellow and black, then two of Paul Tol's, those on light
+darkened until each has a contrast of 3 to 1 with the page."""
 
 _DEPTHS = 25
 SHADES = _DEPTHS
@@ -34,7 +35,7 @@ Color = str
 
 
 def strategy_colors(strategies: Sequence[str]) -> Mapping[str, Color]:
-    """A colour a strategy by its place in the plan; from the ninth on they repeat (names stand beside them)."""
+    """A colour a strategy by its place in their order; from the ninth on they repeat (names stand beside them)."""
     return {name: STRATEGIES[index % len(STRATEGIES)][0] for index, name in enumerate(strategies)}
 
 

@@ -105,12 +105,14 @@ def save(figure: Figure, stem: Path) -> None:
 def page_svg(figure: Figure, name: str, description: str) -> str:
     """The figure as an SVG element for the page: its width is the reader's, its colours follow light and dark.
 
-    `name` keeps the ids of several figures apart; `description` is what a screen reader says.
+    `name` keeps the ids of several figures apart; `description` is what a screen reader says, its first clause as the
+    title. What an artist's gid (`drawing.of_strategy`) calls a strategy's is marked `data-strategy`.
     """
     text = _drawing(figure, pixels=False).svg
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     prefix = re.sub(r"[^A-Za-z0-9_-]", "-", name)
+    text = re.sub(r'\bid="strategy-(\d+)-\d+-\d+"', r'data-strategy="\1"', text)
     text = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', text)
     text = re.sub(r'href="#([^"]+)"', rf'href="#{prefix}-\1"', text)
     text = re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}-\1)", text)
@@ -121,6 +123,10 @@ def page_svg(figure: Figure, name: str, description: str) -> str:
 
 
 def _opening(prefix: str, description: str) -> str:
-    title = escape(description).replace("\\", r"\\")
-    named = f'role="img" aria-labelledby="{prefix}-title"'
-    return rf'<svg class="figure" viewBox="\1" {named}><title id="{prefix}-title">{title}</title>'
+    short = re.split(r"(?<=\w)[.:;] ", description, maxsplit=1)[0].rstrip(".")
+    title, details = (escape(text).replace("\\", r"\\") for text in (short, description))
+    named = f'role="img" aria-labelledby="{prefix}-title" aria-describedby="{prefix}-description"'
+    return (
+        rf'<svg class="figure" viewBox="\1" {named}><title id="{prefix}-title">{title}</title>'
+        f'<desc id="{prefix}-description">{details}</desc>'
+    )

@@ -81,9 +81,9 @@ def _table(content: Content, found: Sequence[Hyperparameters], model: str) -> Gr
     ]
     rows.append(["seeds", *(_by_task(_seeds(content, model, column)) for column in strategies)])
     if not paper:
-        return Grid(["hyperparameter", *strategies], rows, words=True)
+        return Grid(["hyperparameter", *strategies], rows, words=True, sortable=False)
     rows = [[*row, paper.get(row[0], "")] for row in rows]
-    return Grid(["hyperparameter", *strategies, "paper"], rows, words=True)
+    return Grid(["hyperparameter", *strategies, "paper"], rows, words=True, sortable=False)
 
 
 def _architecture(content: Content, model: str) -> str:

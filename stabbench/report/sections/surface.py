@@ -42,7 +42,9 @@ def section(probe: MeasuredProbe, content: Content) -> Section:
         title=title,
         looks_for=looks_for,
         found=found,
-        figures=[SectionFigure("surface", figure, "Loss and gradient norm in a plane. " + " ".join(found))],
+        figures=[
+            SectionFigure("surface", figure, "Loss and gradient norm in a plane. " + " ".join(found), data="surface")
+        ],
         tables=[("The three models", _grid(points))],
         data={"surface": surface, "points": points.reset_index(), "line": line},
         facts=_facts(probe),

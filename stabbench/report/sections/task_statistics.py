@@ -45,12 +45,12 @@ def _table(found: list[TaskStatistics]) -> Grid:
             ", ".join(metric_name(name) for name in item.metrics),
             ", ".join(f"{metric_name(name)} {percent(item.majority[name])}" for name in item.metrics)
             + f" ({item.majority_label})",
-            item.content_hash[:12],
+            item.content_hash,
         ]
         for item in found
     ]
     head = ["task", "data set", "train", "dev", "class shares (%)", "metrics (headline first)", "majority", "SHA-256"]
-    return Grid(head, rows, words=True)
+    return Grid(head, rows, words=True, hashed=7)
 
 
 def _count(item: TaskStatistics, split: str) -> str:

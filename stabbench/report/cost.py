@@ -1,0 +1,87 @@
+"""What a run costs, and what a *successful* run costs: the paper's economic argument (its section 6)."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+
+from stabbench.analysis.frame import finished
+from stabbench.report.content import Content
+from stabbench.report.making import Grid
+from stabbench.report.numbers import NOT_AVAILABLE, counted, listed, magnitude
+
+MEASURES = ("steps", "tokens", "flops")
+
+
+def cost_table(runs: pd.DataFrame) -> pd.DataFrame:
+    """One row a cell of a frame whose finished runs say what they cost; columns model, task, strategy, n, successful,
+    for each of steps, tokens and flops the mean of a run and, as `<name>_successful`, the sum over all runs over the
+    number of successful ones (infinite where none is), and `times_cheapest`: the last of them over the smallest of
+    the task.
+    """
+    rows = []
+    known = finished(runs)
+    known = known[known["flops"].notna()]
+    for (model, task, strategy), part in known.groupby(["model", "task", "strategy"], sort=False, observed=True):
+        successful = int((~part["failed"]).sum())
+        row = {"model": model, "task": task, "strategy": strategy, "n": len(part), "successful": successful}
+        for name in MEASURES:
+            row[name] = float(part[name].mean())
+            row[f"{name}_successful"] = float(part[name].sum()) / successful if successful else math.inf
+        rows.append(row)
+    columns = ["model", "task", "strategy", "n", "successful", *MEASURES, *(f"{name}_successful" for name in MEASURES)]
+    table = pd.DataFrame(rows, columns=columns)
+    cheapest = table.groupby(["model", "task"], sort=False)["flops_successful"].transform("min")
+    return table.assign(times_cheapest=table["flops_successful"] / cheapest)
+
+
+def costs(table: pd.DataFrame, model: str) -> Grid:
+    """The rows of a model as text."""
+    rows = []
+    for _, row in table[table["model"] == model].iterrows():
+        each = [magnitude(row[name]) for name in MEASURES]
+        some = row["successful"] > 0
+        successful = [magnitude(row[f"{name}_successful"]) if some else NOT_AVAILABLE for name in MEASURES]
+        times = f"{row['times_cheapest']:.2g}" if some else NOT_AVAILABLE
+        share = f"{row['successful']}/{row['n']}"
+        rows.append([str(row["task"]), str(row["strategy"]), share, *each, *successful, times])
+    names = ("updates", "tokens", "operations")
+    head = ["task", "strategy", "successful", *names, *(f"{name} per success" for name in names), "times the cheapest"]
+    return Grid(head, rows, texts=2)
+
+
+def economy(content: Content, table: pd.DataFrame) -> list[str]:
+    """A sentence a model and task: operations of a run, of a successful run, and what is cheapest."""
+    found = []
+    for model, task in content.places:
+        part = table[(table["model"] == model) & (table["task"] == task)]
+        if len(part) < 2:
+            continue
+        each = part.sort_values("flops", kind="stable").iloc[0]
+        text = f"{content.heading(model, task)}: a run of {each['strategy']} costs least ({_operations(each['flops'])})"
+        some = part[part["successful"] > 0].sort_values("flops_successful", kind="stable")
+        never = listed([str(name) for name in part.loc[part["successful"] == 0, "strategy"]])
+        if some.empty:
+            found.append(f"{text}; no run succeeded.")
+            continue
+        best = some.iloc[0]
+        if best["strategy"] == each["strategy"]:
+            text += f", and so does a successful one ({_operations(best['flops_successful'])})"
+        else:
+            cheapest = f"{best['strategy']} ({_operations(best['flops_successful'])} where {_with(each)})"
+            text += f"; a successful one costs least with {cheapest}"
+        found.append(f"{text}.{f' No run of {never} succeeded.' if never else ''}")
+    return found
+
+
+def _with(row: pd.Series) -> str:
+    if not row["successful"]:
+        return f"none of {row['strategy']}'s {counted(int(row['n']), 'run')} succeeded"
+    return (
+        f"{row['strategy']} takes {_operations(row['flops_successful'])}, {row['successful']} of {row['n']} succeeding"
+    )
+
+
+def _operations(flops: float) -> str:
+    return f"{magnitude(flops)} operations".replace(" ", "\u00a0")
