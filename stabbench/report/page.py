@@ -217,16 +217,22 @@ def _context(content: Content) -> dict[str, Any]:
         "palette": list(palette.values()),
         "cells": _records(content.table),
         "pairs": _records(content.pairs),
-        "strategies": making.strategies(content),
         "costs": {model: grid for model in content.models if (grid := cost.costs(costs, model)).rows},
         "economy": cost.economy(content, costs),
         "matrices": matrices(content),
         "low": LOW,
         "marks": Marks.of(content),
         "runs": _records(content.runs) if len(content.runs) <= LISTED_RUNS else [],
-        "specifications": making.specifications(content),
+        **(_making(content) if content.recorded else {}),
+    }
+
+
+def _making(content: Content) -> dict[str, Any]:
+    return {
+        "strategies": making.strategies(content),
         "models": making.models(content),
         "versions": making.versions(content),
+        "specifications": making.specifications(content),
     }
 
 
