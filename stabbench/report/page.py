@@ -106,7 +106,8 @@ def page(content: Content, sections: Sequence[Section] = (), *, provenance: bool
         )
         draw_all(pictures.figures, pixels=False)
         context = {**_context(content), **vars(pictures), "downloads_of": _downloads(content)}
-        context |= _chapters(sections, missing=_missing(content, costs=bool(context["costs"])))
+        missing = [*(() if context["costs"] else ("cost",)), *(() if content.recorded else OF_RECORDS)]
+        context |= _chapters(sections, missing)
         context["provenance"] = _provenance(content) if provenance else None
         return environment.get_template("index.html.j2").render(context, script=Markup(script), hash=_hash(script))
 
@@ -183,11 +184,6 @@ def _drawn(section: Section) -> _Drawn:
     return _Drawn(section, figures, wide, drawn, [link for link in links.values() if link is not None])
 
 
-def _missing(content: Content, *, costs: bool) -> Sequence[str]:
-    """Those of `FIXED` for which there is nothing to show."""
-    return [*([] if content.recorded else OF_RECORDS), *([] if costs else ["cost"])]
-
-
 def _chapters(sections: Sequence[Section], missing: Sequence[str] = ()) -> dict[str, Any]:
     """The sections by their part of the page, and the table of contents."""
     chapters = {part: [_drawn(section) for section in sections if section.part == part] for part in PARTS}
@@ -221,22 +217,22 @@ def _context(content: Content) -> dict[str, Any]:
         "palette": list(palette.values()),
         "cells": _records(content.table),
         "pairs": _records(content.pairs),
+        "costs": {model: grid for model in content.models if (grid := cost.costs(costs, model)).rows},
+        "economy": cost.economy(content, costs),
         "matrices": matrices(content),
         "low": LOW,
         "marks": Marks.of(content),
         "runs": _records(content.runs) if len(content.runs) <= LISTED_RUNS else [],
-        "costs": {model: grid for model in content.models if (grid := cost.costs(costs, model)).rows},
-        "economy": cost.economy(content, costs),
-        **(_context_of_records(content) if content.recorded else {}),
+        **(_making(content) if content.recorded else {}),
     }
 
 
-def _context_of_records(content: Content) -> dict[str, Any]:
+def _making(content: Content) -> dict[str, Any]:
     return {
         "strategies": making.strategies(content),
-        "specifications": making.specifications(content),
         "models": making.models(content),
         "versions": making.versions(content),
+        "specifications": making.specifications(content),
     }
 
 
