@@ -19,7 +19,7 @@ _FEWEST, _MOST = 4, 1_000
 
 @cache
 def power(n: int, ratio: float, alpha: float, repetitions: int = _REPETITIONS) -> float:
-    """Share of simulated comparisons with p < `alpha`: `n` seeds an arm, normal scores, one std `ratio` times the other.
+    """Share of simulated comparisons with p < `alpha`: `n` seeds an arm, normal scores, stds that differ by `ratio`.
 
     The median-centred Levene test, asymptotic. The same call gives the same number.
     """
@@ -55,7 +55,7 @@ def seeds_needed(ratio: float, alpha: float, wanted: float = POWER) -> int | Non
 
 @cache
 def detectable_ratio(n: int, alpha: float, wanted: float = POWER) -> float | None:
-    """The smallest ratio of standard deviations that `n` seeds an arm find with the power `wanted`; None: not under 100."""
+    """The smallest ratio of stds that `n` seeds an arm find with the power `wanted`; None where 100 is too small."""
     low, high = 1.0, 100.0
     if n < _FEWEST or power(n, high, alpha) < wanted:
         return None

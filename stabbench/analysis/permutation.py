@@ -135,7 +135,7 @@ def _weights(members: npt.NDArray[np.bool_]) -> _Weights:
 
 
 def _statistics(residuals: Array, left: _Weights, right: _Weights) -> tuple[Array, Array]:
-    """Both statistics for each row of sorted residuals `(k, N)` and each permutation: two arrays `(k, permutations)`."""
+    """Both statistics for each row of sorted residuals `(k, N)` and each permutation: two of `(k, permutations)`."""
     squared = residuals**2
     sides, variances = [], []
     for weights in (left, right):

@@ -15,7 +15,7 @@ from stabbench.errors import unknown
 Center = Literal["median", "mean"]
 CENTERS: tuple[Center, ...] = get_args(Center)
 TEST_NAMES: dict[Center, str] = {
-    "median": "Levene's test, median-centred, the larger of its asymptotic (Brown-Forsythe) and its permutation p-value",
+    "median": "Levene's test, median-centred, the larger of its asymptotic (Brown-Forsythe) and permutation p-values",
     "mean": "Levene's test, mean-centred (Levene, 1960)",
 }
 

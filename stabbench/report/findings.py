@@ -116,7 +116,7 @@ def _two_groups(content: Content) -> list[str]:
     if not cells:
         return []
     return [
-        f"Scores in two groups, which a mean and a std describe badly: {listed(cells)}. Look at the score of every seed."
+        f"Scores in two groups, which mean and std describe badly: {listed(cells)}. Look at the score of every seed."
     ]
 
 
