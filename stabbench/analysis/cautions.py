@@ -90,7 +90,7 @@ def _largest_of_one_group(n: int) -> float:
 
 def in_two_groups(runs: pd.DataFrame) -> list[tuple[Mapping[str, str], Groups]]:
     """The cells of a frame of runs whose scores fall into `two_groups`, by model, task and strategy."""
-    found = []
+    found: list[tuple[Mapping[str, str], Groups]] = []
     for names, part in finished(runs).groupby(CELL, sort=False, observed=True):
         groups = two_groups(part["score"].to_numpy(dtype=np.float64))
         if groups is not None:
@@ -103,7 +103,7 @@ def unequal_seeds(runs: pd.DataFrame) -> list[tuple[str, str, Mapping[str, int]]
 
     A strategy with seeds of its own may have been given them after a look at the results of the others.
     """
-    found = []
+    found: list[tuple[str, str, Mapping[str, int]]] = []
     for (model, task), part in runs.groupby(["model", "task"], sort=False, observed=True):
         seeds = {name: frozenset(part.loc[part["strategy"] == name, "seed"]) for name in ordered(part["strategy"])}
         if len(set(seeds.values())) > 1:

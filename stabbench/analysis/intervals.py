@@ -73,7 +73,7 @@ def log_std_ratio_intervals(
         axis=1,
     )
     drawn[np.isnan(drawn).any(axis=1)] = np.nan
-    return np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2], axis=1).T
+    return np.asarray(np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2], axis=1).T)
 
 
 def _resamples(n_a: int, n_b: int, resamples: int, random: np.random.Generator) -> Iterator[tuple[Array, Array]]:

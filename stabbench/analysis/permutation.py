@@ -92,7 +92,7 @@ def _smallest_ratio(
             between = n_left * n_right / (n_left + n_right) * (mean_left - mean_right) ** 2
             whole = between + np.maximum(within_left + within_right, 0.0)
             ratios.append(np.divide(between, whole, out=np.zeros_like(between), where=whole > 1e-30))
-    return np.minimum.reduce(ratios)
+    return np.asarray(np.minimum.reduce(ratios))
 
 
 def _log_ratio(variance_left: Array, variance_right: Array) -> Array:

@@ -60,7 +60,7 @@ def _task_rows(runs: pd.DataFrame, center: Center, alpha: float, minimum_seeds: 
         return rows
     first = candidates["std"].idxmin()
     others = eligible.drop(index=first)
-    others = others[others["std"] >= rows.loc[first, "std"]]
+    others = others[others["std"] >= candidates["std"].min()]
     if others.empty:
         return rows
     names = rows.loc[[first, others["std"].idxmin()], "strategy"]

@@ -90,7 +90,7 @@ def plain_ratio(a: np.ndarray, b: np.ndarray) -> float:
         for y in {np.sort(b)[(len(b) - 1) // 2], np.sort(b)[len(b) // 2]}:
             f = stats.f_oneway(np.abs(a - x), np.abs(b - y)).statistic
             ratios.append(f / (f + len(a) + len(b) - 2))
-    return min(ratios)
+    return float(min(ratios))
 
 
 @pytest.mark.parametrize(
