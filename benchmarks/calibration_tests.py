@@ -16,7 +16,7 @@ from scipy import stats
 from stabbench.analysis.failures import fisher_exact
 from stabbench.analysis.paired import mcnemar, swap_tests
 from stabbench.analysis.permutation import permutation_tests
-from stabbench.analysis.variances import levene_statistic
+from stabbench.analysis.variances import fligner_killeen_tests, levene_statistic
 
 Array = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -42,7 +42,7 @@ def p_values(
         "Levene, median": levene["median"],
         "Levene, mean": levene["mean"],
         "log std ratio, permutation": permuted.log_std_ratio,
-        "Fligner-Killeen": fligner_killeen(a, b),
+        "Fligner-Killeen": fligner_killeen_tests(a, b),
         "paired: Pitman-Morgan": pitman_morgan(a, b),
         "paired: swaps within seeds": swap_tests(a, b, random, permutations),
     }
@@ -59,17 +59,6 @@ def p_values(
     }
     known = {name: np.where(defined, p, 1.0) for name, p in spread.items()}
     return {name: np.nan_to_num(p, nan=1.0) for name, p in {**known, **level, **failures}.items()}
-
-
-def fligner_killeen(a: Array, b: Array) -> Array:
-    """As `scipy.stats.fligner`, median-centred."""
-    deviations = np.concatenate([np.abs(x - np.median(x, axis=1, keepdims=True)) for x in (a, b)], axis=1)
-    total = deviations.shape[1]
-    scores = stats.norm.ppf(stats.rankdata(deviations, axis=1) / (2 * (total + 1)) + 0.5)
-    mean, variance = scores.mean(axis=1), scores.var(axis=1, ddof=1)
-    parts = scores[:, : a.shape[1]], scores[:, a.shape[1] :]
-    between = sum(part.shape[1] * (part.mean(axis=1) - mean) ** 2 for part in parts)
-    return np.asarray(stats.chi2.sf(np.divide(between, variance, out=np.zeros(len(a)), where=variance > 0), 1))
 
 
 def pitman_morgan(a: Array, b: Array) -> Array:

@@ -81,8 +81,12 @@ def _resamples(n_a: int, n_b: int, resamples: int, random: np.random.Generator) 
     block = max(1, _NUMBERS_AT_ONCE // (n_a + n_b))
     for start in range(0, resamples, block):
         size = min(block, resamples - start)
-        drawn = [random.multinomial(n, np.full(n, 1 / n), size).T.astype(np.float64) for n in (n_a, n_b)]
-        yield drawn[0], drawn[1]
+        yield _counts(n_a, size, random), _counts(n_b, size, random)
+
+
+def _counts(n: int, resamples: int, random: np.random.Generator) -> Array:
+    places = random.integers(0, n, (resamples, n)) + n * np.arange(resamples)[:, None]
+    return np.bincount(places.ravel(), minlength=n * resamples).reshape(resamples, n).T.astype(np.float64)
 
 
 def _log_std(scores: Array, counts: Array) -> Array:

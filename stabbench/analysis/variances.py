@@ -72,8 +72,24 @@ def fligner_killeen(a: Scores, b: Scores) -> float | None:
     """
     if not comparable(a, b):
         return None
-    p = float(stats.fligner(np.sort(np.asarray(a, float)), np.sort(np.asarray(b, float)), center="median").pvalue)
-    return None if np.isnan(p) else p
+    return float(fligner_killeen_tests(np.asarray(a, float)[None], np.asarray(b, float)[None])[0])
+
+
+def fligner_killeen_tests(a: Array, b: Array) -> Array:
+    """The Fligner-Killeen p-value of each row of `a` `(k, n_a)` against the same row of `b` `(k, n_b)`: shape `(k,)`.
+
+    Deviations that differ by rounding alone share their rank, unlike in `scipy.stats.fligner`. 1 where all are the same.
+    """
+    deviations = np.concatenate([np.abs(x - np.median(x, axis=1, keepdims=True)) for x in (a, b)], axis=1)
+    largest = deviations.max(axis=1, keepdims=True)
+    ranks = stats.rankdata(np.round(deviations / np.where(largest > 0, largest, 1.0), 9), axis=1)
+    total = deviations.shape[1]
+    scores = stats.norm.ppf(ranks / (2 * (total + 1)) + 0.5)
+    mean, variance = scores.mean(axis=1), scores.var(axis=1, ddof=1)
+    parts = scores[:, : a.shape[1]], scores[:, a.shape[1] :]
+    between = sum(part.shape[1] * (part.mean(axis=1) - mean) ** 2 for part in parts)
+    statistic = np.divide(between, variance, out=np.zeros(len(a)), where=variance > 1e-12)
+    return np.asarray(stats.chi2.sf(statistic, 1))
 
 
 def levene_statistic(a: Array, b: Array, center: Center = "median") -> Array:
