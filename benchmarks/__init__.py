@@ -7,6 +7,7 @@
     python -m benchmarks.cpu --only pipeline --run         # `dvc repro` of the demo preset in a fresh folder, timed
     python -m benchmarks.cpu --only pipeline --project DIR --wall-seconds 540   # the same of a finished project folder
 
+    python -m benchmarks.calibration                       # what the statistical tests are worth: simulated, one core
     python -m benchmarks.gpu                               # the GPU path, with torch and transformers alone
 
 The report is `reports/benchmarks/cpu.md`, everything behind it `cpu.json`. A part that was measured replaces what the

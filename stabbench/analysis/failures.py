@@ -18,7 +18,7 @@ def wilson_interval(failed: int, n: int, confidence: float = 0.95) -> tuple[floa
     if n == 0:
         return math.nan, math.nan
     low, high = proportion_confint(failed, n, alpha=1 - confidence, method="wilson")
-    return max(0.0, float(low)), min(1.0, float(high))
+    return 0.0 if failed == 0 else float(low), 1.0 if failed == n else float(high)
 
 
 def fisher_exact(failed_a: int, n_a: int, failed_b: int, n_b: int) -> float | None:

@@ -1,71 +1,134 @@
-"""Every strategy against every other on the same model and task: failures and variances, with Holm's correction."""
+"""Every strategy against every other on the same model and task: spread, level and failures, with Holm's correction."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import combinations
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from pandas.api.typing import NAType
 
+from stabbench.analysis import paired
 from stabbench.analysis.failures import fisher_exact
 from stabbench.analysis.frame import CELL, finished, how_many
+from stabbench.analysis.intervals import std_ratio
+from stabbench.analysis.levels import mann_whitney, welch
+from stabbench.analysis.permutation import RESAMPLED_UP_TO, permutation_tests
 from stabbench.analysis.stability import PERMUTATION_SEED
-from stabbench.analysis.variances import levene, levene_by_permutation
+from stabbench.analysis.variances import comparable, fligner_killeen, levene, spread_p_value
 
-P_VALUES = ("p_fisher", "p_levene_median", "p_levene_mean", "p_permutation")
-ADJUSTED = ("p_fisher", "p_levene_median")
+P_VALUES = (
+    "p_fisher",
+    "p_levene_median",
+    "p_levene_mean",
+    "p_permutation",
+    "p_spread",
+    "p_log_std_ratio",
+    "p_fligner",
+    "p_welch",
+    "p_mann_whitney",
+)
+"""Unpaired tests, all two-sided."""
+PAIRED_P_VALUES = ("p_paired_pitman_morgan", "p_paired_swap", "p_paired_wilcoxon", "p_paired_mcnemar")
+ADJUSTED = ("p_fisher", "p_levene_median", "p_spread", "p_welch", "p_mann_whitney")
 COLUMNS = [
     *("model", "task", "strategy_a", "strategy_b", "n_a", "n_b", "failed_a", "failed_b"),
+    *("std_ratio", "std_ratio_low", "std_ratio_high"),
     *P_VALUES,
     *(f"{name}_holm" for name in ADJUSTED),
+    *("shared_seeds", "seed_correlation"),
+    *PAIRED_P_VALUES,
 ]
+Array = npt.NDArray[np.float64]
+Row = dict[str, str | int | float | NAType | None]
 
 
 def pairwise(runs: pd.DataFrame) -> pd.DataFrame:
     """One row a pair of strategies on one model and task, over the finished runs of a frame; columns `COLUMNS`.
 
-    `p_fisher` is two-sided, on failures; the others are on variances. NaN is n/a. `*_holm` are adjusted over all pairs
-    of the frame for which that p-value exists. Where it is not known which runs failed, `failed_*` are NA.
+    `p_fisher` is on failures, `p_welch` and `p_mann_whitney` on the level, the other p-values of `P_VALUES` on spread;
+    `std_ratio` is a's over b's with its 95 % bootstrap interval (NaN: not estimable). `*_holm` are adjusted over all
+    pairs and tasks of the frame for which that p-value exists. `PAIRED_P_VALUES` and `seed_correlation` use the seeds
+    that both strategies have finished. NaN is n/a; where it is not known which runs failed, `failed_*` are NA. What is
+    drawn is drawn anew for every pair with one fixed seed.
     """
-    used = runs[[*CELL, "status", "score", "failed"]]
-    tasks = finished(used).groupby(["model", "task"], sort=False, observed=True)
-    table = pd.DataFrame([row for _, part in tasks for row in _pairs(part)], columns=COLUMNS)
-    table = table.astype({"failed_a": "Int64", "failed_b": "Int64"})
+    rows: list[Row] = []
+    samples: list[tuple[Array, Array]] = []
+    used = finished(runs[[*CELL, "seed", "status", "score", "failed"]])
+    for _, part in used.groupby(["model", "task"], sort=False, observed=True):
+        cells = [cell for _, cell in part.groupby("strategy", sort=False, observed=True)]
+        for a, b in combinations(cells, 2):
+            rows.append(_row(a, b))
+            samples.append((_scores(a), _scores(b)))
+    table = pd.DataFrame(rows, columns=COLUMNS).astype({"failed_a": "Int64", "failed_b": "Int64"})
+    table[["p_permutation", "p_log_std_ratio"]] = _permutation(samples)
+    table["p_spread"] = [
+        spread_p_value(asymptotic, None if math.isnan(permutation) else permutation)
+        for asymptotic, permutation in zip(table["p_levene_median"], table["p_permutation"], strict=True)
+    ]
+    numbers = [name for name in COLUMNS if name.startswith(("p_", "std_ratio", "seed_correlation"))]
+    table[numbers] = table[numbers].astype("float64")
     for column in ADJUSTED:
         table[f"{column}_holm"] = holm(table[column])
     return table
 
 
-def _pairs(runs: pd.DataFrame) -> list[dict[str, Any]]:
-    parts = {str(name): part for name, part in runs.groupby("strategy", sort=False, observed=True)}
-    scores = {name: np.sort(part["score"].to_numpy(dtype=np.float64)) for name, part in parts.items()}
-    failed = {name: how_many(part["failed"]) for name, part in parts.items()}
-    rows = []
-    for a, b in combinations(parts, 2):
-        scores_a, scores_b = scores[a], scores[b]
-        p_values = {
-            "p_fisher": _fisher(failed[a], len(scores_a), failed[b], len(scores_b)),
-            "p_levene_median": levene(scores_a, scores_b, "median"),
-            "p_levene_mean": levene(scores_a, scores_b, "mean"),
-            "p_permutation": levene_by_permutation(scores_a, scores_b, np.random.default_rng(PERMUTATION_SEED)),
-        }
-        rows.append(
-            {
-                "model": str(runs["model"].iloc[0]),
-                "task": str(runs["task"].iloc[0]),
-                "strategy_a": a,
-                "strategy_b": b,
-                "n_a": len(scores_a),
-                "n_b": len(scores_b),
-                "failed_a": failed[a],
-                "failed_b": failed[b],
-                **{name: math.nan if p is None else p for name, p in p_values.items()},
-            }
-        )
-    return rows
+def _row(a: pd.DataFrame, b: pd.DataFrame) -> Row:
+    scores_a, scores_b = _scores(a), _scores(b)
+    failed_a, failed_b = how_many(a["failed"]), how_many(b["failed"])
+    ratio = std_ratio(scores_a, scores_b, _random())
+    shared = paired.pairs(a, b)
+    return {
+        "model": str(a["model"].iloc[0]),
+        "task": str(a["task"].iloc[0]),
+        "strategy_a": str(a["strategy"].iloc[0]),
+        "strategy_b": str(b["strategy"].iloc[0]),
+        "n_a": len(a),
+        "n_b": len(b),
+        "failed_a": failed_a,
+        "failed_b": failed_b,
+        "std_ratio": ratio.ratio,
+        "std_ratio_low": ratio.low,
+        "std_ratio_high": ratio.high,
+        "p_fisher": _fisher(failed_a, len(a), failed_b, len(b)),
+        "p_levene_median": levene(scores_a, scores_b, "median"),
+        "p_levene_mean": levene(scores_a, scores_b, "mean"),
+        "p_fligner": fligner_killeen(scores_a, scores_b),
+        "p_welch": welch(scores_a, scores_b),
+        "p_mann_whitney": mann_whitney(scores_a, scores_b),
+        "shared_seeds": shared.a.size,
+        "seed_correlation": paired.seed_correlation(shared.a, shared.b),
+        "p_paired_pitman_morgan": paired.pitman_morgan(shared.a, shared.b),
+        "p_paired_swap": paired.swap_test(shared.a, shared.b, _random()),
+        "p_paired_wilcoxon": paired.wilcoxon(shared.a, shared.b),
+        "p_paired_mcnemar": paired.mcnemar(shared.failed_a, shared.failed_b),
+    }
+
+
+def _permutation(samples: Sequence[tuple[Array, Array]]) -> Array:
+    """Permutation p-values of Levene's statistic and of the log std ratio: shape `(pairs, 2)`, NaN where undefined."""
+    found = np.full((len(samples), 2), math.nan)
+    sizes: dict[tuple[int, ...], list[int]] = {}
+    for index, (a, b) in enumerate(samples):
+        if comparable(a, b) and max(a.size, b.size) <= RESAMPLED_UP_TO:
+            sizes.setdefault(tuple(sorted((a.size, b.size))), []).append(index)
+    for same in sizes.values():
+        by_size = [sorted(samples[index], key=lambda x: x.size) for index in same]
+        small, large = (np.stack([pair[side] for pair in by_size]) for side in (0, 1))
+        p_values = permutation_tests(small, large, _random())
+        found[same] = np.stack([p_values.levene, p_values.log_std_ratio], axis=1)
+    return found
+
+
+def _random() -> np.random.Generator:
+    return np.random.default_rng(PERMUTATION_SEED)
+
+
+def _scores(runs: pd.DataFrame) -> Array:
+    return runs["score"].to_numpy(dtype=np.float64)
 
 
 def _fisher(failed_a: int | NAType, n_a: int, failed_b: int | NAType, n_b: int) -> float | None:

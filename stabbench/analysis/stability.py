@@ -12,14 +12,15 @@ from pandas.api.typing import NAType
 
 from stabbench.analysis.failures import wilson_interval
 from stabbench.analysis.frame import CELL, finished, how_many
-from stabbench.analysis.spread import spread, standard_deviation
-from stabbench.analysis.variances import Center, levene, levene_by_permutation
+from stabbench.analysis.spread import Scores, spread, standard_deviation
+from stabbench.analysis.variances import Center, levene, levene_by_permutation, spread_p_value
 
 COUNTS = ("failed", "diverged", "collapsed")
 """Columns of whole numbers, NA where it is not known which runs these are."""
 
 MINIMUM_SEEDS = 10
 """No star under this many seeds in either cell."""
+P_VALUES = ("p_levene_median", "p_levene_mean", "p_permutation", "p_spread")
 
 PERMUTATION_SEED = 0
 
@@ -32,10 +33,14 @@ def stability(
     Numbers over the finished runs: n of planned, std (ddof 1), mean, max, min, median, iqr, failed with its Wilson 95 %
     interval, diverged, collapsed, std_successful (NA or NaN where it is not known which runs failed). `eligible` is
     false where all runs failed or fewer than two finished: such a cell is neither best nor second smallest.
-    `best_std`, `best_mean`, `best_max` mark the best eligible cells of a task; in the row of the single smallest std
-    `rival` names the second smallest, `p_levene_median`, `p_levene_mean` (asymptotic) and `p_permutation`
-    (median-centred statistic) compare the two (NaN: n/a), and `star` says whether the p-value with the chosen centre is
-    under `alpha`.
+    `mostly_failed`: more than half of the runs are known to have failed.
+    Beyond half each further failure lowers the std, as π(1 − π) falls, so such a cell never has the best std, and is
+    the second smallest only where its std is above the best one (as Devlin's on RTE in the paper's Table 1).
+
+    `best_std`, `best_mean`, `best_max` mark the best cells of a task; in the row of the single smallest std `rival`
+    names the second smallest, `p_levene_median`, `p_levene_mean` (asymptotic), `p_permutation` and `p_spread` (the
+    larger of `p_levene_median` and `p_permutation`) compare the two (NaN: n/a), and `star` says whether the p-value is
+    under `alpha`: `p_spread` with the centre `median`, `p_levene_mean` with `mean`.
     """
     used = runs[[*CELL, "status", "metric", "majority", "score", *COUNTS]]
     tables = [
@@ -49,30 +54,39 @@ def _task_rows(runs: pd.DataFrame, center: Center, alpha: float, minimum_seeds: 
     parts = {str(name): part for name, part in runs.groupby("strategy", sort=False, observed=True)}
     rows = pd.DataFrame([_cell_row(part) for part in parts.values()]).astype(dict.fromkeys(COUNTS, "Int64"))
     eligible = rows[rows["eligible"]]
-    best_of = {"std": eligible["std"].min(), "mean": eligible["mean"].max(), "max": eligible["max"].max()}
-    for column, value in best_of.items():
-        rows[f"best_{column}"] = rows["eligible"] & (rows[column] == value)
+    candidates = eligible[~eligible["mostly_failed"]]
+    rows["best_std"] = rows.index.isin(candidates.index) & (rows["std"] == candidates["std"].min())
+    for column in ("mean", "max"):
+        rows[f"best_{column}"] = rows["eligible"] & (rows[column] == eligible[column].max())
     rows["rival"] = ""
-    for column in ("p_levene_median", "p_levene_mean", "p_permutation"):
+    for column in P_VALUES:
         rows[column] = math.nan
     rows["star"] = False
-    if len(eligible) < 2:
+    if candidates.empty:
         return rows
-    first, second = eligible["std"].sort_values(kind="stable").index[:2]
-    names = rows.loc[[first, second], "strategy"]
+    first = candidates["std"].idxmin()
+    others = eligible.drop(index=first)
+    others = others[others["std"] >= candidates["std"].min()]
+    if others.empty:
+        return rows
+    names = rows.loc[[first, others["std"].idxmin()], "strategy"]
     best, rival = (_scores(parts[str(name)]) for name in names)
-    p_values = {
-        "p_levene_median": levene(best, rival, "median"),
-        "p_levene_mean": levene(best, rival, "mean"),
-        "p_permutation": levene_by_permutation(best, rival, np.random.default_rng(PERMUTATION_SEED)),
-    }
+    p_values = spread_p_values(best, rival)
     rows.loc[first, "rival"] = str(names.iloc[1])
     for column, p in p_values.items():
         rows.loc[first, column] = math.nan if p is None else p
-    chosen = p_values[f"p_levene_{center}"]
+    chosen = p_values["p_spread" if center == "median" else "p_levene_mean"]
     enough = min(len(best), len(rival)) >= minimum_seeds
     rows.loc[first, "star"] = bool(enough and chosen is not None and chosen < alpha)
     return rows
+
+
+def spread_p_values(a: Scores, b: Scores) -> dict[str, float | None]:
+    """The p-values of `P_VALUES` for equal spread of scores `(n_a,)` and `(n_b,)`; None is n/a."""
+    asymptotic = levene(a, b, "median")
+    permutation = levene_by_permutation(a, b, np.random.default_rng(PERMUTATION_SEED))
+    values = (asymptotic, levene(a, b, "mean"), permutation, spread_p_value(asymptotic, permutation))
+    return dict(zip(P_VALUES, values, strict=True))
 
 
 def _cell_row(runs: pd.DataFrame) -> dict[str, Any]:
@@ -103,6 +117,7 @@ def _cell_row(runs: pd.DataFrame) -> dict[str, Any]:
         "collapsed": how_many(done["collapsed"]),
         "std_successful": std_successful,
         "eligible": summary.n >= 2 and (isinstance(failed, NAType) or failed < summary.n),
+        "mostly_failed": not isinstance(failed, NAType) and 2 * failed > summary.n,
     }
 
 

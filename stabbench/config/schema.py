@@ -221,7 +221,11 @@ class StrategyBlock(Block):
 
 
 class ReportBlock(Block):
-    """How the report tests for differences in spread, the order of its strategies, and what its page holds."""
+    """The star's test and its level, the order of strategies, and what the page holds.
+
+    `median`: the larger of the asymptotic and the permutation p-value of the median-centred Levene test; `mean`: the
+    asymptotic p-value of the mean-centred one, as the paper has it.
+    """
 
     levene_center: Literal["median", "mean"] = "median"
     alpha: Annotated[float, Field(gt=0, lt=1)] = 0.001

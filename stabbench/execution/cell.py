@@ -139,7 +139,7 @@ class CellTraining:
         head = {"fingerprint": self.cell.fingerprint(seed), "spec": self.cell.run_spec(seed)}
         record = self.store.write(
             {**head, **result.data},
-            provenance(self.root, self.settings.device, stacked, result.seconds),
+            provenance(self.root, self.settings.device, stacked, result.seconds, self.cell.seeds),
             result.tables,
             (lambda folder: self._save(folder, result)) if keep else None,
         )
@@ -156,7 +156,7 @@ class CellTraining:
         seed = event.job.seeds[0]
         head = {"fingerprint": self.cell.fingerprint(seed), "spec": self.cell.run_spec(seed)}
         data = {**head, "status": "error", "error": dict(event.error), "metric": self.cell.task_facts["metric"]}
-        self.store.write(data, provenance(self.root, self.settings.device, 1, {}), {})
+        self.store.write(data, provenance(self.root, self.settings.device, 1, {}, self.cell.seeds), {})
         self.outcome.errors[seed] = f"{event.error['type']}: {event.error['message']}"
         self.listener(Report(self.number, (seed,), 1, 1, "error"))
 

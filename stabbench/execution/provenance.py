@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -14,8 +14,10 @@ from typing import Any
 PACKAGES = ("stabbench", "torch", "transformers", "tokenizers", "numpy", "pandas", "pyarrow")
 
 
-def provenance(root: Path, device: str, stacked_seeds: int, seconds: Mapping[str, float]) -> dict[str, Any]:
-    """The content of provenance.json."""
+def provenance(
+    root: Path, device: str, stacked_seeds: int, seconds: Mapping[str, float], planned_seeds: Sequence[int]
+) -> dict[str, Any]:
+    """The content of provenance.json; `planned_seeds` are all that the run's cell had planned when it was trained."""
     commit, dirty = _git(root.resolve())
     return {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -25,6 +27,7 @@ def provenance(root: Path, device: str, stacked_seeds: int, seconds: Mapping[str
         "device": _device(device),
         "stacked_seeds": stacked_seeds,
         "threads": 1,
+        "planned_seeds": list(planned_seeds),
         "seconds": {**seconds, "total": sum(seconds.values())},
     }
 

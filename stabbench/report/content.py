@@ -14,8 +14,9 @@ from stabbench.analysis.curves import LearningCurves, learning_curves
 from stabbench.analysis.frame import check_complete, frame, ordered
 from stabbench.analysis.order import ORDERS, strategies_by_std
 from stabbench.analysis.pairwise import pairwise
+from stabbench.analysis.permutation import RESAMPLED_UP_TO
 from stabbench.analysis.stability import MINIMUM_SEEDS, stability
-from stabbench.analysis.variances import LARGE_SAMPLE, TEST_NAMES, Center, check_center
+from stabbench.analysis.variances import TEST_NAMES, Center, check_center
 from stabbench.errors import UserError, unknown
 from stabbench.records import SelectedCell, Selection
 from stabbench.report.origin import RECORDS, Origin
@@ -149,9 +150,9 @@ def _by_std(selection: Selection) -> Selection:
 def measured_level(content: Content) -> tuple[int, float] | None:
     """The star's real false-positive rate at the smallest n that may have one, by simulation.
 
-    None where no cell may have one, or all have more than `LARGE_SAMPLE` seeds, where it is the nominal one.
+    None where no cell may have one, or all have more than `RESAMPLED_UP_TO` seeds, where it is the nominal one.
     """
     starred = content.table.loc[content.table["n"] >= MINIMUM_SEEDS, "n"]
-    if starred.empty or (n := int(starred.min())) > LARGE_SAMPLE:
+    if starred.empty or (n := int(starred.min())) > RESAMPLED_UP_TO:
         return None
     return n, false_positive_rate(n, content.alpha, content.levene_center, np.random.default_rng(0))

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from stabbench.analysis.cautions import added_seeds, few_seeds, in_two_groups, stable_in_failure, unequal_seeds
+from stabbench.analysis.frame import seed_list
 from stabbench.analysis.gradients import LayerContrast, Pair, Run, contrast, failed_beside_successful
 from stabbench.analysis.stability import MINIMUM_SEEDS
 from stabbench.report.content import Content
-from stabbench.report.numbers import counted, exponent, listed, p_equation
+from stabbench.report.numbers import counted, exponent, listed, p_equation, percent
 
 PAPER_LARGEST_LEARNING_RATE = 5e-5
 """The highest rate that the paper fine-tuned BERT with (Table 3)."""
@@ -25,7 +27,7 @@ def _smallest_std(content: Content, table: pd.DataFrame) -> str:
     tasks = table["task"].nunique()
     best = table[table["best_std"]]
     if best.empty:
-        return "No strategy has two finished runs of which one succeeded, so none can be called stable."
+        return "No strategy has two finished runs of which at least half succeeded, so none can be called stable."
     wins = best.groupby("strategy", sort=False)["task"].count()
     leaders = [str(name) for name in wins[wins == wins.max()].index]
     verb = "has" if len(leaders) == 1 else "each have"
@@ -83,7 +85,7 @@ def regime(content: Content, model: str) -> str:
 
 
 def warnings(content: Content) -> list[str]:
-    """What a reader must know before trusting the table: missing runs, few seeds, stability in failure."""
+    """What a reader must know before trusting the table: missing runs and what `analysis.cautions` finds."""
     found = []
     table = content.table
     if not content.complete:
@@ -92,7 +94,7 @@ def warnings(content: Content) -> list[str]:
             for _, row in table[table["n"] < table["planned"]].iterrows()
         ]
         found.append(f"This report is incomplete: {', '.join(parts)}.")
-    few = table[(table["n"] > 0) & (table["n"] < MINIMUM_SEEDS)]
+    few = few_seeds(table)
     if len(few):
         found.append(
             f"{counted(len(few), 'cell')} of {len(table)} with fewer than {MINIMUM_SEEDS} seeds: the tests have next "
@@ -104,10 +106,43 @@ def warnings(content: Content) -> list[str]:
             f"Which runs failed is not known on {listed(unjudged)}: none is counted there, and a cell all of whose "
             "runs failed can have the smallest std."
         )
-    all_failed = table[(table["n"] > 0) & (table["failed"] == table["n"])]
-    if len(all_failed):
-        names = [f"{row['strategy']} on {row['task']} ({row['model']})" for _, row in all_failed.iterrows()]
-        found.append(f"All runs failed for {listed(names)}: a small std there is stability in failure.")
+    in_failure = [
+        f"{row['strategy']} on {row['task']} ({row['model']}; {row['failed']} of {row['n']} runs failed, std "
+        f"{percent(row['std'])})"
+        for _, row in stable_in_failure(table).iterrows()
+    ]
+    if in_failure:
+        found.append(f"Stable in failure, and therefore not called stable: {listed(in_failure)}.")
+    return [*found, *_two_groups(content), *_seeds(content)]
+
+
+def _two_groups(content: Content) -> list[str]:
+    cells = [
+        f"{names['strategy']} on {names['task']} ({names['model']}; {groups.lower} runs around "
+        f"{percent(groups.mean_lower)}, {groups.higher} around {percent(groups.mean_higher)})"
+        for names, groups in in_two_groups(content.runs)
+    ]
+    if not cells:
+        return []
+    return [
+        f"Scores in two groups, which mean and std describe badly: {listed(cells)}. Look at the score of every seed."
+    ]
+
+
+def _seeds(content: Content) -> list[str]:
+    added = [f"seeds {seed_list(seeds)} of {name}" for name, seeds in added_seeds(content.selection.cells).items()]
+    unequal = [
+        f"{task} ({model}: {', '.join(f'{name} {count}' for name, count in counts.items())})"
+        for model, task, counts in unequal_seeds(content.runs)
+    ]
+    found = []
+    if added:
+        found.append(
+            f"Added after the first runs of their cell were trained: {listed(added)}. Where seeds are added after a "
+            "look at the results, p-values no longer mean what they say."
+        )
+    if unequal:
+        found.append(f"Strategies have different seeds planned on {listed(unequal)}: seeds may have been added later.")
     return found
 
 

@@ -115,6 +115,8 @@ def _note(row: pd.Series) -> str:
         return f"{row['strategy']} against {row['rival']}: {tests}"
     if row["n"] and pd.notna(row["failed"]) and row["failed"] == row["n"]:
         return f"all runs of {row['strategy']} failed, so it is neither best nor second smallest"
+    if row["mostly_failed"]:
+        return f"{row['failed']} of {row['n']} runs of {row['strategy']} failed, so its std is never the best"
     return ""
 
 
@@ -125,7 +127,8 @@ def _caption(content: Content, model: str, part: pd.DataFrame) -> str:
         f"Standard deviation, mean and maximum (× 100) of the {content.origin.score} when fine-tuning {model} "
         f"over {seeds} random seeds a cell.",
         learning_rates(content, model),
-        "std: ddof 1, lower is more stable; bold: best of the task. A cell all of whose runs failed is never best.",
+        "std: ddof 1, lower is more stable; bold: best of the task. A cell more than half of whose runs failed never "
+        "has the best std, as failing more often lowers it there; one all of whose runs failed is never best.",
         f"failed: runs {content.origin.failed}, of n runs." if content.origin.failed else "",
         f"{STAR}: p < {content.alpha:g} against the second smallest std, {content.test_name}; "
         f"no star under {MINIMUM_SEEDS} seeds.",

@@ -6,7 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from stabbench.analysis.pairwise import P_VALUES
+from stabbench.analysis.pairwise import ADJUSTED, P_VALUES
+from stabbench.analysis.stability import P_VALUES as RIVAL_P_VALUES
 from stabbench.report.content import Content
 from stabbench.report.numbers import significant
 
@@ -59,11 +60,12 @@ def statistics(content: Content) -> dict[str, Any]:
                 "strategy": row["strategy"],
                 "against": row["rival"],
                 "star": bool(row["star"]),
-                **_numbers(row, ("p_levene_median", "p_levene_mean", "p_permutation")),
+                **_numbers(row, RIVAL_P_VALUES),
             }
     for _, pair in content.pairs.iterrows():
         name = f"{pair['strategy_a']} vs {pair['strategy_b']}"
-        numbers = _numbers(pair, (*P_VALUES, "p_fisher_holm", "p_levene_median_holm"))
+        names = ("std_ratio", "std_ratio_low", "std_ratio_high", *P_VALUES, *(f"{p}_holm" for p in ADJUSTED))
+        numbers = _numbers(pair, names)
         tests[pair["model"]][pair["task"]]["pairs"][name] = numbers
     settings = {"star": {"levene_center": content.levene_center, "alpha": content.alpha}, "ddof": 1}
     return {"stability": stability, "tests": tests, "settings": settings}

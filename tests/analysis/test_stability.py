@@ -66,6 +66,33 @@ def test_the_star_stands_only_under_alpha(alpha: float, star: bool) -> None:
     assert list(table["star"]) == [False, False, star]
 
 
+def test_a_mostly_failed_cell_never_has_the_best_std_and_is_a_rival_only_where_its_std_is_larger() -> None:
+    steady, wild = list(np.linspace(0.6, 0.7, 25)), list(np.linspace(0.4, 0.9, 25))
+    lower = [0.29] * 24 + [0.31]
+    table = stability(runs({"lower": lower, "steady": steady, "wild": wild}))
+    assert row(table, "lower")["std"] < row(table, "steady")["std"]
+    assert row(table, "lower")[["eligible", "mostly_failed"]].all()
+    assert not row(table, "lower")[["best_std", "star"]].any()
+    assert (row(table, "steady")["best_std"], row(table, "steady")["rival"]) == (True, "wild")
+    between = [0.1] * 13 + list(np.linspace(0.31, 0.4, 12))
+    assert row(stability(runs({"between": between, "steady": steady, "wild": wild})), "steady")["rival"] == "between"
+
+
+def test_where_all_cells_mostly_failed_none_has_the_best_std() -> None:
+    table = stability(runs({"a": [0.1, 0.2, 0.31], "b": [0.05, 0.2, 0.4]}))
+    assert not table["best_std"].any()
+    assert list(table["rival"]) == ["", ""]
+
+
+def test_the_stars_p_value_is_the_larger_of_the_asymptotic_and_the_permutation_one() -> None:
+    best = row(stability(runs(papers_rte())), "mosbach")
+    assert best["p_spread"] == max(best["p_levene_median"], best["p_permutation"])
+    asymptotic, permutation = sorted((best["p_levene_median"], best["p_permutation"]))
+    if asymptotic < permutation:
+        middle = (asymptotic + permutation) / 2
+        assert not row(stability(runs(papers_rte()), alpha=middle), "mosbach")["star"]
+
+
 def test_the_star_follows_the_chosen_centre() -> None:
     cells = {"devlin": [0.9] * 20 + [0.31] * 5, "mosbach": [0.9, 0.91] * 12 + [0.905]}
     table = stability(runs(cells))

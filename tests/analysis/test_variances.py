@@ -7,13 +7,16 @@ import pytest
 from scipy import stats
 
 from stabbench.analysis.calibration import false_positive_rate
+from stabbench.analysis.permutation import levene_ratio, permutation_test, permutation_tests
 from stabbench.analysis.variances import (
     CENTERS,
     Center,
     check_center,
+    fligner_killeen,
     levene,
     levene_by_permutation,
     levene_statistic,
+    spread_p_value,
 )
 from stabbench.errors import UserError
 
@@ -80,16 +83,72 @@ def test_the_permutation_p_value_is_never_zero_and_is_smallest_where_nothing_rea
     assert permutation_p(a, b) == 1 / 10_000
 
 
-def test_the_permutation_p_value_is_the_share_over_all_rearrangements_of_the_residuals() -> None:
-    a, b = [0.0, 1.0, 2.0, 9.0], [3.0, 3.5, 4.1, 4.2]
+def plain_ratio(a: np.ndarray, b: np.ndarray) -> float:
+    """B / (B + W) of the deviations from a middle score, the smallest over the choices of it."""
+    ratios = []
+    for x in {np.sort(a)[(len(a) - 1) // 2], np.sort(a)[len(a) // 2]}:
+        for y in {np.sort(b)[(len(b) - 1) // 2], np.sort(b)[len(b) // 2]}:
+            f = stats.f_oneway(np.abs(a - x), np.abs(b - y)).statistic
+            ratios.append(f / (f + len(a) + len(b) - 2))
+    return float(min(ratios))
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [([0.0, 1.0, 2.0, 9.0], [3.0, 3.5, 4.1, 4.2]), ([0.0, 1.1, 2.3, 9.0, 9.4], [3.0, 3.5, 4.0, 4.2])],
+)
+def test_the_permutation_p_values_are_the_shares_over_all_rearrangements_of_the_residuals(
+    a: list[float], b: list[float]
+) -> None:
     residuals = np.concatenate([np.array(a) - np.median(a), np.array(b) - np.median(b)])
-    observed = stats.levene(a, b).statistic
+    observed = plain_ratio(np.array(a), np.array(b)), abs(np.log(np.std(a, ddof=1) / np.std(b, ddof=1)))
     reached = []
-    for chosen in combinations(range(8), 4):
-        left = [index for index in range(8) if index not in chosen]
-        statistic = levene_statistic(residuals[list(chosen)][None], residuals[left][None])[0]
-        reached.append(statistic >= observed * (1 - 1e-9))
-    assert permutation_p(a, b) == pytest.approx(np.mean(reached), abs=0.015)
+    for chosen in combinations(range(len(residuals)), len(a)):
+        x, y = residuals[list(chosen)], np.delete(residuals, chosen)
+        ratio = abs(np.log(x.std(ddof=1) / y.std(ddof=1)))
+        reached.append((plain_ratio(x, y) >= observed[0] - 1e-9, ratio >= observed[1] - 1e-9))
+    found = permutation_test(a, b, np.random.default_rng(0))
+    assert [found.levene[0], found.log_std_ratio[0]] == pytest.approx(np.mean(reached, axis=0), abs=0.015)
+
+
+def test_with_odd_numbers_of_scores_the_permuted_statistic_is_levenes() -> None:
+    random = np.random.default_rng(1)
+    a, b = random.normal(size=(5, 13)), random.normal(scale=2, size=(5, 9))
+    ratio = levene_ratio(a, b)
+    assert 20 * ratio / (1 - ratio) == pytest.approx(levene_statistic(a, b))
+
+
+def test_a_pair_has_the_same_p_values_alone_and_among_others() -> None:
+    random = np.random.default_rng(2)
+    a, b = random.normal(size=(4, 11)), random.normal(scale=2, size=(4, 14))
+    together = permutation_tests(a, b, np.random.default_rng(0))
+    for row in range(4):
+        alone = permutation_test(a[row], b[row], np.random.default_rng(0))
+        assert (alone.levene[0], alone.log_std_ratio[0]) == (together.levene[row], together.log_std_ratio[row])
+
+
+def test_exactly_half_collapsed_is_not_taken_for_a_difference_in_spread() -> None:
+    whole = list(np.linspace(0, 1, 10))
+    half = [*np.linspace(0, 1, 5), *[-10.0] * 5]
+    asymptotic = levene(whole, half)
+    assert asymptotic is not None
+    assert asymptotic < 1e-6
+    assert permutation_p(whole, half) > 0.005
+
+
+def test_the_stars_p_value_is_the_larger_one_and_the_asymptotic_one_where_nothing_is_permuted() -> None:
+    assert spread_p_value(0.02, 0.03) == 0.03
+    assert spread_p_value(0.04, 0.03) == 0.04
+    assert spread_p_value(0.04, None) == 0.04
+    assert spread_p_value(None, None) is None
+    many = np.random.default_rng(0).normal(size=1_200)
+    assert levene_by_permutation(many, 2 * many, np.random.default_rng(0)) is None
+
+
+def test_fligner_killeen_is_scipys_and_undefined_for_constant_scores() -> None:
+    a, b = samples()
+    assert fligner_killeen(a, b) == pytest.approx(stats.fligner(a, b, center="median").pvalue)
+    assert fligner_killeen([0.5] * 9, b) is None
 
 
 def test_the_permutation_test_keeps_its_level_on_collapsed_runs_with_means_far_apart() -> None:

@@ -11,7 +11,7 @@ import pytest
 from stabbench.analysis.variances import CENTERS, levene
 from stabbench.report.content import gather
 from stabbench.report.tables import escape_latex, escape_markdown, write_tables
-from tests.analysis.synthetic import SyntheticCell, scores_with, write_runs
+from tests.analysis.synthetic import MAJORITY, SyntheticCell, scores_with, write_runs
 
 TABLE_1 = {
     "devlin": {"rte": (4.5, 50.9, 67.5), "mrpc": (3.9, 84.0, 91.2), "cola": (25.6, 45.6, 64.6)},
@@ -40,8 +40,9 @@ def papers_cells() -> list[SyntheticCell]:
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("paper")
-    cells = [cell for cell in papers_cells() if cell.task != "rte"]  # all of whose synthetic runs would have failed
-    write_runs(folder / "runs", cells)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(MAJORITY, "accuracy", 0.527)  # RTE's
+        write_runs(folder / "runs", papers_cells())
     write_tables(gather(folder / "runs", incomplete=False, levene_center="mean", alpha=0.001), folder / "tables")
     return folder / "tables"
 
@@ -54,11 +55,11 @@ def markdown_rows(text: str) -> dict[str, list[str]]:
 def test_samples_with_the_papers_moments_give_its_table_1(tables: Path) -> None:
     rows = markdown_rows((tables / "stability.md").read_text())
     assert rows["strategy"] == [
-        f"{task} {name}" for task in ("cola", "mrpc") for name in ("std", "mean", "max", "failed")
+        f"{task} {name}" for task in ("cola", "mrpc", "rte") for name in ("std", "mean", "max", "failed")
     ]
     for strategy, tasks in TABLE_1.items():
         printed = [re.sub(r"[*⋆]", "", text) for text in rows[strategy]]
-        expected = [f"{value:.1f}" for task in ("cola", "mrpc") for value in tasks[task]]
+        expected = [f"{value:.1f}" for task in ("cola", "mrpc", "rte") for value in tasks[task]]
         assert [text for text in printed if "/" not in text] == expected
 
 
@@ -67,7 +68,25 @@ def test_the_best_are_bold_and_the_significant_std_has_the_papers_star(tables: P
     assert rows["ours"][:3] == ["**1.8**⋆", "**62.1**", "**65.3**"]
     assert rows["ours"][4:6] == ["**0.8**⋆", "**90.3**"]
     assert rows["mixout"][6] == "**91.8**"
+    assert rows["ours"][8:10] == ["**2.7**", "**67.3**"]  # no sample with these moments has the paper's star
+    assert rows["mixout"][10] == "**74.4**"
     assert not any("*" in text or "⋆" in text for text in rows["devlin"])
+
+
+def test_the_second_smallest_std_on_rte_is_devlins_although_most_of_its_runs_fail(tables: Path) -> None:
+    stability = pd.read_csv(tables / "stability.csv").set_index(["task", "strategy"])
+    assert stability.loc[("rte", "devlin"), "mostly_failed"]
+    assert stability.loc[("rte", "ours"), "rival"] == "devlin"
+
+
+def test_the_same_samples_have_no_star_by_the_default_test_which_collapsed_runs_do_not_mislead(tables: Path) -> None:
+    folder = tables.parent
+    write_tables(gather(folder / "runs", incomplete=False, levene_center="median", alpha=0.001), folder / "median")
+    rows = markdown_rows((folder / "median" / "stability.md").read_text())
+    assert rows["ours"][0] == "**1.8**"
+    table = pd.read_csv(folder / "median" / "stability.csv")
+    cola = table[(table["task"] == "cola") & (table["strategy"] == "ours")].iloc[0]
+    assert cola["p_spread"] == max(cola["p_levene_median"], cola["p_permutation"]) > 0.001 > cola["p_levene_mean"]
 
 
 def test_the_caption_says_how_the_numbers_were_made(tables: Path) -> None:
@@ -82,7 +101,7 @@ def test_the_csv_files_hold_every_number_in_full(tables: Path) -> None:
     assert stability.loc[("cola", "devlin"), "std"] == pytest.approx(0.256, rel=1e-5)
     assert stability.loc[("cola", "ours"), "rival"] == "mixout"
     scores = pd.read_csv(tables / "scores.csv")
-    assert len(scores) == 6 * 25
+    assert len(scores) == 9 * 25
     cola = scores[scores["task"] == "cola"].groupby("strategy")["score"].apply(list)
     for center in CENTERS:
         expected = levene(cola["ours"], cola["mixout"], center)

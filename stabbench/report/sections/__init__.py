@@ -17,6 +17,7 @@ from stabbench.report.sections import (
     generalisation,
     gradient_norms,
     hyperparameters,
+    statistics,
     surface,
     task_statistics,
 )
@@ -29,6 +30,7 @@ VIEWS: Sequence[Callable[[Content], Section]] = (
     generalisation.section,
     task_statistics.section,
     hyperparameters.section,
+    statistics.section,
 )
 """In the order of the page within each of its parts."""
 

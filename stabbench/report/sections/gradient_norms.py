@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import pandas as pd
 
+from stabbench.analysis.early_gradients import early_norms, failure_prediction
 from stabbench.analysis.gradients import Pair
 from stabbench.analysis.layers import SHARED
 from stabbench.analysis.matrices import OUTSIDE, matrix_contrast
 from stabbench.report import findings
 from stabbench.report.content import Content
 from stabbench.report.figures.gradient_matrices import matrices_figure
+from stabbench.report.making import Grid
+from stabbench.report.numbers import p_value
 from stabbench.report.section import CAUSES, Section, SectionFigure
 
 
@@ -27,6 +30,8 @@ def section(content: Content) -> Section:
         description = f"Gradient norms by weight matrix on {task} with {model}. {found[-1]}"
         stem = f"gradient-matrices-{model}-{task}"
         figures.append(SectionFigure(stem, matrices_figure(pair), description, content.heading(model, task)))
+    norms = early_norms(content.selection.cells)
+    prediction = failure_prediction(norms)
     columns = ["model", "task", "kind", "layer", "failed", "successful", "ratio"]
     return Section(
         name="gradient-norms",
@@ -39,8 +44,37 @@ def section(content: Content) -> Section:
         found=found,
         part=CAUSES,
         figures=figures,
-        data={"matrices": pd.concat(tables)[columns] if tables else pd.DataFrame(columns=columns)},
+        tables=[(_PREDICTION, _grid(prediction))] if len(prediction) else [],
+        data={
+            "matrices": pd.concat(tables)[columns] if tables else pd.DataFrame(columns=columns),
+            "early-norms": norms,
+            "failure-prediction": prediction,
+        },
     )
+
+
+_PREDICTION = (
+    "Early gradients as a predictor of failure: median norm of the bottom quarter of the layers from the end of the "
+    "warm-up to a third of training, and the probability (AUC) that it is smaller in a failed run than in a "
+    "successful one; 0.5 tells nothing. p: Mann-Whitney."
+)
+
+
+def _grid(prediction: pd.DataFrame) -> Grid:
+    several = prediction["model"].nunique() > 1
+    rows = [
+        [
+            f"{row['model']}: {row['task']}" if several else str(row["task"]),
+            str(row["strategy"]),
+            f"{row['failed']}/{row['failed'] + row['successful']}",
+            f"{row['norm_failed']:.2g}",
+            f"{row['norm_successful']:.2g}",
+            f"{row['auc']:.2f}",
+            p_value(row["p_auc"]),
+        ]
+        for _, row in prediction.iterrows()
+    ]
+    return Grid(["task", "strategy", "failed", "norm, failed", "norm, successful", "AUC", "p"], rows, texts=2)
 
 
 def _sentence(pair: Pair, contrast: pd.DataFrame) -> str:

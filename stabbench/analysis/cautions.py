@@ -1,0 +1,131 @@
+"""What a reader must know before trusting a cell's numbers: few seeds, two groups, failures, seeds added later."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from stabbench.analysis.frame import CELL, finished, ordered
+from stabbench.analysis.spread import is_constant
+from stabbench.analysis.stability import MINIMUM_SEEDS
+from stabbench.records import SelectedCell
+
+_SIMULATIONS = 5_000
+_LARGEST_SIMULATED = 500
+_SMALLEST_GROUP = 0.1
+
+Array = npt.NDArray[np.float64]
+
+
+def few_seeds(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of `stability` with too few finished runs for a star."""
+    return table[(table["n"] > 0) & (table["n"] < MINIMUM_SEEDS)]
+
+
+def stable_in_failure(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of `stability` whose small std comes from failing: most runs failed, and no cell that mostly works has less.
+
+    Where most runs fail, failing more often lowers the std; at the end of it all runs fail and the std is close to 0.
+    """
+    works = table[table["eligible"] & ~table["mostly_failed"]]
+    smallest = works.groupby(["model", "task"], sort=False)["std"].min()
+    limit = [smallest.get((row["model"], row["task"]), np.inf) for _, row in table.iterrows()]
+    all_failed = (table["n"] > 0) & (table["failed"] == table["n"])
+    return table[all_failed | (table["mostly_failed"] & (table["std"] < np.array(limit)))]
+
+
+@dataclass(frozen=True)
+class Groups:
+    """The split of scores into two groups that leaves the least variance within."""
+
+    between: float
+    """Share of the variance between the groups."""
+    lower: int
+    higher: int
+    mean_lower: float
+    mean_higher: float
+
+
+def two_groups(scores: Array) -> Groups | None:
+    """The two groups that scores `(n,)` fall into, each a tenth of them and two at least; None where they do not.
+
+    They do where the best split leaves less variance within than in 99 % of samples of n uniform scores, the flattest
+    distribution with one mode. Not a test of a hypothesis: a std says little of scores with a gap in their middle.
+    """
+    if scores.size < MINIMUM_SEEDS or is_constant(scores):
+        return None
+    ordered_scores = np.sort(scores)
+    shares = _shares_between(ordered_scores[None])[0]
+    split = int(shares.argmax())
+    if shares[split] <= _largest_of_one_group(min(scores.size, _LARGEST_SIMULATED)):
+        return None
+    lower = _smallest(scores.size) + split
+    means = float(ordered_scores[:lower].mean()), float(ordered_scores[lower:].mean())
+    return Groups(float(shares[split]), lower, scores.size - lower, *means)
+
+
+def _shares_between(ordered_scores: Array) -> Array:
+    """Share of the variance between both sides of every allowed split of sorted rows `(k, n)`: `(k, splits)`."""
+    n = ordered_scores.shape[1]
+    centred = ordered_scores - ordered_scores.mean(axis=1, keepdims=True)
+    lower = np.arange(_smallest(n), n - _smallest(n) + 1)
+    sums = np.cumsum(centred, axis=1)[:, lower - 1]
+    return np.asarray(sums**2 * (n / (lower * (n - lower))) / (centred**2).sum(axis=1, keepdims=True))
+
+
+def _smallest(n: int) -> int:
+    return max(2, round(_SMALLEST_GROUP * n))
+
+
+@cache
+def _largest_of_one_group(n: int) -> float:
+    scores = np.sort(np.random.default_rng(n).random((_SIMULATIONS, n)), axis=1)
+    return float(np.quantile(_shares_between(scores).max(axis=1), 0.99))
+
+
+def in_two_groups(runs: pd.DataFrame) -> list[tuple[Mapping[str, str], Groups]]:
+    """The cells of a frame of runs whose scores fall into `two_groups`, by model, task and strategy."""
+    found: list[tuple[Mapping[str, str], Groups]] = []
+    for names, part in finished(runs).groupby(CELL, sort=False, observed=True):
+        groups = two_groups(part["score"].to_numpy(dtype=np.float64))
+        if groups is not None:
+            found.append((dict(zip(CELL, map(str, names), strict=True)), groups))
+    return found
+
+
+def unequal_seeds(runs: pd.DataFrame) -> list[tuple[str, str, Mapping[str, int]]]:
+    """(model, task, planned seeds by strategy) of the tasks whose strategies have different seeds planned.
+
+    A strategy with seeds of its own may have been given them after a look at the results of the others.
+    """
+    found: list[tuple[str, str, Mapping[str, int]]] = []
+    for (model, task), part in runs.groupby(["model", "task"], sort=False, observed=True):
+        seeds = {name: frozenset(part.loc[part["strategy"] == name, "seed"]) for name in ordered(part["strategy"])}
+        if len(set(seeds.values())) > 1:
+            found.append((str(model), str(task), {name: len(values) for name, values in seeds.items()}))
+    return found
+
+
+def added_seeds(cells: Sequence[SelectedCell]) -> dict[str, list[int]]:
+    """Seeds that were not planned yet when the first run of their cell was trained, by the cell's name.
+
+    Every record's provenance holds the seeds its cell had planned when it was trained; the earliest record of a cell
+    says which were planned first. A cell none of whose records say so (made before this was recorded, or scores from
+    elsewhere) is not in the answer: there `unequal_seeds` is all that can be known.
+    """
+    found = {}
+    for item in cells:
+        provenances = [record.provenance() for record in item.records.values()]
+        known = [(str(made["created"]), made["planned_seeds"]) for made in provenances if made.get("planned_seeds")]
+        if len(known) < len(provenances) or not known:
+            continue
+        first = set(min(known, key=lambda entry: entry[0])[1])
+        later = [seed for seed in item.cell.seeds if seed in item.records and seed not in first]
+        if later:
+            found[item.cell.name] = later
+    return found

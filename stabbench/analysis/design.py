@@ -1,0 +1,71 @@
+"""How many seeds a comparison of standard deviations needs: design curves over assumed ratios, never observed power."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from stabbench.analysis.variances import levene_statistic
+
+RATIOS = (1.5, 2.0, 3.0, 5.0)
+ALPHAS = (0.05, 0.001)
+POWER = 0.8
+_REPETITIONS = 10_000
+_FEWEST, _MOST = 4, 1_000
+
+
+@cache
+def power(n: int, ratio: float, alpha: float, repetitions: int = _REPETITIONS) -> float:
+    """Share of simulated comparisons with p < `alpha`: `n` seeds an arm, normal scores, stds that differ by `ratio`.
+
+    The median-centred Levene test, asymptotic. The same call gives the same number.
+    """
+    random = np.random.default_rng(n)
+    a, b = random.standard_normal((2, repetitions, n))
+    statistic = levene_statistic(a, ratio * b)
+    return float((statistic > stats.f.isf(alpha, 1, 2 * n - 2)).mean())
+
+
+@cache
+def seeds_needed(ratio: float, alpha: float, wanted: float = POWER) -> int | None:
+    """The fewest seeds an arm from which on the power is `wanted`, by bisection; None where 1,000 are too few.
+
+    One seed more can lower the power a little, as an odd number of scores has one that deviates by 0: both n and n + 1
+    seeds must have it. ValueError where the ratio is not above 1: equal spread cannot be found to differ.
+    """
+    if not ratio > 1:
+        raise ValueError(f"found a ratio of {ratio:g}, expected one above 1")
+
+    def enough(n: int) -> bool:
+        return min(power(n, ratio, alpha), power(n + 1, ratio, alpha)) >= wanted
+
+    low, high = _FEWEST, 2 * _FEWEST
+    while not enough(high):
+        low, high = high, 2 * high
+        if low > _MOST:
+            return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high
+
+
+@cache
+def detectable_ratio(n: int, alpha: float, wanted: float = POWER) -> float | None:
+    """The smallest ratio of stds that `n` seeds an arm find with the power `wanted`; None where 100 is too small."""
+    low, high = 1.0, 100.0
+    if n < _FEWEST or power(n, high, alpha) < wanted:
+        return None
+    while high / low > 1.005:
+        middle = (low * high) ** 0.5
+        low, high = (low, middle) if power(n, middle, alpha) >= wanted else (middle, high)
+    return high
+
+
+def design_curves() -> pd.DataFrame:
+    """One row an assumed ratio: `ratio`, and `seeds_<alpha>` an arm for power 0.8 at each of `ALPHAS`."""
+    needed = {f"seeds_{alpha:g}": [seeds_needed(ratio, alpha) for ratio in RATIOS] for alpha in ALPHAS}
+    return pd.DataFrame({"ratio": RATIOS, **needed})

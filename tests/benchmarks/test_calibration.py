@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pytest
+
+from benchmarks.calibration import measure
+from benchmarks.calibration_cases import CASES, COLLAPSED_AT, Case
+from benchmarks.calibration_report import markdown
+from benchmarks.calibration_tests import FAILURES, TESTS, p_values
+from stabbench.analysis.failures import fisher_exact
+from stabbench.analysis.levels import mann_whitney, welch
+from stabbench.analysis.paired import mcnemar, pitman_morgan, swap_test, wilcoxon
+from stabbench.analysis.permutation import permutation_test
+from stabbench.analysis.variances import fligner_killeen, levene, levene_by_permutation, spread_p_value
+
+PERMUTATIONS = 199
+ROWS = 12
+
+
+def random() -> np.random.Generator:
+    return np.random.default_rng(3)
+
+
+ONE_PAIR: Mapping[str, Callable[[np.ndarray, np.ndarray], float | None]] = {
+    "star": lambda a, b: spread_p_value(levene(a, b), levene_by_permutation(a, b, random(), PERMUTATIONS)),
+    "permutation": lambda a, b: levene_by_permutation(a, b, random(), PERMUTATIONS),
+    "Levene, median": levene,
+    "Levene, mean": lambda a, b: levene(a, b, "mean"),
+    "log std ratio, permutation": lambda a, b: float(permutation_test(a, b, random(), PERMUTATIONS).log_std_ratio[0]),
+    "Fligner-Killeen": fligner_killeen,
+    "paired: Pitman-Morgan": pitman_morgan,
+    "Welch": welch,
+    "Mann-Whitney": mann_whitney,
+    "paired: Wilcoxon": wilcoxon,
+    "Fisher": lambda a, b: fisher_exact(int((a == COLLAPSED_AT).sum()), len(a), int((b == COLLAPSED_AT).sum()), len(b)),
+    "paired: McNemar": lambda a, b: mcnemar(a == COLLAPSED_AT, b == COLLAPSED_AT),
+}
+
+
+@pytest.mark.parametrize("n", [7, 12, 25])
+@pytest.mark.parametrize("case", CASES[:3], ids=lambda case: case.name)
+def test_every_test_for_many_pairs_at_once_gives_the_p_value_that_the_package_gives_each(case: Case, n: int) -> None:
+    a, b = case.draw(np.random.default_rng(n), ROWS, n)
+    found = p_values(a, b, a == COLLAPSED_AT, b == COLLAPSED_AT, random(), PERMUTATIONS)
+    assert set(found) == set(TESTS)
+    for test, one in ONE_PAIR.items():
+        single = [one(x, y) for x, y in zip(a, b, strict=True)]
+        assert found[test] == pytest.approx([1.0 if p is None else p for p in single], abs=1e-9), test
+
+
+def test_swaps_within_seeds_are_tested_as_the_package_tests_them() -> None:
+    a, b = CASES[0].draw(np.random.default_rng(0), 1, 20)
+    found = p_values(a, b, a == COLLAPSED_AT, b == COLLAPSED_AT, random(), 1_999)
+    single = swap_test(a[0], b[0], random(), 1_999)
+    assert found["paired: swaps within seeds"][0] == pytest.approx(single, abs=0.05)
+
+
+MEASURED = [case for case in CASES if case.name in ("collapsed", "normal, shifted")]
+
+
+@pytest.fixture(scope="module")
+def found() -> dict[str, object]:
+    return measure(1, MEASURED, [10])
+
+
+def test_every_case_number_of_seeds_and_test_has_its_rates_with_bounds(found: dict[str, list[dict]]) -> None:  # type: ignore[type-arg]
+    rates = found["rates"]
+    assert len(rates) == len(TESTS) + (len(TESTS) - len(FAILURES))
+    for row in rates:
+        for bounded in row["rates"].values():
+            assert 0 <= bounded["low"] <= bounded["rate"] <= bounded["high"] <= 1
+
+
+def test_a_shift_of_one_arm_leaves_tests_of_spread_at_their_null_and_makes_level_tests_reject(
+    found: dict[str, list[dict]],  # type: ignore[type-arg]
+) -> None:
+    rows = {row["test"]: row for row in found["rates"] if row["case"] == "normal, shifted"}
+    assert rows["star"]["null"]
+    assert not rows["Welch"]["null"]
+    assert rows["Welch"]["rates"]["0.001"]["rate"] == 1
+    assert rows["star"]["rates"]["0.05"]["low"] < 0.05
+
+
+def test_the_page_says_where_the_star_keeps_its_level_and_has_a_row_for_each_case(found: dict[str, object]) -> None:
+    text = markdown(found)
+    assert "The star keeps its level" in text or "The star does not keep its level" in text
+    for case in MEASURED:
+        assert f"| {case.name} | 10 |" in text
