@@ -47,7 +47,7 @@ def sections(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Section]:
 def test_every_view_has_its_part_of_the_page_and_says_something(sections: dict[str, Section]) -> None:
     assert list(sections) == [
         "example-stability", "gradient-norms", "failed-runs", "bias-correction-factor", "generalisation",
-        "task-statistics", "hyperparameters",
+        "task-statistics", "hyperparameters", "statistics",
     ]  # fmt: skip
     for section in sections.values():
         assert section.part in PARTS
