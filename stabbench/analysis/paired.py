@@ -96,13 +96,13 @@ def _swapped(mine: Array, other: Array, swaps: Array) -> Array:
 def wilcoxon(a: Array, b: Array) -> float | None:
     """Paired, two-sided p-value of Wilcoxon's signed-rank test on the level; seeds with equal scores are left out.
 
-    Differences that differ by rounding alone share their rank. Exact up to 25 seeds whose differences differ in size, else asymptotic with the correction for ties. 1 where all
-    differences are 0; None without seeds.
+    Differences that differ by rounding alone share their rank. Exact up to 25 seeds whose differences differ in size,
+    else asymptotic with the correction for ties. 1 where all differences are 0; None without seeds.
     """
     if a.size == 0:
         return None
     differences = np.sort(a - b)
-    differences = np.round(differences / (np.abs(differences).max() or 1.0), 9)
+    differences = np.round(differences / (float(np.abs(differences).max()) or 1.0), 9)
     sizes = np.sort(np.abs(differences[differences != 0]))
     if sizes.size == 0:
         return 1.0

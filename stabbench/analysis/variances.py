@@ -78,7 +78,7 @@ def fligner_killeen(a: Scores, b: Scores) -> float | None:
 def fligner_killeen_tests(a: Array, b: Array) -> Array:
     """The Fligner-Killeen p-value of each row of `a` `(k, n_a)` against the same row of `b` `(k, n_b)`: shape `(k,)`.
 
-    Deviations that differ by rounding alone share their rank, unlike in `scipy.stats.fligner`. 1 where all are the same.
+    Deviations that differ by rounding alone share their rank, unlike in `scipy.stats.fligner`. 1 where all are one.
     """
     deviations = np.concatenate([np.abs(x - np.median(x, axis=1, keepdims=True)) for x in (a, b)], axis=1)
     largest = deviations.max(axis=1, keepdims=True)
