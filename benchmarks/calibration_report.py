@@ -55,7 +55,10 @@ def _verdict(found: Mapping[str, Any]) -> str:
         where = "; ".join(f"{row['case']} n = {row['n']}" for row in above)
         lines.append([test, where or "nowhere"])
     says = f"does not keep its level: {'; '.join(bad)}" if bad else "keeps its level at .05 and .01 in every null case"
-    return f"## Which tests keep their level\n\nThe star {says}.\n\n{table(['test', 'above its level'], lines)}"
+    return (
+        f"## Which tests keep their level\n\nThe star {says}. Of all bounds about one in two hundred lies above α by chance "
+        f"alone, where a test just reaches its level.\n\n{table(['test', 'above its level'], lines)}"
+    )
 
 
 def _rates(rows: Sequence[Mapping[str, Any]], tests: Sequence[str]) -> str:

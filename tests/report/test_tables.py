@@ -84,7 +84,7 @@ def test_the_same_samples_have_no_star_by_the_default_test_which_collapsed_runs_
     rows = markdown_rows((folder / "median" / "stability.md").read_text())
     assert rows["ours"][0] == "**1.8**"
     stability = pd.read_csv(folder / "median" / "stability.csv").set_index(["task", "strategy"])
-    cola = stability.loc[("cola", "ours")].to_dict()
+    (cola,) = stability.loc[[("cola", "ours")]].to_dict("records")
     assert cola["p_spread"] == max(cola["p_levene_median"], cola["p_permutation"])
     assert cola["p_levene_mean"] < 0.001 < cola["p_spread"]
 
