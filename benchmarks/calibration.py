@@ -53,7 +53,7 @@ def measure(repetitions: int, cases: Sequence[Case] = CASES, seeds: Sequence[int
         "permutations": PERMUTATIONS,
         "resamples": RESAMPLES,
         "bounds": CONFIDENCE,
-        "cases": {case.name: case.words for case in cases},
+        "cases": [{"name": case.name, "words": case.words} for case in cases],
         "rates": rates,
         "coverage": coverage + [_wilson_coverage(n) for n in seeds],
         "above_level": [row for row in rates if row["null"] and _above(row)],

@@ -7,6 +7,7 @@ from typing import Any
 
 from benchmarks.calibration_tests import FAILURES, LEVEL, PAIRED_SPREAD, SPREAD
 from benchmarks.tables import table
+from stabbench.analysis.design import ALPHAS
 
 GROUPS = {
     "spread": (*SPREAD, *PAIRED_SPREAD),
@@ -27,7 +28,7 @@ def markdown(found: Mapping[str, Any]) -> str:
 
 
 def _head(found: Mapping[str, Any]) -> str:
-    cases = "\n".join(f"- {name}: {words}" for name, words in found["cases"].items())
+    cases = "\n".join(f"- {case['name']}: {case['words']}" for case in found["cases"])
     return (
         "# Calibration of the tests and intervals\n\n"
         f"{found['repetitions']:,} simulated comparisons a case and number of seeds n an arm; permutation tests with "
@@ -55,7 +56,10 @@ def _verdict(found: Mapping[str, Any]) -> str:
         where = "; ".join(f"{row['case']} n = {row['n']}" for row in above)
         lines.append([test, where or "nowhere"])
     says = f"does not keep its level: {'; '.join(bad)}" if bad else "keeps its level at .05 and .01 in every null case"
-    return f"## Which tests keep their level\n\nThe star {says}.\n\n{table(['test', 'above its level'], lines)}"
+    return (
+        f"## Which tests keep their level\n\nThe star {says}. Of all bounds about one in two hundred lies above α by "
+        f"chance alone, where a test just reaches its level.\n\n{table(['test', 'above its level'], lines)}"
+    )
 
 
 def _rates(rows: Sequence[Mapping[str, Any]], tests: Sequence[str]) -> str:
@@ -70,7 +74,12 @@ def _rates(rows: Sequence[Mapping[str, Any]], tests: Sequence[str]) -> str:
 
 
 def _triple(row: Mapping[str, Any]) -> str:
-    return " / ".join(_rate(float(alpha), rate, row["null"]) for alpha, rate in row["rates"].items())
+    return " / ".join(_rate(float(alpha), rate, row["null"]) for alpha, rate in _falling(row["rates"]))
+
+
+def _falling(rates: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """By α from the largest, whatever the order of a file's keys."""
+    return sorted(rates.items(), key=lambda item: -float(item[0]))
 
 
 def _rate(alpha: float, rate: Mapping[str, float], null: bool) -> str:
@@ -98,8 +107,9 @@ def _coverage(found: Mapping[str, Any]) -> str:
 
 def _design(found: Mapping[str, Any]) -> str:
     curves = found["seeds_needed"]
-    head = ["assumed ratio", *(f"α = {name.removeprefix('seeds_')}" for name in curves[0] if name != "ratio")]
-    rows = [[f"{row['ratio']:g}", *(str(row[name]) for name in row if name != "ratio")] for row in curves]
+    columns = [f"seeds_{alpha:g}" for alpha in ALPHAS]
+    head = ["assumed ratio", *(f"α = {alpha:g}" for alpha in ALPHAS)]
+    rows = [[f"{row['ratio']:g}", *(str(row[name]) for name in columns)] for row in curves]
     return (
         "## Seeds needed\n\nAn arm, for power 0.8: Levene's median-centred test, asymptotic, normal scores, one "
         f"standard deviation so many times the other.\n\n{table(head, rows)}"

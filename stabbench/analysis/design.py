@@ -14,7 +14,7 @@ RATIOS = (1.5, 2.0, 3.0, 5.0)
 ALPHAS = (0.05, 0.001)
 POWER = 0.8
 _REPETITIONS = 10_000
-_FEWEST, _MOST = 4, 1_000
+_FEWEST, _MOST = 4, 400
 
 
 @cache
@@ -31,7 +31,7 @@ def power(n: int, ratio: float, alpha: float, repetitions: int = _REPETITIONS) -
 
 @cache
 def seeds_needed(ratio: float, alpha: float, wanted: float = POWER) -> int | None:
-    """The fewest seeds an arm from which on the power is `wanted`, by bisection; None where 1,000 are too few.
+    """The fewest seeds an arm from which on the power is `wanted`, by bisection; None where 400 are too few.
 
     One seed more can lower the power a little, as an odd number of scores has one that deviates by 0: both n and n + 1
     seeds must have it. ValueError where the ratio is not above 1: equal spread cannot be found to differ.

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from stabbench.analysis.levels import mann_whitney, welch
 from stabbench.analysis.paired import mcnemar, pitman_morgan, swap_test, wilcoxon
 from stabbench.analysis.permutation import permutation_test
 from stabbench.analysis.variances import fligner_killeen, levene, levene_by_permutation, spread_p_value
+from stabbench.files import read_json, write_json
 
 PERMUTATIONS = 199
 ROWS = 12
@@ -88,3 +90,15 @@ def test_the_page_says_where_the_star_keeps_its_level_and_has_a_row_for_each_cas
     assert "The star keeps its level" in text or "The star does not keep its level" in text
     for case in MEASURED:
         assert f"| {case.name} | 10 |" in text
+
+
+def test_the_page_made_from_the_file_is_the_page_made_from_the_measurement(
+    found: dict[str, object], tmp_path: Path
+) -> None:
+    write_json(tmp_path / "calibration.json", found)
+    assert markdown(read_json(tmp_path / "calibration.json")) == markdown(found)
+
+
+def test_the_committed_page_is_that_of_the_committed_numbers() -> None:
+    folder = Path(__file__).parents[2] / "reports" / "benchmarks"
+    assert (folder / "calibration.md").read_text() == markdown(read_json(folder / "calibration.json"))
