@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
-from matplotlib.colors import to_hex
+from matplotlib.colors import to_hex, to_rgba
 from matplotlib.figure import Figure
 
 from stabbench.analysis.frame import finished
@@ -88,11 +88,16 @@ def drawn_rows(figure: Figure) -> pd.DataFrame:
 def _marks(axes: Axes) -> Iterator[tuple[str, str, str, np.ndarray]]:
     for line in axes.lines:
         if line.get_transform().contains_branch(axes.transData):
-            yield "line", to_hex(line.get_color()), str(line.get_label()), np.asarray(line.get_xydata(), dtype=float)
+            yield (
+                "line",
+                to_hex(to_rgba(line.get_color())),
+                str(line.get_label()),
+                np.asarray(line.get_xydata(), dtype=float),
+            )
     for points in axes.collections:
         if isinstance(points, PathCollection) and len(points.get_facecolor()):
             offsets = np.ma.getdata(points.get_offsets()).astype(float)
-            yield "point", to_hex(points.get_facecolor()[0]), str(points.get_label()), offsets
+            yield "point", to_hex(tuple(np.asarray(points.get_facecolor())[0])), str(points.get_label()), offsets
 
 
 def _legend(figure: Figure) -> Mapping[str, str]:

@@ -44,16 +44,16 @@ def matrices(content: Content) -> list[Matrix]:
         if pairs.empty:
             continue
         by_names = {(str(pair["strategy_a"]), str(pair["strategy_b"])): pair for _, pair in pairs.iterrows()}
-        table = content.rows(model, task).set_index("strategy")
+        cells = {str(row["strategy"]): row for _, row in content.rows(model, task).iterrows()}
         names = ordered(pd.concat([pairs["strategy_a"], pairs["strategy_b"]]))
-        names.sort(key=list(table.index).index)
-        rows = [[_entry(by_names, table, names, i, j) for j in range(len(names))] for i in range(len(names))]
+        names.sort(key=list(cells).index)
+        rows = [[_entry(by_names, cells, names, i, j) for j in range(len(names))] for i in range(len(names))]
         found.append(Matrix(model, task, names, rows))
     return found
 
 
 def _entry(
-    pairs: Mapping[tuple[str, str], pd.Series], table: pd.DataFrame, names: Sequence[str], i: int, j: int
+    pairs: Mapping[tuple[str, str], pd.Series], cells: Mapping[str, pd.Series], names: Sequence[str], i: int, j: int
 ) -> Entry | None:
     a, b = names[min(i, j)], names[max(i, j)]
     pair = pairs.get((a, b), pairs.get((b, a)))
@@ -61,11 +61,13 @@ def _entry(
         return None
     column = ABOVE if j > i else BELOW
     p, adjusted = float(pair[column]), float(pair[f"{column}_holm"])
-    what = (
-        f"{a} std {percent(table.loc[a, 'std'])}, {b} std {percent(table.loc[b, 'std'])}; Levene"
-        if column == ABOVE
-        else f"{a} failed {table.loc[a, 'failed']}/{table.loc[a, 'n']}, {b} {table.loc[b, 'failed']}/"
-        f"{table.loc[b, 'n']}; Fisher"
-    )
+    if column == ABOVE:
+        what = f"{a} std {percent(cells[a]['std'])}, {b} std {percent(cells[b]['std'])}; Levene"
+    else:
+        what = f"{a} failed {_failed(cells[a])}, {b} {_failed(cells[b])}; Fisher"
     words = f"{what} {p_equation(p)}, Holm {p_equation(adjusted)}"
     return Entry(p_value(adjusted), not math.isnan(adjusted) and adjusted < LOW, words)
+
+
+def _failed(cell: pd.Series) -> str:
+    return f"{cell['failed']}/{cell['n']}"
