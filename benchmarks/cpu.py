@@ -29,6 +29,7 @@ class Options:
     rounds: int
     quick: bool
     run: bool
+    grid_only: bool
     project: Path
     wall_seconds: float | None
     workers: int | None
@@ -39,6 +40,7 @@ class Options:
 @click.option("--cells", help=f"step: some of {','.join(step.CELLS)}.")
 @click.option("--rounds", type=click.IntRange(min=2), help="step: how many.  [default: 5]")
 @click.option("--run", is_flag=True, help="pipeline: run `dvc repro` of the preset demo in a fresh folder.")
+@click.option("--grid-only", is_flag=True, help="pipeline: leave out the preset's studies and probes.")
 @click.option(
     "--project",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
@@ -92,7 +94,7 @@ def _measure(part: str, options: Options) -> dict[str, Any]:
     if part == "scaling":
         return scaling.measure(quick=quick, say=say)
     if options.run:
-        return pipeline.measure_run(quick=quick, say=say)
+        return pipeline.measure_run(quick=quick, grid_only=options.grid_only, say=say)
     return pipeline.measure_folder(options.project, options.wall_seconds, options.workers, say)
 
 

@@ -95,8 +95,8 @@ class Project:
         self.stabbench("prepare")
 
     def records(self) -> list[dict[str, Any]]:
-        """What runs/ holds: each record's data with its provenance."""
-        paths = sorted((self.folder / "runs").glob("*/*/*/seed-*/record.json"))
+        """What the store holds: each record's data with its provenance."""
+        paths = sorted((self.folder / ".stabbench" / "runs").glob("*/*/record.json"))
         return [{**read_json(path), "provenance": read_json(path.with_name("provenance.json"))} for path in paths]
 
 

@@ -85,10 +85,10 @@ Training and evaluation are the workers' own clocks (`provenance.json`), summed 
         return section
     return f"""{section}
 
-**Neither training nor preparing data and model: {found["overhead_seconds"]:.1f} s,
+**Evaluation, start-up, records, tracking and DVC: {found["overhead_seconds"]:.1f} s,
 {percent(found["overhead_share"])}** (target: under {percent(found["target_share"])}, and under
 {found["wall_target_seconds"]:.0f} s in all). Each command was timed from its start to its end. What `stabbench train`
-took beyond training and evaluation is start-up, loading, records, and workers that wait for the last run of a cell.
+took beyond training and evaluation is start-up, loading, records, and workers that wait for the last runs.
 Records are written beside the trainings, which they can slow down: the first processes of the training commands, which
 write them, took {found["stages"]["train"]["own_cpu_seconds"]:.1f} s of processor time in all. With all of it counted
 as overhead once more, the share is at most {percent(found["overhead_share_at_most"])}."""

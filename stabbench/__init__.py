@@ -2,19 +2,48 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from stabbench.strategies.contract import Strategy
+    from stabbench.errors import UserError
+    from stabbench.models.architecture import Architecture, TensorFacts
+    from stabbench.models.batch import Batch
+    from stabbench.plan import Recipe
+    from stabbench.strategies.contract import BoundModel, Context, NoOptions, Strategy, Weights, cross_entropy
 
 __version__ = "0.1.0"
-__all__ = ["Strategy", "__version__"]
+__all__ = [
+    "Architecture",
+    "Batch",
+    "BoundModel",
+    "Context",
+    "NoOptions",
+    "Recipe",
+    "Strategy",
+    "TensorFacts",
+    "UserError",
+    "Weights",
+    "__version__",
+    "cross_entropy",
+]
+
+_MODULES = {
+    "stabbench.errors": ("UserError",),
+    "stabbench.models.architecture": ("Architecture", "TensorFacts"),
+    "stabbench.models.batch": ("Batch",),
+    "stabbench.plan": ("Recipe",),
+    "stabbench.strategies.contract": ("BoundModel", "Context", "NoOptions", "Strategy", "Weights", "cross_entropy"),
+}
 
 
 def __getattr__(name: str) -> object:
     """Import the public names when they are first asked for, so that `import stabbench` stays light."""
-    if name == "Strategy":
-        from stabbench.strategies.contract import Strategy
-
-        return Strategy
+    for module, names in _MODULES.items():
+        if name in names:
+            return getattr(import_module(module), name)
     raise AttributeError(f"module 'stabbench' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

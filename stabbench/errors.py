@@ -10,9 +10,9 @@ class UserError(Exception):
     """A mistake in the input; the command line prints it as one message and exits with status 2."""
 
 
-def nearest(name: str, choices: Iterable[str]) -> str | None:
-    """The choice most like `name`, or None where none is close."""
-    found = difflib.get_close_matches(name, list(choices), n=1, cutoff=0.5)
+def nearest(name: str, choices: Iterable[str], cutoff: float = 0.5) -> str | None:
+    """The choice most like `name`, or None where none is close (`cutoff`: 0 for anything, 1 for the name itself)."""
+    found = difflib.get_close_matches(name, list(choices), n=1, cutoff=cutoff)
     return found[0] if found else None
 
 

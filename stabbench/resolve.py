@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stabbench.config import Config, ModelBlock, StrategyBlock
+from stabbench.config import Config, ModelBlock, StrategyBlock, check_names
 from stabbench.errors import UserError, unknown
 from stabbench.models import sources
 from stabbench.models.architecture import Architecture, read_architecture
@@ -75,9 +75,11 @@ def plan_variations(config: Config, root: Path, variations: Sequence[Variation])
     A cell whose recipe comes out like one of the grid's has its fingerprints, so its runs are shared.
     """
     check_variations(config, variations)
-    models = {v.model: resolve_model(config.models[v.model], v.model, root) for v in variations}
-    tasks = {v.task: PreparedTask.read(root / "data" / v.task) for v in variations}
-    strategies = {v.strategy: resolve_strategy(config.strategies[v.strategy], v.strategy, root) for v in variations}
+    models = {name: resolve_model(config.models[name], name, root) for name in _each(v.model for v in variations)}
+    tasks = {name: PreparedTask.read(root / "data" / name) for name in _each(v.task for v in variations)}
+    strategies = {
+        name: resolve_strategy(config.strategies[name], name, root) for name in _each(v.strategy for v in variations)
+    }
     cells = []
     for position, variation in enumerate(variations):
         place = (variation.model, variation.task, variation.strategy)
@@ -86,6 +88,11 @@ def plan_variations(config: Config, root: Path, variations: Sequence[Variation])
         )
         cells.append(_varied(cell, variation, root))
     return cells
+
+
+def _each(names: Iterable[str]) -> Iterable[str]:
+    """Every name once, in the order given."""
+    return dict.fromkeys(names)
 
 
 def check_variations(config: Config, variations: Sequence[Variation]) -> None:
@@ -121,17 +128,6 @@ def _varied(cell: Cell, variation: Variation, root: Path) -> Cell:
     )
 
 
-def check_names(config: Config, model: str, task: str, strategy: str) -> None:
-    """UserError with the nearest name where params.yaml has no such model, task or strategy."""
-    for kind, name, known in (
-        ("model", model, config.models),
-        ("task", task, config.tasks),
-        ("strategy", strategy, config.strategies),
-    ):
-        if name not in known:
-            raise unknown(kind, name, known)
-
-
 def resolve_model(block: ModelBlock, name: str, root: Path) -> ResolvedModel:
     """Find a model's files and know them by their content."""
     folder = sources.locate(block.source, block.revision, root, name)
@@ -148,7 +144,7 @@ def resolve_strategy(block: StrategyBlock, name: str, root: Path) -> ResolvedStr
     plugins: list[Mapping[str, Any]] = []
     where: dict[str, str] = {}
     for plugin, strategy, version in found:
-        options = registry.make_options(plugin, strategy, _options_of(block, plugin, name))
+        options = registry.make_options(plugin, strategy, options_of(block, plugin, name))
         if is_recipe_only(strategy):
             continue
         short = Path(plugin).name if ".py:" in plugin else plugin
@@ -163,7 +159,7 @@ def resolve_strategy(block: StrategyBlock, name: str, root: Path) -> ResolvedStr
     )
 
 
-def _options_of(block: StrategyBlock, plugin: str, name: str) -> Mapping[str, Any]:
+def options_of(block: StrategyBlock, plugin: str, name: str) -> Mapping[str, Any]:
     """A single plugin's options stand in the block itself, those of several under each plugin's name."""
     if len(block.plugin) == 1:
         return block.options

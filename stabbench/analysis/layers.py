@@ -1,4 +1,4 @@
-"""Gradient norms by layer: tensors of BERT, RoBERTa and ALBERT gathered from their Hugging Face names."""
+"""Gradient norms by layer: tensors gathered from their Hugging Face names."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pandas as pd
 
-_NUMBERED = re.compile(r"\.encoder\.layer\.(\d+)\.")
+_NUMBERED = re.compile(r"\.layers?\.(\d+)\.")
 _SHARED = re.compile(r"\.albert_layer_groups\.(\d+)\.albert_layers\.(\d+)\.")
 EMBEDDINGS, SHARED, POOLER, CLASSIFIER, OTHER = "embeddings", "shared layer", "pooler", "classifier", "other"
 _HEAD = {POOLER: 10_000, CLASSIFIER: 10_001, OTHER: 10_002}
@@ -16,8 +16,8 @@ _HEAD = {POOLER: 10_000, CLASSIFIER: 10_001, OTHER: 10_002}
 def layer_of(parameter: str) -> str:
     """The layer that a Hugging Face parameter belongs to.
 
-    `embeddings`, `layer 1` (the lowest) … `layer L`, `shared layer` (ALBERT's one), `pooler` (RoBERTa: the dense part
-    of its head), `classifier`, else `other`.
+    `embeddings`, `layer 1` (the lowest) … `layer L`, `shared layer` (ALBERT's one), `pooler` (RoBERTa, ELECTRA and
+    DistilBERT: the dense part of the head), `classifier`, else `other`.
     """
     dotted = f".{parameter}"
     if found := _NUMBERED.search(dotted):
@@ -25,9 +25,9 @@ def layer_of(parameter: str) -> str:
     if found := _SHARED.search(dotted):
         group, inner = int(found[1]), int(found[2])
         return SHARED if (group, inner) == (0, 0) else f"{SHARED} {group + 1}.{inner + 1}"
-    if ".embeddings." in dotted or ".embedding_hidden_mapping_in." in dotted:
+    if any(part in dotted for part in (".embeddings.", ".embeddings_project.", ".embedding_hidden_mapping_in.")):
         return EMBEDDINGS
-    if ".pooler." in dotted or ".classifier.dense." in dotted:
+    if any(part in dotted for part in (".pooler.", ".classifier.dense.", ".pre_classifier.")):
         return POOLER
     return CLASSIFIER if ".classifier." in dotted else OTHER
 

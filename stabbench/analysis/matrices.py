@@ -15,16 +15,16 @@ OUTSIDE = "outside the layers"
 """The kind of embeddings, pooler and classifier: one line each."""
 
 KINDS: Mapping[str, tuple[str, ...]] = {
-    "query": (".attention.self.query", ".attention.query"),
-    "key": (".attention.self.key", ".attention.key"),
-    "value": (".attention.self.value", ".attention.value"),
-    "attention output": (".attention.output.dense", ".attention.dense"),
-    "intermediate": (".intermediate.dense", ".ffn"),
-    "output": (".output.dense", ".ffn_output"),
+    "query": (".attention.self.query", ".attention.query", ".attention.q_lin"),
+    "key": (".attention.self.key", ".attention.key", ".attention.k_lin"),
+    "value": (".attention.self.value", ".attention.value", ".attention.v_lin"),
+    "attention output": (".attention.output.dense", ".attention.dense", ".attention.out_lin"),
+    "intermediate": (".intermediate.dense", ".ffn", ".ffn.lin1"),
+    "output": (".output.dense", ".ffn_output", ".ffn.lin2"),
 }
-"""Matrices of an encoder layer by the endings of their names in BERT and RoBERTa, and in ALBERT; the first one fits."""
+"""Matrices of a layer by the endings of their names in BERT, RoBERTa and ELECTRA, in ALBERT, and in DistilBERT."""
 
-_EMBEDDING = re.compile(r"(_embeddings|\.embedding_hidden_mapping_in)$")
+_EMBEDDING = re.compile(r"(_embeddings|\.embedding_hidden_mapping_in|\.embeddings_project)$")
 
 
 def matrix_of(parameter: str) -> tuple[str, str] | None:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from statsmodels.stats.multitest import multipletests
 
 from stabbench.analysis.failures import fisher_exact
 from stabbench.analysis.frame import finished, ordered
@@ -66,9 +65,10 @@ def _pairs(runs: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def holm(p_values: pd.Series) -> pd.Series:
-    """Holm's adjustment over the p-values that exist (NaN: n/a, which stays)."""
-    adjusted = pd.Series(math.nan, index=p_values.index, dtype="float64")
-    known = p_values.notna()
-    if known.any():
-        adjusted[known] = multipletests(p_values[known].to_numpy(), method="holm")[1]
-    return adjusted
+    """Holm's (1979) adjustment over the p-values that exist (NaN: n/a, which stays).
+
+    The i-th smallest of n times n + 1 − i, at least as large as those before it and at most 1.
+    """
+    known = p_values.dropna().sort_values(kind="stable")
+    adjusted = np.maximum.accumulate(known.to_numpy(dtype=np.float64) * np.arange(len(known), 0, -1))
+    return pd.Series(np.minimum(adjusted, 1), index=known.index, dtype="float64").reindex(p_values.index)

@@ -8,9 +8,12 @@ from stabbench import __version__
 from stabbench.cli.group import LazyGroup
 
 COMMANDS = {
-    name: f"stabbench.cli.{name}:{name}"
-    for name in ("init", "prepare", "pretrain", "plan", "train", "study", "probe", "status", "report", "track", "score")
-}
+    name: f"stabbench.cli.{name}:{name}".replace("-", "_")
+    for name in (
+        "init", "prepare", "pretrain", "plan", "train", "study", "probe", "status", "report", "track", "score",
+        "strategies", "check-strategy",
+    )
+}  # fmt: skip
 """Where each command is, in the order in which `--help` lists them."""
 
 

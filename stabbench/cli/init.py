@@ -8,12 +8,13 @@ import click
 
 
 @click.command()
-@click.argument("preset", default="demo", metavar="[demo|minilm|paper]")
+@click.argument("preset", default="demo", metavar="[demo|stabilisers|minilm|paper]")
 @click.option("--force", is_flag=True, help="Overwrite a dvc.yaml or params.yaml that differs.")
 def init(preset: str, force: bool) -> None:
     """Write dvc.yaml and params.yaml into this folder.
 
     demo: tasks from a grammar and a small BERT pretrained on the spot; needs no network.
+    stabilisers: every built-in strategy on one of demo's tasks.
     minilm: a 6-layer pretrained encoder on 1,000 sentences of CoLA.
     paper: BERT-large on RTE, MRPC and CoLA, as in the paper; needs a GPU.
 

@@ -39,6 +39,7 @@ def plan(plan_folder: Path, params_file: Path) -> None:
     from stabbench.config import load
     from stabbench.plan import write_plan
     from stabbench.probes import probes_of
+    from stabbench.strategies.cautions import cautions
     from stabbench.studies import studies_of
 
     config = load(params_file)
@@ -52,6 +53,8 @@ def plan(plan_folder: Path, params_file: Path) -> None:
         folder.mkdir(exist_ok=True)
     for name, group in {"the grid": cells, **planned}.items():
         click.echo(f"{name}: {len(group)} cells, {sum(len(cell.seeds) for cell in group)} runs")
+        for sentence in (sentence for cell in group for sentence in cautions(cell, Path())):
+            click.echo(f"warning: {sentence}", err=True)
 
 
 def _write_studies(folder: Path, planned: Mapping[str, Sequence[Cell]]) -> None:

@@ -14,6 +14,7 @@ from stabbench.cli import options
 
 if TYPE_CHECKING:
     from stabbench.config import Config
+    from stabbench.execution.settings import Settings
     from stabbench.plan import Cell
     from stabbench.studies import Named
 
@@ -34,38 +35,48 @@ def study(name: str, workers: int | None, device: str | None, params_file: Path,
       stabbench study ablation
       STABBENCH_WORKERS=8 stabbench study small-data
     """
-    from stabbench.cli.sections import write_chapter
-    from stabbench.cli.train import train_cells
-    from stabbench.config import load
     from stabbench.execution.lifeline import die_with_pipeline
     from stabbench.execution.settings import Settings
-    from stabbench.records import Selection
-    from stabbench.studies import study_named
+    from stabbench.plan import read_plan
 
     die_with_pipeline()
-    config = load(params_file)
-    entry = study_named(config, name)
     settings = Settings.from_environment(workers=workers, device=device)
-    cells = _cells(config, entry)
-    selected = Path("studies") / name
-    for stale in set(selected.glob("*/*/*")) - {selected / cell.model / cell.task / cell.strategy for cell in cells}:
-        shutil.rmtree(stale)
-    broken = train_cells(cells, None, store, settings, selected)
-    if "DVC_STAGE" not in os.environ:
-        selection = Selection.read(selected)
-        write_chapter(config, name, lambda content: entry.study.section(name, entry.options, selection, content))
+    if "DVC_STAGE" in os.environ:
+        broken = _select(name, read_plan(Path("plan") / "studies" / name), store, settings)
+    else:
+        broken = _study(name, params_file, store, settings)
     if broken:
         raise click.exceptions.Exit(1)
 
 
-def _cells(config: Config, entry: Named) -> Sequence[Cell]:
-    """The planned cells: inside a pipeline stage as the plan files say, else resolved now (and tasks prepared)."""
-    from stabbench.plan import read_plan, write_plan
+def _study(name: str, params_file: Path, store: Path, settings: Settings) -> bool:
+    """Resolve the study's cells, train what they lack and write its chapter."""
+    from stabbench.cli.sections import write_chapter
+    from stabbench.config import load
+    from stabbench.records import Selection
+    from stabbench.studies import study_named
 
-    folder = Path("plan") / "studies" / entry.name
-    if "DVC_STAGE" in os.environ:
-        return read_plan(folder)
+    config = load(params_file)
+    entry = study_named(config, name)
+    broken = _select(name, _resolved(config, entry), store, settings)
+    selection = Selection.read(Path("studies") / name)
+    write_chapter(config, name, lambda content: entry.study.section(name, entry.options, selection, content))
+    return broken
 
+
+def _select(name: str, cells: Sequence[Cell], store: Path, settings: Settings) -> bool:
+    """Make studies/<name>/ hold the records of these cells, training what they lack; tells whether any run broke."""
+    from stabbench.cli.train import train_cells
+
+    selected = Path("studies") / name
+    for stale in set(selected.glob("*/*/*")) - {selected / cell.model / cell.task / cell.strategy for cell in cells}:
+        shutil.rmtree(stale)
+    return train_cells(cells, None, store, settings, selected)
+
+
+def _resolved(config: Config, entry: Named) -> Sequence[Cell]:
+    """The cells as params.yaml has them now, written to the plan; tasks that they lack are prepared."""
+    from stabbench.plan import write_plan
     from stabbench.resolve import check_variations, plan_variations
     from stabbench.tasks.preparation import prepare
 
@@ -75,5 +86,5 @@ def _cells(config: Config, entry: Named) -> Sequence[Cell]:
         if not (Path("data") / task / "task.json").exists():
             prepare(task, **config.tasks[task].model_dump(), out=Path("data") / task)
     cells = plan_variations(config, Path(), variations)
-    write_plan(folder, cells)
+    write_plan(Path("plan") / "studies" / entry.name, cells)
     return cells

@@ -66,14 +66,11 @@ def train(
       STABBENCH_WORKERS=8 stabbench train --strategy devlin
       stabbench plan && stabbench train --all
     """
-    from stabbench.config import load, parse_seeds
     from stabbench.execution.lifeline import die_with_pipeline
     from stabbench.execution.settings import Settings
     from stabbench.files import write_json
 
     die_with_pipeline()
-    config = load(params_file)
-    wanted = parse_seeds(seeds) if seeds is not None else None
     settings = Settings.from_environment(workers=workers, device=device, stacked_seeds=stacked_seeds)
     if everything:
         if model or task or strategy or seeds:
@@ -82,8 +79,8 @@ def train(
         if marker is not None:
             write_json(marker, {"store": "filled"})
         return
-    cells = [_cell(config, names) for names in _names(config, model, task, strategy)]
-    if train_cells(cells, wanted, store, settings, runs):
+    wanted = _seeds(seeds) if seeds is not None else None
+    if train_cells(_cells(params_file, model, task, strategy), wanted, store, settings, runs):
         raise click.exceptions.Exit(1)
 
 
@@ -151,9 +148,20 @@ def _planned() -> list[tuple[Cell, Path]]:
     return [(cell, runs) for folder, runs in folders for cell in read_plan(folder)]
 
 
-def _names(config: Config, model: str | None, task: str | None, strategy: str | None) -> list[tuple[str, str, str]]:
-    from stabbench.resolve import check_names
+def _seeds(text: str) -> tuple[int, ...]:
+    from stabbench.config import parse_seeds
 
+    return parse_seeds(text)
+
+
+def _cells(params_file: Path, model: str | None, task: str | None, strategy: str | None) -> list[Cell]:
+    """The wanted cells: inside a pipeline stage as their plan files say, else resolved now, their tasks prepared."""
+    if "DVC_STAGE" in os.environ:
+        return _planned_cells(model, task, strategy)
+
+    from stabbench.config import check_names, load
+
+    config = load(params_file)
     grid = config.grid
     names = [
         (m, t, s)
@@ -163,17 +171,28 @@ def _names(config: Config, model: str | None, task: str | None, strategy: str | 
     ]
     for name in names:
         check_names(config, *name)
-    return names
+    return [_resolved(config, name) for name in names]
 
 
-def _cell(config: Config, names: tuple[str, str, str]) -> Cell:
-    """The planned cell: inside a pipeline stage as its plan file says, else resolved now (and its task prepared)."""
-    from stabbench.plan import Cell, plan_path
+def _planned_cells(*names: str | None) -> list[Cell]:
+    """The grid's cells that have these names, where one is given; UserError where there is none."""
+    from stabbench.errors import UserError
+    from stabbench.plan import read_plan
 
-    path = plan_path(Path("plan"), *names)
-    if "DVC_STAGE" in os.environ:
-        return Cell.read(path)
+    cells = read_plan(Path("plan"))
+    wanted = [
+        cell
+        for cell in cells
+        if all(name in (None, own) for name, own in zip(names, cell.name.split("/"), strict=True))
+    ]
+    if not wanted:
+        named = "/".join(name or "*" for name in names)
+        raise UserError(f"no plan file {Path('plan') / named}.json: run `stabbench plan` first")
+    return wanted
 
+
+def _resolved(config: Config, names: tuple[str, str, str]) -> Cell:
+    from stabbench.plan import plan_path
     from stabbench.resolve import plan_cell
     from stabbench.tasks.preparation import prepare
 
@@ -181,7 +200,7 @@ def _cell(config: Config, names: tuple[str, str, str]) -> Cell:
     if not (folder / "task.json").exists():
         prepare(names[1], **config.tasks[names[1]].model_dump(), out=folder)
     cell = plan_cell(config, Path(), *names)
-    cell.write(path)
+    cell.write(plan_path(Path("plan"), *names))
     return cell
 
 

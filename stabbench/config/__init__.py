@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from stabbench.config.loading import load
+from stabbench.config.names import check_names
 from stabbench.config.schema import (
     DATASETS,
     Config,
@@ -26,6 +27,7 @@ __all__ = [
     "ReportBlock",
     "StrategyBlock",
     "TaskBlock",
+    "check_names",
     "load",
     "parse_seeds",
 ]

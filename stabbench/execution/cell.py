@@ -120,6 +120,8 @@ class CellTraining:
     def _room(self, inputs: TrainingInputs, seeds: Sequence[int]) -> int:
         """How many seeds a worker trains side by side at most."""
         device = torch.device(self.settings.device)
+        if not inputs.architecture.native:
+            return 1
         if self.settings.stacked_seeds is not None or device.type != "cuda":
             return self.settings.stacked_seeds or 1
         free, _ = torch.cuda.mem_get_info(device)

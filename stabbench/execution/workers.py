@@ -107,9 +107,13 @@ class Workers:
             ready = wait([*(worker.connection for worker in busy), *(worker.process.sentinel for worker in busy)])
             for worker in busy:
                 if worker.connection in ready:
-                    yield from self._receive(worker, pending)
+                    events = self._receive(worker, pending)
                 elif worker.process.sentinel in ready:
-                    yield from self._bury(worker, pending)
+                    events = self._bury(worker, pending)
+                else:
+                    continue
+                self._hand_out(take)  # first, so that no worker waits while a record is written
+                yield from events
 
     def _hand_out(self, take: Callable[[], tuple[Job, TrainingInputs] | None]) -> None:
         while sum(worker.job is not None for worker in self.workers) < self.count:
@@ -150,21 +154,19 @@ class Workers:
                 worker.process.kill()
             worker.connection.close()
 
-    def _receive(self, worker: _Worker, pending: list[tuple[Job, TrainingInputs]]) -> Iterator[Event]:
+    def _receive(self, worker: _Worker, pending: list[tuple[Job, TrainingInputs]]) -> list[Event]:
         assert worker.job is not None
         try:
             kind, content = worker.connection.recv()
         except (EOFError, OSError):
-            yield from self._bury(worker, pending)
-            return
+            return self._bury(worker, pending)
         job = worker.job
         if kind == "advanced":
-            yield Advanced(job, *content)
-            return
+            return [Advanced(job, *content)]
         worker.job = None
-        yield Done(job, content) if kind == "done" else Broken(job, content)
+        return [Done(job, content) if kind == "done" else Broken(job, content)]
 
-    def _bury(self, worker: _Worker, pending: list[tuple[Job, TrainingInputs]]) -> Iterator[Event]:
+    def _bury(self, worker: _Worker, pending: list[tuple[Job, TrainingInputs]]) -> list[Event]:
         """A worker that the system killed: its job goes to another one, a few times."""
         assert worker.job is not None
         job = worker.job
@@ -174,9 +176,9 @@ class Workers:
         self.tries[job] = self.tries.get(job, 0) + 1
         if self.tries[job] < TRIES:
             pending.append((job, worker.inputs))
-            return
+            return []
         message = f"the worker process ended with exit code {worker.process.exitcode} in {TRIES} tries"
-        yield Broken(job, {"type": "WorkerLost", "message": message, "traceback": ""})
+        return [Broken(job, {"type": "WorkerLost", "message": message, "traceback": ""})]
 
 
 def _work(connection: Connection, parent: int, inputs: TrainingInputs, device: str, checkpoint_seconds: float) -> None:

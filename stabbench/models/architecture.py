@@ -1,4 +1,4 @@
-"""What a Hugging Face config says about a BERT, RoBERTa or ALBERT encoder, and how its tensors are named."""
+"""What a Hugging Face config says about an encoder, and how the tensors of BERT, RoBERTa and ALBERT are named."""
 
 from __future__ import annotations
 
@@ -72,6 +72,11 @@ class Architecture:
     labels: int
 
     @property
+    def native(self) -> bool:
+        """Whether `Encoder` computes it, any number of runs at once; else Hugging Face's own module, one at a time."""
+        return True
+
+    @property
     def prefix(self) -> str:
         """The first part of the encoder's tensor names."""
         return self.name
@@ -100,6 +105,16 @@ class Architecture:
     def classifier(self) -> str:
         """Name of the output layer, which is always new."""
         return "classifier.out_proj" if self.name == "roberta" else "classifier"
+
+    @property
+    def word_embeddings(self) -> str:
+        """Name of the table of word embeddings."""
+        return f"{self.prefix}.embeddings.word_embeddings.weight"
+
+    def is_new(self, name: str) -> bool:
+        """Whether a tensor is drawn for every run, never taken from a pretrained folder."""
+        new = {self.classifier} | ({self.pooler} if self.name == "roberta" else set())
+        return name.rsplit(".", 1)[0] in new
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Every tensor of the model by its Hugging Face name, in the order of the computation."""
@@ -157,18 +172,21 @@ def _norm(name: str, size: int) -> dict[str, tuple[int, ...]]:
 
 
 def read_architecture(folder: Path, labels: int) -> Architecture:
-    """The architecture of a Hugging Face folder, with `labels` outputs.
-
-    Raises UserError for an architecture, activation or position scheme that the encoder does not have.
-    """
+    """The architecture of a Hugging Face folder, with `labels` outputs; see `architecture_of`."""
     return architecture_of(read_json(folder / "config.json"), labels, str(folder))
 
 
 def architecture_of(config: Mapping[str, Any], labels: int, where: str = "config.json") -> Architecture:
-    """The architecture that a Hugging Face config describes; `where` names it in errors."""
+    """The architecture that a Hugging Face config describes; `where` names it in errors.
+
+    Which path a model takes is decided here: BERT, RoBERTa and ALBERT are computed by `Encoder`, any other encoder by
+    Hugging Face's own module. Raises UserError for what neither can do.
+    """
     name = str(config.get("model_type"))
     if name not in SUPPORTED:
-        raise unknown("model type", name, SUPPORTED)
+        from stabbench.models.generic.architecture import generic_architecture
+
+        return generic_architecture(config, labels, where)
     activation = config.get("hidden_act", "gelu_new" if name == "albert" else "gelu")
     if activation not in ACTIVATIONS:
         raise unknown(f"hidden_act in {where}", str(activation), ACTIVATIONS)

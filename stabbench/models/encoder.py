@@ -110,7 +110,7 @@ class Encoder:
 
     def embed(self, weights: Weights, batch: AnyBatch) -> Tensor:
         """Word embeddings of the tokens, shape `(S, T, E)`: what adversarial strategies perturb."""
-        return lookup(weights[f"{self.architecture.prefix}.embeddings.word_embeddings.weight"], batch.ids)
+        return lookup(weights[self.architecture.word_embeddings], batch.ids)
 
     def classify(
         self, weights: Weights, batch: AnyBatch, dropout: AnyDropout | None = None, embeddings: Tensor | None = None
@@ -214,6 +214,16 @@ class Encoder:
             dropout.rows(f"{place}.output", counts, like),
             dropout.scale,
         )
+
+
+def encoder_of(architecture: Architecture, products: torch.dtype | None = None) -> Encoder:
+    """What computes an architecture: `Encoder`, or Hugging Face's module behind its interface."""
+    from stabbench.models.generic.architecture import GenericArchitecture
+    from stabbench.models.generic.encoder import GenericEncoder
+
+    if isinstance(architecture, GenericArchitecture):
+        return GenericEncoder(architecture, products)
+    return Encoder(architecture, products)
 
 
 def encoder_layer(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ from torch import nn
 from stabbench.errors import UserError
 from stabbench.files import write_bytes
 from stabbench.models.pretraining_options import PretrainingOptions
+from stabbench.models.quiet import quiet_transformers
 from stabbench.models.sources import TOKENIZER_FILES, WEIGHTS, architecture, tensors_of
 from stabbench.models.word_pieces import write_word_pieces
 
@@ -58,7 +57,7 @@ def masked_language_model(folder: Path, seed: int = 0) -> tuple[nn.Module, list[
     """
     from transformers import AutoModelForMaskedLM
 
-    with torch.random.fork_rng(devices=[]), _quiet_transformers():
+    with torch.random.fork_rng(devices=[]), quiet_transformers():
         torch.manual_seed(seed)
         try:
             model, info = AutoModelForMaskedLM.from_pretrained(
@@ -91,20 +90,3 @@ def save(model: Any, folder: Path, start: Path | None) -> None:
     write_bytes(folder / WEIGHTS, safetensors_bytes(tensors, metadata={"format": "pt"}))
     model.config.architectures = [type(model).__name__]
     model.config.save_pretrained(folder)
-
-
-@contextmanager
-def _quiet_transformers() -> Iterator[None]:
-    """No progress bars and no loading reports from transformers; its settings are put back."""
-    from transformers.utils import logging as transformers_logging
-
-    logging: Any = transformers_logging
-    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if bars:
-            logging.enable_progress_bar()

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from stabbench.models.architecture import architecture_of
+from stabbench.errors import UserError
+from stabbench.models.architecture import SUPPORTED, architecture_of
 from stabbench.models.batch import TokenizedTexts, make_batch
 from stabbench.models.dropout import Dropout
 from stabbench.models.encoder import Encoder
@@ -45,6 +46,8 @@ class _Network:
     def __init__(self, model: nn.Module, options: LoopOptions) -> None:
         config: Any = model.config
         self.architecture = architecture_of(config.to_dict(), labels=1)
+        if not self.architecture.native:
+            raise UserError(f"pretraining: found a '{self.architecture.name}' model, expected {', '.join(SUPPORTED)}")
         self.encoder, self.head = Encoder(self.architecture), prediction_head(model)
         self.named = dict(model.named_parameters())
         self.options, self.draws = options, [Draws(options.seed, "pretraining")]

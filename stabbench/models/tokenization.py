@@ -17,6 +17,9 @@ from stabbench.files import read_json
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
 
+COUNTING_FROM_PADDING = {
+    "roberta", "camembert", "data2vec-text", "luke", "mpnet", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl",
+}  # fmt: skip
 Int64 = npt.NDArray[np.int64]
 
 
@@ -117,13 +120,13 @@ def special_tokens(folder: Path) -> SpecialTokens:
 def positions(folder: Path) -> int | None:
     """The longest sequence that the model in `folder` has positions for, or None where it has no table of them.
 
-    RoBERTa's table begins after its padding id: 514 rows serve 512 tokens.
+    RoBERTa's table, and that of its relatives, begins after its padding id: 514 rows serve 512 tokens.
     """
     config = read_json(folder / "config.json")
     rows = config.get("max_position_embeddings")
     if rows is None:
         return None
-    if config.get("model_type") in {"roberta", "xlm-roberta", "camembert"}:
+    if config.get("model_type") in COUNTING_FROM_PADDING:
         rows -= (config.get("pad_token_id") if config.get("pad_token_id") is not None else 1) + 1
     return int(rows)
 

@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -13,7 +14,9 @@ from torch import Tensor
 
 from stabbench.errors import UserError
 from stabbench.files import read_json, write_json
-from stabbench.models.architecture import Architecture
+from stabbench.models.architecture import SUPPORTED, Architecture
+from stabbench.models.generic import weights as generic
+from stabbench.models.generic.architecture import GenericArchitecture
 from stabbench.randomness import Draws
 
 INITIAL_STD = 0.02
@@ -48,16 +51,16 @@ def pretrained_weights(folder: Path, architecture: Architecture, dtype: torch.dt
     folder has no pooler, so that it is new too. Raises UserError where an encoder tensor is missing or has another
     shape.
     """
+    if isinstance(architecture, GenericArchitecture):
+        return generic.pretrained_weights(folder, architecture, dtype)
     found = {_modern_name(name): tensor for name, tensor in read_tensors(folder).items()}
-    new = {architecture.classifier} | ({architecture.pooler} if architecture.name == "roberta" else set())
     weights: dict[str, Tensor] = {}
     for name, shape in architecture.shapes().items():
-        module = name.rsplit(".", 1)[0]
-        if module in new:
+        if architecture.is_new(name):
             continue
         tensor = found.get(name, found.get(name.removeprefix(f"{architecture.prefix}.")))
         if tensor is None:
-            if module == architecture.pooler:
+            if name.rsplit(".", 1)[0] == architecture.pooler:
                 continue
             raise UserError(f"{folder} has no tensor {name}: it is not a {architecture.name} encoder in full")
         if tuple(tensor.shape) != shape:
@@ -75,15 +78,18 @@ def initial_weights(
 ) -> dict[str, Tensor]:
     """One run's weights before training: the pretrained ones and the new ones, drawn from the seed's `head` stream.
 
-    New matrices are N(0, 0.02²), new biases 0 (PROTOCOL, section 1). Tensors are copies, without run axis.
+    New matrices are N(0, 0.02²), new biases 0 (PROTOCOL, section 1) and new norms the identity. Tensors are copies,
+    without run axis.
     """
-    draws = Draws(seed, "head")
+    draws, facts = Draws(seed, "head"), architecture.facts()
     weights: dict[str, Tensor] = {}
     for name, shape in architecture.shapes().items():
         if name in pretrained:
             weights[name] = pretrained[name].to(dtype).clone()
         elif name.endswith(".bias"):
             weights[name] = torch.zeros(shape, dtype=dtype)
+        elif facts[name].kind == "layer_norm":
+            weights[name] = torch.ones(shape, dtype=dtype)
         else:
             weights[name] = torch.from_numpy(draws.normal(name, shape) * INITIAL_STD).to(dtype)
     return weights
@@ -100,18 +106,14 @@ def save_classifier(
     tensors = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in weights.items()}
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
     config = json.loads((source / "config.json").read_text(encoding="utf-8"))
-    kind = {"bert": "Bert", "roberta": "Roberta", "albert": "Albert"}[config["model_type"]]
+    kind = config["model_type"]
     names = {str(number): name for number, name in enumerate(labels)}
     config |= {
-        "architectures": [f"{kind}ForSequenceClassification"],
         "id2label": names,
         "label2id": {name: int(number) for number, name in names.items()},
         "num_labels": len(labels),
         "problem_type": "single_label_classification",
-        "hidden_dropout_prob": dropout,
-        "attention_probs_dropout_prob": dropout,
-        "classifier_dropout": dropout,
-        "classifier_dropout_prob": dropout,
+        **(_own_fields(kind, dropout) if kind in SUPPORTED else generic.classifier_config(config, dropout)),
         "dtype": str(next(iter(tensors.values())).dtype).removeprefix("torch."),
     }
     config.pop("torch_dtype", None)
@@ -119,3 +121,14 @@ def save_classifier(
     for name in TOKENIZER_FILES:
         if (source / name).exists():
             shutil.copyfile(source / name, folder / name)
+
+
+def _own_fields(kind: str, dropout: float) -> dict[str, Any]:
+    name = {"bert": "Bert", "roberta": "Roberta", "albert": "Albert"}[kind]
+    return {
+        "architectures": [f"{name}ForSequenceClassification"],
+        "hidden_dropout_prob": dropout,
+        "attention_probs_dropout_prob": dropout,
+        "classifier_dropout": dropout,
+        "classifier_dropout_prob": dropout,
+    }

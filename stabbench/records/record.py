@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from stabbench.files import read_json, sha256_of_file, sha256_of_json
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SCHEMA_VERSION = 1
 READABLE_VERSIONS = (1,)
@@ -45,15 +46,20 @@ class Record:
 
     def history(self) -> pd.DataFrame:
         """A row per update: step, epoch, learning rate, losses, gradient norms and the scores where evaluated."""
-        return pd.read_parquet(self.folder / "history.parquet")
+        return self._table("history.parquet")
 
     def gradnorms(self) -> pd.DataFrame:
         """L2 norm of each parameter's gradient before clipping: step, parameter, norm."""
-        return pd.read_parquet(self.folder / "gradnorms.parquet")
+        return self._table("gradnorms.parquet")
 
     def predictions(self) -> pd.DataFrame:
         """The dev set at the last step: example, label, prediction, logits."""
-        return pd.read_parquet(self.folder / "predictions.parquet")
+        return self._table("predictions.parquet")
+
+    def _table(self, name: str) -> pd.DataFrame:
+        import pandas as pd  # here, as records are copied and counted far more often than their tables are read
+
+        return pd.read_parquet(self.folder / name)
 
     def provenance(self) -> dict[str, Any]:
         """Versions, device and timings; never part of a digest or a table. Empty where the file is absent."""

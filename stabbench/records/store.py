@@ -7,14 +7,16 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 from filelock import FileLock
 
 from stabbench.errors import UserError
 from stabbench.files import read_json, sha256_of_file, sha256_of_json, write_json
 from stabbench.records.record import SCHEMA_VERSION, Record, UnreadableRecordError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)

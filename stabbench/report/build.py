@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+
+from matplotlib.figure import Figure
 
 from stabbench.files import write_json, write_text
 from stabbench.report import findings
 from stabbench.report.content import Content, gather
 from stabbench.report.figures.distribution import stability_figure
-from stabbench.report.figures.drawing import save, style
+from stabbench.report.figures.drawing import style
 from stabbench.report.figures.gradient_norms import gradient_figure
+from stabbench.report.figures.rendering import draw_all, save
 from stabbench.report.figures.training_curves import has_curves, training_figure
 from stabbench.report.metrics import metrics, statistics
 from stabbench.report.page import gradient_stem, page, training_stem
@@ -48,28 +51,34 @@ def build(
     content = gather(runs, plan=plan, incomplete=incomplete, levene_center=levene_center, alpha=alpha, order=order)
     with style():
         chapters = [*views(content), *sections(content)]
+        figures = _figures(content)
+        draw_all([*figures.values(), *(item.figure for section in chapters for item in section.figures)], pixels=True)
     write_tables(content, out / "tables")
     write_plots(content, out / "plots")
     write_json(out / "metrics.json", metrics(content))
     write_json(out / "tables" / "statistics.json", statistics(content))
-    _write_figures(content, out / "figures")
+    _write_figures(figures, out / "figures")
     write_sections(chapters, out / "studies")
     write_text(out / "index.html", page(content, chapters, provenance=provenance))
 
 
-def _write_figures(content: Content, folder: Path) -> None:
-    written = {"stability"}
+def _figures(content: Content) -> dict[str, Figure]:
+    """The figures of the main grid by the stem of their files."""
+    figures = {"stability": stability_figure(content)}
+    for model, task in content.places:
+        if has_curves(content, model, task):
+            figures[training_stem(model, task)] = training_figure(content, model, task)
+        pair, _ = findings.gradients(content, model, task)
+        if pair is not None:
+            figures[gradient_stem(model, task)] = gradient_figure(pair)
+    return figures
+
+
+def _write_figures(figures: Mapping[str, Figure], folder: Path) -> None:
     with style():
-        save(stability_figure(content), folder / "stability")
-        for model, task in content.places:
-            if has_curves(content, model, task):
-                save(training_figure(content, model, task), folder / training_stem(model, task))
-                written.add(training_stem(model, task))
-            pair, _ = findings.gradients(content, model, task)
-            if pair is not None:
-                save(gradient_figure(pair), folder / gradient_stem(model, task))
-                written.add(gradient_stem(model, task))
+        for stem, figure in figures.items():
+            save(figure, folder / stem)
     for pattern in (training_stem("*", "*"), gradient_stem("*", "*")):
         for stale in folder.glob(f"{pattern}.*"):
-            if stale.suffix in (".svg", ".png") and stale.stem not in written:
+            if stale.suffix in (".svg", ".png") and stale.stem not in figures:
                 stale.unlink()

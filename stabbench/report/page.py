@@ -13,15 +13,17 @@ from typing import Any
 import jinja2
 import pandas as pd
 from markupsafe import Markup
+from matplotlib.figure import Figure
 
 from stabbench.report import cost, findings, making, numbers
 from stabbench.report import provenance as origins
 from stabbench.report.content import Content, measured_level
 from stabbench.report.downloads import Download, curve_rows, drawn_rows, gradient_rows, score_rows, table_link
 from stabbench.report.figures.distribution import distribution_panel
-from stabbench.report.figures.drawing import COLUMN_WIDTH, page_svg, style
+from stabbench.report.figures.drawing import COLUMN_WIDTH, style
 from stabbench.report.figures.gradient_norms import gradient_figure
 from stabbench.report.figures.palette import strategy_colors, themes
+from stabbench.report.figures.rendering import draw_all, page_svg
 from stabbench.report.figures.training_curves import training_panel
 from stabbench.report.filtering import Marks
 from stabbench.report.layout import STAR, blocks
@@ -50,12 +52,24 @@ class Picture:
     """A figure of the page."""
 
     heading: str
-    svg: Markup
     file: str
     """Stem of the figure's files below `figures/`; empty where it has none of its own."""
+    figure: Figure | None = None
+    name: str = ""
+    """Keeps the ids of several figures apart."""
+    description: str = ""
+    """What a screen reader says."""
     text: str = ""
-    width: float = COLUMN_WIDTH
-    """In inches, as it was drawn."""
+
+    @property
+    def svg(self) -> Markup:
+        """The figure as an element of the page, drawn when it is asked for; empty where there is none."""
+        return Markup("" if self.figure is None else page_svg(self.figure, self.name, self.description))
+
+    @property
+    def width(self) -> float:
+        """In inches, as it was drawn."""
+        return COLUMN_WIDTH if self.figure is None else self.figure.get_figwidth()
 
 
 def page(content: Content, sections: Sequence[Section] = (), *, provenance: bool = False) -> str:
@@ -83,10 +97,26 @@ def page(content: Content, sections: Sequence[Section] = (), *, provenance: bool
     )
     script = resources.files("stabbench.report").joinpath("templates", "page.js").read_text(encoding="utf-8")
     with style():
-        context = {**_context(content), "downloads_of": _downloads(content)}
+        pictures = _Pictures(_distributions(content), _training(content), _gradients(content))
+        draw_all(pictures.figures, pixels=False)
+        context = {**_context(content), **vars(pictures), "downloads_of": _downloads(content)}
         context |= _chapters(sections, missing=() if context["costs"] else ("cost",))
         context["provenance"] = _provenance(content) if provenance else None
         return environment.get_template("index.html.j2").render(context, script=Markup(script), hash=_hash(script))
+
+
+@dataclass(frozen=True)
+class _Pictures:
+    """The page's own figures, by the names that its template has for them."""
+
+    distributions: Sequence[Picture]
+    training: Sequence[tuple[Picture, Sequence[Picture]]]
+    gradients: Sequence[Picture]
+
+    @property
+    def figures(self) -> list[Figure]:
+        panels = [panel for _, panels in self.training for panel in panels]
+        return [item.figure for item in (*self.distributions, *panels, *self.gradients) if item.figure is not None]
 
 
 def _hash(script: str) -> str:
@@ -132,10 +162,10 @@ class _Drawn:
 
 
 def _drawn(section: Section) -> _Drawn:
-    figures = []
-    for item in section.figures:
-        svg = Markup(page_svg(item.figure, f"{section.name}-{item.stem}", item.description))
-        figures.append(Picture(item.heading, svg, item.stem, width=item.figure.get_figwidth()))
+    figures = [
+        Picture(item.heading, item.stem, item.figure, f"{section.name}-{item.stem}", item.description)
+        for item in section.figures
+    ]
     links = {
         name: table_link(name, table, file=f"studies/{section.name}/{name}.csv") for name, table in section.data.items()
     }
@@ -180,9 +210,6 @@ def _context(content: Content) -> dict[str, Any]:
         "palette": list(palette.values()),
         "cells": _records(content.table),
         "pairs": _records(content.pairs),
-        "distributions": _distributions(content),
-        "training": _training(content),
-        "gradients": _gradients(content),
         "strategies": making.strategies(content),
         "costs": {model: grid for model in content.models if (grid := cost.costs(costs, model)).rows},
         "economy": cost.economy(content, costs),
@@ -214,8 +241,8 @@ def _distributions(content: Content) -> list[Picture]:
             f"{row['failed']} of {row['n']} failed"
             for _, row in content.rows(model, task).iterrows()
         )
-        svg = Markup(page_svg(figure, f"distribution-{model}-{task}", description))
-        pictures.append(Picture(content.heading(model, task), svg, "stability"))
+        name = f"distribution-{model}-{task}"
+        pictures.append(Picture(content.heading(model, task), "stability", figure, name, description))
     return pictures
 
 
@@ -230,10 +257,9 @@ def _training(content: Content) -> list[tuple[Picture, list[Picture]]]:
             runs = ", ".join(f"{curves.runs} {curves.outcome}" for curves in content.curves[item.cell.name])
             figure = training_panel(content, model, task, strategy)
             description = f"Training loss and dev score of {strategy} on {task} with {model}: {runs} runs"
-            svg = Markup(page_svg(figure, f"training-{model}-{task}-{strategy}", description))
-            panels.append(Picture(strategy, svg, ""))
+            panels.append(Picture(strategy, "", figure, f"training-{model}-{task}-{strategy}", description))
         if panels:
-            whole = Picture(content.heading(model, task), Markup(""), training_stem(model, task))
+            whole = Picture(content.heading(model, task), training_stem(model, task))
             groups.append((whole, panels))
     return groups
 
@@ -242,12 +268,13 @@ def _gradients(content: Content) -> list[Picture]:
     pictures = []
     for model, task in content.places:
         pair, text = findings.gradients(content, model, task)
-        svg = Markup("")
-        if pair is not None:
-            figure = gradient_figure(pair, width=COLUMN_WIDTH)
-            svg = Markup(page_svg(figure, f"gradients-{model}-{task}", f"Gradient norms by layer. {text}"))
-        stem = gradient_stem(model, task) if pair is not None else ""
-        pictures.append(Picture(content.heading(model, task), svg, stem, text))
+        heading = content.heading(model, task)
+        if pair is None:
+            pictures.append(Picture(heading, "", text=text))
+            continue
+        figure, description = gradient_figure(pair, width=COLUMN_WIDTH), f"Gradient norms by layer. {text}"
+        name = f"gradients-{model}-{task}"
+        pictures.append(Picture(heading, gradient_stem(model, task), figure, name, description, text))
     return pictures
 
 

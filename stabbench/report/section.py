@@ -12,7 +12,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from stabbench.files import write_json, write_text
-from stabbench.report.figures.drawing import save, style
+from stabbench.report.figures.drawing import style
+from stabbench.report.figures.rendering import save
 from stabbench.report.making import Grid
 
 RESULTS, CAUSES, STUDIES, MAKING = "results", "causes", "studies", "making"

@@ -10,6 +10,7 @@ from stabbench.files import write_text
 
 PRESETS = {
     "demo": "dvc-embedded.yaml",
+    "stabilisers": "dvc-embedded.yaml",
     "minilm": "dvc-pretrained.yaml",
     "paper": "dvc-pretrained.yaml",
 }

@@ -4,10 +4,10 @@ The trainer calls them in this order::
 
     initialise                                  once, before the first update
     for every update:
+        scale                                   for each tensor
         training_weights -> loss                forward and backward
         (clipping by the global norm)
         before_update                           gradients after clipping
-        scale                                   for each tensor
         (AdamW)
         after_update
     scored_weights                              whenever the dev set is scored, and for what is saved
@@ -30,6 +30,7 @@ from torch import Tensor
 from stabbench.models.architecture import Architecture, TensorFacts
 from stabbench.models.batch import Batch
 from stabbench.models.device_draws import DeviceDraws
+from stabbench.plan import Recipe
 from stabbench.randomness import DROPOUT_LEVELS, Draws, dropout_threshold
 
 Weights = Mapping[str, Tensor]
@@ -122,6 +123,20 @@ class Context:
         """Standard normal numbers of shape `[S, *shape]`, keyed by seed, step and place."""
         return self._stack([draws.normal(self.place + place, shape, self.step) for draws in self.draws])
 
+    def uniform_by_token(self, place: str, batch: Batch, width: int) -> Tensor:
+        """Uniform numbers in [0, 1) of shape `[S, T, width]`: drawn for a run's own tokens, 0 in its tail."""
+        return self._by_token([draws.uniform for draws in self.draws], place, batch, width)
+
+    def normal_by_token(self, place: str, batch: Batch, width: int) -> Tensor:
+        """Standard normal numbers of shape `[S, T, width]`: drawn for a run's own tokens, 0 in its tail."""
+        return self._by_token([draws.normal for draws in self.draws], place, batch, width)
+
+    def _by_token(self, draw: Sequence[Callable[..., np.ndarray]], place: str, batch: Batch, width: int) -> Tensor:
+        table = np.zeros((*batch.ids.shape, width))
+        for run, count in enumerate(batch.tokens):
+            table[run, :count] = draw[run](self.place + place, (count, width), self.step)
+        return torch.from_numpy(table).to(device=self.device, dtype=self.dtype)
+
     def _stack(self, values: Sequence[np.ndarray]) -> Tensor:
         return torch.from_numpy(np.stack(values)).to(device=self.device, dtype=self.dtype)
 
@@ -146,13 +161,21 @@ class Strategy:
         """A sentence where the strategy cannot be used with this architecture."""
         return None
 
+    def caution(self, recipe: Recipe, options: Any) -> str | None:
+        """A sentence where this recipe does not suit the strategy, which the plan passes on as a warning."""
+        return None
+
     def initialise(
         self, weights: MutableMapping[str, Tensor], state: MutableMapping[str, Tensor], ctx: Context
     ) -> None:
         """Change or add weights in place before training; `state` tensors `[S, …]` are checkpointed."""
 
     def scale(self, name: str, ctx: Context) -> tuple[float, float]:
-        """Factors for the learning rate and the weight decay of a tensor now; (0, 0) freezes it."""
+        """Factors for the learning rate and the weight decay of a tensor now; (0, 0) freezes it.
+
+        A frozen tensor has no gradient, counts for nothing in the clipped norm, and leaves its moments and its own
+        count of updates, which the bias correction goes by, where they are.
+        """
         return 1.0, 1.0
 
     def training_weights(self, weights: Weights, ctx: Context) -> Weights:
@@ -170,7 +193,7 @@ class Strategy:
         state: MutableMapping[str, Tensor],
         ctx: Context,
     ) -> None:
-        """Change gradients in place, after clipping and before AdamW."""
+        """Change gradients in place, after clipping and before AdamW; or weights, by a step beside AdamW's."""
 
     def after_update(
         self, weights: MutableMapping[str, Tensor], state: MutableMapping[str, Tensor], ctx: Context

@@ -11,10 +11,13 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from filelock import FileLock, Timeout
 from mlflow import MlflowClient
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 
 CONNECT_SECONDS = 3.0
 LOCK_SECONDS = 300.0
@@ -44,7 +47,7 @@ def connected(uri: str) -> Iterator[MlflowClient]:
     One process a machine and URI at a time: a database is created by the first, and nothing is logged twice. Raises
     UnreachableError within seconds where nobody answers.
     """
-    with _environment(PATIENCE, keep=True), _quiet():
+    with _environment(PATIENCE, keep=True), _quiet(), _prompt_commits():
         try:
             with FileLock(_lock_path(uri), timeout=LOCK_SECONDS):
                 check(uri)
@@ -102,7 +105,7 @@ def first_line(error: BaseException) -> str:
 
 
 def _check_database(path: Path) -> None:
-    """A database of our own making keeps a write-ahead log, whose commits wait for the disk once instead of thrice."""
+    """A database of our own making keeps a write-ahead log."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         new = not path.exists()
@@ -113,6 +116,26 @@ def _check_database(path: Path) -> None:
             connection.rollback()
     except (OSError, sqlite3.Error) as error:
         raise UnreachableError(f"the database cannot be written ({first_line(error)})") from error
+
+
+@contextmanager
+def _prompt_commits() -> Iterator[None]:
+    """Commits to a database with a write-ahead log do not wait for the disk.
+
+    A power cut can take the last of them, which the next call logs again; it never leaves the database broken.
+    """
+
+    def relax(connection: Any, record: object) -> None:
+        if isinstance(connection, sqlite3.Connection):
+            (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+            if mode == "wal":
+                connection.execute("PRAGMA synchronous=NORMAL")
+
+    event.listen(Engine, "connect", relax)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "connect", relax)
 
 
 def _settle(uri: str) -> None:

@@ -8,7 +8,7 @@ it does p ← p − s·m/(√v + ε), then p ← p − lr·decay·p, to rounding
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import torch
 from torch import Tensor
@@ -18,6 +18,9 @@ from stabbench.models.kernel.optimizer import FusedAdamW
 from stabbench.plan import Recipe, bias_correction_factor
 
 NO_CORRECTION = 1e12
+STILL = (0.0, 0.0)
+Key = tuple[float, float, int]
+"""A group's factor of the rate, its decay, and how many updates it has missed."""
 
 
 def correction_and_root(recipe: Recipe, step: int) -> tuple[float, float]:
@@ -29,49 +32,64 @@ def correction_and_root(recipe: Recipe, step: int) -> tuple[float, float]:
     return correction * root, root
 
 
+Scales = Mapping[str, tuple[float, float]]
+"""Factors for rate and decay by tensor; a rate's factor of 0 freezes the tensor."""
+
+
+def frozen_by(scales: Scales | None) -> frozenset[str]:
+    """The tensors that stay as they are."""
+    return frozenset() if scales is None else frozenset(name for name, (rate, _) in scales.items() if rate == 0)
+
+
 class AdamW:
     """The optimizer of all runs at once; the moments have the shapes of the weights.
 
-    `decays` tells whether weight decay applies to a tensor.
+    `decays` tells whether weight decay applies to a tensor. `missed` counts the updates that each tensor sat out
+    frozen: the bias correction goes by the updates that it had.
     """
 
     def __init__(self, weights: Mapping[str, Tensor], recipe: Recipe, decays: Callable[[str], bool]) -> None:
         self.recipe = recipe
         self.decay = {name: recipe.weight_decay if decays(name) else 0.0 for name in weights}
         self.moments = {name: (torch.zeros_like(tensor), torch.zeros_like(tensor)) for name, tensor in weights.items()}
+        self.missed = dict.fromkeys(weights, 0)
         self._parameters = dict(weights)
         self._factors = [(1.0, decay) for decay in self.decay.values()]
         self._compiled = FusedAdamW.of(self._parameters, self.moments)
-        self._last_scales: dict[str, tuple[float, float]] | None = None
-        self._assigned: list[tuple[tuple[float, float], list[str], torch.optim.AdamW]] = []
+        self._last_keys: dict[str, Key] | None = None
+        self._assigned: list[tuple[Key, list[str], torch.optim.AdamW]] = []
 
     def update(
         self,
         gradients: Mapping[str, Tensor],
         step: int,
         learning_rate: float,
-        scales: Mapping[str, tuple[float, float]] | None = None,
+        scales: Scales | None = None,
         clip: float = 1.0,
     ) -> None:
         """Update number `step` ≥ 1 in place.
 
         `scales` are factors for rate and decay by tensor, 1 where None; `clip` is a factor of all gradients.
         """
+        self.freeze(frozen_by(scales))
         if self._compiled is not None and self._compiled.takes(gradients):
             self._update_compiled(self._compiled, gradients, step, learning_rate, scales, clip)
             return
         if clip != 1.0:
             torch._foreach_mul_(list(gradients.values()), clip)
         recipe = self.recipe
-        factor = bias_correction_factor(step, recipe.adam_beta1, recipe.adam_beta2) if recipe.bias_correction else 1.0
-        for (rate_factor, decay), names, optimizer in self._assignment(scales):
+        for (rate_factor, decay, missed), names, optimizer in self._assignment(scales):
+            own = step - missed
+            factor = (
+                bias_correction_factor(own, recipe.adam_beta1, recipe.adam_beta2) if recipe.bias_correction else 1.0
+            )
             for name in names:
                 self._parameters[name].grad = gradients[name]
             rate = learning_rate * rate_factor
             group = optimizer.param_groups[0]
             if recipe.adam_formula == "torch":
                 group["lr"], group["weight_decay"] = rate, decay
-                self._count(optimizer, step - 1 if recipe.bias_correction else NO_CORRECTION)
+                self._count(optimizer, own - 1 if recipe.bias_correction else NO_CORRECTION)
             else:
                 fused_rate = rate * factor * (1 - rate * decay)
                 group["lr"] = fused_rate
@@ -86,34 +104,43 @@ class AdamW:
         gradients: Mapping[str, Tensor],
         step: int,
         learning_rate: float,
-        scales: Mapping[str, tuple[float, float]] | None,
+        scales: Scales | None,
         clip: float,
     ) -> None:
         recipe = self.recipe
-        correction, root = correction_and_root(recipe, step)
         if scales is not None:
             wanted = [(scales[name][0], scales[name][1] * decay) for name, decay in self.decay.items()]
             self._factors = self._factors if wanted == self._factors else wanted
-        update = Update(
-            recipe.adam_beta1, recipe.adam_beta2, recipe.adam_epsilon, root, learning_rate, correction, clip,
-            recipe.adam_formula == "torch",
-        )  # fmt: skip
-        compiled.update(gradients, update, self._factors)
+        missed = list(self.missed.values())
+        counts = {count for count, (rate, _) in zip(missed, self._factors, strict=True) if rate != 0}
+        for count in sorted(counts):
+            correction, root = correction_and_root(recipe, step - count)
+            update = Update(
+                recipe.adam_beta1, recipe.adam_beta2, recipe.adam_epsilon, root, learning_rate, correction, clip,
+                recipe.adam_formula == "torch",
+            )  # fmt: skip
+            factors = self._factors
+            if len(counts) > 1:
+                factors = [own if found == count else STILL for own, found in zip(factors, missed, strict=True)]
+            compiled.update(gradients, update, factors)
 
-    def _assignment(
-        self, scales: Mapping[str, tuple[float, float]] | None
-    ) -> list[tuple[tuple[float, float], list[str], torch.optim.AdamW]]:
-        wanted = {
-            name: (scales[name][0], scales[name][1] * self.decay[name]) if scales else (1.0, self.decay[name])
-            for name in self._parameters
-        }
-        if wanted == self._last_scales:
+    def freeze(self, names: Collection[str]) -> None:
+        """Note that these tensors sit out the present update."""
+        for name in names:
+            self.missed[name] += 1
+
+    def _assignment(self, scales: Scales | None) -> list[tuple[Key, list[str], torch.optim.AdamW]]:
+        wanted: dict[str, Key] = {}
+        for name, decay in self.decay.items():
+            rate, factor = scales[name] if scales else (1.0, 1.0)
+            if rate != 0:
+                wanted[name] = (rate, factor * decay, self.missed[name])
+        if wanted == self._last_keys:
             return self._assigned
-        groups: dict[tuple[float, float], list[str]] = {}
+        groups: dict[Key, list[str]] = {}
         for name, key in wanted.items():
-            if key[0] != 0:
-                groups.setdefault(key, []).append(name)
-        self._last_scales = wanted
+            groups.setdefault(key, []).append(name)
+        self._last_keys = wanted
         self._assigned = [(key, names, self._optimizer(names)) for key, names in groups.items()]
         return self._assigned
 

@@ -31,24 +31,31 @@ class DeviceAdamW:
         self.constants = (recipe.adam_beta1, recipe.adam_beta2, recipe.adam_epsilon, recipe.adam_formula == "torch")
         self.tensors = [_of_one(weight, *optimizer.moments[name], copies.get(name)) for name, weight in weights.items()]
         self.factors = torch.ones(len(weights), 2, dtype=torch.float64, device=device)
-        self._wanted: Pairs = []
-        self.take([(1.0, 1.0)] * len(weights))
+        self.missed = torch.zeros(len(weights), dtype=torch.int64, device=device)
+        self._wanted: tuple[Pairs, list[int]] = ([], [])
+        self.take([(1.0, 1.0)] * len(weights), [0] * len(weights))
         self._pass = compiled(adamw_pass, device)
 
-    def take(self, scales: Pairs) -> None:
-        """From now on use these factors of rate and decay, one pair a tensor."""
-        if scales != self._wanted:
-            self._wanted = scales
+    def take(self, scales: Pairs, missed: Sequence[int]) -> None:
+        """From now on use these factors of rate and decay, one pair a tensor; `missed` as `AdamW.missed`."""
+        counts = [count if rate != 0 else 0 for (rate, _), count in zip(scales, missed, strict=True)]
+        if (scales, counts) != self._wanted:
+            self._wanted = (scales, counts)
             pairs = [(rate, decay * own) for (rate, decay), own in zip(scales, self.decays, strict=True)]
             self.factors.copy_(torch.tensor(pairs, dtype=torch.float64))
+            self.missed.copy_(torch.tensor(counts))
+
+    def trained(self) -> Tensor:
+        """Which tensors are not frozen now, `(tensors,)`."""
+        return self.factors[:, 0] != 0
 
     def update(self, gradients: Sequence[Tensor], step: Tensor, clip: Tensor) -> None:
         """Update number `step` (shape `()`, from 0) in place; `clip` `(S,)` are factors of each run's gradients."""
-        rate, correction, root = self.table.index_select(0, step.view(1))[0].unbind()
-        rates = rate * self.factors[:, 0]
+        rates = self.table.index_select(0, step.view(1))[:, 0] * self.factors[:, 0]
+        _, correction, root = self.table.index_select(0, step - self.missed).unbind(1)
         keeps = 1 - rates * self.factors[:, 1]
-        moves = (self.factors[:, 0] != 0).to(torch.float64)
-        numbers = torch.stack((rates * correction, keeps, root.expand_as(rates), moves), dim=1).to(self.dtype)
+        moves = self.trained().to(torch.float64)
+        numbers = torch.stack((rates * correction, keeps, root, moves), dim=1).to(self.dtype)
         factors = clip.unsqueeze(1)
         for gradient, tensors, own in zip(gradients, self.tensors, numbers.unbind(0), strict=True):
             weight, first, second, copy = tensors

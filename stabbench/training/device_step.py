@@ -21,6 +21,7 @@ from stabbench.models.device_draws import DeviceDraws
 from stabbench.models.dropout import DeviceDropout
 from stabbench.models.encoder import encoder_layer
 from stabbench.strategies.contract import cross_entropy
+from stabbench.training.adamw import frozen_by
 from stabbench.training.device_adamw import DeviceAdamW
 from stabbench.training.norms import clip_factors
 from stabbench.training.state import TrainingState
@@ -101,10 +102,12 @@ class DeviceStep:
         training.strategies.at(update, training.schedule.learning_rate(update))
         scales = training.strategies.scales_of(training.names)
         if scales is not None:
-            self.optimizer.take(list(scales.values()))
+            training.optimizer.freeze(frozen_by(scales))
+            self.optimizer.take(list(scales.values()), list(training.optimizer.missed.values()))
         lengths = training.train_texts.lengths[training.order.chosen(update)]
         self._run(BatchShape.of(lengths))
         state.tokens.append([int(count) for count in lengths.sum(axis=1)])
+        state.passes.append(1)
         if update + 1 - self.collected == KEPT_UPDATES:
             self._collect(state, update + 1)
 
@@ -158,7 +161,7 @@ class DeviceStep:
         gradients = torch.autograd.grad(losses.sum(), list(self.leaves.values()), materialize_grads=True)
         with torch.no_grad():
             norms = [torch.linalg.vector_norm(found.flatten(1), dim=1, dtype=self.dtype) for found in gradients]
-            each = torch.stack(norms)
+            each = torch.stack(norms).masked_fill(~self.optimizer.trained().unsqueeze(1), 0)
             total = each.square().sum(dim=0).sqrt()
             clip = clip_factors(total, recipe.max_grad_norm)
             self.optimizer.update([found.contiguous() for found in gradients], step, clip)

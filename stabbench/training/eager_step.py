@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import torch
@@ -12,6 +13,7 @@ from stabbench.models.device_draws import DeviceDraws
 from stabbench.models.dropout import DeviceDropout, Dropout
 from stabbench.models.encoder import Weights
 from stabbench.models.kernel.step import PlainStep
+from stabbench.training.adamw import frozen_by
 from stabbench.training.norms import clip_factors, gradient_norms, norms_of, scale_gradients
 from stabbench.training.state import TrainingState
 
@@ -27,7 +29,7 @@ class EagerStep:
         on_cpu = training.device.type == "cpu"
         self.draws = None if on_cpu else DeviceDraws(training.dropout, training.device)
         plain = not self.strategies.overrides("training_weights", "loss", "before_update")
-        single = plain and training.encoder.products is None
+        single = plain and training.native and training.encoder.products is None
         self.plain = PlainStep.of(training.inputs.architecture, state.weights) if single else None
 
     def update(self, state: TrainingState) -> None:
@@ -35,8 +37,9 @@ class EagerStep:
         training, update = self.training, state.step
         rate = training.schedule.learning_rate(update)
         self.strategies.at(update, rate)
+        scales = self.strategies.scales_of(training.names)
         batch = self._batch(update)
-        losses, gradients, norms = self._gradients(state, batch, update)
+        losses, gradients, norms = self._gradients(state, batch, update, frozen_by(scales))
         with torch.no_grad():
             total = norms.square().sum(dim=0).sqrt()
             if update % self.recipe.gradient_norm_every == 0:
@@ -47,27 +50,36 @@ class EagerStep:
             if not later:
                 scale_gradients(gradients, factors)
                 self.strategies.before_update(state.weights, gradients, state.strategy)
-            scales = self.strategies.scales_of(training.names)
             training.optimizer.update(gradients, update + 1, rate, scales, clip=float(factors) if later else 1.0)
             self.strategies.after_update(state.weights, state.strategy)
         state.losses.append(losses.to("cpu", torch.float64))
         state.norms.append(total.to("cpu", torch.float64))
         state.clipped_norms.append((total * factors).to("cpu", torch.float64))
-        state.tokens.append(list(batch.tokens))
+        state.tokens.append([self.passes * count for count in batch.tokens])
+        state.passes.append(self.passes)
 
     def collect(self, state: TrainingState) -> None:
         """Nothing is left to append: every update has done so."""
 
-    def _gradients(self, state: TrainingState, batch: Batch, update: int) -> tuple[Tensor, dict[str, Tensor], Tensor]:
-        """Losses `(S,)`, gradients and their norms `(tensors, S)`."""
-        if self.plain is not None:
+    def _gradients(
+        self, state: TrainingState, batch: Batch, update: int, frozen: Collection[str]
+    ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+        """Losses `(S,)`, gradients (0 for what is frozen) and their norms `(tensors, S)`."""
+        self.passes = 1
+        if self.plain is not None and not frozen:
             loss, sums = self.plain(batch, Dropout(self.recipe.dropout, self.training.dropout, update))
             return torch.tensor([loss], dtype=torch.float64), self.plain.gradients, norms_of(sums)
-        model = _TrainingModel(self, self.strategies.training_weights(state.weights), update)
-        losses = self.strategies.loss(model, state.weights, batch)
-        found = torch.autograd.grad(losses.sum(), list(state.weights.values()), materialize_grads=True)
-        gradients = {name: tensor.contiguous() for name, tensor in zip(self.training.names, found, strict=True)}
+        weights = {name: tensor.detach() if name in frozen else tensor for name, tensor in state.weights.items()}
+        model = _TrainingModel(self, self.strategies.training_weights(weights), update)
+        losses = self.strategies.loss(model, weights, batch)
+        self.passes = model.passes
+        trained = {name: tensor for name, tensor in weights.items() if name not in frozen}
+        found = torch.autograd.grad(losses.sum(), list(trained.values()), materialize_grads=True)
+        gradients = {name: tensor.contiguous() for name, tensor in zip(trained, found, strict=True)}
         with torch.no_grad():
+            gradients = {
+                name: gradients[name] if name in gradients else torch.zeros_like(weights[name]) for name in weights
+            }
             return losses.detach(), gradients, gradient_norms(gradients)
 
     def _batch(self, update: int) -> Batch:
@@ -89,8 +101,10 @@ class _TrainingModel:
 
     def __init__(self, step: EagerStep, weights: Weights, update: int) -> None:
         self.step, self.weights, self.update = step, weights, update
+        self.passes = 0
 
     def __call__(self, batch: Batch, embeddings: Tensor | None = None, call: int = 0) -> Tensor:
+        self.passes += 1
         dropout = self.step.dropout(self.update, call)
         return self.step.training.encoder.classify(self.weights, batch, dropout, embeddings)
 

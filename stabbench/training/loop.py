@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from stabbench.models.batch import TokenizedTexts
-from stabbench.models.encoder import Encoder, Weights
+from stabbench.models.encoder import Weights, encoder_of
 from stabbench.models.vocabulary import VocabularyCut
 from stabbench.models.weights import initial_weights
 from stabbench.randomness import Draws
@@ -45,13 +45,27 @@ def train(
 ) -> list[RunResult]:
     """Train one run for each entry of `seeds` side by side and return their results in that order.
 
-    A run's result depends on `inputs` and its own seeds only. Raises UserError where the device lacks the recipe's
-    precision. With a `checkpoint` folder the state is saved there about
-    every `checkpoint_seconds`, and a saved one is continued bit for bit. `progress(step, total)` is called after every
-    update, and so is `stop(state)`, which may raise to end the training.
+    A run's result depends on `inputs` and its own seeds only. A model that is computed one run at a time is trained for
+    one seed after the other, each with a checkpoint folder of its own. Raises UserError where the device lacks the
+    recipe's precision. With a `checkpoint` folder the state is saved there about every `checkpoint_seconds`, and a
+    saved one is continued bit for bit. `progress(step, total)` is called after every update, and so is `stop(state)`,
+    which may raise to end the training.
     """
     device = device or torch.device("cpu")
     check_precision(inputs.recipe.precision, device)
+    if len(seeds) > 1 and not inputs.architecture.native:
+        return [
+            train(
+                inputs,
+                [seed],
+                device=device,
+                checkpoint=checkpoint and checkpoint / f"run-{number}",
+                checkpoint_seconds=checkpoint_seconds,
+                progress=progress and _part_of(progress, number, len(seeds)),
+                stop=stop,
+            )[0]
+            for number, seed in enumerate(seeds)
+        ]
     with matrix_products(inputs.recipe.precision):
         training = Training(inputs, seeds, device)
         state = TrainingState.load(checkpoint, device) if checkpoint is not None else None
@@ -74,6 +88,11 @@ def train(
         return training.finish(state)
 
 
+def _part_of(progress: Progress, number: int, count: int) -> Progress:
+    """What tells `progress` of training number `number` out of `count` equal ones."""
+    return lambda step, total: progress(number * total + step, count * total)
+
+
 class Training:
     """The fixed parts of a training: batches, schedule, encoder, optimizer and strategies."""
 
@@ -81,11 +100,12 @@ class Training:
         recipe = inputs.recipe
         self.inputs, self.seeds, self.device, self.recipe = inputs, seeds, device, recipe
         self.dtype = compute_type(recipe.precision)
-        self.encoder = Encoder(inputs.architecture, product_type(recipe.precision))
+        self.encoder = encoder_of(inputs.architecture, product_type(recipe.precision))
         self.facts = inputs.architecture.facts()
         self.schedule = Schedule.of(recipe, len(inputs.train))
-        self.word_table = f"{inputs.architecture.prefix}.embeddings.word_embeddings.weight"
-        whole = any(strategy.needs_whole_vocabulary for strategy, _ in inputs.strategies)
+        self.word_table = inputs.architecture.word_embeddings
+        self.native = inputs.architecture.native
+        whole = not self.native or any(strategy.needs_whole_vocabulary for strategy, _ in inputs.strategies)
         self.cut = None if whole else VocabularyCut.of((inputs.train, inputs.dev), inputs.architecture.vocabulary_size)
         self.train_texts = self.cut.renumber(inputs.train) if self.cut else inputs.train
         self.dev_texts = self.cut.renumber(inputs.dev) if self.cut else inputs.dev
@@ -133,7 +153,7 @@ class Training:
         with torch.no_grad():
             self.strategies.initialise(state.weights, state.strategy)
         self._prepare(state)
-        state.moments = self.optimizer.moments
+        state.moments, state.missed = self.optimizer.moments, self.optimizer.missed
         return state
 
     def _initial(self, seed: int) -> dict[str, Tensor]:
@@ -148,14 +168,16 @@ class Training:
         for name, (first, second) in state.moments.items():
             self.optimizer.moments[name][0].copy_(first)
             self.optimizer.moments[name][1].copy_(second)
-        state.moments = self.optimizer.moments
+        self.optimizer.missed.update(state.missed)
+        state.moments, state.missed = self.optimizer.moments, self.optimizer.missed
 
     def _prepare(self, state: TrainingState) -> None:
         for tensor in state.weights.values():
             tensor.requires_grad_(True)
         self.names = list(state.weights)
         self.optimizer = AdamW(state.weights, self.recipe, self._decays)
-        self.step: DeviceStep | EagerStep = DeviceStep.of(self, state) or EagerStep(self, state)
+        device_step = DeviceStep.of(self, state) if self.native else None
+        self.step: DeviceStep | EagerStep = device_step or EagerStep(self, state)
 
     def _decays(self, name: str) -> bool:
         return self.facts[name].decays if name in self.facts else not name.endswith(".bias")
@@ -202,6 +224,7 @@ class Training:
 
     def scored(self, state: TrainingState) -> Weights:
         """The weights that are evaluated and saved."""
+        self.strategies.at(state.step, self.schedule.learning_rate(state.step))
         with torch.no_grad():
             return self.strategies.scored_weights(state.weights, state.strategy)
 

@@ -179,7 +179,7 @@ def _cost(training: Training, state: TrainingState, run: int, diverged: int | No
     tokens = sum(row[run] for row in state.tokens[:count])
     lengths = training.inputs.train.lengths.astype(float)
     pairs = tokens * float((lengths**2).sum() / lengths.sum())
-    examples = count * len(lengths) / training.schedule.steps_per_epoch
+    examples = sum(state.passes[:count]) * len(lengths) / training.schedule.steps_per_epoch
     operations = training_operations(training.inputs.architecture, tokens, pairs, examples)
     return {"steps": count, "tokens": tokens, "flops": float(operations)}
 
@@ -187,6 +187,7 @@ def _cost(training: Training, state: TrainingState, run: int, diverged: int | No
 def _groups(training: Training, state: TrainingState) -> list[dict[str, Any]]:
     """Effective peak rate, decay and ε of each group of tensors, as the optimizer got them at the last update."""
     recipe = training.recipe
+    training.strategies.at(state.step - 1, training.schedule.learning_rate(state.step - 1))
     groups: dict[tuple[float, float], list[str]] = {}
     for name in training.names:
         rate, decay = training.strategies.scale(name)

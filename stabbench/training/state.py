@@ -41,6 +41,10 @@ class TrainingState:
     gradient_norm_steps: list[int] = field(default_factory=list)
     evaluations: list[Evaluation] = field(default_factory=list)
     tokens: list[list[int]] = field(default_factory=list)
+    passes: list[int] = field(default_factory=list)
+    """Forward passes of each update; `tokens` counts those of all of them."""
+    missed: dict[str, int] = field(default_factory=dict)
+    """Updates that each tensor has sat out, frozen."""
 
     def save(self, folder: Path) -> None:
         """Write the state to `folder`: tensors as safetensors, the rest as JSON; the JSON file completes it."""
@@ -64,6 +68,8 @@ class TrainingState:
                 "order": list(self.weights),
                 "gradient_norm_steps": self.gradient_norm_steps,
                 "tokens": self.tokens,
+                "passes": self.passes,
+                "missed": self.missed,
                 "evaluations": [vars(evaluation) for evaluation in self.evaluations],
             },
         )
@@ -76,6 +82,7 @@ class TrainingState:
         """The state that `save` wrote, or None where there is none or it is not whole."""
         try:
             facts = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+            passes, missed = facts["passes"], facts["missed"]
             loaded = load_file(folder / f"state-{facts['step']}.safetensors", device=str(device))
         except Exception:  # a checkpoint is a convenience: one that cannot be read means starting over
             return None
@@ -94,6 +101,8 @@ class TrainingState:
             step=int(facts["step"]),
             gradient_norm_steps=facts["gradient_norm_steps"],
             tokens=facts["tokens"],
+            passes=passes,
+            missed=missed,
             evaluations=[Evaluation(**evaluation) for evaluation in facts["evaluations"]],
             **{name: list(table.unbind(0)) for name, table in measured.items()},
         )

@@ -22,6 +22,10 @@ from tests.analysis.synthetic import parameter_names
         ("albert.encoder.albert_layer_groups.0.albert_layers.0.ffn.weight", "shared layer"),
         ("albert.pooler.weight", "pooler"),
         ("bert.encoder.layer.2.attention.self.query.lora_A", "layer 3"),
+        ("electra.embeddings_project.weight", "embeddings"),
+        ("distilbert.transformer.layer.1.ffn.lin1.weight", "layer 2"),
+        ("pre_classifier.weight", "pooler"),
+        ("model.layers.3.attn.Wqkv.weight", "layer 4"),
         ("temperature", "other"),
     ],
 )

@@ -24,13 +24,14 @@ def matrices(architecture: str) -> dict[str, list[str]]:
     return found
 
 
-@pytest.mark.parametrize("architecture", ["bert", "roberta"])
+@pytest.mark.parametrize("architecture", ["bert", "roberta", "electra", "distilbert"])
 def test_every_matrix_of_every_layer_has_its_place(architecture: str) -> None:
     found = matrices(architecture)
     layers = {f"{kind}/layer {layer}" for kind in KINDS for layer in (1, 2)}
     assert set(found) == layers | {f"{OUTSIDE}/{name}" for name in ("embeddings", "pooler", "classifier")}
     assert all(len(names) == 1 for place, names in found.items() if place in layers)
-    assert len(found[f"{OUTSIDE}/embeddings"]) == 3
+    tables = {"electra": 4, "distilbert": 2}
+    assert len(found[f"{OUTSIDE}/embeddings"]) == tables.get(architecture, 3)
 
 
 def test_alberts_shared_layer_has_each_matrix_once() -> None:
@@ -41,7 +42,7 @@ def test_alberts_shared_layer_has_each_matrix_once() -> None:
 
 
 def test_no_matrix_of_a_model_is_forgotten() -> None:
-    for architecture in ("bert", "roberta", "albert"):
+    for architecture in tiny.CLASSES:
         model = tiny.hugging_face_model(architecture, layers=2)
         placed = {name for names in matrices(architecture).values() for name in names}
         assert {name for name, tensor in model.named_parameters() if tensor.dim() == 2} == placed

@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
 from stabbench.analysis.frame import COLUMNS
-from stabbench.analysis.pairwise import pairwise
+from stabbench.analysis.pairwise import holm, pairwise
 from stabbench.analysis.stability import stability
 from tests.analysis.synthetic import scores_with
 
@@ -158,3 +159,13 @@ def test_pairs_without_a_p_value_are_left_out_of_the_adjustment() -> None:
     )
     assert list(pairs["p_levene_median"].isna()) == [True, True, False]
     assert pairs["p_levene_median_holm"].iloc[2] == pairs["p_levene_median"].iloc[2]
+
+
+def test_holms_adjustment_is_that_of_statsmodels_ties_included() -> None:
+    draws = np.random.default_rng(0)
+    for size in (0, 1, 2, 7, 40):
+        p_values = np.round(draws.random(size) ** 3, 2)
+        found = holm(pd.Series(p_values, index=range(5, 5 + size)))
+        expected = multipletests(p_values, method="holm")[1] if size else []
+        assert found.index.equals(pd.RangeIndex(5, 5 + size))
+        assert found.to_list() == list(expected)

@@ -40,7 +40,7 @@ def test_a_shared_layer_has_one_depth() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"model_type": "bart"}, "did you mean 'bert'"),
+        ({"model_type": "brt"}, "did you mean 'bert'"),
         ({"hidden_act": "swoosh"}, "hidden_act"),
         ({"position_embedding_type": "relative_key"}, "relative_key"),
     ],

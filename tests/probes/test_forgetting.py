@@ -8,7 +8,15 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import AutoModelForMaskedLM, BertConfig, BertForMaskedLM, RobertaConfig, RobertaForMaskedLM
+from transformers import (
+    AutoModelForMaskedLM,
+    BertConfig,
+    BertForMaskedLM,
+    ElectraConfig,
+    ElectraForMaskedLM,
+    RobertaConfig,
+    RobertaForMaskedLM,
+)
 
 from stabbench.models.architecture import Architecture, read_architecture
 from stabbench.models.masked_language_model import MaskedBatch
@@ -19,6 +27,7 @@ from stabbench.tasks import embedded
 KINDS: dict[str, tuple[Any, Any]] = {
     "bert": (BertConfig, BertForMaskedLM),
     "roberta": (RobertaConfig, RobertaForMaskedLM),
+    "electra": (ElectraConfig, ElectraForMaskedLM),
 }
 LINES = embedded.corpus(60, split="dev")
 

@@ -59,7 +59,7 @@ def hugging_face(folder: Path, inputs: PlaneInputs) -> tuple[float, float]:
     return loss.item(), norm.item()
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, "electra"])
 @pytest.mark.parametrize(("dtype", "loss_within"), [(torch.float64, 1e-10), (torch.float32, 1e-6)])
 def test_the_corners_are_the_models_own_losses_and_gradient_norms(
     kind: str, dtype: torch.dtype, loss_within: float, tmp_path: Path

@@ -9,11 +9,13 @@ from matplotlib.colors import to_hex
 
 from stabbench.analysis.layers import layer_norms
 from stabbench.report.content import Content, gather
+from stabbench.report.figures import rendering
 from stabbench.report.figures.boxes import jitter
 from stabbench.report.figures.distribution import stability_figure
-from stabbench.report.figures.drawing import page_svg, save, style
+from stabbench.report.figures.drawing import style
 from stabbench.report.figures.gradient_norms import gradient_figure
 from stabbench.report.figures.palette import STRATEGIES, strategy_colors, themes
+from stabbench.report.figures.rendering import draw_all, page_svg, save
 from stabbench.report.figures.training_curves import training_figure
 from stabbench.report.findings import gradients
 from tests.analysis.synthetic import SyntheticCell, write_runs
@@ -93,6 +95,27 @@ def test_a_figure_saved_twice_has_the_same_bytes(content: Content, tmp_path: Pat
             save(stability_figure(content), tmp_path / name)
     for kind in ("svg", "png"):
         assert (tmp_path / f"a.{kind}").read_bytes() == (tmp_path / f"b.{kind}").read_bytes()
+
+
+def test_figures_drawn_on_all_cores_have_the_bytes_of_those_drawn_one_by_one(
+    content: Content, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with style():
+        together, alone = ([stability_figure(content), training_figure(content, *content.places[0])] for _ in range(2))
+        monkeypatch.setattr("os.sched_getaffinity", lambda process: {0, 1}, raising=False)
+        draw_all(together, pixels=True)
+        monkeypatch.setattr(rendering, "_draw", _refuse)
+        for number, figure in enumerate(together):
+            save(figure, tmp_path / f"together-{number}")
+        monkeypatch.undo()
+        for number, figure in enumerate(alone):
+            save(figure, tmp_path / f"alone-{number}")
+    for path in tmp_path.glob("alone-*"):
+        assert path.read_bytes() == path.with_name(path.name.replace("alone", "together")).read_bytes()
+
+
+def _refuse(*arguments: object) -> None:
+    raise AssertionError("drawn twice")
 
 
 def test_figures_for_the_page_have_their_own_ids_and_a_text_for_those_who_cannot_see_them(content: Content) -> None:

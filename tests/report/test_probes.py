@@ -15,8 +15,9 @@ from stabbench.analysis.surfaces import barrier, neighbourhood, radius_of
 from stabbench.errors import UserError
 from stabbench.files import write_json
 from stabbench.report.content import Content, gather
-from stabbench.report.figures.drawing import page_svg, style
+from stabbench.report.figures.drawing import style
 from stabbench.report.figures.palette import strategy_colors, themes
+from stabbench.report.figures.rendering import page_svg
 from stabbench.report.section import Section
 from stabbench.report.sections import probe_section
 from tests.analysis.synthetic import SyntheticCell, write_runs

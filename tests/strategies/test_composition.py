@@ -73,8 +73,8 @@ def test_a_plugin_without_code_adds_its_recipe(configured: Any) -> None:
             "unknown plugin in strategies.mine.options 'layers'.*options stand under the name of theirs",
         ),
         ("{plugin: [reinit, llrd], options: {llrd: 0.9}}", "options.llrd: found 0.9, expected the plugin's options"),
-        ("{plugin: [reinit, llrd], options: {reinit: {factor: 1}}}", "unknown option of strategy 'reinit' 'factor'"),
-        ("{plugin: [reinit, llrd], options: {llrd: {factor: 2}}}", "options of strategy 'llrd': factor: found 2"),
+        ("{plugin: [reinit, llrd], options: {reinit: {factor: 1}}}", "unknown option of strategy 'reinit' .* 'factor'"),
+        ("{plugin: [reinit, llrd], options: {llrd: {factor: 2}}}", "options of strategy 'llrd' .*: factor: found 2"),
     ],
 )
 def test_what_cannot_be_composed_is_said(configured: Any, block: str, message: str) -> None:
@@ -88,7 +88,8 @@ def test_params_yaml_settles_what_two_recipes_disagree_on(configured: Any) -> No
 
 
 def test_two_owners_of_one_hook_are_refused(configured: Any, tmp_path: Path) -> None:
-    body = "from stabbench import Strategy\n\nclass Mine(Strategy):\n    def loss(self, *arguments): ...\n"
+    hook = "def loss(self, model, weights, batch, ctx): ..."
+    body = f"from stabbench import Strategy\n\nclass Mine(Strategy):\n    {hook}\n"
     (tmp_path / "mine.py").write_text(body)
     config = configured("{plugin: [l2-sp, './mine.py:Mine']}")
     with pytest.raises(UserError, match=r"l2-sp and \./mine\.py:Mine both define `loss`"):

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
+from sqlalchemy import NullPool, create_engine, text
 
 from stabbench.errors import UserError
 from stabbench.tracking import TrackingOutcome, bring_up_to_date
@@ -19,6 +20,8 @@ from tests.analysis.synthetic import SyntheticCell, write_runs
 from tests.tracking.processes import Server, free_port
 
 CELL = SyntheticCell([0.5, 0.0, 0.1, 0.4, 0.55, 0.3])
+FULL = 2
+"""SQLite's `synchronous` where every commit waits for the disk."""
 NAMES = [f"synthetic/acceptability/devlin seed {seed}" for seed in range(1, 7)]
 
 
@@ -49,6 +52,20 @@ def test_a_team_server_is_brought_up_to_date_over_http_and_left_alone_the_second
     assert Path(path).read_bytes() == (selected.records[3].folder / "gradnorms.parquet").read_bytes()
     pages = f"{server.uri}/#/experiments/{run.info.experiment_id}/runs"
     assert first.url == f"{pages}?viewStateShareKey=stabbench-table&workflowType=machine_learning"
+
+
+def test_only_commits_to_a_write_ahead_log_and_only_while_logging_do_not_wait_for_the_disk(tmp_path: Path) -> None:
+    logged, others = (f"sqlite:///{tmp_path / name}.db" for name in ("logged", "others"))
+
+    def waits(uri: str) -> bool:
+        with create_engine(uri, poolclass=NullPool).connect() as connection:
+            return connection.execute(text("PRAGMA synchronous")).scalar() == FULL
+
+    with server_module.connected(logged):
+        assert not waits(logged)
+        assert waits(others)
+    assert waits(logged)
+    assert not (tmp_path / "logged.db-wal").exists()
 
 
 def test_a_server_killed_in_the_middle_loses_nothing_and_gets_the_rest_once_it_is_back(

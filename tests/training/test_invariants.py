@@ -70,6 +70,8 @@ def reference_training(
         epoch, within = divmod(update, steps_per_epoch)
         chosen = order.permutation("examples", len(inputs.train), epoch)[within * 16 : within * 16 + 16]
         batch = tiny.padded(inputs.train, chosen, inputs.architecture.padding_id)
+        if not inputs.architecture.segments:
+            del batch["token_type_ids"]
         model.zero_grad()
         loss = model(**batch, labels=torch.from_numpy(inputs.train.labels[chosen])).loss
         loss.backward()

@@ -52,6 +52,7 @@ class LanguageModel:
         self.depths = {name: fact.depth for name, fact in architecture.facts().items()}
         self.encoder = {name: tensor for name, tensor in self.model.named_parameters() if name in self.depths}
         self.pretrained = {name: tensor.detach().clone() for name, tensor in self.encoder.items()}
+        self._held = dict(self.pretrained)
         self.device, self.workers = device, workers if device == "cpu" else 1
 
     @torch.no_grad()
@@ -59,12 +60,15 @@ class LanguageModel:
         """Take the encoder's tensors from `weights`, but the `top` highest layers as pretrained.
 
         With `embeddings` those too are as pretrained. `weights` are by Hugging Face name; a pooler and a classifier in
-        them are not used.
+        them are not used; what a tensor holds already is not copied again, so they must not change between calls.
         """
         for name, tensor in self.encoder.items():
             depth = self.depths[name]
             back = embeddings if depth == 0 else depth > self.layers - top
-            tensor.copy_(self.pretrained[name] if back else weights[name])
+            wanted = self.pretrained[name] if back else weights[name]
+            if self._held[name] is not wanted:
+                tensor.copy_(wanted)
+                self._held[name] = wanted
 
     def loss(self, batches: Sequence[MaskedBatch]) -> float:
         """Mean cross-entropy over the masked positions of `batches`, in nats, dropout off."""

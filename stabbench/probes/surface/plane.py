@@ -12,7 +12,7 @@ from torch import Tensor
 
 from stabbench.models.architecture import Architecture
 from stabbench.models.batch import TokenizedTexts
-from stabbench.models.encoder import Encoder
+from stabbench.models.encoder import encoder_of
 from stabbench.models.vocabulary import VocabularyCut
 from stabbench.training.evaluation import Evaluator
 from stabbench.training.norms import gradient_norms
@@ -38,9 +38,11 @@ class PlaneInputs:
     segments: bool
 
     def cut(self) -> PlaneInputs:
-        """The same with the word pieces in use alone: the other rows change neither loss nor gradient."""
+        """The same with the word pieces in use alone where ours to cut: the others change neither loss nor gradient."""
+        if not self.architecture.native:
+            return self
         cut = VocabularyCut.of((self.texts,), self.architecture.vocabulary_size)
-        table = f"{self.architecture.prefix}.embeddings.word_embeddings.weight"
+        table = self.architecture.word_embeddings
         start, failed, successful = ({**corner, table: cut.cut(corner[table])} for corner in self.corners)
         return PlaneInputs(self.architecture, start, failed, successful, cut.renumber(self.texts), self.segments)
 
@@ -64,7 +66,7 @@ class Plane:
             part = self.flat[:, start : start + shape.numel()].view(stack, *shape)
             self.weights[name] = part.detach().requires_grad_()
             start += _rounded(shape.numel())
-        self.encoder = Encoder(inputs.architecture)
+        self.encoder = encoder_of(inputs.architecture)
         dtype, place = self.corners.dtype, torch.device(device)
         self.batches = Evaluator(inputs.texts, stack, dtype, place, segments=inputs.segments).batches
         self.examples = len(inputs.texts)

@@ -96,7 +96,12 @@ def _work(points: list[Point]) -> Values:
 
 
 def stack_size(inputs: PlaneInputs, settings: Settings) -> int:
-    """Points side by side: one on a CPU, on a GPU what the setting says, else what its free memory allows."""
+    """Points side by side: one on a CPU, on a GPU what the setting says, else what its free memory allows.
+
+    One, too, where the model is computed for one run at a time.
+    """
+    if not inputs.architecture.native:
+        return 1
     if settings.device == "cpu" or settings.stacked_seeds is not None:
         return settings.stacked_seeds or 1
     size = sum(tensor.numel() * tensor.element_size() for tensor in inputs.pretrained.values())

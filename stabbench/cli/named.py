@@ -1,0 +1,91 @@
+"""A strategy by any of its names: of params.yaml, of an installed package, or a class in a file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from stabbench.config import Config, ModelBlock, StrategyBlock
+    from stabbench.plan import Recipe
+    from stabbench.resolve import ResolvedStrategy
+    from stabbench.strategies.contract import Strategy
+
+
+@dataclass(frozen=True)
+class NamedStrategy:
+    """What a name stands for; `config` is params.yaml where there is one."""
+
+    name: str
+    block: StrategyBlock
+    root: Path
+    config: Config | None
+
+    @classmethod
+    def find(cls, name: str, params_file: Path) -> NamedStrategy:
+        """A strategy of params.yaml comes before an installed one; UserError for an unknown name."""
+        from stabbench.config import StrategyBlock, load
+        from stabbench.errors import unknown
+        from stabbench.strategies import registry
+
+        config = load(params_file) if params_file.exists() else None
+        written = config.strategies if config is not None else {}
+        known = {*written, *registry.installed()}
+        if name not in known and not registry.is_file(name):
+            raise unknown("strategy", name, known)
+        block = written.get(name) or StrategyBlock.model_validate({"plugin": name})
+        return cls(name, block, params_file.parent, config)
+
+    def members(self) -> list[tuple[str, type[Strategy], Any]]:
+        """The plugins in their order: name, class and options."""
+        from stabbench.resolve import options_of
+        from stabbench.strategies import registry
+
+        self.resolved()
+        classes = [(plugin, registry.find(plugin, self.root)[0]) for plugin in self.block.plugin]
+        return [
+            (plugin, found, registry.make_options(plugin, found, options_of(self.block, plugin, self.name)))
+            for plugin, found in classes
+        ]
+
+    def resolved(self) -> ResolvedStrategy:
+        """Its classes, imported and checked; UserError for whatever is wrong with them."""
+        from stabbench.resolve import resolve_strategy
+
+        return resolve_strategy(self.block, self.name, self.root)
+
+    def recipes(self) -> dict[str, Recipe]:
+        """The effective recipe on each model of the grid; without params.yaml, on each architecture of Table 3."""
+        from stabbench.models.defaults import MODEL_DEFAULTS, model_defaults
+        from stabbench.plan import Recipe
+        from stabbench.resolve import effective_recipe
+
+        resolved = self.resolved()
+        if self.config is None:
+            recipes = {kind: Recipe().override(model_defaults(kind)) for kind in MODEL_DEFAULTS}
+            for member in resolved.classes:
+                recipes = {kind: recipe.override(member.recipe) for kind, recipe in recipes.items()}
+            return recipes
+        config = self.config.model_copy(update={"strategies": {**self.config.strategies, self.name: self.block}})
+        kinds = {model: self._architecture(model, config.models[model]) for model in config.grid.models}
+        return {
+            f"{model} (as bert)" if kind is None else model: effective_recipe(
+                config, model, kind or "bert", self.name, resolved
+            )
+            for model, kind in kinds.items()
+        }
+
+    def _architecture(self, name: str, block: ModelBlock) -> str | None:
+        """The model's architecture, or None where the model is not at hand; nothing is fetched."""
+        from stabbench.errors import UserError
+        from stabbench.models import sources
+
+        if block.source == "embedded":
+            return "bert"
+        if not block.source.startswith(("package:", "./", "../", "/", "~")):
+            return None
+        try:
+            return sources.architecture(sources.locate(block.source, None, self.root, name))
+        except UserError:
+            return None

@@ -1,0 +1,110 @@
+"""Any Hugging Face encoder behind the interface of `Encoder`: one run at a time, padded, with dropout that is keyed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.func import functional_call
+from torch.overrides import TorchFunctionMode
+
+from stabbench.models.batch import Batch
+from stabbench.models.dropout import dropped
+from stabbench.models.encoder import AnyBatch, AnyDropout, Encoder, Weights
+from stabbench.models.generic.architecture import GenericArchitecture
+from stabbench.models.generic.network import network
+
+
+@dataclass(frozen=True)
+class GenericEncoder(Encoder):
+    """`Encoder` for an architecture that is not ours; the run axis of all weights and batches must be 1.
+
+    With `products` linear layers and attention's products are computed in that type, by autocast.
+    """
+
+    architecture: GenericArchitecture
+
+    def classify(
+        self, weights: Weights, batch: AnyBatch, dropout: AnyDropout | None = None, embeddings: Tensor | None = None
+    ) -> Tensor:
+        """Logits of the classifier, shape `(1, B, labels)`."""
+        logits: Tensor = self._outputs(weights, batch, dropout, embeddings).logits
+        return logits.to(weights[self.architecture.word_embeddings].dtype).unsqueeze(0)
+
+    def hidden_states(
+        self,
+        weights: Weights,
+        batch: AnyBatch,
+        dropout: AnyDropout | None = None,
+        embeddings: Tensor | None = None,
+        *,
+        first_only: bool,
+    ) -> Tensor:
+        """The last layer's output: `(1, B, H)` for the first tokens, else `(1, T, H)` for all of them."""
+        outputs = self._outputs(weights, batch, dropout, embeddings, output_hidden_states=True)
+        states: Tensor = outputs.hidden_states[-1]
+        return (states[:, 0] if first_only else states[_real(batch)]).unsqueeze(0)
+
+    def _outputs(
+        self, weights: Weights, batch: AnyBatch, dropout: AnyDropout | None, embeddings: Tensor | None, **extra: Any
+    ) -> Any:
+        architecture = self.architecture
+        table = weights[architecture.word_embeddings]
+        module = network(architecture.config, architecture.labels, table.device, table.dtype)
+        own = {name: weights[name].squeeze(0) for name in architecture.shapes()}
+        with ExitStack() as modes:
+            if self.products is not None:
+                modes.enter_context(torch.autocast(table.device.type, self.products))
+            if dropout is not None:
+                modes.enter_context(_KeyedDropout(dropout))
+            return functional_call(module, own, (), self._padded(batch, embeddings) | extra)
+
+    def _padded(self, batch: AnyBatch, embeddings: Tensor | None) -> dict[str, Tensor]:
+        """The batch as Hugging Face's models take it: `(B, longest)`, with an attention mask."""
+        real = _real(batch)
+        within = torch.arange(real.shape[1], device=real.device)
+        rows = torch.where(real, batch.first.unsqueeze(1) + within, 0)
+        inputs = {"attention_mask": real.long()}
+        if embeddings is None:
+            inputs["input_ids"] = batch.ids[0, rows].masked_fill(~real, self.architecture.padding_id)
+        else:
+            inputs["inputs_embeds"] = embeddings[0, rows].masked_fill(~real.unsqueeze(-1), 0)
+        if self.architecture.segments:
+            inputs["token_type_ids"] = batch.segments[0, rows].masked_fill(~real, 0)
+        return inputs
+
+
+def _real(batch: AnyBatch) -> Tensor:
+    """Which of the padded places hold a token: `(B, longest)`."""
+    assert isinstance(batch, Batch)
+    if batch.runs != 1:
+        raise ValueError(f"found {batch.runs} runs side by side, expected 1: this model is computed one run at a time")
+    lengths = batch.example_lengths[0]
+    return torch.arange(int(batch.lengths.max()), device=lengths.device) < lengths.unsqueeze(1)
+
+
+class _KeyedDropout(TorchFunctionMode):
+    """Every dropout that a forward pass asks for is done with the run's own masks, the n-th at the place `dropout.n`.
+
+    So one probability, the recipe's, holds at all places, as it does in `Encoder`.
+    """
+
+    def __init__(self, dropout: AnyDropout) -> None:
+        super().__init__()
+        self.dropout, self.calls = dropout, 0
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Sequence[type], args: Any = (), kwargs: Any = None
+    ) -> Any:
+        if func not in (F.dropout, torch.dropout):
+            return func(*args, **(kwargs or {}))
+        values: Tensor = args[0] if args else kwargs["input"]
+        rows = values.reshape(1, -1, values.shape[-1])
+        kept = self.dropout.rows(f"dropout.{self.calls}", [rows.shape[1]], rows)
+        self.calls += 1
+        return dropped(rows, kept, self.dropout.scale).view(values.shape)

@@ -1,0 +1,113 @@
+"""Hugging Face's classifier for a config, as a module without weights of its own."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import nn
+
+from stabbench.errors import UserError, unknown
+
+DRAWN_ATTENTION = "its attention goes by draws of its own, so that a run would not depend on its seeds alone"
+NO_EMBEDDINGS = "it cannot be given embeddings in the place of tokens, which strategies may perturb"
+REFUSED = {
+    "big_bird": DRAWN_ATTENTION,
+    "esm": NO_EMBEDDINGS,
+    "esmc": NO_EMBEDDINGS,
+    "longformer": NO_EMBEDDINGS,
+    "mra": "its attention is a kernel of its own for fp32 alone",
+    "reformer": DRAWN_ATTENTION,
+    "xmod": "it needs to be told the language of every text",
+    "yoso": DRAWN_ATTENTION,
+}
+NEEDED_INPUTS = {
+    "attention_mask": "it takes no attention mask, so that padding would change its results",
+    "inputs_embeds": NO_EMBEDDINGS,
+}
+PRESENT = 0.1
+"""Any probability above 0: the modules that drop something are made, what they drop is decided elsewhere."""
+
+
+def check_model_type(config: Mapping[str, Any], where: str) -> None:
+    """UserError, with the model's type, for all but encoders that transformers can make a classifier of."""
+    from transformers import CONFIG_MAPPING
+    from transformers.models.auto import modeling_auto as auto
+
+    name = str(config.get("model_type"))
+    if name not in CONFIG_MAPPING:
+        classifiers = set(auto.MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES)
+        raise unknown(
+            "model type", name, sorted(classifiers & set(auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES) - set(REFUSED))
+        )
+    reason = REFUSED.get(name)
+    if getattr(CONFIG_MAPPING[name], "is_encoder_decoder", False) is True or config.get("is_encoder_decoder"):
+        reason = "it has a decoder beside its encoder"
+    elif name not in auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES or config.get("is_decoder"):
+        reason = "it is a decoder, or no model of text"
+    elif name not in auto.MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES:
+        reason = "transformers has no classifier of it"
+    if reason is not None:
+        raise unsupported(name, reason, where)
+
+
+def unsupported(name: str, reason: str, where: str) -> UserError:
+    """The error for a model type that cannot be trained."""
+    return UserError(
+        f"{where}: '{name}' models cannot be fine-tuned here: {reason}; expected an encoder such as BERT, RoBERTa, "
+        "ALBERT, ELECTRA or DistilBERT"
+    )
+
+
+def build(config: str, labels: int, where: str = "config.json") -> nn.Module:
+    """The classifier that the JSON text `config` describes, with `labels` outputs and unfused attention.
+
+    Its weights are anything, its dropout modules all there. Raises UserError where transformers cannot make it.
+    """
+    from transformers import CONFIG_MAPPING, AutoModelForSequenceClassification
+
+    classifiers: Any = AutoModelForSequenceClassification
+    given = json.loads(config)
+    try:
+        filled: Any = CONFIG_MAPPING[given["model_type"]].from_dict(given | {"num_labels": labels})
+        filled.num_labels = labels
+        for key in dropout_fields(given):
+            setattr(filled, key, PRESENT)
+        with torch.random.fork_rng(devices=[]):
+            model: nn.Module = classifiers.from_config(filled, attn_implementation="eager", dtype=torch.float32)
+    except Exception as error:  # whatever a config of another library's making runs into
+        raise UserError(f"{where}: transformers makes no classifier of it: {error}") from error
+    inputs = inspect.signature(model.forward).parameters
+    for name, reason in NEEDED_INPUTS.items():
+        if name not in inputs:
+            raise unsupported(given["model_type"], reason, where)
+    return model.eval()
+
+
+def dropout_fields(config: Mapping[str, Any]) -> list[str]:
+    """The names of a config's probabilities of dropout, those that it leaves to their defaults included."""
+    from transformers import CONFIG_MAPPING
+
+    filled = CONFIG_MAPPING[config["model_type"]].from_dict(dict(config)).to_dict()
+    return [
+        name
+        for name, value in filled.items()
+        if "dropout" in name and (value is None or (isinstance(value, (int, float)) and not isinstance(value, bool)))
+    ]
+
+
+@lru_cache(maxsize=2)
+def network(config: str, labels: int, device: torch.device, dtype: torch.dtype) -> nn.Module:
+    """The module to call with a run's weights: its parameters take no memory, its buffers lie on the device."""
+    model = build(config, labels)
+    for module in model.modules():
+        for name, parameter in module.named_parameters(recurse=False):
+            empty = torch.empty_like(parameter, dtype=dtype, device="meta")
+            setattr(module, name, nn.Parameter(empty, requires_grad=False))
+        for name, buffer in module.named_buffers(recurse=False):
+            module._buffers[name] = buffer.to(device, dtype if buffer.is_floating_point() else None)
+    return model

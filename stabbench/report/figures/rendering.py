@@ -1,0 +1,132 @@
+"""Figures as SVG and PNG: the same bytes every time, drawn on all cores, for files and for the page."""
+
+from __future__ import annotations
+
+import io
+import multiprocessing
+import os
+import re
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+from stabbench.files import write_bytes
+from stabbench.report.figures.palette import PAPER, themes
+
+DPI = 200
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure as SVG without a ground, and as a PNG file where one was wanted."""
+
+    svg: str
+    png: bytes | None
+
+
+_DRAWN: WeakKeyDictionary[Figure, Drawing] = WeakKeyDictionary()
+
+
+def draw_all(figures: Sequence[Figure], *, pixels: bool) -> None:
+    """Draw figures on all cores, with `pixels` as PNG too, so that `save` and `page_svg` find them drawn.
+
+    Where processes cannot be forked, those draw what they need.
+    """
+    waiting = [figure for figure in figures if not _has(figure, pixels)]
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    if min(cores, len(waiting)) < 2:
+        return
+    context = multiprocessing.get_context("fork")  # figures hold functions, which cannot be sent to a new process
+    with ProcessPoolExecutor(min(cores, len(waiting)), context, _inherit, (waiting, pixels)) as pool:
+        for figure, drawing in zip(waiting, pool.map(_draw_inherited, range(len(waiting))), strict=True):
+            _DRAWN[figure] = drawing
+
+
+_inherited: Sequence[Figure] = ()
+_inherited_pixels = False
+
+
+def _inherit(figures: Sequence[Figure], pixels: bool) -> None:
+    global _inherited, _inherited_pixels
+    _inherited, _inherited_pixels = figures, pixels
+
+
+def _draw_inherited(number: int) -> Drawing:
+    return _draw(_inherited[number], _inherited_pixels)
+
+
+def _has(figure: Figure, pixels: bool) -> bool:
+    drawing = _DRAWN.get(figure)
+    return drawing is not None and (not pixels or drawing.png is not None)
+
+
+def _drawing(figure: Figure, *, pixels: bool) -> Drawing:
+    """The figure, drawn once, for its files and for the page: change it before."""
+    if not _has(figure, pixels):
+        _DRAWN[figure] = _draw(figure, pixels)
+    return _DRAWN[figure]
+
+
+def _draw(figure: Figure, pixels: bool) -> Drawing:
+    """Each canvas draws the figure once, where `savefig` would draw it twice; the layout is found for the SVG."""
+    figure.set_facecolor("none")
+    for axes in figure.axes:
+        axes.patch.set_visible(False)
+    svg, png = io.StringIO(), io.BytesIO()
+    vectors: Any = FigureCanvasSVG(figure)
+    vectors.print_svg(svg, metadata={"Date": None, "Creator": None})
+    figure.set_layout_engine("none")
+    if pixels:
+        figure.dpi = DPI
+        figure.set_facecolor(PAPER)
+        raster: Any = FigureCanvasAgg(figure)
+        raster.print_png(png, metadata={"Software": None})
+    return Drawing(svg.getvalue(), png.getvalue() if pixels else None)
+
+
+def save(figure: Figure, stem: Path) -> None:
+    """Write `<stem>.svg` and `<stem>.png`: the same figure gives the same bytes."""
+    drawing = _drawing(figure, pixels=True)
+    assert drawing.png is not None
+    ground = f'<rect width="100%" height="100%" fill="{PAPER}"/>'
+    text = drawing.svg.replace('<g id="figure_1">', f'{ground}\n <g id="figure_1">', 1)
+    write_bytes(stem.with_name(f"{stem.name}.svg"), text.encode())
+    write_bytes(stem.with_name(f"{stem.name}.png"), drawing.png)
+
+
+def page_svg(figure: Figure, name: str, description: str) -> str:
+    """The figure as an SVG element for the page: its width is the reader's, its colours follow light and dark.
+
+    `name` keeps the ids of several figures apart; `description` is what a screen reader says, its first clause as the
+    title. What an artist's gid (`drawing.of_strategy`) calls a strategy's is marked `data-strategy`.
+    """
+    text = _drawing(figure, pixels=False).svg
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    prefix = re.sub(r"[^A-Za-z0-9_-]", "-", name)
+    text = re.sub(r'\bid="strategy-(\d+)-\d+-\d+"', r'data-strategy="\1"', text)
+    text = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', text)
+    text = re.sub(r'href="#([^"]+)"', rf'href="#{prefix}-\1"', text)
+    text = re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}-\1)", text)
+    for color, (variable, _, _) in themes().items():
+        text = text.replace(f"{color};", f"var({variable});").replace(f'{color}"', f'var({variable})"')
+    text = re.sub(r'<svg[^>]*?viewBox="([^"]+)"[^>]*>', _opening(prefix, description), text, count=1)
+    return re.sub(r"\n\s*", "\n", text).strip()
+
+
+def _opening(prefix: str, description: str) -> str:
+    short = re.split(r"(?<=\w)[.:;] ", description, maxsplit=1)[0].rstrip(".")
+    title, details = (escape(text).replace("\\", r"\\") for text in (short, description))
+    named = f'role="img" aria-labelledby="{prefix}-title" aria-describedby="{prefix}-description"'
+    return (
+        rf'<svg class="figure" viewBox="\1" {named}><title id="{prefix}-title">{title}</title>'
+        f'<desc id="{prefix}-description">{details}</desc>'
+    )

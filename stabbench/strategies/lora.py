@@ -1,0 +1,93 @@
+"""LoRA (Hu et al., 2022): a low-rank change of some matrices is trained, the pretrained weights are frozen."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+import torch
+from torch import Tensor
+
+from stabbench.errors import UserError
+from stabbench.strategies.contract import Context, Strategy, Weights
+
+DOWN, UP = "lora_A", "lora_B"
+
+
+@dataclass(frozen=True)
+class LoRAOptions:
+    """`rank` is r, `alpha` α; `include` are patterns of the names of the matrices that are changed."""
+
+    rank: int = 8
+    alpha: float = 16.0
+    include: tuple[str, ...] = ("*.query.weight", "*.value.weight", "*.q_lin.weight", "*.v_lin.weight")
+
+    def __post_init__(self) -> None:
+        if self.rank < 1:
+            raise ValueError(f"rank: found {self.rank!r}, expected a positive whole number")
+        if self.alpha <= 0:
+            raise ValueError(f"alpha: found {self.alpha!r}, expected a positive number")
+
+
+class LoRA(Strategy):
+    """W + (α/r)·B·A in the place of W, with A `(r, in)` and B `(out, r)`; B = 0 at the start.
+
+    On the query and value matrices of every layer, as the paper does on GLUE. A is U(−1/√in, 1/√in), as in the
+    authors' code (the paper says Gaussian). Everything that has a pretrained value is frozen; new tensors (the
+    classifier, RoBERTa's dense layer) are trained beside A and B. A and B decay like other matrices. The weights that
+    are scored and kept have B·A added in, under the model's own names.
+
+    The recipe is that of the paper's RoBERTa-large on MRPC, for which r is 8 and α 16: 20 epochs, a rate of 3e-4 (2e-4
+    to 4e-4 on other tasks) and a warm-up of 6 %. The rate is the method's own: it goes over the model's.
+    """
+
+    description = "Low-rank change of query and value matrices, encoder frozen, 20 epochs at 3e-4, bias correction"
+    reference = "Hu et al. (2022)"
+    recipe = {"epochs": 20.0, "learning_rate": 3e-4, "warmup_ratio": 0.06, "bias_correction": True}
+    Options = LoRAOptions
+
+    def initialise(
+        self, weights: MutableMapping[str, Tensor], state: MutableMapping[str, Tensor], ctx: Context
+    ) -> None:
+        """Add A and B; UserError where no matrix of a linear layer has a name that is included."""
+        chosen = [name for name in ctx.pretrained if _chosen(name, ctx)]
+        if not chosen:
+            names = " ".join(ctx.options.include)
+            raise UserError(f"LoRA's include: found {names}, expected patterns that fit pretrained linear layers")
+        for name in chosen:
+            weight, rank = weights[name], ctx.options.rank
+            runs, outputs, inputs = weight.shape
+            place = name.removesuffix("weight") + DOWN
+            weights[place] = (ctx.uniform(place, (rank, inputs)) * 2 - 1) / math.sqrt(inputs)
+            weights[name.removesuffix("weight") + UP] = weight.new_zeros(runs, outputs, rank)
+
+    def scale(self, name: str, ctx: Context) -> tuple[float, float]:
+        """What was pretrained is frozen."""
+        return (0.0, 0.0) if name in ctx.pretrained else (1.0, 1.0)
+
+    def training_weights(self, weights: Weights, ctx: Context) -> Weights:
+        """The matrices with their change added in."""
+        return _merged(weights, ctx)
+
+    def scored_weights(self, weights: Weights, state: Mapping[str, Tensor], ctx: Context) -> Weights:
+        """The matrices with their change added in."""
+        return _merged(weights, ctx)
+
+
+def _chosen(name: str, ctx: Context) -> bool:
+    return ctx.facts[name].linear_weight and any(fnmatchcase(name, pattern) for pattern in ctx.options.include)
+
+
+def _merged(weights: Weights, ctx: Context) -> Weights:
+    """W + (α/r)·B·A where there are A and B, every other tensor as it is; A and B themselves are left out."""
+    merged = {name: tensor for name, tensor in weights.items() if not name.endswith((DOWN, UP))}
+    for name, down in weights.items():
+        if name.endswith(DOWN):
+            module = name.removesuffix(DOWN)
+            scaling = ctx.options.alpha / ctx.options.rank
+            merged[f"{module}weight"] = torch.baddbmm(
+                weights[f"{module}weight"], weights[module + UP], down, alpha=scaling
+            )
+    return merged

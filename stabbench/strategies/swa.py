@@ -1,0 +1,55 @@
+"""SWA (Izmailov et al., 2018): what is evaluated and kept is the mean of the weights over the end of training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from stabbench.strategies.contract import Context, Strategy, Weights
+
+PREFIX = "swa/"
+
+
+@dataclass(frozen=True)
+class StochasticWeightAveragingOptions:
+    """`share` of the updates whose weights are averaged, the last ones."""
+
+    share: float = 0.25
+
+    def __post_init__(self) -> None:
+        if not 0 < self.share <= 1:
+            raise ValueError(f"share: found {self.share!r}, expected a number above 0, 1 at most")
+
+
+class StochasticWeightAveraging(Strategy):
+    """The mean of the weights after each of the last 25 % of the updates; before those, the weights themselves.
+
+    Training itself is untouched, its learning rate included, which decays to 0 as in every recipe here; the paper
+    averages once an epoch under a constant or cyclical rate. Word embeddings that no text uses are averaged like all
+    others: they decay. 3 epochs with bias correction.
+    """
+
+    description = "Mean of the weights over the last 25 % of the updates, 3 epochs, bias correction"
+    reference = "Izmailov et al. (2018)"
+    recipe = {"epochs": 3.0, "bias_correction": True}
+    Options = StochasticWeightAveragingOptions
+    needs_whole_vocabulary = True
+
+    def after_update(
+        self, weights: MutableMapping[str, Tensor], state: MutableMapping[str, Tensor], ctx: Context
+    ) -> None:
+        """Take the new weights into the mean where the tail has begun."""
+        tail = max(1, round(ctx.options.share * ctx.total_steps))
+        count = ctx.step + 1 - (ctx.total_steps - tail)
+        for name, weight in weights.items():
+            if count == 1:
+                state[PREFIX + name] = weight.detach().clone()
+            elif count > 1:
+                mean = state[PREFIX + name]
+                mean.add_(weight - mean, alpha=1 / count)
+
+    def scored_weights(self, weights: Weights, state: Mapping[str, Tensor], ctx: Context) -> Weights:
+        """The mean, where there is one already."""
+        return {name: state.get(PREFIX + name, weight) for name, weight in weights.items()}

@@ -1,0 +1,227 @@
+"""What must hold of every strategy, a function a check: each raises `ContractError` where it does not."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stabbench.models.weights import save_classifier
+from stabbench.testing import tiny
+from stabbench.testing.trial import ARCHITECTURES, KilledError, Trial, first_difference, model
+from stabbench.training.inputs import RunResult, TrainingInputs
+from stabbench.training.loop import Training
+from stabbench.training.state import TrainingState
+
+TOLERANCE = 1e-10
+"""Rounding in fp64, between different orders of the same sums."""
+KILLED_AFTER = (3, 7)
+"""In the middle of each epoch of four updates."""
+
+
+class ContractError(AssertionError):
+    """A strategy does what no strategy may do."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """A check with its sentence; it is judged only where those that it `needs` hold."""
+
+    sentence: str
+    function: Callable[[Trial], None]
+    needs: tuple[Check, ...] = ()
+    of_hooks: bool = True
+    """Whether a hook can be what breaks it."""
+
+    @property
+    def name(self) -> str:
+        """The function's name."""
+        return self.function.__name__
+
+
+def picklable(trial: Trial) -> None:
+    """Worker processes are handed the strategy and its options."""
+    for cls, options in trial.members:
+        try:
+            strategy, again = pickle.loads(pickle.dumps((cls(), options)))
+        except Exception as error:
+            raise ContractError(f"{cls.__name__} with its options: {type(error).__name__}: {error}") from error
+        if type(strategy) is not cls or again != options:
+            raise ContractError(f"{cls.__name__} comes back as {strategy!r} with {again!r}, expected {options!r}")
+
+
+def finite_loss(trial: Trial) -> None:
+    """One run in fp64 and two side by side in fp32 keep finite numbers; the loss is one value a run."""
+
+    def one_value_a_run(state: TrainingState) -> None:
+        if state.losses and tuple(state.losses[-1].shape) != (2,):
+            found = tuple(state.losses[-1].shape)
+            raise ContractError(f"the loss of 2 runs has shape {found}, expected (2,)")
+
+    if not _supported(trial):
+        raise ContractError(f"none of {', '.join(ARCHITECTURES)} is supported: {trial.unsupported(trial.kind)}")
+    for result in (*trial.train(1, 2, precision="fp32", stop=one_value_a_run), trial.alone):
+        _finite(result, trial.kind)
+
+
+def _finite(result: RunResult, kind: str) -> None:
+    step = result.data["diverged_at"]
+    if step is not None:
+        row = result.tables["history.parquet"].iloc[step - 1]
+        numbers = f"loss {row['train_loss']:.3g}, gradient norm {row['gradient_norm']:.3g}, dev loss {row['dev_loss']}"
+        raise ContractError(f"{kind}: not finite after {step} updates: {numbers}")
+
+
+def same_seed_same_result(trial: Trial) -> None:
+    """Trained again, a run comes out the same to the last bit."""
+    _expect_equal(trial.alone, trial.train(2)[0], "trained again")
+
+
+def independent_of_companions(trial: Trial) -> None:
+    """A run between two others equals the run alone to rounding in fp64."""
+    _expect_equal(trial.alone, trial.train(1, 2, 3)[1], "alone and between two other runs", TOLERANCE)
+
+
+def evaluation_untouched(trial: Trial) -> None:
+    """Scoring changes nothing, draws nothing, and does not see what acts in training only."""
+    often = trial.train(2, evaluations_per_epoch=4.0)[0]
+    _expect_equal(trial.alone, often, "evaluated every 4 updates and after each")
+    training, other = _training(trial.inputs()), _training(trial.inputs(), strategy=99)
+    state = training.start()
+    for _ in range(5):
+        training.update(state)
+    kept = _copies(state.weights), _copies(state.strategy)
+    first = _copies(training.scored(state))
+    _expect_same(first, training.scored(state), "`scored_weights` called twice")
+    _expect_same(kept[0], state.weights, "the weights before and after scoring")
+    _expect_same(kept[1], state.strategy, "the state before and after scoring")
+    training.strategies.training_weights(state.weights)
+    _expect_same(kept[0], state.weights, "the weights before and after `training_weights`")
+    other.strategies.at(state.step, training.schedule.learning_rate(state.step))
+    _expect_same(first, other.scored(state), "`scored_weights` of the same weights with another seed's draws")
+
+
+def loads_in_hugging_face(trial: Trial) -> None:
+    """AutoModelForSequenceClassification takes the final weights and gives the recorded logits."""
+    for kind in _supported(trial):
+        inputs, result = trial.inputs(kind), trial.trained_on(kind)
+        with TemporaryDirectory() as folder:
+            source, saved = Path(folder) / "source", Path(folder) / "run"
+            model(kind).config.save_pretrained(source)
+            save_classifier(saved, result.weights, source, ("0", "1"), inputs.recipe.dropout)
+            logits = _hugging_face_logits(saved, inputs, kind)
+        recorded = np.stack(result.tables["predictions.parquet"]["logits"].to_list())
+        if np.abs(logits - recorded).max() > TOLERANCE:
+            raise ContractError(f"{kind}: logits differ by up to {np.abs(logits - recorded).max():.1e}")
+
+
+def _hugging_face_logits(folder: Path, inputs: TrainingInputs, kind: str) -> np.ndarray:
+    from transformers import AutoModelForSequenceClassification
+
+    with _quiet():
+        loaded, report = AutoModelForSequenceClassification.from_pretrained(folder, output_loading_info=True)
+    for what in ("missing_keys", "unexpected_keys", "mismatched_keys"):
+        if report[what]:
+            raise ContractError(f"{kind}: {what.replace('_', ' ')} {', '.join(sorted(map(str, report[what])))}")
+    dev, rows = inputs.dev, []
+    with torch.no_grad():
+        for begin, end in zip(dev.offsets[:-1], dev.offsets[1:], strict=True):
+            ids, segments = (torch.from_numpy(values[begin:end]).unsqueeze(0) for values in (dev.ids, dev.segments))
+            segments = torch.zeros_like(segments) if inputs.recipe.legacy_segments else segments
+            rows.append(loaded(input_ids=ids, token_type_ids=segments).logits[0].numpy())
+    return np.stack(rows)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No warnings and no progress bars of transformers."""
+    from transformers.utils import logging
+
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+
+
+def works_or_says_why(trial: Trial) -> None:
+    """BERT, RoBERTa and ALBERT train, or `unsupported` gives a sentence."""
+    for kind in ARCHITECTURES:
+        reason = trial.unsupported(kind)
+        if reason is not None and not (isinstance(reason, str) and reason.strip()):
+            raise ContractError(f"{kind}: `unsupported` gives {reason!r}, expected None or a sentence")
+    for kind in _supported(trial):
+        try:
+            _finite(trial.trained_on(kind), kind)
+        except ContractError:
+            raise
+        except Exception as error:
+            error.add_note(f"with {kind}, of which `unsupported` says nothing")
+            raise
+
+
+def resumes_bit_for_bit(trial: Trial) -> None:
+    """Killed twice and gone on with by a fresh object each time, a run equals the uninterrupted one."""
+    with TemporaryDirectory() as folder:
+        for step in KILLED_AFTER:
+            try:
+                trial.train(2, checkpoint=Path(folder), stop=_kill_after(step))
+            except KilledError:
+                continue
+            raise AssertionError(f"the training was over before update {step}")
+        (resumed,) = trial.train(2, checkpoint=Path(folder))
+    _expect_equal(trial.alone, resumed, "uninterrupted and resumed by a fresh object")
+
+
+def _kill_after(step: int) -> Callable[[TrainingState], None]:
+    def kill(state: TrainingState) -> None:
+        if state.step == step:
+            raise KilledError
+
+    return kill
+
+
+def _supported(trial: Trial) -> list[str]:
+    return [kind for kind in ARCHITECTURES if trial.unsupported(kind) is None]
+
+
+def _training(inputs: TrainingInputs, **streams: int) -> Training:
+    return Training(inputs, [{**tiny.seeds(2)[0], **streams}], torch.device("cpu"))
+
+
+def _copies(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in tensors.items()}
+
+
+def _expect_same(first: Mapping[str, Tensor], second: Mapping[str, Tensor], what: str) -> None:
+    for name in first.keys() | second.keys():
+        if name not in first or name not in second or not torch.equal(first[name], second[name]):
+            raise ContractError(f"{what}: {name} differs")
+
+
+def _expect_equal(first: RunResult, second: RunResult, what: str, tolerance: float = 0.0) -> None:
+    found = first_difference(first, second, tolerance)
+    if found is not None:
+        raise ContractError(f"{what}: {found}")
+
+
+PICKLABLE = Check("it can be pickled", picklable, of_hooks=False)
+FINITE = Check("the loss is finite", finite_loss)
+SAME_SEED = Check("the same seed gives the same result", same_seed_same_result, (FINITE,))
+COMPANIONS = Check("a run depends on no run beside it", independent_of_companions, (SAME_SEED,))
+EVALUATION = Check("evaluation is untouched by what acts in training", evaluation_untouched, (SAME_SEED,))
+ARCHITECTURE = Check("BERT, RoBERTa and ALBERT train, or it says why not", works_or_says_why, (FINITE,))
+HUGGING_FACE = Check("the final weights load in Hugging Face", loads_in_hugging_face, (ARCHITECTURE,))
+RESUME = Check("killed and resumed equals uninterrupted", resumes_bit_for_bit, (SAME_SEED,))
+CHECKS = (PICKLABLE, FINITE, SAME_SEED, COMPANIONS, EVALUATION, ARCHITECTURE, HUGGING_FACE, RESUME)

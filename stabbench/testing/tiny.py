@@ -1,0 +1,94 @@
+"""Small random classifiers of each architecture and random texts with something to learn in them."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from transformers import (
+    AlbertConfig,
+    AlbertForSequenceClassification,
+    BertConfig,
+    BertForSequenceClassification,
+    DistilBertConfig,
+    DistilBertForSequenceClassification,
+    ElectraConfig,
+    ElectraForSequenceClassification,
+    PreTrainedModel,
+    RobertaConfig,
+    RobertaForSequenceClassification,
+)
+
+from stabbench.models.architecture import Architecture, architecture_of
+from stabbench.models.batch import TokenizedTexts
+from stabbench.plan import STREAMS
+
+CLASSES = {
+    "bert": (BertConfig, BertForSequenceClassification),
+    "roberta": (RobertaConfig, RobertaForSequenceClassification),
+    "albert": (AlbertConfig, AlbertForSequenceClassification),
+    "electra": (ElectraConfig, ElectraForSequenceClassification),
+    "distilbert": (DistilBertConfig, DistilBertForSequenceClassification),
+}
+VOCABULARY = 60
+
+
+def hugging_face_model(
+    kind: str, labels: int = 2, layers: int = 3, seed: int = 0, hidden_size: int = 32
+) -> PreTrainedModel:
+    """A small float64 classifier with weights of noticeable size, dropout on by default as configured."""
+    config_class, model_class = CLASSES[kind]
+    own: dict[str, dict[str, int]] = {
+        "albert": {"embedding_size": 16},
+        "electra": {"embedding_size": 16},
+        "distilbert": {"hidden_dim": 2 * hidden_size},
+    }
+    config = config_class(
+        vocab_size=VOCABULARY,
+        hidden_size=hidden_size,
+        num_hidden_layers=layers,
+        num_attention_heads=4,
+        intermediate_size=2 * hidden_size,
+        max_position_embeddings=64,
+        **({} if kind == "distilbert" else {"type_vocab_size": 2}),
+        num_labels=labels,
+        pad_token_id=1 if kind == "roberta" else 0,
+        **own.get(kind, {}),
+    )
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(seed)
+        model = model_class(config).double().eval()
+        for name, parameter in model.named_parameters():
+            if "LayerNorm" not in name and "layer_norm" not in name:
+                nn.init.normal_(parameter, 0, 0.15)
+    return cast(PreTrainedModel, model)
+
+
+def architecture(model: PreTrainedModel) -> Architecture:
+    """What the model's config says."""
+    return architecture_of(model.config.to_dict(), int(model.config.num_labels or 0))
+
+
+def pretrained(model: PreTrainedModel) -> dict[str, Tensor]:
+    """Everything but the classifier, as a pretrained encoder has it."""
+    shape = architecture(model)
+    return {name: tensor.detach().clone() for name, tensor in model.named_parameters() if not shape.is_new(name)}
+
+
+def texts(count: int, seed: int, *, longest: int = 40, labels: int = 2, pieces: int = VOCABULARY) -> TokenizedTexts:
+    """Random texts whose first piece tells the label, so that there is something to learn."""
+    rng = np.random.default_rng(seed)
+    lengths = rng.integers(3, longest, size=count)
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    ids = rng.integers(5, pieces, size=offsets[-1])
+    segments = rng.integers(0, 2, size=offsets[-1])
+    classes = rng.permutation(np.arange(count) % labels)
+    ids[offsets[:-1]] = 5 + classes
+    return TokenizedTexts(ids, segments, offsets, classes, np.arange(count))
+
+
+def seeds(*numbers: int) -> list[dict[str, int]]:
+    """For each number a run all of whose streams have that seed."""
+    return [dict.fromkeys(STREAMS, number) for number in numbers]

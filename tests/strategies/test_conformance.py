@@ -1,0 +1,24 @@
+"""Every strategy of the package passes its own conformance suite."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+
+from stabbench.strategies import registry
+from stabbench.testing import CHECKS, Check, Conformance, conformance
+
+BUILT_IN = [name for name, point in registry.installed().items() if point.dist and point.dist.name == "stabbench"]
+
+
+@cache
+def suite(name: str) -> Conformance:
+    return conformance(name)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_built_in_strategies_keep_to_the_contract(name: str, check: Check) -> None:
+    verdict = suite(name).verdict(check)
+    assert verdict.holds, verdict.message
