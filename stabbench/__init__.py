@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from stabbench.models.architecture import Architecture, TensorFacts
     from stabbench.models.batch import Batch
     from stabbench.plan import Recipe
+    from stabbench.report.comparison import Comparison, compare
     from stabbench.strategies.contract import BoundModel, Context, NoOptions, Strategy, Weights, cross_entropy
 
 __version__ = "0.1.0"
@@ -17,6 +18,7 @@ __all__ = [
     "Architecture",
     "Batch",
     "BoundModel",
+    "Comparison",
     "Context",
     "NoOptions",
     "Recipe",
@@ -25,6 +27,7 @@ __all__ = [
     "UserError",
     "Weights",
     "__version__",
+    "compare",
     "cross_entropy",
 ]
 
@@ -33,6 +36,7 @@ _MODULES = {
     "stabbench.models.architecture": ("Architecture", "TensorFacts"),
     "stabbench.models.batch": ("Batch",),
     "stabbench.plan": ("Recipe",),
+    "stabbench.report.comparison": ("Comparison", "compare"),
     "stabbench.strategies.contract": ("BoundModel", "Context", "NoOptions", "Strategy", "Weights", "cross_entropy"),
 }
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
+from pandas.api.typing import NAType
 
 from stabbench.errors import UserError
 from stabbench.plan import Cell
@@ -15,6 +16,8 @@ from stabbench.records import Record, SelectedCell, Selection
 
 CELL = ["model", "task", "strategy"]
 MISSING = "missing"
+UNJUDGED = "unjudged"
+"""The status of a run of which nobody said whether it failed: its `failed` is NA. No record has it."""
 
 COLUMNS: dict[str, str] = {
     "model": "str",
@@ -106,6 +109,11 @@ def _result(record: Record) -> dict[str, Any]:
 def finished(runs: pd.DataFrame) -> pd.DataFrame:
     """The rows whose run has a finished record."""
     return runs[runs["status"] != MISSING]
+
+
+def how_many(flags: pd.Series) -> int | NAType:
+    """How many of these are true; NA where one of them is not known."""
+    return pd.NA if flags.isna().any() else int(flags.sum())
 
 
 def check_complete(selection: Selection) -> None:

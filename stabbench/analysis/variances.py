@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
 from stabbench.analysis.spread import Scores, is_constant
 from stabbench.errors import unknown
@@ -18,6 +18,8 @@ TEST_NAMES: dict[Center, str] = {
     "mean": "Levene's test, mean-centred (Levene, 1960)",
 }
 PERMUTATIONS = 9_999
+LARGE_SAMPLE = 100
+"""Where both samples are larger, the asymptotic p-value stands for the permuted one: it keeps its level by then."""
 _PERMUTED_SCORES_AT_ONCE = 2_000_000
 
 Array = npt.NDArray[np.float64]
@@ -39,7 +41,9 @@ def levene(a: Scores, b: Scores, center: Center = "median") -> float | None:
     """
     if not comparable(a, b, center):
         return None
-    return float(stats.levene(np.sort(np.asarray(a, float)), np.sort(np.asarray(b, float)), center=center).pvalue)
+    rows = [np.sort(np.asarray(x, float))[None] for x in (a, b)]
+    statistic = levene_statistic(rows[0], rows[1], center)[0]
+    return float(special.fdtrc(1, len(a) + len(b) - 2, statistic))
 
 
 def levene_by_permutation(
@@ -48,10 +52,13 @@ def levene_by_permutation(
     """Permutation p-value, (1 + #{W* >= W}) / (1 + permutations), of the median-centred Levene statistic W.
 
     What is permuted are the residuals from each sample's own median (uncentred scores would test their level too).
-    The order of scores and of the two samples does not matter. None where `levene` is None.
+    Samples that are both larger than `LARGE_SAMPLE` are not permuted: theirs is the asymptotic p-value. The order of
+    scores and of the two samples does not matter. None where `levene` is None.
     """
     if not comparable(a, b):
         return None
+    if min(len(a), len(b)) > LARGE_SAMPLE:
+        return levene(a, b)
     small, large = sorted((np.sort(np.asarray(a, float)), np.sort(np.asarray(b, float))), key=lambda x: x.size)
     residuals = np.sort(np.concatenate([small - np.median(small), large - np.median(large)]))
     observed = levene_statistic(small[None], large[None])[0]

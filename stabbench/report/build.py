@@ -51,10 +51,16 @@ def build(
     content = gather(runs, plan=plan, incomplete=incomplete, levene_center=levene_center, alpha=alpha, order=order)
     with style():
         chapters = [*views(content), *sections(content)]
+    write_plots(content, out / "plots")
+    write(content, out, chapters, provenance=provenance)
+
+
+def write(content: Content, out: Path, chapters: Sequence[Section] = (), *, provenance: bool = False) -> None:
+    """Write index.html, metrics.json, tables/ and figures/, and the chapters into studies/."""
+    with style():
         figures = _figures(content)
         draw_all([*figures.values(), *(item.figure for section in chapters for item in section.figures)], pixels=True)
     write_tables(content, out / "tables")
-    write_plots(content, out / "plots")
     write_json(out / "metrics.json", metrics(content))
     write_json(out / "tables" / "statistics.json", statistics(content))
     _write_figures(figures, out / "figures")

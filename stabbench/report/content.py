@@ -15,9 +15,10 @@ from stabbench.analysis.frame import check_complete, frame, ordered
 from stabbench.analysis.order import ORDERS, strategies_by_std
 from stabbench.analysis.pairwise import pairwise
 from stabbench.analysis.stability import MINIMUM_SEEDS, stability
-from stabbench.analysis.variances import TEST_NAMES, Center, check_center
+from stabbench.analysis.variances import LARGE_SAMPLE, TEST_NAMES, Center, check_center
 from stabbench.errors import UserError, unknown
 from stabbench.records import SelectedCell, Selection
+from stabbench.report.origin import RECORDS, Origin
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,10 @@ class Content:
     """What all parts of one report share."""
 
     selection: Selection
+    """The records behind the runs; without a cell where somebody else's code made them."""
     runs: pd.DataFrame
     """`stabbench.analysis.frame`: one row a planned run."""
+    origin: Origin
     table: pd.DataFrame
     """`stabbench.analysis.stability`: one row a cell."""
     pairs: pd.DataFrame
@@ -39,16 +42,16 @@ class Content:
     @property
     def models(self) -> list[str]:
         """Models in the plan's order."""
-        return ordered(self.runs["model"])
+        return ordered(self.table["model"])
 
     @property
     def strategies(self) -> list[str]:
         """Strategies in the report's order: rows of every table and colours of every figure."""
-        return ordered(self.runs["strategy"])
+        return ordered(self.table["strategy"])
 
     def tasks(self, model: str) -> list[str]:
         """Tasks of a model in the plan's order."""
-        return ordered(self.runs.loc[self.runs["model"] == model, "task"])
+        return ordered(self.table.loc[self.table["model"] == model, "task"])
 
     @property
     def places(self) -> list[tuple[str, str]]:
@@ -66,6 +69,11 @@ class Content:
     def rows(self, model: str, task: str) -> pd.DataFrame:
         """The rows of `table` of a model and task."""
         return self.table[(self.table["model"] == model) & (self.table["task"] == task)]
+
+    @property
+    def recorded(self) -> bool:
+        """Whether there are records behind the runs: recipes, learning curves, gradient norms, cost."""
+        return bool(self.selection.cells)
 
     @property
     def complete(self) -> bool:
@@ -91,9 +99,7 @@ def gather(
 
     Raises UserError where nothing is there, a setting is out of range, or (without `incomplete`) a run is missing.
     """
-    center = check_center(levene_center)
-    if not 0 < alpha < 1:
-        raise UserError(f"alpha is {alpha:g}, expected a level of significance between 0 and 1, such as 0.001")
+    center = _check_settings(levene_center, alpha)
     if order not in ORDERS:
         raise unknown("order of strategies", order, ORDERS)
     selection = Selection.read(runs, plan=plan)
@@ -101,12 +107,28 @@ def gather(
         check_complete(selection)
     if order == "std":
         selection = _by_std(selection)
-    table = frame(selection)
+    return _content(frame(selection), RECORDS, center, alpha, selection)
+
+
+def gather_plain(runs: pd.DataFrame, origin: Origin, *, levene_center: str, alpha: float) -> Content:
+    """The same of runs without records: a frame as `stabbench.analysis.results.runs_of` makes it."""
+    return _content(runs, origin, _check_settings(levene_center, alpha), alpha, Selection(()))
+
+
+def _check_settings(levene_center: str, alpha: float) -> Center:
+    center = check_center(levene_center)
+    if not 0 < alpha < 1:
+        raise UserError(f"alpha is {alpha:g}, expected a level of significance between 0 and 1, such as 0.001")
+    return center
+
+
+def _content(runs: pd.DataFrame, origin: Origin, center: Center, alpha: float, selection: Selection) -> Content:
     return Content(
         selection=selection,
-        runs=table,
-        table=stability(table, levene_center=center, alpha=alpha),
-        pairs=pairwise(table),
+        runs=runs,
+        origin=origin,
+        table=stability(runs, levene_center=center, alpha=alpha),
+        pairs=pairwise(runs),
         curves={item.cell.name: learning_curves(item) for item in selection.cells},
         levene_center=center,
         alpha=alpha,
@@ -125,9 +147,11 @@ def _by_std(selection: Selection) -> Selection:
 
 
 def measured_level(content: Content) -> tuple[int, float] | None:
-    """The star's real false-positive rate at the smallest n that may have one, by simulation; None where none may."""
+    """The star's real false-positive rate at the smallest n that may have one, by simulation.
+
+    None where no cell may have one, or all have more than `LARGE_SAMPLE` seeds, where it is the nominal one.
+    """
     starred = content.table.loc[content.table["n"] >= MINIMUM_SEEDS, "n"]
-    if starred.empty:
+    if starred.empty or (n := int(starred.min())) > LARGE_SAMPLE:
         return None
-    n = int(starred.min())
     return n, false_positive_rate(n, content.alpha, content.levene_center, np.random.default_rng(0))

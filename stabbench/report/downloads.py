@@ -35,6 +35,8 @@ class Download:
 
 def table_link(name: str, table: pd.DataFrame, *, digits: int = 6, file: str = "") -> Download | None:
     """A link to `<name>.csv` with its content in it; to the `file` beside the page where it is too long, else None."""
+    if table.size > LARGEST:  # a character a number at the least
+        return Download(f"{name}.csv", file) if file else None
     text = table.to_csv(index=False, float_format=f"%.{digits}g", lineterminator="\n")
     if len(text) <= LARGEST:
         return Download(f"{name}.csv", "data:text/csv;charset=utf-8," + quote(text, safe=" ,:;()[]+=.-_!*'@$"))
@@ -43,9 +45,9 @@ def table_link(name: str, table: pd.DataFrame, *, digits: int = 6, file: str = "
 
 def score_rows(content: Content, model: str, task: str) -> pd.DataFrame:
     """The finished runs of a model and task: what the figure of their scores shows."""
-    runs = finished(content.runs)
-    mine = runs[(runs["model"] == model) & (runs["task"] == task)]
-    return mine[["model", "task", "strategy", "seed", "metric", "score", "status", "majority"]]
+    mine = (content.runs["model"] == model) & (content.runs["task"] == task)
+    names = ["model", "task", "strategy", "seed", "metric", "score", "status", "majority"]
+    return finished(content.runs.loc[mine, names])
 
 
 def curve_rows(content: Content, cell: str) -> pd.DataFrame:

@@ -38,7 +38,10 @@ def _smallest_std(content: Content, table: pd.DataFrame) -> str:
 
 
 def _failures(content: Content, table: pd.DataFrame) -> str:
-    sums = table.groupby("strategy", sort=False)[["failed", "n"]].sum()
+    judged = table[table["failed"].notna()]
+    if judged.empty:
+        return "Nobody says which runs failed."
+    sums = judged.groupby("strategy", sort=False)[["failed", "n"]].sum()
     sums = sums[sums["n"] > 0]
     if sums.empty:
         return "No run has finished."
@@ -69,7 +72,7 @@ def regime(content: Content, model: str) -> str:
     rates = {
         float(item.cell.spec["recipe"]["learning_rate"]) for item in content.selection.cells if item.cell.model == model
     }
-    if max(rates) <= PAPER_LARGEST_LEARNING_RATE:
+    if max(rates, default=0.0) <= PAPER_LARGEST_LEARNING_RATE:
         return ""
     return (
         f"{model} was fine-tuned at a learning rate of up to {exponent(max(rates))}; the paper's largest for "
@@ -80,7 +83,7 @@ def regime(content: Content, model: str) -> str:
 
 
 def warnings(content: Content) -> list[str]:
-    """What a reader must know before trusting the table: missing runs, few seeds, cells stable in failure."""
+    """What a reader must know before trusting the table: missing runs, few seeds, stability in failure."""
     found = []
     table = content.table
     if not content.complete:
@@ -94,6 +97,12 @@ def warnings(content: Content) -> list[str]:
         found.append(
             f"{counted(len(few), 'cell')} of {len(table)} with fewer than {MINIMUM_SEEDS} seeds: the tests have next "
             "to no power there, so no star is given."
+        )
+    unjudged = list(table.loc[table["failed"].isna(), "task"].unique())
+    if unjudged:
+        found.append(
+            f"Which runs failed is not known on {listed(unjudged)}: none is counted there, and a cell all of whose "
+            "runs failed can have the smallest std."
         )
     all_failed = table[(table["n"] > 0) & (table["failed"] == table["n"])]
     if len(all_failed):

@@ -8,7 +8,7 @@ import pandas as pd
 
 from stabbench.analysis.stability import MINIMUM_SEEDS
 from stabbench.report.content import Content
-from stabbench.report.numbers import counted, exponent, interval, p_equation, percent, share
+from stabbench.report.numbers import counted, exponent, interval, of_runs, p_equation, percent, share
 
 TASKS_A_BLOCK = 3
 STAR = "⋆"
@@ -25,7 +25,7 @@ class Entry:
     bold: dict[str, bool]
     star: bool
     failed: str
-    """`3/25`, and how many of the planned runs there are where some are missing."""
+    """`3/25`, `n/a` where nobody knows; and how many of the planned runs there are where some are missing."""
     interval: str
     """The share of failed runs with its interval, in words."""
     note: str
@@ -75,25 +75,31 @@ def _block(content: Content, model: str, tasks: list[str], number: int) -> Block
         mine = {str(row["task"]): row for _, row in part[part["strategy"] == strategy].iterrows()}
         if mine:
             entries = tuple(_entry(mine[task]) if task in mine else None for task in tasks)
-            rows.append(Row(strategy, references[strategy], entries))
+            rows.append(Row(strategy, references.get(strategy, ""), entries))
     heads = tuple((task, metrics[task]) for task in tasks)
     return Block(model, number, heads, tuple(rows), _caption(content, model, part))
 
 
 def _entry(row: pd.Series) -> Entry:
     n, planned = int(row["n"]), int(row["planned"])
-    failed = f"{int(row['failed'])}/{n}"
+    failed = of_runs(row["failed"], n)
     return Entry(
         task=str(row["task"]),
         text={name: percent(row[name]) for name in MEASURES},
         bold={name: bool(row[f"best_{name}"]) for name in MEASURES},
         star=bool(row["star"]),
         failed=failed if n == planned else f"{failed} (n = {n}/{planned})",
-        interval=f"{share(row['failed'] / n)} failed, 95 % interval {interval(row['failed_low'], row['failed_high'])}"
-        if n
-        else "no run has finished",
+        interval=_interval(row),
         note=_note(row),
     )
+
+
+def _interval(row: pd.Series) -> str:
+    if not row["n"]:
+        return "no run has finished"
+    if pd.isna(row["failed"]):
+        return "nobody says which runs failed"
+    return f"{share(row['failed'] / row['n'])} failed, 95 % interval {interval(row['failed_low'], row['failed_high'])}"
 
 
 def _note(row: pd.Series) -> str:
@@ -107,7 +113,7 @@ def _note(row: pd.Series) -> str:
             )
         )
         return f"{row['strategy']} against {row['rival']}: {tests}"
-    if row["n"] and row["failed"] == row["n"]:
+    if row["n"] and pd.notna(row["failed"]) and row["failed"] == row["n"]:
         return f"all runs of {row['strategy']} failed, so it is neither best nor second smallest"
     return ""
 
@@ -116,26 +122,28 @@ def _caption(content: Content, model: str, part: pd.DataFrame) -> str:
     planned = sorted({int(value) for value in part["planned"]})
     seeds = f"{planned[0]}" if len(planned) == 1 else f"{planned[0]} to {planned[-1]}"
     pieces = [
-        f"Standard deviation, mean and maximum (× 100) of the score on dev at the last step when fine-tuning {model} "
+        f"Standard deviation, mean and maximum (× 100) of the {content.origin.score} when fine-tuning {model} "
         f"over {seeds} random seeds a cell.",
         learning_rates(content, model),
         "std: ddof 1, lower is more stable; bold: best of the task. A cell all of whose runs failed is never best.",
-        "failed: runs whose score is at most the majority classifier's, or which diverged, of n runs.",
+        f"failed: runs {content.origin.failed}, of n runs." if content.origin.failed else "",
         f"{STAR}: p < {content.alpha:g} against the second smallest std, {content.test_name}; "
         f"no star under {MINIMUM_SEEDS} seeds.",
     ]
     missing = int((part["planned"] - part["n"]).sum())
     if missing:
         pieces.append(f"Incomplete: {counted(missing, 'run')} without a record.")
-    return " ".join(pieces)
+    return " ".join(piece for piece in pieces if piece)
 
 
 def learning_rates(content: Content, model: str) -> str:
-    """`Learning rate: 2e-5.`, or each strategy's own where they differ."""
+    """`Learning rate: 2e-5.`, or each strategy's own where they differ; empty where they are not known."""
     rates: dict[str, set[float]] = {}
     for item in content.selection.cells:
         if item.cell.model == model:
             rates.setdefault(item.cell.strategy, set()).add(float(item.cell.spec["recipe"]["learning_rate"]))
+    if not rates:
+        return ""
     if len(set.union(*rates.values())) == 1:
         return f"Learning rate: {exponent(next(iter(set.union(*rates.values()))))} for all strategies."
     named = (f"{name} {' or '.join(exponent(rate) for rate in sorted(values))}" for name, values in rates.items())

@@ -10,7 +10,7 @@ import pandas as pd
 
 from stabbench.analysis.frame import ordered
 from stabbench.report.content import Content
-from stabbench.report.numbers import p_equation, p_value, percent
+from stabbench.report.numbers import of_runs, p_equation, p_value, percent
 
 LOW = 0.05
 ABOVE, BELOW = "p_levene_median", "p_fisher"
@@ -70,4 +70,4 @@ def _entry(
 
 
 def _failed(cell: pd.Series) -> str:
-    return f"{cell['failed']}/{cell['n']}"
+    return of_runs(cell["failed"], int(cell["n"]))

@@ -51,7 +51,7 @@ def statistics(content: Content) -> dict[str, Any]:
     for _, row in content.table.iterrows():
         stability.setdefault(row["model"], {}).setdefault(row["task"], {})[row["strategy"]] = {
             **_numbers(row, NUMBERS),
-            **{name: int(row[name]) for name in COUNTS},
+            **{name: int(row[name]) for name in COUNTS if pd.notna(row[name])},
         }
         task_tests = tests.setdefault(row["model"], {}).setdefault(row["task"], {"pairs": {}})
         if row["rival"]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from pandas.api.typing import NAType
+
 NOT_AVAILABLE = "n/a"
 
 
@@ -14,6 +16,16 @@ def percent(fraction: float) -> str:
         return NOT_AVAILABLE
     text = f"{100 * fraction:.1f}"
     return "0.0" if text == "-0.0" else text
+
+
+def known(count: int | NAType) -> str:
+    """A count, or `n/a` where it is not known."""
+    return NOT_AVAILABLE if isinstance(count, NAType) else str(count)
+
+
+def of_runs(failed: int | NAType, n: int) -> str:
+    """`3/25`, or `n/a` where it is not known."""
+    return NOT_AVAILABLE if isinstance(failed, NAType) else f"{failed}/{n}"
 
 
 def metric_name(metric: str) -> str:

@@ -39,9 +39,11 @@ FIXED = {
         ("cost", "Cost"),
     ),
     CAUSES: (("training", "Training curves"), ("gradients", "Gradient norms by layer")),
-    MAKING: (("making", "Strategies and models"), ("data", "Raw data")),
+    MAKING: (("making", "Strategies and models"), ("definitions", "Definitions"), ("data", "Raw data")),
 }
 """What the page has beside the sections: (anchor, title) by part; sections follow, but in the last part."""
+OF_RECORDS = ("training", "gradients", "making")
+"""Those of them that only records can fill."""
 
 LISTED_RUNS = 2000
 """More are in scores.csv alone."""
@@ -88,6 +90,8 @@ def page(content: Content, sections: Sequence[Section] = (), *, provenance: bool
     environment.filters.update(
         metric=numbers.metric_name,
         percent=numbers.percent,
+        known=numbers.known,
+        of_runs=numbers.of_runs,
         p=numbers.p_value,
         share=numbers.share,
         count=numbers.counted,
@@ -97,10 +101,13 @@ def page(content: Content, sections: Sequence[Section] = (), *, provenance: bool
     )
     script = resources.files("stabbench.report").joinpath("templates", "page.js").read_text(encoding="utf-8")
     with style():
-        pictures = _Pictures(_distributions(content), _training(content), _gradients(content))
+        pictures = _Pictures(
+            _distributions(content), _training(content), _gradients(content) if content.recorded else ()
+        )
         draw_all(pictures.figures, pixels=False)
         context = {**_context(content), **vars(pictures), "downloads_of": figure_downloads(content)}
-        context |= _chapters(sections, missing=() if context["costs"] else ("cost",))
+        missing = [*(() if context["costs"] else ("cost",)), *(() if content.recorded else OF_RECORDS)]
+        context |= _chapters(sections, missing)
         context["provenance"] = _provenance(content) if provenance else None
         return environment.get_template("index.html.j2").render(context, script=Markup(script), hash=_hash(script))
 
@@ -193,16 +200,22 @@ def _context(content: Content) -> dict[str, Any]:
         "palette": list(palette.values()),
         "cells": _records(content.table),
         "pairs": _records(content.pairs),
-        "strategies": making.strategies(content),
         "costs": {model: grid for model in content.models if (grid := cost.costs(costs, model)).rows},
         "economy": cost.economy(content, costs),
         "matrices": matrices(content),
         "low": LOW,
         "marks": Marks.of(content),
         "runs": _records(content.runs) if len(content.runs) <= LISTED_RUNS else [],
-        "specifications": making.specifications(content),
+        **(_making(content) if content.recorded else {}),
+    }
+
+
+def _making(content: Content) -> dict[str, Any]:
+    return {
+        "strategies": making.strategies(content),
         "models": making.models(content),
         "versions": making.versions(content),
+        "specifications": making.specifications(content),
     }
 
 
@@ -221,7 +234,7 @@ def _distributions(content: Content) -> list[Picture]:
         figure = distribution_panel(content, model, task)
         description = f"Scores of every seed on {task} with {model}: " + "; ".join(
             f"{row['strategy']} median {numbers.percent(row['median'])}, std {numbers.percent(row['std'])}, "
-            f"{row['failed']} of {row['n']} failed"
+            f"{'an unknown number' if pd.isna(row['failed']) else row['failed']} of {row['n']} failed"
             for _, row in content.rows(model, task).iterrows()
         )
         name = f"distribution-{model}-{task}"

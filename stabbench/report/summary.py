@@ -7,7 +7,7 @@ import pandas as pd
 from stabbench.report import findings
 from stabbench.report.content import Content
 from stabbench.report.layout import STAR
-from stabbench.report.numbers import metric_name, percent
+from stabbench.report.numbers import metric_name, of_runs, percent
 from stabbench.report.tables import escape_markdown, markdown_row
 
 LINES = 60
@@ -19,7 +19,7 @@ def summary(content: Content) -> str:
 
     What would not fit is left out, and a line says so.
     """
-    end = ["", f"std and mean × 100 of the score on dev at the last step; failed of finished runs; {_star(content)}"]
+    end = ["", f"std and mean × 100 of the {content.origin.score}; failed of finished runs; {_star(content)}"]
     tail = [line for text in findings.warnings(content) for line in ("", f"> {escape_markdown(text)}")]
     tail = tail[: LINES // 4 * 2]
     lines: list[str] = []
@@ -65,4 +65,4 @@ def _texts(row: pd.Series | None) -> list[str]:
     if row is None:
         return ["–"] * 3
     std, mean = (f"**{percent(row[name])}**" if row[f"best_{name}"] else percent(row[name]) for name in ("std", "mean"))
-    return [f"{std}{STAR if row['star'] else ''}", mean, f"{row['failed']}/{row['n']}"]
+    return [f"{std}{STAR if row['star'] else ''}", mean, of_runs(row["failed"], int(row["n"]))]

@@ -6,8 +6,11 @@ import re
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.csv
 
-from stabbench.files import write_text
+from stabbench.analysis.stability import COUNTS
+from stabbench.files import write_bytes, write_text
 from stabbench.report.content import Content
 from stabbench.report.layout import MEASURES, STAR, Block, Entry, blocks
 from stabbench.report.numbers import metric_name
@@ -39,14 +42,55 @@ _LATEX = {
 
 
 def write_tables(content: Content, folder: Path) -> None:
-    """Write stability.{md,tex,csv}, scores.csv (every run) and pairwise.csv (every test) into `folder`."""
-    parts = blocks(content)
-    write_text(folder / "stability.md", "\n".join(_markdown(block) for block in parts))
-    latex = [r"% needs \usepackage{booktabs}", *(_latex(block) for block in parts)]
-    write_text(folder / "stability.tex", "\n".join(latex))
+    """Write stability.{md,tex,csv}, scores.csv (every run) and pairwise.csv (every test) into `folder`.
+
+    Of scores.csv, whose numbers are exact, `stabbench compare` makes the same stability.csv again.
+    """
+    write_text(folder / "stability.md", markdown(content))
+    write_text(folder / "stability.tex", latex(content))
     write_text(folder / "stability.csv", csv(content.table, digits=6))
-    write_text(folder / "scores.csv", csv(content.runs, digits=10))
+    write_bytes(
+        folder / "scores.csv", exact_csv(content.runs[[name for name in content.runs if _says(content, str(name))]])
+    )
     write_text(folder / "pairwise.csv", csv(content.pairs, digits=6))
+
+
+def markdown(content: Content) -> str:
+    """The stability table as GitHub shows it."""
+    return "\n".join(_markdown(block) for block in blocks(content))
+
+
+def latex(content: Content) -> str:
+    """The stability table for a paper that uses booktabs."""
+    return "\n".join([r"% needs \usepackage{booktabs}", *(_latex(block) for block in blocks(content))])
+
+
+def _says(content: Content, column: str) -> bool:
+    """Whether a column of the runs holds anything; of records all stay, and what marks a run stays empty."""
+    if content.recorded or column in COUNTS:
+        return True
+    values = content.runs[column].unique()
+    return not (len(values) == 1 and (pd.isna(values[0]) or values[0] == ""))
+
+
+def exact_csv(table: pd.DataFrame) -> bytes:
+    """A frame as CSV, numbers in as many digits as tell them apart; empty where there is none."""
+    arrow = pa.Table.from_pandas(table, preserve_index=False)
+    for index, field in enumerate(arrow.schema):
+        if pa.types.is_dictionary(field.type):
+            arrow = arrow.set_column(index, field.name, arrow.column(index).cast(pa.string()))
+    header = str(table.head(0).to_csv(index=False, lineterminator="\n")).encode()
+    try:
+        return header + _rows(arrow, "none")
+    except pa.ArrowInvalid:  # a name holds a comma, a quotation mark or a line's end
+        return header + _rows(arrow, "needed")
+
+
+def _rows(table: pa.Table, quoting: str) -> bytes:
+    rows = pa.BufferOutputStream()
+    options = pyarrow.csv.WriteOptions(include_header=False, quoting_style=quoting)
+    pyarrow.csv.write_csv(table, rows, options)
+    return bytes(rows.getvalue().to_pybytes())
 
 
 def csv(table: pd.DataFrame, digits: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -16,12 +17,17 @@ BOX_WIDTH = 0.62
 _GOLDEN = 0.6180339887498949
 _JITTER = 0.26
 _LETTER_WIDTH, _LABEL_WIDTH = 0.068, 0.55  # inches: a letter of a name, the vertical axis with its labels
+POINTS = 100
+"""How many of a box's runs are drawn as points, where there are more: evenly by rank."""
 DASHES = (0, (4, 2))
 """The majority classifier's line."""
 
 
 def draw_box(axes: Axes, place: float, runs: pd.DataFrame, color: Color, width: float = BOX_WIDTH) -> None:
-    """Quartiles, whiskers to 1.5 IQR and a point for each finished run of a frame (a cross where it failed), × 100."""
+    """Quartiles, whiskers to 1.5 IQR and a point for each finished run of a frame (a cross where it failed), × 100.
+
+    Of more than `POINTS` runs so many are drawn: to be said on the figure, as by `thinned`.
+    """
     if runs.empty:
         return
     scores = 100 * runs["score"].to_numpy(dtype=np.float64)
@@ -39,8 +45,17 @@ def draw_box(axes: Axes, place: float, runs: pd.DataFrame, color: Color, width: 
         capprops=dict(line),
         zorder=2,
     )
+    if len(runs) > POINTS:
+        chosen = np.argsort(scores, kind="stable")[np.linspace(0, len(runs) - 1, POINTS).round().astype(int)]
+        runs, scores = runs.iloc[chosen], scores[chosen]
     across = place + jitter(runs["seed"].to_numpy(dtype=np.int64)) * width / BOX_WIDTH
-    draw_points(axes, across, scores, runs["failed"].to_numpy(dtype=bool), color)
+    draw_points(axes, across, scores, runs["failed"].to_numpy(dtype=bool, na_value=False), color)
+
+
+def thinned(runs: pd.DataFrame) -> str:
+    """What a figure with boxes of these finished runs has to say of its points; empty where all are drawn."""
+    largest = int(runs.groupby("strategy", sort=False, observed=True).size().max()) if len(runs) else 0
+    return f"points: {POINTS} of up to {largest:,} runs a box, evenly by rank" if largest > POINTS else ""
 
 
 def draw_points(
@@ -58,8 +73,10 @@ def draw_points(
 def draw_majority(axes: Axes, score: float, *, named: bool = True) -> None:
     """The majority classifier's score (a fraction) as a dashed line, with its name unless a legend has it.
 
-    To be called after the boxes.
+    To be called after the boxes. Nothing where the score is NaN.
     """
+    if math.isnan(score):
+        return
     majority = 100 * score
     axes.axhline(majority, color=INK, linewidth=0.8, linestyle=DASHES, zorder=1)
     if not named:
@@ -79,12 +96,11 @@ def draw_majority(axes: Axes, score: float, *, named: bool = True) -> None:
     axes.set_ylim(min(low, majority - 0.09 * (high - low)), high)
 
 
-def legend_handles() -> list[Line2D]:
-    """For a figure's legend: the majority classifier's line and the cross of a failed run."""
-    return [
-        Line2D([], [], color=INK, linewidth=0.8, linestyle=DASHES, label="majority classifier"),
-        Line2D([], [], color=INK, linestyle="", marker="x", markersize=4, markeredgewidth=1.1, label="failed run"),
-    ]
+def legend_handles(*, majority: bool = True, failed: bool = True) -> list[Line2D]:
+    """For a figure's legend: the majority classifier's line and the cross of a failed run, unless it has none."""
+    line = Line2D([], [], color=INK, linewidth=0.8, linestyle=DASHES, label="majority classifier")
+    cross = Line2D([], [], color=INK, linestyle="", marker="x", markersize=4, markeredgewidth=1.1, label="failed run")
+    return [handle for handle, wanted in ((line, majority), (cross, failed)) if wanted]
 
 
 def name_slots(axes: Axes, names: Sequence[str], width: float) -> None:
@@ -98,6 +114,7 @@ def name_slots(axes: Axes, names: Sequence[str], width: float) -> None:
         rotation=30 if turned else 0,
         ha="right" if turned else "center",
         rotation_mode="anchor" if turned else None,
+        parse_math=False,
     )
     axes.tick_params(axis="x", length=0)
     axes.grid(visible=False, axis="x")

@@ -7,9 +7,9 @@ from matplotlib.figure import Figure
 
 from stabbench.analysis.frame import finished, ordered
 from stabbench.report.content import Content
-from stabbench.report.figures.boxes import draw_box, draw_majority, legend_handles, name_slots
+from stabbench.report.figures.boxes import draw_box, draw_majority, legend_handles, name_slots, thinned
 from stabbench.report.figures.drawing import PAGE_WIDTH, axes_of, new_figure, of_strategy
-from stabbench.report.figures.palette import strategy_colors
+from stabbench.report.figures.palette import MUTED, strategy_colors
 from stabbench.report.numbers import metric_name
 
 PANELS_A_ROW = 3
@@ -30,10 +30,13 @@ def stability_figure(content: Content) -> Figure:
     several = len(content.models) > 1
     for axes, (model, task) in zip(grid, panels, strict=False):
         draw_distribution(axes, content, model, task, width=figure.get_figwidth() / columns)
-        axes.set_title(f"{model}: {task}" if several else task)
+        axes.set_title(f"{model}: {task}" if several else task, parse_math=False)
     for axes in grid[len(panels) :]:
         axes.remove()
-    figure.legend(handles=legend_handles(), loc="outside lower right", ncols=2)
+    table = content.table
+    handles = legend_handles(majority=bool(table["majority"].notna().any()), failed=bool(table["failed"].notna().any()))
+    if handles:
+        figure.legend(handles=handles, loc="outside lower right", ncols=2)
     return figure
 
 
@@ -51,14 +54,17 @@ def draw_distribution(axes: Axes, content: Content, model: str, task: str, width
 
     `width` is the panel's in inches; strategies' names are turned where it is too small for them.
     """
-    runs = content.runs[(content.runs["model"] == model) & (content.runs["task"] == task)]
+    here = (content.runs["model"] == model) & (content.runs["task"] == task)
+    runs = content.runs.loc[here, ["strategy", "seed", "status", "metric", "score", "majority", "failed"]]
     strategies = ordered(runs["strategy"])
     order = content.strategies
     colors = strategy_colors(order)
+    done = finished(runs)
     for place, strategy in enumerate(strategies):
         before = set(axes.get_children())
-        draw_box(axes, place, finished(runs[runs["strategy"] == strategy]), colors[strategy])
+        draw_box(axes, place, done[done["strategy"] == strategy], colors[strategy])
         of_strategy(axes, [artist for artist in axes.get_children() if artist not in before], order.index(strategy))
     draw_majority(axes, float(runs["majority"].iloc[0]), named=False)
     name_slots(axes, strategies, width)
-    axes.set_ylabel(f"dev {metric_label(str(runs['metric'].iloc[0]))}")
+    axes.set_ylabel(f"{content.origin.scored_on} {metric_label(str(runs['metric'].iloc[0]))}".strip(), parse_math=False)
+    axes.set_xlabel(thinned(done), fontsize=6.5, color=MUTED)

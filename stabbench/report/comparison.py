@@ -1,0 +1,100 @@
+"""`stabbench.compare`: the tables and the page of a report for results that somebody else's code produced."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+
+import pandas as pd
+
+from stabbench.analysis.results import runs_of
+from stabbench.report import findings, tables
+from stabbench.report.build import write
+from stabbench.report.content import Content, gather_plain
+from stabbench.report.origin import Origin
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What plain results say about the stability of strategies. All scores are fractions."""
+
+    content: Content
+    notes: Sequence[str]
+    """What was taken for granted of the results, a sentence each."""
+
+    @property
+    def runs(self) -> pd.DataFrame:
+        """The results as they were understood, a row a run."""
+        return self.content.runs
+
+    @property
+    def stability(self) -> pd.DataFrame:
+        """A row a model, task and strategy: spread, failed runs, which is best and whether significantly so.
+
+        The columns are those of `stabbench.analysis.stability`.
+        """
+        return self.content.table
+
+    @property
+    def pairs(self) -> pd.DataFrame:
+        """A row a pair of strategies on one model and task: p-values; the columns of `stabbench.analysis.pairwise`."""
+        return self.content.pairs
+
+    @property
+    def answers(self) -> Mapping[str, str]:
+        """Which strategy is the most stable, and how surely, in a sentence or two by model."""
+        return {model: findings.answer(self.content, model) for model in self.content.models}
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        """What has to be known before the tables are trusted, a sentence each."""
+        return findings.warnings(self.content)
+
+    def to_markdown(self) -> str:
+        """The stability table in the layout of the paper's Table 1, × 100, as GitHub shows it."""
+        return tables.markdown(self.content)
+
+    def to_latex(self) -> str:
+        """The same for LaTeX with booktabs."""
+        return tables.latex(self.content)
+
+    def report(self, folder: str | PathLike[str]) -> None:
+        """Write index.html, metrics.json, tables/ and figures/ into `folder`."""
+        write(self.content, Path(folder))
+
+
+def compare(
+    results: pd.DataFrame,
+    *,
+    majority: Mapping[str, float] | None = None,
+    percent: bool = False,
+    levene_center: str = "median",
+    alpha: float = 0.001,
+    source: str = "results",
+) -> Comparison:
+    """Compare strategies by a table of scores, a row a run: columns `strategy`, `task`, `seed`, `score`.
+
+    `stabbench.analysis.results.runs_of` says what else the table may hold and how failed runs are known: by its column
+    `failed`, or by `majority`, the majority classifier's accuracy (without a column `accuracy`: score) by task. Scores
+    are fractions, with `percent` per cent (`majority` too); the higher, the better: an error rate e is given as 1 - e.
+    `levene_center` and `alpha` are the star's, `source` is what messages call the table.
+
+    Example::
+
+        comparison = stabbench.compare(pd.read_csv("results.csv"), majority={"rte": 0.527})
+        print(comparison.to_markdown())
+        comparison.report("comparison")
+
+    Raises UserError where the table is not as it should be: it names the row and the column.
+    """
+    found = runs_of(results, majority=majority, percent=percent, source=source)
+    origin = Origin(
+        score="given scores" if len(found.runs) != 1 else "given score",
+        scored_on="",
+        failed=found.failed,
+        definitions=found.notes,
+        made_from="plain results",
+    )
+    return Comparison(gather_plain(found.runs, origin, levene_center=levene_center, alpha=alpha), found.notes)
