@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -17,6 +17,7 @@ from stabbench.analysis.frame import finished
 from stabbench.analysis.gradients import Pair
 from stabbench.analysis.layers import layer_norms
 from stabbench.analysis.matrices import thinned
+from stabbench.report import findings
 from stabbench.report.content import Content
 from stabbench.report.figures.gradient_norms import POINTS
 
@@ -69,6 +70,23 @@ def gradient_rows(pair: Pair) -> pd.DataFrame:
         place = {"outcome": outcome, "strategy": run.strategy, "seed": run.seed}
         parts.append(pd.DataFrame(place, index=long.index).join(long))
     return pd.concat(parts, ignore_index=True)
+
+
+def figure_downloads(content: Content) -> Mapping[tuple[str, str], Sequence[Download]]:
+    """The data behind the page's own figures, by kind and heading (or cell)."""
+    found: dict[tuple[str, str], Download | None] = {}
+    for model, task in content.places:
+        heading, name = content.heading(model, task), f"{model}-{task}"
+        rows = score_rows(content, model, task)
+        found["scores", heading] = table_link(f"scores-{name}", rows, digits=10, file="tables/scores.csv")
+        for item in content.cells(model, task):
+            curves = curve_rows(content, item.cell.name)
+            stem = f"training-curves-{name}-{item.cell.strategy}"
+            found["training", f"{heading}/{item.cell.strategy}"] = table_link(stem, curves)
+        pair, _ = findings.gradients(content, model, task)
+        if pair is not None:
+            found["gradients", heading] = table_link(f"gradient-norms-{name}", gradient_rows(pair))
+    return {key: [link] for key, link in found.items() if link is not None}
 
 
 def drawn_rows(figure: Figure) -> pd.DataFrame:

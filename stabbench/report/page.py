@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from stabbench.report import cost, findings, making, numbers
 from stabbench.report import provenance as origins
 from stabbench.report.content import Content, measured_level
-from stabbench.report.downloads import Download, curve_rows, drawn_rows, gradient_rows, score_rows, table_link
+from stabbench.report.downloads import Download, drawn_rows, figure_downloads, table_link
 from stabbench.report.figures.distribution import distribution_panel
 from stabbench.report.figures.drawing import COLUMN_WIDTH, style
 from stabbench.report.figures.gradient_norms import gradient_figure
@@ -105,7 +105,7 @@ def page(content: Content, sections: Sequence[Section] = (), *, provenance: bool
             _distributions(content), _training(content), _gradients(content) if content.recorded else ()
         )
         draw_all(pictures.figures, pixels=False)
-        context = {**_context(content), **vars(pictures), "downloads_of": _downloads(content)}
+        context = {**_context(content), **vars(pictures), "downloads_of": figure_downloads(content)}
         missing = [*(() if context["costs"] else ("cost",)), *(() if content.recorded else OF_RECORDS)]
         context |= _chapters(sections, missing)
         context["provenance"] = _provenance(content) if provenance else None
@@ -136,23 +136,6 @@ def _provenance(content: Content) -> dict[str, Any]:
         "sentences": origins.origin(content),
         "times": {model: origins.times(content, model) for model in content.models},
     }
-
-
-def _downloads(content: Content) -> Mapping[tuple[str, str], Sequence[Download]]:
-    """The data behind the page's own figures, by kind and heading (or cell)."""
-    found: dict[tuple[str, str], Download | None] = {}
-    for model, task in content.places:
-        heading, name = content.heading(model, task), f"{model}-{task}"
-        rows = score_rows(content, model, task)
-        found["scores", heading] = table_link(f"scores-{name}", rows, digits=10, file="tables/scores.csv")
-        for item in content.cells(model, task):
-            curves = curve_rows(content, item.cell.name)
-            stem = f"training-curves-{name}-{item.cell.strategy}"
-            found["training", f"{heading}/{item.cell.strategy}"] = table_link(stem, curves)
-        pair, _ = findings.gradients(content, model, task)
-        if pair is not None:
-            found["gradients", heading] = table_link(f"gradient-norms-{name}", gradient_rows(pair))
-    return {key: [link] for key, link in found.items() if link is not None}
 
 
 @dataclass(frozen=True)
