@@ -32,6 +32,7 @@ def report(incomplete: bool, out: Path, runs: Path, params_file: Path) -> None:
     """
     from stabbench.cli.sections import probe_sections, study_sections
     from stabbench.config import load
+    from stabbench.execution.settings import available_cores
     from stabbench.report import build
 
     config = load(params_file)
@@ -44,6 +45,7 @@ def report(incomplete: bool, out: Path, runs: Path, params_file: Path) -> None:
         incomplete=incomplete,
         levene_center=settings.levene_center,
         alpha=settings.alpha,
+        workers=available_cores(),
         sections=lambda content: [
             *study_sections(config, content, incomplete=incomplete),
             *probe_sections(config, content, incomplete=incomplete),

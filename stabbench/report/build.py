@@ -13,7 +13,7 @@ from stabbench.report.content import Content, gather
 from stabbench.report.figures.distribution import stability_figure
 from stabbench.report.figures.drawing import style
 from stabbench.report.figures.gradient_norms import gradient_figure
-from stabbench.report.figures.rendering import draw_all, save
+from stabbench.report.figures.rendering import Artists, save
 from stabbench.report.figures.training_curves import has_curves, training_figure
 from stabbench.report.metrics import metrics
 from stabbench.report.page import gradient_stem, page, training_stem
@@ -32,11 +32,12 @@ def build(
     levene_center: str = "median",
     alpha: float = 0.001,
     sections: Callable[[Content], Sequence[Section]] = lambda content: (),
+    workers: int = 1,
 ) -> None:
     """Make the report of the selection under `runs` in the folder `out`; the same records give the same bytes.
 
     With a `plan` folder, cells that are no longer planned are left out. `sections` makes the chapters of studies and
-    probes, which follow those that the main grid's records give by themselves.
+    probes, which follow those that the main grid's records give by themselves. `workers` processes draw the figures.
 
     Writes index.html, metrics.json, tables/, figures/ (SVG and PNG), studies/ and plots/ (for `dvc plots`). The star
     stands where Levene's test with `levene_center` (`median` or `mean`) against the second smallest std gives p <
@@ -45,17 +46,19 @@ def build(
     Raises UserError where there are no runs, a setting is out of range, or, without `incomplete`, where runs are
     missing: it names the cells and the commands that train them.
     """
-    content = gather(runs, plan=plan, incomplete=incomplete, levene_center=levene_center, alpha=alpha)
-    with style():
-        chapters = [*views(content), *sections(content)]
-        figures = _figures(content)
-        draw_all([*figures.values(), *(item.figure for section in chapters for item in section.figures)], pixels=True)
-    write_tables(content, out / "tables")
-    write_plots(content, out / "plots")
-    write_json(out / "metrics.json", metrics(content))
-    _write_figures(figures, out / "figures")
-    write_sections(chapters, out / "studies")
-    write_text(out / "index.html", page(content, chapters))
+    with Artists(workers) as artists:
+        content = gather(runs, plan=plan, incomplete=incomplete, levene_center=levene_center, alpha=alpha)
+        with style():
+            chapters = [*views(content), *sections(content)]
+            figures = _figures(content)
+        shown = [item.figure for section in chapters for item in section.figures]
+        artists.draw([*figures.values(), *shown], pixels=True)
+        write_tables(content, out / "tables")
+        write_plots(content, out / "plots")
+        write_json(out / "metrics.json", metrics(content))
+        _write_figures(figures, out / "figures")
+        write_sections(chapters, out / "studies")
+        write_text(out / "index.html", page(content, chapters, artists))
 
 
 def _figures(content: Content) -> dict[str, Figure]:

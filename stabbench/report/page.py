@@ -17,7 +17,7 @@ from stabbench.report.figures.distribution import distribution_panel
 from stabbench.report.figures.drawing import COLUMN_WIDTH, style
 from stabbench.report.figures.gradient_norms import gradient_figure
 from stabbench.report.figures.palette import strategy_colors, themes
-from stabbench.report.figures.rendering import draw_all, page_svg
+from stabbench.report.figures.rendering import Artists, page_svg
 from stabbench.report.figures.training_curves import training_panel
 from stabbench.report.layout import STAR, blocks
 from stabbench.report.section import CAUSES, MAKING, PARTS, RESULTS, Section
@@ -60,8 +60,8 @@ class Picture:
         return COLUMN_WIDTH if self.figure is None else self.figure.get_figwidth()
 
 
-def page(content: Content, sections: Sequence[Section] = ()) -> str:
-    """The HTML of `index.html`: no request to any host, everything from records escaped."""
+def page(content: Content, sections: Sequence[Section], artists: Artists) -> str:
+    """The HTML of `index.html`: no request to any host, everything from records escaped; `artists` draw its figures."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("stabbench.report"),
         autoescape=True,
@@ -80,7 +80,7 @@ def page(content: Content, sections: Sequence[Section] = ()) -> str:
     )
     with style():
         pictures = _Pictures(_distributions(content), _training(content), _gradients(content))
-        draw_all(pictures.figures, pixels=False)
+        artists.draw(pictures.figures, pixels=False)
         context = {**_context(content), **vars(pictures), **_chapters(sections)}
         return environment.get_template("index.html.j2").render(context)
 
