@@ -33,7 +33,7 @@ def report(incomplete: bool, out: Path, runs: Path, params_file: Path) -> None:
     from stabbench.cli.sections import probe_sections, study_sections
     from stabbench.config import load
     from stabbench.execution.settings import available_cores
-    from stabbench.report import build
+    from stabbench.report.build import build
 
     config = load(params_file)
     settings = config.report
