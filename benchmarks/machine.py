@@ -40,7 +40,7 @@ class OtherProcesses:
         if now is None or self.before is None:
             return None
         busy, whole, own = (after - before for after, before in zip(now, self.before, strict=True))
-        return max(0.0, (busy - own) / whole) if whole else 0.0
+        return min(max(0.0, (busy - own) / whole), 1.0) if whole else 0.0
 
     @staticmethod
     def _now() -> tuple[float, float, float] | None:

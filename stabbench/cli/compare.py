@@ -43,6 +43,7 @@ def compare(
       stabbench compare results.parquet --percent --majority rte=52.7 --majority mrpc=68.4 --out rte-and-mrpc
     """
     from stabbench.analysis.results_file import read_results
+    from stabbench.execution.settings import available_cores
     from stabbench.report.comparison import compare as compare_results
 
     found = compare_results(
@@ -53,7 +54,7 @@ def compare(
         alpha=alpha,
         source=str(results),
     )
-    found.report(out)
+    found.report(out, workers=available_cores())
     for model, answer in found.answers.items():
         click.echo(f"{model}: {answer}" if len(found.answers) > 1 else answer)
     for text in (*found.notes, *found.warnings):

@@ -46,7 +46,8 @@ def report(form: str, incomplete: bool, out: Path, provenance: bool, runs: Path,
     """
     from stabbench.cli.sections import probe_sections, study_sections
     from stabbench.config import load
-    from stabbench.report import build
+    from stabbench.execution.settings import available_cores
+    from stabbench.report.build import build
     from stabbench.report.content import gather
     from stabbench.report.summary import summary
 
@@ -73,6 +74,7 @@ def report(form: str, incomplete: bool, out: Path, provenance: bool, runs: Path,
         alpha=settings.alpha,
         order=settings.order,
         provenance=provenance or settings.provenance,
+        workers=available_cores(),
         sections=lambda content: [
             *study_sections(config, content, incomplete=incomplete),
             *probe_sections(config, content, incomplete=incomplete),

@@ -13,7 +13,7 @@ from stabbench.report.content import Content, gather
 from stabbench.report.figures.distribution import stability_figure
 from stabbench.report.figures.drawing import style
 from stabbench.report.figures.gradient_norms import gradient_figure
-from stabbench.report.figures.rendering import draw_all, save
+from stabbench.report.figures.rendering import Artists, save
 from stabbench.report.figures.training_curves import has_curves, training_figure
 from stabbench.report.metrics import metrics, statistics
 from stabbench.report.page import gradient_stem, page, training_stem
@@ -34,11 +34,12 @@ def build(
     order: str = "plan",
     provenance: bool = False,
     sections: Callable[[Content], Sequence[Section]] = lambda content: (),
+    workers: int = 1,
 ) -> None:
     """Make the report of the selection under `runs` in the folder `out`; the same records give the same bytes.
 
     With a `plan` folder, cells that are no longer planned are left out. `sections` makes the chapters of studies and
-    probes, which follow those that the main grid's records give by themselves.
+    probes, which follow those that the main grid's records give by themselves. `workers` processes draw the figures.
 
     Writes index.html, metrics.json, tables/, figures/ (SVG and PNG), studies/ and plots/ (for `dvc plots`). The star
     stands where Levene's test with `levene_center` (`median` or `mean`) against the second smallest std gives p <
@@ -48,24 +49,28 @@ def build(
     Raises UserError where there are no runs, a setting is out of range, or, without `incomplete`, where runs are
     missing: it names the cells and the commands that train them.
     """
-    content = gather(runs, plan=plan, incomplete=incomplete, levene_center=levene_center, alpha=alpha, order=order)
-    with style():
-        chapters = [*views(content), *sections(content)]
-    write_plots(content, out / "plots")
-    write(content, out, chapters, provenance=provenance)
+    with Artists(workers) as artists:
+        content = gather(runs, plan=plan, incomplete=incomplete, levene_center=levene_center, alpha=alpha, order=order)
+        with style():
+            chapters = [*views(content), *sections(content)]
+        write_plots(content, out / "plots")
+        write(content, out, artists, chapters, provenance=provenance)
 
 
-def write(content: Content, out: Path, chapters: Sequence[Section] = (), *, provenance: bool = False) -> None:
-    """Write index.html, metrics.json, tables/ and figures/, and the chapters into studies/."""
+def write(
+    content: Content, out: Path, artists: Artists, chapters: Sequence[Section] = (), *, provenance: bool = False
+) -> None:
+    """Write index.html, metrics.json, tables/ and figures/, and the chapters into studies/; `artists` draw."""
     with style():
         figures = _figures(content)
-        draw_all([*figures.values(), *(item.figure for section in chapters for item in section.figures)], pixels=True)
+    shown = [item.figure for section in chapters for item in section.figures]
+    artists.draw([*figures.values(), *shown], pixels=True)
     write_tables(content, out / "tables")
     write_json(out / "metrics.json", metrics(content))
     write_json(out / "tables" / "statistics.json", statistics(content))
     _write_figures(figures, out / "figures")
     write_sections(chapters, out / "studies")
-    write_text(out / "index.html", page(content, chapters, provenance=provenance))
+    write_text(out / "index.html", page(content, chapters, artists, provenance=provenance))
 
 
 def _figures(content: Content) -> dict[str, Figure]:

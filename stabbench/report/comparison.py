@@ -13,6 +13,7 @@ from stabbench.analysis.results import runs_of
 from stabbench.report import findings, tables
 from stabbench.report.build import write
 from stabbench.report.content import Content, gather_plain
+from stabbench.report.figures.rendering import Artists
 from stabbench.report.origin import Origin
 
 
@@ -60,9 +61,13 @@ class Comparison:
         """The same for LaTeX with booktabs."""
         return tables.latex(self.content)
 
-    def report(self, folder: str | PathLike[str]) -> None:
-        """Write index.html, metrics.json, tables/ and figures/ into `folder`."""
-        write(self.content, Path(folder))
+    def report(self, folder: str | PathLike[str], *, workers: int = 1) -> None:
+        """Write index.html, metrics.json, tables/ and figures/ into `folder`.
+
+        More than one of `workers` are processes that draw figures: a script then needs `if __name__ == "__main__":`.
+        """
+        with Artists(workers) as artists:
+            write(self.content, Path(folder), artists)
 
 
 def compare(

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +17,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from stabbench.cli import main
 from stabbench.plan import Cell
-from stabbench.records import Record, Store
+from stabbench.records import Record, Selection, Store
 from stabbench.tasks.prepared import PreparedTask
 
 
@@ -52,6 +56,22 @@ def test_the_number_of_workers_changes_no_bit(project: Path) -> None:
     train("--workers", "1", "--store", "one")
     train("--workers", "3", "--store", "three")
     assert digests("one") == digests("three")
+
+
+def test_a_pipeline_stage_whose_runs_are_there_selects_them_without_torch_pandas_or_params(project: Path) -> None:
+    assert train("--seeds", "1-4").exit_code == 0
+    shutil.rmtree("runs")
+    (project / "params.yaml").unlink()
+    heavy = ("torch", "pandas", "pydantic", "numpy", "matplotlib")
+    code = f"import sys; sys.modules.update(dict.fromkeys({heavy})); from stabbench.cli import main; main()"
+    words = ("train", "--model", "embedded", "--task", "acceptability", "--strategy", "devlin")
+    environment = {**os.environ, "DVC_STAGE": "train@embedded-acceptability-devlin"}
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "0 trained, 4 already there" in done.stdout
+    assert len(Selection.read(Path("runs")).cells[0].records) == 4
 
 
 def test_stacked_seeds_give_the_same_scores(project: Path) -> None:

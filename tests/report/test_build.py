@@ -12,7 +12,7 @@ import pytest
 
 from stabbench.errors import UserError
 from stabbench.files import read_json
-from stabbench.report import build
+from stabbench.report.build import build
 from stabbench.report.content import gather
 from tests.analysis.synthetic import DIVERGED, SyntheticCell, write_runs
 

@@ -15,7 +15,7 @@ from scipy import stats
 
 import stabbench
 from stabbench.cli import main
-from stabbench.report import build
+from stabbench.report.build import build
 from tests.analysis.synthetic import DIVERGED, SyntheticCell, scores_with, write_runs
 
 ROOT = Path(__file__).parent.parent.parent

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib.collections import PathCollection
 from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
 
 from stabbench.analysis.layers import layer_norms
 from stabbench.report.content import Content, gather
@@ -15,7 +17,7 @@ from stabbench.report.figures.distribution import stability_figure
 from stabbench.report.figures.drawing import style
 from stabbench.report.figures.gradient_norms import gradient_figure
 from stabbench.report.figures.palette import STRATEGIES, strategy_colors, themes
-from stabbench.report.figures.rendering import draw_all, page_svg, save
+from stabbench.report.figures.rendering import Artists, page_svg, save
 from stabbench.report.figures.training_curves import training_figure
 from stabbench.report.findings import gradients
 from tests.analysis.synthetic import SyntheticCell, write_runs
@@ -97,25 +99,50 @@ def test_a_figure_saved_twice_has_the_same_bytes(content: Content, tmp_path: Pat
         assert (tmp_path / f"a.{kind}").read_bytes() == (tmp_path / f"b.{kind}").read_bytes()
 
 
-def test_figures_drawn_on_all_cores_have_the_bytes_of_those_drawn_one_by_one(
-    content: Content, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def artists() -> Iterator[Artists]:
+    with Artists(2) as found:
+        yield found
+
+
+def test_figures_drawn_by_several_processes_have_the_bytes_of_those_drawn_here(
+    content: Content, artists: Artists, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with style():
-        together, alone = ([stability_figure(content), training_figure(content, *content.places[0])] for _ in range(2))
-        monkeypatch.setattr("os.sched_getaffinity", lambda process: {0, 1}, raising=False)
-        draw_all(together, pixels=True)
-        monkeypatch.setattr(rendering, "_draw", _refuse)
-        for number, figure in enumerate(together):
-            save(figure, tmp_path / f"together-{number}")
-        monkeypatch.undo()
+        together, alone = (
+            [stability_figure(content), training_figure(content, *content.places[0]), logarithmic_figure(content)]
+            for _ in range(2)
+        )
+        artists.draw(together, pixels=True)
+        with monkeypatch.context() as patch:
+            patch.setattr(rendering, "_draw", None)
+            for number, figure in enumerate(together):
+                save(figure, tmp_path / f"together-{number}")
         for number, figure in enumerate(alone):
             save(figure, tmp_path / f"alone-{number}")
-    for path in tmp_path.glob("alone-*"):
-        assert path.read_bytes() == path.with_name(path.name.replace("alone", "together")).read_bytes()
+    names = sorted(path.name for path in tmp_path.glob("alone-*"))
+    assert len(names) == 6
+    for name in names:
+        assert (tmp_path / name).read_bytes() == (tmp_path / name.replace("alone", "together")).read_bytes()
 
 
-def _refuse(*arguments: object) -> None:
-    raise AssertionError("drawn twice")
+def logarithmic_figure(content: Content) -> Figure:
+    pair, _ = gradients(content, *content.places[0])
+    assert pair is not None
+    return gradient_figure(pair)
+
+
+def test_what_a_killed_process_leaves_undrawn_is_drawn_when_it_is_saved(
+    content: Content, artists: Artists, tmp_path: Path
+) -> None:
+    for process, _ in artists.processes:
+        process.kill()
+        process.join()
+    with style():
+        figure = stability_figure(content)
+        artists.draw([figure, stability_figure(content), stability_figure(content)], pixels=True)
+        save(figure, tmp_path / "figure")
+    assert (tmp_path / "figure.png").stat().st_size > 0
 
 
 def test_figures_for_the_page_have_their_own_ids_and_a_text_for_those_who_cannot_see_them(content: Content) -> None:

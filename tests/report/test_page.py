@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 import pandas as pd
 import pytest
 
-from stabbench.report import build
+from stabbench.report.build import build
 from tests.analysis.synthetic import SyntheticCell, write_runs
 from tests.report.browser import EXECUTABLE, Browser, browser
 

@@ -11,7 +11,7 @@ from matplotlib.collections import PathCollection
 from matplotlib.colors import to_hex
 
 from stabbench.files import read_json
-from stabbench.report import build
+from stabbench.report.build import build
 from stabbench.report.content import Content, gather
 from stabbench.report.figures.drawing import style
 from stabbench.report.figures.palette import strategy_colors, themes

@@ -85,10 +85,14 @@ def logarithmic(axes: Axes, which: Literal["x", "y"] = "y") -> None:
     between = [1, 2, 5] if high < 30 * low else [1, 3] if high < 1000 * low else [1]
     axis.set_major_locator(LogLocator(subs=between))
     axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}" if len(between) > 1 else _power(value)))
+    axis.set_major_formatter(FuncFormatter(_plain if len(between) > 1 else _power))
 
 
-def _power(value: float) -> str:
+def _plain(value: float, position: int | None) -> str:
+    return f"{value:g}"
+
+
+def _power(value: float, position: int | None) -> str:
     return f"10{str(round(math.log10(value))).translate(_SUPERSCRIPTS)}"
 
 

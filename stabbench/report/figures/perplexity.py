@@ -85,4 +85,8 @@ def _axis_of_perplexity(axes: Axes, table: pd.DataFrame, reference: float) -> No
     axes.set_ylim(lowest / room, highest * room**2.5)
     axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if highest / lowest < 1000 else (1.0,)))
     axes.yaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.4g}" if value < 1e6 else f"{value:.0e}"))
+    axes.yaxis.set_major_formatter(FuncFormatter(_tick))
+
+
+def _tick(value: float, position: int | None) -> str:
+    return f"{value:,.4g}" if value < 1e6 else f"{value:.0e}"

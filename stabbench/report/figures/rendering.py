@@ -1,15 +1,17 @@
-"""Figures as SVG and PNG: the same bytes every time, drawn on all cores, for files and for the page."""
+"""Figures as SVG and PNG: the same bytes every time, drawn by several processes, for files and for the page."""
 
 from __future__ import annotations
 
 import io
 import multiprocessing
-import os
 import re
+from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from html import escape
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -19,6 +21,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from stabbench.files import write_bytes
+from stabbench.report.figures.drawing import style
 from stabbench.report.figures.palette import PAPER, themes
 
 DPI = 200
@@ -35,32 +38,55 @@ class Drawing:
 _DRAWN: WeakKeyDictionary[Figure, Drawing] = WeakKeyDictionary()
 
 
-def draw_all(figures: Sequence[Figure], *, pixels: bool) -> None:
-    """Draw figures on all cores, with `pixels` as PNG too, so that `save` and `page_svg` find them drawn.
+class Artists:
+    """Processes that draw figures; use as a context manager, which ends them.
 
-    Where processes cannot be forked, those draw what they need.
+    They start at once, so that they have loaded what they need when the first figures are made. Less than two are none:
+    then `save` and `page_svg` draw what they are given.
     """
-    waiting = [figure for figure in figures if not _has(figure, pixels)]
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-    if min(cores, len(waiting)) < 2:
-        return
-    context = multiprocessing.get_context("fork")  # figures hold functions, which cannot be sent to a new process
-    with ProcessPoolExecutor(min(cores, len(waiting)), context, _inherit, (waiting, pixels)) as pool:
-        for figure, drawing in zip(waiting, pool.map(_draw_inherited, range(len(waiting))), strict=True):
-            _DRAWN[figure] = drawing
+
+    def __init__(self, count: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.processes: list[tuple[BaseProcess, Connection]] = []
+        for _ in range(count if count > 1 else 0):
+            ours, theirs = context.Pipe()
+            process = context.Process(target=_serve, args=(theirs,), daemon=True)
+            process.start()
+            theirs.close()  # so that either side notices when the other one is gone
+            self.processes.append((process, ours))
+
+    def __enter__(self) -> Artists:
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        for process, connection in self.processes:
+            connection.close()
+            process.join()
+
+    def draw(self, figures: Sequence[Figure], *, pixels: bool) -> None:
+        """Draw figures, with `pixels` as PNG too, so that `save` and `page_svg` find them drawn."""
+        waiting = deque(figure for figure in figures if not _has(figure, pixels))
+        idle = [connection for _, connection in self.processes]
+        busy: dict[Connection, Figure] = {}
+        while busy or (waiting and idle):
+            while waiting and idle:
+                connection, figure = idle.pop(), waiting.popleft()
+                with suppress(OSError):  # an artist that was killed gets nothing more; `save` draws what it had
+                    connection.send((figure, pixels))
+                    busy[connection] = figure
+            ready = wait(list(busy), timeout=None if busy else 0)
+            for connection in [one for one in busy if one in ready]:
+                figure = busy.pop(connection)
+                with suppress(EOFError, OSError):
+                    _DRAWN[figure] = connection.recv()
+                    idle.append(connection)
 
 
-_inherited: Sequence[Figure] = ()
-_inherited_pixels = False
-
-
-def _inherit(figures: Sequence[Figure], pixels: bool) -> None:
-    global _inherited, _inherited_pixels
-    _inherited, _inherited_pixels = figures, pixels
-
-
-def _draw_inherited(number: int) -> Drawing:
-    return _draw(_inherited[number], _inherited_pixels)
+def _serve(connection: Connection) -> None:
+    """The life of an artist: figures in, drawings out, until the other side is gone."""
+    with style(), suppress(EOFError, OSError):
+        while True:
+            connection.send(_draw(*connection.recv()))
 
 
 def _has(figure: Figure, pixels: bool) -> bool:
