@@ -158,6 +158,10 @@ class Cell:
         """The effective hyperparameters of the cell."""
         return Recipe(**self.spec["recipe"])
 
+    def updates(self) -> int:
+        """How many updates each of its runs makes."""
+        return self.recipe().updates(int(self.task_facts["counts"]["train"]))
+
     def to_json(self) -> dict[str, Any]:
         """The plan file's content."""
         return {

@@ -103,9 +103,11 @@ def train_cells(
 def fill(cells: Sequence[tuple[Cell, Path]], store: Path, settings: Settings) -> None:
     """Train every run that the cells lack into the store; each cell comes with the folder that selects its records.
 
-    Runs that broke are named; the stage of their own cell tries them again.
+    The longest runs come first, so that no worker is left with one while the others have nothing to do. Runs that broke
+    are named; the stage of their own cell tries them again.
     """
     records = options.open_store(store)
+    cells = sorted(cells, key=lambda wanted: wanted[0].updates(), reverse=True)
     outcomes = _train([(cell, cell.seeds, runs) for cell, runs in cells], records, settings)
     trained, reused = (sum(len(getattr(outcome, name)) for outcome in outcomes) for name in ("trained", "reused"))
     click.echo(f"{trained} runs trained, {reused} already there")
