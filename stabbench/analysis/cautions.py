@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from stabbench.analysis.frame import CELL, finished, ordered
+from stabbench.analysis.frame import CELL, finished
 from stabbench.analysis.spread import is_constant
 from stabbench.analysis.stability import MINIMUM_SEEDS
 from stabbench.records import SelectedCell
@@ -105,9 +105,10 @@ def unequal_seeds(runs: pd.DataFrame) -> list[tuple[str, str, Mapping[str, int]]
     """
     found: list[tuple[str, str, Mapping[str, int]]] = []
     for (model, task), part in runs.groupby(["model", "task"], sort=False, observed=True):
-        seeds = {name: frozenset(part.loc[part["strategy"] == name, "seed"]) for name in ordered(part["strategy"])}
-        if len(set(seeds.values())) > 1:
-            found.append((str(model), str(task), {name: len(values) for name, values in seeds.items()}))
+        cells = part.groupby("strategy", sort=False, observed=True)["seed"]
+        seeds = {str(name): np.sort(cell.to_numpy(dtype=np.int64)) for name, cell in cells}
+        if len({values.tobytes() for values in seeds.values()}) > 1:
+            found.append((str(model), str(task), {name: values.size for name, values in seeds.items()}))
     return found
 
 

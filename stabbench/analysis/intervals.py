@@ -11,7 +11,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from stabbench.analysis.permutation import RESAMPLED_UP_TO
-from stabbench.analysis.spread import Scores, is_constant, standard_deviation
+from stabbench.analysis.spread import Scores, ascending, is_constant, standard_deviation
 
 RESAMPLES = 9_999
 _NUMBERS_AT_ONCE = 2_000_000
@@ -44,10 +44,10 @@ def std_ratio(
     asymptotic interval (delta method). Swapping the samples inverts all three numbers; the order of scores is of no
     account.
     """
-    first, second = (np.sort(np.asarray(x, dtype=np.float64)) for x in (a, b))
+    first, second = ascending(a), ascending(b)
     if min(first.size, second.size) < 2 or is_constant(first) or is_constant(second):
         return StdRatio(math.nan, math.nan, math.nan)
-    if _key(first) > _key(second):
+    if _comes_later(first, second):
         swapped = std_ratio(second, first, random, resamples, confidence)
         return StdRatio(1 / swapped.ratio, 1 / swapped.high, 1 / swapped.low)
     ratio = standard_deviation(first) / standard_deviation(second)
@@ -102,9 +102,14 @@ def _log_std(scores: Array, counts: Array) -> Array:
 
 def _variance_of_log(scores: Array) -> float:
     """Asymptotic variance of the log of the standard deviation: (kurtosis − 1) / 4n."""
-    return (float(stats.kurtosis(scores, fisher=False)) - 1) / (4 * scores.size)
+    squares = (scores - scores.mean()) ** 2
+    kurtosis = float((squares**2).mean() / squares.mean() ** 2)
+    return (kurtosis - 1) / (4 * scores.size)
 
 
-def _key(scores: Array) -> tuple[float, ...]:
-    """Puts two samples into an order of their own, so that both ways of comparing them draw the same resamples."""
-    return (float(scores.size), *scores.tolist())
+def _comes_later(first: Array, second: Array) -> bool:
+    """An order of two sorted samples, so that both ways of comparing them draw the same resamples."""
+    if first.size != second.size:
+        return first.size > second.size
+    differ = np.flatnonzero(first != second)
+    return bool(differ.size and first[differ[0]] > second[differ[0]])

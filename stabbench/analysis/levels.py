@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import stats
 
-from stabbench.analysis.spread import Scores, is_constant, standard_deviation
+from stabbench.analysis.spread import Scores, ascending, is_constant, standard_deviation
 
 
 def welch(a: Scores, b: Scores) -> float | None:
@@ -13,7 +13,7 @@ def welch(a: Scores, b: Scores) -> float | None:
 
     None (n/a) where a sample has fewer than two scores or both are constant.
     """
-    x, y = np.sort(np.asarray(a, float)), np.sort(np.asarray(b, float))
+    x, y = ascending(a), ascending(b)
     if min(x.size, y.size) < 2 or (is_constant(x) and is_constant(y)):
         return None
     moments = [(float(z.mean()), standard_deviation(z), z.size) for z in (x, y)]
@@ -26,7 +26,7 @@ def mann_whitney(a: Scores, b: Scores) -> float | None:
     Exact in small samples without ties, else asymptotic with corrections for ties and continuity. It tests the level
     only where the samples have the same shape. 1 where all scores are the same; None where a sample is empty.
     """
-    x, y = np.sort(np.asarray(a, float)), np.sort(np.asarray(b, float))
+    x, y = ascending(a), ascending(b)
     if min(x.size, y.size) == 0:
         return None
     if is_constant(np.concatenate([x, y])):

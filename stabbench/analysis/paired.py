@@ -34,19 +34,37 @@ class Pairs:
     failed_b: Flags
 
 
-def pairs(runs_a: pd.DataFrame, runs_b: pd.DataFrame) -> Pairs:
-    """The finished runs of two cells with the same seed, each seed once; no failures where not all are known."""
-    columns = ["seed", "score", "failed"]
-    both = runs_a[columns].merge(runs_b[columns], on="seed", suffixes=("_a", "_b"), validate="one_to_one")
-    both = both.sort_values("seed")
-    flags = both[["failed_a", "failed_b"]]
-    failed = flags.to_numpy(dtype=np.bool_) if flags.notna().all(axis=None) else np.zeros((0, 2), dtype=np.bool_)
-    return Pairs(
-        both["score_a"].to_numpy(dtype=np.float64),
-        both["score_b"].to_numpy(dtype=np.float64),
-        failed[:, 0],
-        failed[:, 1],
-    )
+@dataclass(frozen=True)
+class BySeed:
+    """Scores and failures `(n,)` of one strategy by rising seed `(n,)`; failures `(0,)` where not all are known."""
+
+    seeds: npt.NDArray[np.int64]
+    scores: Array
+    failed: Flags
+
+    @classmethod
+    def of(cls, runs: pd.DataFrame) -> BySeed:
+        """The finished runs of a cell, each seed once."""
+        rows = runs.sort_values("seed")
+        known = bool(rows["failed"].notna().all())
+        failed = rows["failed"].to_numpy(dtype=np.bool_) if known else np.zeros(0, dtype=np.bool_)
+        return cls(rows["seed"].to_numpy(dtype=np.int64), rows["score"].to_numpy(dtype=np.float64), failed)
+
+    def _at(self, places: npt.NDArray[np.int64]) -> tuple[Array, Flags]:
+        return self.scores[places], self.failed[places] if self.failed.size else self.failed
+
+
+def pairs(a: BySeed, b: BySeed) -> Pairs:
+    """The runs of two strategies with the same seed; no failures where not all are known."""
+    if np.array_equal(a.seeds, b.seeds):
+        shared = a.scores, a.failed, b.scores, b.failed
+    else:
+        _, in_a, in_b = np.intersect1d(a.seeds, b.seeds, assume_unique=True, return_indices=True)
+        shared = (*a._at(in_a), *b._at(in_b))
+    scores_a, failed_a, scores_b, failed_b = shared
+    if failed_a.size != failed_b.size:
+        failed_a, failed_b = failed_a[:0], failed_b[:0]
+    return Pairs(scores_a, scores_b, failed_a, failed_b)
 
 
 def seed_correlation(a: Array, b: Array) -> float:
@@ -109,10 +127,10 @@ def wilcoxon(a: Array, b: Array) -> float | None:
     differences = np.sort(a - b)
     largest = float(np.abs(differences).max())
     differences = np.round(differences / (largest or 1.0), 9)
-    sizes = np.sort(np.abs(differences[differences != 0]))
+    sizes = np.abs(differences[differences != 0])
     if sizes.size == 0:
         return 1.0
-    exact = sizes.size == a.size <= 25 and bool((np.diff(sizes) > 0).all())
+    exact = sizes.size == a.size <= 25 and np.unique(sizes).size == sizes.size
     return float(stats.wilcoxon(differences, zero_method="wilcox", method="exact" if exact else "approx").pvalue)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
@@ -17,6 +18,7 @@ from stabbench.analysis.frame import CELL, finished, how_many
 from stabbench.analysis.intervals import std_ratio
 from stabbench.analysis.levels import mann_whitney, welch
 from stabbench.analysis.permutation import RESAMPLED_UP_TO, permutation_tests
+from stabbench.analysis.spread import ascending
 from stabbench.analysis.stability import PERMUTATION_SEED
 from stabbench.analysis.variances import comparable, fligner_killeen, levene, spread_p_value
 
@@ -55,16 +57,13 @@ def pairwise(runs: pd.DataFrame) -> pd.DataFrame:
     that both strategies have finished. NaN is n/a; where it is not known which runs failed, `failed_*` are NA. What is
     drawn is drawn anew for every pair with one fixed seed.
     """
-    rows: list[Row] = []
-    samples: list[tuple[Array, Array]] = []
+    pairs: list[tuple[_Cell, _Cell]] = []
     used = finished(runs[[*CELL, "seed", "status", "score", "failed"]])
     for _, part in used.groupby(["model", "task"], sort=False, observed=True):
-        cells = [cell for _, cell in part.groupby("strategy", sort=False, observed=True)]
-        for a, b in combinations(cells, 2):
-            rows.append(_row(a, b))
-            samples.append((_scores(a), _scores(b)))
-    table = pd.DataFrame(rows, columns=COLUMNS).astype({"failed_a": "Int64", "failed_b": "Int64"})
-    table[["p_permutation", "p_log_std_ratio"]] = _permutation(samples)
+        pairs += combinations([_Cell.of(cell) for _, cell in part.groupby("strategy", sort=False, observed=True)], 2)
+    table = pd.DataFrame([_row(a, b) for a, b in pairs], columns=COLUMNS)
+    table = table.astype({"failed_a": "Int64", "failed_b": "Int64"})
+    table[["p_permutation", "p_log_std_ratio"]] = _permutation([(a.scores, b.scores) for a, b in pairs])
     table["p_spread"] = [
         spread_p_value(asymptotic, None if math.isnan(permutation) else permutation)
         for asymptotic, permutation in zip(table["p_levene_median"], table["p_permutation"], strict=True)
@@ -76,29 +75,44 @@ def pairwise(runs: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def _row(a: pd.DataFrame, b: pd.DataFrame) -> Row:
-    scores_a, scores_b = _scores(a), _scores(b)
-    failed_a, failed_b = how_many(a["failed"]), how_many(b["failed"])
-    ratio = std_ratio(scores_a, scores_b, _random())
-    shared = paired.pairs(a, b)
+@dataclass(frozen=True)
+class _Cell:
+    """One strategy on one model and task; `scores` `(n,)` are sorted."""
+
+    names: tuple[str, str, str]
+    scores: Array
+    by_seed: paired.BySeed
+    failed: int | NAType
+
+    @classmethod
+    def of(cls, runs: pd.DataFrame) -> _Cell:
+        model, task, strategy = (str(runs[name].iloc[0]) for name in ("model", "task", "strategy"))
+        scores = ascending(runs["score"].to_numpy(dtype=np.float64))
+        return cls((model, task, strategy), scores, paired.BySeed.of(runs), how_many(runs["failed"]))
+
+
+def _row(a: _Cell, b: _Cell) -> Row:
+    model, task, strategy = a.names
+    ratio = std_ratio(a.scores, b.scores, _random())
+    shared = paired.pairs(a.by_seed, b.by_seed)
     return {
-        "model": str(a["model"].iloc[0]),
-        "task": str(a["task"].iloc[0]),
-        "strategy_a": str(a["strategy"].iloc[0]),
-        "strategy_b": str(b["strategy"].iloc[0]),
-        "n_a": len(a),
-        "n_b": len(b),
-        "failed_a": failed_a,
-        "failed_b": failed_b,
+        "model": model,
+        "task": task,
+        "strategy_a": strategy,
+        "strategy_b": b.names[2],
+        "n_a": a.scores.size,
+        "n_b": b.scores.size,
+        "failed_a": a.failed,
+        "failed_b": b.failed,
         "std_ratio": ratio.ratio,
         "std_ratio_low": ratio.low,
         "std_ratio_high": ratio.high,
-        "p_fisher": _fisher(failed_a, len(a), failed_b, len(b)),
-        "p_levene_median": levene(scores_a, scores_b, "median"),
-        "p_levene_mean": levene(scores_a, scores_b, "mean"),
-        "p_fligner": fligner_killeen(scores_a, scores_b),
-        "p_welch": welch(scores_a, scores_b),
-        "p_mann_whitney": mann_whitney(scores_a, scores_b),
+        "p_fisher": _fisher(a, b),
+        "p_levene_median": levene(a.scores, b.scores, "median"),
+        "p_levene_mean": levene(a.scores, b.scores, "mean"),
+        "p_fligner": fligner_killeen(a.scores, b.scores),
+        "p_welch": welch(a.scores, b.scores),
+        "p_mann_whitney": mann_whitney(a.scores, b.scores),
         "shared_seeds": shared.a.size,
         "seed_correlation": paired.seed_correlation(shared.a, shared.b),
         "p_paired_pitman_morgan": paired.pitman_morgan(shared.a, shared.b),
@@ -127,14 +141,10 @@ def _random() -> np.random.Generator:
     return np.random.default_rng(PERMUTATION_SEED)
 
 
-def _scores(runs: pd.DataFrame) -> Array:
-    return runs["score"].to_numpy(dtype=np.float64)
-
-
-def _fisher(failed_a: int | NAType, n_a: int, failed_b: int | NAType, n_b: int) -> float | None:
-    if isinstance(failed_a, NAType) or isinstance(failed_b, NAType):
+def _fisher(a: _Cell, b: _Cell) -> float | None:
+    if isinstance(a.failed, NAType) or isinstance(b.failed, NAType):
         return None
-    return fisher_exact(failed_a, n_a, failed_b, n_b)
+    return fisher_exact(a.failed, a.scores.size, b.failed, b.scores.size)
 
 
 def holm(p_values: pd.Series) -> pd.Series:

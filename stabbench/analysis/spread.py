@@ -29,7 +29,7 @@ class Spread:
 
 def spread(scores: Scores) -> Spread:
     """Summarise scores of shape `(n,)`, whatever their order; ValueError where one is NaN or infinite."""
-    values = np.sort(np.asarray(scores, dtype=np.float64))
+    values = ascending(scores)
     if not np.isfinite(values).all():
         raise ValueError("scores hold NaN or infinity: a diverged run counts with the majority classifier's score")
     if values.size == 0:
@@ -46,9 +46,14 @@ def spread(scores: Scores) -> Spread:
     )
 
 
+def ascending(scores: Scores) -> npt.NDArray[np.float64]:
+    """A sorted copy, so that the order of scores is of no account; what is sorted already costs next to nothing."""
+    return np.sort(np.asarray(scores, dtype=np.float64), kind="stable")
+
+
 def standard_deviation(scores: Scores) -> float:
     """Sample standard deviation (ddof 1): NaN under two scores, exactly 0 where all scores are the same."""
-    values = np.sort(np.asarray(scores, dtype=np.float64))
+    values = ascending(scores)
     if values.size < 2:
         return math.nan
     return 0.0 if is_constant(values) else float(values.std(ddof=1))

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy import special, stats
 
 from stabbench.analysis.permutation import PERMUTATIONS, RESAMPLED_UP_TO, permutation_test
-from stabbench.analysis.spread import Scores, is_constant
+from stabbench.analysis.spread import Scores, ascending, is_constant
 from stabbench.errors import unknown
 
 Center = Literal["median", "mean"]
@@ -38,7 +38,7 @@ def levene(a: Scores, b: Scores, center: Center = "median") -> float | None:
     """
     if not comparable(a, b, center):
         return None
-    rows = [np.sort(np.asarray(x, float))[None] for x in (a, b)]
+    rows = [ascending(x)[None] for x in (a, b)]
     statistic = levene_statistic(rows[0], rows[1], center)[0]
     return float(special.fdtrc(1, len(a) + len(b) - 2, statistic))
 
@@ -74,7 +74,7 @@ def fligner_killeen(a: Scores, b: Scores) -> float | None:
     """
     if not comparable(a, b):
         return None
-    return float(fligner_killeen_tests(np.asarray(a, float)[None], np.asarray(b, float)[None])[0])
+    return float(fligner_killeen_tests(ascending(a)[None], ascending(b)[None])[0])
 
 
 def fligner_killeen_tests(a: Array, b: Array) -> Array:
@@ -87,12 +87,12 @@ def fligner_killeen_tests(a: Array, b: Array) -> Array:
     largest = deviations.max(axis=1, keepdims=True)
     ranks = stats.rankdata(np.round(deviations / np.where(largest > 0, largest, 1.0), 9), axis=1)
     total = deviations.shape[1]
-    scores = stats.norm.ppf(ranks / (2 * (total + 1)) + 0.5)
+    scores = special.ndtri(ranks / (2 * (total + 1)) + 0.5)
     mean, variance = scores.mean(axis=1), scores.var(axis=1, ddof=1)
     parts = scores[:, : a.shape[1]], scores[:, a.shape[1] :]
     between = sum(part.shape[1] * (part.mean(axis=1) - mean) ** 2 for part in parts)
     statistic = np.divide(between, variance, out=np.zeros(len(a)), where=variance > 1e-12)
-    return np.asarray(stats.chi2.sf(statistic, 1))
+    return np.asarray(special.chdtrc(1, statistic))
 
 
 def levene_statistic(a: Array, b: Array, center: Center = "median") -> Array:

@@ -45,16 +45,18 @@ def compare(
     from stabbench.analysis.results_file import read_results
     from stabbench.execution.settings import available_cores
     from stabbench.report.comparison import compare as compare_results
+    from stabbench.report.processes import processes
 
-    found = compare_results(
-        read_results(results),
-        majority=_majority(baselines),
-        percent=percent,
-        levene_center=levene_center,
-        alpha=alpha,
-        source=str(results),
-    )
-    found.report(out, workers=available_cores())
+    with processes(available_cores()) as executor:
+        found = compare_results(
+            read_results(results),
+            majority=_majority(baselines),
+            percent=percent,
+            levene_center=levene_center,
+            alpha=alpha,
+            source=str(results),
+        )
+        found.report(out, executor)
     for model, answer in found.answers.items():
         click.echo(f"{model}: {answer}" if len(found.answers) > 1 else answer)
     for text in (*found.notes, *found.warnings):

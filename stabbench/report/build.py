@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -13,11 +14,12 @@ from stabbench.report.content import Content, gather
 from stabbench.report.figures.distribution import stability_figure
 from stabbench.report.figures.drawing import style
 from stabbench.report.figures.gradient_norms import gradient_figure
-from stabbench.report.figures.rendering import Artists, save
+from stabbench.report.figures.rendering import Drawings, save
 from stabbench.report.figures.training_curves import has_curves, training_figure
 from stabbench.report.metrics import metrics, statistics
 from stabbench.report.page import gradient_stem, page, training_stem
 from stabbench.report.plots import write_plots
+from stabbench.report.processes import processes
 from stabbench.report.section import Section, write_sections
 from stabbench.report.sections import views
 from stabbench.report.tables import write_tables
@@ -39,7 +41,8 @@ def build(
     """Make the report of the selection under `runs` in the folder `out`; the same records give the same bytes.
 
     With a `plan` folder, cells that are no longer planned are left out. `sections` makes the chapters of studies and
-    probes, which follow those that the main grid's records give by themselves. `workers` processes draw the figures.
+    probes, which follow those that the main grid's records give by themselves. Figures are drawn by
+    `workers` processes.
 
     Writes index.html, metrics.json, tables/, figures/ (SVG and PNG), studies/ and plots/ (for `dvc plots`). The star
     stands where Levene's test with `levene_center` (`median` or `mean`) against the second smallest std gives p <
@@ -49,28 +52,34 @@ def build(
     Raises UserError where there are no runs, a setting is out of range, or, without `incomplete`, where runs are
     missing: it names the cells and the commands that train them.
     """
-    with Artists(workers) as artists:
+    with processes(workers) as executor:
         content = gather(runs, plan=plan, incomplete=incomplete, levene_center=levene_center, alpha=alpha, order=order)
         with style():
             chapters = [*views(content), *sections(content)]
         write_plots(content, out / "plots")
-        write(content, out, artists, chapters, provenance=provenance)
+        write(content, out, chapters, provenance=provenance, executor=executor)
 
 
 def write(
-    content: Content, out: Path, artists: Artists, chapters: Sequence[Section] = (), *, provenance: bool = False
+    content: Content,
+    out: Path,
+    chapters: Sequence[Section] = (),
+    *,
+    provenance: bool = False,
+    executor: Executor | None = None,
 ) -> None:
-    """Write index.html, metrics.json, tables/ and figures/, and the chapters into studies/; `artists` draw."""
+    """Write index.html, metrics.json, tables/ and figures/, and the chapters into studies/; `executor` draws."""
+    drawings = Drawings(executor)
     with style():
         figures = _figures(content)
     shown = [item.figure for section in chapters for item in section.figures]
-    artists.draw([*figures.values(), *shown], pixels=True)
+    drawings.begin([*figures.values(), *shown], pixels=True)
     write_tables(content, out / "tables")
     write_json(out / "metrics.json", metrics(content))
     write_json(out / "tables" / "statistics.json", statistics(content))
+    write_text(out / "index.html", page(content, chapters, drawings, provenance=provenance))
     _write_figures(figures, out / "figures")
     write_sections(chapters, out / "studies")
-    write_text(out / "index.html", page(content, chapters, artists, provenance=provenance))
 
 
 def _figures(content: Content) -> dict[str, Figure]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -13,7 +14,6 @@ from stabbench.analysis.results import runs_of
 from stabbench.report import findings, tables
 from stabbench.report.build import write
 from stabbench.report.content import Content, gather_plain
-from stabbench.report.figures.rendering import Artists
 from stabbench.report.origin import Origin
 
 
@@ -61,13 +61,9 @@ class Comparison:
         """The same for LaTeX with booktabs."""
         return tables.latex(self.content)
 
-    def report(self, folder: str | PathLike[str], *, workers: int = 1) -> None:
-        """Write index.html, metrics.json, tables/ and figures/ into `folder`.
-
-        More than one of `workers` are processes that draw figures: a script then needs `if __name__ == "__main__":`.
-        """
-        with Artists(workers) as artists:
-            write(self.content, Path(folder), artists)
+    def report(self, folder: str | PathLike[str], executor: Executor | None = None) -> None:
+        """Write index.html, metrics.json, tables/ and figures/ into `folder`; `executor` draws, where there is one."""
+        write(self.content, Path(folder), executor=executor)
 
 
 def compare(
@@ -102,4 +98,5 @@ def compare(
         definitions=found.notes,
         made_from="plain results",
     )
-    return Comparison(gather_plain(found.runs, origin, levene_center=levene_center, alpha=alpha), found.notes)
+    content = gather_plain(found.runs, origin, levene_center=levene_center, alpha=alpha)
+    return Comparison(content, found.notes)

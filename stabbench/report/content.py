@@ -22,7 +22,7 @@ from stabbench.records import SelectedCell, Selection
 from stabbench.report.origin import RECORDS, Origin
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Content:
     """What all parts of one report share."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import pandas as pd
 
@@ -84,7 +85,8 @@ def regime(content: Content, model: str) -> str:
     )
 
 
-def warnings(content: Content) -> list[str]:
+@lru_cache(maxsize=1)
+def warnings(content: Content) -> tuple[str, ...]:
     """What a reader must know before trusting the table: missing runs and what `analysis.cautions` finds."""
     found = []
     table = content.table
@@ -113,7 +115,7 @@ def warnings(content: Content) -> list[str]:
     ]
     if in_failure:
         found.append(f"Stable in failure, and therefore not called stable: {listed(in_failure)}.")
-    return [*found, *_two_groups(content), *_seeds(content)]
+    return (*found, *_two_groups(content), *_seeds(content))
 
 
 def _two_groups(content: Content) -> list[str]:

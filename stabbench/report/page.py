@@ -23,7 +23,7 @@ from stabbench.report.figures.distribution import distribution_panel
 from stabbench.report.figures.drawing import COLUMN_WIDTH, style
 from stabbench.report.figures.gradient_norms import gradient_figure
 from stabbench.report.figures.palette import strategy_colors, themes
-from stabbench.report.figures.rendering import Artists, page_svg
+from stabbench.report.figures.rendering import Drawings, page_svg
 from stabbench.report.figures.training_curves import training_panel
 from stabbench.report.filtering import Marks
 from stabbench.report.layout import STAR, blocks
@@ -74,8 +74,8 @@ class Picture:
         return COLUMN_WIDTH if self.figure is None else self.figure.get_figwidth()
 
 
-def page(content: Content, sections: Sequence[Section], artists: Artists, *, provenance: bool = False) -> str:
-    """The HTML of `index.html`: no request to any host, everything from records escaped; `artists` draw its figures.
+def page(content: Content, sections: Sequence[Section], drawings: Drawings, *, provenance: bool = False) -> str:
+    """The HTML of `index.html`: no request to any host, everything from records escaped; `drawings` draws.
 
     With `provenance` it also says when, at which commit, on what and how fast runs were trained.
     """
@@ -104,11 +104,12 @@ def page(content: Content, sections: Sequence[Section], artists: Artists, *, pro
         pictures = _Pictures(
             _distributions(content), _training(content), _gradients(content) if content.recorded else ()
         )
-        artists.draw(pictures.figures, pixels=False)
+        drawings.begin(pictures.figures, pixels=False)
         context = {**_context(content), **vars(pictures), "downloads_of": figure_downloads(content)}
         missing = [*(() if context["costs"] else ("cost",)), *(() if content.recorded else OF_RECORDS)]
         context |= _chapters(sections, missing)
         context["provenance"] = _provenance(content) if provenance else None
+        drawings.finish()
         return environment.get_template("index.html.j2").render(context, script=Markup(script), hash=_hash(script))
 
 

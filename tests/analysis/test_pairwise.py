@@ -12,7 +12,7 @@ from scipy import stats
 from stabbench.analysis.columns import NAMES, TABLES
 from stabbench.analysis.intervals import log_std_ratio_intervals, std_ratio
 from stabbench.analysis.levels import mann_whitney, welch
-from stabbench.analysis.paired import mcnemar, pairs, pitman_morgan, seed_correlation, swap_test, wilcoxon
+from stabbench.analysis.paired import BySeed, mcnemar, pairs, pitman_morgan, seed_correlation, swap_test, wilcoxon
 from stabbench.analysis.pairwise import P_VALUES, PAIRED_P_VALUES, pairwise
 from stabbench.analysis.stability import stability
 from tests.analysis.test_stability import papers_rte, runs
@@ -59,7 +59,8 @@ def test_the_swap_test_is_the_share_over_all_swaps_within_seeds() -> None:
 def test_pairs_are_the_seeds_that_both_strategies_have_whatever_the_order_of_rows() -> None:
     table = runs({"a": [0.4, 0.5, 0.2, 0.7], "b": [math.nan, 0.6, 0.65, 0.1]})
     done = table[table["status"] != "missing"]
-    found = pairs(done[done["strategy"] == "a"].iloc[::-1], done[done["strategy"] == "b"])
+    a, b = (BySeed.of(done[done["strategy"] == name].iloc[::-1]) for name in ("a", "b"))
+    found = pairs(a, b)
     assert found.a.tolist() == [0.5, 0.2, 0.7]
     assert found.b.tolist() == [0.6, 0.65, 0.1]
     assert (found.failed_a.tolist(), found.failed_b.tolist()) == ([False, True, False], [False, False, True])

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.cbook import boxplot_stats
+from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
 
 from stabbench.report.figures.palette import INK, MUTED, Color
 
@@ -31,25 +34,25 @@ def draw_box(axes: Axes, place: float, runs: pd.DataFrame, color: Color, width: 
     if runs.empty:
         return
     scores = 100 * runs["score"].to_numpy(dtype=np.float64)
-    line: Mapping[str, object] = {"color": color, "linewidth": 1.0}
-    axes.boxplot(
-        scores,
-        positions=[place],
-        widths=width,
-        showfliers=False,
-        patch_artist=True,
-        manage_ticks=False,
-        boxprops={"facecolor": color, "alpha": 0.22, "edgecolor": color, "linewidth": 1.0},
-        medianprops={"color": color, "linewidth": 1.8},
-        whiskerprops=dict(line),
-        capprops=dict(line),
-        zorder=2,
-    )
+    _draw_quartiles(axes, place, scores, color, width)
     if len(runs) > POINTS:
         chosen = np.argsort(scores, kind="stable")[np.linspace(0, len(runs) - 1, POINTS).round().astype(int)]
         runs, scores = runs.iloc[chosen], scores[chosen]
     across = place + jitter(runs["seed"].to_numpy(dtype=np.int64)) * width / BOX_WIDTH
     draw_points(axes, across, scores, runs["failed"].to_numpy(dtype=bool, na_value=False), color)
+
+
+def _draw_quartiles(axes: Axes, place: float, scores: npt.NDArray[np.float64], color: Color, width: float) -> None:
+    """Tukey's box of the scores; as two artists, where `Axes.boxplot` takes seven and five times as long."""
+    (box,) = boxplot_stats(scores)
+    left, right = place - width / 2, place + width / 2
+    whiskers = [[(place, box[end]), (place, box[edge])] for end, edge in (("whislo", "q1"), ("whishi", "q3"))]
+    caps = [[(place - width / 4, box[end]), (place + width / 4, box[end])] for end in ("whislo", "whishi")]
+    median = [(left, box["med"]), (right, box["med"])]
+    tint = (color, 0.22)
+    axes.add_patch(Rectangle((left, box["q1"]), width, box["q3"] - box["q1"], facecolor=tint, edgecolor=tint, zorder=2))
+    lines = LineCollection([*whiskers, *caps, median], colors=[color], linewidths=[1.0] * 4 + [1.8], zorder=2)
+    axes.add_collection(lines)
 
 
 def thinned(runs: pd.DataFrame) -> str:
@@ -66,8 +69,10 @@ def draw_points(
     color: Color,
 ) -> None:
     """Points of successful and crosses of failed runs; all arrays have shape `(runs,)`."""
-    axes.scatter(across[~failed], scores[~failed], s=9, color=color, alpha=0.85, linewidths=0, zorder=3)
-    axes.scatter(across[failed], scores[failed], s=16, color=color, marker="x", linewidths=1.1, zorder=4)
+    if not failed.all():
+        axes.scatter(across[~failed], scores[~failed], s=9, color=color, alpha=0.85, linewidths=0, zorder=3)
+    if failed.any():
+        axes.scatter(across[failed], scores[failed], s=16, color=color, marker="x", linewidths=1.1, zorder=4)
 
 
 def draw_majority(axes: Axes, score: float, *, named: bool = True) -> None:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import io
-import multiprocessing
 import re
-from collections import deque
 from collections.abc import Sequence
+from concurrent.futures import BrokenExecutor, Executor, Future
 from contextlib import suppress
 from dataclasses import dataclass
 from html import escape
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -38,55 +35,25 @@ class Drawing:
 _DRAWN: WeakKeyDictionary[Figure, Drawing] = WeakKeyDictionary()
 
 
-class Artists:
-    """Processes that draw figures; use as a context manager, which ends them.
+class Drawings:
+    """Figures that processes draw while this one goes on; without any, `save` and `page_svg` draw them."""
 
-    They start at once, so that they have loaded what they need when the first figures are made. Less than two are none:
-    then `save` and `page_svg` draw what they are given.
-    """
+    def __init__(self, executor: Executor | None) -> None:
+        self._executor = executor
+        self._begun: list[tuple[Figure, Future[Drawing]]] = []
 
-    def __init__(self, count: int) -> None:
-        context = multiprocessing.get_context("spawn")
-        self.processes: list[tuple[BaseProcess, Connection]] = []
-        for _ in range(count if count > 1 else 0):
-            ours, theirs = context.Pipe()
-            process = context.Process(target=_serve, args=(theirs,), daemon=True)
-            process.start()
-            theirs.close()  # so that either side notices when the other one is gone
-            self.processes.append((process, ours))
+    def begin(self, figures: Sequence[Figure], *, pixels: bool) -> None:
+        """Have figures drawn, with `pixels` as PNG too: change them no more."""
+        if self._executor is not None:
+            with suppress(BrokenExecutor):
+                self._begun += [(figure, self._executor.submit(_draw, figure, pixels)) for figure in figures]
 
-    def __enter__(self) -> Artists:
-        return self
-
-    def __exit__(self, *unused: object) -> None:
-        for process, connection in self.processes:
-            connection.close()
-            process.join()
-
-    def draw(self, figures: Sequence[Figure], *, pixels: bool) -> None:
-        """Draw figures, with `pixels` as PNG too, so that `save` and `page_svg` find them drawn."""
-        waiting = deque(figure for figure in figures if not _has(figure, pixels))
-        idle = [connection for _, connection in self.processes]
-        busy: dict[Connection, Figure] = {}
-        while busy or (waiting and idle):
-            while waiting and idle:
-                connection, figure = idle.pop(), waiting.popleft()
-                with suppress(OSError):  # an artist that was killed gets nothing more; `save` draws what it had
-                    connection.send((figure, pixels))
-                    busy[connection] = figure
-            ready = wait(list(busy), timeout=None if busy else 0)
-            for connection in [one for one in busy if one in ready]:
-                figure = busy.pop(connection)
-                with suppress(EOFError, OSError):
-                    _DRAWN[figure] = connection.recv()
-                    idle.append(connection)
-
-
-def _serve(connection: Connection) -> None:
-    """The life of an artist: figures in, drawings out, until the other side is gone."""
-    with style(), suppress(EOFError, OSError):
-        while True:
-            connection.send(_draw(*connection.recv()))
+    def finish(self) -> None:
+        """Wait for all that was begun; what a killed process left is drawn when it is asked for."""
+        for figure, drawing in self._begun:
+            with suppress(BrokenExecutor):
+                _DRAWN[figure] = drawing.result()
+        self._begun.clear()
 
 
 def _has(figure: Figure, pixels: bool) -> bool:
@@ -103,6 +70,11 @@ def _drawing(figure: Figure, *, pixels: bool) -> Drawing:
 
 def _draw(figure: Figure, pixels: bool) -> Drawing:
     """Each canvas draws the figure once, where `savefig` would draw it twice; the layout is found for the SVG."""
+    with style():
+        return _drawn(figure, pixels)
+
+
+def _drawn(figure: Figure, pixels: bool) -> Drawing:
     figure.set_facecolor("none")
     for axes in figure.axes:
         axes.patch.set_visible(False)
