@@ -42,15 +42,17 @@ def compare(
       stabbench compare results.csv
       stabbench compare results.parquet --percent --majority rte=52.7 --majority mrpc=68.4 --out rte-and-mrpc
     """
-    from stabbench.analysis.results_file import read_results
     from stabbench.execution.settings import available_cores
-    from stabbench.report.comparison import compare as compare_results
     from stabbench.report.processes import processes
 
-    with processes(available_cores()) as executor:
+    majority = _majority(baselines)
+    with processes(available_cores()) as executor:  # which load what they need while this one does
+        from stabbench.analysis.results_file import read_results
+        from stabbench.report.comparison import compare as compare_results
+
         found = compare_results(
             read_results(results),
-            majority=_majority(baselines),
+            majority=majority,
             percent=percent,
             levene_center=levene_center,
             alpha=alpha,

@@ -17,7 +17,8 @@ from stabbench.report.figures.gradient_norms import gradient_figure
 from stabbench.report.figures.rendering import Drawings, save
 from stabbench.report.figures.training_curves import has_curves, training_figure
 from stabbench.report.metrics import metrics, statistics
-from stabbench.report.page import gradient_stem, page, training_stem
+from stabbench.report.page import page
+from stabbench.report.pictures import Pictures, gradient_stem, training_stem
 from stabbench.report.plots import write_plots
 from stabbench.report.processes import processes
 from stabbench.report.section import Section, write_sections
@@ -72,12 +73,15 @@ def write(
     drawings = Drawings(executor)
     with style():
         figures = _figures(content)
-    shown = [item.figure for section in chapters for item in section.figures]
-    drawings.begin([*figures.values(), *shown], pixels=True)
+        shown = [item.figure for section in chapters for item in section.figures]
+        drawings.begin([*figures.values(), *shown], pixels=True)
+        pictures = Pictures.of(content)
+        drawings.begin(pictures.figures, pixels=False)
     write_tables(content, out / "tables")
     write_json(out / "metrics.json", metrics(content))
     write_json(out / "tables" / "statistics.json", statistics(content))
-    write_text(out / "index.html", page(content, chapters, drawings, provenance=provenance))
+    drawings.finish()
+    write_text(out / "index.html", page(content, chapters, pictures, provenance=provenance))
     _write_figures(figures, out / "figures")
     write_sections(chapters, out / "studies")
 

@@ -13,21 +13,17 @@ from typing import Any
 import jinja2
 import pandas as pd
 from markupsafe import Markup
-from matplotlib.figure import Figure
 
 from stabbench.report import cost, findings, making, numbers
 from stabbench.report import provenance as origins
 from stabbench.report.content import Content, measured_level
 from stabbench.report.downloads import Download, drawn_rows, figure_downloads, table_link
-from stabbench.report.figures.distribution import distribution_panel
 from stabbench.report.figures.drawing import COLUMN_WIDTH, style
-from stabbench.report.figures.gradient_norms import gradient_figure
 from stabbench.report.figures.palette import strategy_colors, themes
-from stabbench.report.figures.rendering import Drawings, page_svg
-from stabbench.report.figures.training_curves import training_panel
 from stabbench.report.filtering import Marks
 from stabbench.report.layout import STAR, blocks
 from stabbench.report.matrix import LOW, matrices
+from stabbench.report.pictures import Picture, Pictures
 from stabbench.report.section import CAUSES, MAKING, PARTS, RESULTS, Section
 
 FIXED = {
@@ -49,33 +45,8 @@ LISTED_RUNS = 2000
 """More are in scores.csv alone."""
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A figure of the page."""
-
-    heading: str
-    file: str
-    """Stem of the figure's files below `figures/`; empty where it has none of its own."""
-    figure: Figure | None = None
-    name: str = ""
-    """Keeps the ids of several figures apart."""
-    description: str = ""
-    """What a screen reader says."""
-    text: str = ""
-
-    @property
-    def svg(self) -> Markup:
-        """The figure as an element of the page, drawn when it is asked for; empty where there is none."""
-        return Markup("" if self.figure is None else page_svg(self.figure, self.name, self.description))
-
-    @property
-    def width(self) -> float:
-        """In inches, as it was drawn."""
-        return COLUMN_WIDTH if self.figure is None else self.figure.get_figwidth()
-
-
-def page(content: Content, sections: Sequence[Section], drawings: Drawings, *, provenance: bool = False) -> str:
-    """The HTML of `index.html`: no request to any host, everything from records escaped; `drawings` draws.
+def page(content: Content, sections: Sequence[Section], pictures: Pictures, *, provenance: bool = False) -> str:
+    """The HTML of `index.html`: no request to any host, everything from records escaped.
 
     With `provenance` it also says when, at which commit, on what and how fast runs were trained.
     """
@@ -101,30 +72,11 @@ def page(content: Content, sections: Sequence[Section], drawings: Drawings, *, p
     )
     script = resources.files("stabbench.report").joinpath("templates", "page.js").read_text(encoding="utf-8")
     with style():
-        pictures = _Pictures(
-            _distributions(content), _training(content), _gradients(content) if content.recorded else ()
-        )
-        drawings.begin(pictures.figures, pixels=False)
         context = {**_context(content), **vars(pictures), "downloads_of": figure_downloads(content)}
         missing = [*(() if context["costs"] else ("cost",)), *(() if content.recorded else OF_RECORDS)]
         context |= _chapters(sections, missing)
         context["provenance"] = _provenance(content) if provenance else None
-        drawings.finish()
         return environment.get_template("index.html.j2").render(context, script=Markup(script), hash=_hash(script))
-
-
-@dataclass(frozen=True)
-class _Pictures:
-    """The page's own figures, by the names that its template has for them."""
-
-    distributions: Sequence[Picture]
-    training: Sequence[tuple[Picture, Sequence[Picture]]]
-    gradients: Sequence[Picture]
-
-    @property
-    def figures(self) -> list[Figure]:
-        panels = [panel for _, panels in self.training for panel in panels]
-        return [item.figure for item in (*self.distributions, *panels, *self.gradients) if item.figure is not None]
 
 
 def _hash(script: str) -> str:
@@ -227,59 +179,3 @@ def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
 def _seeds(content: Content) -> str:
     planned = sorted(set(content.table["planned"]))
     return f"{planned[0]}" if len(planned) == 1 else f"{planned[0]} to {planned[-1]}"
-
-
-def _distributions(content: Content) -> list[Picture]:
-    pictures = []
-    for model, task in content.places:
-        figure = distribution_panel(content, model, task)
-        description = f"Scores of every seed on {task} with {model}: " + "; ".join(
-            f"{row['strategy']} median {numbers.percent(row['median'])}, std {numbers.percent(row['std'])}, "
-            f"{'an unknown number' if pd.isna(row['failed']) else row['failed']} of {row['n']} failed"
-            for _, row in content.rows(model, task).iterrows()
-        )
-        name = f"distribution-{model}-{task}"
-        pictures.append(Picture(content.heading(model, task), "stability", figure, name, description))
-    return pictures
-
-
-def _training(content: Content) -> list[tuple[Picture, list[Picture]]]:
-    groups = []
-    for model, task in content.places:
-        panels = []
-        for item in content.cells(model, task):
-            strategy = item.cell.strategy
-            if not content.curves[item.cell.name]:
-                continue
-            runs = ", ".join(f"{curves.runs} {curves.outcome}" for curves in content.curves[item.cell.name])
-            figure = training_panel(content, model, task, strategy)
-            description = f"Training loss and dev score of {strategy} on {task} with {model}: {runs} runs"
-            panels.append(Picture(strategy, "", figure, f"training-{model}-{task}-{strategy}", description))
-        if panels:
-            whole = Picture(content.heading(model, task), training_stem(model, task))
-            groups.append((whole, panels))
-    return groups
-
-
-def _gradients(content: Content) -> list[Picture]:
-    pictures = []
-    for model, task in content.places:
-        pair, text = findings.gradients(content, model, task)
-        heading = content.heading(model, task)
-        if pair is None:
-            pictures.append(Picture(heading, "", text=text))
-            continue
-        figure, description = gradient_figure(pair, width=COLUMN_WIDTH), f"Gradient norms by layer. {text}"
-        name = f"gradients-{model}-{task}"
-        pictures.append(Picture(heading, gradient_stem(model, task), figure, name, description, text))
-    return pictures
-
-
-def training_stem(model: str, task: str) -> str:
-    """File name without ending of the training curves of a model and task."""
-    return f"training-curves-{model}-{task}"
-
-
-def gradient_stem(model: str, task: str) -> str:
-    """File name without ending of the gradient norms of a model and task."""
-    return f"gradient-norms-{model}-{task}"
