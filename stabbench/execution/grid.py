@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
+from uuid import uuid4
 
 from stabbench.execution.cell import CellTraining
 from stabbench.execution.outcome import CellOutcome, Listener
@@ -34,7 +35,7 @@ def train_cells(
     open_cells = [training for training in trainings if training.missing]
     try:
         if open_cells:
-            with _pool(settings, _missing(open_cells)) as pool:
+            with _pool(settings, _missing(open_cells), store) as pool:
                 _train_all(open_cells, pool)
     finally:
         for training in trainings:
@@ -42,8 +43,12 @@ def train_cells(
     return [training.outcome for training in trainings]
 
 
-def _pool(settings: Settings, runs: int) -> Pool:
-    """The workers that the settings ask for, no more than there are runs."""
+def _pool(settings: Settings, runs: int, store: Store) -> Pool:
+    """The workers that the settings ask for, on this machine no more than there are runs."""
+    if settings.launcher == "ray":
+        from stabbench.execution.cluster import Cluster
+
+        return Cluster(settings, store.checkpoint(f"beacon-{uuid4().hex}"))
     return Workers(min(settings.workers, runs), settings.device, settings.checkpoint_minutes * 60)
 
 
