@@ -9,10 +9,12 @@ import signal
 import socket
 import sys
 import threading
+import time
 import weakref
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -28,9 +30,20 @@ from stabbench.strategies import files
 from stabbench.training.inputs import TrainingInputs
 
 CONNECT_SECONDS = 10.0
+LOOK_SECONDS = 5.0
+"""How often it is asked which nodes are gone."""
 SENT_ALONG = ("STABBENCH_KERNEL", "STABBENCH_DEVICE_STEP")
 """Variables that choose how the numbers are computed: on a node they are what they are here."""
 HINT = "what stabbench and the cell's strategy import has to be installed on every node, in the same versions"
+
+
+@dataclass(eq=False)
+class _Flight:
+    """A job on its way; `node` is where it is trained, once that is known."""
+
+    job: Job
+    inputs: TrainingInputs
+    node: str | None = None
 
 
 class Cluster:
@@ -46,12 +59,14 @@ class Cluster:
         self.settings, self.beacon = settings, beacon.absolute()
         self.kind = torch.device(settings.device).type
         share = {"num_cpus": 1.0, "num_gpus": 1 / settings.workers if self.kind == "cuda" else 0.0}
-        self.task = ray.remote(max_retries=0, num_returns="streaming", **share)(node.events)
+        self.task = ray.remote(max_retries=0, num_returns="streaming", **share)(_events)
         self.measurement = ray.remote(**share)(node.free_memory)
-        self.flights: dict[Any, tuple[Job, TrainingInputs]] = {}
+        self.flights: dict[Any, _Flight] = {}
+        self.pending: deque[tuple[Job, TrainingInputs]] = deque()
         self.put: dict[int, Any] = {}
         self.tries: dict[Job, int] = {}
         self._free: int | None = None
+        self._looked = time.monotonic()
         self._own = False
 
     def __enter__(self) -> Self:
@@ -85,24 +100,20 @@ class Cluster:
 
     def run(self, next_job: NextJob) -> Iterator[Event]:
         """Train what `next_job` gives until it gives None and all is done, yielding what happens."""
-        pending: deque[tuple[Job, TrainingInputs]] = deque()
 
         def take() -> tuple[Job, TrainingInputs] | None:
-            return pending.popleft() if pending else next_job()
+            return self.pending.popleft() if self.pending else next_job()
 
         while True:
             self._send(take)
             if not self.flights:
                 return
-            (stream,), _ = ray.wait(list(self.flights), num_returns=1, fetch_local=False)
-            event = self._receive(stream)
-            if not isinstance(event, Advanced):
-                flight = self.flights.pop(stream)
-                if event is None:
-                    pending.append(flight)
-                    continue
+            ready, _ = ray.wait(list(self.flights), num_returns=1, timeout=LOOK_SECONDS, fetch_local=False)
+            gone = [stream for stream in self._stranded() if stream not in ready]
+            for event in [*map(self._receive, ready), *map(self._lose, gone)]:
                 self._send(take)  # first, so that no worker waits while a record is written
-            yield event
+                if event is not None:
+                    yield event
 
     @property
     def _resource(self) -> str:
@@ -124,7 +135,7 @@ class Cluster:
                 beacon=self.beacon,
                 variables={name: os.environ.get(name) for name in SENT_ALONG},
             )
-            self.flights[self.task.remote(errand, self._reference(inputs))] = taken
+            self.flights[self.task.remote(errand, self._reference(inputs))] = _Flight(job, inputs)
 
     def _reference(self, inputs: TrainingInputs) -> Any:
         """The inputs in the object store."""
@@ -138,20 +149,48 @@ class Cluster:
         return self.put[key]
 
     def _receive(self, stream: Any) -> Event | None:
-        """What a task says next; None where it was lost and is to be begun again."""
-        job, _ = self.flights[stream]
+        """What a task says next of its job; None where it says nothing, or was lost and is begun again."""
+        flight = self.flights[stream]
         try:
-            event: Event = ray.get(next(stream))
+            told = ray.get(next(stream))
         except RayTaskError as error:
             content = {"type": type(error.cause).__name__, "message": f"{error.cause}: {HINT}", "traceback": str(error)}
-            return Broken(job, content)
+            told = Broken(flight.job, content)
         except (RayError, StopIteration) as error:
-            self.tries[job] = self.tries.get(job, 0) + 1
-            return lost(job, f"the task was lost ({type(error).__name__})") if self.tries[job] == TRIES else None
-        if isinstance(event, Done):
-            results = [dataclasses.replace(result, weights=node.tensors(result.weights)) for result in event.results]
-            return dataclasses.replace(event, results=results)
+            return self._lose(stream, type(error).__name__)
+        if isinstance(told, str):
+            flight.node = told
+            return None
+        if not isinstance(told, Advanced):
+            del self.flights[stream]
+        if isinstance(told, Done):
+            results = [dataclasses.replace(result, weights=node.tensors(result.weights)) for result in told.results]
+            return dataclasses.replace(told, results=results)
+        event: Event = told
         return event
+
+    def _lose(self, stream: Any, how: str = "its node is gone") -> Broken | None:
+        """A task that will say nothing any more: its job is begun again, a few times."""
+        flight = self.flights.pop(stream)
+        self.tries[flight.job] = self.tries.get(flight.job, 0) + 1
+        if self.tries[flight.job] == TRIES:
+            return lost(flight.job, f"the task was lost ({how})")
+        self.pending.append((flight.job, flight.inputs))
+        return None
+
+    def _stranded(self) -> list[Any]:
+        """Tasks whose node is gone, which Ray itself may take minutes to tell; asked for now and then."""
+        if time.monotonic() - self._looked < LOOK_SECONDS:
+            return []
+        self._looked = time.monotonic()
+        alive = {None, *(found["NodeID"] for found in ray.nodes() if found["Alive"])}
+        return [stream for stream, flight in self.flights.items() if flight.node not in alive]
+
+
+def _events(errand: node.Errand, inputs: TrainingInputs) -> Iterator[str | Event]:
+    """A task: the node that it came to, then what happens to its job."""
+    yield str(ray.get_runtime_context().get_node_id())
+    yield from node.events(errand, inputs)
 
 
 def _send_code_of(strategy: type) -> None:
