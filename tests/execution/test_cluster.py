@@ -174,6 +174,13 @@ def test_a_plan_that_a_cluster_has_filled_is_done_for_the_pipeline(on_cluster: C
     assert "0 trained, 4 already there" in train().output
 
 
+def test_a_cluster_without_a_gpu_is_one_message_where_one_is_asked_for(on_cluster: Callable[..., Result]) -> None:
+    result = on_cluster("--device", "cuda")
+    assert result.exit_code == 2
+    assert "the Ray cluster has no GPU" in result.output
+    assert not list(STORE.glob("??/*"))
+
+
 def test_kept_weights_come_back_from_a_cluster(on_cluster: Callable[..., Result], project: Path) -> None:
     with (project / "params.yaml").open("a") as file:
         file.write("keep_weights: [2]\n")
