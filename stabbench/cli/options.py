@@ -49,12 +49,20 @@ def store(command: Command) -> Command:
 
 
 def machine(command: Command) -> Command:
-    """`--workers` and `--device`: on what to train or measure."""
+    """`--launcher`, `--workers` and `--device`: on what to train or measure."""
+    launcher = click.option(
+        "--launcher",
+        type=click.Choice(["local", "ray"]),
+        help="Train on this machine, or on the Ray cluster at $RAY_ADDRESS (without it: a Ray of this command alone) "
+        "($STABBENCH_LAUNCHER; default: local).",
+    )
     device = click.option("--device", help="cpu or cuda ($STABBENCH_DEVICE; default: cpu).")
     workers = click.option(
-        "--workers", type=click.IntRange(min=1), help="Worker processes ($STABBENCH_WORKERS; default: the cores)."
+        "--workers",
+        type=click.IntRange(min=1),
+        help="Worker processes ($STABBENCH_WORKERS; default: the cores, on CUDA 1). On a Ray cluster: for each GPU.",
     )
-    return workers(device(command))
+    return launcher(workers(device(command)))
 
 
 def runs(command: Command) -> Command:

@@ -19,10 +19,19 @@ from stabbench.cli import options
 @options.params
 @options.store
 @options.runs
-def probe(name: str, workers: int | None, device: str | None, params_file: Path, store: Path, runs: Path) -> None:
+def probe(
+    name: str,
+    launcher: str | None,
+    workers: int | None,
+    device: str | None,
+    params_file: Path,
+    store: Path,
+    runs: Path,
+) -> None:
     """Measure what the probe NAME of params.yaml asks for, and put it into probes/NAME/.
 
-    It needs the runs of the grid. Those whose weights are not kept are trained again, their records left as they are.
+    It needs the runs of the grid. Those whose weights are not kept are trained again, their records left as they are;
+    --launcher is about that alone, the measuring is done on this machine.
     What a killed measurement had done is not done again. Outside the pipeline its chapter (data, figures) is written to
     reports/studies/NAME/ at once; `stabbench report` puts it into the page.
 
@@ -42,7 +51,7 @@ def probe(name: str, workers: int | None, device: str | None, params_file: Path,
     die_with_pipeline()
     config = load(params_file)
     entry = probe_named(config, name)
-    settings = Settings.from_environment(workers=workers, device=device)
+    settings = Settings.from_environment(workers=workers, device=device, launcher=launcher)
     selection = Selection.read(runs, plan=Path("plan") if Path("plan").is_dir() else None)
     out = Path("probes") / name
     with _progress(name) as progress:

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 @options.machine
 @options.params
 @options.store
-def study(name: str, workers: int | None, device: str | None, params_file: Path, store: Path) -> None:
+def study(
+    name: str, launcher: str | None, workers: int | None, device: str | None, params_file: Path, store: Path
+) -> None:
     """Train what the study NAME of params.yaml lacks, and put its records into studies/NAME/.
 
     Runs that the main grid or another study has trained already are taken from the store. Outside the pipeline its
@@ -40,7 +42,7 @@ def study(name: str, workers: int | None, device: str | None, params_file: Path,
     from stabbench.plan import read_plan
 
     die_with_pipeline()
-    settings = Settings.from_environment(workers=workers, device=device)
+    settings = Settings.from_environment(workers=workers, device=device, launcher=launcher)
     if "DVC_STAGE" in os.environ:
         broken = _select(name, read_plan(Path("plan") / "studies" / name), store, settings)
     else:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from stabbench.config import Config
     from stabbench.execution.outcome import CellOutcome
     from stabbench.execution.settings import Settings
+    from stabbench.execution.shards import Shard
     from stabbench.plan import Cell
     from stabbench.records import Record, Store
 
@@ -29,6 +30,11 @@ if TYPE_CHECKING:
     "--marker",
     type=click.Path(path_type=Path, dir_okay=False),
     help="With --all: a file to write at the end, for the pipeline.",
+)
+@click.option(
+    "--shard",
+    metavar="K/N",
+    help="Only part K of N of these runs, into the store alone: for array jobs that share a folder.",
 )
 @options.machine
 @click.option(
@@ -46,6 +52,8 @@ def train(
     seeds: str | None,
     everything: bool,
     marker: Path | None,
+    shard: str | None,
+    launcher: str | None,
     workers: int | None,
     device: str | None,
     stacked_seeds: int | None,
@@ -57,7 +65,8 @@ def train(
 
     Finished runs are never trained twice, whichever command asked for them. A run that breaks does not stop the
     others; it is tried again at the next start, and the exit status is 1. With --all only the store is filled, from the
-    files that `stabbench plan` wrote; the pipeline's stages then take each cell's records from there.
+    files that `stabbench plan` wrote; the pipeline's stages then take each cell's records from there. Which runs are
+    a shard's depends on the plan alone, never on what is done already.
 
     \b
     Examples:
@@ -65,22 +74,31 @@ def train(
       stabbench train --model minilm --task cola-1k --strategy mosbach --seeds 1-3
       STABBENCH_WORKERS=8 stabbench train --strategy devlin
       stabbench plan && stabbench train --all
+      stabbench train --all --shard 3/8
+      RAY_ADDRESS=10.0.0.1:6379 stabbench train --all --launcher ray
     """
     from stabbench.execution.lifeline import die_with_pipeline
     from stabbench.execution.settings import Settings
+    from stabbench.execution.shards import Shard
     from stabbench.files import write_json
 
     die_with_pipeline()
-    settings = Settings.from_environment(workers=workers, device=device, stacked_seeds=stacked_seeds)
-    if everything:
-        if model or task or strategy or seeds:
-            raise click.UsageError("--all is every planned run: leave out --model, --task, --strategy and --seeds")
-        fill(_planned(), store, settings)
+    settings = Settings.from_environment(workers=workers, device=device, stacked_seeds=stacked_seeds, launcher=launcher)
+    part = Shard.parse(shard) if shard is not None else None
+    if everything and (model or task or strategy or seeds):
+        raise click.UsageError("--all is every planned run: leave out --model, --task, --strategy and --seeds")
+    if part is not None and marker is not None:
+        raise click.UsageError("--marker says that the store is filled, which a shard does not do: leave it out")
+    wanted = _seeds(seeds) if seeds is not None else None
+    cells = _planned() if everything else [(cell, runs) for cell in _cells(params_file, model, task, strategy)]
+    if everything or part is not None:
+        broken = fill([(cell, wanted or cell.seeds, runs) for cell, runs in cells], store, settings, part)
+        broken = broken and part is not None  # a whole plan's are tried again by the stages of their cells
         if marker is not None:
             write_json(marker, {"store": "filled"})
-        return
-    wanted = _seeds(seeds) if seeds is not None else None
-    if train_cells(_cells(params_file, model, task, strategy), wanted, store, settings, runs):
+    else:
+        broken = train_cells([cell for cell, _ in cells], wanted, store, settings, runs)
+    if broken:
         raise click.exceptions.Exit(1)
 
 
@@ -100,18 +118,23 @@ def train_cells(
     return _say_errors(outcomes)
 
 
-def fill(cells: Sequence[tuple[Cell, Path]], store: Path, settings: Settings) -> None:
-    """Train every run that the cells lack into the store; each cell comes with the folder that selects its records.
+def fill(
+    wanted: Sequence[tuple[Cell, Sequence[int], Path]], store: Path, settings: Settings, part: Shard | None = None
+) -> bool:
+    """Train the wanted seeds of each cell (or a part of them all) into the store, and tell whether any run broke.
 
-    The longest runs come first, so that no worker is left with one while the others have nothing to do. Runs that broke
-    are named; the stage of their own cell tries them again.
+    Each cell comes with the folder that selects its records. The longest runs come first, so that no worker is left with
+    one while the others have nothing to do. Runs that broke are named; the stage of their own cell tries them again.
     """
-    records = options.open_store(store)
-    cells = sorted(cells, key=lambda wanted: wanted[0].updates(), reverse=True)
-    outcomes = _train([(cell, cell.seeds, runs) for cell, runs in cells], records, settings)
+    if part is not None:
+        chosen = part.of([(cell, seeds) for cell, seeds, _ in wanted])
+        wanted = [(wanted[place][0], seeds, wanted[place][2]) for place, seeds in chosen.items()]
+    longest_first = sorted(wanted, key=lambda item: item[0].updates(), reverse=True)
+    outcomes = _train(longest_first, options.open_store(store), settings)
     trained, reused = (sum(len(getattr(outcome, name)) for outcome in outcomes) for name in ("trained", "reused"))
-    click.echo(f"{trained} runs trained, {reused} already there")
-    _say_errors(outcomes)
+    shard = f"shard {part.number}/{part.count}: " if part is not None else ""
+    click.echo(f"{shard}{trained} runs trained, {reused} already there")
+    return _say_errors(outcomes)
 
 
 def _train(

@@ -11,9 +11,9 @@ from filelock import FileLock, Timeout
 
 from stabbench.execution.loading import load_inputs, model_folder
 from stabbench.execution.outcome import CellOutcome, Listener, Report, already_there
+from stabbench.execution.pool import Advanced, Broken, Done, Event, Job, Pool
 from stabbench.execution.provenance import provenance
 from stabbench.execution.settings import Settings
-from stabbench.execution.workers import Advanced, Broken, Done, Event, Job
 from stabbench.files import sha256_of_json
 from stabbench.models.weights import save_classifier
 from stabbench.plan import Cell
@@ -56,15 +56,18 @@ class CellTraining:
             self._inputs = load_inputs(self.cell, self.root)
         return self._inputs
 
-    def claim(self, *, wait: bool) -> list[Job]:
-        """Jobs for the missing seeds that no other process is training; with `wait`, one of those is waited for."""
+    def claim(self, pool: Pool, *, wait: bool) -> list[Job]:
+        """Jobs for the missing seeds that no other process is training; with `wait`, one of those is waited for.
+
+        What a worker of `pool` has room for decides how many seeds go into a job.
+        """
         mine = [seed for seed in self.missing if self._lock(seed, 0.0)]
         if not mine and wait and self._lock(self.missing[0], 1.0):
             mine = self.missing[:1]
         done = [seed for seed in mine if self._reuse(seed)]
         self._close(done)
         todo = [seed for seed in mine if seed not in done]
-        return self._jobs(self.inputs, todo) if todo else []
+        return self._jobs(todo, pool) if todo else []
 
     def receive(self, event: Event) -> list[Job]:
         """Take in what happened to a job; the jobs that have to be done in its place."""
@@ -73,7 +76,7 @@ class CellTraining:
             self.listener(Report(self.number, seeds, event.step, event.total))
         elif isinstance(event, Done):
             for seed, result in zip(seeds, event.results, strict=True):
-                self._record(seed, result, len(seeds))
+                self._record(seed, result, event)
         elif half := len(seeds) // 2:
             return [self._job(seeds[:half]), self._job(seeds[half:])]
         else:
@@ -112,21 +115,19 @@ class CellTraining:
         self._locks[seed] = lock
         return True
 
-    def _jobs(self, inputs: TrainingInputs, seeds: Sequence[int]) -> list[Job]:
+    def _jobs(self, seeds: Sequence[int], pool: Pool) -> list[Job]:
         left = iter(seeds)
-        sizes = balanced(len(seeds), self._room(inputs, seeds))
+        sizes = balanced(len(seeds), self._room(seeds, pool))
         return [self._job(tuple(islice(left, size))) for size in sizes]
 
-    def _room(self, inputs: TrainingInputs, seeds: Sequence[int]) -> int:
+    def _room(self, seeds: Sequence[int], pool: Pool) -> int:
         """How many seeds a worker trains side by side at most."""
-        device = torch.device(self.settings.device)
-        if not inputs.architecture.native:
+        if not self.inputs.architecture.native:
             return 1
-        if self.settings.stacked_seeds is not None or device.type != "cuda":
+        if self.settings.stacked_seeds is not None or torch.device(self.settings.device).type != "cuda":
             return self.settings.stacked_seeds or 1
-        free, _ = torch.cuda.mem_get_info(device)
         streams = [self.cell.run_spec(seed)["seeds"] for seed in seeds]
-        return needs(inputs, streams).room(free // self.settings.workers)
+        return needs(self.inputs, streams).room(pool.free_memory())
 
     def _job(self, seeds: tuple[int, ...]) -> Job:
         name = sha256_of_json([self.cell.fingerprint(seed) for seed in seeds])
@@ -134,12 +135,12 @@ class CellTraining:
         keep = any(seed in self.cell.keep_weights for seed in seeds)
         return Job(self.number, seeds, streams, self.store.checkpoint(name), keep)
 
-    def _record(self, seed: int, result: RunResult, stacked: int) -> None:
+    def _record(self, seed: int, result: RunResult, event: Done) -> None:
         keep = seed in self.cell.keep_weights
         head = {"fingerprint": self.cell.fingerprint(seed), "spec": self.cell.run_spec(seed)}
         record = self.store.write(
             {**head, **result.data},
-            provenance(self.root, self.settings.device, stacked, result.seconds, self.cell.seeds),
+            provenance(self.root, event.machine, len(event.job.seeds), result.seconds, self.cell.seeds),
             result.tables,
             (lambda folder: self._save(folder, result)) if keep else None,
         )
@@ -156,7 +157,7 @@ class CellTraining:
         seed = event.job.seeds[0]
         head = {"fingerprint": self.cell.fingerprint(seed), "spec": self.cell.run_spec(seed)}
         data = {**head, "status": "error", "error": dict(event.error), "metric": self.cell.task_facts["metric"]}
-        self.store.write(data, provenance(self.root, self.settings.device, 1, {}, self.cell.seeds), {})
+        self.store.write(data, provenance(self.root, event.machine, 1, {}, self.cell.seeds), {})
         self.outcome.errors[seed] = f"{event.error['type']}: {event.error['message']}"
         self.listener(Report(self.number, (seed,), 1, 1, "error"))
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
+from uuid import uuid4
 
 from stabbench.execution.cell import CellTraining
 from stabbench.execution.outcome import CellOutcome, Listener
+from stabbench.execution.pool import Job, Pool
 from stabbench.execution.settings import Settings
-from stabbench.execution.workers import Job, Workers
+from stabbench.execution.workers import Workers
 from stabbench.plan import Cell
 from stabbench.records import Store
 from stabbench.training.inputs import TrainingInputs
@@ -32,37 +34,53 @@ def train_cells(
     ]
     open_cells = [training for training in trainings if training.missing]
     try:
-        while open_cells:
-            before = sum(len(training.missing) for training in open_cells)
-            _Pass(open_cells, settings, wait=False).train()
-            if sum(len(training.missing) for training in open_cells) == before:
-                _Pass(open_cells[:1], settings, wait=True).train()
-            open_cells = [training for training in open_cells if training.missing]
+        if open_cells:
+            with _pool(settings, _missing(open_cells), store) as pool:
+                _train_all(open_cells, pool)
     finally:
         for training in trainings:
             training.release()
     return [training.outcome for training in trainings]
 
 
+def _pool(settings: Settings, runs: int, store: Store) -> Pool:
+    """The workers that the settings ask for, on this machine no more than there are runs."""
+    if settings.launcher == "ray":
+        from stabbench.execution.cluster import Cluster
+
+        return Cluster(settings, store.checkpoint(f"beacon-{uuid4().hex}"))
+    return Workers(min(settings.workers, runs), settings.device, settings.checkpoint_minutes * 60)
+
+
+def _train_all(open_cells: Sequence[CellTraining], pool: Pool) -> None:
+    while open_cells:
+        before = _missing(open_cells)
+        _Pass(open_cells, pool, wait=False).train()
+        if _missing(open_cells) == before:
+            _Pass(open_cells[:1], pool, wait=True).train()
+        open_cells = [training for training in open_cells if training.missing]
+
+
+def _missing(trainings: Sequence[CellTraining]) -> int:
+    return sum(len(training.missing) for training in trainings)
+
+
 class _Pass:
     """Every run that can be had now, cell after cell."""
 
-    def __init__(self, trainings: Sequence[CellTraining], settings: Settings, *, wait: bool) -> None:
+    def __init__(self, trainings: Sequence[CellTraining], pool: Pool, *, wait: bool) -> None:
         self.trainings = {training.number: training for training in trainings}
-        self.settings, self.wait = settings, wait
+        self.pool, self.wait = pool, wait
         self.queue = deque(trainings)
         self.jobs: deque[Job] = deque()
 
     def train(self) -> None:
-        settings = self.settings
-        runs = sum(len(training.missing) for training in self.trainings.values())
-        with Workers(min(settings.workers, runs), settings.device, settings.checkpoint_minutes * 60) as workers:
-            for event in workers.run(self._next):
-                self.jobs.extend(self.trainings[event.job.cell].receive(event))
+        for event in self.pool.run(self._next):
+            self.jobs.extend(self.trainings[event.job.cell].receive(event))
 
     def _next(self) -> tuple[Job, TrainingInputs] | None:
         while not self.jobs and self.queue:
-            self.jobs.extend(self.queue.popleft().claim(wait=self.wait))
+            self.jobs.extend(self.queue.popleft().claim(self.pool, wait=self.wait))
         if not self.jobs:
             return None
         job = self.jobs.popleft()

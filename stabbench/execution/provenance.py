@@ -15,21 +15,34 @@ PACKAGES = ("stabbench", "torch", "transformers", "tokenizers", "numpy", "pandas
 
 
 def provenance(
-    root: Path, device: str, stacked_seeds: int, seconds: Mapping[str, float], planned_seeds: Sequence[int]
+    root: Path,
+    trained_on: Mapping[str, Any],
+    stacked_seeds: int,
+    seconds: Mapping[str, float],
+    planned_seeds: Sequence[int],
 ) -> dict[str, Any]:
-    """The content of provenance.json; `planned_seeds` are all that the run's cell had planned when it was trained."""
+    """The content of provenance.json.
+
+    `trained_on` is what `machine` says where the run was trained, empty where that is not known; `planned_seeds` are
+    all that the run's cell had planned then.
+    """
     commit, dirty = _git(root.resolve())
     return {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "git_commit": commit,
         "git_dirty": dirty,
-        "versions": _versions(),
-        "device": _device(device),
+        "versions": trained_on.get("versions", {}),
+        "device": trained_on.get("device"),
         "stacked_seeds": stacked_seeds,
         "threads": 1,
         "planned_seeds": list(planned_seeds),
         "seconds": {**seconds, "total": sum(seconds.values())},
     }
+
+
+def machine(device: str) -> dict[str, Any]:
+    """This machine's part of it: versions, and the name of the device."""
+    return {"versions": _versions(), "device": _device(device)}
 
 
 @cache
@@ -48,7 +61,7 @@ def _device(device: str) -> str:
     if device.startswith("cuda"):
         import torch
 
-        return str(torch.cuda.get_device_name(device))
+        return str(torch.cuda.get_device_name(device)) if torch.cuda.is_available() else device
     return f"cpu ({platform.machine()})"
 
 

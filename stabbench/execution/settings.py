@@ -1,4 +1,4 @@
-"""Settings of the machine: workers, device, checkpoints; they change no result and are never part of a plan."""
+"""Settings of the machine: launcher, workers, device, checkpoints; they change no result and are in no plan."""
 
 from __future__ import annotations
 
@@ -6,20 +6,24 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from stabbench.errors import UserError
+from stabbench.errors import UserError, unknown
+
+LAUNCHERS = ("local", "ray")
 
 
 @dataclass(frozen=True)
 class Settings:
     """`workers` processes with one thread each on a CPU; at most `stacked_seeds` runs side by side in each.
 
-    Without a number for the latter it is one on a CPU, elsewhere as many as the device's free memory holds.
+    Without a number for the latter it is one on a CPU, elsewhere as many as the device's free memory holds. With the
+    launcher `ray` there is a worker for each CPU of a cluster, or `workers` for each of its GPUs.
     """
 
     workers: int = 1
     device: str = "cpu"
     stacked_seeds: int | None = None
     checkpoint_minutes: float = 10.0
+    launcher: str = "local"
 
     @classmethod
     def from_environment(
@@ -29,12 +33,16 @@ class Settings:
         workers: int | None = None,
         device: str | None = None,
         stacked_seeds: int | None = None,
+        launcher: str | None = None,
     ) -> Settings:
         """What is given, else what the environment says, else the defaults.
 
-        Variables: STABBENCH_WORKERS, STABBENCH_DEVICE, STABBENCH_STACKED_SEEDS, STABBENCH_CHECKPOINT_MINUTES. Raises
-        UserError where one is not a number in its range.
+        Variables: STABBENCH_WORKERS, STABBENCH_DEVICE, STABBENCH_STACKED_SEEDS, STABBENCH_CHECKPOINT_MINUTES,
+        STABBENCH_LAUNCHER. Raises UserError where one is not a number in its range, or no launcher.
         """
+        launcher = launcher or environment.get("STABBENCH_LAUNCHER") or "local"
+        if launcher not in LAUNCHERS:
+            raise unknown("launcher", launcher, LAUNCHERS)
         chosen = device or environment.get("STABBENCH_DEVICE") or "cpu"
         default_workers = available_cores() if chosen == "cpu" else 1
         return cls(
@@ -42,6 +50,7 @@ class Settings:
             device=chosen,
             stacked_seeds=stacked_seeds or int(_number(environment, "STABBENCH_STACKED_SEEDS", 0, 1)) or None,
             checkpoint_minutes=_number(environment, "STABBENCH_CHECKPOINT_MINUTES", 10.0, 0),
+            launcher=launcher,
         )
 
 

@@ -1,4 +1,4 @@
-"""A pool of worker processes, each training one group of seeds at a time; a lost worker is replaced."""
+"""A pool of processes on this machine, each training one group of seeds at a time; a lost one is replaced."""
 
 from __future__ import annotations
 
@@ -7,65 +7,21 @@ import multiprocessing
 import os
 import signal
 import sys
-import time
-import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 
 from stabbench.execution.lifeline import die_with_parent
-from stabbench.training.inputs import RunResult, TrainingInputs
-from stabbench.training.loop import train
-
-PROGRESS_SECONDS = 0.2
-TRIES = 3
+from stabbench.execution.pool import TRIES, Advanced, Event, Job, NextJob, lost, train_job
+from stabbench.training.inputs import TrainingInputs
+from stabbench.training.precision import check_device
 
 
-@dataclass(frozen=True)
-class Job:
-    """Seeds of cell number `cell` to train side by side: `streams[i]` are the stream seeds of `seeds[i]`."""
-
-    cell: int
-    seeds: tuple[int, ...]
-    streams: tuple[Mapping[str, int], ...] = field(hash=False)
-    checkpoint: Path
-    keep_weights: bool
-
-
-@dataclass(frozen=True)
-class Done:
-    """A job's results, in the order of its seeds."""
-
-    job: Job
-    results: Sequence[RunResult]
-
-
-@dataclass(frozen=True)
-class Broken:
-    """A job that raised: `error` holds type, message and traceback."""
-
-    job: Job
-    error: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class Advanced:
-    """A job that stands after `step` of `total` updates."""
-
-    job: Job
-    step: int
-    total: int
-
-
-Event = Done | Broken | Advanced
-
-
-@dataclass
+@dataclass(eq=False)
 class _Worker:
     process: BaseProcess
     connection: Connection
@@ -85,14 +41,23 @@ class Workers:
         self.context: Any = multiprocessing.get_context("fork" if forks else "spawn")
         self.workers: list[_Worker] = []
         self.tries: dict[Job, int] = {}
+        self._free: int | None = None
 
-    def __enter__(self) -> Workers:
+    def __enter__(self) -> Self:
+        check_device(torch.device(self.device))
         return self
 
     def __exit__(self, *unused: object) -> None:
         self._end(self.workers)
 
-    def run(self, next_job: Callable[[], tuple[Job, TrainingInputs] | None]) -> Iterator[Event]:
+    def free_memory(self) -> int:
+        """Bytes that a worker has for itself on its GPU, as it was before the first job."""
+        if self._free is None:
+            free, _ = torch.cuda.mem_get_info(torch.device(self.device))
+            self._free = free // self.count
+        return self._free
+
+    def run(self, next_job: NextJob) -> Iterator[Event]:
         """Train what `next_job` gives until it gives None and all is done, yielding what happens."""
         pending: list[tuple[Job, TrainingInputs]] = []
 
@@ -103,6 +68,7 @@ class Workers:
             self._hand_out(take)
             busy = [worker for worker in self.workers if worker.job is not None]
             if not busy:
+                self._end(self.workers)
                 return
             ready = wait([*(worker.connection for worker in busy), *(worker.process.sentinel for worker in busy)])
             for worker in busy:
@@ -115,7 +81,7 @@ class Workers:
                 self._hand_out(take)  # first, so that no worker waits while a record is written
                 yield from events
 
-    def _hand_out(self, take: Callable[[], tuple[Job, TrainingInputs] | None]) -> None:
+    def _hand_out(self, take: NextJob) -> None:
         while sum(worker.job is not None for worker in self.workers) < self.count:
             taken = take()
             if taken is None:
@@ -131,7 +97,6 @@ class Workers:
             if worker.inputs is inputs:
                 return worker
         if len(self.workers) == self.count:
-            self.workers.remove(idle[0])
             self._end(idle[:1])
         return self._start(inputs)
 
@@ -153,18 +118,16 @@ class Workers:
             if worker.process.is_alive():
                 worker.process.kill()
             worker.connection.close()
+        self.workers = [worker for worker in self.workers if worker not in workers]
 
     def _receive(self, worker: _Worker, pending: list[tuple[Job, TrainingInputs]]) -> list[Event]:
-        assert worker.job is not None
         try:
-            kind, content = worker.connection.recv()
+            event: Event = worker.connection.recv()
         except (EOFError, OSError):
             return self._bury(worker, pending)
-        job = worker.job
-        if kind == "advanced":
-            return [Advanced(job, *content)]
-        worker.job = None
-        return [Done(job, content) if kind == "done" else Broken(job, content)]
+        if not isinstance(event, Advanced):
+            worker.job = None
+        return [event]
 
     def _bury(self, worker: _Worker, pending: list[tuple[Job, TrainingInputs]]) -> list[Event]:
         """A worker that the system killed: its job goes to another one, a few times."""
@@ -177,12 +140,11 @@ class Workers:
         if self.tries[job] < TRIES:
             pending.append((job, worker.inputs))
             return []
-        message = f"the worker process ended with exit code {worker.process.exitcode} in {TRIES} tries"
-        return [Broken(job, {"type": "WorkerLost", "message": message, "traceback": ""})]
+        return [lost(job, f"the worker process ended with exit code {worker.process.exitcode}")]
 
 
 def _work(connection: Connection, parent: int, inputs: TrainingInputs, device: str, checkpoint_seconds: float) -> None:
-    """The life of a worker: jobs in, results out."""
+    """The life of a worker: jobs in, what happens to them out."""
     die_with_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -193,36 +155,4 @@ def _work(connection: Connection, parent: int, inputs: TrainingInputs, device: s
             job = connection.recv()
         except EOFError:
             return
-        connection.send(_train(job, connection, inputs, device, checkpoint_seconds))
-
-
-def _train(
-    job: Job, connection: Connection, inputs: TrainingInputs, device: str, checkpoint_seconds: float
-) -> tuple[str, Any]:
-    told = time.monotonic()
-
-    def progress(step: int, total: int) -> None:
-        nonlocal told
-        if time.monotonic() - told > PROGRESS_SECONDS:
-            told = time.monotonic()
-            connection.send(("advanced", (step, total)))
-
-    try:
-        results = train(
-            inputs,
-            job.streams,
-            device=torch.device(device),
-            checkpoint=job.checkpoint,
-            checkpoint_seconds=checkpoint_seconds,
-            progress=progress,
-        )
-    except Exception as error:
-        content = {"type": type(error).__name__, "message": str(error), "traceback": traceback.format_exc()}
-        return "broken", content
-    return "done", [_portable(result, keep=job.keep_weights) for result in results]
-
-
-def _portable(result: RunResult, *, keep: bool) -> RunResult:
-    """The result with its weights as arrays, or without them: what passes through a pipe."""
-    weights = {name: tensor.cpu().numpy() for name, tensor in result.weights.items()} if keep else {}
-    return RunResult(result.data, result.tables, weights, result.seconds)  # type: ignore[arg-type]
+        connection.send(train_job(job, inputs, device, checkpoint_seconds, connection.send))

@@ -26,7 +26,7 @@ from stabbench.training.first_epoch import first_epoch
 from stabbench.training.inputs import RunResult, Seeds, TrainingInputs
 from stabbench.training.order import Order
 from stabbench.training.outcome import results
-from stabbench.training.precision import check_precision, compute_type, matrix_products, product_type
+from stabbench.training.precision import check_device, check_precision, compute_type, matrix_products, product_type
 from stabbench.training.schedule import Schedule
 from stabbench.training.state import Evaluation, TrainingState
 
@@ -52,6 +52,7 @@ def train(
     which may raise to end the training.
     """
     device = device or torch.device("cpu")
+    check_device(device)
     check_precision(inputs.recipe.precision, device)
     if len(seeds) > 1 and not inputs.architecture.native:
         return [

@@ -20,12 +20,16 @@ def product_type(precision: str) -> torch.dtype | None:
     return torch.bfloat16 if precision == "bf16" else None
 
 
-def check_precision(precision: str, device: torch.device) -> None:
-    """UserError where the device does not have what the recipe asks for."""
+def check_device(device: torch.device) -> None:
+    """UserError where this machine does not have the device."""
     if device.type == "cuda" and not torch.cuda.is_available():
         raise UserError(
             "found device 'cuda', but torch sees no GPU: set STABBENCH_DEVICE=cpu, or install torch for CUDA"
         )
+
+
+def check_precision(precision: str, device: torch.device) -> None:
+    """UserError where such a device does not have what the recipe asks for."""
     if precision == "tf32" and device.type != "cuda":
         raise UserError(
             f"found precision 'tf32' on device '{device}', expected a CUDA device, which alone has TF32: "

@@ -1,0 +1,133 @@
+"""What every pool of workers shares: jobs, what happens to them, and the training of one."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+import torch
+
+from stabbench.execution.provenance import machine
+from stabbench.training.inputs import RunResult, TrainingInputs
+from stabbench.training.loop import train
+
+PROGRESS_SECONDS = 0.2
+TRIES = 3
+"""How often a job is begun whose worker is lost."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """Seeds of cell number `cell` to train side by side: `streams[i]` are the stream seeds of `seeds[i]`."""
+
+    cell: int
+    seeds: tuple[int, ...]
+    streams: tuple[Mapping[str, int], ...] = field(hash=False)
+    checkpoint: Path
+    keep_weights: bool
+
+
+@dataclass(frozen=True)
+class Done:
+    """A job's results, in the order of its seeds; `machine` says on what it was trained."""
+
+    job: Job
+    results: Sequence[RunResult]
+    machine: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A job that raised: `error` holds type, message and traceback; `machine` is empty where that is not known."""
+
+    job: Job
+    error: Mapping[str, str]
+    machine: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Advanced:
+    """A job that stands after `step` of `total` updates."""
+
+    job: Job
+    step: int
+    total: int
+
+
+Event = Done | Broken | Advanced
+
+NextJob = Callable[[], tuple[Job, TrainingInputs] | None]
+"""The next job with what its cell shares, or None: there is none now."""
+
+
+class Pool(Protocol):
+    """Workers that train jobs; a context manager, which ends them."""
+
+    def __enter__(self) -> Self:
+        """Make the pool ready; UserError where there is nothing to train on."""
+        ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End every worker, also in the middle of a training."""
+        ...
+
+    def run(self, next_job: NextJob) -> Iterator[Event]:
+        """Train what `next_job` gives until it gives None and all is done, yielding what happens."""
+        ...
+
+    def free_memory(self) -> int:
+        """Bytes that a worker has for itself on its GPU, as it was before the first job."""
+        ...
+
+
+def train_job(
+    job: Job,
+    inputs: TrainingInputs,
+    device: str,
+    checkpoint_seconds: float | None,
+    tell: Callable[[Advanced], None],
+    progress_seconds: float = PROGRESS_SECONDS,
+) -> Done | Broken:
+    """Train a job here; `tell` is called about every `progress_seconds`.
+
+    `checkpoint_seconds` of None means that the state is neither saved nor looked for.
+    """
+    told = time.monotonic()
+
+    def progress(step: int, total: int) -> None:
+        nonlocal told
+        if time.monotonic() - told > progress_seconds:
+            told = time.monotonic()
+            tell(Advanced(job, step, total))
+
+    try:
+        results = train(
+            inputs,
+            job.streams,
+            device=torch.device(device),
+            checkpoint=None if checkpoint_seconds is None else job.checkpoint,
+            checkpoint_seconds=checkpoint_seconds or 0.0,
+            progress=progress,
+        )
+    except Exception as error:
+        content = {"type": type(error).__name__, "message": str(error), "traceback": traceback.format_exc()}
+        return Broken(job, content, machine(device))
+    return Done(job, [_portable(result, keep=job.keep_weights) for result in results], machine(device))
+
+
+def lost(job: Job, what: str) -> Broken:
+    """A job whose worker was lost in every try; `what` says how."""
+    return Broken(job, {"type": "WorkerLost", "message": f"{what} in {TRIES} tries", "traceback": ""})
+
+
+def _portable(result: RunResult, *, keep: bool) -> RunResult:
+    """The result with its weights as arrays, or without them: what passes from process to process."""
+    weights = {name: tensor.cpu().numpy() for name, tensor in result.weights.items()} if keep else {}
+    return RunResult(result.data, result.tables, weights, result.seconds)  # type: ignore[arg-type]
