@@ -47,6 +47,7 @@ def report(form: str, incomplete: bool, out: Path, provenance: bool, runs: Path,
     from stabbench.cli.sections import probe_sections, study_sections
     from stabbench.config import load
     from stabbench.execution.settings import available_cores
+    from stabbench.files import check_writable
     from stabbench.report.build import build
     from stabbench.report.content import gather
     from stabbench.report.summary import summary
@@ -65,6 +66,7 @@ def report(form: str, incomplete: bool, out: Path, provenance: bool, runs: Path,
         )
         click.echo(summary(content), nl=False)
         return
+    check_writable(out)
     build(
         runs,
         out,

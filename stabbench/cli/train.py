@@ -68,13 +68,15 @@ def train(
     """
     from stabbench.execution.lifeline import die_with_pipeline
     from stabbench.execution.settings import Settings
-    from stabbench.files import write_json
+    from stabbench.files import check_writable, write_json
 
     die_with_pipeline()
     settings = Settings.from_environment(workers=workers, device=device, stacked_seeds=stacked_seeds)
     if everything:
         if model or task or strategy or seeds:
             raise click.UsageError("--all is every planned run: leave out --model, --task, --strategy and --seeds")
+        if marker is not None:
+            check_writable(marker.parent)
         fill(_planned(), store, settings)
         if marker is not None:
             write_json(marker, {"store": "filled"})
@@ -118,6 +120,7 @@ def _train(
     """Train what is missing; torch is imported only where something is."""
     from stabbench.cli.progress import RunsProgress
     from stabbench.execution.outcome import CellOutcome, already_there
+    from stabbench.files import check_writable
     from stabbench.records import adopt_selection
 
     for cell, _, runs in wanted:
@@ -126,9 +129,11 @@ def _train(
         return [CellOutcome(cell, reused=list(seeds)) for cell, seeds, _ in wanted]
 
     from stabbench.execution.grid import train_cells as train_grid
+    from stabbench.stopping import standing
 
+    check_writable(records.root, *{runs for _, _, runs in wanted})
     name = wanted[0][0].name if len(wanted) == 1 else f"{len(wanted)} cells"
-    with RunsProgress(name, sum(len(seeds) for _, seeds, _ in wanted)) as progress:
+    with RunsProgress(name, sum(len(seeds) for _, seeds, _ in wanted)) as progress, standing(progress.standing):
         return train_grid([(cell, seeds) for cell, seeds, _ in wanted], records, settings, Path(), progress.listen)
 
 

@@ -6,12 +6,14 @@ from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 
+from stabbench.errors import UserError
 from stabbench.execution.cell import CellTraining
 from stabbench.execution.outcome import CellOutcome, Listener
 from stabbench.execution.settings import Settings
 from stabbench.execution.workers import Job, Workers
 from stabbench.plan import Cell
 from stabbench.records import Store
+from stabbench.stopping import finishing, heed
 from stabbench.training.inputs import TrainingInputs
 
 
@@ -24,23 +26,32 @@ def train_cells(
 ) -> list[CellOutcome]:
     """Train those of the wanted seeds of each cell that the store does not have, and record them.
 
-    Seeds that another process is training are waited for. An error in a run is recorded and the others go on.
+    Seeds that another process is training are waited for. An error in a run is recorded and the others go on. So do
+    the other cells where the inputs of one are not those of its plan: UserError says so at the end. A signal is heeded
+    where no result is on its way into a record.
     """
     listen = listener or (lambda report: None)
     trainings = [
         CellTraining(number, cell, seeds, store, settings, root, listen) for number, (cell, seeds) in enumerate(wanted)
     ]
     open_cells = [training for training in trainings if training.missing]
-    try:
-        while open_cells:
-            before = sum(len(training.missing) for training in open_cells)
-            _Pass(open_cells, settings, wait=False).train()
-            if sum(len(training.missing) for training in open_cells) == before:
-                _Pass(open_cells[:1], settings, wait=True).train()
-            open_cells = [training for training in open_cells if training.missing]
-    finally:
-        for training in trainings:
-            training.release()
+    refused: list[str] = []
+    store.sweep()
+    with finishing():
+        try:
+            while open_cells:
+                heed()
+                before = sum(len(training.missing) for training in open_cells)
+                refused += _Pass(open_cells, settings, wait=False).train()
+                open_cells = [training for training in open_cells if training.missing]
+                if open_cells and sum(len(training.missing) for training in open_cells) == before:
+                    refused += _Pass(open_cells[:1], settings, wait=True).train()
+                    open_cells = [training for training in open_cells if training.missing]
+        finally:
+            for training in trainings:
+                training.release()
+    if refused:
+        raise UserError("\n".join(dict.fromkeys(refused)))
     return [training.outcome for training in trainings]
 
 
@@ -52,17 +63,25 @@ class _Pass:
         self.settings, self.wait = settings, wait
         self.queue = deque(trainings)
         self.jobs: deque[Job] = deque()
+        self.refused: list[str] = []
 
-    def train(self) -> None:
+    def train(self) -> list[str]:
+        """Train; why cells were refused."""
         settings = self.settings
         runs = sum(len(training.missing) for training in self.trainings.values())
         with Workers(min(settings.workers, runs), settings.device, settings.checkpoint_minutes * 60) as workers:
             for event in workers.run(self._next):
                 self.jobs.extend(self.trainings[event.job.cell].receive(event))
+        return self.refused
 
     def _next(self) -> tuple[Job, TrainingInputs] | None:
         while not self.jobs and self.queue:
-            self.jobs.extend(self.queue.popleft().claim(wait=self.wait))
+            training = self.queue.popleft()
+            try:
+                self.jobs.extend(training.claim(wait=self.wait))
+            except UserError as error:
+                self.refused.append(str(error))
+                training.give_up()
         if not self.jobs:
             return None
         job = self.jobs.popleft()
