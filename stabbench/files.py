@@ -37,7 +37,7 @@ def writing(path: Path) -> Iterator[None]:
 
 def _elsewhere(error: OSError, path: Path) -> bool:
     """Whether the error names a file that has nothing to do with `path`: one that could not be read, say."""
-    if not isinstance(error.filename, str | os.PathLike):
+    if error.errno in REFUSALS_OF_WRITES or not isinstance(error.filename, str | os.PathLike):
         return False
     named = Path(error.filename).absolute()
     return path.parent not in named.parents and named not in (path, *path.parents)
@@ -60,8 +60,11 @@ def check_writable(*folders: Path) -> None:
         place = folder.absolute()
         while not place.exists():
             place = place.parent
-        with writing(folder), tempfile.TemporaryFile(dir=place) as file:
-            file.write(bytes(BLOCK))
+        try:
+            with tempfile.TemporaryFile(dir=place) as file:
+                file.write(bytes(BLOCK))
+        except OSError as error:
+            raise UserError(refusal(error, folder) or f"cannot write to {folder} ({error})") from error
 
 
 def write_bytes(path: Path, content: bytes) -> None:

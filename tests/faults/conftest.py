@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -9,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from tests.faults.processes import digests, stabbench
+from stabbench.cli import main
+from tests.faults.processes import clean_environment, digests
 
 PARAMS = """
 preset: test
@@ -36,9 +39,13 @@ def planned(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project whose cell is planned and whose runs are trained, into the store `whole`, without any fault."""
     folder = tmp_path_factory.mktemp("planned")
     (folder / "params.yaml").write_text(PARAMS)
-    for words in (["prepare"], ["pretrain"], ["plan"], ["train", "--all", "--store", "whole"]):
-        done = stabbench(folder, *words).ended()
-        assert done.status == 0, done.errors
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for name in set(os.environ) - clean_environment().keys():
+            patch.delenv(name)
+        for words in (["prepare"], ["pretrain"], ["plan"], ["train", "--all", "--store", "whole"]):
+            result = CliRunner().invoke(main, words)
+            assert result.exit_code == 0, result.output
     return folder
 
 
