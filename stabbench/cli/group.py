@@ -82,7 +82,9 @@ def _mistakes() -> Iterator[None]:
     except UserError as error:
         raise Mistake(str(error)) from error
     except OSError as error:
-        message = refusal(error, error.filename2 or error.filename or "a file") if error.errno in REFUSALS_OF_WRITES else None
+        message = (
+            refusal(error, error.filename2 or error.filename or "a file") if error.errno in REFUSALS_OF_WRITES else None
+        )
         if message is None:
             raise
         raise Mistake(message) from error

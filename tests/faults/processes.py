@@ -63,6 +63,15 @@ class Running:
         """The living processes of its session but the first."""
         return [process for process in session(self.process.pid) if process != self.process.pid]
 
+    def trainers(self) -> list[int]:
+        """The processes of `stabbench train` in its session, workers included."""
+        return [process for process in session(self.process.pid) if b"train" in _command(process)]
+
+    def comes_to(self, holds: Callable[[Running], object]) -> bool:
+        """Wait until something holds; False where the command ends before."""
+        wait_until(lambda: holds(self) or self.process.poll() is not None)
+        return bool(holds(self)) and self.process.poll() is None
+
     def ends_within(self, seconds: float) -> bool:
         """Whether it ends by itself in that time."""
         try:
@@ -112,6 +121,13 @@ def session(leader: int) -> list[int]:
         if int(member_of) == leader and state not in "ZX":
             found.append(int(stat.parent.name))
     return found
+
+
+def _command(process: int) -> list[bytes]:
+    try:
+        return Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return []
 
 
 def wait_until(holds: Callable[[], object], seconds: float = PATIENCE) -> bool:

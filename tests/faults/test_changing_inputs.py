@@ -1,4 +1,4 @@
-"""Data and weights that change while a training goes on: what is in memory was verified, what comes later is refused."""
+"""Data and weights that change under a training: what is in memory was verified, what comes later is refused."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def end_at_random(running: Running, random: Random) -> bool:
     send = random.choice([os.kill, os.killpg])
     begun = random.random() < 0.7
     if begun:
-        wait_until(lambda: running.others() or running.process.poll() is not None)
+        running.comes_to(Running.others)
     if running.ends_within(random.uniform(0, IN_TRAINING if begun else AT_ANY_TIME)):
         return False
     send(running.process.pid, number)

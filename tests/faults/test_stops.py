@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: what is being written is finished, and the last line says what is done, what is left, how to go on.
+"""Ctrl-C and SIGTERM: what is being written is finished, and the last line says what is left and how to go on.
 
 Ctrl-C is pressed as in a terminal: every process of the command hears it.
 """
@@ -26,8 +26,7 @@ studies:
 
 def stopped(running: Running, when: Callable[[], object], number: signal.Signals = signal.SIGINT) -> Ended:
     """Press Ctrl-C, or send SIGTERM to the command alone, once something holds."""
-    assert wait_until(lambda: when() or running.process.poll() is not None)
-    assert running.process.poll() is None, running.errors
+    assert running.comes_to(lambda _: when()), running.errors
     if number == signal.SIGINT:
         running.press_ctrl_c()
     else:
