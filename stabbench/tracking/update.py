@@ -193,7 +193,7 @@ class _Update:
         try:
             check_weights(kept.weights)
         except UnreadableRecordError as error:
-            raise UserError(f"unreadable weights: {error}; `stabbench train` makes them again") from error
+            raise UserError(f"run `stabbench train`, as its kept weights are not whole: {error}") from error
         return kept.weights
 
     def _summarise(self, selected: SelectedCell, parent: Run, table_row: Summary) -> None:

@@ -36,16 +36,28 @@ strategies:
 
 @pytest.fixture(scope="session")
 def planned(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project whose cell is planned and whose runs are trained, into the store `whole`, without any fault."""
+    """A project whose cell is planned and whose runs are trained, into the store `whole`, without any fault.
+
+    mosbach.json is the plan of another cell, which can be moved into plan/.
+    """
     folder = tmp_path_factory.mktemp("planned")
     (folder / "params.yaml").write_text(PARAMS)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         for name in set(os.environ) - clean_environment().keys():
             patch.delenv(name)
-        for words in (["prepare"], ["pretrain"], ["plan"], ["train", "--all", "--store", "whole"]):
+
+        def run(*words: str) -> None:
             result = CliRunner().invoke(main, words)
             assert result.exit_code == 0, result.output
+
+        for command in ("prepare", "pretrain"):
+            run(command)
+        (folder / "params.yaml").write_text(PARAMS.replace("[devlin]", "[devlin, mosbach]"))
+        run("plan")
+        (folder / "plan/embedded/acceptability/mosbach.json").rename("mosbach.json")
+        (folder / "params.yaml").write_text(PARAMS)
+        run("train", "--all", "--store", "whole")
     return folder
 
 

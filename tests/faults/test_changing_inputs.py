@@ -38,7 +38,7 @@ def cut_weights(project: Path) -> None:
     """A mapped file that gets shorter ends whoever reads on."""
     path = project / "models/embedded/model.safetensors"
     with path.open("r+b") as file:
-        file.truncate(4000)
+        file.truncate(path.stat().st_size - 4000)
 
 
 @pytest.mark.parametrize(
@@ -53,10 +53,8 @@ def cut_weights(project: Path) -> None:
 def test_runs_in_memory_finish_on_what_was_verified_and_later_ones_are_refused(
     project: Path, whole: dict[str, str], change: Callable[[Path], None], message: str
 ) -> None:
-    params = project / "params.yaml"
-    params.write_text(params.read_text().replace("strategies: [devlin]", "strategies: [devlin, mosbach]"))
-    assert stabbench(project, "plan").ended().status == 0
     first, second = (project / f"plan/embedded/acceptability/{name}.json" for name in ("devlin", "mosbach"))
+    (project / "mosbach.json").rename(second)
     store = project / ".stabbench/runs"
     running = stabbench(project, "train", "--all", "--workers", "1")
     assert wait_until(lambda: recorded(store))

@@ -82,8 +82,15 @@ def test_a_harmed_record_is_named_moved_aside_and_trained_again(
     assert (again.status, again.trained, again.errors) == (0, 0, "")
 
 
-@pytest.mark.parametrize("words", [["report"], ["track", "--no-models"]])
-@pytest.mark.parametrize("name", FILES[:-1])
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        (["report"], "record.json"),
+        (["report"], "history.parquet"),
+        (["track"], "provenance.json"),
+        (["track"], "predictions.parquet"),
+    ],
+)
 def test_what_reads_a_harmed_record_names_it_and_says_what_to_do(copy: Path, words: list[str], name: str) -> None:
     harmed = copy / "runs/embedded/acceptability/devlin/seed-0003" / name
     harmed.write_bytes(flip(harmed.read_bytes()))
@@ -102,8 +109,8 @@ def test_harmed_weights_never_become_a_model(copy: Path) -> None:
     ended = stabbench(copy, "track").ended()
     assert ended.status == 1, ended
     assert "Traceback" not in ended.errors
-    assert f"{name} is truncated or was changed (its hash differs); `stabbench train` makes them again" in ended.errors
-    assert "1 not logged yet" in ended.errors
+    assert "1 not logged yet: embedded/acceptability/devlin seed 6 (model): run `stabbench train`" in ended.errors
+    assert name in ended.errors
     assert stabbench(copy, "train").ended().status == 0
     again = stabbench(copy, "track").ended()
     assert again.status == 0, again.errors
@@ -111,7 +118,7 @@ def test_harmed_weights_never_become_a_model(copy: Path) -> None:
 
 
 def test_no_flipped_bit_of_a_record_is_read_as_if_it_were_whole(kept: Path, tmp_path: Path) -> None:
-    """Every byte of the two JSON files, and many of each table, with one of its bits turned over."""
+    """Many a byte of each file, with one of its bits turned over."""
     random = Random(5)
     (_, _, source), *_ = places(kept)
     folder = tmp_path / "record"
@@ -119,8 +126,7 @@ def test_no_flipped_bit_of_a_record_is_read_as_if_it_were_whole(kept: Path, tmp_
     good = Record.read(folder)
     for name in FILES[:-1]:
         content = (folder / name).read_bytes()
-        every = range(len(content)) if name.endswith(".json") else sorted(random.sample(range(len(content)), 200))
-        for place in every:
+        for place in sorted(random.sample(range(len(content)), 600 if name.endswith(".json") else 100)):
             harmed = bytearray(content)
             harmed[place] ^= 1 << random.randrange(8)
             (folder / name).write_bytes(harmed)

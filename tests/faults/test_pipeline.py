@@ -16,7 +16,7 @@ from mlflow import MlflowClient
 from stabbench.plan import Cell
 from stabbench.records import Store
 from tests.faults.processes import ROUNDS, Running, digests, leftovers, recorded, stabbench, wait_until
-from tests.test_pipeline import SIZES, Project
+from tests.test_pipeline import SIZES, Project, change_params
 from tests.tracking.processes import Server, free_port
 
 STRATEGY = """
@@ -110,12 +110,8 @@ def test_ctrl_c_in_a_pipeline_is_said_by_the_stage_and_the_next_start_goes_on(pi
 
 def test_a_strategy_that_raises_in_seed_three_leaves_the_other_seeds_and_is_tried_again(pipeline: Path) -> None:
     (pipeline / "fussy.py").write_text(STRATEGY)
-    params = (pipeline / "params.yaml").read_text()
-    changed = params.replace("strategies: [devlin]", "strategies: [fussy]").replace(
-        "\nstrategies:\n",
-        "\nstrategies:\n  fussy: {plugin: ./fussy.py:Fussy, recipe: {learning_rate: 1.0e-3, epochs: 10}}\n",
-    )
-    (pipeline / "params.yaml").write_text(changed)
+    fussy = {"plugin": "./fussy.py:Fussy", "recipe": {"learning_rate": 1e-3, "epochs": 10}}
+    change_params(pipeline, grid__strategies=["fussy"], strategies__fussy=fussy)
     ended = repro(pipeline, "report").ended()
     assert ended.status != 0
     assert "error: embedded/acceptability/fussy seed 3: RuntimeError: seed three does not like this" in ended.errors

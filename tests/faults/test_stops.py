@@ -137,6 +137,14 @@ def test_a_stopped_preparation_names_the_tasks_that_are_left(project: Path, numb
     assert leftovers(project / "data") == []
 
 
+def test_a_stopped_report_leaves_no_half_file_and_no_traceback_of_those_who_draw(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text(PARAMS)
+    write_runs(tmp_path / "runs", [SyntheticCell([0.1] * 10)])
+    ended = stopped(stabbench(tmp_path, "report"), (tmp_path / "reports/plots/scores.csv").exists)
+    assert "reports is not complete" in ended.errors
+    assert leftovers(tmp_path / "reports") == []
+
+
 def test_stopped_tracking_says_how_many_runs_are_logged_and_goes_on_without_logging_one_twice(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text(PARAMS)
     write_runs(tmp_path / "runs", [SyntheticCell([0.1] * 40)])

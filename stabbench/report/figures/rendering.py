@@ -23,6 +23,7 @@ from matplotlib.figure import Figure
 from stabbench.files import write_bytes
 from stabbench.report.figures.drawing import style
 from stabbench.report.figures.palette import PAPER, themes
+from stabbench.stopping import shielded_from_ctrl_c
 
 DPI = 200
 
@@ -51,7 +52,8 @@ class Artists:
         for _ in range(count if count > 1 else 0):
             ours, theirs = context.Pipe()
             process = context.Process(target=_serve, args=(theirs,), daemon=True)
-            process.start()
+            with shielded_from_ctrl_c():
+                process.start()
             theirs.close()  # so that either side notices when the other one is gone
             self.processes.append((process, ours))
 
