@@ -52,7 +52,7 @@ def load_inputs(cell: Cell, root: Path) -> TrainingInputs:
 
 
 def _stamps(folder: Path) -> dict[str, tuple[int, int, int]]:
-    stats = {path.name: path.stat() for path in folder.iterdir()}
+    stats = {path.name: path.stat() for path in folder.iterdir() if path.is_file()}
     return {name: (stat.st_ino, stat.st_size, stat.st_mtime_ns) for name, stat in stats.items()}
 
 
