@@ -1,4 +1,5 @@
 # `make repro`: from params.yaml to the report.  `make test`: every check.  `make bench`: what training costs here.
+# `make faults`: the tests of faults in their long form.
 
 PYTHON ?= python3
 VENV := .venv
@@ -8,7 +9,7 @@ INSTALLED := $(VENV)/.installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONNOUSERSITE := 1
 
-.PHONY: setup repro test bench clean
+.PHONY: setup repro test faults bench clean
 
 setup: $(INSTALLED)
 
@@ -33,6 +34,10 @@ test: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n 2 --dist loadgroup
+
+# 30 kills in a row, where `make test` has 6.
+faults: setup
+	STABBENCH_FAULT_ROUNDS=30 $(BIN)/pytest -n 2 tests/faults
 
 # About ten minutes on two cores; close what else runs.
 bench: setup

@@ -2,31 +2,83 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from stabbench.errors import UserError
+from stabbench.scratch import scratch_file, scratch_folder
+from stabbench.stopping import finishing
+
+FULL = {errno.ENOSPC, errno.EDQUOT}
+REFUSED = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.EIO, errno.EFBIG}
+REFUSALS_OF_WRITES = FULL | {errno.EROFS}
+"""Errors that no reading gives."""
+BLOCK = 4096
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """A disk that is full or says no is a UserError that names `path` and what to do."""
+    try:
+        yield
+    except OSError as error:
+        message = refusal(error, path)
+        if message is None or _elsewhere(error, path.absolute()):
+            raise
+        raise UserError(message) from error
+
+
+def _elsewhere(error: OSError, path: Path) -> bool:
+    """Whether the error names a file that has nothing to do with `path`: one that could not be read, say."""
+    if error.errno in REFUSALS_OF_WRITES or not isinstance(error.filename, str | os.PathLike):
+        return False
+    named = Path(error.filename).absolute()
+    return path.parent not in named.parents and named not in (path, *path.parents)
+
+
+def refusal(error: OSError, path: Path | str) -> str | None:
+    """What to tell a user whose disk refuses to write `path`; None for an error of another kind."""
+    if error.errno in FULL:
+        advice = "make room there and start again; what was recorded before is whole"
+    elif error.errno in REFUSED:
+        advice = "choose another folder or its rights"
+    else:
+        return None
+    return f"cannot write to {path} ({os.strerror(error.errno or 0)}): {advice}"
+
+
+def check_writable(*folders: Path) -> None:
+    """UserError where one of the folders, or the nearest above it that exists, takes no new file."""
+    for folder in folders:
+        place = folder.absolute()
+        while not place.exists():
+            place = place.parent
+        try:
+            with tempfile.TemporaryFile(dir=place) as file:
+                file.write(bytes(BLOCK))
+        except OSError as error:
+            raise UserError(refusal(error, folder) or f"cannot write to {folder} ({error})") from error
+
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write `content` to `path` through a temporary neighbour and a rename, making folders as needed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
+    """Write `content` to `path` through a temporary neighbour and a rename, making folders as needed.
+
+    Raises UserError where the disk is full or says no.
+    """
+    with writing(path), scratch_file(path) as temporary:
+        with temporary.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        temporary.chmod(0o644)
+        temporary.replace(path)
 
 
 def write_text(path: Path, content: str) -> None:
@@ -47,17 +99,14 @@ def read_json(path: Path) -> Any:
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
     """An empty folder beside `path` to write into; it takes `path`'s place at the end, and is gone after an error."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    new, old = scratch / "new", scratch / "old"
-    try:
+    with writing(path), scratch_folder(path) as scratch:
+        new = scratch / "new"
         new.mkdir()
         yield new
-        if path.exists():
-            path.replace(old)
-        new.replace(path)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        with finishing():
+            if path.exists():
+                path.replace(scratch / "old")
+            new.replace(path)
 
 
 def sha256_of_file(path: Path) -> str:

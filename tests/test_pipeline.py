@@ -44,16 +44,7 @@ class Project:
 
     def change(self, **values: Any) -> None:
         """Set values of params.yaml by their path, `__` between keys."""
-        yaml = YAML()
-        data = yaml.load((self.folder / "params.yaml").read_text(encoding="utf-8"))
-        for path, value in values.items():
-            *above, last = path.split("__")
-            block = data
-            for key in above:
-                block = block[key]
-            block[last] = value
-        with (self.folder / "params.yaml").open("w", encoding="utf-8") as file:
-            yaml.dump(data, file)
+        change_params(self.folder, **values)
 
     def repro(self) -> tuple[list[str], list[int]]:
         """Make the report; the stages that ran, and how many runs were trained, in all cells and by cells' stages."""
@@ -65,6 +56,20 @@ class Project:
         """The seeds in the report, by strategy."""
         scores = pd.read_csv(self.folder / "reports/plots/scores.csv")
         return {str(name): sorted(rows["seed"]) for name, rows in scores.groupby("strategy")}
+
+
+def change_params(folder: Path, **values: Any) -> None:
+    """Set values of a project's params.yaml by their path, `__` between keys."""
+    yaml = YAML()
+    data = yaml.load((folder / "params.yaml").read_text(encoding="utf-8"))
+    for path, value in values.items():
+        *above, last = path.split("__")
+        block = data
+        for key in above:
+            block = block[key]
+        block[last] = value
+    with (folder / "params.yaml").open("w", encoding="utf-8") as file:
+        yaml.dump(data, file)
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -10,6 +11,8 @@ from typing import Any
 import click
 
 from stabbench.errors import UserError, unknown
+from stabbench.files import REFUSALS_OF_WRITES, refusal
+from stabbench.stopping import Stopped, stoppable
 
 EXTRAS = {
     "torch": "train",
@@ -62,9 +65,14 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; mistakes of the user and missing extras become messages."""
-        with _mistakes():
-            return super().invoke(ctx)
+        """Run the command; a signal, mistakes of the user, a full disk and missing extras become messages."""
+        try:
+            with stoppable(), _mistakes():
+                return super().invoke(ctx)
+        except Stopped as stop:
+            again = "`dvc repro`" if "DVC_STAGE" in os.environ else "the same command"
+            click.echo(f"{stop}. Go on with {again}.", err=True)
+            raise click.exceptions.Exit(stop.status) from None
 
 
 @contextmanager
@@ -73,6 +81,13 @@ def _mistakes() -> Iterator[None]:
         yield
     except UserError as error:
         raise Mistake(str(error)) from error
+    except OSError as error:
+        message = (
+            refusal(error, error.filename2 or error.filename or "a file") if error.errno in REFUSALS_OF_WRITES else None
+        )
+        if message is None:
+            raise
+        raise Mistake(message) from error
     except ModuleNotFoundError as error:
         module = (error.name or "").partition(".")[0]
         if module not in EXTRAS:

@@ -41,12 +41,19 @@ def prepare(tasks: tuple[str, ...], data: Path, params_file: Path) -> None:
         if name not in config.tasks:
             raise unknown("task", name, config.tasks)
 
+    from stabbench.files import check_writable
+    from stabbench.stopping import standing
     from stabbench.tasks.preparation import prepare as prepare_task
 
-    for name in tasks or config.grid.tasks:
-        block = config.tasks[name]
-        prepared = prepare_task(name, **block.model_dump(), out=data / name)
-        click.echo(_summary(name, prepared))
+    wanted = list(tasks or config.grid.tasks)
+    check_writable(*(data / name for name in wanted))
+    left = list(wanted)
+    with standing(lambda: f"{len(wanted) - len(left)} of {len(wanted)} tasks are prepared, left: {', '.join(left)}"):
+        for name in wanted:
+            block = config.tasks[name]
+            prepared = prepare_task(name, **block.model_dump(), out=data / name)
+            click.echo(_summary(name, prepared))
+            left.remove(name)
 
 
 def _summary(name: str, task: PreparedTask) -> str:

@@ -126,6 +126,18 @@ def _run(out: Path, *, config: Any, **inputs: Any) -> None:
 @contextmanager
 def _progress(steps: int) -> Iterator[Callable[[int, float], None]]:
     """A bar with the loss and the time left; nothing where the output is not a terminal."""
+    from stabbench.stopping import standing
+
+    done = 0
+
+    def update(step: int, loss: float) -> None:
+        nonlocal done
+        done = step
+        bar.update(task, completed=step, loss=loss)
+
+    def told() -> str:
+        return f"{done:,} of {steps:,} steps were done, and nothing of an unfinished pretraining is kept"
+
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -133,4 +145,5 @@ def _progress(steps: int) -> Iterator[Callable[[int, float], None]]:
     columns = (TextColumn("loss {task.fields[loss]:.3f}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("pretrain", total=steps, loss=float("nan"))
-        yield lambda step, loss: bar.update(task, completed=step, loss=loss)
+        with standing(told):
+            yield update

@@ -44,11 +44,13 @@ def probe(
     from stabbench.config import load
     from stabbench.execution.lifeline import die_with_pipeline
     from stabbench.execution.settings import Settings
+    from stabbench.files import check_writable
     from stabbench.probes import Project, probe_named
     from stabbench.probes.contract import write_measurement
     from stabbench.records import Selection
 
     die_with_pipeline()
+    check_writable(Path("probes") / name)
     config = load(params_file)
     entry = probe_named(config, name)
     settings = Settings.from_environment(workers=workers, device=device, launcher=launcher)
@@ -71,7 +73,20 @@ def _progress(name: str) -> Iterator[Callable[[str, int, int], None]]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from stabbench.stopping import standing
+
+    part = "nothing is measured yet"
+
+    def update(what: str, done: int, total: int) -> None:
+        nonlocal part
+        part = f"{what}: {done} of {total} done and kept"
+        bar.update(task, description=f"{name}: {what}", completed=done, total=total)
+
+    def told() -> str:
+        return f"{part}, probes/{name}/ is as before"
+
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task(name, total=None)
-        yield lambda what, done, total: bar.update(task, description=f"{name}: {what}", completed=done, total=total)
+        with standing(told):
+            yield update

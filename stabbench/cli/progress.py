@@ -17,8 +17,11 @@ class RunsProgress:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+        self.runs = runs
         self.fractions: dict[tuple[int, int], float] = {}
+        self.finished: set[tuple[int, int]] = set()
         self.failed = 0
+        self.waited = False
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
@@ -42,9 +45,26 @@ class RunsProgress:
 
     def listen(self, report: Report) -> None:
         """Take in how far some seeds are."""
+        if report.status == "waiting":
+            self._say_waiting(len(report.seeds))
+            return
+        if report.status not in (None, "error"):
+            self.finished.update((report.cell, seed) for seed in report.seeds)
         for seed in report.seeds:
             self.fractions[report.cell, seed] = report.step / report.total
         if report.status in ("failed", "diverged", "error"):
             self.failed += 1
         done = sum(fraction >= 1 for fraction in self.fractions.values())
         self.bar.update(self.task, completed=sum(self.fractions.values()), done=done, failed=self.failed)
+
+    def standing(self) -> str:
+        """What is done and what is left, for who is stopped now."""
+        left = self.runs - len(self.finished)
+        begun = sum(0 < fraction < 1 for fraction in self.fractions.values())
+        return f"{len(self.finished)} of {self.runs} runs are recorded, {left} are left ({begun} of them begun)"
+
+    def _say_waiting(self, runs: int) -> None:
+        if not self.waited:
+            self.waited = True
+            text = f"another process is training {runs} of these runs: waiting for them"
+            self.bar.console.print(text, highlight=False)

@@ -47,9 +47,11 @@ def report(form: str, incomplete: bool, out: Path, provenance: bool, runs: Path,
     from stabbench.cli.sections import probe_sections, study_sections
     from stabbench.config import load
     from stabbench.execution.settings import available_cores
+    from stabbench.files import check_writable
     from stabbench.report.build import build
     from stabbench.report.content import gather
     from stabbench.report.summary import summary
+    from stabbench.stopping import standing
 
     config = load(params_file)
     settings = config.report
@@ -65,19 +67,21 @@ def report(form: str, incomplete: bool, out: Path, provenance: bool, runs: Path,
         )
         click.echo(summary(content), nl=False)
         return
-    build(
-        runs,
-        out,
-        plan=planned,
-        incomplete=incomplete,
-        levene_center=settings.levene_center,
-        alpha=settings.alpha,
-        order=settings.order,
-        provenance=provenance or settings.provenance,
-        workers=available_cores(),
-        sections=lambda content: [
-            *study_sections(config, content, incomplete=incomplete),
-            *probe_sections(config, content, incomplete=incomplete),
-        ],
-    )
+    check_writable(out)
+    with standing(lambda: f"{out} is not complete"):
+        build(
+            runs,
+            out,
+            plan=planned,
+            incomplete=incomplete,
+            levene_center=settings.levene_center,
+            alpha=settings.alpha,
+            order=settings.order,
+            provenance=provenance or settings.provenance,
+            workers=available_cores(),
+            sections=lambda content: [
+                *study_sections(config, content, incomplete=incomplete),
+                *probe_sections(config, content, incomplete=incomplete),
+            ],
+        )
     click.echo(f"wrote {out / 'index.html'}")

@@ -33,17 +33,28 @@ def track(uri: str | None, models: bool, marker: Path | None, runs: Path, store:
     """
     from stabbench import tracking
     from stabbench.config import load
-    from stabbench.files import write_json
+    from stabbench.files import check_writable, write_json
+    from stabbench.stopping import standing
 
+    if marker is not None:
+        check_writable(marker.parent)
     figures = Path("reports/figures")
-    outcome = tracking.bring_up_to_date(
-        runs,
-        preset=load(params_file).preset,
-        tracking_uri=uri,
-        figures=figures if figures.is_dir() else None,
-        store=store,
-        models=models,
-    )
+    part = "no run is logged yet"
+
+    def progress(done: int, total: int) -> None:
+        nonlocal part
+        part = f"{done} of {total} runs are logged, {total - done} are left"
+
+    with standing(lambda: part):
+        outcome = tracking.bring_up_to_date(
+            runs,
+            preset=load(params_file).preset,
+            tracking_uri=uri,
+            figures=figures if figures.is_dir() else None,
+            store=store,
+            models=models,
+            progress=progress,
+        )
     click.echo(outcome.line(), err=not outcome.complete)
     if not outcome.complete:
         raise click.exceptions.Exit(1)

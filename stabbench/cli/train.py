@@ -80,7 +80,7 @@ def train(
     from stabbench.execution.lifeline import die_with_pipeline
     from stabbench.execution.settings import Settings
     from stabbench.execution.shards import Shard
-    from stabbench.files import write_json
+    from stabbench.files import check_writable, write_json
 
     die_with_pipeline()
     settings = Settings.from_environment(workers=workers, device=device, stacked_seeds=stacked_seeds, launcher=launcher)
@@ -89,6 +89,8 @@ def train(
         raise click.UsageError("--all is every planned run: leave out --model, --task, --strategy and --seeds")
     if part is not None and marker is not None:
         raise click.UsageError("--marker says that the store is filled, which a shard does not do: leave it out")
+    if marker is not None:
+        check_writable(marker.parent)
     wanted = _seeds(seeds) if seeds is not None else None
     cells = _planned() if everything else [(cell, runs) for cell in _cells(params_file, model, task, strategy)]
     if everything or part is not None:
@@ -123,8 +125,9 @@ def fill(
 ) -> bool:
     """Train the wanted seeds of each cell (or a part of them all) into the store, and tell whether any run broke.
 
-    Each cell comes with the folder that selects its records. The longest runs come first, so that no worker is left with
-    one while the others have nothing to do. Runs that broke are named; the stage of their own cell tries them again.
+    Each cell comes with the folder that selects its records. The longest runs come first, so that no worker is left
+    with one while the others have nothing to do. Runs that broke are named; the stage of their own cell tries them
+    again.
     """
     if part is not None:
         chosen = part.of([(cell, seeds) for cell, seeds, _ in wanted])
@@ -143,6 +146,7 @@ def _train(
     """Train what is missing; torch is imported only where something is."""
     from stabbench.cli.progress import RunsProgress
     from stabbench.execution.outcome import CellOutcome, already_there
+    from stabbench.files import check_writable
     from stabbench.records import adopt_selection
 
     for cell, _, runs in wanted:
@@ -151,9 +155,11 @@ def _train(
         return [CellOutcome(cell, reused=list(seeds)) for cell, seeds, _ in wanted]
 
     from stabbench.execution.grid import train_cells as train_grid
+    from stabbench.stopping import standing
 
+    check_writable(records.root, *{runs for _, _, runs in wanted})
     name = wanted[0][0].name if len(wanted) == 1 else f"{len(wanted)} cells"
-    with RunsProgress(name, sum(len(seeds) for _, seeds, _ in wanted)) as progress:
+    with RunsProgress(name, sum(len(seeds) for _, seeds, _ in wanted)) as progress, standing(progress.standing):
         return train_grid([(cell, seeds) for cell, seeds, _ in wanted], records, settings, Path(), progress.listen)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
@@ -10,7 +11,7 @@ import torch
 from filelock import FileLock, Timeout
 
 from stabbench.execution.loading import load_inputs, model_folder
-from stabbench.execution.outcome import CellOutcome, Listener, Report, already_there
+from stabbench.execution.outcome import WAITING, CellOutcome, Listener, Report, already_there
 from stabbench.execution.pool import Advanced, Broken, Done, Event, Job, Pool
 from stabbench.execution.provenance import provenance
 from stabbench.execution.settings import Settings
@@ -62,8 +63,9 @@ class CellTraining:
         What a worker of `pool` has room for decides how many seeds go into a job.
         """
         mine = [seed for seed in self.missing if self._lock(seed, 0.0)]
-        if not mine and wait and self._lock(self.missing[0], 1.0):
-            mine = self.missing[:1]
+        if not mine and wait:
+            self.listener(Report(self.number, tuple(self.missing), 0, 1, WAITING))
+            mine = self.missing[:1] if self._lock(self.missing[0], 1.0) else []
         done = [seed for seed in mine if self._reuse(seed)]
         self._close(done)
         todo = [seed for seed in mine if seed not in done]
@@ -84,6 +86,11 @@ class CellTraining:
         if not isinstance(event, Advanced):
             self._close(seeds)
         return []
+
+    def give_up(self) -> None:
+        """Train nothing of this cell any more."""
+        self.release()
+        self.missing = []
 
     def release(self) -> None:
         """Let go of every lock and of the inputs."""
@@ -130,7 +137,8 @@ class CellTraining:
         return needs(self.inputs, streams).room(pool.free_memory())
 
     def _job(self, seeds: tuple[int, ...]) -> Job:
-        name = sha256_of_json([self.cell.fingerprint(seed) for seed in seeds])
+        fingerprints = [self.cell.fingerprint(seed) for seed in seeds]
+        name = fingerprints[0] if len(seeds) == 1 else f"{fingerprints[0]}-{sha256_of_json(fingerprints)[:12]}"
         streams = tuple(self.cell.run_spec(seed)["seeds"] for seed in seeds)
         keep = any(seed in self.cell.keep_weights for seed in seeds)
         return Job(self.number, seeds, streams, self.store.checkpoint(name), keep)
@@ -162,8 +170,7 @@ class CellTraining:
         self.listener(Report(self.number, (seed,), 1, 1, "error"))
 
     def _clear(self, seed: int) -> None:
-        folder = self._job((seed,)).checkpoint
-        for path in folder.glob("*"):
-            path.unlink()
-        if folder.exists():
-            folder.rmdir()
+        """Remove the checkpoints of all jobs that begin with this seed, also of those that were cut otherwise."""
+        folder = self.store.checkpoint(self.cell.fingerprint(seed))
+        for path in folder.parent.glob(f"{folder.name}*"):
+            shutil.rmtree(path, ignore_errors=True)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from uuid import uuid4
 
+from stabbench.errors import UserError
 from stabbench.execution.cell import CellTraining
 from stabbench.execution.outcome import CellOutcome, Listener
 from stabbench.execution.pool import Job, Pool
@@ -14,6 +15,7 @@ from stabbench.execution.settings import Settings
 from stabbench.execution.workers import Workers
 from stabbench.plan import Cell
 from stabbench.records import Store
+from stabbench.stopping import finishing, heed
 from stabbench.training.inputs import TrainingInputs
 
 
@@ -26,20 +28,27 @@ def train_cells(
 ) -> list[CellOutcome]:
     """Train those of the wanted seeds of each cell that the store does not have, and record them.
 
-    Seeds that another process is training are waited for. An error in a run is recorded and the others go on.
+    Seeds that another process is training are waited for. An error in a run is recorded and the others go on. So do
+    the other cells where the inputs of one are not those of its plan: UserError says so at the end. A signal is heeded
+    where no result is on its way into a record.
     """
     listen = listener or (lambda report: None)
     trainings = [
         CellTraining(number, cell, seeds, store, settings, root, listen) for number, (cell, seeds) in enumerate(wanted)
     ]
     open_cells = [training for training in trainings if training.missing]
-    try:
-        if open_cells:
-            with _pool(settings, _missing(open_cells), store) as pool:
-                _train_all(open_cells, pool)
-    finally:
-        for training in trainings:
-            training.release()
+    refused: list[str] = []
+    store.sweep()
+    with finishing():
+        try:
+            if open_cells:
+                with _pool(settings, _missing(open_cells), store) as pool:
+                    refused = _train_all(open_cells, pool)
+        finally:
+            for training in trainings:
+                training.release()
+    if refused:
+        raise UserError("\n".join(dict.fromkeys(refused)))
     return [training.outcome for training in trainings]
 
 
@@ -52,13 +61,18 @@ def _pool(settings: Settings, runs: int, store: Store) -> Pool:
     return Workers(min(settings.workers, runs), settings.device, settings.checkpoint_minutes * 60)
 
 
-def _train_all(open_cells: Sequence[CellTraining], pool: Pool) -> None:
+def _train_all(open_cells: Sequence[CellTraining], pool: Pool) -> list[str]:
+    """Train; why cells were refused."""
+    refused: list[str] = []
     while open_cells:
+        heed()
         before = _missing(open_cells)
-        _Pass(open_cells, pool, wait=False).train()
-        if _missing(open_cells) == before:
-            _Pass(open_cells[:1], pool, wait=True).train()
+        refused += _Pass(open_cells, pool, wait=False).train()
         open_cells = [training for training in open_cells if training.missing]
+        if open_cells and _missing(open_cells) == before:
+            refused += _Pass(open_cells[:1], pool, wait=True).train()
+            open_cells = [training for training in open_cells if training.missing]
+    return refused
 
 
 def _missing(trainings: Sequence[CellTraining]) -> int:
@@ -73,14 +87,22 @@ class _Pass:
         self.pool, self.wait = pool, wait
         self.queue = deque(trainings)
         self.jobs: deque[Job] = deque()
+        self.refused: list[str] = []
 
-    def train(self) -> None:
+    def train(self) -> list[str]:
+        """Train; why cells were refused."""
         for event in self.pool.run(self._next):
             self.jobs.extend(self.trainings[event.job.cell].receive(event))
+        return self.refused
 
     def _next(self) -> tuple[Job, TrainingInputs] | None:
         while not self.jobs and self.queue:
-            self.jobs.extend(self.queue.popleft().claim(self.pool, wait=self.wait))
+            training = self.queue.popleft()
+            try:
+                self.jobs.extend(training.claim(self.pool, wait=self.wait))
+            except UserError as error:
+                self.refused.append(str(error))
+                training.give_up()
         if not self.jobs:
             return None
         job = self.jobs.popleft()

@@ -19,9 +19,13 @@ class CellOutcome:
     errors: dict[int, str] = field(default_factory=dict)
 
 
+WAITING = "waiting"
+"""The status of seeds that another process is training."""
+
+
 @dataclass(frozen=True)
 class Report:
-    """How far cell number `cell` is: `status` is None while seeds are training, else how they ended."""
+    """How far cell number `cell` is: `status` is None while seeds are training, else how they ended, or WAITING."""
 
     cell: int
     seeds: tuple[int, ...]

@@ -17,6 +17,7 @@ import torch
 
 from stabbench.execution.lifeline import die_with_parent
 from stabbench.execution.pool import TRIES, Advanced, Event, Job, NextJob, lost, train_job
+from stabbench.stopping import pausing, shielded_from_ctrl_c
 from stabbench.training.inputs import TrainingInputs
 from stabbench.training.precision import check_device
 
@@ -70,7 +71,8 @@ class Workers:
             if not busy:
                 self._end(self.workers)
                 return
-            ready = wait([*(worker.connection for worker in busy), *(worker.process.sentinel for worker in busy)])
+            with pausing():
+                ready = wait([*(worker.connection for worker in busy), *(worker.process.sentinel for worker in busy)])
             for worker in busy:
                 if worker.connection in ready:
                     events = self._receive(worker, pending)
@@ -104,7 +106,8 @@ class Workers:
         ours, theirs = self.context.Pipe()
         arguments = (theirs, os.getpid(), inputs, self.device, self.checkpoint_seconds)
         process = self.context.Process(target=_work, args=arguments, daemon=True)
-        process.start()
+        with shielded_from_ctrl_c():
+            process.start()
         theirs.close()
         worker = _Worker(process, ours, inputs)
         self.workers.append(worker)
@@ -146,7 +149,6 @@ class Workers:
 def _work(connection: Connection, parent: int, inputs: TrainingInputs, device: str, checkpoint_seconds: float) -> None:
     """The life of a worker: jobs in, what happens to them out."""
     die_with_parent(parent)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     torch.set_num_threads(1)
     gc.freeze()  # what was imported and loaded stays: collecting it again and again costs a few per cent

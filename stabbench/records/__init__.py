@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stabbench.records.record import FINISHED, SCHEMA_VERSION, TABLES, Record, UnreadableRecordError
 from stabbench.records.selection import SelectedCell, Selection, adopt_selection, seed_folder, select
-from stabbench.records.store import KeptWeights, Store, make_folder
+from stabbench.records.store import KeptWeights, Store, check_weights, make_folder
 
 __all__ = [
     "FINISHED",
@@ -17,6 +17,7 @@ __all__ = [
     "Store",
     "UnreadableRecordError",
     "adopt_selection",
+    "check_weights",
     "make_folder",
     "seed_folder",
     "select",

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 READABLE_VERSIONS = (1,)
+PROVENANCE = "provenance.json"
 TABLES = ("history.parquet", "gradnorms.parquet", "predictions.parquet")
 FINISHED = ("ok", "failed", "diverged")
 
@@ -63,8 +64,8 @@ class Record:
 
     def provenance(self) -> dict[str, Any]:
         """Versions, device and timings; never part of a digest or a table. Empty where the file is absent."""
-        path = self.folder / "provenance.json"
-        return dict(read_json(path)) if path.exists() else {}
+        path = self.folder / PROVENANCE
+        return {key: value for key, value in read_json(path).items() if key != "seal"} if path.exists() else {}
 
     @property
     def weights(self) -> Path | None:
@@ -88,6 +89,7 @@ class Record:
         _check_head(path, data)
         if verify:
             _check_content(folder, data)
+            _check_provenance(folder / PROVENANCE)
         return cls(data=data, folder=folder)
 
 
@@ -100,14 +102,46 @@ def _check_head(path: Path, data: object) -> None:
 
 
 def _check_content(folder: Path, data: Mapping[str, Any]) -> None:
-    if sha256_of_json(data["spec"]) != data["fingerprint"]:
+    if _hash(data["spec"]) != data["fingerprint"]:
         raise UnreadableRecordError(f"{folder / 'record.json'}: the spec does not have the fingerprint that is named")
-    sealed = {key: value for key, value in data.items() if key != "seal"}
-    if data.get("seal") != sha256_of_json(sealed):
+    if not _seal_holds(data):
         raise UnreadableRecordError(f"{folder / 'record.json'}: the content does not have the hash that is named")
-    for name, expected in data.get("files", {}).items():
+    check_files(folder, data.get("files", {}))
+
+
+def check_files(folder: Path, hashes: Mapping[str, str]) -> None:
+    """UnreadableRecordError where a file of the folder is missing or does not have the SHA-256 that is named."""
+    for name, expected in hashes.items():
         path = folder / name
         if not path.is_file():
             raise UnreadableRecordError(f"{path} is missing")
         if sha256_of_file(path) != expected:
             raise UnreadableRecordError(f"{path} is truncated or was changed (its hash differs)")
+
+
+def _check_provenance(path: Path) -> None:
+    """It may be absent (`dvc pull` does not bring it), and may lack a seal where an older version wrote it."""
+    try:
+        content = read_json(path)
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError) as error:
+        raise UnreadableRecordError(f"{path} is not JSON ({error})") from error
+    if not isinstance(content, dict) or ("seal" in content and not _seal_holds(content)):
+        raise UnreadableRecordError(f"{path} is truncated or was changed (its hash differs)")
+
+
+def sealed(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The content with its own hash as `seal`."""
+    return {**content, "seal": sha256_of_json(content)}
+
+
+def _seal_holds(content: Mapping[str, Any]) -> bool:
+    return bool(content.get("seal") == _hash({key: value for key, value in content.items() if key != "seal"}))
+
+
+def _hash(value: object) -> str | None:
+    try:
+        return sha256_of_json(value)
+    except ValueError:  # a number that JSON does not have
+        return None

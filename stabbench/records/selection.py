@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stabbench.errors import UserError
+from stabbench.files import writing
 from stabbench.plan import Cell, plan_path
 from stabbench.records.record import Record, UnreadableRecordError
-from stabbench.records.store import Store, make_folder
+from stabbench.records.store import Store, copy_record, make_folder
+from stabbench.scratch import locked, scratch_folder
 
 
 def seed_folder(seed: int) -> str:
@@ -74,24 +76,27 @@ def select(cell: Cell, store: Store, runs: Path) -> SelectedCell:
     """Make `runs/<model>/<task>/<strategy>/` hold exactly the cell's seeds that the store has, weights left out."""
     folder = runs / cell.model / cell.task / cell.strategy
     make_folder(folder)
-    cell.write(folder / "cell.json")
-    records: dict[int, Record] = {}
-    for seed in cell.seeds:
-        record = store.find(cell.fingerprint(seed))
-        target = folder / seed_folder(seed)
-        if record is None:
-            shutil.rmtree(target, ignore_errors=True)
-            continue
-        if not _same(record, target):
-            shutil.rmtree(target, ignore_errors=True)
-            shutil.copytree(record.folder, target, ignore=shutil.ignore_patterns("weights"))
-        if record.finished:
-            records[seed] = Record(record.data, target)
-    wanted = {"cell.json", *(seed_folder(seed) for seed in cell.seeds)}
-    for stale in folder.iterdir():
-        if stale.name not in wanted:
-            shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
-    return SelectedCell(cell, records)
+    with locked(folder):
+        cell.write(folder / "cell.json")
+        found = {seed: store.find(cell.fingerprint(seed)) for seed in cell.seeds}
+        wanted = {"cell.json", *(seed_folder(seed) for seed, record in found.items() if record is not None)}
+        for stale in folder.iterdir():
+            if stale.name not in wanted:
+                shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
+        for seed, record in found.items():
+            if record is not None and not _same(record, folder / seed_folder(seed)):
+                _copy(record, folder / seed_folder(seed))
+    finished = {seed: record for seed, record in found.items() if record is not None and record.finished}
+    return SelectedCell(
+        cell, {seed: Record(record.data, folder / seed_folder(seed)) for seed, record in finished.items()}
+    )
+
+
+def _copy(record: Record, target: Path) -> None:
+    with writing(target), scratch_folder(target) as scratch:
+        copy_record(record.folder, scratch / "new")
+        shutil.rmtree(target, ignore_errors=True)
+        (scratch / "new").replace(target)
 
 
 def adopt_selection(cell: Cell, store: Store, runs: Path) -> None:

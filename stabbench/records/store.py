@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +10,23 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
-from stabbench.errors import UserError
-from stabbench.files import read_json, sha256_of_file, sha256_of_json, write_json
-from stabbench.records.record import SCHEMA_VERSION, Record, UnreadableRecordError
+from stabbench.files import read_json, sha256_of_file, write_json, writing
+from stabbench.records.record import (
+    PROVENANCE,
+    SCHEMA_VERSION,
+    Record,
+    UnreadableRecordError,
+    check_files,
+    sealed,
+)
+from stabbench.scratch import scratch_folder, sweep
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+HASHES = "hashes.json"
+"""Beside kept weights: the SHA-256 of every other file of their folder."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +52,11 @@ class Store:
         """Where the record of a fingerprint lies, whether it exists or not."""
         return self.root / fingerprint[:2] / fingerprint
 
-    def lock(self, fingerprint: str) -> FileLock:
-        """The lock under which the fingerprint's record is written."""
+    def lock(self, name: str) -> FileLock:
+        """The lock under which the record of the fingerprint `name` is written."""
         locks = self.root / ".locks"
         make_folder(locks)
-        return FileLock(locks / f"{fingerprint}.lock")
+        return FileLock(locks / f"{name}.lock")
 
     def find(self, fingerprint: str) -> Record | None:
         """The verified record, or None; an unreadable one is named to `warn` and moved aside."""
@@ -56,7 +66,7 @@ class Store:
         try:
             return Record.read(folder)
         except UnreadableRecordError as error:
-            aside = self._move_aside(folder)
+            aside = self._move_aside(folder, folder.name)
             self._warn(f"unreadable record: {error}; moved to {aside}, the run will be trained again")
             return None
 
@@ -76,46 +86,59 @@ class Store:
 
         A finished record stays as it is; of a later writer it takes the weights alone (see `weights`). `data` lacks
         `schema_version`, `files` and `seal`, which are added here; `tables` maps file names of TABLES to frames;
-        `weights` writes a Hugging Face folder into the path that it is given.
+        `weights` writes a Hugging Face folder into the path that it is given. Raises UserError where the disk is full
+        or says no.
         """
         fingerprint = str(data["fingerprint"])
         target = self.folder(fingerprint)
         make_folder(target.parent)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{fingerprint[:12]}.", dir=target.parent))
-        try:
+        with writing(target), scratch_folder(target) as scratch:
+            new = scratch / "new"
+            new.mkdir(mode=0o755)
             for name, table in tables.items():
-                table.to_parquet(temporary / name, index=False, compression="zstd")
+                table.to_parquet(new / name, index=False, compression="zstd")
             if weights is not None:
-                weights(temporary / "weights")
-            write_json(temporary / "provenance.json", dict(provenance))
-            write_json(temporary / "record.json", _sealed(data, temporary, tables))
-            temporary.chmod(0o755)
+                weights(new / "weights")
+                _name_hashes(new / "weights")
+            write_json(new / PROVENANCE, sealed(provenance))
+            files = {name: sha256_of_file(new / name) for name in sorted(tables)}
+            write_json(new / "record.json", sealed({**data, "schema_version": SCHEMA_VERSION, "files": files}))
             with self.lock(fingerprint):
                 existing = self.find(fingerprint)
                 if existing is not None and existing.finished:
                     if weights is not None:
-                        self._keep_weights(existing, data, temporary / "weights")
+                        self._keep_weights(existing, data, new / "weights")
                     return existing
                 if target.exists():
-                    shutil.rmtree(target)
-                temporary.replace(target)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+                    target.replace(scratch / "old")
+                new.replace(target)
         return Record.read(target, verify=False)
 
     def weights(self, record: Record) -> KeptWeights | None:
-        """The kept weights of a record's run, or None.
+        """The kept weights of a record's run, verified, or None; unreadable ones are named to `warn` and moved aside.
 
         They lie in the record where the training that left them gave its `result_digest`. A run that was trained again
         elsewhere can come out differently: such weights lie apart, with their own digest and status.
         """
-        if record.weights is not None:
-            return KeptWeights(record.weights, str(record.data.get("result_digest")), record.status)
+        own = record.folder / "weights"
+        if self._whole_weights(own, record.fingerprint):
+            return KeptWeights(own, str(record.data.get("result_digest")), record.status)
         folder = self._other_weights(record.fingerprint)
-        if not (folder / "model.safetensors").exists():
+        if not self._whole_weights(folder, record.fingerprint):
             return None
         result = read_json(folder / "result.json")
         return KeptWeights(folder, result["result_digest"], result["status"])
+
+    def _whole_weights(self, folder: Path, fingerprint: str) -> bool:
+        if not folder.exists():
+            return False
+        try:
+            check_weights(folder)
+        except UnreadableRecordError as error:
+            aside = self._move_aside(folder, f"{fingerprint}.weights")
+            self._warn(f"unreadable weights: {error}; moved to {aside}, the run will be trained again for them")
+            return False
+        return True
 
     def _other_weights(self, fingerprint: str) -> Path:
         return self.root / ".weights" / fingerprint
@@ -129,7 +152,7 @@ class Store:
             target = self._other_weights(record.fingerprint)
             make_folder(target.parent)
             write_json(folder / "result.json", {name: data.get(name) for name in ("result_digest", "status", "final")})
-        shutil.rmtree(target, ignore_errors=True)
+            _name_hashes(folder)
         folder.replace(target)
 
     def adopt(self, folder: Path) -> Record | None:
@@ -146,21 +169,21 @@ class Store:
             return existing
         target = self.folder(record.fingerprint)
         make_folder(target.parent)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{record.fingerprint[:12]}.", dir=target.parent))
-        try:
-            shutil.copytree(folder, temporary, dirs_exist_ok=True)
+        with writing(target), scratch_folder(target) as scratch:
+            copy_record(folder, scratch / "new")
             with self.lock(record.fingerprint):
                 if not target.exists():
-                    temporary.replace(target)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+                    (scratch / "new").replace(target)
         return self.find(record.fingerprint)
+
+    def sweep(self) -> None:
+        """Remove what killed processes left half written."""
+        for folder in (*self.root.glob("??"), *self.root.glob(".checkpoints/*")):
+            sweep(folder)
 
     def training_lock(self, fingerprint: str) -> FileLock:
         """The lock that is held while the fingerprint's run is being trained."""
-        locks = self.root / ".locks"
-        make_folder(locks)
-        return FileLock(locks / f"{fingerprint}.training.lock")
+        return self.lock(f"{fingerprint}.training")
 
     def checkpoint(self, name: str) -> Path:
         """Where a training in progress keeps its state."""
@@ -174,24 +197,42 @@ class Store:
         """The fingerprints of all folders in the store, sorted."""
         return sorted(path.name for path in self.root.glob("??/*") if len(path.name) == 64)
 
-    def _move_aside(self, folder: Path) -> Path:
+    def _move_aside(self, folder: Path, name: str) -> Path:
         corrupt = self.root / ".corrupt"
         make_folder(corrupt)
         number = 0
-        while (aside := corrupt / f"{folder.name}.{number}").exists():
+        while (aside := corrupt / f"{name}.{number}").exists():
             number += 1
         return folder.replace(aside)
 
 
-def _sealed(data: Mapping[str, Any], folder: Path, tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
-    files = {name: sha256_of_file(folder / name) for name in sorted(tables)}
-    content = {**data, "schema_version": SCHEMA_VERSION, "files": files}
-    return {**content, "seal": sha256_of_json(content)}
+def check_weights(folder: Path) -> None:
+    """UnreadableRecordError where a file of kept weights is missing, truncated or changed."""
+    if not (folder / "model.safetensors").is_file():
+        raise UnreadableRecordError(f"{folder / 'model.safetensors'} is missing")
+    if not (folder / HASHES).exists():  # an older version wrote them
+        return
+    try:
+        hashes = dict(read_json(folder / HASHES))
+    except (OSError, ValueError, TypeError) as error:
+        raise UnreadableRecordError(f"{folder / HASHES} is not JSON ({error})") from error
+    check_files(folder, hashes)
+
+
+def _name_hashes(folder: Path) -> None:
+    names = sorted(path.name for path in folder.iterdir() if path.name != HASHES)
+    write_json(folder / HASHES, {name: sha256_of_file(folder / name) for name in names})
+
+
+def copy_record(source: Path, target: Path) -> None:
+    """Copy a record without its weights."""
+    target.mkdir(mode=0o755)
+    for path in source.iterdir():
+        if path.is_file():
+            shutil.copy2(path, target / path.name)
 
 
 def make_folder(path: Path) -> None:
     """Make a folder; UserError where the disk says no."""
-    try:
+    with writing(path):
         path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"cannot write to {path} ({error.strerror}): choose another folder or its rights") from error

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 
+from stabbench.stopping import shielded_from_ctrl_c
+
 
 @contextmanager
 def processes(count: int) -> Iterator[Executor | None]:
@@ -19,7 +21,8 @@ def processes(count: int) -> Iterator[Executor | None]:
         return
     executor = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), initializer=_load)
     try:
-        executor.submit(_load)  # the first task starts them all
+        with shielded_from_ctrl_c():
+            executor.submit(_load)  # the first task starts them all
         yield executor
     finally:
         executor.shutdown(cancel_futures=True)

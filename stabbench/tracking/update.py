@@ -11,7 +11,8 @@ from typing import Any
 from mlflow.entities import Metric, Run
 
 from stabbench.analysis import frame, stability
-from stabbench.records import Record, SelectedCell, Selection, Store, UnreadableRecordError
+from stabbench.errors import UserError
+from stabbench.records import Record, SelectedCell, Selection, Store, UnreadableRecordError, check_weights
 from stabbench.tracking.cells import CURRENT, REVISION, SUMMARY, Summary, cell_tags, figures_of, summary
 from stabbench.tracking.experiment import Experiment, oldest_whole_first, whole
 from stabbench.tracking.models import log_model
@@ -180,13 +181,20 @@ class _Update:
         self.outcome.models += 1
 
     def _weights(self, record: Record) -> Path | None:
-        if record.weights is not None or self.store is None:
-            return record.weights
-        try:
-            kept = Record.read(self.store.folder(record.fingerprint), verify=False)
-        except UnreadableRecordError:
+        """Its kept weights; UserError where they are not whole."""
+        kept = record
+        if record.weights is None and self.store is not None:
+            try:
+                kept = Record.read(self.store.folder(record.fingerprint), verify=False)
+            except UnreadableRecordError:
+                return None
+        if kept.weights is None or kept.data.get("result_digest") != record.data["result_digest"]:
             return None
-        return kept.weights if kept.data.get("result_digest") == record.data["result_digest"] else None
+        try:
+            check_weights(kept.weights)
+        except UnreadableRecordError as error:
+            raise UserError(f"run `stabbench train`, as its kept weights are not whole: {error}") from error
+        return kept.weights
 
     def _summarise(self, selected: SelectedCell, parent: Run, table_row: Summary) -> None:
         digest = table_row.digest()

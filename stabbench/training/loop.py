@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from stabbench.errors import UserError
 from stabbench.models.batch import TokenizedTexts
 from stabbench.models.encoder import Weights, encoder_of
 from stabbench.models.vocabulary import VocabularyCut
@@ -116,6 +118,7 @@ class Training:
         self.strategies = self._strategies()
         self.dev = self._evaluator(self.dev_texts)
         self.seconds = {"training": 0.0, "evaluation": 0.0}
+        self.refused_checkpoint = False
 
     def _evaluator(self, texts: TokenizedTexts) -> Evaluator:
         segments = not self.recipe.legacy_segments
@@ -197,9 +200,14 @@ class Training:
         self.seconds["training"] += time.perf_counter() - began
 
     def save(self, state: TrainingState, folder: Path) -> None:
-        """Write a checkpoint."""
+        """Write a checkpoint; where the disk refuses it, that is said once and the training goes on without."""
         self.collect(state)
-        state.save(folder)
+        try:
+            state.save(folder)
+        except UserError as error:
+            if not self.refused_checkpoint:
+                logging.getLogger(__name__).warning("warning: no checkpoint: %s", error)
+            self.refused_checkpoint = True
 
     def evaluate(self, state: TrainingState) -> None:
         """Score the dev set with the strategy's scored weights; changes nothing of the training."""

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
-from stabbench.files import write_json
+from stabbench.errors import UserError
+from stabbench.files import write_json, writing
+from stabbench.models.weights import save_tensors
+from stabbench.scratch import scratch_file
 
 
 @dataclass
@@ -47,8 +51,10 @@ class TrainingState:
     """Updates that each tensor has sat out, frozen."""
 
     def save(self, folder: Path) -> None:
-        """Write the state to `folder`: tensors as safetensors, the rest as JSON; the JSON file completes it."""
-        folder.mkdir(parents=True, exist_ok=True)
+        """Write the state to `folder`: tensors as safetensors, the rest as JSON; the JSON file completes it.
+
+        Raises UserError where the disk is full or says no: what was saved before is still there then.
+        """
         tensors = {f"weights/{name}": tensor for name, tensor in self.weights.items()}
         tensors |= {f"first/{name}": first for name, (first, _) in self.moments.items()}
         tensors |= {f"second/{name}": second for name, (_, second) in self.moments.items()}
@@ -58,24 +64,28 @@ class TrainingState:
             if rows:
                 tensors[f"measured/{name}"] = torch.stack(rows)
         tensors_file = folder / f"state-{self.step}.safetensors"
-        temporary = tensors_file.with_suffix(".partial")
-        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary)
-        temporary.replace(tensors_file)
-        write_json(
-            folder / "state.json",
-            {
-                "step": self.step,
-                "order": list(self.weights),
-                "gradient_norm_steps": self.gradient_norm_steps,
-                "tokens": self.tokens,
-                "passes": self.passes,
-                "missed": self.missed,
-                "evaluations": [vars(evaluation) for evaluation in self.evaluations],
-            },
-        )
+        with writing(tensors_file), scratch_file(tensors_file) as temporary:
+            save_tensors({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary)
+            temporary.replace(tensors_file)
+        try:
+            write_json(folder / "state.json", self._facts())
+        except UserError:
+            tensors_file.unlink()
+            raise
         for stale in folder.glob("state-*.safetensors"):
             if stale != tensors_file:
                 stale.unlink()
+
+    def _facts(self) -> dict[str, Any]:
+        return {
+            "step": self.step,
+            "order": list(self.weights),
+            "gradient_norm_steps": self.gradient_norm_steps,
+            "tokens": self.tokens,
+            "passes": self.passes,
+            "missed": self.missed,
+            "evaluations": [vars(evaluation) for evaluation in self.evaluations],
+        }
 
     @classmethod
     def load(cls, folder: Path, device: torch.device) -> TrainingState | None:

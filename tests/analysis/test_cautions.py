@@ -27,6 +27,7 @@ def planned(selected: SelectedCell, first: list[int], all_seeds: list[int]) -> N
     for seed, record in selected.records.items():
         path = record.folder / "provenance.json"
         data = json.loads(path.read_text())
+        del data["seal"]
         data["created"] = f"2026-01-0{1 if seed in first else 2}T00:00:00+00:00"
         path.write_text(json.dumps({**data, "planned_seeds": first if seed in first else all_seeds}))
 

@@ -19,6 +19,7 @@ from stabbench.execution.lifeline import die_with_parent
 from stabbench.execution.settings import Settings
 from stabbench.files import read_json, write_json
 from stabbench.probes.surface.plane import Plane, PlaneInputs, Point
+from stabbench.stopping import Stopped
 
 Values = list[tuple[float, float]]
 """(loss, gradient norm) of each point; NaN where a number was not finite."""
@@ -70,6 +71,10 @@ def _in_processes(inputs: PlaneInputs, groups: Mapping[str, list[Point]], worker
         futures = {pool.submit(_work, points): name for name, points in groups.items()}
         for future in as_completed(futures):
             yield futures[future], future.result()
+    except Stopped:
+        for process in multiprocessing.active_children():
+            process.terminate()
+        raise
     except BrokenProcessPool as error:
         raise UserError(
             "the system ended a worker process (too little memory?): start again with fewer --workers; "
@@ -86,6 +91,7 @@ def _start(inputs: PlaneInputs, parent: int) -> None:
     global _plane
     die_with_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     torch.set_num_threads(1)
     _plane = Plane(inputs)
 
