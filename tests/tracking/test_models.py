@@ -17,8 +17,9 @@ from transformers import BertConfig, BertForSequenceClassification, PreTrainedTo
 
 from stabbench.plan import Cell
 from stabbench.records import SelectedCell
-from stabbench.tracking import TrackingOutcome
+from stabbench.tracking import TrackingOutcome, bring_up_to_date
 from tests.analysis.synthetic import SyntheticCell, write_runs
+from tests.tracking.processes import Server
 
 
 class LegacyCell(SyntheticCell):
@@ -121,6 +122,27 @@ def test_kept_weights_load_back_as_a_pyfunc_that_gives_the_logits_of_the_model_i
     assert loaded.metadata.signature.inputs.input_names() == ["text_a", "text_b"]
     assert loaded.metadata.signature.outputs.input_names() == ["prediction", "label", "logits"]
     assert len(loaded.predict(loaded.input_example)) == 1
+
+
+@pytest.mark.usefixtures("offline")
+def test_a_model_of_a_team_server_loads_back_over_http_and_gives_the_recorded_predictions(
+    runs: Path, store: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (cell,) = write_runs(runs, [SyntheticCell([0.4, 0.3])])
+    model = write_weights(weights_folder(store, cell, seed=1))
+    outcome = bring_up_to_date(runs, preset="demo", tracking_uri=server.uri, store=store)
+    assert outcome.complete, outcome.line()
+    assert outcome.models == 1
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
+    (logged,) = logged_models(server.uri)
+    assert logged.artifact_location.startswith("mlflow-artifacts:")
+    loaded = mlflow.pyfunc.load_model(f"models:/{logged.model_id}")
+    expected = direct_logits(model)
+    predicted = loaded.predict(pd.DataFrame(PAIRS, columns=["text_a", "text_b"]))
+    torch.testing.assert_close(torch.tensor(predicted["logits"].tolist()), expected, atol=1e-5, rtol=0)
+    assert predicted["prediction"].tolist() == expected.argmax(1).tolist()
+    assert loaded.metadata.signature.inputs.input_names() == ["text_a", "text_b"]
+    assert loaded.input_example is not None
 
 
 @pytest.mark.usefixtures("offline")
