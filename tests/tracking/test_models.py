@@ -15,6 +15,7 @@ from mlflow.entities import LoggedModel
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
 
+import stabbench
 from stabbench.plan import Cell
 from stabbench.records import SelectedCell
 from stabbench.tracking import TrackingOutcome, bring_up_to_date
@@ -171,7 +172,19 @@ def test_a_logged_model_holds_code_and_safetensors_and_no_pickle(
     assert endings <= {".safetensors", ".json", ".py", ".yaml", ".txt", ""}
     flavor = mlflow.models.Model.load(str(folder)).flavors["python_function"]
     assert "python_model" not in flavor
-    assert flavor["model_code_path"].endswith("classifier.py")
+    assert flavor["model_code_path"] == "classifier.py"
+
+
+def test_a_logged_model_does_not_say_where_it_lay_on_this_machine(
+    cell: SelectedCell, store: Path, track: Track, uri: str
+) -> None:
+    write_weights(weights_folder(store, cell, seed=1))
+    track(store=store)
+    folder = Path(logged_models(uri)[0].artifact_location.removeprefix("file://"))
+    texts = [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".safetensors"]
+    found = [path.name for path in texts if str(store.parent) in path.read_text(encoding="utf-8")]
+    found += [path.name for path in texts if str(Path(stabbench.__file__).parent) in path.read_text(encoding="utf-8")]
+    assert found == []
 
 
 def test_weights_that_come_later_are_logged_with_the_run_that_is_there_and_only_once(
