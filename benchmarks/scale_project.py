@@ -103,10 +103,16 @@ def write_model(folder: Path, number: int) -> None:
     """A small BERT with drawn weights, `number` scaling them so that each model has a hash of its own."""
     folder.mkdir(parents=True, exist_ok=True)
     words = embedded.vocabulary()
-    sizes = {"layers": LAYERS, "hidden_size": HIDDEN_SIZE, "heads": 2, "intermediate_size": 4 * HIDDEN_SIZE}
     write_word_pieces(folder, words, SHAPES["bert-tiny"].positions)
     pieces = len((folder / "vocab.txt").read_text(encoding="utf-8").splitlines())
-    shape = dataclasses.replace(SHAPES["bert-tiny"], vocabulary_size=pieces, **sizes)
+    shape = dataclasses.replace(
+        SHAPES["bert-tiny"],
+        layers=LAYERS,
+        hidden_size=HIDDEN_SIZE,
+        heads=2,
+        intermediate_size=4 * HIDDEN_SIZE,
+        vocabulary_size=pieces,
+    )
     save_file({name: tensor * number for name, tensor in shape.weights().items()}, folder / "model.safetensors")
     write_json(folder / "config.json", shape.config())
 

@@ -59,8 +59,8 @@ def calls() -> Iterator[tuple[str, str, ast.Call]]:
 
 
 def keyword(call: ast.Call, name: str) -> object:
-    (value,) = [item.value for item in call.keywords if item.arg == name] or [None]
-    return value.value if isinstance(value, ast.Constant) else value
+    found = [item.value for item in call.keywords if item.arg == name]
+    return found[0].value if found and isinstance(found[0], ast.Constant) else next(iter(found), None)
 
 
 def test_nothing_is_unpickled_evaluated_or_handed_to_a_shell() -> None:
@@ -126,7 +126,12 @@ def model(tmp_path: Path) -> Path:
     """A tiny BERT in Hugging Face form."""
     folder = tmp_path / "model"
     size = write_word_pieces(folder, ["a", "dog", "sees"], 32)
-    sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    sizes: dict[str, Any] = {
+        "hidden_size": 8,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "intermediate_size": 16,
+    }
     BertModel(BertConfig(vocab_size=size, max_position_embeddings=32, **sizes)).save_pretrained(folder)
     return folder
 
