@@ -9,6 +9,9 @@
 
     python -m benchmarks.calibration                       # what the statistical tests are worth: simulated, one core
     python -m benchmarks.gpu                               # the GPU path, with torch and transformers alone
+    python -m benchmarks.tracking                          # 1,000 runs onto a real tracking server, over HTTP
+    python -m benchmarks.scale                             # plan, status and report of 10,000 runs; minutes of set-up
+    python -m benchmarks.cost                              # docs/cost.md: BERT-large on many GPUs, by calculation
 
 The report is `reports/benchmarks/cpu.md`, everything behind it `cpu.json`. A part that was measured replaces what the
 files hold of it; the other parts stay, each with its own date, machine and versions.

@@ -183,7 +183,10 @@ class Cell:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Cell:
-        """The cell of a plan file's content."""
+        """The cell of a plan file's content; ValueError where a name could not be that of a folder."""
+        for place in ("model", "task", "strategy"):
+            if data[place] in ("", ".", "..") or set(data[place]) & set("/\0"):
+                raise ValueError(f"{place} is {data[place]!r}, which names no folder")
         return cls(
             model=data["model"],
             task=data["task"],

@@ -175,6 +175,18 @@ def test_a_name_that_is_no_folder_stage_or_key_is_refused(read: Read, name: str)
     assert only == f"tasks.{name}: found '{name}', expected a name of lower-case letters, digits, '-' and '_'"
 
 
+@pytest.mark.parametrize("name", ["../x", "..", "/etc", "a/b", "a\\\\b", "x\\n", "~"])
+@pytest.mark.parametrize("section", ["models", "tasks", "strategies", "studies", "probes"])
+def test_a_name_of_any_block_that_would_lead_out_of_its_folder_is_refused(read: Read, section: str, name: str) -> None:
+    found = mistakes(read, f'{SMALL}{section}: {{"{name}": {{}}}}\n')
+    assert any("expected a name of lower-case letters, digits, '-' and '_'" in line for line in found), found
+
+
+def test_a_preset_that_would_lead_out_of_the_folder_of_artifacts_is_refused(read: Read) -> None:
+    (only,) = mistakes(read, f"{SMALL}preset: ../../x\n")
+    assert only == "preset: found '../../x', expected a name of lower-case letters, digits, '-' and '_'"
+
+
 def test_two_cells_with_one_stage_name_are_refused(read: Read) -> None:
     text = (
         "seeds: 1\ngrid: {models: [embedded], tasks: [a, a-b], strategies: [b-c, c]}\n"

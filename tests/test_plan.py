@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from stabbench.errors import UserError
+from stabbench.files import write_json
 from stabbench.plan import Cell, Recipe, read_plan, write_plan
 
 
@@ -25,6 +26,14 @@ def cell(**changes: Any) -> Cell:
         "spec": {"training_version": 1, "recipe": dataclasses.asdict(Recipe())},
     }
     return Cell(**{**values, **changes})
+
+
+@pytest.mark.parametrize("place", ["model", "task", "strategy"])
+@pytest.mark.parametrize("name", ["../x", "..", "", "/etc", "a\0b"])
+def test_a_plan_file_with_a_name_that_leads_out_of_its_folder_is_refused(place: str, name: str, tmp_path: Path) -> None:
+    write_json(tmp_path / "cell.json", {**cell().to_json(), place: name})
+    with pytest.raises(UserError, match=f"{place} is .* which names no folder"):
+        Cell.read(tmp_path / "cell.json")
 
 
 def test_names_sources_and_texts_are_not_in_the_fingerprint() -> None:

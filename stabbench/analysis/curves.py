@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from stabbench.records import SelectedCell
 
@@ -59,27 +58,35 @@ def curves_of(selected: SelectedCell, outcome: str, points: int) -> LearningCurv
     ]
     if not records:
         return None
-    histories = [record.history() for record in records]
+    score = f"dev_{metric}"
+    histories = [record.columns("history.parquet", ["step", "train_loss", score]) for record in records]
     total = max(int(record.data["total_steps"]) for record in records)
     window = max(1, -(-total // points))
-    losses = [_windowed(history, window) for history in histories]
-    scores = [history.set_index("step")[f"dev_{metric}"].dropna() for history in histories]
+    losses = [_windowed(history["step"], history["train_loss"], window) for history in histories]
+    scores = [(history["step"], history[score]) for history in histories]
     return LearningCurves(outcome, len(records), _curve(losses), window, _curve(scores))
 
 
-def _windowed(history: pd.DataFrame, window: int) -> pd.Series:
-    loss = history["train_loss"].where(np.isfinite(history["train_loss"]))
-    last = history["step"].iloc[-1]
-    ends = np.minimum(-(-history["step"] // window) * window, last)
-    return loss.groupby(ends.to_numpy()).mean()
+def _windowed(step: Array, loss: Array, window: int) -> tuple[Array, Array]:
+    """The last step of each window and the mean over its finite losses, NaN where there is none."""
+    ends = np.minimum(-(-step // window) * window, step[-1])
+    starts = np.flatnonzero(np.diff(ends, prepend=-1))
+    finite = np.isfinite(loss)
+    counts = np.add.reduceat(finite, starts, dtype=np.float64)
+    sums = np.add.reduceat(np.where(finite, loss, 0.0), starts)
+    return ends[starts], np.divide(sums, counts, out=np.full(len(starts), np.nan), where=counts > 0)
 
 
-def _curve(series: Sequence[pd.Series]) -> Curve:
-    table = pd.concat(series, axis=1).sort_index()
-    table = table[table.notna().any(axis=1)]
-    values = table.to_numpy(dtype=np.float64)
+def _curve(runs: Sequence[tuple[Array, Array]]) -> Curve:
+    """Over runs, each given by its steps and values; steps without a value in any run are left out."""
+    steps = np.unique(np.concatenate([step for step, _ in runs]))
+    values = np.full((len(steps), len(runs)), np.nan)
+    for column, (step, value) in enumerate(runs):
+        values[np.searchsorted(steps, step), column] = value
+    known = ~np.isnan(values).all(axis=1)
+    steps, values = steps[known], values[known]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # a step that one run alone has reached
         std = np.nan_to_num(np.nanstd(values, axis=1, ddof=1)) if values.size else np.empty(0)
     mean = np.nanmean(values, axis=1) if values.size else np.empty(0)
-    return Curve(table.index.to_numpy(dtype=np.float64), mean, std)
+    return Curve(steps.astype(np.float64), mean, std)

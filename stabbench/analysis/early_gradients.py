@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from stabbench.analysis.layers import CLASSIFIER, EMBEDDINGS, OTHER, POOLER, layer_norms
+from stabbench.analysis.layers import CLASSIFIER, EMBEDDINGS, OTHER, POOLER, depth_of, layer_of
 from stabbench.analysis.levels import mann_whitney
 from stabbench.records import Record, SelectedCell
 
@@ -43,15 +43,22 @@ def early_norm(record: Record) -> float:
 
     Early: from the end of the warm-up to a third of the updates, or the first recorded step after the warm-up.
     """
-    norms = layer_norms(record.gradnorms())
-    layers = [name for name in norms.columns if name not in {EMBEDDINGS, POOLER, CLASSIFIER, OTHER}]
-    if not layers:
+    table = record.columns("gradnorms.parquet", ["step", "parameter", "norm"])
+    codes, names = pd.factorize(table["parameter"])
+    layers = [layer_of(str(name)) for name in names]
+    inside = sorted(set(layers) - {EMBEDDINGS, POOLER, CLASSIFIER, OTHER}, key=depth_of)
+    bottom = inside[: max(1, round(BOTTOM * len(inside)))]
+    steps = np.unique(table["step"])
+    warm = steps[steps >= record.data["warmup_steps"]]
+    early = warm[warm <= EARLY * record.data["total_steps"]]
+    chosen = early if len(early) else warm[:1]
+    kept = np.isin(layers, bottom)[codes] & np.isin(table["step"], chosen)
+    if not kept.any():
         return math.nan
-    bottom = layers[: max(1, round(BOTTOM * len(layers)))]
-    warm = norms[norms.index >= record.data["warmup_steps"]]
-    early = warm[warm.index <= EARLY * record.data["total_steps"]]
-    chosen = early if len(early) else warm.head(1)
-    return float(np.sqrt((chosen[bottom] ** 2).sum(axis=1, skipna=False)).median())
+    squares = table["norm"][kept] ** 2
+    places = np.searchsorted(chosen, table["step"][kept])
+    sums = np.bincount(places, weights=np.where(np.isnan(squares), 0.0, squares), minlength=len(chosen))
+    return float(np.median(np.sqrt(sums)))
 
 
 def failure_prediction(norms: pd.DataFrame) -> pd.DataFrame:

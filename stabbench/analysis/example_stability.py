@@ -36,11 +36,12 @@ def correctness(selected: SelectedCell) -> Correctness | None:
     records = [selected.records[seed] for seed in selected.cell.seeds if seed in selected.records]
     if not records:
         return None
-    tables = [record.predictions() for record in records]
+    names = ["example", "label", "prediction"]
+    tables = [record.columns("predictions.parquet", names) for record in records]
     return Correctness(
-        examples=tables[0]["example"].to_numpy(dtype=np.int64),
-        labels=tables[0]["label"].to_numpy(dtype=np.int64),
-        correct=np.stack([(table["prediction"] == table["label"]).to_numpy(dtype=np.bool_) for table in tables]),
+        examples=tables[0]["example"].astype(np.int64),
+        labels=tables[0]["label"].astype(np.int64),
+        correct=np.stack([table["prediction"] == table["label"] for table in tables]),
         successful=np.array([record.status == "ok" for record in records]),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ EMBEDDINGS, SHARED, POOLER, CLASSIFIER, OTHER = "embeddings", "shared layer", "p
 _HEAD = {POOLER: 10_000, CLASSIFIER: 10_001, OTHER: 10_002}
 
 
+@lru_cache(maxsize=10_000)
 def layer_of(parameter: str) -> str:
     """The layer that a Hugging Face parameter belongs to.
 

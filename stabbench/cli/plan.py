@@ -53,7 +53,7 @@ def plan(plan_folder: Path, params_file: Path) -> None:
         folder.mkdir(exist_ok=True)
     for name, group in {"the grid": cells, **planned}.items():
         click.echo(f"{name}: {len(group)} cells, {sum(len(cell.seeds) for cell in group)} runs")
-        for sentence in (sentence for cell in group for sentence in cautions(cell, Path())):
+        for sentence in cautions(group, Path()):
             click.echo(f"warning: {sentence}", err=True)
 
 

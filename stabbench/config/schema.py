@@ -243,7 +243,8 @@ Named = Annotated[dict[str, Any], BeforeValidator(_nothing_is_empty)]
 class Config(Block):
     """All of params.yaml. Every name of the grid has its block; those not written are filled in by `load`."""
 
-    preset: str = "custom"
+    preset: Name = "custom"
+    """Names the experiment of a tracking server, and a folder beside a tracking database."""
     seeds: Seeds
     grid: Grid
     models: dict[Name, ModelBlock]

@@ -61,7 +61,12 @@ def masked_language_model(folder: Path, seed: int = 0) -> tuple[nn.Module, list[
         torch.manual_seed(seed)
         try:
             model, info = AutoModelForMaskedLM.from_pretrained(
-                str(folder), output_loading_info=True, dtype=torch.float32, local_files_only=True
+                str(folder),
+                output_loading_info=True,
+                dtype=torch.float32,
+                local_files_only=True,
+                use_safetensors=True,
+                trust_remote_code=False,
             )
         except ValueError as error:
             raise UserError(

@@ -68,7 +68,12 @@ def check_folder(folder: Path) -> Path:
     """`folder` itself, once it is known to hold config.json with a model type, safetensors weights and a tokenizer."""
     if not (folder / "config.json").is_file():
         raise UserError(f"{folder} has no config.json: expected the Hugging Face files of an encoder")
-    architecture(folder)
+    kind = architecture(folder)
+    if read_json(folder / "config.json").get("auto_map"):
+        raise UserError(
+            f"{folder / 'config.json'} asks for code of its own (auto_map), and none but transformers' is run: take a "
+            f"model without it; or remove auto_map where the weights are those of a plain '{kind}'"
+        )
     if not (folder / WEIGHTS).is_file() and not (folder / INDEX).is_file():
         if any(folder.glob("pytorch_model*.bin")):
             raise UserError(
@@ -101,7 +106,11 @@ def weight_files(folder: Path) -> list[Path]:
     """The safetensors files of a folder, one or its shards in the order of their names."""
     if (folder / WEIGHTS).is_file():
         return [folder / WEIGHTS]
-    return [folder / name for name in sorted(set(read_json(folder / INDEX)["weight_map"].values()))]
+    names = sorted(set(read_json(folder / INDEX)["weight_map"].values()))
+    for name in names:
+        if Path(name).name != name or not name.endswith(".safetensors"):
+            raise UserError(f"{folder / INDEX} names '{name}', expected safetensors files of the same folder")
+    return [folder / name for name in names]
 
 
 def tensors_of(folder: Path, wanted: Callable[[str], bool]) -> dict[str, Tensor]:

@@ -16,10 +16,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from stabbench.errors import UserError
-from stabbench.files import read_json, write_json
+from stabbench.files import write_json
 from stabbench.models.architecture import SUPPORTED, Architecture
 from stabbench.models.generic import weights as generic
 from stabbench.models.generic.architecture import GenericArchitecture
+from stabbench.models.sources import INDEX, WEIGHTS, weight_files
 from stabbench.randomness import Draws
 
 INITIAL_STD = 0.02
@@ -37,14 +38,9 @@ TOKENIZER_FILES = (
 
 def read_tensors(folder: Path) -> dict[str, Tensor]:
     """All tensors of a folder's safetensors files, sharded or not."""
-    index = folder / "model.safetensors.index.json"
-    if index.exists():
-        shards = sorted(set(read_json(index)["weight_map"].values()))
-        return {name: tensor for shard in shards for name, tensor in load_file(folder / shard).items()}
-    path = folder / "model.safetensors"
-    if not path.exists():
-        raise UserError(f"no model.safetensors in {folder}: weights are read as safetensors only")
-    return load_file(path)
+    if not (folder / WEIGHTS).exists() and not (folder / INDEX).exists():
+        raise UserError(f"no {WEIGHTS} in {folder}: weights are read as safetensors only")
+    return {name: tensor for file in weight_files(folder) for name, tensor in load_file(file).items()}
 
 
 def pretrained_weights(folder: Path, architecture: Architecture, dtype: torch.dtype) -> dict[str, Tensor]:

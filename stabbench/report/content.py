@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,10 @@ from stabbench.analysis.variances import TEST_NAMES, Center, check_center
 from stabbench.errors import UserError, unknown
 from stabbench.records import SelectedCell, Selection
 from stabbench.report.origin import RECORDS, Origin
+
+DRAWN_PLACES = 12
+"""Models with a task that get figures of their own: the paper's grid of three models and four tasks. A page with
+hundreds of figures is read by nobody and takes minutes; tables, statistics and data always hold everything."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +63,11 @@ class Content:
     def places(self) -> list[tuple[str, str]]:
         """(model, task) of all cells in the plan's order: a figure or a paragraph each."""
         return [(model, task) for model in self.models for task in self.tasks(model)]
+
+    @cached_property
+    def drawn(self) -> list[tuple[str, str]]:
+        """The first `DRAWN_PLACES` of `places`, which have figures of their own."""
+        return self.places[:DRAWN_PLACES]
 
     def heading(self, model: str, task: str) -> str:
         """What a figure or a paragraph about a model and task is called."""

@@ -75,7 +75,7 @@ def gradient_rows(pair: Pair) -> pd.DataFrame:
 def figure_downloads(content: Content) -> Mapping[tuple[str, str], Sequence[Download]]:
     """The data behind the page's own figures, by kind and heading (or cell)."""
     found: dict[tuple[str, str], Download | None] = {}
-    for model, task in content.places:
+    for model, task in content.drawn:
         heading, name = content.heading(model, task), f"{model}-{task}"
         rows = score_rows(content, model, task)
         found["scores", heading] = table_link(f"scores-{name}", rows, digits=10, file="tables/scores.csv")

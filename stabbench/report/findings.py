@@ -96,6 +96,11 @@ def warnings(content: Content) -> tuple[str, ...]:
             for _, row in table[table["n"] < table["planned"]].iterrows()
         ]
         found.append(f"This report is incomplete: {', '.join(parts)}.")
+    if len(content.drawn) < len(content.places):
+        found.append(
+            f"Figures are drawn for the first {len(content.drawn)} of {len(content.places)} pairs of a model and a "
+            "task; tables, statistics and data hold all of them."
+        )
     few = few_seeds(table)
     if len(few):
         found.append(

@@ -66,7 +66,7 @@ class Pictures:
 
 def _distributions(content: Content) -> list[Picture]:
     pictures = []
-    for model, task in content.places:
+    for model, task in content.drawn:
         figure = distribution_panel(content, model, task)
         description = f"Scores of every seed on {task} with {model}: " + "; ".join(
             f"{row['strategy']} median {numbers.percent(row['median'])}, std {numbers.percent(row['std'])}, "
@@ -80,7 +80,7 @@ def _distributions(content: Content) -> list[Picture]:
 
 def _training(content: Content) -> list[tuple[Picture, list[Picture]]]:
     groups = []
-    for model, task in content.places:
+    for model, task in content.drawn:
         panels = []
         for item in content.cells(model, task):
             strategy = item.cell.strategy
@@ -101,7 +101,7 @@ def _gradients(content: Content) -> list[Picture]:
     for model, task in content.places:
         pair, text = findings.gradients(content, model, task)
         heading = content.heading(model, task)
-        if pair is None:
+        if pair is None or (model, task) not in content.drawn:
             pictures.append(Picture(heading, "", text=text))
             continue
         figure, description = gradient_figure(pair, width=COLUMN_WIDTH), f"Gradient norms by layer. {text}"

@@ -1,20 +1,25 @@
-"""What the strategies of a planned cell have to say against its recipe."""
+"""What the strategies of planned cells have to say against their recipes."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from stabbench.plan import Cell
 from stabbench.strategies import registry
+from stabbench.strategies.contract import Strategy
 
 
-def cautions(cell: Cell, root: Path) -> list[str]:
-    """A sentence for each strategy of the cell that its recipe does not suit (`Strategy.caution`)."""
-    found = []
-    for plugin in cell.spec["plugins"]:
-        name = plugin["plugin"]
-        strategy, _ = registry.find(cell.sources.get(name, name), root)
-        sentence = strategy().caution(cell.recipe(), registry.make_options(name, strategy, plugin["options"]))
-        if sentence is not None:
-            found.append(f"{cell.name}: {name}: {sentence}")
-    return found
+def cautions(cells: Sequence[Cell], root: Path) -> Iterator[str]:
+    """A sentence for each strategy of a cell that its recipe does not suit (`Strategy.caution`)."""
+    known: dict[str, type[Strategy]] = {}
+    for cell in cells:
+        for plugin in cell.spec["plugins"]:
+            name = plugin["plugin"]
+            source = cell.sources.get(name, name)
+            if source not in known:
+                known[source] = registry.find(source, root)[0]
+            options = registry.make_options(name, known[source], plugin["options"])
+            sentence = known[source]().caution(cell.recipe(), options)
+            if sentence is not None:
+                yield f"{cell.name}: {name}: {sentence}"

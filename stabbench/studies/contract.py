@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from stabbench.config import Config
 from stabbench.config.schema import Block
 from stabbench.plan import Variation
-from stabbench.records import Selection
-from stabbench.report.content import Content
-from stabbench.report.section import Section
+
+if TYPE_CHECKING:
+    from stabbench.records import Selection
+    from stabbench.report.content import Content
+    from stabbench.report.section import Section
 
 OptionsT = TypeVar("OptionsT", bound=Block)
 

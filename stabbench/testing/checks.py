@@ -126,7 +126,9 @@ def _hugging_face_logits(folder: Path, inputs: TrainingInputs, kind: str) -> np.
     from transformers import AutoModelForSequenceClassification
 
     with _quiet():
-        loaded, report = AutoModelForSequenceClassification.from_pretrained(folder, output_loading_info=True)
+        loaded, report = AutoModelForSequenceClassification.from_pretrained(
+            folder, output_loading_info=True, local_files_only=True, use_safetensors=True, trust_remote_code=False
+        )
     for what in ("missing_keys", "unexpected_keys", "mismatched_keys"):
         if report[what]:
             raise ContractError(f"{kind}: {what.replace('_', ' ')} {', '.join(sorted(map(str, report[what])))}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,12 +66,18 @@ def description(cell: Cell) -> str:
     """The strategy in a line, its reference and what its numbers are, for the head of the run's page."""
     facts = cell.task_facts
     metric = facts["metric"]
+    strategy, words, reference, task = map(_plain, (cell.strategy, cell.description, cell.reference, cell.task))
     return (
-        f"**{cell.strategy}**: {cell.description} ({cell.reference})\n\n"
-        f"{metric} on {facts['counts']['dev']} dev examples of {cell.task} at the last step, as fractions; "
+        f"**{strategy}**: {words} ({reference})\n\n"
+        f"{metric} on {facts['counts']['dev']} dev examples of {task} at the last step, as fractions; "
         "std with ddof 1. A run failed where it is not above the majority classifier "
         f"({facts['majority']['scores'][metric]:.3f})."
     )
+
+
+def _plain(text: str) -> str:
+    """Text that Markdown shows as it is: no HTML, no link, no picture."""
+    return re.sub(r"([\\`*_{}\[\]<>#|~&$!])", r"\\\1", " ".join(text.split()))
 
 
 def figures_of(cell: Cell, folder: Path | None, cells: Iterable[Cell]) -> dict[str, Path]:

@@ -20,7 +20,7 @@ class FineTunedClassifier(PythonModel):
         folder = context.artifacts["classifier"]
         self.options: dict[str, Any] = dict(context.model_config)
         self.model = AutoModelForSequenceClassification.from_pretrained(
-            folder, local_files_only=True, use_safetensors=True
+            folder, local_files_only=True, use_safetensors=True, trust_remote_code=False
         ).eval()
         self.tokenizer = _tokenizer(Path(folder))
         self.tokenizer.enable_truncation(self.options["max_length"], strategy="longest_first")
@@ -66,7 +66,7 @@ def _tokenizer(folder: Path) -> Any:
         return Tokenizer.from_file(str(folder / "tokenizer.json"))
     from transformers import AutoTokenizer
 
-    loaded = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
+    loaded = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
     return Tokenizer.from_str(loaded.backend_tokenizer.to_str())
 
 

@@ -68,10 +68,21 @@ def log_model(
             pip_requirements=_requirements(record.provenance().get("versions", {})),
             mlflow_model=Model(model_id=model.model_id, run_id=run_id),
         )
+        _forget_paths(saved)
         client.log_model_artifacts(model.model_id, str(saved))
     client.finalize_logged_model(model.model_id, "READY")
     client.log_outputs(run_id, [LoggedModelOutput(model.model_id, int(record.data["final"]["step"]))])
     return str(model.model_id)
+
+
+def _forget_paths(saved: Path) -> None:
+    """Leave out of a saved model where its code and weights lay on this machine; loading goes by their names."""
+    description = Model.load(str(saved))
+    flavor = description.flavors["python_function"]
+    flavor["model_code_path"] = CODE.name
+    for artifact in flavor["artifacts"].values():
+        artifact["uri"] = artifact["path"]
+    description.save(str(saved / "MLmodel"))
 
 
 def signature() -> ModelSignature:

@@ -41,10 +41,13 @@ class SyntheticCell:
     train_losses: Sequence[float | None] | None = None
     """Final training loss of each seed; None: 0.6 in failed runs, 0.05 in others."""
     streams: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    decayed: Sequence[str] = ("classifier.weight",)
+    """Names in the parameter group with weight decay; `classifier.bias` is in the one without."""
     gradient_norms: bool = True
     dataset: str = ""
     counts: Mapping[str, int] = field(default_factory=lambda: {"train": TRAIN, "dev": 100})
     sample: Mapping[str, int] | None = None
+    label_names: Sequence[str] = ("no", "yes")
     description: str = "Synthetic numbers."
     reference: str = "Devlin et al. (2019)"
     versions: Mapping[str, str] = field(default_factory=lambda: {"torch": "2.11.0", "numpy": "2.0.0"})
@@ -71,7 +74,7 @@ class SyntheticCell:
                 "dataset": self.dataset or self.task,
                 "metric": self.metrics[0],
                 "metrics": list(self.metrics),
-                "label_names": ["no", "yes"],
+                "label_names": list(self.label_names),
                 "counts": dict(self.counts),
                 "label_shares": {"train": [0.31, 0.69], "dev": [0.31, 0.69]},
                 "sample": self.sample,
@@ -135,7 +138,7 @@ def _write_run(store: Store, synthetic: SyntheticCell, cell: Cell, seed: int, sc
         "steps_per_epoch": steps_per_epoch,
         "warmup_steps": total // 10,
         "cost": {"steps": trained, "tokens": trained * 16 * 12, "flops": trained * 3.1e9},
-        "parameter_groups": [_group(synthetic, "classifier.weight", 0.01), _group(synthetic, "classifier.bias", 0.0)],
+        "parameter_groups": [_group(synthetic, synthetic.decayed, 0.01), _group(synthetic, ["classifier.bias"], 0.0)],
         "result_digest": sha256_of_json([cell.name, seed, scores]),
     }
     provenance = {
@@ -151,9 +154,9 @@ def _write_run(store: Store, synthetic: SyntheticCell, cell: Cell, seed: int, sc
     store.write(data, provenance, tables)
 
 
-def _group(synthetic: SyntheticCell, tensor: str, decay: float) -> dict[str, Any]:
+def _group(synthetic: SyntheticCell, tensors: Sequence[str], decay: float) -> dict[str, Any]:
     numbers = {"learning_rate": synthetic.learning_rate, "weight_decay": decay, "epsilon": 1e-6}
-    return {**numbers, "tensors": [tensor], "parameters": 64}
+    return {**numbers, "tensors": list(tensors), "parameters": 64}
 
 
 def _history(

@@ -15,10 +15,12 @@ from mlflow.entities import LoggedModel
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
 
+import stabbench
 from stabbench.plan import Cell
 from stabbench.records import SelectedCell
-from stabbench.tracking import TrackingOutcome
+from stabbench.tracking import TrackingOutcome, bring_up_to_date
 from tests.analysis.synthetic import SyntheticCell, write_runs
+from tests.tracking.processes import Server
 
 
 class LegacyCell(SyntheticCell):
@@ -124,6 +126,27 @@ def test_kept_weights_load_back_as_a_pyfunc_that_gives_the_logits_of_the_model_i
 
 
 @pytest.mark.usefixtures("offline")
+def test_a_model_of_a_team_server_loads_back_over_http_and_gives_the_recorded_predictions(
+    runs: Path, store: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (cell,) = write_runs(runs, [SyntheticCell([0.4, 0.3])])
+    model = write_weights(weights_folder(store, cell, seed=1))
+    outcome = bring_up_to_date(runs, preset="demo", tracking_uri=server.uri, store=store)
+    assert outcome.complete, outcome.line()
+    assert outcome.models == 1
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
+    (logged,) = logged_models(server.uri)
+    assert logged.artifact_location.startswith("mlflow-artifacts:")
+    loaded = mlflow.pyfunc.load_model(f"models:/{logged.model_id}")
+    expected = direct_logits(model)
+    predicted = loaded.predict(pd.DataFrame(PAIRS, columns=["text_a", "text_b"]))
+    torch.testing.assert_close(torch.tensor(predicted["logits"].tolist()), expected, atol=1e-5, rtol=0)
+    assert predicted["prediction"].tolist() == expected.argmax(1).tolist()
+    assert loaded.metadata.signature.inputs.input_names() == ["text_a", "text_b"]
+    assert loaded.input_example is not None
+
+
+@pytest.mark.usefixtures("offline")
 def test_a_model_trained_with_legacy_segments_predicts_with_them(
     runs: Path, store: Path, track: Track, uri: str
 ) -> None:
@@ -149,7 +172,19 @@ def test_a_logged_model_holds_code_and_safetensors_and_no_pickle(
     assert endings <= {".safetensors", ".json", ".py", ".yaml", ".txt", ""}
     flavor = mlflow.models.Model.load(str(folder)).flavors["python_function"]
     assert "python_model" not in flavor
-    assert flavor["model_code_path"].endswith("classifier.py")
+    assert flavor["model_code_path"] == "classifier.py"
+
+
+def test_a_logged_model_does_not_say_where_it_lay_on_this_machine(
+    cell: SelectedCell, store: Path, track: Track, uri: str
+) -> None:
+    write_weights(weights_folder(store, cell, seed=1))
+    track(store=store)
+    folder = Path(logged_models(uri)[0].artifact_location.removeprefix("file://"))
+    texts = [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".safetensors"]
+    found = [path.name for path in texts if str(store.parent) in path.read_text(encoding="utf-8")]
+    found += [path.name for path in texts if str(Path(stabbench.__file__).parent) in path.read_text(encoding="utf-8")]
+    assert found == []
 
 
 def test_weights_that_come_later_are_logged_with_the_run_that_is_there_and_only_once(

@@ -78,7 +78,9 @@ def build(config: str, labels: int, where: str = "config.json") -> nn.Module:
         for key in dropout_fields(given):
             setattr(filled, key, PRESENT)
         with torch.random.fork_rng(devices=[]):
-            model: nn.Module = classifiers.from_config(filled, attn_implementation="eager", dtype=torch.float32)
+            model: nn.Module = classifiers.from_config(
+                filled, attn_implementation="eager", dtype=torch.float32, trust_remote_code=False
+            )
     except Exception as error:  # whatever a config of another library's making runs into
         raise UserError(f"{where}: transformers makes no classifier of it: {error}") from error
     inputs = inspect.signature(model.forward).parameters

@@ -31,6 +31,8 @@ def pretrained_weights(folder: Path, architecture: GenericArchitecture, dtype: t
             output_loading_info=True,
             ignore_mismatched_sizes=True,
             local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=False,
         )
     tensors = dict(model.named_parameters())
     for name, found, expected in info["mismatched_keys"]:

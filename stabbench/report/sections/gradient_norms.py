@@ -27,6 +27,8 @@ def section(content: Content) -> Section:
         contrast = matrix_contrast(pair)
         tables.append(contrast.assign(model=model, task=task))
         found.append(f"{content.heading(model, task)}: {_sentence(pair, contrast)}")
+        if (model, task) not in content.drawn:
+            continue
         description = f"Gradient norms by weight matrix on {task} with {model}. {found[-1]}"
         stem = f"gradient-matrices-{model}-{task}"
         figures.append(SectionFigure(stem, matrices_figure(pair), description, content.heading(model, task)))

@@ -1,0 +1,58 @@
+"""How long a command takes and how much memory it holds with all processes that it starts."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+EVERY_SECONDS = 0.05
+PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a command took."""
+
+    seconds: float
+    peak_bytes: int
+    """The highest sum of the resident memory of the command and its descendants; a page that two share counts twice."""
+
+
+def cost_of(command: Sequence[str], folder: Path, variables: Mapping[str, str]) -> Cost:
+    """Run a command to its end; RuntimeError with its output where it fails. Linux only: /proc is read."""
+    began = time.perf_counter()
+    with (folder / "output.log").open("w+", encoding="utf-8") as log:
+        process = subprocess.Popen(command, cwd=folder, env=variables, stdout=log, stderr=log)
+        peak = 0
+        while process.poll() is None:
+            peak = max(peak, resident_bytes(process.pid))
+            time.sleep(EVERY_SECONDS)
+        seconds = time.perf_counter() - began
+        if process.returncode != 0:
+            log.seek(0)
+            raise RuntimeError(f"`{' '.join(command)}` failed:\n{log.read()}")
+    return Cost(seconds, peak)
+
+
+def resident_bytes(root: int) -> int:
+    """The resident memory of a process and all its descendants at this moment."""
+    children: dict[int, list[int]] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            after_name = path.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        except OSError:
+            continue
+        children.setdefault(int(after_name[1]), []).append(int(path.parent.name))
+    total, waiting = 0, [root]
+    while waiting:
+        process = waiting.pop()
+        waiting += children.get(process, [])
+        try:
+            total += int(Path(f"/proc/{process}/statm").read_text(encoding="utf-8").split()[1]) * PAGE
+        except (OSError, IndexError):
+            continue
+    return total

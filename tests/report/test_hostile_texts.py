@@ -1,0 +1,117 @@
+"""Names and texts that try to be more than text, in every file of a report and in a real browser."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pandas as pd
+import pytest
+
+from stabbench.report.build import build
+from tests.analysis.synthetic import DIVERGED, SyntheticCell, write_runs
+from tests.report.browser import EXECUTABLE, browser
+
+SCRIPT = "<script>window.hacked=1<\\script>"
+IMAGE = "<img src=x onerror=window.hacked=2>"
+QUOTED = "\"'><svg onload=window.hacked=3>"
+COMMENT = "--><b>{{7*7}}"
+MATHS = "$\\frac{$ & ]]>"
+NAMES = (SCRIPT, IMAGE, QUOTED, COMMENT, MATHS)
+SCORES = [0.5, 0.0, DIVERGED, *[0.4 + 0.02 * step for step in range(8)]]
+
+
+@pytest.fixture(scope="module")
+def of_records(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report whose strategies, tasks, models, labels, descriptions, versions and parameters are hostile."""
+    folder = tmp_path_factory.mktemp("records")
+    texts = {"description": SCRIPT, "reference": IMAGE, "dataset": QUOTED, "versions": {SCRIPT: IMAGE}}
+    cells = [
+        SyntheticCell(SCORES, model=IMAGE, task=task, strategy=name, label_names=(SCRIPT, QUOTED), **texts)  # type: ignore[arg-type]
+        for task in (SCRIPT.replace("\\", ""), QUOTED)
+        for name in NAMES
+    ]
+    write_runs(folder / "runs", cells)
+    build(folder / "runs", folder / "reports", provenance=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def of_scores(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `stabbench compare` makes of a CSV file with hostile names, some of them paths."""
+    folder = tmp_path_factory.mktemp("scores")
+    names = (*NAMES, "../../escaped", "</script><script>window.hacked=4</script>", "/etc/x")
+    rows = [
+        {"model": "../m", "strategy": name, "task": task, "seed": seed, "score": 0.5 + 0.01 * seed * len(name) % 0.4}
+        for task in ("../../t", "</style></title><img src=x onerror=window.hacked=5>", MATHS)
+        for name in names
+        for seed in range(1, 11)
+    ]
+    (folder / "project").mkdir()
+    pd.DataFrame(rows).to_csv(folder / "project" / "results.csv", index=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "stabbench", "compare", "results.csv", "--out", "reports"],
+        cwd=folder / "project",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return folder / "project"
+
+
+@pytest.mark.parametrize("kind", ["of_records", "of_scores"])
+def test_nothing_is_written_outside_the_reports_folder(kind: str, request: pytest.FixtureRequest) -> None:
+    folder: Path = request.getfixturevalue(kind)
+    allowed = {"reports", "runs", "runs-store", "results.csv"}
+    assert {path.name for path in folder.iterdir()} <= allowed
+    if kind == "of_scores":
+        assert {path.name for path in folder.parent.iterdir()} == {"project"}
+
+
+@pytest.mark.parametrize("kind", ["of_records", "of_scores"])
+def test_the_page_and_its_figures_hold_no_element_that_a_name_brought(
+    kind: str, request: pytest.FixtureRequest
+) -> None:
+    reports = request.getfixturevalue(kind) / "reports"
+    html = (reports / "index.html").read_text(encoding="utf-8")
+    assert len(re.findall(r"<script\b", html)) == 1
+    assert not re.search(r"<(img|b|svg onload)\b[^>]*hacked", html)
+    assert "onerror=window" in html.replace("&lt;img src=x ", "")
+    assert "{{7*7}}" in html
+    for path in reports.rglob("*.svg"):
+        tags = {element.tag.rpartition("}")[2] for element in ElementTree.parse(path).iter()}
+        assert not tags & {"script", "img", "b", "foreignObject"}, path
+        assert not re.search(r"<[^>]*\son\w+=", path.read_text(encoding="utf-8")), path
+
+
+@pytest.mark.parametrize("kind", ["of_records", "of_scores"])
+def test_markdown_and_latex_show_names_as_text(kind: str, request: pytest.FixtureRequest) -> None:
+    tables = request.getfixturevalue(kind) / "reports" / "tables"
+    markdown = (tables / "stability.md").read_text(encoding="utf-8")
+    assert not re.search(r"(?<!\\)<", markdown)
+    latex = (tables / "stability.tex").read_text(encoding="utf-8")
+    assert "<" not in latex
+    assert r"\frac" not in latex.replace(r"\textbackslash{}frac", "")
+
+
+@pytest.mark.skipif(EXECUTABLE is None, reason="no Chromium or Chrome is installed")
+@pytest.mark.parametrize("kind", ["of_records", "of_scores"])
+def test_in_a_browser_no_code_of_a_name_runs_and_the_name_is_there_to_read(
+    kind: str, request: pytest.FixtureRequest
+) -> None:
+    page = request.getfixturevalue(kind) / "reports" / "index.html"
+    with browser() as tab:
+        tab.emulate()
+        tab.open(page)
+        assert tab.run("typeof window.hacked") == "undefined"
+        texts = tab.run("Array.from(document.querySelectorAll('table.stability th')).map(e => e.textContent.trim())")
+        for name in NAMES:
+            assert any(name in text for text in texts), name
+        tab.run("document.querySelectorAll('button, summary').forEach(element => element.click())")
+        assert tab.run("typeof window.hacked") == "undefined"
+        policy = [event for event in tab.events if event["method"] == "Log.entryAdded"]
+        assert policy == []

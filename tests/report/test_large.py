@@ -1,0 +1,38 @@
+"""A grid of more models and tasks than anybody looks at figures of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from stabbench.files import read_json
+from stabbench.report import content as content_module
+from stabbench.report.build import build
+from tests.analysis.synthetic import SyntheticCell, write_runs
+
+
+def test_figures_are_drawn_for_the_first_places_and_tables_hold_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(content_module, "DRAWN_PLACES", 2)
+    scores = [0.5, 0.0, *[0.4 + 0.02 * step for step in range(8)]]
+    cells = [
+        SyntheticCell(scores if strategy == "devlin" else scores[::-1], task=f"task-{number}", strategy=strategy)
+        for number in range(4)
+        for strategy in ("devlin", "mosbach")
+    ]
+    write_runs(tmp_path / "runs", cells)
+    build(tmp_path / "runs", tmp_path / "reports")
+    drawn = {path.stem for path in (tmp_path / "reports").rglob("*.svg")}
+    for kind in ("training-curves", "gradient-norms", "failed-runs", "generalisation", "example-stability"):
+        found = {name for name in drawn if name.startswith(f"{kind}-synthetic")}
+        assert found == {f"{kind}-synthetic-task-{number}" for number in (0, 1)}
+    html = (tmp_path / "reports" / "index.html").read_text(encoding="utf-8")
+    assert "Figures are drawn for the first 2 of 4 pairs of a model and a task" in html
+    metrics = read_json(tmp_path / "reports" / "metrics.json")
+    assert set(metrics["stability"]["synthetic"]) == {f"task-{number}" for number in range(4)}
+    table = (tmp_path / "reports" / "tables" / "stability.md").read_text(encoding="utf-8")
+    assert all(f"task-{number}" in table for number in range(4))
+    for section in ("failed-runs", "generalisation"):
+        assert len(read_json(tmp_path / "reports" / "studies" / section / "facts.json")["found"]) == 4
