@@ -52,7 +52,7 @@ class Artists:
         for _ in range(count if count > 1 else 0):
             ours, theirs = context.Pipe()
             process = context.Process(target=_serve, args=(theirs,), daemon=True)
-            with shielded_from_ctrl_c():
+            with shielded_from_ctrl_c(spawning=True):
                 process.start()
             theirs.close()  # so that either side notices when the other one is gone
             self.processes.append((process, ours))
