@@ -94,11 +94,15 @@ def heed() -> None:
 
 
 @contextmanager
-def shielded_from_ctrl_c() -> Iterator[None]:
-    """Processes that are started in this block never hear Ctrl-C, which a terminal sends to all of them.
+def shielded_from_ctrl_c(*, spawning: bool) -> Iterator[None]:
+    """Processes that are started in this block (by spawning or forking) never hear Ctrl-C, which terminals send to all.
 
     Whoever started them does, and ends them when it is time.
     """
+    if spawning:
+        from multiprocessing import resource_tracker
+
+        resource_tracker.ensure_running()  # else it would be started with the first of them, and lift the block
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

@@ -106,7 +106,7 @@ class Workers:
         ours, theirs = self.context.Pipe()
         arguments = (theirs, os.getpid(), inputs, self.device, self.checkpoint_seconds)
         process = self.context.Process(target=_work, args=arguments, daemon=True)
-        with shielded_from_ctrl_c():
+        with shielded_from_ctrl_c(spawning=self.context.get_start_method() != "fork"):
             process.start()
         theirs.close()
         worker = _Worker(process, ours, inputs)

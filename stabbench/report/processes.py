@@ -21,7 +21,7 @@ def processes(count: int) -> Iterator[Executor | None]:
         return
     executor = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), initializer=_load)
     try:
-        with shielded_from_ctrl_c():
+        with shielded_from_ctrl_c(spawning=True):
             executor.submit(_load)  # the first task starts them all
         yield executor
     finally:

@@ -29,8 +29,8 @@ models:
 tasks:
   acceptability: {dataset: acceptability, train_size: 48, dev_size: 32}
 strategies:
-  devlin: {plugin: devlin, recipe: {epochs: 120}}
-  mosbach: {plugin: mosbach, recipe: {epochs: 120}}
+  devlin: {plugin: devlin, recipe: {epochs: 60}}
+  mosbach: {plugin: mosbach, recipe: {epochs: 60}}
 """
 
 

@@ -21,11 +21,6 @@ def rewrite_data(project: Path) -> None:
     params.write_text(before)
 
 
-def cut_data(project: Path) -> None:
-    path = project / "data/acceptability/train.parquet"
-    path.write_bytes(path.read_bytes()[:200])
-
-
 def overwrite_weights(project: Path) -> None:
     """In place, as `cp` does it: whoever has the file mapped would see it."""
     path = project / "models/embedded/model.safetensors"
@@ -45,7 +40,6 @@ def cut_weights(project: Path) -> None:
     ("change", "message"),
     [
         (rewrite_data, "the task in data/acceptability is not the planned one (content "),
-        (cut_data, "data/acceptability: the prepared task cannot be read"),
         (overwrite_weights, "the model in models/embedded is not the planned one (content "),
         (cut_weights, "models/embedded/model.safetensors is cut off"),
     ],

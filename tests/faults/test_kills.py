@@ -20,7 +20,7 @@ from tests.faults.processes import (
 )
 
 AT_ANY_TIME = 6.0
-IN_TRAINING = 2.0
+IN_TRAINING = 1.5
 """Seconds in which the moment of a signal is drawn: from the start, or from when the first worker is there."""
 
 
