@@ -209,6 +209,7 @@ def _connect(workers: int | None) -> None:
     """
     address = os.environ.get("RAY_ADDRESS")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_worker_niceness", "0")  # of a Ray started here: its workers are like the local pool's
     where = {"address": address} if address else {"address": "local", "num_cpus": workers, "include_dashboard": False}
     try:
         if address:
