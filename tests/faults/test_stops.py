@@ -23,6 +23,14 @@ studies:
   ablation: {model: embedded, task: acceptability, learning_rates: [1.0e-3], epochs: [50, 60], seeds: 1-3}
 """
 
+PROBE = """strategies:
+  devlin: {plugin: devlin, recipe: {learning_rate: 1.0e-9}}
+  mosbach: {plugin: mosbach, recipe: {learning_rate: 1.0e-2, batch_size: 4}}
+probes:
+  surface: {points: 41, examples: 40}
+"""
+"""The runs of `devlin` fail and those of `mosbach` do not: the probe looks at one of each."""
+
 
 def stopped(running: Running, when: Callable[[], object], number: signal.Signals = signal.SIGINT) -> Ended:
     """Press Ctrl-C, or send SIGTERM to the command alone, once something holds."""
@@ -97,8 +105,8 @@ def test_a_stopped_study_says_what_is_left_and_goes_on(project: Path) -> None:
 
 
 def test_a_stopped_probe_keeps_what_it_has_measured(project: Path) -> None:
-    with (project / "params.yaml").open("a") as file:
-        file.write("probes:\n  surface: {points: 41, examples: 40}\n")
+    grid = PARAMS.split("strategies:\n  devlin")[0].replace("[devlin]", "[devlin, mosbach]").replace("1-6", "1-2")
+    (project / "params.yaml").write_text(grid + PROBE)
     trained = stabbench(project, "train").ended()
     assert trained.status == 0, trained.errors
     measured = project / ".stabbench/runs/.probes"
