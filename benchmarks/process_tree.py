@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -18,13 +19,15 @@ class Cost:
     """What a command took."""
 
     seconds: float
+    cpu_seconds: float
+    """Of the command and its descendants: what it would take on one idle core."""
     peak_bytes: int
     """The highest sum of the resident memory of the command and its descendants; a page that two share counts twice."""
 
 
 def cost_of(command: Sequence[str], folder: Path, variables: Mapping[str, str]) -> Cost:
     """Run a command to its end; RuntimeError with its output where it fails. Linux only: /proc is read."""
-    began = time.perf_counter()
+    began, before = time.perf_counter(), _cpu_seconds()
     with (folder / "output.log").open("w+", encoding="utf-8") as log:
         process = subprocess.Popen(command, cwd=folder, env=variables, stdout=log, stderr=log)
         peak = 0
@@ -35,7 +38,12 @@ def cost_of(command: Sequence[str], folder: Path, variables: Mapping[str, str]) 
         if process.returncode != 0:
             log.seek(0)
             raise RuntimeError(f"`{' '.join(command)}` failed:\n{log.read()}")
-    return Cost(seconds, peak)
+    return Cost(seconds, _cpu_seconds() - before, peak)
+
+
+def _cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def resident_bytes(root: int) -> int:
