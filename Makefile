@@ -37,7 +37,7 @@ test: setup
 
 # 30 kills in a row, where `make test` has 6.
 faults: setup
-	STABBENCH_FAULT_ROUNDS=30 $(BIN)/pytest -n 2 tests/faults
+	STABBENCH_FAULT_ROUNDS=30 $(BIN)/pytest -n 2 --dist loadgroup tests/faults
 
 # About ten minutes on two cores; close what else runs.
 bench: setup

@@ -13,6 +13,7 @@ from stabbench.plan import Cell
 from stabbench.records import Record, Store, UnreadableRecordError
 from tests.faults.processes import digests, leftovers, stabbench
 
+pytestmark = pytest.mark.xdist_group("harmed records")
 FILES = [
     "record.json",
     "provenance.json",

@@ -19,6 +19,7 @@ from tests.faults.processes import ROUNDS, Running, digests, leftovers, recorded
 from tests.test_pipeline import SIZES, Project, change_params
 from tests.tracking.processes import Server, free_port
 
+pytestmark = pytest.mark.xdist_group("pipeline")  # its project is made once, with `--dist loadgroup`
 STRATEGY = """
 import os
 
