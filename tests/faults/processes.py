@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,6 +81,13 @@ class Running:
             return False
         return True
 
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """It and its workers stand still in this block, with all the locks that they hold."""
+        _signal(session(self.process.pid), signal.SIGSTOP)
+        yield
+        _signal(session(self.process.pid), signal.SIGCONT)
+
     def press_ctrl_c(self) -> None:
         """What a terminal does: SIGINT to every process."""
         os.killpg(self.process.pid, signal.SIGINT)
@@ -89,6 +97,12 @@ class Running:
         self.process.wait(seconds)
         assert wait_until(lambda: not session(self.process.pid), 15), f"left behind: {self.others()}"
         return Ended(self.process.returncode, *(log.read_text(encoding="utf-8") for log in self.logs))
+
+
+def _signal(processes: Iterable[int], number: int) -> None:
+    for process in processes:
+        with suppress(ProcessLookupError):
+            os.kill(process, number)
 
 
 def _hear_ctrl_c() -> None:

@@ -36,9 +36,10 @@ def test_whoever_waits_takes_over_from_who_is_killed(project: Path, whole: dict[
     store = project / ".stabbench/runs"
     first = stabbench(project, "train", "--all", "--workers", "1", STABBENCH_CHECKPOINT_MINUTES="0.002")
     assert wait_until(lambda: first.others() and recorded(store))
-    second = stabbench(project, "train", "--all", "--workers", "1")
-    assert wait_until(lambda: WAITING in second.errors or second.process.poll() is not None)
-    os.kill(first.process.pid, signal.SIGKILL)
+    with first.paused():
+        second = stabbench(project, "train", "--all", "--workers", "1")
+        assert second.comes_to(lambda second: WAITING in second.errors)
+        os.kill(first.process.pid, signal.SIGKILL)
     before = written(store)
     first.ended()
     ended = second.ended()
@@ -53,10 +54,11 @@ def test_whoever_waits_takes_over_from_who_is_killed(project: Path, whole: dict[
 def test_who_waits_can_be_stopped(project: Path) -> None:
     first = stabbench(project, "train", "--all", "--workers", "1")
     assert wait_until(first.others)
-    second = stabbench(project, "train", "--all")
-    assert wait_until(lambda: WAITING in second.errors or second.process.poll() is not None)
-    second.press_ctrl_c()
-    ended = second.ended()
+    with first.paused():
+        second = stabbench(project, "train", "--all")
+        assert second.comes_to(lambda second: WAITING in second.errors)
+        second.press_ctrl_c()
+        ended = second.ended()
     assert ended.status == 130, ended
     assert "Traceback" not in ended.errors
     assert first.ended().trained == 6
