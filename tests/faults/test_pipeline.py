@@ -98,7 +98,8 @@ def test_ctrl_c_in_a_pipeline_is_said_by_the_stage_and_the_next_start_goes_on(pi
     running.press_ctrl_c()
     ended = running.ended()
     assert ended.status != 0
-    assert "exited with 130" in ended.errors
+    # The stage ends with 130; a shell that does not hand over to it (dash) dies of the same signal, and DVC says -2.
+    assert re.search(r"exited with (130|-2)\b", ended.errors), ended.errors
     assert "Traceback" not in ended.errors
     said = re.search(r"Stopped by Ctrl-C: (\d+) of 6 runs are recorded, (\d+) are left", ended.errors)
     assert said is not None, ended.errors
