@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks import stage_clock
 from benchmarks.project import Project, environment
 from stabbench.errors import UserError
 from stabbench.execution.settings import available_cores
@@ -75,7 +76,8 @@ _SMALL = {
 
 def _write_script(folder: Path, clock: Path) -> None:
     folder.mkdir()
-    words = " ".join(shlex.quote(word) for word in (sys.executable, "-m", "benchmarks.stage_clock", str(clock)))
+    plain = (sys.executable, "-I", "-S", stage_clock.__file__, str(clock))  # a bare Python, which starts at once
+    words = " ".join(shlex.quote(word) for word in plain)
     script = folder / "stabbench"
     script.write_text(f'#!/bin/sh\nexec {words} "$@"\n', encoding="utf-8")
     script.chmod(0o755)

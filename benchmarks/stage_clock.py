@@ -1,6 +1,6 @@
 """Stands in for the command `stabbench` in a pipeline and writes down what each command takes.
 
-python -m benchmarks.stage_clock CLOCK.jsonl train --model …
+python benchmarks/stage_clock.py CLOCK.jsonl train --model …
 """
 
 from __future__ import annotations

@@ -43,10 +43,11 @@ def compare(
       stabbench compare results.parquet --percent --majority rte=52.7 --majority mrpc=68.4 --out rte-and-mrpc
     """
     from stabbench.execution.settings import available_cores
-    from stabbench.report.processes import processes
+    from stabbench.processes import processes
+    from stabbench.report import load_drawing
 
     majority = _majority(baselines)
-    with processes(available_cores()) as executor:  # which load what they need while this one does
+    with processes(available_cores(), load_drawing) as executor:  # which load what they need while this one does
         from stabbench.analysis.results_file import read_results
         from stabbench.report.comparison import compare as compare_results
 

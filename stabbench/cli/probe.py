@@ -42,9 +42,9 @@ def probe(
     """
     from stabbench.cli.sections import write_chapter
     from stabbench.config import load
-    from stabbench.execution.lifeline import die_with_pipeline
     from stabbench.execution.settings import Settings
     from stabbench.files import check_writable
+    from stabbench.lifeline import die_with_pipeline
     from stabbench.probes import Project, probe_named
     from stabbench.probes.contract import write_measurement
     from stabbench.records import Selection

@@ -37,8 +37,8 @@ def study(
       stabbench study ablation
       STABBENCH_WORKERS=8 stabbench study small-data
     """
-    from stabbench.execution.lifeline import die_with_pipeline
     from stabbench.execution.settings import Settings
+    from stabbench.lifeline import die_with_pipeline
     from stabbench.plan import read_plan
 
     die_with_pipeline()

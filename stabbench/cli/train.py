@@ -77,10 +77,10 @@ def train(
       stabbench train --all --shard 3/8
       RAY_ADDRESS=10.0.0.1:6379 stabbench train --all --launcher ray
     """
-    from stabbench.execution.lifeline import die_with_pipeline
     from stabbench.execution.settings import Settings
     from stabbench.execution.shards import Shard
     from stabbench.files import check_writable, write_json
+    from stabbench.lifeline import die_with_pipeline
 
     die_with_pipeline()
     settings = Settings.from_environment(workers=workers, device=device, stacked_seeds=stacked_seeds, launcher=launcher)

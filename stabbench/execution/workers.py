@@ -15,8 +15,8 @@ from typing import Any, Self
 
 import torch
 
-from stabbench.execution.lifeline import die_with_parent
 from stabbench.execution.pool import TRIES, Advanced, Event, Job, NextJob, lost, train_job
+from stabbench.lifeline import die_with_parent
 from stabbench.stopping import pausing, shielded_from_ctrl_c
 from stabbench.training.inputs import TrainingInputs
 from stabbench.training.precision import check_device

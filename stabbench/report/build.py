@@ -9,7 +9,8 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from stabbench.files import write_json, write_text
-from stabbench.report import findings
+from stabbench.processes import processes
+from stabbench.report import findings, load_drawing
 from stabbench.report.content import Content, gather
 from stabbench.report.figures.distribution import stability_figure
 from stabbench.report.figures.drawing import style
@@ -20,7 +21,6 @@ from stabbench.report.metrics import metrics, statistics
 from stabbench.report.page import page
 from stabbench.report.pictures import Pictures, gradient_stem, training_stem
 from stabbench.report.plots import write_plots
-from stabbench.report.processes import processes
 from stabbench.report.section import Section, write_sections
 from stabbench.report.sections import views
 from stabbench.report.tables import write_tables
@@ -53,7 +53,7 @@ def build(
     Raises UserError where there are no runs, a setting is out of range, or, without `incomplete`, where runs are
     missing: it names the cells and the commands that train them.
     """
-    with processes(workers) as executor:
+    with processes(workers, load_drawing) as executor:
         content = gather(runs, plan=plan, incomplete=incomplete, levene_center=levene_center, alpha=alpha, order=order)
         with style():
             chapters = [*views(content), *sections(content)]

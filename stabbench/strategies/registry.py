@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Mapping
+from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
@@ -19,12 +21,12 @@ GROUP = "stabbench.strategies"
 
 def installed() -> dict[str, EntryPoint]:
     """All installed strategies by name, in alphabetical order; nothing is imported."""
-    return dict(sorted((point.name, point) for point in entry_points(group=GROUP)))
+    return dict(sorted((point.name, point) for point in _points()))
 
 
 def entry_point(name: str) -> EntryPoint:
     """The one entry point of this name; UserError where there is none, or two lead to different code."""
-    points = [point for point in entry_points(group=GROUP) if point.name == name]
+    points = [point for point in _points() if point.name == name]
     if not points:
         raise unknown("strategy", name, installed())
     for other in points[1:]:
@@ -33,6 +35,15 @@ def entry_point(name: str) -> EntryPoint:
                 f"two strategies are named '{name}': {_origin(points[0])} and {_origin(other)}; uninstall one of them"
             )
     return points[0]
+
+
+def _points() -> tuple[EntryPoint, ...]:
+    return _points_on(tuple(sys.path))
+
+
+@lru_cache(maxsize=1)  # the metadata of all distributions is read each time, and a plan asks for each of its strategies
+def _points_on(path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
+    return tuple(entry_points(group=GROUP))
 
 
 def load(name: str) -> type[Strategy]:

@@ -12,6 +12,8 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from stabbench.analysis.layers import layer_norms
+from stabbench.processes import processes
+from stabbench.report import load_drawing
 from stabbench.report.content import Content, gather
 from stabbench.report.figures import rendering
 from stabbench.report.figures.boxes import jitter
@@ -22,7 +24,6 @@ from stabbench.report.figures.palette import STRATEGIES, strategy_colors, themes
 from stabbench.report.figures.rendering import Drawings, page_svg, save
 from stabbench.report.figures.training_curves import training_figure
 from stabbench.report.findings import gradients
-from stabbench.report.processes import processes
 from tests.analysis.synthetic import SyntheticCell, write_runs
 
 SCORES = {"devlin": [0.5, 0.0, 0.4, 0.0, 0.3], "mosbach": [0.5, 0.51, 0.52, 0.53, 0.54]}
@@ -104,7 +105,7 @@ def test_a_figure_saved_twice_has_the_same_bytes(content: Content, tmp_path: Pat
 
 @pytest.fixture
 def executor() -> Iterator[Executor]:
-    with processes(2) as found:
+    with processes(2, load_drawing) as found:
         assert found is not None
         yield found
 

@@ -15,9 +15,9 @@ from pathlib import Path
 import torch
 
 from stabbench.errors import UserError
-from stabbench.execution.lifeline import die_with_parent
 from stabbench.execution.settings import Settings
 from stabbench.files import read_json, write_json
+from stabbench.lifeline import die_with_parent
 from stabbench.probes.surface.plane import Plane, PlaneInputs, Point
 from stabbench.stopping import Stopped
 
