@@ -1,40 +1,70 @@
-"""Processes that help this one for a while: they draw the figures of a report."""
+"""Processes that help this one for a while: they draw the figures of a report, and share in its statistics."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
-from contextlib import contextmanager
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
+from contextlib import contextmanager, suppress
+from typing import TypeVar
 
 from stabbench.lifeline import die_with_parent
 from stabbench.stopping import shielded_from_ctrl_c
 
+Item = TypeVar("Item")
+Found = TypeVar("Found")
+
 
 @contextmanager
-def processes(count: int, load: Callable[[], None]) -> Iterator[Executor | None]:
-    """So many processes, which start at once and `load` what they need; None for less than two.
+def processes(count: int) -> Iterator[Executor | None]:
+    """So many processes, this one among them; None for one alone. Import what they need before.
 
-    They end with this one, however it ends. They are spawned, so that a script that asks for some needs
-    `if __name__ == "__main__":`.
+    The others end with this one, however it ends. They are forked where that is safe (Linux), which spares them the
+    imports; elsewhere they are spawned, and a script that asks for some needs `if __name__ == "__main__":`.
     """
     if count < 2:
         yield None
         return
-    context = multiprocessing.get_context("spawn")
-    executor = ProcessPoolExecutor(count, context, initializer=_begin, initargs=(os.getpid(), load))
+    method = "fork" if sys.platform == "linux" else "spawn"
+    context = multiprocessing.get_context(method)
+    executor = ProcessPoolExecutor(count - 1, context, initializer=_begin, initargs=(os.getpid(),))
     try:
-        with shielded_from_ctrl_c(spawning=True):
+        with shielded_from_ctrl_c(spawning=method == "spawn"):
             executor.submit(_nothing)  # the first task starts them all
         yield executor
     finally:
         executor.shutdown(cancel_futures=True)
 
 
-def _begin(parent: int, load: Callable[[], None]) -> None:
+def shared_out(executor: Executor | None, function: Callable[[Item], Found], items: Sequence[Item]) -> list[Found]:
+    """`function` of each item, in order: this process works through them from the end, the executor's from the start.
+
+    What a killed process leaves is done here, and everything is where there is no executor.
+    """
+    if executor is None or len(items) < 2:
+        return [function(item) for item in items]
+    futures: list[Future[Found]] = []
+    with suppress(BrokenExecutor):
+        futures += (executor.submit(function, item) for item in items)
+    found: dict[int, Found] = {}
+    for index in reversed(range(len(items))):
+        if index >= len(futures) or futures[index].cancel():
+            found[index] = function(items[index])
+    for index, item in enumerate(items):
+        if index not in found:
+            try:
+                found[index] = futures[index].result()
+            except BrokenExecutor:
+                found[index] = function(item)
+    return [found[index] for index in range(len(items))]
+
+
+def _begin(parent: int) -> None:
     die_with_parent(parent)
-    load()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _nothing() -> None:

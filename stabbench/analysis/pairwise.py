@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import chain, combinations
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,7 @@ from stabbench.analysis.permutation import RESAMPLED_UP_TO, permutation_tests
 from stabbench.analysis.spread import ascending
 from stabbench.analysis.stability import PERMUTATION_SEED
 from stabbench.analysis.variances import comparable, fligner_killeen, levene, spread_p_value
+from stabbench.processes import shared_out
 
 P_VALUES = (
     "p_fisher",
@@ -48,20 +50,23 @@ Array = npt.NDArray[np.float64]
 Row = dict[str, str | int | float | NAType | None]
 
 
-def pairwise(runs: pd.DataFrame) -> pd.DataFrame:
+def pairwise(runs: pd.DataFrame, executor: Executor | None = None) -> pd.DataFrame:
     """One row a pair of strategies on one model and task, over the finished runs of a frame; columns `COLUMNS`.
 
     `p_fisher` is on failures, `p_welch` and `p_mann_whitney` on the level, the other p-values of `P_VALUES` on spread;
     `std_ratio` is a's over b's with its 95 % bootstrap interval (NaN: not estimable). `*_holm` are adjusted over all
     pairs and tasks of the frame for which that p-value exists. `PAIRED_P_VALUES` and `seed_correlation` use the seeds
     that both strategies have finished. NaN is n/a; where it is not known which runs failed, `failed_*` are NA. What is
-    drawn is drawn anew for every pair with one fixed seed.
+    drawn is drawn anew for every pair with one fixed seed. An `executor`'s processes share in the work.
     """
-    pairs: list[tuple[_Cell, _Cell]] = []
     used = finished(runs[[*CELL, "seed", "status", "score", "failed"]])
-    for _, part in used.groupby(["model", "task"], sort=False, observed=True):
-        pairs += combinations([_Cell.of(cell) for _, cell in part.groupby("strategy", sort=False, observed=True)], 2)
-    table = pd.DataFrame([_row(a, b) for a, b in pairs], columns=COLUMNS)
+    places = [
+        [_Cell.of(cell) for _, cell in part.groupby("strategy", sort=False, observed=True)]
+        for _, part in used.groupby(["model", "task"], sort=False, observed=True)
+    ]
+    pairs = [pair for cells in places for pair in combinations(cells, 2)]
+    rows = chain.from_iterable(shared_out(executor, _rows, places))
+    table = pd.DataFrame(rows, columns=COLUMNS)
     table = table.astype({"failed_a": "Int64", "failed_b": "Int64"})
     table[["p_permutation", "p_log_std_ratio"]] = _permutation([(a.scores, b.scores) for a, b in pairs])
     table["p_spread"] = [
@@ -89,6 +94,10 @@ class _Cell:
         model, task, strategy = (str(runs[name].iloc[0]) for name in ("model", "task", "strategy"))
         scores = ascending(runs["score"].to_numpy(dtype=np.float64))
         return cls((model, task, strategy), scores, paired.BySeed.of(runs), how_many(runs["failed"]))
+
+
+def _rows(cells: Sequence[_Cell]) -> list[Row]:
+    return [_row(a, b) for a, b in combinations(cells, 2)]
 
 
 def _row(a: _Cell, b: _Cell) -> Row:

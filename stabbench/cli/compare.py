@@ -42,15 +42,13 @@ def compare(
       stabbench compare results.csv
       stabbench compare results.parquet --percent --majority rte=52.7 --majority mrpc=68.4 --out rte-and-mrpc
     """
+    from stabbench.analysis.results_file import read_results
     from stabbench.execution.settings import available_cores
     from stabbench.processes import processes
-    from stabbench.report import load_drawing
+    from stabbench.report.comparison import compare as compare_results
 
     majority = _majority(baselines)
-    with processes(available_cores(), load_drawing) as executor:  # which load what they need while this one does
-        from stabbench.analysis.results_file import read_results
-        from stabbench.report.comparison import compare as compare_results
-
+    with processes(available_cores()) as executor:
         found = compare_results(
             read_results(results),
             majority=majority,
@@ -58,6 +56,7 @@ def compare(
             levene_center=levene_center,
             alpha=alpha,
             source=str(results),
+            executor=executor,
         )
         found.report(out, executor)
     for model, answer in found.answers.items():

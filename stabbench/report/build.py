@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
 from stabbench.files import write_json, write_text
 from stabbench.processes import processes
-from stabbench.report import findings, load_drawing
+from stabbench.report import findings
 from stabbench.report.content import Content, gather
 from stabbench.report.figures.distribution import stability_figure
 from stabbench.report.figures.drawing import style
@@ -18,12 +18,12 @@ from stabbench.report.figures.gradient_norms import gradient_figure
 from stabbench.report.figures.rendering import Drawings, save
 from stabbench.report.figures.training_curves import has_curves, training_figure
 from stabbench.report.metrics import metrics, statistics
-from stabbench.report.page import page
+from stabbench.report.page import Page
 from stabbench.report.pictures import Pictures, gradient_stem, training_stem
 from stabbench.report.plots import write_plots
 from stabbench.report.section import Section, write_sections
 from stabbench.report.sections import views
-from stabbench.report.tables import write_tables
+from stabbench.report.tables import write_scores, write_tables
 
 
 def build(
@@ -43,7 +43,7 @@ def build(
 
     With a `plan` folder, cells that are no longer planned are left out. `sections` makes the chapters of studies and
     probes, which follow those that the main grid's records give by themselves. Figures are drawn by
-    `workers` processes.
+    `workers` processes, this one among them.
 
     Writes index.html, metrics.json, tables/, figures/ (SVG and PNG), studies/ and plots/ (for `dvc plots`). The star
     stands where Levene's test with `levene_center` (`median` or `mean`) against the second smallest std gives p <
@@ -53,8 +53,16 @@ def build(
     Raises UserError where there are no runs, a setting is out of range, or, without `incomplete`, where runs are
     missing: it names the cells and the commands that train them.
     """
-    with processes(workers, load_drawing) as executor:
-        content = gather(runs, plan=plan, incomplete=incomplete, levene_center=levene_center, alpha=alpha, order=order)
+    with processes(workers) as executor:
+        content = gather(
+            runs,
+            plan=plan,
+            incomplete=incomplete,
+            levene_center=levene_center,
+            alpha=alpha,
+            order=order,
+            executor=executor,
+        )
         with style():
             chapters = [*views(content), *sections(content)]
         write_plots(content, out / "plots")
@@ -71,6 +79,15 @@ def write(
 ) -> None:
     """Write index.html, metrics.json, tables/ and figures/, and the chapters into studies/; `executor` draws."""
     drawings = Drawings(executor)
+    with ThreadPoolExecutor(1) as thread:  # a million runs are written while this one thinks of figures
+        scores = thread.submit(write_scores, content, out / "tables")
+        _write_others(content, out, chapters, drawings, provenance=provenance)
+        scores.result()
+
+
+def _write_others(
+    content: Content, out: Path, chapters: Sequence[Section], drawings: Drawings, *, provenance: bool
+) -> None:
     with style():
         figures = _figures(content)
         shown = [item.figure for section in chapters for item in section.figures]
@@ -80,8 +97,9 @@ def write(
     write_tables(content, out / "tables")
     write_json(out / "metrics.json", metrics(content))
     write_json(out / "tables" / "statistics.json", statistics(content))
+    draft = Page.of(content, chapters, pictures, provenance=provenance)
     drawings.finish()
-    write_text(out / "index.html", page(content, chapters, pictures, provenance=provenance))
+    write_text(out / "index.html", draft.html())
     _write_figures(figures, out / "figures")
     write_sections(chapters, out / "studies")
 

@@ -74,13 +74,15 @@ def compare(
     levene_center: str = "median",
     alpha: float = 0.001,
     source: str = "results",
+    executor: Executor | None = None,
 ) -> Comparison:
     """Compare strategies by a table of scores, a row a run: columns `strategy`, `task`, `seed`, `score`.
 
     `stabbench.analysis.results.runs_of` says what else the table may hold and how failed runs are known: by its column
     `failed`, or by `majority`, the majority classifier's accuracy (without a column `accuracy`: score) by task. Scores
     are fractions, with `percent` per cent (`majority` too); the higher, the better: an error rate e is given as 1 - e.
-    `levene_center` and `alpha` are the star's, `source` is what messages call the table.
+    `levene_center` and `alpha` are the star's, `source` is what messages call the table. An
+    `executor`'s processes share in the work, where there is one.
 
     Example::
 
@@ -98,5 +100,5 @@ def compare(
         definitions=found.notes,
         made_from="plain results",
     )
-    content = gather_plain(found.runs, origin, levene_center=levene_center, alpha=alpha)
+    content = gather_plain(found.runs, origin, levene_center=levene_center, alpha=alpha, executor=executor)
     return Comparison(content, found.notes)

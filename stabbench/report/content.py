@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -105,8 +106,11 @@ def gather(
     levene_center: str,
     alpha: float,
     order: str = "plan",
+    executor: Executor | None = None,
 ) -> Content:
     """Read the selection under `runs` and compute its statistics, strategies in the plan's `order` or by their `std`.
+
+    An `executor`'s processes share in the work.
 
     Raises UserError where nothing is there, a setting is out of range, or (without `incomplete`) a run is missing.
     """
@@ -118,12 +122,14 @@ def gather(
         check_complete(selection)
     if order == "std":
         selection = _by_std(selection)
-    return _content(frame(selection), RECORDS, center, alpha, selection)
+    return _content(frame(selection), RECORDS, center, alpha, selection, executor)
 
 
-def gather_plain(runs: pd.DataFrame, origin: Origin, *, levene_center: str, alpha: float) -> Content:
+def gather_plain(
+    runs: pd.DataFrame, origin: Origin, *, levene_center: str, alpha: float, executor: Executor | None = None
+) -> Content:
     """The same of runs without records: a frame as `stabbench.analysis.results.runs_of` makes it."""
-    return _content(runs, origin, _check_settings(levene_center, alpha), alpha, Selection(()))
+    return _content(runs, origin, _check_settings(levene_center, alpha), alpha, Selection(()), executor)
 
 
 def _check_settings(levene_center: str, alpha: float) -> Center:
@@ -133,13 +139,15 @@ def _check_settings(levene_center: str, alpha: float) -> Center:
     return center
 
 
-def _content(runs: pd.DataFrame, origin: Origin, center: Center, alpha: float, selection: Selection) -> Content:
+def _content(
+    runs: pd.DataFrame, origin: Origin, center: Center, alpha: float, selection: Selection, executor: Executor | None
+) -> Content:
     return Content(
         selection=selection,
         runs=runs,
         origin=origin,
         table=stability(runs, levene_center=center, alpha=alpha),
-        pairs=pairwise(runs),
+        pairs=pairwise(runs, executor),
         curves={item.cell.name: learning_curves(item) for item in selection.cells},
         levene_center=center,
         alpha=alpha,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import pandas as pd
 
@@ -55,6 +56,7 @@ class Block:
     caption: str
 
 
+@lru_cache(maxsize=1)  # the page and two tables ask for it
 def blocks(content: Content) -> list[Block]:
     """The stability table in blocks, models in the plan's order."""
     found = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
@@ -45,38 +45,48 @@ LISTED_RUNS = 2000
 """More are in scores.csv alone."""
 
 
-def page(content: Content, sections: Sequence[Section], pictures: Pictures, *, provenance: bool = False) -> str:
-    """The HTML of `index.html`: no request to any host, everything from records escaped.
+@dataclass(frozen=True)
+class Page:
+    """`index.html` before its figures are drawn, which is what takes long."""
 
-    With `provenance` it also says when, at which commit, on what and how fast runs were trained.
-    """
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("stabbench.report"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters.update(
-        metric=numbers.metric_name,
-        percent=numbers.percent,
-        known=numbers.known,
-        of_runs=numbers.of_runs,
-        p=numbers.p_value,
-        share=numbers.share,
-        count=numbers.counted,
-        listed=numbers.listed,
-        interval=lambda cell: numbers.interval(cell["failed_low"], cell["failed_high"]),
-        loss=lambda value: numbers.NOT_AVAILABLE if math.isnan(value) else f"{value:.3g}",
-    )
-    script = resources.files("stabbench.report").joinpath("templates", "page.js").read_text(encoding="utf-8")
-    with style():
-        context = {**_context(content), **vars(pictures), "downloads_of": figure_downloads(content)}
-        missing = [*(() if context["costs"] else ("cost",)), *(() if content.recorded else OF_RECORDS)]
-        context |= _chapters(sections, missing)
+    context: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, content: Content, sections: Sequence[Section], pictures: Pictures, *, provenance: bool = False) -> Page:
+        """What the page will say; with `provenance` also when, at which commit, on what and how fast runs were made."""
+        with style():
+            context = {**_context(content), **vars(pictures), "downloads_of": figure_downloads(content)}
+            missing = [*(() if context["costs"] else ("cost",)), *(() if content.recorded else OF_RECORDS)]
+            context |= _chapters(sections, missing)
         context["provenance"] = _provenance(content) if provenance else None
-        return environment.get_template("index.html.j2").render(context, script=Markup(script), hash=_hash(script))
+        return cls(context)
+
+    def html(self) -> str:
+        """The HTML: no request to any host, everything from records escaped."""
+        environment = jinja2.Environment(
+            loader=jinja2.PackageLoader("stabbench.report"),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
+        )
+        environment.filters.update(
+            metric=numbers.metric_name,
+            percent=numbers.percent,
+            known=numbers.known,
+            of_runs=numbers.of_runs,
+            p=numbers.p_value,
+            share=numbers.share,
+            count=numbers.counted,
+            listed=numbers.listed,
+            interval=lambda cell: numbers.interval(cell["failed_low"], cell["failed_high"]),
+            loss=lambda value: numbers.NOT_AVAILABLE if math.isnan(value) else f"{value:.3g}",
+        )
+        script = resources.files("stabbench.report").joinpath("templates", "page.js").read_text(encoding="utf-8")
+        template = environment.get_template("index.html.j2")
+        with style():
+            return template.render(self.context, script=Markup(script), hash=_hash(script))
 
 
 def _hash(script: str) -> str:

@@ -42,17 +42,17 @@ _LATEX = {
 
 
 def write_tables(content: Content, folder: Path) -> None:
-    """Write stability.{md,tex,csv}, scores.csv (every run) and pairwise.csv (every test) into `folder`.
-
-    Of scores.csv, whose numbers are exact, `stabbench compare` makes the same stability.csv again.
-    """
+    """Write stability.{md,tex,csv} and pairwise.csv (every test) into `folder`."""
     write_text(folder / "stability.md", markdown(content))
     write_text(folder / "stability.tex", latex(content))
     write_text(folder / "stability.csv", csv(content.table, digits=6))
-    write_bytes(
-        folder / "scores.csv", exact_csv(content.runs[[name for name in content.runs if _says(content, str(name))]])
-    )
     write_text(folder / "pairwise.csv", csv(content.pairs, digits=6))
+
+
+def write_scores(content: Content, folder: Path) -> None:
+    """Write scores.csv (every run) into `folder`; its numbers are exact: `stabbench compare` makes the same tables."""
+    told = content.runs[[name for name in content.runs if _says(content, str(name))]]
+    write_bytes(folder / "scores.csv", exact_csv(told))
 
 
 def markdown(content: Content) -> str:
@@ -69,8 +69,11 @@ def _says(content: Content, column: str) -> bool:
     """Whether a column of the runs holds anything; of records all stay, and what marks a run stays empty."""
     if content.recorded or column in COUNTS:
         return True
-    values = content.runs[column].unique()
-    return not (len(values) == 1 and (pd.isna(values[0]) or values[0] == ""))
+    values = content.runs[column]
+    first = values.iloc[0]
+    if pd.isna(first):
+        return not values.isna().all()
+    return first != "" or not (values == "").all()
 
 
 def exact_csv(table: pd.DataFrame) -> bytes:

@@ -13,7 +13,6 @@ from matplotlib.figure import Figure
 
 from stabbench.analysis.layers import layer_norms
 from stabbench.processes import processes
-from stabbench.report import load_drawing
 from stabbench.report.content import Content, gather
 from stabbench.report.figures import rendering
 from stabbench.report.figures.boxes import jitter
@@ -105,7 +104,7 @@ def test_a_figure_saved_twice_has_the_same_bytes(content: Content, tmp_path: Pat
 
 @pytest.fixture
 def executor() -> Iterator[Executor]:
-    with processes(2, load_drawing) as found:
+    with processes(3) as found:
         assert found is not None
         yield found
 

@@ -10,7 +10,7 @@ import pytest
 
 from stabbench.analysis.variances import CENTERS, levene
 from stabbench.report.content import gather
-from stabbench.report.tables import escape_latex, escape_markdown, write_tables
+from stabbench.report.tables import escape_latex, escape_markdown, write_scores, write_tables
 from tests.analysis.synthetic import MAJORITY, SyntheticCell, scores_with, write_runs
 
 TABLE_1 = {

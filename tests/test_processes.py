@@ -1,0 +1,77 @@
+"""Processes that help: they do a share of the work, and never outlive whoever asked."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from stabbench.processes import processes, shared_out
+
+
+def doubled(number: int) -> int:
+    return 2 * number
+
+
+def where(number: int) -> int:
+    time.sleep(0.05)
+    return os.getpid()
+
+
+def killed_in_a_helper(number: int) -> int:
+    if os.getpid() != int(os.environ["HELPED"]):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return 2 * number
+
+
+def test_work_is_shared_out_and_comes_back_in_order() -> None:
+    with processes(2) as executor:
+        assert shared_out(executor, doubled, range(50)) == [2 * number for number in range(50)]
+        workers = shared_out(executor, where, range(20))
+    assert len(set(workers)) == 2
+    assert workers[0] != os.getpid()
+    assert workers[-1] == os.getpid()
+
+
+def test_alone_nobody_is_started() -> None:
+    with processes(1) as executor:
+        assert executor is None
+        assert shared_out(executor, where, range(2)) == [os.getpid()] * 2
+
+
+def test_what_a_killed_helper_leaves_is_done_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HELPED", str(os.getpid()))
+    with processes(2) as executor:
+        for _ in range(2):
+            assert shared_out(executor, killed_in_a_helper, range(10)) == [2 * number for number in range(10)]
+
+
+def test_helpers_end_when_whoever_asked_is_killed() -> None:
+    script = (
+        "import os, signal\n"
+        "from stabbench.processes import processes\n"
+        "if __name__ == '__main__':\n"
+        "    with processes(3) as executor:\n"
+        "        print(*{executor.submit(os.getpid).result() for _ in range(50)}, flush=True)\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    helpers = [int(word) for word in ended.stdout.split()]
+    assert helpers
+    until = time.monotonic() + 10
+    while alive(helpers) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not alive(helpers)
+
+
+def alive(found: list[int]) -> list[int]:
+    states = {number: Path(f"/proc/{number}/stat") for number in found}
+    return [
+        number for number, stat in states.items() if stat.exists() and stat.read_text().rpartition(")")[2][1] != "Z"
+    ]
