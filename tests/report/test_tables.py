@@ -43,7 +43,9 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(MAJORITY, "accuracy", 0.527)  # RTE's
         write_runs(folder / "runs", papers_cells())
-    write_tables(gather(folder / "runs", incomplete=False, levene_center="mean", alpha=0.001), folder / "tables")
+    content = gather(folder / "runs", incomplete=False, levene_center="mean", alpha=0.001)
+    write_tables(content, folder / "tables")
+    write_scores(content, folder / "tables")
     return folder / "tables"
 
 
