@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +28,10 @@ class StdRatio:
     low: float
     high: float
 
+    def inverted(self) -> StdRatio:
+        """That of the second sample over the first's."""
+        return StdRatio(1 / self.ratio, 1 / self.high, 1 / self.low)
+
 
 def std_ratio(
     a: Scores,
@@ -44,18 +48,40 @@ def std_ratio(
     asymptotic interval (delta method). Swapping the samples inverts all three numbers; the order of scores is of no
     account.
     """
-    first, second = ascending(a), ascending(b)
-    if min(first.size, second.size) < 2 or is_constant(first) or is_constant(second):
-        return StdRatio(math.nan, math.nan, math.nan)
-    if _comes_later(first, second):
-        swapped = std_ratio(second, first, random, resamples, confidence)
-        return StdRatio(1 / swapped.ratio, 1 / swapped.high, 1 / swapped.low)
+    return std_ratios([(a, b)], lambda: random, resamples, confidence)[0]
+
+
+def std_ratios(
+    samples: Sequence[tuple[Scores, Scores]],
+    random: Callable[[], np.random.Generator],
+    resamples: int = RESAMPLES,
+    confidence: float = 0.95,
+) -> list[StdRatio]:
+    """`std_ratio` of many pairs; those of the same sizes share the resamples that a generator of `random` draws."""
+    found: dict[int, StdRatio] = {}
+    sizes: dict[tuple[int, int], dict[int, tuple[Array, Array]]] = {}
+    for index, pair in enumerate(samples):
+        first, second = map(ascending, pair)
+        if min(first.size, second.size) < 2 or is_constant(first) or is_constant(second):
+            found[index] = StdRatio(math.nan, math.nan, math.nan)
+        elif max(first.size, second.size) > RESAMPLED_UP_TO:
+            found[index] = _asymptotic(first, second, confidence)
+        else:
+            first, second = (second, first) if _comes_later(first, second) else (first, second)
+            sizes.setdefault((first.size, second.size), {})[index] = first, second
+    for same in sizes.values():
+        left, right = (np.stack([pair[side] for pair in same.values()]) for side in (0, 1))
+        bounds = np.exp(log_std_ratio_intervals(left, right, random(), resamples, confidence))
+        for (index, (first, second)), (low, high) in zip(same.items(), bounds.tolist(), strict=True):
+            ratio = StdRatio(standard_deviation(first) / standard_deviation(second), low, high)
+            found[index] = ratio if np.array_equal(first, ascending(samples[index][0])) else ratio.inverted()
+    return [found[index] for index in range(len(samples))]
+
+
+def _asymptotic(first: Array, second: Array, confidence: float) -> StdRatio:
     ratio = standard_deviation(first) / standard_deviation(second)
-    if max(first.size, second.size) > RESAMPLED_UP_TO:
-        half = stats.norm.isf((1 - confidence) / 2) * math.sqrt(_variance_of_log(first) + _variance_of_log(second))
-        return StdRatio(ratio, ratio * math.exp(-half), ratio * math.exp(half))
-    low, high = log_std_ratio_intervals(first[None], second[None], random, resamples, confidence)[0]
-    return StdRatio(ratio, math.exp(low), math.exp(high))
+    half = stats.norm.isf((1 - confidence) / 2) * math.sqrt(_variance_of_log(first) + _variance_of_log(second))
+    return StdRatio(ratio, ratio * math.exp(-half), ratio * math.exp(half))
 
 
 def log_std_ratio_intervals(

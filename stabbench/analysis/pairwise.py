@@ -16,7 +16,7 @@ from pandas.api.typing import NAType
 from stabbench.analysis import paired
 from stabbench.analysis.failures import fisher_exact
 from stabbench.analysis.frame import CELL, finished, how_many
-from stabbench.analysis.intervals import std_ratio
+from stabbench.analysis.intervals import StdRatio, std_ratios
 from stabbench.analysis.levels import mann_whitney, welch
 from stabbench.analysis.permutation import RESAMPLED_UP_TO, permutation_tests
 from stabbench.analysis.spread import ascending
@@ -97,12 +97,13 @@ class _Cell:
 
 
 def _rows(cells: Sequence[_Cell]) -> list[Row]:
-    return [_row(a, b) for a, b in combinations(cells, 2)]
+    pairs = list(combinations(cells, 2))
+    ratios = std_ratios([(a.scores, b.scores) for a, b in pairs], _random)
+    return [_row(a, b, ratio) for (a, b), ratio in zip(pairs, ratios, strict=True)]
 
 
-def _row(a: _Cell, b: _Cell) -> Row:
+def _row(a: _Cell, b: _Cell, ratio: StdRatio) -> Row:
     model, task, strategy = a.names
-    ratio = std_ratio(a.scores, b.scores, _random())
     shared = paired.pairs(a.by_seed, b.by_seed)
     return {
         "model": model,

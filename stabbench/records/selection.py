@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from stabbench.errors import UserError
 from stabbench.files import writing
 from stabbench.plan import Cell, plan_path
+from stabbench.processes import shared_out
 from stabbench.records.record import Record, UnreadableRecordError
 from stabbench.records.store import Store, copy_record, make_folder
 from stabbench.scratch import locked, scratch_folder
@@ -26,6 +29,8 @@ class SelectedCell:
 
     cell: Cell
     records: Mapping[int, Record]
+    errors: Mapping[int, str] = field(default_factory=dict)
+    """What broke the run of a seed that has a record and no result."""
 
     @property
     def missing(self) -> list[int]:
@@ -40,23 +45,27 @@ class Selection:
     cells: tuple[SelectedCell, ...]
 
     @classmethod
-    def read(cls, runs: Path, *, plan: Path | None = None, verify: bool = True) -> Selection:
+    def read(
+        cls, runs: Path, *, plan: Path | None = None, verify: bool = True, executor: Executor | None = None
+    ) -> Selection:
         """Read `runs/<model>/<task>/<strategy>/`; UserError where there is nothing or a record is not whole.
 
-        With a `plan` folder, cells that are no longer planned are left out.
+        With a `plan` folder, cells that are no longer planned are left out. An `executor`'s processes share in the
+        work.
         """
         folders = sorted(path.parent for path in runs.glob("*/*/*/cell.json"))
         if plan is not None:
             folders = [path for path in folders if plan_path(plan, *path.parts[-3:]).exists()]
         if not folders:
             raise UserError(f"no runs in {runs}: run `stabbench train` or `dvc repro` first")
-        cells = [_read_cell(folder, verify) for folder in folders]
+        cells = shared_out(executor, partial(_read_cell, verify=verify), folders)
         return cls(tuple(sorted(cells, key=lambda selected: selected.cell.position)))
 
 
-def _read_cell(folder: Path, verify: bool) -> SelectedCell:
+def _read_cell(folder: Path, *, verify: bool) -> SelectedCell:
     cell = Cell.read(folder / "cell.json")
     records: dict[int, Record] = {}
+    errors: dict[int, str] = {}
     for seed in cell.seeds:
         path = folder / seed_folder(seed)
         if not path.exists():
@@ -69,7 +78,9 @@ def _read_cell(folder: Path, verify: bool) -> SelectedCell:
             raise UserError(f"{path} is not the run that {folder / 'cell.json'} names: run `stabbench train` again")
         if record.finished:
             records[seed] = record
-    return SelectedCell(cell, records)
+        else:
+            errors[seed] = "{type}: {message}".format(**record.data["error"])
+    return SelectedCell(cell, records, errors)
 
 
 def select(cell: Cell, store: Store, runs: Path) -> SelectedCell:

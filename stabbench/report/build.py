@@ -107,7 +107,7 @@ def _write_others(
 def _figures(content: Content) -> dict[str, Figure]:
     """The figures of the main grid by the stem of their files."""
     figures = {"stability": stability_figure(content)}
-    for model, task in content.drawn:
+    for model, task in content.traced:
         if has_curves(content, model, task):
             figures[training_stem(model, task)] = training_figure(content, model, task)
         pair, _ = findings.gradients(content, model, task)

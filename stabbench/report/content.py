@@ -24,8 +24,10 @@ from stabbench.records import SelectedCell, Selection
 from stabbench.report.origin import RECORDS, Origin
 
 DRAWN_PLACES = 12
-"""Models with a task that get figures of their own: the paper's grid of three models and four tasks. A page with
-hundreds of figures is read by nobody and takes minutes; tables, statistics and data always hold everything."""
+"""Models with a task whose scores get a figure of their own: the paper's grid of three models and four tasks. A page
+with hundreds of figures is read by nobody and takes minutes; tables, statistics and data always hold everything."""
+DRAWN_CELLS = 48
+"""Cells whose training gets figures of its own: four strategies on each of those."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,8 +43,6 @@ class Content:
     """`stabbench.analysis.stability`: one row a cell."""
     pairs: pd.DataFrame
     """`stabbench.analysis.pairwise`: one row a pair of strategies."""
-    curves: Mapping[str, Sequence[LearningCurves]]
-    """`stabbench.analysis.learning_curves` by the cell's name, `model/task/strategy`."""
     levene_center: Center
     alpha: float
 
@@ -67,8 +67,20 @@ class Content:
 
     @cached_property
     def drawn(self) -> list[tuple[str, str]]:
-        """The first `DRAWN_PLACES` of `places`, which have figures of their own."""
+        """The first `DRAWN_PLACES` of `places`, whose scores have a figure of their own."""
         return self.places[:DRAWN_PLACES]
+
+    @cached_property
+    def traced(self) -> list[tuple[str, str]]:
+        """Those of `drawn` whose training has figures of its own: the first with `DRAWN_CELLS` cells, one at least."""
+        cells = np.cumsum([len(self.cells(model, task)) for model, task in self.drawn])
+        return [place for place, count in zip(self.drawn, cells, strict=True) if count <= DRAWN_CELLS] or self.drawn[:1]
+
+    @cached_property
+    def curves(self) -> Mapping[str, Sequence[LearningCurves]]:
+        """`stabbench.analysis.learning_curves` by the cell's name, `model/task/strategy`, of the cells of `traced`."""
+        cells = [item for place in self.traced for item in self.cells(*place)]
+        return {item.cell.name: learning_curves(item) for item in cells}
 
     def heading(self, model: str, task: str) -> str:
         """What a figure or a paragraph about a model and task is called."""
@@ -117,7 +129,7 @@ def gather(
     center = _check_settings(levene_center, alpha)
     if order not in ORDERS:
         raise unknown("order of strategies", order, ORDERS)
-    selection = Selection.read(runs, plan=plan)
+    selection = Selection.read(runs, plan=plan, executor=executor)
     if not incomplete:
         check_complete(selection)
     if order == "std":
@@ -148,7 +160,6 @@ def _content(
         origin=origin,
         table=stability(runs, levene_center=center, alpha=alpha),
         pairs=pairwise(runs, executor),
-        curves={item.cell.name: learning_curves(item) for item in selection.cells},
         levene_center=center,
         alpha=alpha,
     )

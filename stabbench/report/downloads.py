@@ -79,6 +79,8 @@ def figure_downloads(content: Content) -> Mapping[tuple[str, str], Sequence[Down
         heading, name = content.heading(model, task), f"{model}-{task}"
         rows = score_rows(content, model, task)
         found["scores", heading] = table_link(f"scores-{name}", rows, digits=10, file="tables/scores.csv")
+    for model, task in content.traced:
+        heading, name = content.heading(model, task), f"{model}-{task}"
         for item in content.cells(model, task):
             curves = curve_rows(content, item.cell.name)
             stem = f"training-curves-{name}-{item.cell.strategy}"

@@ -14,6 +14,8 @@ from stabbench.analysis.stability import MINIMUM_SEEDS
 from stabbench.report.content import Content
 from stabbench.report.numbers import counted, exponent, listed, p_equation, percent
 
+LISTED_ERRORS, LONGEST_ERROR = 5, 200
+"""Broken runs that are named, and characters of each one's message."""
 PAPER_LARGEST_LEARNING_RATE = 5e-5
 """The highest rate that the paper fine-tuned BERT with (Table 3)."""
 
@@ -96,10 +98,12 @@ def warnings(content: Content) -> tuple[str, ...]:
             for _, row in table[table["n"] < table["planned"]].iterrows()
         ]
         found.append(f"This report is incomplete: {', '.join(parts)}.")
-    if len(content.drawn) < len(content.places):
+        found += _broken(content)
+    if len(content.drawn) < len(content.places) or (content.recorded and len(content.traced) < len(content.places)):
+        training = f", of training for the first {len(content.traced)}" if content.recorded else ""
         found.append(
-            f"Figures are drawn for the first {len(content.drawn)} of {len(content.places)} pairs of a model and a "
-            "task; tables, statistics and data hold all of them."
+            f"Figures of scores are drawn for the first {len(content.drawn)} of {len(content.places)} pairs of a model "
+            f"and a task{training}; tables, statistics and data hold all of them."
         )
     few = few_seeds(table)
     if len(few):
@@ -121,6 +125,16 @@ def warnings(content: Content) -> tuple[str, ...]:
     if in_failure:
         found.append(f"Stable in failure, and therefore not called stable: {listed(in_failure)}.")
     return (*found, *_two_groups(content), *_seeds(content))
+
+
+def _broken(content: Content) -> list[str]:
+    broken = [
+        f"seed {seed} of {item.cell.name}: {' '.join(message.split())[:LONGEST_ERROR]}"
+        for item in content.selection.cells
+        for seed, message in item.errors.items()
+    ]
+    more = f"; and {len(broken) - LISTED_ERRORS} more" if len(broken) > LISTED_ERRORS else ""
+    return [f"{counted(len(broken), 'run')} broke: {'; '.join(broken[:LISTED_ERRORS])}{more}."] if broken else []
 
 
 def _two_groups(content: Content) -> list[str]:

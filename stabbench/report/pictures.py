@@ -80,7 +80,7 @@ def _distributions(content: Content) -> list[Picture]:
 
 def _training(content: Content) -> list[tuple[Picture, list[Picture]]]:
     groups = []
-    for model, task in content.drawn:
+    for model, task in content.traced:
         panels = []
         for item in content.cells(model, task):
             strategy = item.cell.strategy
@@ -101,7 +101,7 @@ def _gradients(content: Content) -> list[Picture]:
     for model, task in content.places:
         pair, text = findings.gradients(content, model, task)
         heading = content.heading(model, task)
-        if pair is None or (model, task) not in content.drawn:
+        if pair is None or (model, task) not in content.traced:
             pictures.append(Picture(heading, "", text=text))
             continue
         figure, description = gradient_figure(pair, width=COLUMN_WIDTH), f"Gradient norms by layer. {text}"

@@ -24,9 +24,12 @@ DEV = 20
 
 @dataclass(frozen=True)
 class SyntheticCell:
-    """A cell to write: one score a seed, None where the run is missing, `DIVERGED` where it diverged."""
+    """A cell to write: one score a seed, None where the run is missing, `DIVERGED` where it diverged.
 
-    scores: Sequence[float | None]
+    A score that is a text is the message of the error that broke the run.
+    """
+
+    scores: Sequence[float | str | None]
     model: str = "synthetic"
     task: str = "acceptability"
     strategy: str = "devlin"
@@ -100,10 +103,18 @@ def write_runs(runs: Path, cells: Sequence[SyntheticCell]) -> list[SelectedCell]
     for synthetic in cells:
         cell = synthetic.plan()
         for seed, score in zip(cell.seeds, synthetic.scores, strict=True):
-            if score is not None:
+            if isinstance(score, str):
+                _write_error(store, cell, seed, score)
+            elif score is not None:
                 _write_run(store, synthetic, cell, seed, score)
         selected.append(select(cell, store, runs))
     return selected
+
+
+def _write_error(store: Store, cell: Cell, seed: int, message: str) -> None:
+    error = {"type": "RuntimeError", "message": message, "traceback": f"RuntimeError: {message}"}
+    head = {"fingerprint": cell.fingerprint(seed), "spec": cell.run_spec(seed), "metric": cell.task_facts["metric"]}
+    store.write({**head, "status": "error", "error": error}, {"created": "2026-01-01T00:00:00Z"}, {})
 
 
 def _write_run(store: Store, synthetic: SyntheticCell, cell: Cell, seed: int, score: float) -> None:

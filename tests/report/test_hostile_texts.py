@@ -26,7 +26,7 @@ SCORES = [0.5, 0.0, DIVERGED, *[0.4 + 0.02 * step for step in range(8)]]
 
 @pytest.fixture(scope="module")
 def of_records(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A report whose strategies, tasks, models, labels, descriptions, versions and parameters are hostile."""
+    """A report whose strategies, tasks, models, labels, descriptions, versions, parameters and errors are hostile."""
     folder = tmp_path_factory.mktemp("records")
     texts = {"description": SCRIPT, "reference": IMAGE, "dataset": QUOTED, "versions": {SCRIPT: IMAGE}}
     cells = [
@@ -34,8 +34,10 @@ def of_records(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for task in (SCRIPT.replace("\\", ""), QUOTED)
         for name in NAMES
     ]
+    broken = [f"{SCRIPT} window.hacked=6", IMAGE, *SCORES]
+    cells.append(SyntheticCell(broken, model=IMAGE, task=QUOTED, strategy="broken", learning_rate=3e-5, **texts))  # type: ignore[arg-type]
     write_runs(folder / "runs", cells)
-    build(folder / "runs", folder / "reports", provenance=True)
+    build(folder / "runs", folder / "reports", provenance=True, incomplete=True)
     return folder
 
 
@@ -86,6 +88,12 @@ def test_the_page_and_its_figures_hold_no_element_that_a_name_brought(
         tags = {element.tag.rpartition("}")[2] for element in ElementTree.parse(path).iter()}
         assert not tags & {"script", "img", "b", "foreignObject"}, path
         assert not re.search(r"<[^>]*\son\w+=", path.read_text(encoding="utf-8")), path
+
+
+def test_what_broke_a_run_is_there_to_read_as_text(of_records: Path) -> None:
+    html = (of_records / "reports" / "index.html").read_text(encoding="utf-8")
+    assert "2 runs broke: seed 1 of" in html
+    assert "RuntimeError: &lt;script&gt;window.hacked=1&lt;\\script&gt; window.hacked=6; seed 2 of" in html
 
 
 @pytest.mark.parametrize("kind", ["of_records", "of_scores"])

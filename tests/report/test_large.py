@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,8 @@ from tests.analysis.synthetic import SyntheticCell, write_runs
 def test_figures_are_drawn_for_the_first_places_and_tables_hold_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(content_module, "DRAWN_PLACES", 2)
+    monkeypatch.setattr(content_module, "DRAWN_PLACES", 3)
+    monkeypatch.setattr(content_module, "DRAWN_CELLS", 5)
     scores = [0.5, 0.0, *[0.4 + 0.02 * step for step in range(8)]]
     cells = [
         SyntheticCell(scores if strategy == "devlin" else scores[::-1], task=f"task-{number}", strategy=strategy)
@@ -29,7 +31,11 @@ def test_figures_are_drawn_for_the_first_places_and_tables_hold_all(
         found = {name for name in drawn if name.startswith(f"{kind}-synthetic")}
         assert found == {f"{kind}-synthetic-task-{number}" for number in (0, 1)}
     html = (tmp_path / "reports" / "index.html").read_text(encoding="utf-8")
-    assert "Figures are drawn for the first 2 of 4 pairs of a model and a task" in html
+    said = "Figures of scores are drawn for the first 3 of 4 pairs of a model and a task, of training for the first 2;"
+    assert said in html
+    assert html.count('id="distribution-synthetic-task-') == 3 * len(
+        re.findall(r'id="distribution-synthetic-task-0', html)
+    )
     metrics = read_json(tmp_path / "reports" / "metrics.json")
     assert set(metrics["stability"]["synthetic"]) == {f"task-{number}" for number in range(4)}
     table = (tmp_path / "reports" / "tables" / "stability.md").read_text(encoding="utf-8")

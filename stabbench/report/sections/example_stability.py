@@ -46,7 +46,7 @@ def section(content: Content) -> Section:
             found.append(f"{heading}: no cell has two finished runs.")
             continue
         found.append(f"{heading}: {_sentence(summary, [f'{model}/{task}/{name}' for name in mine])}")
-        if (model, task) not in content.drawn:
+        if (model, task) not in content.traced:
             continue
         figure = variance_figure(mine, colors)
         description = f"Variance of each dev example's correctness on {task} with {model}. {found[-1]}"

@@ -26,7 +26,7 @@ def section(content: Content) -> Section:
             found.append(f"{heading}: none of {counted(done, 'run')} failed.")
             continue
         found.append(f"{heading}: {_sentence(part)}")
-        if (model, task) not in content.drawn:
+        if (model, task) not in content.traced:
             continue
         figure = failed_figure(content, model, task, float(part["label_entropy"].iloc[0]))
         description = f"Training loss and dev score of the failed runs on {task} with {model}. {found[-1]}"

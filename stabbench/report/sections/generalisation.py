@@ -22,7 +22,7 @@ def section(content: Content) -> Section:
         model, task = str(row["model"]), str(row["task"])
         heading = content.heading(model, task)
         found.append(f"{heading}: {_sentence(row)}")
-        if (model, task) not in content.drawn:
+        if (model, task) not in content.traced:
             continue
         figure = generalisation_figure(content, model, task, float(row["threshold"]))
         description = f"Dev score of {model} on {task} over epochs, and against training loss. {found[-1]}"

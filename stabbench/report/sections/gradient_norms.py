@@ -27,7 +27,7 @@ def section(content: Content) -> Section:
         contrast = matrix_contrast(pair)
         tables.append(contrast.assign(model=model, task=task))
         found.append(f"{content.heading(model, task)}: {_sentence(pair, contrast)}")
-        if (model, task) not in content.drawn:
+        if (model, task) not in content.traced:
             continue
         description = f"Gradient norms by weight matrix on {task} with {model}. {found[-1]}"
         stem = f"gradient-matrices-{model}-{task}"
