@@ -88,10 +88,10 @@ def test_a_change_runs_again_exactly_what_it_touches(tmp_path: Path) -> None:
     assert trained == [4, 0, 0]
     assert project.seeds() == {"devlin": [1, 2], "mixout": [1, 2]}
     first_table = sha256_of_file(tmp_path / "reports/tables/stability.csv")
-    lock = sha256_of_file(tmp_path / "dvc.lock")
+    lock = (tmp_path / "dvc.lock").read_text()
 
     assert project.repro() == ([], [])
-    assert sha256_of_file(tmp_path / "dvc.lock") == lock
+    assert (tmp_path / "dvc.lock").read_text() == lock
 
     project.change(strategies__devlin__recipe={"learning_rate": 1e-3})
     assert project.repro() == (["plan", "fill", CELLS[0], "report"], [2, 0])
@@ -100,7 +100,7 @@ def test_a_change_runs_again_exactly_what_it_touches(tmp_path: Path) -> None:
     _, trained = project.repro()
     assert sum(trained) == 0
     assert sha256_of_file(tmp_path / "reports/tables/stability.csv") == first_table
-    assert sha256_of_file(tmp_path / "dvc.lock") == lock
+    assert (tmp_path / "dvc.lock").read_text() == lock
 
     project.change(seeds="1-3")
     assert project.repro() == (["plan", "fill", *CELLS, "report"], [2, 0, 0])
