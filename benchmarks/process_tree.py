@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import resource
 import subprocess
 import time
@@ -11,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 EVERY_SECONDS = 0.05
-PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 @dataclass(frozen=True)
@@ -22,7 +20,7 @@ class Cost:
     cpu_seconds: float
     """Of the command and its descendants: what it would take on one idle core."""
     peak_bytes: int
-    """The highest sum of the resident memory of the command and its descendants; a page that two share counts twice."""
+    """The highest sum of the memory of the command and its descendants; of a page that two share each has half."""
 
 
 def cost_of(command: Sequence[str], folder: Path, variables: Mapping[str, str]) -> Cost:
@@ -32,7 +30,7 @@ def cost_of(command: Sequence[str], folder: Path, variables: Mapping[str, str]) 
         process = subprocess.Popen(command, cwd=folder, env=variables, stdout=log, stderr=log)
         peak = 0
         while process.poll() is None:
-            peak = max(peak, resident_bytes(process.pid))
+            peak = max(peak, held_bytes(process.pid))
             time.sleep(EVERY_SECONDS)
         seconds = time.perf_counter() - began
         if process.returncode != 0:
@@ -46,8 +44,8 @@ def _cpu_seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def resident_bytes(root: int) -> int:
-    """The resident memory of a process and all its descendants at this moment."""
+def held_bytes(root: int) -> int:
+    """The memory (proportional set size) of a process and all its descendants at this moment."""
     children: dict[int, list[int]] = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -60,7 +58,8 @@ def resident_bytes(root: int) -> int:
         process = waiting.pop()
         waiting += children.get(process, [])
         try:
-            total += int(Path(f"/proc/{process}/statm").read_text(encoding="utf-8").split()[1]) * PAGE
-        except (OSError, IndexError):
+            sizes = Path(f"/proc/{process}/smaps_rollup").read_text(encoding="utf-8")
+        except OSError:
             continue
+        total += sum(1024 * int(line.split()[1]) for line in sizes.splitlines() if line.startswith("Pss:"))
     return total

@@ -98,7 +98,6 @@ def page(report: dict[str, Any]) -> str:
             table(["command", "seconds", "CPU seconds", "peak memory of its processes (MiB)"], rows),
             f"Targets, all three together: under {TARGET_SECONDS} s {_verdict(kept[0])}, under "
             f"{mebibytes(TARGET_BYTES)} MiB {_verdict(kept[1])}. The page has {report['page_bytes'] / 1e6:.1f} MB. "
-            "Memory that two processes share is counted twice.",
             f"Measured {report['created']} at commit {report['commit']} on {report['cores']} cores of {report['cpu']}; "
             f"other processes took {'an unknown share' if others is None else f'{100 * others:.0f} %'} of the cores' "
             "time meanwhile.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 
@@ -36,7 +36,7 @@ def build(
     alpha: float = 0.001,
     order: str = "plan",
     provenance: bool = False,
-    sections: Callable[[Content], Sequence[Section]] = lambda content: (),
+    sections: Callable[[Content], Iterable[Section]] = lambda content: (),
     workers: int = 1,
 ) -> None:
     """Make the report of the selection under `runs` in the folder `out`; the same records give the same bytes.
@@ -63,21 +63,27 @@ def build(
             order=order,
             executor=executor,
         )
-        with style():
-            chapters = [*views(content), *sections(content)]
+        write(content, out, _chapters(content, sections), provenance=provenance, executor=executor)
         write_plots(content, out / "plots")
-        write(content, out, chapters, provenance=provenance, executor=executor)
+
+
+def _chapters(content: Content, sections: Callable[[Content], Iterable[Section]]) -> Iterator[Section]:
+    yield from views(content)
+    yield from sections(content)
 
 
 def write(
     content: Content,
     out: Path,
-    chapters: Sequence[Section] = (),
+    chapters: Iterable[Section] = (),
     *,
     provenance: bool = False,
     executor: Executor | None = None,
 ) -> None:
-    """Write index.html, metrics.json, tables/ and figures/, and the chapters into studies/; `executor` draws."""
+    """Write index.html, metrics.json, tables/ and figures/, and the chapters into studies/.
+
+    An `executor`'s processes draw the figures of each chapter while this one makes the next.
+    """
     drawings = Drawings(executor)
     with ThreadPoolExecutor(1) as thread:  # a million runs are written while this one thinks of figures
         scores = thread.submit(write_scores, content, out / "tables")
@@ -86,22 +92,25 @@ def write(
 
 
 def _write_others(
-    content: Content, out: Path, chapters: Sequence[Section], drawings: Drawings, *, provenance: bool
+    content: Content, out: Path, chapters: Iterable[Section], drawings: Drawings, *, provenance: bool
 ) -> None:
     with style():
         figures = _figures(content)
-        shown = [item.figure for section in chapters for item in section.figures]
-        drawings.begin([*figures.values(), *shown], pixels=True)
+        drawings.begin(figures.values(), pixels=True)
         pictures = Pictures.of(content)
         drawings.begin(pictures.figures, pixels=False)
+        made = []
+        for section in chapters:
+            drawings.begin((item.figure for item in section.figures), pixels=True)
+            made.append(section)
     write_tables(content, out / "tables")
     write_json(out / "metrics.json", metrics(content))
     write_json(out / "tables" / "statistics.json", statistics(content))
-    draft = Page.of(content, chapters, pictures, provenance=provenance)
+    draft = Page.of(content, made, pictures, provenance=provenance)
     drawings.finish()
     write_text(out / "index.html", draft.html())
     _write_figures(figures, out / "figures")
-    write_sections(chapters, out / "studies")
+    write_sections(made, out / "studies")
 
 
 def _figures(content: Content) -> dict[str, Figure]:

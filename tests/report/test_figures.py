@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, Executor
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from stabbench.report.figures.distribution import stability_figure
 from stabbench.report.figures.drawing import style
 from stabbench.report.figures.gradient_norms import gradient_figure
 from stabbench.report.figures.palette import STRATEGIES, strategy_colors, themes
+from stabbench.report.figures.passing import keep_links
 from stabbench.report.figures.rendering import Drawings, page_svg, save
 from stabbench.report.figures.training_curves import training_figure
 from stabbench.report.findings import gradients
@@ -129,7 +131,21 @@ def test_figures_drawn_by_several_processes_have_the_bytes_of_those_drawn_here(
     names = sorted(path.name for path in tmp_path.glob("alone-*"))
     assert len(names) == 6
     for name in names:
-        assert (tmp_path / name).read_bytes() == (tmp_path / name.replace("alone", "together")).read_bytes()
+        assert (tmp_path / name).read_bytes() == (tmp_path / name.replace("alone", "together")).read_bytes(), name
+
+
+def test_a_figure_that_was_passed_on_keeps_the_links_between_its_transforms() -> None:
+    keep_links()
+    figure = Figure()
+    figure.add_subplot()
+    passed = ForkingPickler.loads(ForkingPickler.dumps(figure))
+    links = passed.dpi_scale_trans._parents
+    assert len(links) > 2
+    assert links == {id(link()): link for link in links.values()}
+    first = next(iter(links.values()))()
+    assert first is not None
+    passed.dpi = 2 * passed.dpi
+    assert first._invalid
 
 
 def logarithmic_figure(content: Content) -> Figure:

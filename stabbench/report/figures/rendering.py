@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
-from concurrent.futures import BrokenExecutor, Executor, Future
+from collections.abc import Iterable
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
 from contextlib import suppress
 from dataclasses import dataclass
 from html import escape
@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from stabbench.files import write_bytes
 from stabbench.report.figures.drawing import style
 from stabbench.report.figures.palette import PAPER, themes
+from stabbench.report.figures.passing import keep_links
 
 DPI = 200
 
@@ -39,19 +40,26 @@ class Drawings:
     """Figures that processes draw while this one goes on; without any, `save` and `page_svg` draw them."""
 
     def __init__(self, executor: Executor | None) -> None:
+        keep_links()
         self._executor = executor
-        self._begun: list[tuple[Figure, Future[Drawing]]] = []
+        self._begun: list[tuple[Figure, bool, Future[Drawing]]] = []
 
-    def begin(self, figures: Sequence[Figure], *, pixels: bool) -> None:
+    def begin(self, figures: Iterable[Figure], *, pixels: bool) -> None:
         """Have figures drawn, with `pixels` as PNG too: change them no more."""
         if self._executor is not None:
             with suppress(BrokenExecutor):
-                self._begun += [(figure, self._executor.submit(_draw, figure, pixels)) for figure in figures]
+                self._begun += [(figure, pixels, self._executor.submit(_draw, figure, pixels)) for figure in figures]
 
     def finish(self) -> None:
-        """Wait for all that was begun; what a killed process left is drawn when it is asked for."""
-        for figure, drawing in self._begun:
-            with suppress(BrokenExecutor):
+        """Draw what nobody has begun with, and wait for the rest.
+
+        What a killed process left is drawn when it is asked for.
+        """
+        for figure, pixels, drawing in reversed(self._begun):
+            if drawing.cancel():
+                _DRAWN[figure] = _draw(figure, pixels)
+        for figure, _, drawing in self._begun:
+            with suppress(BrokenExecutor, CancelledError):
                 _DRAWN[figure] = drawing.result()
         self._begun.clear()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from stabbench.errors import unknown
@@ -41,9 +41,9 @@ PROBES: Mapping[str, Callable[[MeasuredProbe, Content], Section]] = {
 """By the kind in probe.json."""
 
 
-def views(content: Content) -> list[Section]:
-    """All of them; to be called inside `stabbench.report.figures.drawing.style`."""
-    return [view(content) for view in VIEWS]
+def views(content: Content) -> Iterator[Section]:
+    """One after the other; to be taken inside `stabbench.report.figures.drawing.style`."""
+    return (view(content) for view in VIEWS)
 
 
 def probe_section(folder: Path, content: Content) -> Section:
