@@ -19,6 +19,7 @@ from stabbench.report.build import build
 from tests.analysis.synthetic import DIVERGED, SyntheticCell, scores_with, write_runs
 
 ROOT = Path(__file__).parent.parent.parent
+COMMITTED = sorted({path.parent for path in (ROOT / "reports").rglob("tables/scores.csv")})
 
 
 def scores(n: int = 12, tasks: tuple[str, ...] = ("rte",)) -> pd.DataFrame:
@@ -67,6 +68,14 @@ def test_a_reports_scores_give_its_stability_table_again_to_the_last_byte(tmp_pa
     assert again.exit_code == 0, again.output
     for name in ("stability.csv", "scores.csv"):
         assert (tmp_path / "third/tables" / name).read_bytes() == (tmp_path / "again/tables" / name).read_bytes()
+
+
+@pytest.mark.parametrize("folder", COMMITTED, ids=[str(path.relative_to(ROOT)) for path in COMMITTED])
+def test_the_committed_tables_are_made_again_of_the_committed_scores(folder: Path, tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, ["compare", str(folder / "scores.csv"), "--out", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    for name in ("stability.csv", "pairwise.csv"):
+        assert (tmp_path / "tables" / name).read_bytes() == (folder / name).read_bytes()
 
 
 def test_the_tables_are_those_of_the_scores() -> None:
