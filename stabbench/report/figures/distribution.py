@@ -21,8 +21,8 @@ def metric_label(metric: str) -> str:
 
 
 def stability_figure(content: Content) -> Figure:
-    """All tasks of all models, three panels a row."""
-    panels = [(model, task) for model in content.models for task in content.tasks(model)]
+    """The tasks of all models (the first `content.DRAWN_PLACES`), three panels a row."""
+    panels = content.drawn
     columns = min(PANELS_A_ROW, len(panels))
     rows = -(-len(panels) // columns)
     figure = new_figure(PAGE_WIDTH * max(columns, 2) / PANELS_A_ROW, 2.7 * rows)
