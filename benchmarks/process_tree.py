@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-EVERY_SECONDS = 0.05
+EVERY_SECONDS = 0.5  # a look at the memory of a large process takes long itself
 
 
 @dataclass(frozen=True)
