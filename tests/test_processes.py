@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from stabbench.processes import processes, shared_out
+from tests.faults.processes import wait_until
 
 
 def doubled(number: int) -> int:
@@ -64,10 +65,7 @@ def test_helpers_end_when_whoever_asked_is_killed() -> None:
     assert ended.returncode == -signal.SIGKILL, ended.stderr
     helpers = [int(word) for word in ended.stdout.split()]
     assert helpers
-    until = time.monotonic() + 10
-    while alive(helpers) and time.monotonic() < until:
-        time.sleep(0.05)
-    assert not alive(helpers)
+    assert wait_until(lambda: not alive(helpers), 10)
 
 
 def alive(found: list[int]) -> list[int]:

@@ -25,6 +25,7 @@ from stabbench.training.inputs import TrainingInputs
 
 __all__ = [
     "CLASSES",
+    "PROJECT",
     "VOCABULARY",
     "architecture",
     "hugging_face_model",
@@ -35,6 +36,21 @@ __all__ = [
     "stacked",
     "texts",
 ]
+
+PROJECT = """
+preset: test
+grid: {models: [embedded], tasks: [acceptability], strategies: [devlin]}
+models:
+  embedded:
+    source: embedded
+    learning_rate: 1.0e-3
+    pretraining:
+      {layers: 2, hidden_size: 16, heads: 2, intermediate_size: 32, steps: 10, warmup_steps: 2, batch_size: 8,
+       sentences: 50, pairs: 10, seed: 1}
+tasks:
+  acceptability: {dataset: acceptability, train_size: 48, dev_size: 32}
+"""
+"""A params.yaml but for its seeds and strategies: a model of two layers and a task, both made in seconds."""
 
 
 def stacked(model: PreTrainedModel) -> dict[str, Tensor]:

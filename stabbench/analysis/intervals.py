@@ -59,7 +59,7 @@ def std_ratios(
 ) -> list[StdRatio]:
     """`std_ratio` of many pairs; those of the same sizes share the resamples that a generator of `random` draws."""
     found: dict[int, StdRatio] = {}
-    sizes: dict[tuple[int, int], dict[int, tuple[Array, Array]]] = {}
+    sizes: dict[tuple[int, int], dict[int, tuple[Array, Array, bool]]] = {}
     for index, pair in enumerate(samples):
         first, second = map(ascending, pair)
         if min(first.size, second.size) < 2 or is_constant(first) or is_constant(second):
@@ -67,14 +67,15 @@ def std_ratios(
         elif max(first.size, second.size) > RESAMPLED_UP_TO:
             found[index] = _asymptotic(first, second, confidence)
         else:
-            first, second = (second, first) if _comes_later(first, second) else (first, second)
-            sizes.setdefault((first.size, second.size), {})[index] = first, second
+            swapped = _comes_later(first, second)
+            first, second = (second, first) if swapped else (first, second)
+            sizes.setdefault((first.size, second.size), {})[index] = first, second, swapped
     for same in sizes.values():
         left, right = (np.stack([pair[side] for pair in same.values()]) for side in (0, 1))
         bounds = np.exp(log_std_ratio_intervals(left, right, random(), resamples, confidence))
-        for (index, (first, second)), (low, high) in zip(same.items(), bounds.tolist(), strict=True):
+        for (index, (first, second, swapped)), (low, high) in zip(same.items(), bounds.tolist(), strict=True):
             ratio = StdRatio(standard_deviation(first) / standard_deviation(second), low, high)
-            found[index] = ratio if np.array_equal(first, ascending(samples[index][0])) else ratio.inverted()
+            found[index] = ratio.inverted() if swapped else ratio
     return [found[index] for index in range(len(samples))]
 
 

@@ -67,8 +67,6 @@ class CellTraining:
             self.listener(Report(self.number, tuple(self.missing), 0, 1, WAITING))
             mine = self.missing[:1] if self._lock(self.missing[0], 1.0) else []
         done = [seed for seed in mine if self._reuse(seed)]
-        for seed in done:
-            self._clear(seed)  # whoever trained it may have been killed before that
         self._close(done)
         todo = [seed for seed in mine if seed not in done]
         return self._jobs(todo, pool) if todo else []
@@ -111,6 +109,7 @@ class CellTraining:
         record = already_there(self.cell, seed, self.store)
         if record is None:
             return False
+        self._clear(seed)  # whoever trained it may have been killed before that
         self.outcome.reused.append(seed)
         self.listener(Report(self.number, (seed,), 1, 1, record.status))
         return True

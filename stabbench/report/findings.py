@@ -99,7 +99,7 @@ def warnings(content: Content) -> tuple[str, ...]:
         ]
         found.append(f"This report is incomplete: {', '.join(parts)}.")
         found += _broken(content)
-    if len(content.drawn) < len(content.places) or (content.recorded and len(content.traced) < len(content.places)):
+    if len(content.traced) < len(content.places):
         training = f", of training for the first {len(content.traced)}" if content.recorded else ""
         found.append(
             f"Figures of scores are drawn for the first {len(content.drawn)} of {len(content.places)} pairs of a model "

@@ -10,23 +10,9 @@ import pytest
 from click.testing import CliRunner
 
 from stabbench.cli import main
+from tests.tiny import PROJECT
 
-PARAMS = """
-preset: test
-seeds: 1-4
-grid: {models: [embedded], tasks: [acceptability], strategies: [devlin]}
-models:
-  embedded:
-    source: embedded
-    learning_rate: 1.0e-3
-    pretraining:
-      {layers: 2, hidden_size: 16, heads: 2, intermediate_size: 32, steps: 10, warmup_steps: 2, batch_size: 8,
-       sentences: 50, pairs: 10, seed: 1}
-tasks:
-  acceptability: {dataset: acceptability, train_size: 48, dev_size: 32}
-strategies:
-  devlin: {plugin: devlin}
-"""
+PARAMS = f"{PROJECT}seeds: 1-4\nstrategies:\n  devlin: {{plugin: devlin}}\n"
 
 
 @pytest.fixture(scope="session")

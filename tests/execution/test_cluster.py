@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from click.testing import CliRunner, Result
 from stabbench.cli import main
 from stabbench.plan import Cell
 from stabbench.records import Record, Store
+from tests.faults.processes import wait_until
 
 ray = pytest.importorskip("ray", reason="ray is not installed: pip install 'stabbench[ray]'")
 
@@ -196,12 +196,3 @@ def tasks() -> list[str]:
     """The processes on this machine in which a job is trained for a cluster."""
     found = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
     return [line for line in found.splitlines() if line.startswith("ray::_events")]
-
-
-def wait_until(holds: Callable[[], object], seconds: float) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if holds():
-            return True
-        time.sleep(0.05)
-    return bool(holds())

@@ -52,6 +52,14 @@ def test_only_what_is_missing_is_trained(project: Path) -> None:
     ]
 
 
+def test_the_checkpoint_of_a_run_whose_trainer_died_after_recording_it_is_cleared(project: Path) -> None:
+    train("--seeds", "1")
+    left = Store(Path(".stabbench/runs")).checkpoint(cell().fingerprint(1))
+    left.mkdir(parents=True)
+    train("--seeds", "1-2")
+    assert not left.exists()
+
+
 def test_the_number_of_workers_changes_no_bit(project: Path) -> None:
     train("--workers", "1", "--store", "one")
     train("--workers", "3", "--store", "three")

@@ -52,7 +52,8 @@ def test_runs_in_memory_finish_on_what_was_verified_and_later_ones_are_refused(
     store = project / ".stabbench/runs"
     running = stabbench(project, "train", "--all", "--workers", "1")
     assert wait_until(lambda: recorded(store))
-    change(project)
+    with running.paused():
+        change(project)
     ended = running.ended()
     assert ended.status == 2, ended
     assert "Traceback" not in ended.errors

@@ -40,7 +40,8 @@ class Drawings:
     """Figures that processes draw while this one goes on; without any, `save` and `page_svg` draw them."""
 
     def __init__(self, executor: Executor | None) -> None:
-        keep_links()
+        if executor is not None:
+            keep_links()
         self._executor = executor
         self._begun: list[tuple[Figure, bool, Future[Drawing]]] = []
 
