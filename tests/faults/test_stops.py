@@ -134,8 +134,8 @@ def test_a_stopped_pretraining_leaves_the_model_that_was_there(project: Path) ->
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_stopped_preparation_names_the_tasks_that_are_left(project: Path, number: signal.Signals) -> None:
     params = (project / "params.yaml").read_text()
-    large = "\n  large: {dataset: entailment, train_size: 200000, dev_size: 32}\nstrategies:"
-    (project / "params.yaml").write_text(params.replace("\nstrategies:", large))
+    large = "\ntasks:\n  large: {dataset: entailment, train_size: 200000, dev_size: 32}\n"
+    (project / "params.yaml").write_text(params.replace("\ntasks:\n", large))
     marker = project / "data/acceptability/task.json"
     marker.unlink()
     ended = stopped(stabbench(project, "prepare", "acceptability", "large"), marker.exists, number)
