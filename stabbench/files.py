@@ -118,7 +118,12 @@ def sha256_of_file(path: Path) -> str:
     return digest.hexdigest()
 
 
+def sha256_of_bytes(content: bytes) -> str:
+    """The SHA-256 of what was read, in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
 def sha256_of_json(value: Any) -> str:
     """The SHA-256 of a value's canonical JSON (sorted keys, no spaces); NaN and infinity raise ValueError."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+    return sha256_of_bytes(text.encode("utf-8"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
@@ -26,7 +27,9 @@ def fisher_exact(failed_a: int, n_a: int, failed_b: int, n_b: int) -> float | No
     for failed, n in ((failed_a, n_a), (failed_b, n_b)):
         if not 0 <= failed <= n:
             raise ValueError(f"found {failed} failed runs of {n}, expected 0 <= failed <= n")
-    if n_a == 0 or n_b == 0:
-        return None
-    result = stats.fisher_exact([[failed_a, n_a - failed_a], [failed_b, n_b - failed_b]])
-    return float(result.pvalue)
+    return None if n_a == 0 or n_b == 0 else _fisher_exact(failed_a, n_a, failed_b, n_b)
+
+
+@cache
+def _fisher_exact(failed_a: int, n_a: int, failed_b: int, n_b: int) -> float:
+    return float(stats.fisher_exact([[failed_a, n_a - failed_a], [failed_b, n_b - failed_b]]).pvalue)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 from scipy import stats
 
-from stabbench.analysis.spread import Scores, ascending, is_constant, standard_deviation
+from stabbench.analysis.spread import Scores, constant_rows, of_one_pair
+
+Array = npt.NDArray[np.float64]
 
 
 def welch(a: Scores, b: Scores) -> float | None:
@@ -13,11 +16,19 @@ def welch(a: Scores, b: Scores) -> float | None:
 
     None (n/a) where a sample has fewer than two scores or both are constant.
     """
-    x, y = ascending(a), ascending(b)
-    if min(x.size, y.size) < 2 or (is_constant(x) and is_constant(y)):
-        return None
-    moments = [(float(z.mean()), standard_deviation(z), z.size) for z in (x, y)]
-    return float(stats.ttest_ind_from_stats(*moments[0], *moments[1], equal_var=False).pvalue)
+    return of_one_pair(welch_tests, a, b)
+
+
+def welch_tests(a: Array, b: Array) -> Array:
+    """`welch` of each row of `a` `(k, n_a)` against the same row of `b` `(k, n_b)`: shape `(k,)`, NaN for None."""
+    if min(a.shape[1], b.shape[1]) < 2:
+        return np.full(len(a), np.nan)
+    moments = []
+    for x in (np.sort(a, axis=1), np.sort(b, axis=1)):
+        moments += [x.mean(axis=1), np.where(constant_rows(x), 0.0, x.std(axis=1, ddof=1)), x.shape[1]]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        p = stats.ttest_ind_from_stats(*moments, equal_var=False).pvalue
+    return np.where(constant_rows(a) & constant_rows(b), np.nan, p)
 
 
 def mann_whitney(a: Scores, b: Scores) -> float | None:
@@ -26,9 +37,17 @@ def mann_whitney(a: Scores, b: Scores) -> float | None:
     Exact in small samples without ties, else asymptotic with corrections for ties and continuity. It tests the level
     only where the samples have the same shape. 1 where all scores are the same; None where a sample is empty.
     """
-    x, y = ascending(a), ascending(b)
-    if min(x.size, y.size) == 0:
-        return None
-    if is_constant(np.concatenate([x, y])):
-        return 1.0
-    return float(stats.mannwhitneyu(x, y, alternative="two-sided", method="auto").pvalue)
+    return of_one_pair(mann_whitney_tests, a, b)
+
+
+def mann_whitney_tests(a: Array, b: Array) -> Array:
+    """`mann_whitney` of each row of `a` `(k, n_a)` against that row of `b` `(k, n_b)`: shape `(k,)`, NaN for None."""
+    if min(a.shape[1], b.shape[1]) == 0:
+        return np.full(len(a), np.nan)
+    ordered = np.sort(np.concatenate([a, b], axis=1), axis=1)
+    tied = (np.diff(ordered, axis=1) == 0).any(axis=1)
+    found = np.ones(len(a))
+    for rows, method in ((tied & ~constant_rows(ordered), "asymptotic"), (~tied, "auto")):
+        if rows.any():
+            found[rows] = stats.mannwhitneyu(a[rows], b[rows], axis=1, method=method).pvalue
+    return found

@@ -6,16 +6,17 @@ correlation says. Unpaired tests are the default; everything here is paired and 
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache, partial
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import stats
+from scipy import special, stats
 
 from stabbench.analysis.permutation import PERMUTATIONS, RESAMPLED_UP_TO
-from stabbench.analysis.spread import is_constant
+from stabbench.analysis.spread import constant_rows, of_one_pair
 
 Array = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -69,9 +70,30 @@ def pairs(a: BySeed, b: BySeed) -> Pairs:
 
 def seed_correlation(a: Array, b: Array) -> float:
     """Pearson's correlation of the scores `(n,)` over seeds; NaN under three seeds or where one side is constant."""
-    if a.size < 3 or is_constant(a) or is_constant(b):
-        return math.nan
-    return float(stats.pearsonr(a, b).statistic)
+    return float(seed_correlations(a[None], b[None])[0])
+
+
+def seed_correlations(a: Array, b: Array) -> Array:
+    """`seed_correlation` of each row of `a` with the same row of `b`, both `(k, n)`: shape `(k,)`."""
+    return _where(_both_vary(a, b), _correlations, a, b)
+
+
+def _both_vary(a: Array, b: Array) -> Flags:
+    return np.full(len(a), a.shape[1] >= 3) & ~constant_rows(a) & ~constant_rows(b)
+
+
+def _correlations(a: Array, b: Array) -> Array:
+    a, b = (x - x.mean(axis=1, keepdims=True) for x in (a, b))
+    a, b = (x / np.sqrt((x**2).sum(axis=1, keepdims=True)) for x in (a, b))
+    return np.asarray(np.clip((a * b).sum(axis=1), -1, 1))
+
+
+def _where(rows: Flags, function: Callable[[Array, Array], Array], a: Array, b: Array) -> Array:
+    """`function` of some rows of `a` and `b`, NaN for the others."""
+    found = np.full(len(a), np.nan)
+    if rows.any():
+        found[rows] = function(a[rows], b[rows])
+    return found
 
 
 def pitman_morgan(a: Array, b: Array) -> float | None:
@@ -80,12 +102,22 @@ def pitman_morgan(a: Array, b: Array) -> float | None:
     For normal scores (Pitman, 1939; Morgan, 1939); collapsed runs break its level. 1 where all differences are the
     same; None under three seeds or where one side is constant.
     """
-    if a.size < 3 or is_constant(a) or is_constant(b):
-        return None
-    a, b = a - a.mean(), b - b.mean()
-    if np.ptp(a - b) <= 1e-12 * np.ptp(a) or np.ptp(a + b) <= 1e-12 * np.ptp(a):
-        return 1.0
-    return float(stats.pearsonr(a + b, a - b).pvalue)
+    return of_one_pair(pitman_morgan_tests, a, b)
+
+
+def pitman_morgan_tests(a: Array, b: Array) -> Array:
+    """`pitman_morgan` of each row of `a` against the same row of `b`, both `(k, n)`: shape `(k,)`, NaN for None."""
+    return _where(_both_vary(a, b), _pitman_morgan, a, b)
+
+
+def _pitman_morgan(a: Array, b: Array) -> Array:
+    a, b = (x - x.mean(axis=1, keepdims=True) for x in (a, b))
+    total, difference = a + b, a - b
+    smallest = 1e-12 * np.ptp(a, axis=1)
+    differ = (np.ptp(total, axis=1) > smallest) & (np.ptp(difference, axis=1) > smallest)
+    r = np.abs(_where(differ, _correlations, total, difference))
+    shape = a.shape[1] / 2 - 1
+    return np.where(differ, 2 * special.betainc(shape, shape, (1 - r) / 2), 1.0)
 
 
 def swap_test(a: Array, b: Array, random: np.random.Generator, permutations: int = PERMUTATIONS) -> float | None:
@@ -93,13 +125,16 @@ def swap_test(a: Array, b: Array, random: np.random.Generator, permutations: int
 
     None where `pitman_morgan` is None, and for more than `RESAMPLED_UP_TO` seeds.
     """
-    if a.size < 3 or a.size > RESAMPLED_UP_TO or is_constant(a) or is_constant(b):
-        return None
-    return float(swap_tests(a[None], b[None], random, permutations)[0])
+    return of_one_pair(partial(swap_tests, random=random, permutations=permutations), a, b)
 
 
 def swap_tests(a: Array, b: Array, random: np.random.Generator, permutations: int = PERMUTATIONS) -> Array:
-    """`swap_test` for each row of `a` and `b`, both `(k, n)`: p-values `(k,)`; all rows share one set of swaps."""
+    """`swap_test` for each row of `a` and `b`, both `(k, n)`: shape `(k,)`, NaN for None; all share their swaps."""
+    rows = _both_vary(a, b) & (a.shape[1] <= RESAMPLED_UP_TO)
+    return _where(rows, partial(_swap_tests, random=random, permutations=permutations), a, b)
+
+
+def _swap_tests(a: Array, b: Array, random: np.random.Generator, permutations: int) -> Array:
     left, right = (x - np.median(x, axis=1, keepdims=True) for x in (a, b))
     swaps = (random.random((left.shape[1], permutations)) < 0.5).astype(np.float64)
     sums = _swapped(left, right, swaps), _swapped(right, left, swaps)
@@ -122,16 +157,30 @@ def wilcoxon(a: Array, b: Array) -> float | None:
     Differences that differ by rounding alone share their rank. Exact up to 25 seeds whose differences differ in size,
     else asymptotic with the correction for ties. 1 where all differences are 0; None without seeds.
     """
-    if a.size == 0:
-        return None
-    differences = np.sort(a - b)
-    largest = float(np.abs(differences).max())
-    differences = np.round(differences / (largest or 1.0), 9)
-    sizes = np.abs(differences[differences != 0])
-    if sizes.size == 0:
-        return 1.0
-    exact = sizes.size == a.size <= 25 and np.unique(sizes).size == sizes.size
-    return float(stats.wilcoxon(differences, zero_method="wilcox", method="exact" if exact else "approx").pvalue)
+    return of_one_pair(wilcoxon_tests, a, b)
+
+
+def wilcoxon_tests(a: Array, b: Array) -> Array:
+    """`wilcoxon` of each row of `a` against the same row of `b`, both `(k, n)`: shape `(k,)`, NaN for None."""
+    n = a.shape[1]
+    if n == 0:
+        return np.full(len(a), np.nan)
+    differences = a - b
+    largest = np.abs(differences).max(axis=1, keepdims=True)
+    differences = np.round(differences / np.where(largest > 0, largest, 1.0), 9)
+    sizes, zero = np.abs(differences), differences == 0
+    left = n - zero.sum(axis=1)
+    lowest, highest = (stats.rankdata(sizes, method=method, axis=1) for method in ("min", "max"))
+    ranks = np.where(zero, 0.0, (lowest + highest) / 2 - (n - left)[:, None])
+    ties = np.where(zero, 0, (highest - lowest + 1) ** 2 - 1).sum(axis=1)
+    variance = (left * (left + 1) * (2 * left + 1) - ties / 2) / 24
+    distance = np.abs((ranks * (differences > 0)).sum(axis=1) - left * (left + 1) / 4)
+    z = np.divide(distance, np.sqrt(variance), out=np.zeros(len(a)), where=variance > 0)
+    p = 2 * stats.norm.sf(z)
+    exact = (left == n) & (ties == 0) & (n <= 25)
+    if exact.any():
+        p[exact] = stats.wilcoxon(differences[exact], axis=1, method="exact").pvalue
+    return np.asarray(p)
 
 
 def mcnemar(failed_a: Flags, failed_b: Flags) -> float | None:
@@ -142,4 +191,9 @@ def mcnemar(failed_a: Flags, failed_b: Flags) -> float | None:
     if failed_a.size == 0:
         return None
     only_a, only_b = int((failed_a & ~failed_b).sum()), int((failed_b & ~failed_a).sum())
-    return float(stats.binomtest(only_a, only_a + only_b).pvalue) if only_a + only_b else 1.0
+    return _mcnemar_exact(only_a, only_a + only_b) if only_a + only_b else 1.0
+
+
+@cache
+def _mcnemar_exact(only_a: int, either: int) -> float:
+    return float(stats.binomtest(only_a, either).pvalue)

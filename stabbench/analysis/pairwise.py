@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, combinations
 
 import numpy as np
@@ -17,11 +18,10 @@ from stabbench.analysis import paired
 from stabbench.analysis.failures import fisher_exact
 from stabbench.analysis.frame import CELL, finished, how_many
 from stabbench.analysis.intervals import StdRatio, std_ratios
-from stabbench.analysis.levels import mann_whitney, welch
-from stabbench.analysis.permutation import RESAMPLED_UP_TO, permutation_tests
+from stabbench.analysis.levels import mann_whitney_tests, welch_tests
+from stabbench.analysis.permutation import PERMUTATION_SEED
 from stabbench.analysis.spread import ascending
-from stabbench.analysis.stability import PERMUTATION_SEED
-from stabbench.analysis.variances import comparable, fligner_killeen, levene, spread_p_value
+from stabbench.analysis.variances import fligner_killeen_tests, levene_tests, permutation_p_values, spread_p_value
 from stabbench.processes import shared_out
 
 P_VALUES = (
@@ -46,6 +46,7 @@ COLUMNS = [
     *("shared_seeds", "seed_correlation"),
     *PAIRED_P_VALUES,
 ]
+_NUMBERS_AT_ONCE = 500_000
 Array = npt.NDArray[np.float64]
 Row = dict[str, str | int | float | NAType | None]
 
@@ -68,7 +69,7 @@ def pairwise(runs: pd.DataFrame, executor: Executor | None = None) -> pd.DataFra
     rows = chain.from_iterable(shared_out(executor, _rows, places))
     table = pd.DataFrame(rows, columns=COLUMNS)
     table = table.astype({"failed_a": "Int64", "failed_b": "Int64"})
-    table[["p_permutation", "p_log_std_ratio"]] = _permutation([(a.scores, b.scores) for a, b in pairs])
+    table[["p_permutation", "p_log_std_ratio"]] = permutation_p_values([(a.scores, b.scores) for a, b in pairs])
     table["p_spread"] = [
         spread_p_value(asymptotic, None if math.isnan(permutation) else permutation)
         for asymptotic, permutation in zip(table["p_levene_median"], table["p_permutation"], strict=True)
@@ -96,15 +97,53 @@ class _Cell:
         return cls((model, task, strategy), scores, paired.BySeed.of(runs), how_many(runs["failed"]))
 
 
+Tests = Mapping[str, Callable[[Array, Array], Array]]
+"""Tests of many pairs of samples of the same sizes at once, by the column that takes their p-values."""
+
+UNPAIRED: Tests = {
+    "p_levene_median": levene_tests,
+    "p_levene_mean": partial(levene_tests, center="mean"),
+    "p_fligner": fligner_killeen_tests,
+    "p_welch": welch_tests,
+    "p_mann_whitney": mann_whitney_tests,
+}
+PAIRED: Tests = {
+    "seed_correlation": paired.seed_correlations,
+    "p_paired_pitman_morgan": paired.pitman_morgan_tests,
+    "p_paired_swap": lambda a, b: paired.swap_tests(a, b, _random()),
+    "p_paired_wilcoxon": paired.wilcoxon_tests,
+}
+
+
 def _rows(cells: Sequence[_Cell]) -> list[Row]:
     pairs = list(combinations(cells, 2))
-    ratios = std_ratios([(a.scores, b.scores) for a, b in pairs], _random)
-    return [_row(a, b, ratio) for (a, b), ratio in zip(pairs, ratios, strict=True)]
+    shared = [paired.pairs(a.by_seed, b.by_seed) for a, b in pairs]
+    scores = [(a.scores, b.scores) for a, b in pairs]
+    ratios = std_ratios(scores, _random)
+    tested = _tested(UNPAIRED, scores) | _tested(PAIRED, [(both.a, both.b) for both in shared])
+    return [
+        {**_row(*pair, shared[index], ratios[index]), **{name: p[index] for name, p in tested.items()}}
+        for index, pair in enumerate(pairs)
+    ]
 
 
-def _row(a: _Cell, b: _Cell, ratio: StdRatio) -> Row:
+def _tested(tests: Tests, samples: Sequence[tuple[Array, Array]]) -> dict[str, Array]:
+    """What each test says of each pair of samples: shape `(pairs,)`."""
+    found = {name: np.full(len(samples), math.nan) for name in tests}
+    sizes: dict[tuple[int, int], list[int]] = {}
+    for index, (a, b) in enumerate(samples):
+        sizes.setdefault((a.size, b.size), []).append(index)
+    for (n_a, n_b), same in sizes.items():
+        rows = max(1, _NUMBERS_AT_ONCE // max(1, n_a + n_b))
+        for part in (same[start : start + rows] for start in range(0, len(same), rows)):
+            left, right = (np.stack([samples[index][side] for index in part]) for side in (0, 1))
+            for name, test in tests.items():
+                found[name][part] = test(left, right)
+    return found
+
+
+def _row(a: _Cell, b: _Cell, shared: paired.Pairs, ratio: StdRatio) -> Row:
     model, task, strategy = a.names
-    shared = paired.pairs(a.by_seed, b.by_seed)
     return {
         "model": model,
         "task": task,
@@ -118,33 +157,9 @@ def _row(a: _Cell, b: _Cell, ratio: StdRatio) -> Row:
         "std_ratio_low": ratio.low,
         "std_ratio_high": ratio.high,
         "p_fisher": _fisher(a, b),
-        "p_levene_median": levene(a.scores, b.scores, "median"),
-        "p_levene_mean": levene(a.scores, b.scores, "mean"),
-        "p_fligner": fligner_killeen(a.scores, b.scores),
-        "p_welch": welch(a.scores, b.scores),
-        "p_mann_whitney": mann_whitney(a.scores, b.scores),
         "shared_seeds": shared.a.size,
-        "seed_correlation": paired.seed_correlation(shared.a, shared.b),
-        "p_paired_pitman_morgan": paired.pitman_morgan(shared.a, shared.b),
-        "p_paired_swap": paired.swap_test(shared.a, shared.b, _random()),
-        "p_paired_wilcoxon": paired.wilcoxon(shared.a, shared.b),
         "p_paired_mcnemar": paired.mcnemar(shared.failed_a, shared.failed_b),
     }
-
-
-def _permutation(samples: Sequence[tuple[Array, Array]]) -> Array:
-    """Permutation p-values of Levene's statistic and of the log std ratio: shape `(pairs, 2)`, NaN where undefined."""
-    found = np.full((len(samples), 2), math.nan)
-    sizes: dict[tuple[int, ...], list[int]] = {}
-    for index, (a, b) in enumerate(samples):
-        if comparable(a, b) and max(a.size, b.size) <= RESAMPLED_UP_TO:
-            sizes.setdefault(tuple(sorted((a.size, b.size))), []).append(index)
-    for same in sizes.values():
-        by_size = [sorted(samples[index], key=lambda x: x.size) for index in same]
-        small, large = (np.stack([pair[side] for pair in by_size]) for side in (0, 1))
-        p_values = permutation_tests(small, large, _random())
-        found[same] = np.stack([p_values.levene, p_values.log_std_ratio], axis=1)
-    return found
 
 
 def _random() -> np.random.Generator:

@@ -11,6 +11,8 @@ import numpy.typing as npt
 from stabbench.analysis.spread import Scores
 
 PERMUTATIONS = 9_999
+PERMUTATION_SEED = 0
+"""Of whatever the tests draw: the same scores always have the same p-values."""
 RESAMPLED_UP_TO = 1_000
 """Scores of a sample above which nothing is resampled: the asymptotic formulas say the same there, in no time."""
 _NUMBERS_AT_ONCE = 2_000_000

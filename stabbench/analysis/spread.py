@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,6 +57,19 @@ def standard_deviation(scores: Scores) -> float:
     if values.size < 2:
         return math.nan
     return 0.0 if is_constant(values) else float(values.std(ddof=1))
+
+
+def constant_rows(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """`is_constant` of each row of `(k, n)`: shape `(k,)`."""
+    return np.asarray((scores == scores[:, :1]).all(axis=1))
+
+
+def of_one_pair(
+    tests: Callable[[npt.NDArray[np.float64], npt.NDArray[np.float64]], npt.NDArray[np.float64]], a: Scores, b: Scores
+) -> float | None:
+    """What a test of many pairs, NaN where it is not defined, says of one pair `(n_a,)` and `(n_b,)`: None for NaN."""
+    p = float(tests(np.asarray(a, dtype=np.float64)[None], np.asarray(b, dtype=np.float64)[None])[0])
+    return None if math.isnan(p) else p
 
 
 def is_constant(scores: Scores) -> bool:

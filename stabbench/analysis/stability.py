@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,8 +14,8 @@ from pandas.api.typing import NAType
 
 from stabbench.analysis.failures import wilson_interval
 from stabbench.analysis.frame import CELL, finished, how_many
-from stabbench.analysis.spread import Scores, spread, standard_deviation
-from stabbench.analysis.variances import Center, levene, levene_by_permutation, spread_p_value
+from stabbench.analysis.spread import spread, standard_deviation
+from stabbench.analysis.variances import Center, levene, permutation_p_values, spread_p_value
 
 COUNTS = ("failed", "diverged", "collapsed")
 """Columns of whole numbers, NA where it is not known which runs these are."""
@@ -21,8 +23,6 @@ COUNTS = ("failed", "diverged", "collapsed")
 MINIMUM_SEEDS = 10
 """No star under this many seeds in either cell."""
 P_VALUES = ("p_levene_median", "p_levene_mean", "p_permutation", "p_spread")
-
-PERMUTATION_SEED = 0
 
 
 def stability(
@@ -43,18 +43,27 @@ def stability(
     under `alpha`: `p_spread` with the centre `median`, `p_levene_mean` with `mean`.
     """
     used = runs[[*CELL, "status", "metric", "majority", "score", *COUNTS]]
-    tables = [
-        _task_rows(part, levene_center, alpha, minimum_seeds)
-        for _, part in used.groupby(["model", "task"], sort=False, observed=True)
-    ]
+    parts = [part for _, part in used.groupby(["model", "task"], sort=False, observed=True)]
+    tables = [_task_rows(part) for part in parts]
+    contests = [_contest(table, part) for table, part in zip(tables, parts, strict=True)]
+    decided = _p_values([(contest.best, contest.rival) for contest in contests if contest is not None])
+    for table, contest in zip(tables, contests, strict=True):
+        if contest is None:
+            continue
+        p_values = next(decided)
+        for column, p in p_values.items():
+            table.loc[contest.row, column] = p
+        table.loc[contest.row, "rival"] = contest.rival_name
+        chosen = p_values["p_spread" if levene_center == "median" else "p_levene_mean"]
+        enough = min(contest.best.size, contest.rival.size) >= minimum_seeds
+        table.loc[contest.row, "star"] = bool(enough and chosen < alpha)
     return pd.concat(tables, ignore_index=True)
 
 
-def _task_rows(runs: pd.DataFrame, center: Center, alpha: float, minimum_seeds: int) -> pd.DataFrame:
-    parts = {str(name): part for name, part in runs.groupby("strategy", sort=False, observed=True)}
-    rows = pd.DataFrame([_cell_row(part) for part in parts.values()]).astype(dict.fromkeys(COUNTS, "Int64"))
-    eligible = rows[rows["eligible"]]
-    candidates = eligible[~eligible["mostly_failed"]]
+def _task_rows(runs: pd.DataFrame) -> pd.DataFrame:
+    cells = [part for _, part in runs.groupby("strategy", sort=False, observed=True)]
+    rows = pd.DataFrame([_cell_row(part) for part in cells]).astype(dict.fromkeys(COUNTS, "Int64"))
+    eligible, candidates = _candidates(rows)
     rows["best_std"] = rows.index.isin(candidates.index) & (rows["std"] == candidates["std"].min())
     for column in ("mean", "max"):
         rows[f"best_{column}"] = rows["eligible"] & (rows[column] == eligible[column].max())
@@ -62,31 +71,46 @@ def _task_rows(runs: pd.DataFrame, center: Center, alpha: float, minimum_seeds: 
     for column in P_VALUES:
         rows[column] = math.nan
     rows["star"] = False
+    return rows
+
+
+def _candidates(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The eligible rows, and those of them that may be best."""
+    eligible = rows[rows["eligible"]]
+    return eligible, eligible[~eligible["mostly_failed"]]
+
+
+@dataclass(frozen=True)
+class _Contest:
+    """The smallest std of a task, in `row` of its table, against the second smallest."""
+
+    row: Hashable
+    rival_name: str
+    best: npt.NDArray[np.float64]
+    rival: npt.NDArray[np.float64]
+
+
+def _contest(rows: pd.DataFrame, runs: pd.DataFrame) -> _Contest | None:
+    """None where no cell can be best, or none second."""
+    eligible, candidates = _candidates(rows)
     if candidates.empty:
-        return rows
+        return None
     first = candidates["std"].idxmin()
     others = eligible.drop(index=first)
     others = others[others["std"] >= candidates["std"].min()]
     if others.empty:
-        return rows
-    names = rows.loc[[first, others["std"].idxmin()], "strategy"]
-    best, rival = (_scores(parts[str(name)]) for name in names)
-    p_values = spread_p_values(best, rival)
-    rows.loc[first, "rival"] = str(names.iloc[1])
-    for column, p in p_values.items():
-        rows.loc[first, column] = math.nan if p is None else p
-    chosen = p_values["p_spread" if center == "median" else "p_levene_mean"]
-    enough = min(len(best), len(rival)) >= minimum_seeds
-    rows.loc[first, "star"] = bool(enough and chosen is not None and chosen < alpha)
-    return rows
+        return None
+    names = [str(name) for name in rows.loc[[first, others["std"].idxmin()], "strategy"]]
+    best, rival = (_scores(runs[runs["strategy"] == name]) for name in names)
+    return _Contest(first, names[1], best, rival)
 
 
-def spread_p_values(a: Scores, b: Scores) -> dict[str, float | None]:
-    """The p-values of `P_VALUES` for equal spread of scores `(n_a,)` and `(n_b,)`; None is n/a."""
-    asymptotic = levene(a, b, "median")
-    permutation = levene_by_permutation(a, b, np.random.default_rng(PERMUTATION_SEED))
-    values = (asymptotic, levene(a, b, "mean"), permutation, spread_p_value(asymptotic, permutation))
-    return dict(zip(P_VALUES, values, strict=True))
+def _p_values(samples: Sequence[tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]]) -> Iterator[dict[str, float]]:
+    """The p-values of `P_VALUES` of each pair of samples; NaN is n/a."""
+    for (a, b), permutation in zip(samples, permutation_p_values(samples)[:, 0].tolist(), strict=True):
+        asymptotic, known = levene(a, b, "median"), None if math.isnan(permutation) else permutation
+        values = asymptotic, levene(a, b, "mean"), known, spread_p_value(asymptotic, known)
+        yield {name: math.nan if p is None else p for name, p in zip(P_VALUES, values, strict=True)}
 
 
 def _cell_row(runs: pd.DataFrame) -> dict[str, Any]:

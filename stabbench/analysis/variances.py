@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 from scipy import special, stats
 
-from stabbench.analysis.permutation import PERMUTATIONS, RESAMPLED_UP_TO, permutation_test
-from stabbench.analysis.spread import Scores, ascending, is_constant
+from stabbench.analysis.permutation import (
+    PERMUTATION_SEED,
+    PERMUTATIONS,
+    RESAMPLED_UP_TO,
+    permutation_test,
+    permutation_tests,
+)
+from stabbench.analysis.spread import Scores, constant_rows, of_one_pair
 from stabbench.errors import unknown
 
 Center = Literal["median", "mean"]
@@ -36,11 +44,14 @@ def levene(a: Scores, b: Scores, center: Center = "median") -> float | None:
     None (n/a) where no p-value is defined: a sample is constant or has fewer than two scores, or in neither sample do
     the deviations from the centre differ from each other (as with two scores each).
     """
-    if not comparable(a, b, center):
-        return None
-    rows = [ascending(x)[None] for x in (a, b)]
-    statistic = levene_statistic(rows[0], rows[1], center)[0]
-    return float(special.fdtrc(1, len(a) + len(b) - 2, statistic))
+    return of_one_pair(partial(levene_tests, center=center), a, b)
+
+
+def levene_tests(a: Array, b: Array, center: Center = "median") -> Array:
+    """`levene` of each row of `a` `(k, n_a)` against the same row of `b` `(k, n_b)`: shape `(k,)`, NaN for None."""
+    defined = comparable_rows(a, b, center)
+    statistic = levene_statistic(np.sort(a[defined], axis=1), np.sort(b[defined], axis=1), center)
+    return _where(defined, special.fdtrc(1, a.shape[1] + b.shape[1] - 2, statistic))
 
 
 def levene_by_permutation(
@@ -72,17 +83,16 @@ def fligner_killeen(a: Scores, b: Scores) -> float | None:
 
     It ranks the deviations, so it does not see a difference once over half of the runs of both cells collapsed.
     """
-    if not comparable(a, b):
-        return None
-    return float(fligner_killeen_tests(ascending(a)[None], ascending(b)[None])[0])
+    return of_one_pair(fligner_killeen_tests, a, b)
 
 
 def fligner_killeen_tests(a: Array, b: Array) -> Array:
-    """The Fligner-Killeen p-value of each row of `a` `(k, n_a)` against the same row of `b` `(k, n_b)`: shape `(k,)`.
+    """`fligner_killeen` of each row of `a` `(k, n_a)` against that row of `b` `(k, n_b)`: shape `(k,)`, NaN for None.
 
-    Deviations that differ by rounding alone share their rank, unlike in `scipy.stats.fligner`. 1 where all are the
-    same.
+    Deviations that differ by rounding alone share their rank, unlike in `scipy.stats.fligner`.
     """
+    defined = comparable_rows(a, b)
+    a, b = np.sort(a[defined], axis=1), np.sort(b[defined], axis=1)
     deviations = np.concatenate([np.abs(x - np.median(x, axis=1, keepdims=True)) for x in (a, b)], axis=1)
     largest = deviations.max(axis=1, keepdims=True)
     ranks = stats.rankdata(np.round(deviations / np.where(largest > 0, largest, 1.0), 9), axis=1)
@@ -92,7 +102,13 @@ def fligner_killeen_tests(a: Array, b: Array) -> Array:
     parts = scores[:, : a.shape[1]], scores[:, a.shape[1] :]
     between = sum(part.shape[1] * (part.mean(axis=1) - mean) ** 2 for part in parts)
     statistic = np.divide(between, variance, out=np.zeros(len(a)), where=variance > 1e-12)
-    return np.asarray(special.chdtrc(1, statistic))
+    return _where(defined, special.chdtrc(1, statistic))
+
+
+def _where(defined: npt.NDArray[np.bool_], values: Array) -> Array:
+    found = np.full(len(defined), np.nan)
+    found[defined] = values
+    return found
 
 
 def levene_statistic(a: Array, b: Array, center: Center = "median") -> Array:
@@ -116,8 +132,32 @@ def levene_statistic(a: Array, b: Array, center: Center = "median") -> Array:
 
 def comparable(a: Scores, b: Scores, center: Center = "median") -> bool:
     """Whether Levene's test is defined: neither sample is constant or single, and some deviations differ."""
-    if min(len(a), len(b)) < 2 or is_constant(a) or is_constant(b):
-        return False
+    return bool(comparable_rows(np.asarray(a, float)[None], np.asarray(b, float)[None], center)[0])
+
+
+def comparable_rows(a: Array, b: Array, center: Center = "median") -> npt.NDArray[np.bool_]:
+    """`comparable` for each row of `a` `(k, n_a)` and the same row of `b` `(k, n_b)`: shape `(k,)`."""
+    if min(a.shape[1], b.shape[1]) < 2:
+        return np.zeros(len(a), dtype=np.bool_)
     middle = np.median if center == "median" else np.mean
-    deviations = [np.abs(np.asarray(x, float) - float(middle(x))) for x in (a, b)]
-    return any(float(np.ptp(x)) > 1e-9 * float(x.max()) for x in deviations)
+    deviations = [np.abs(x - middle(x, axis=1, keepdims=True)) for x in (a, b)]
+    differ = [np.ptp(x, axis=1) > 1e-9 * x.max(axis=1) for x in deviations]
+    return np.asarray((differ[0] | differ[1]) & ~constant_rows(a) & ~constant_rows(b))
+
+
+def permutation_p_values(samples: Sequence[tuple[Array, Array]]) -> Array:
+    """The p-values of `permutation_tests` of many pairs, drawn with one fixed seed: shape `(pairs, 2)`.
+
+    NaN where `levene` is None, and for samples of more than `RESAMPLED_UP_TO` scores.
+    """
+    found = np.full((len(samples), 2), np.nan)
+    sizes: dict[tuple[int, ...], list[int]] = {}
+    for index, (a, b) in enumerate(samples):
+        if max(a.size, b.size) <= RESAMPLED_UP_TO and comparable(a, b):
+            sizes.setdefault(tuple(sorted((a.size, b.size))), []).append(index)
+    for same in sizes.values():
+        by_size = [sorted(samples[index], key=len) for index in same]
+        small, large = (np.stack([pair[side] for pair in by_size]) for side in (0, 1))
+        p_values = permutation_tests(small, large, np.random.default_rng(PERMUTATION_SEED))
+        found[same] = np.stack([p_values.levene, p_values.log_std_ratio], axis=1)
+    return found

@@ -27,7 +27,9 @@ def study_sections(config: Config, content: Content, *, incomplete: bool) -> lis
     found = []
     for entry in studies_of(config):
         try:
-            selection = Selection.read(Path("studies") / entry.name, plan=Path("plan") / "studies" / entry.name)
+            selection = Selection.read(
+                Path("studies") / entry.name, plan=Path("plan") / "studies" / entry.name, files=False
+            )
             check_complete(selection)
         except UserError as error:
             if not incomplete:

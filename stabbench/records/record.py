@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stabbench.files import read_json, sha256_of_file, sha256_of_json
+from stabbench.errors import UserError
+from stabbench.files import read_json, sha256_of_bytes, sha256_of_file, sha256_of_json
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -23,10 +25,17 @@ FINISHED = ("ok", "failed", "diverged")
 class UnreadableRecordError(Exception):
     """A record that is not whole; the message says which file and what is wrong with it."""
 
+    def for_readers(self) -> UserError:
+        """What whoever reads a selection has to know: it can be restored."""
+        return UserError(f"unreadable record: {self}; run `stabbench train` again to restore it")
+
 
 @dataclass(frozen=True)
 class Record:
-    """One run's record: `data` is record.json, `folder` where it lies."""
+    """One run's record: `data` is record.json, `folder` where it lies.
+
+    The files beside it are verified when they are read: UserError where one is missing, truncated or changed.
+    """
 
     data: Mapping[str, Any]
     folder: Path
@@ -60,21 +69,34 @@ class Record:
 
     def columns(self, table: str, names: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
         """Some columns of one of `TABLES` as arrays, NaN where there is no number: a sixth of a frame's time."""
-        from pyarrow import parquet
+        from pyarrow import BufferReader, parquet
 
-        with parquet.ParquetFile(self.folder / table) as file:
+        with parquet.ParquetFile(BufferReader(self._content(table))) as file:
             found = file.read(columns=list(names), use_threads=False)
         return {name: found.column(name).to_numpy() for name in names}
 
     def _table(self, name: str) -> pd.DataFrame:
         import pandas as pd  # here, as records are copied and counted far more often than their tables are read
 
-        return pd.read_parquet(self.folder / name)
+        return pd.read_parquet(BytesIO(self._content(name)))
+
+    def _content(self, name: str) -> bytes:
+        path = self.folder / name
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            raise UnreadableRecordError(f"{path} is missing").for_readers() from None
+        if sha256_of_bytes(content) != self.data["files"].get(name):
+            raise _changed(path).for_readers()
+        return content
 
     def provenance(self) -> dict[str, Any]:
         """Versions, device and timings; never part of a digest or a table. Empty where the file is absent."""
-        path = self.folder / PROVENANCE
-        return {key: value for key, value in read_json(path).items() if key != "seal"} if path.exists() else {}
+        try:
+            content = _provenance(self.folder / PROVENANCE)
+        except UnreadableRecordError as error:
+            raise error.for_readers() from error
+        return {key: value for key, value in content.items() if key != "seal"}
 
     @property
     def weights(self) -> Path | None:
@@ -83,10 +105,10 @@ class Record:
         return folder if (folder / "model.safetensors").exists() else None
 
     @classmethod
-    def read(cls, folder: Path, *, verify: bool = True) -> Record:
-        """Read a record's folder; with `verify`, check every file's hash and the fingerprint.
+    def read(cls, folder: Path, *, verify: bool = True, files: bool = True) -> Record:
+        """Read a record's folder; with `verify`, check record.json and, with `files`, whatever lies beside it.
 
-        Raises UnreadableRecordError, naming the file, where anything is missing, truncated or changed.
+        Raises UnreadableRecordError, naming the file, where anything that is checked is missing, truncated or changed.
         """
         path = folder / "record.json"
         try:
@@ -98,7 +120,9 @@ class Record:
         _check_head(path, data)
         if verify:
             _check_content(folder, data)
-            _check_provenance(folder / PROVENANCE)
+        if verify and files:
+            check_files(folder, data.get("files", {}))
+            _provenance(folder / PROVENANCE)
         return cls(data=data, folder=folder)
 
 
@@ -115,7 +139,6 @@ def _check_content(folder: Path, data: Mapping[str, Any]) -> None:
         raise UnreadableRecordError(f"{folder / 'record.json'}: the spec does not have the fingerprint that is named")
     if not _seal_holds(data):
         raise UnreadableRecordError(f"{folder / 'record.json'}: the content does not have the hash that is named")
-    check_files(folder, data.get("files", {}))
 
 
 def check_files(folder: Path, hashes: Mapping[str, str]) -> None:
@@ -125,19 +148,24 @@ def check_files(folder: Path, hashes: Mapping[str, str]) -> None:
         if not path.is_file():
             raise UnreadableRecordError(f"{path} is missing")
         if sha256_of_file(path) != expected:
-            raise UnreadableRecordError(f"{path} is truncated or was changed (its hash differs)")
+            raise _changed(path)
 
 
-def _check_provenance(path: Path) -> None:
-    """It may be absent (`dvc pull` does not bring it), and may lack a seal where an older version wrote it."""
+def _changed(path: Path) -> UnreadableRecordError:
+    return UnreadableRecordError(f"{path} is truncated or was changed (its hash differs)")
+
+
+def _provenance(path: Path) -> dict[str, Any]:
+    """Empty where it is absent (`dvc pull` does not bring it); it may lack a seal where an older version wrote it."""
     try:
         content = read_json(path)
     except FileNotFoundError:
-        return
+        return {}
     except (OSError, ValueError) as error:
         raise UnreadableRecordError(f"{path} is not JSON ({error})") from error
     if not isinstance(content, dict) or ("seal" in content and not _seal_holds(content)):
-        raise UnreadableRecordError(f"{path} is truncated or was changed (its hash differs)")
+        raise _changed(path)
+    return content
 
 
 def sealed(content: Mapping[str, Any]) -> dict[str, Any]:

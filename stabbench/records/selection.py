@@ -46,23 +46,23 @@ class Selection:
 
     @classmethod
     def read(
-        cls, runs: Path, *, plan: Path | None = None, verify: bool = True, executor: Executor | None = None
+        cls, runs: Path, *, plan: Path | None = None, files: bool = True, executor: Executor | None = None
     ) -> Selection:
         """Read `runs/<model>/<task>/<strategy>/`; UserError where there is nothing or a record is not whole.
 
-        With a `plan` folder, cells that are no longer planned are left out. An `executor`'s processes share in the
-        work.
+        With a `plan` folder, cells that are no longer planned are left out. Without `files` those beside record.json
+        are verified only when they are read. An `executor`'s processes share in the work.
         """
         folders = sorted(path.parent for path in runs.glob("*/*/*/cell.json"))
         if plan is not None:
             folders = [path for path in folders if plan_path(plan, *path.parts[-3:]).exists()]
         if not folders:
             raise UserError(f"no runs in {runs}: run `stabbench train` or `dvc repro` first")
-        cells = shared_out(executor, partial(_read_cell, verify=verify), folders)
+        cells = shared_out(executor, partial(_read_cell, files=files), folders)
         return cls(tuple(sorted(cells, key=lambda selected: selected.cell.position)))
 
 
-def _read_cell(folder: Path, *, verify: bool) -> SelectedCell:
+def _read_cell(folder: Path, *, files: bool) -> SelectedCell:
     cell = Cell.read(folder / "cell.json")
     records: dict[int, Record] = {}
     errors: dict[int, str] = {}
@@ -71,9 +71,9 @@ def _read_cell(folder: Path, *, verify: bool) -> SelectedCell:
         if not path.exists():
             continue
         try:
-            record = Record.read(path, verify=verify)
+            record = Record.read(path, files=files)
         except UnreadableRecordError as error:
-            raise UserError(f"unreadable record: {error}; run `stabbench train` again to restore it") from error
+            raise error.for_readers() from error
         if record.fingerprint != cell.fingerprint(seed):
             raise UserError(f"{path} is not the run that {folder / 'cell.json'} names: run `stabbench train` again")
         if record.finished:

@@ -26,8 +26,9 @@ from stabbench.report.origin import RECORDS, Origin
 DRAWN_PLACES = 12
 """Models with a task whose scores get a figure of their own: the paper's grid of three models and four tasks. A page
 with hundreds of figures is read by nobody and takes minutes; tables, statistics and data always hold everything."""
-DRAWN_CELLS = 48
-"""Cells whose training gets figures of its own: four strategies on each of those."""
+TRACED_CELLS = 48
+"""Cells whose runs' own tables (curves, gradient norms, predictions) are all looked into: four strategies on each of
+those. Of a larger grid it is the first model and task alone: ten thousand runs have thirty thousand such tables."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,15 +73,18 @@ class Content:
 
     @cached_property
     def traced(self) -> list[tuple[str, str]]:
-        """Those of `drawn` whose training has figures of its own: the first with `DRAWN_CELLS` cells, one at least."""
-        cells = np.cumsum([len(self.cells(model, task)) for model, task in self.drawn])
-        return [place for place, count in zip(self.drawn, cells, strict=True) if count <= DRAWN_CELLS] or self.drawn[:1]
+        """Those of `drawn` whose runs' own tables are looked into: all, or the first of more than `TRACED_CELLS`."""
+        return self.drawn if len(self.selection.cells) <= TRACED_CELLS else self.drawn[:1]
+
+    @cached_property
+    def traced_cells(self) -> Sequence[SelectedCell]:
+        """The selected cells of `traced`, in the plan's order."""
+        return [item for place in self.traced for item in self.cells(*place)]
 
     @cached_property
     def curves(self) -> Mapping[str, Sequence[LearningCurves]]:
-        """`stabbench.analysis.learning_curves` by the cell's name, `model/task/strategy`, of the cells of `traced`."""
-        cells = [item for place in self.traced for item in self.cells(*place)]
-        return {item.cell.name: learning_curves(item) for item in cells}
+        """`stabbench.analysis.learning_curves` by the cell's name, `model/task/strategy`, of `traced_cells`."""
+        return {item.cell.name: learning_curves(item) for item in self.traced_cells}
 
     def heading(self, model: str, task: str) -> str:
         """What a figure or a paragraph about a model and task is called."""
@@ -129,7 +133,7 @@ def gather(
     center = _check_settings(levene_center, alpha)
     if order not in ORDERS:
         raise unknown("order of strategies", order, ORDERS)
-    selection = Selection.read(runs, plan=plan, executor=executor)
+    selection = Selection.read(runs, plan=plan, files=False, executor=executor)
     if not incomplete:
         check_complete(selection)
     if order == "std":

@@ -100,10 +100,15 @@ def warnings(content: Content) -> tuple[str, ...]:
         found.append(f"This report is incomplete: {', '.join(parts)}.")
         found += _broken(content)
     if len(content.traced) < len(content.places):
-        training = f", of training for the first {len(content.traced)}" if content.recorded else ""
+        within = (
+            f"; what their runs recorded within training (curves, gradient norms, predictions) is looked into for the "
+            f"first {len(content.traced)}"
+            if content.recorded
+            else ""
+        )
         found.append(
-            f"Figures of scores are drawn for the first {len(content.drawn)} of {len(content.places)} pairs of a model "
-            f"and a task{training}; tables, statistics and data hold all of them."
+            f"Scores are drawn for the first {len(content.drawn)} of {len(content.places)} pairs of a model and a task"
+            f"{within}. The tables, tests and scores hold all of them."
         )
     few = few_seeds(table)
     if len(few):

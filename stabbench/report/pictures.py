@@ -98,10 +98,10 @@ def _training(content: Content) -> list[tuple[Picture, list[Picture]]]:
 
 def _gradients(content: Content) -> list[Picture]:
     pictures = []
-    for model, task in content.places:
+    for model, task in content.traced:
         pair, text = findings.gradients(content, model, task)
         heading = content.heading(model, task)
-        if pair is None or (model, task) not in content.traced:
+        if pair is None:
             pictures.append(Picture(heading, "", text=text))
             continue
         figure, description = gradient_figure(pair, width=COLUMN_WIDTH), f"Gradient norms by layer. {text}"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from stabbench.analysis.design import design_curves, detectable_ratio, power, seeds_needed
+from stabbench.analysis.design import ALPHAS, RATIOS, SEEDS_NEEDED, design_curves, detectable_ratio, power, seeds_needed
 
 
 def test_the_power_is_the_share_of_scipys_tests_that_reject() -> None:
@@ -18,6 +18,10 @@ def test_the_seeds_needed_are_those_known_for_the_median_centred_test_on_normal_
     assert table["ratio"].tolist() == [1.5, 2, 3, 5]
     assert table["seeds_0.05"].tolist() == pytest.approx([62, 25, 13, 9], abs=2)
     assert table["seeds_0.001"].tolist() == pytest.approx([130, 52, 28, 19], abs=2)
+
+
+def test_the_seeds_needed_that_are_written_down_are_those_that_are_found() -> None:
+    assert {(ratio, alpha): seeds_needed(ratio, alpha) for ratio in RATIOS for alpha in ALPHAS} == SEEDS_NEEDED
 
 
 def test_from_the_seeds_needed_on_the_power_is_there() -> None:

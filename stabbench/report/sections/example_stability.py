@@ -29,13 +29,13 @@ SEED = 0
 
 def section(content: Content) -> Section:
     """A figure a model and task, a row of numbers a cell, and each cell's least stable examples by row number."""
-    read = {item.cell.name: correctness(item) for item in content.selection.cells}
+    read = {item.cell.name: correctness(item) for item in content.traced_cells}
     cells = {name: values for name, values in read.items() if values is not None}
     tables = {name: by_example(values) for name, values in cells.items()}
     summary = pd.DataFrame([_row(name, values) for name, values in cells.items()])
     colors = strategy_colors(content.strategies)
     found, figures = [], []
-    for model, task in content.places:
+    for model, task in content.traced:
         mine = {
             item.cell.strategy: tables[item.cell.name]
             for item in content.cells(model, task)
@@ -46,8 +46,6 @@ def section(content: Content) -> Section:
             found.append(f"{heading}: no cell has two finished runs.")
             continue
         found.append(f"{heading}: {_sentence(summary, [f'{model}/{task}/{name}' for name in mine])}")
-        if (model, task) not in content.traced:
-            continue
         figure = variance_figure(mine, colors)
         description = f"Variance of each dev example's correctness on {task} with {model}. {found[-1]}"
         figures.append(SectionFigure(f"example-stability-{model}-{task}", figure, description, heading))

@@ -19,7 +19,7 @@ from stabbench.report.section import CAUSES, Section, SectionFigure
 def section(content: Content) -> Section:
     """A figure a model and task that has a failed and a successful run; a sentence where it has not."""
     found, figures, tables = [], [], []
-    for model, task in content.places:
+    for model, task in content.traced:
         pair, text = findings.gradients(content, model, task)
         if pair is None:
             found.append(text)
@@ -27,12 +27,10 @@ def section(content: Content) -> Section:
         contrast = matrix_contrast(pair)
         tables.append(contrast.assign(model=model, task=task))
         found.append(f"{content.heading(model, task)}: {_sentence(pair, contrast)}")
-        if (model, task) not in content.traced:
-            continue
         description = f"Gradient norms by weight matrix on {task} with {model}. {found[-1]}"
         stem = f"gradient-matrices-{model}-{task}"
         figures.append(SectionFigure(stem, matrices_figure(pair), description, content.heading(model, task)))
-    norms = early_norms(content.selection.cells)
+    norms = early_norms(content.traced_cells)
     prediction = failure_prediction(norms)
     columns = ["model", "task", "kind", "layer", "failed", "successful", "ratio"]
     return Section(
