@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from stabbench.plan import RECIPE_FIELDS, Cell
@@ -128,6 +129,7 @@ def _differences(cell: Cell, record: Record) -> Iterator[tuple[str, str, str]]:
         yield name, f"{found:g} on {tensors} tensors", f"{expected:g}"
 
 
+@cache
 def decays(tensor: str) -> bool:
     """Whether weight decay is meant for a tensor: biases and LayerNorm weights have none."""
     name = tensor.lower().replace("_", "")

@@ -46,7 +46,7 @@ COLUMNS = [
     *("shared_seeds", "seed_correlation"),
     *PAIRED_P_VALUES,
 ]
-_NUMBERS_AT_ONCE = 500_000
+_NUMBERS_AT_ONCE, _PAIRS_AT_ONCE = 500_000, 300
 Array = npt.NDArray[np.float64]
 Row = dict[str, str | int | float | NAType | None]
 
@@ -69,7 +69,10 @@ def pairwise(runs: pd.DataFrame, executor: Executor | None = None) -> pd.DataFra
     rows = chain.from_iterable(shared_out(executor, _rows, places))
     table = pd.DataFrame(rows, columns=COLUMNS)
     table = table.astype({"failed_a": "Int64", "failed_b": "Int64"})
-    table[["p_permutation", "p_log_std_ratio"]] = permutation_p_values([(a.scores, b.scores) for a, b in pairs])
+    samples = [(a.scores, b.scores) for a, b in pairs]
+    parts = [samples[start : start + _PAIRS_AT_ONCE] for start in range(0, len(samples), _PAIRS_AT_ONCE)]
+    permuted = shared_out(executor, permutation_p_values, parts)
+    table[["p_permutation", "p_log_std_ratio"]] = np.concatenate([np.empty((0, 2)), *permuted])
     table["p_spread"] = [
         spread_p_value(asymptotic, None if math.isnan(permutation) else permutation)
         for asymptotic, permutation in zip(table["p_levene_median"], table["p_permutation"], strict=True)

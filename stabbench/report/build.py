@@ -9,7 +9,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from stabbench.files import write_json, write_text
-from stabbench.processes import processes
+from stabbench.processes import keeping_garbage, processes
 from stabbench.report import findings
 from stabbench.report.content import Content, gather
 from stabbench.report.figures.distribution import stability_figure
@@ -53,7 +53,7 @@ def build(
     Raises UserError where there are no runs, a setting is out of range, or, without `incomplete`, where runs are
     missing: it names the cells and the commands that train them.
     """
-    with processes(workers) as executor:
+    with keeping_garbage(), processes(workers) as executor:
         content = gather(
             runs,
             plan=plan,
