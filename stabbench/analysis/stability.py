@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterator, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from stabbench.analysis.failures import wilson_interval
 from stabbench.analysis.frame import CELL, finished, how_many
 from stabbench.analysis.spread import spread, standard_deviation
 from stabbench.analysis.variances import Center, levene, permutation_p_values, spread_p_value
+from stabbench.processes import shared_out
 
 COUNTS = ("failed", "diverged", "collapsed")
 """Columns of whole numbers, NA where it is not known which runs these are."""
@@ -26,7 +28,12 @@ P_VALUES = ("p_levene_median", "p_levene_mean", "p_permutation", "p_spread")
 
 
 def stability(
-    runs: pd.DataFrame, *, levene_center: Center = "median", alpha: float = 0.001, minimum_seeds: int = MINIMUM_SEEDS
+    runs: pd.DataFrame,
+    *,
+    levene_center: Center = "median",
+    alpha: float = 0.001,
+    minimum_seeds: int = MINIMUM_SEEDS,
+    executor: Executor | None = None,
 ) -> pd.DataFrame:
     """One row a (model, task, strategy) of a frame of runs, in its order (paper, Table 1).
 
@@ -40,11 +47,12 @@ def stability(
     `best_std`, `best_mean`, `best_max` mark the best cells of a task; in the row of the single smallest std `rival`
     names the second smallest, `p_levene_median`, `p_levene_mean` (asymptotic), `p_permutation` and `p_spread` (the
     larger of `p_levene_median` and `p_permutation`) compare the two (NaN: n/a), and `star` says whether the p-value is
-    under `alpha`: `p_spread` with the centre `median`, `p_levene_mean` with `mean`.
+    under `alpha`: `p_spread` with the centre `median`, `p_levene_mean` with `mean`. An `executor`'s processes share in
+    the work.
     """
     used = runs[[*CELL, "status", "metric", "majority", "score", *COUNTS]]
     parts = [part for _, part in used.groupby(["model", "task"], sort=False, observed=True)]
-    tables = [_task_rows(part) for part in parts]
+    tables = shared_out(executor, _task_rows, parts)
     contests = [_contest(table, part) for table, part in zip(tables, parts, strict=True)]
     decided = _p_values([(contest.best, contest.rival) for contest in contests if contest is not None])
     for table, contest in zip(tables, contests, strict=True):

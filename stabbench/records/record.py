@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -92,6 +93,10 @@ class Record:
 
     def provenance(self) -> dict[str, Any]:
         """Versions, device and timings; never part of a digest or a table. Empty where the file is absent."""
+        return dict(self._made)
+
+    @cached_property
+    def _made(self) -> Mapping[str, Any]:
         try:
             content = _provenance(self.folder / PROVENANCE)
         except UnreadableRecordError as error:

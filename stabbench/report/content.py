@@ -162,7 +162,7 @@ def _content(
         selection=selection,
         runs=runs,
         origin=origin,
-        table=stability(runs, levene_center=center, alpha=alpha),
+        table=stability(runs, levene_center=center, alpha=alpha, executor=executor),
         pairs=pairwise(runs, executor),
         levene_center=center,
         alpha=alpha,
