@@ -7,7 +7,7 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 EVERY_SECONDS = 0.5  # a look at the memory of a large process takes long itself
@@ -24,14 +24,23 @@ class Cost:
     """The highest sum of the memory of the command and its descendants; of a page that two share each has half."""
 
 
-def cost_of(command: Sequence[str], folder: Path, variables: Mapping[str, str]) -> Cost:
-    """Run a command to its end; RuntimeError with its output where it fails. Linux only: /proc is read."""
+def cost_in_two_runs(command: Sequence[str], folder: Path, variables: Mapping[str, str]) -> Cost:
+    """The time of a first run, which nobody looks at, and the memory of a second: of a command that can be repeated."""
+    timed = cost_of(command, folder, variables, look=False)
+    return replace(timed, peak_bytes=cost_of(command, folder, variables).peak_bytes)
+
+
+def cost_of(command: Sequence[str], folder: Path, variables: Mapping[str, str], *, look: bool = True) -> Cost:
+    """Run a command to its end; RuntimeError with its output where it fails. Linux only: /proc is read.
+
+    To `look` at its memory, without which `peak_bytes` is 0, makes a command that holds much of it slower.
+    """
     began, before = time.perf_counter(), _cpu_seconds()
     with (folder / "output.log").open("w+", encoding="utf-8") as log:
         process = subprocess.Popen(command, cwd=folder, env=variables, stdout=log, stderr=log)
         peak = 0
         while process.poll() is None:
-            peak = max(peak, held_bytes(process.pid))
+            peak = max(peak, held_bytes(process.pid) if look else 0)
             with suppress(subprocess.TimeoutExpired):  # its end is noticed at once
                 process.wait(EVERY_SECONDS)
         seconds = time.perf_counter() - began

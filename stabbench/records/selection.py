@@ -77,10 +77,18 @@ def _read_cell(folder: Path, *, files: bool) -> SelectedCell:
         if record.fingerprint != cell.fingerprint(seed):
             raise UserError(f"{path} is not the run that {folder / 'cell.json'} names: run `stabbench train` again")
         if record.finished:
-            records[seed] = record
+            records[seed] = _sharing(record, next(iter(records.values()), record))
         else:
             errors[seed] = "{type}: {message}".format(**record.data["error"])
     return SelectedCell(cell, records, errors)
+
+
+def _sharing(record: Record, first: Record) -> Record:
+    """The record with the first one's list of tensors where both have the same: most of what thousands would hold."""
+    name = "parameter_groups"
+    if record is first or record.data.get(name) != first.data.get(name):
+        return record
+    return Record({**record.data, name: first.data[name]}, record.folder)
 
 
 def select(cell: Cell, store: Store, runs: Path) -> SelectedCell:
