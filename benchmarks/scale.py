@@ -93,8 +93,8 @@ def page(report: dict[str, Any]) -> str:
             "# Scale benchmark",
             f"Made by `python -m benchmarks.scale`: {report['runs']:,} runs ({size['models']} models × {size['tasks']} "
             f"tasks × {size['strategies']} strategies × {size['seeds']} seeds), really planned from params.yaml; the "
-            "records are synthetic, of the embedded default's size, and verified as far as they are read. Each command is a "
-            "process of its own, its start included, run twice: for its time, and for its memory.",
+            "records are synthetic, of the embedded default's size, and verified as far as they are read. Each command "
+            "is a process of its own, its start included, run twice: for its time, and for its memory.",
             table(["command", "seconds", "CPU seconds", "peak memory of its processes (MiB)"], rows),
             f"Targets, all three together: under {TARGET_SECONDS} s {_verdict(kept[0])}, under "
             f"{mebibytes(TARGET_BYTES)} MiB {_verdict(kept[1])}. The page has {report['page_bytes'] / 1e6:.1f} MB. "

@@ -86,7 +86,7 @@ def _read_cell(folder: Path, *, files: bool) -> SelectedCell:
 def _sharing(record: Record, first: Record) -> Record:
     """The record with the first one's list of tensors where both have the same: most of what thousands would hold."""
     name = "parameter_groups"
-    if record is first or record.data.get(name) != first.data.get(name):
+    if record is first or name not in first.data or record.data.get(name) != first.data[name]:
         return record
     return Record({**record.data, name: first.data[name]}, record.folder)
 
