@@ -19,10 +19,14 @@ def written(store: Path) -> dict[Path, tuple[int, int]]:
 
 def test_each_run_is_trained_once_and_both_commands_end_with_all_of_them(project: Path, whole: dict[str, str]) -> None:
     store = project / ".stabbench/runs"
-    both = [stabbench(project, "train", "--workers", "1") for _ in range(2)]
+    first = stabbench(project, "train", "--workers", "1")
+    assert wait_until(first.others)
+    with first.paused():  # or it might be done before the other has begun
+        second = stabbench(project, "train", "--workers", "1")
+        assert second.comes_to(lambda second: WAITING in second.errors)
     assert wait_until(lambda: len(recorded(store)) >= 3)
     before = written(store)
-    ended = [command.ended() for command in both]
+    ended = [command.ended() for command in (first, second)]
     assert [command.status for command in ended] == [0, 0], ended
     assert sum(command.trained for command in ended) == 6
     assert sum(WAITING in command.errors for command in ended) == 1
