@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
@@ -9,9 +10,11 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+from threadpoolctl import threadpool_info
 
-from stabbench.processes import processes, shared_out
+from stabbench.processes import keeping_garbage, processes, shared_out
 from tests.faults.processes import wait_until
 
 
@@ -50,6 +53,28 @@ def test_what_a_killed_helper_leaves_is_done_here(monkeypatch: pytest.MonkeyPatc
     with processes(2) as executor:
         for _ in range(2):
             assert shared_out(executor, killed_in_a_helper, range(10)) == [2 * number for number in range(10)]
+
+
+def test_garbage_is_kept_by_this_process_alone_and_for_the_while() -> None:
+    with keeping_garbage():
+        assert not gc.isenabled()
+        with processes(2) as executor:
+            assert executor is not None
+            assert executor.submit(gc.isenabled).result()
+    assert gc.isenabled()
+
+
+def threads() -> set[int]:
+    assert np.ones(2) @ np.ones(2) == 2  # by the library whose threads are counted
+    return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+
+
+def test_each_of_several_processes_computes_with_one_thread() -> None:
+    before = threads()
+    with processes(2) as executor:
+        assert executor is not None
+        assert executor.submit(threads).result() == threads() == {1}
+    assert threads() == before
 
 
 def test_helpers_end_when_whoever_asked_is_killed() -> None:
