@@ -46,7 +46,7 @@ COLUMNS = [
     *("shared_seeds", "seed_correlation"),
     *PAIRED_P_VALUES,
 ]
-_NUMBERS_AT_ONCE, _PAIRS_AT_ONCE = 500_000, 300
+_NUMBERS_AT_ONCE, _PAIRS_AT_ONCE = 50_000, 300
 Array = npt.NDArray[np.float64]
 Row = dict[str, str | int | float | NAType | None]
 

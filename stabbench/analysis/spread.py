@@ -47,7 +47,10 @@ def spread(scores: Scores) -> Spread:
 
 
 def ascending(scores: Scores) -> npt.NDArray[np.float64]:
-    """A sorted copy, so that the order of scores is of no account; what is sorted already costs next to nothing."""
+    """A sorted copy, so that the order of scores is of no account; what is sorted already costs next to nothing.
+
+    Of scores `(k, n)` each row is sorted.
+    """
     return np.sort(np.asarray(scores, dtype=np.float64), kind="stable")
 
 

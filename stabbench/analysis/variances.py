@@ -17,7 +17,7 @@ from stabbench.analysis.permutation import (
     permutation_test,
     permutation_tests,
 )
-from stabbench.analysis.spread import Scores, constant_rows, of_one_pair
+from stabbench.analysis.spread import Scores, ascending, constant_rows, of_one_pair
 from stabbench.errors import unknown
 
 Center = Literal["median", "mean"]
@@ -50,7 +50,7 @@ def levene(a: Scores, b: Scores, center: Center = "median") -> float | None:
 def levene_tests(a: Array, b: Array, center: Center = "median") -> Array:
     """`levene` of each row of `a` `(k, n_a)` against the same row of `b` `(k, n_b)`: shape `(k,)`, NaN for None."""
     defined = comparable_rows(a, b, center)
-    statistic = levene_statistic(np.sort(a[defined], axis=1), np.sort(b[defined], axis=1), center)
+    statistic = levene_statistic(ascending(a[defined]), ascending(b[defined]), center)
     return _where(defined, special.fdtrc(1, a.shape[1] + b.shape[1] - 2, statistic))
 
 
@@ -92,7 +92,7 @@ def fligner_killeen_tests(a: Array, b: Array) -> Array:
     Deviations that differ by rounding alone share their rank, unlike in `scipy.stats.fligner`.
     """
     defined = comparable_rows(a, b)
-    a, b = np.sort(a[defined], axis=1), np.sort(b[defined], axis=1)
+    a, b = ascending(a[defined]), ascending(b[defined])
     deviations = np.concatenate([np.abs(x - np.median(x, axis=1, keepdims=True)) for x in (a, b)], axis=1)
     largest = deviations.max(axis=1, keepdims=True)
     ranks = stats.rankdata(np.round(deviations / np.where(largest > 0, largest, 1.0), 9), axis=1)
