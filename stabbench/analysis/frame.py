@@ -73,7 +73,7 @@ def _row(selected: SelectedCell, seed: int) -> dict[str, Any]:
         "diverged": False,
         "accuracy_at_most_majority": False,
         "collapsed": False,
-        "fingerprint": cell.fingerprint(seed),
+        "fingerprint": cell.fingerprint(seed) if record is None else record.fingerprint,
         "result_digest": "",
     }
     return row if record is None else {**row, **_result(record)}

@@ -78,6 +78,7 @@ def _read_cell(folder: Path, *, files: bool) -> SelectedCell:
             raise UserError(f"{path} is not the run that {folder / 'cell.json'} names: run `stabbench train` again")
         if record.finished:
             records[seed] = _sharing(record, next(iter(records.values()), record))
+            records[seed].provenance()  # read here, where several processes read, and kept
         else:
             errors[seed] = "{type}: {message}".format(**record.data["error"])
     return SelectedCell(cell, records, errors)
