@@ -42,7 +42,7 @@ def ablation_figure(runs: pd.DataFrame, colors: Colors, recommended: Collection[
         row[0].set_ylabel(f"dev {metric_label(str(runs['metric'].iloc[0]))}")
     for axes in grid[-1]:
         axes.set_xlabel("learning rate")
-    star = Line2D([], [], color=INK, linestyle="", marker=f"${_MARK}$", markersize=7, label="recommended")
+    star = Line2D([], [], color=INK, linestyle="", marker="*", markersize=8, label="recommended")
     figure.legend(handles=[*legend_handles(), *([star] if recommended else [])], loc="outside lower right", ncols=3)
     return figure
 
