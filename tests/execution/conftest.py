@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from stabbench.cli import main
 from tests.tiny import PROJECT
 
-PARAMS = f"{PROJECT}seeds: 1-4\nstrategies:\n  devlin: {{plugin: devlin}}\n"
+PARAMS = f"seeds: 1-4{PROJECT}strategies:\n  devlin: {{plugin: devlin}}\n"
 
 
 @pytest.fixture(scope="session")

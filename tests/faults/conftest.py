@@ -16,8 +16,7 @@ from stabbench.cli import main
 from tests.faults.processes import clean_environment, digests
 from tests.tiny import PROJECT
 
-PARAMS = f"""{PROJECT}seeds: 1-6
-strategies:
+PARAMS = f"""seeds: 1-6{PROJECT}strategies:
   devlin: {{plugin: devlin, recipe: {{epochs: 60}}}}
   mosbach: {{plugin: mosbach, recipe: {{epochs: 60}}}}
 """
