@@ -25,6 +25,7 @@ import stabbench
 from stabbench.analysis.results_file import read_results
 from stabbench.config import load
 from stabbench.errors import UserError
+from stabbench.files import sha256_of_file
 from stabbench.models import sources
 from stabbench.models.architecture import read_architecture
 from stabbench.models.tokenization import tokenize
@@ -213,7 +214,8 @@ def test_parquet_files_cannot_carry_code(tmp_path: Path, touched: Path) -> None:
     assert len(read_results(tmp_path / "results.parquet")) == 2
     for name in ("history", "gradnorms", "predictions"):
         poisoned_parquet(tmp_path / f"{name}.parquet", touched, {"step": [1, 2]})
-        assert len(getattr(Record({}, tmp_path), name)()) == 2
+        known = {"files": {f"{name}.parquet": sha256_of_file(tmp_path / f"{name}.parquet")}}
+        assert len(getattr(Record(known, tmp_path), name)()) == 2
 
 
 def test_prepared_data_with_pickled_cells_is_bytes_and_no_code(tmp_path: Path, touched: Path) -> None:
