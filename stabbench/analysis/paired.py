@@ -6,7 +6,6 @@ correlation says. Unpaired tests are the default; everything here is paired and 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
 
@@ -16,7 +15,7 @@ import pandas as pd
 from scipy import special, stats
 
 from stabbench.analysis.permutation import PERMUTATIONS, RESAMPLED_UP_TO
-from stabbench.analysis.spread import constant_rows, of_one_pair
+from stabbench.analysis.spread import constant_rows, of_one_pair, where_defined
 
 Array = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -75,7 +74,7 @@ def seed_correlation(a: Array, b: Array) -> float:
 
 def seed_correlations(a: Array, b: Array) -> Array:
     """`seed_correlation` of each row of `a` with the same row of `b`, both `(k, n)`: shape `(k,)`."""
-    return _where(_both_vary(a, b), _correlations, a, b)
+    return where_defined(_both_vary(a, b), _correlations, a, b)
 
 
 def _both_vary(a: Array, b: Array) -> Flags:
@@ -86,14 +85,6 @@ def _correlations(a: Array, b: Array) -> Array:
     a, b = (x - x.mean(axis=1, keepdims=True) for x in (a, b))
     a, b = (x / np.sqrt((x**2).sum(axis=1, keepdims=True)) for x in (a, b))
     return np.asarray(np.clip((a * b).sum(axis=1), -1, 1))
-
-
-def _where(rows: Flags, function: Callable[[Array, Array], Array], a: Array, b: Array) -> Array:
-    """`function` of some rows of `a` and `b`, NaN for the others."""
-    found = np.full(len(a), np.nan)
-    if rows.any():
-        found[rows] = function(a[rows], b[rows])
-    return found
 
 
 def pitman_morgan(a: Array, b: Array) -> float | None:
@@ -107,7 +98,7 @@ def pitman_morgan(a: Array, b: Array) -> float | None:
 
 def pitman_morgan_tests(a: Array, b: Array) -> Array:
     """`pitman_morgan` of each row of `a` against the same row of `b`, both `(k, n)`: shape `(k,)`, NaN for None."""
-    return _where(_both_vary(a, b), _pitman_morgan, a, b)
+    return where_defined(_both_vary(a, b), _pitman_morgan, a, b)
 
 
 def _pitman_morgan(a: Array, b: Array) -> Array:
@@ -115,7 +106,7 @@ def _pitman_morgan(a: Array, b: Array) -> Array:
     total, difference = a + b, a - b
     smallest = 1e-12 * np.ptp(a, axis=1)
     differ = (np.ptp(total, axis=1) > smallest) & (np.ptp(difference, axis=1) > smallest)
-    r = np.abs(_where(differ, _correlations, total, difference))
+    r = np.abs(where_defined(differ, _correlations, total, difference))
     shape = a.shape[1] / 2 - 1
     return np.where(differ, 2 * special.betainc(shape, shape, (1 - r) / 2), 1.0)
 
@@ -131,7 +122,7 @@ def swap_test(a: Array, b: Array, random: np.random.Generator, permutations: int
 def swap_tests(a: Array, b: Array, random: np.random.Generator, permutations: int = PERMUTATIONS) -> Array:
     """`swap_test` for each row of `a` and `b`, both `(k, n)`: shape `(k,)`, NaN for None; all share their swaps."""
     rows = _both_vary(a, b) & (a.shape[1] <= RESAMPLED_UP_TO)
-    return _where(rows, partial(_swap_tests, random=random, permutations=permutations), a, b)
+    return where_defined(rows, partial(_swap_tests, random=random, permutations=permutations), a, b)
 
 
 def _swap_tests(a: Array, b: Array, random: np.random.Generator, permutations: int) -> Array:

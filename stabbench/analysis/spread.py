@@ -67,6 +67,19 @@ def constant_rows(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
     return np.asarray((scores == scores[:, :1]).all(axis=1))
 
 
+def where_defined(
+    rows: npt.NDArray[np.bool_],
+    tests: Callable[[npt.NDArray[np.float64], npt.NDArray[np.float64]], npt.NDArray[np.float64]],
+    a: npt.NDArray[np.float64],
+    b: npt.NDArray[np.float64],
+) -> npt.NDArray[np.float64]:
+    """What a test of many pairs says of some rows of `a` `(k, n_a)` and `b` `(k, n_b)`, NaN for the others: `(k,)`."""
+    found = np.full(len(rows), np.nan)
+    if rows.any():
+        found[rows] = tests(a[rows], b[rows])
+    return found
+
+
 def of_one_pair(
     tests: Callable[[npt.NDArray[np.float64], npt.NDArray[np.float64]], npt.NDArray[np.float64]], a: Scores, b: Scores
 ) -> float | None:

@@ -17,7 +17,7 @@ from stabbench.analysis.permutation import (
     permutation_test,
     permutation_tests,
 )
-from stabbench.analysis.spread import Scores, ascending, constant_rows, of_one_pair
+from stabbench.analysis.spread import Scores, ascending, constant_rows, of_one_pair, where_defined
 from stabbench.errors import unknown
 
 Center = Literal["median", "mean"]
@@ -49,9 +49,12 @@ def levene(a: Scores, b: Scores, center: Center = "median") -> float | None:
 
 def levene_tests(a: Array, b: Array, center: Center = "median") -> Array:
     """`levene` of each row of `a` `(k, n_a)` against the same row of `b` `(k, n_b)`: shape `(k,)`, NaN for None."""
-    defined = comparable_rows(a, b, center)
-    statistic = levene_statistic(ascending(a[defined]), ascending(b[defined]), center)
-    return _where(defined, special.fdtrc(1, a.shape[1] + b.shape[1] - 2, statistic))
+    return where_defined(comparable_rows(a, b, center), partial(_levene, center=center), a, b)
+
+
+def _levene(a: Array, b: Array, center: Center) -> Array:
+    statistic = levene_statistic(ascending(a), ascending(b), center)
+    return np.asarray(special.fdtrc(1, a.shape[1] + b.shape[1] - 2, statistic))
 
 
 def levene_by_permutation(
@@ -91,8 +94,11 @@ def fligner_killeen_tests(a: Array, b: Array) -> Array:
 
     Deviations that differ by rounding alone share their rank, unlike in `scipy.stats.fligner`.
     """
-    defined = comparable_rows(a, b)
-    a, b = ascending(a[defined]), ascending(b[defined])
+    return where_defined(comparable_rows(a, b), _fligner_killeen, a, b)
+
+
+def _fligner_killeen(a: Array, b: Array) -> Array:
+    a, b = ascending(a), ascending(b)
     deviations = np.concatenate([np.abs(x - np.median(x, axis=1, keepdims=True)) for x in (a, b)], axis=1)
     largest = deviations.max(axis=1, keepdims=True)
     ranks = stats.rankdata(np.round(deviations / np.where(largest > 0, largest, 1.0), 9), axis=1)
@@ -102,13 +108,7 @@ def fligner_killeen_tests(a: Array, b: Array) -> Array:
     parts = scores[:, : a.shape[1]], scores[:, a.shape[1] :]
     between = sum(part.shape[1] * (part.mean(axis=1) - mean) ** 2 for part in parts)
     statistic = np.divide(between, variance, out=np.zeros(len(a)), where=variance > 1e-12)
-    return _where(defined, special.chdtrc(1, statistic))
-
-
-def _where(defined: npt.NDArray[np.bool_], values: Array) -> Array:
-    found = np.full(len(defined), np.nan)
-    found[defined] = values
-    return found
+    return np.asarray(special.chdtrc(1, statistic))
 
 
 def levene_statistic(a: Array, b: Array, center: Center = "median") -> Array:
