@@ -18,6 +18,7 @@ from stabbench.plan import TRAINING_VERSION, Cell, Recipe, Variation
 from stabbench.strategies import registry
 from stabbench.strategies.composition import check_claims
 from stabbench.strategies.contract import Strategy, is_recipe_only
+from stabbench.strategies.hooks import hook_of
 from stabbench.tasks.prepared import PreparedTask
 
 
@@ -245,7 +246,7 @@ def _check(
     strategy: ResolvedStrategy,
 ) -> None:
     for member in strategy.classes:
-        reason = member().unsupported(architecture)
+        reason = hook_of(member(), "unsupported")(architecture)
         if reason is not None:
             raise UserError(f"strategy '{names[2]}' cannot be used with model '{names[0]}': {reason}")
     limit = positions(model.folder)

@@ -17,6 +17,7 @@ from transformers import PreTrainedModel
 from stabbench.models.defaults import model_defaults
 from stabbench.plan import Recipe
 from stabbench.strategies.contract import Strategy
+from stabbench.strategies.hooks import hook_of
 from stabbench.testing import tiny
 from stabbench.training.inputs import RunResult, TrainingInputs
 from stabbench.training.loop import train
@@ -54,7 +55,8 @@ class Trial:
     def unsupported(self, kind: str) -> object:
         """What the first member that does not support a tiny model of this kind says, or None."""
         shape = tiny.architecture(model(kind))
-        return next((reason for cls, _ in self.members if (reason := cls().unsupported(shape)) is not None), None)
+        asked = (hook_of(cls(), "unsupported")(shape) for cls, _ in self.members)
+        return next((reason for reason in asked if reason is not None), None)
 
     @cached_property
     def kind(self) -> str:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from stabbench import Batch, BoundModel, Context, Strategy, Weights
 from stabbench.strategies import registry
-from stabbench.strategies.checking import METHODS
+from stabbench.strategies.hooks import METHODS
 from stabbench.strategies.mixout import Mixout, MixoutOptions
 from stabbench.testing import CHECKS, conformance, tiny
 from stabbench.testing.trial import Trial
