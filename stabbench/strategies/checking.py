@@ -34,12 +34,15 @@ def check_class(strategy: object, label: str) -> type[Strategy]:
 
 
 def _check_hooks(strategy: type[Strategy], made: Strategy, label: str) -> None:
+    wrong = []
     for hook in METHODS:
         if overrides(strategy, hook):
             try:
                 hook_of(made, hook)
             except SignatureError as error:
-                raise UserError(f"{label}: {error}") from error
+                wrong.append(str(error))
+    if wrong:
+        raise UserError(f"{label}: {'; '.join(wrong)}")
 
 
 def _check_names(strategy: type[Strategy], label: str) -> None:

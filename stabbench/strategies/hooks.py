@@ -40,13 +40,9 @@ def hook_of(strategy: Strategy, hook: str) -> Hook:
     rest = any(parameter.kind is Parameter.VAR_KEYWORD for parameter in parameters)
     named = [item for item in parameters if item.kind not in (Parameter.VAR_KEYWORD, Parameter.VAR_POSITIONAL)]
     shown = f"hook `{hook}({', '.join(str(item.replace(annotation=item.empty)) for item in parameters)})`"
-    for parameter in named:
-        if parameter.name not in expected:
-            close = nearest(parameter.name, expected)
-            hint = f": did you mean '{close}'?" if close else ""
-            raise SignatureError(
-                f"{shown}: unknown argument '{parameter.name}'{hint} It may take any of {', '.join(expected)}"
-            )
+    strange = [item.name for item in named if item.name not in expected]
+    if strange:
+        raise SignatureError(f"{shown}: {_unknown(strange, expected)}; it may take any of {', '.join(expected)}")
     if len(named) < len(parameters) and not rest:
         raise SignatureError(
             f"{shown}: `*` arguments get nothing: name those of {', '.join(expected)} that it takes, or take `**rest`"
@@ -55,6 +51,12 @@ def hook_of(strategy: Strategy, hook: str) -> Hook:
     if not rest and in_order == list(expected):
         return method  # type: ignore[no-any-return]
     return _passing(method, named, rest, expected)
+
+
+def _unknown(strange: list[str], expected: tuple[str, ...]) -> str:
+    hints = {name: nearest(name, expected) for name in strange}
+    told = [f"'{name}'" + (f" (did you mean '{close}'?)" if close else "") for name, close in hints.items()]
+    return f"unknown argument{'s' if len(told) > 1 else ''} {', '.join(told)}"
 
 
 def _passing(method: Hook, named: list[Parameter], rest: bool, expected: tuple[str, ...]) -> Hook:

@@ -11,7 +11,6 @@ from stabbench.models.batch import Batch
 from stabbench.strategies.contract import BoundModel, Context, Strategy, Weights, cross_entropy
 from stabbench.strategies.perturbation import symmetric_divergence
 
-
 SMALLEST_SLOPE = 1e-6
 """Added to a token's largest slope where it divides, as in the authors' code: what is flat is not climbed."""
 
@@ -46,10 +45,10 @@ class Smart(Strategy):
     own ℓs(f(x), f(x+δ)) with f(x) fixed, divided by its largest element; then δ is fixed, and the gradient of the loss
     goes through both predictions. That is the paper's algorithm 1 with its σ = 1e-5 and η = 1e-3, and two departures
     that the authors' code makes: the largest element is each token's own, and nothing is projected (Π is the identity;
-    `radius: 1e-5` bounds the elements of δ by the paper's ε). On a pretrained MiniLM at these defaults the ascent adds a
-    quarter to the divergence that δ = 0 has, within the radius 1 %, and noise as large as the step nothing; a gradient
-    that is not divided adds 0.01 %. Some releases of that code rescale δ itself to largest element 1, many times the
-    size of an embedding's own: that is not followed. Every forward pass is a training pass with dropout masks of its
+    `radius: 1e-5` bounds the elements of δ by the paper's ε). On a pretrained MiniLM at these defaults the ascent adds
+    a quarter to the divergence that δ = 0 has, within the radius 1 %, and noise as large as the step nothing; a
+    gradient that is not divided adds 0.01 %. Some releases of that code rescale δ itself to largest element 1, many
+    times the size of an embedding's own: that is not followed. Every forward pass is a training pass with dropout masks of its
     own, as in the authors' code; so the divergence that is climbed is not flat at δ = 0.
     6 epochs with bias correction (Adam), the paper's largest number for GLUE.
     """
