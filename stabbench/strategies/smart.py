@@ -48,8 +48,8 @@ class Smart(Strategy):
     `radius: 1e-5` bounds the elements of δ by the paper's ε). On a pretrained MiniLM at these defaults the ascent adds
     a quarter to the divergence that δ = 0 has, within the radius 1 %, and noise as large as the step nothing; a
     gradient that is not divided adds 0.01 %. Some releases of that code rescale δ itself to largest element 1, many
-    times the size of an embedding's own: that is not followed. Every forward pass is a training pass with dropout masks of its
-    own, as in the authors' code; so the divergence that is climbed is not flat at δ = 0.
+    times the size of an embedding's own: that is not followed. Every forward pass is a training pass with dropout masks
+    of its own, as in the authors' code; so the divergence that is climbed is not flat at δ = 0.
     6 epochs with bias correction (Adam), the paper's largest number for GLUE.
     """
 

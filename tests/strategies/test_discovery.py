@@ -56,8 +56,8 @@ def class_with(line: str) -> str:
         ("Mine = 3\n", "is 3, expected a subclass of stabbench.Strategy"),
         (
             class_with("def loss(self, model, weight, batch, ctx): ..."),
-            "hook `loss(model, weight, batch, ctx)`: unknown argument 'weight' (did you mean 'weights'?); it may take any "
-            "of model, weights, batch, ctx",
+            "hook `loss(model, weight, batch, ctx)`: unknown argument 'weight' (did you mean 'weights'?); it may take "
+            "any of model, weights, batch, ctx",
         ),
         (
             class_with("def scale(self, name, cxt=None, rate=1): ..."),
