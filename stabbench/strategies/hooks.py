@@ -34,12 +34,16 @@ def hook_of(strategy: Strategy, hook: str) -> Hook:
     raw = inspect.getattr_static(type(strategy), hook)
     if not callable(method):
         raise SignatureError(f"hook `{hook}` is {method!r}, expected a method")
-    parameters = list(inspect.signature(method).parameters.values())
     if inspect.isfunction(raw) and next(iter(inspect.signature(raw).parameters), None) in (None, *expected):
         raise SignatureError(f"hook `{hook}`: no `self` before its arguments, expected it or `@staticmethod`")
+    try:
+        signature = inspect.signature(method)
+    except ValueError as error:
+        raise SignatureError(f"hook `{hook}` is {method!r}, whose arguments cannot be read: {error}") from error
+    parameters = [item.replace(annotation=item.empty) for item in signature.parameters.values()]
     rest = any(parameter.kind is Parameter.VAR_KEYWORD for parameter in parameters)
     named = [item for item in parameters if item.kind not in (Parameter.VAR_KEYWORD, Parameter.VAR_POSITIONAL)]
-    shown = f"hook `{hook}({', '.join(str(item.replace(annotation=item.empty)) for item in parameters)})`"
+    shown = f"hook `{hook}{signature.replace(parameters=parameters, return_annotation=signature.empty)}`"
     strange = [item.name for item in named if item.name not in expected]
     if strange:
         raise SignatureError(f"{shown}: {_unknown(strange, expected)}; it may take any of {', '.join(expected)}")
