@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,10 @@ class Recipe:
         """How many updates a training on `examples` examples makes; the last, partial batch of an epoch counts."""
         return self.total_steps or max(1, round(self.epochs * self.steps_per_epoch(examples)))
 
+    def warmup_updates(self, total: int) -> int:
+        """How many of `total` updates warm up: the whole ones of the ratio as it is written, 29 of 100 for 0.29."""
+        return math.floor(Fraction(str(self.warmup_ratio)) * total)
+
     def steps_per_epoch(self, examples: int) -> int:
         """How many batches `examples` examples make."""
         return math.ceil(examples / self.batch_size)
@@ -117,6 +122,17 @@ def _is_frequency(value: float) -> bool:
 
 RECIPE_FIELDS = tuple(item.name for item in dataclasses.fields(Recipe))
 _FLOATS = {item.name for item in dataclasses.fields(Recipe) if "float" in str(item.type)}
+
+
+def spec_of(recipe: Recipe, examples: int) -> dict[str, Any]:
+    """What a spec says of a recipe for a training on `examples` examples.
+
+    The updates that warm up stand beside it only where version 0.1.0 made another number of them, by cutting a product
+    of floats (0.29 of 100 were 28): its records of such a spec are not those of this one, and no other moves.
+    """
+    total = recipe.updates(examples)
+    exact, cut = recipe.warmup_updates(total), int(recipe.warmup_ratio * total)
+    return {"recipe": dataclasses.asdict(recipe), **({} if exact == cut else {"warmup_updates": exact})}
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,11 @@ from stabbench.models import sources
 from stabbench.models.architecture import Architecture, read_architecture
 from stabbench.models.defaults import model_defaults
 from stabbench.models.tokenization import positions
-from stabbench.plan import TRAINING_VERSION, Cell, Recipe, Variation
+from stabbench.plan import TRAINING_VERSION, Cell, Recipe, Variation, spec_of
 from stabbench.strategies import registry
 from stabbench.strategies.composition import check_claims
 from stabbench.strategies.contract import Strategy, is_recipe_only
+from stabbench.strategies.hooks import hook_of
 from stabbench.tasks.prepared import PreparedTask
 
 
@@ -122,7 +123,10 @@ def _varied(cell: Cell, variation: Variation, root: Path) -> Cell:
         cell,
         strategy=variation.name,
         seeds=variation.seeds,
-        spec={**cell.spec, "recipe": dataclasses.asdict(recipe)},
+        spec={
+            **{key: value for key, value in cell.spec.items() if key != "warmup_updates"},
+            **spec_of(recipe, int(cell.task_facts["counts"]["train"])),
+        },
         keep_weights=(),
         streams=variation.streams,
     )
@@ -229,7 +233,7 @@ def make_cell(
                 "metrics": list(task.metrics),
                 "labels": len(task.label_names),
             },
-            "recipe": dataclasses.asdict(recipe),
+            **spec_of(recipe, task.counts["train"]),
             "plugins": [dict(plugin) for plugin in strategy.plugins],
         },
         keep_weights=tuple(seed for seed in config.seeds if seed in config.keep_weights),
@@ -245,7 +249,7 @@ def _check(
     strategy: ResolvedStrategy,
 ) -> None:
     for member in strategy.classes:
-        reason = member().unsupported(architecture)
+        reason = hook_of(member(), "unsupported")(architecture)
         if reason is not None:
             raise UserError(f"strategy '{names[2]}' cannot be used with model '{names[0]}': {reason}")
     limit = positions(model.folder)

@@ -10,7 +10,7 @@ import pytest
 
 from stabbench.errors import UserError
 from stabbench.files import write_json
-from stabbench.plan import Cell, Recipe, read_plan, write_plan
+from stabbench.plan import Cell, Recipe, read_plan, spec_of, write_plan
 
 
 def cell(**changes: Any) -> Cell:
@@ -50,6 +50,14 @@ def test_seed_recipe_and_training_version_are_in_the_fingerprint() -> None:
         cell(streams={"1": {"head": 2}}).fingerprint(1),
     ]
     assert len({cell().fingerprint(1), *others}) == 5
+
+
+def test_the_spec_tells_a_warm_up_that_was_once_an_update_shorter_and_no_other() -> None:
+    recipe = Recipe(total_steps=100, warmup_ratio=0.29)
+    assert spec_of(recipe, 1000) == {"recipe": dataclasses.asdict(recipe), "warmup_updates": 29}
+    for ratio in (0.0, 0.06, 0.1, 0.2, 0.25, 0.5, 1.0):
+        recipe = Recipe(warmup_ratio=ratio)
+        assert all(spec_of(recipe, count) == {"recipe": dataclasses.asdict(recipe)} for count in range(1, 20_000, 7))
 
 
 def test_the_number_of_seeds_does_not_change_the_fingerprint_of_one() -> None:

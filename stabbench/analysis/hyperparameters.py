@@ -111,7 +111,7 @@ def _differences(cell: Cell, record: Record) -> Iterator[tuple[str, str, str]]:
             yield name, str(recorded.get(name)), str(planned.get(name))
     recipe, data = cell.recipe(), record.data
     total = recipe.total_steps or max(1, round(recipe.epochs * data["steps_per_epoch"]))
-    for name, expected in (("total_steps", total), ("warmup_steps", int(recipe.warmup_ratio * total))):
+    for name, expected in (("total_steps", total), ("warmup_steps", recipe.warmup_updates(total))):
         if data[name] != expected:
             yield name, str(data[name]), str(expected)
     wrong: dict[tuple[str, float, float], int] = {}

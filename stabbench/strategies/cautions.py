@@ -8,6 +8,7 @@ from pathlib import Path
 from stabbench.plan import Cell
 from stabbench.strategies import registry
 from stabbench.strategies.contract import Strategy
+from stabbench.strategies.hooks import hook_of
 
 
 def cautions(cells: Sequence[Cell], root: Path) -> Iterator[str]:
@@ -20,6 +21,6 @@ def cautions(cells: Sequence[Cell], root: Path) -> Iterator[str]:
             if source not in known:
                 known[source] = registry.find(source, root)[0]
             options = registry.make_options(name, known[source], plugin["options"])
-            sentence = known[source]().caution(cell.recipe(), options)
+            sentence = hook_of(known[source](), "caution")(cell.recipe(), options)
             if sentence is not None:
                 yield f"{cell.name}: {name}: {sentence}"

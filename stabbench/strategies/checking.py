@@ -8,55 +8,41 @@ import inspect
 from stabbench.errors import UserError, nearest, unknown
 from stabbench.plan import RECIPE_FIELDS, Recipe
 from stabbench.strategies.contract import Strategy, overrides
-
-METHODS = tuple(name for name, value in vars(Strategy).items() if inspect.isfunction(value) and name[0] != "_")
-"""What a strategy may define: its hooks, and what is asked of it before training."""
+from stabbench.strategies.hooks import METHODS, SignatureError, hook_of
 
 
 def check_class(strategy: object, label: str) -> type[Strategy]:
     """The class itself, if it keeps to the contract; `label` names plugin and distribution in errors.
 
-    Raises UserError for what is no subclass of Strategy, for a hook with other arguments than the contract's or with a
-    name that is nearly a hook's, for a recipe with unknown fields or values out of range, for options that are no
-    frozen dataclass, and for a class that cannot be made without arguments.
+    Raises UserError for what is no subclass of Strategy, for a hook with an argument that the contract does not have or
+    with a name that is nearly a hook's, for a recipe with unknown fields or values out of range, for options that are
+    no frozen dataclass, and for a class that cannot be made without arguments.
     """
     if not (isinstance(strategy, type) and issubclass(strategy, Strategy)):
         raise UserError(f"{label} is {strategy!r}, expected a subclass of stabbench.Strategy")
-    _check_hooks(strategy, label)
     _check_names(strategy, label)
     _check_recipe(strategy, label)
     options = strategy.Options
     if not (dataclasses.is_dataclass(options) and options.__dataclass_params__.frozen):  # type: ignore[attr-defined]
         raise UserError(f"{label}: `Options` is {options!r}, expected a class with @dataclass(frozen=True)")
     try:
-        strategy()
+        made = strategy()
     except Exception as error:
         raise UserError(f"{label}: `__init__`: {strategy.__name__}() raises {error!r}") from error
+    _check_hooks(strategy, made, label)
     return strategy
 
 
-def _check_hooks(strategy: type[Strategy], label: str) -> None:
+def _check_hooks(strategy: type[Strategy], made: Strategy, label: str) -> None:
+    wrong = []
     for hook in METHODS:
-        if not overrides(strategy, hook):
-            continue
-        expected = _arguments(getattr(Strategy, hook))
-        try:
-            found = _arguments(getattr(strategy, hook))
-        except TypeError as error:
-            raise UserError(f"{label}: hook `{hook}` is {getattr(strategy, hook)!r}, expected a method") from error
-        if found == expected:
-            continue
-        strange = [name for name in found if name not in expected]
-        missing = [name for name in expected if name not in found]
-        what = f"unknown argument '{strange[0]}'" if strange else f"no argument '{missing[0]}'" if missing else "order"
-        raise UserError(f"{label}: hook `{hook}({', '.join(found)})`: {what}; expected `{hook}({', '.join(expected)})`")
-
-
-def _arguments(method: object) -> list[str]:
-    if not callable(method):
-        raise TypeError
-    parameters = inspect.signature(method).parameters.values()
-    return [str(parameter.replace(annotation=parameter.empty)) for parameter in parameters]
+        if overrides(strategy, hook):
+            try:
+                hook_of(made, hook)
+            except SignatureError as error:
+                wrong.append(str(error))
+    if wrong:
+        raise UserError(f"{label}: {'; '.join(wrong)}")
 
 
 def _check_names(strategy: type[Strategy], label: str) -> None:

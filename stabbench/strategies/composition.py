@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
 from stabbench.errors import UserError
 from stabbench.models.batch import Batch
 from stabbench.strategies.contract import (
+    HOOKS,
     BoundModel,
     Context,
     Strategy,
@@ -19,6 +22,8 @@ from stabbench.strategies.contract import (
     is_recipe_only,
     overrides,
 )
+from stabbench.strategies.hooks import Hook, hook_of
+from stabbench.strategies.unkeyed import KeyedDraws
 
 SINGLE_OWNER = ("loss", "scored_weights")
 
@@ -45,6 +50,19 @@ def check_claims(strategies: Sequence[tuple[str, type[Strategy]]], settled: Cont
                 )
 
 
+class Member(NamedTuple):
+    """A member's own hook, with what it is told and what names it in errors."""
+
+    function: Hook
+    ctx: Context
+    name: str
+
+    def __call__(self, *arguments: Any) -> Any:
+        """The hook, which draws nothing but what the run's seed keys: UnkeyedDrawError else."""
+        with KeyedDraws(self.name, self.ctx.device):
+            return self.function(*arguments, self.ctx)
+
+
 @dataclass(frozen=True)
 class Composition:
     """Strategies with their contexts, called as one; empty for a recipe without code."""
@@ -55,6 +73,18 @@ class Composition:
         """Let every member know the factors of all."""
         for _, ctx in self.members:
             ctx.scales = self.scale
+
+    @cached_property
+    def hooks(self) -> Mapping[str, tuple[Member, ...]]:
+        """Who has a hook of its own, in order. Signatures are read once; a hook that nobody has costs nothing."""
+        return {
+            hook: tuple(
+                Member(hook_of(strategy, hook), ctx, f"strategy {type(strategy).__name__}: hook `{hook}`")
+                for strategy, ctx in self.members
+                if overrides(type(strategy), hook)
+            )
+            for hook in HOOKS
+        }
 
     @property
     def needs_whole_vocabulary(self) -> bool:
@@ -68,53 +98,57 @@ class Composition:
 
     def initialise(self, weights: MutableMapping[str, Tensor], state: MutableMapping[str, Tensor]) -> None:
         """Every member's `initialise`, in order."""
-        for strategy, ctx in self.members:
-            strategy.initialise(weights, state, ctx)
+        for member in self.hooks["initialise"]:
+            member(weights, state)
 
     def scale(self, name: str) -> tuple[float, float]:
         """The product of the members' factors for a tensor."""
         rate, decay = 1.0, 1.0
-        for strategy, ctx in self.members:
-            factors = strategy.scale(name, ctx)
+        for member in self.hooks["scale"]:
+            factors = member.function(name, member.ctx)
             rate, decay = rate * factors[0], decay * factors[1]
         return rate, decay
 
     def scales_of(self, names: Sequence[str]) -> dict[str, tuple[float, float]] | None:
         """The factors of each tensor, or None where no member has a `scale` of its own."""
-        return {name: self.scale(name) for name in names} if self.overrides("scale") else None
+        owners = self.hooks["scale"]
+        if not owners:
+            return None
+        with KeyedDraws(" or ".join(member.name for member in owners), owners[0].ctx.device):
+            return {name: self.scale(name) for name in names}
 
     def overrides(self, *hooks: str) -> bool:
         """Whether any member has one of these hooks of its own."""
-        return any(overrides(type(strategy), hook) for strategy, _ in self.members for hook in hooks)
+        return any(self.hooks[hook] for hook in hooks)
 
     def training_weights(self, weights: Weights) -> Weights:
         """The weights through every member's `training_weights`."""
-        for strategy, ctx in self.members:
-            weights = strategy.training_weights(weights, ctx)
+        for member in self.hooks["training_weights"]:
+            weights = member(weights)
         return weights
 
     def loss(self, model: BoundModel, weights: Weights, batch: Batch) -> Tensor:
         """The owner's loss, else the mean cross-entropy, shape `(S,)`."""
-        for strategy, ctx in self.members:
-            if overrides(type(strategy), "loss"):
-                return strategy.loss(model, weights, batch, ctx)
+        for owner in self.hooks["loss"]:
+            loss: Tensor = owner(model, weights, batch)
+            return loss
         return cross_entropy(model(batch), batch.labels)
 
     def before_update(
         self, weights: Weights, gradients: MutableMapping[str, Tensor], state: MutableMapping[str, Tensor]
     ) -> None:
         """Every member's `before_update`, in order."""
-        for strategy, ctx in self.members:
-            strategy.before_update(weights, gradients, state, ctx)
+        for member in self.hooks["before_update"]:
+            member(weights, gradients, state)
 
     def after_update(self, weights: MutableMapping[str, Tensor], state: MutableMapping[str, Tensor]) -> None:
         """Every member's `after_update`, in order."""
-        for strategy, ctx in self.members:
-            strategy.after_update(weights, state, ctx)
+        for member in self.hooks["after_update"]:
+            member(weights, state)
 
     def scored_weights(self, weights: Weights, state: Mapping[str, Tensor]) -> Weights:
         """The owner's scored weights, else the weights themselves."""
-        for strategy, ctx in self.members:
-            if overrides(type(strategy), "scored_weights"):
-                return strategy.scored_weights(weights, state, ctx)
+        for owner in self.hooks["scored_weights"]:
+            scored: Weights = owner(weights, state)
+            return scored
         return weights

@@ -12,7 +12,8 @@ The trainer calls them in this order::
         after_update
     scored_weights                              whenever the dev set is scored, and for what is saved
 
-Every tensor has a leading run axis ``[S, …]``; a hook is written as if for one model and must not mix runs.
+Every tensor has a leading run axis ``[S, …]``; a hook is written as if for one model and must not mix runs. It takes,
+by their names, those of the arguments below that it needs (`stabbench.strategies.hooks`).
 """
 
 from __future__ import annotations
@@ -44,12 +45,18 @@ class NoOptions:
 class BoundModel(Protocol):
     """The model with the training weights of this update and its dropout."""
 
-    def __call__(self, batch: Batch, embeddings: Tensor | None = None, call: int = 0) -> Tensor:
-        """Logits `(S, B, labels)`; forwards with different `call` draw different dropout masks."""
+    def __call__(
+        self, batch: Batch, embeddings: Tensor | None = None, call: int = 0, weights: Weights | None = None
+    ) -> Tensor:
+        """Logits `(S, B, labels)`; forwards with different `call` draw different dropout masks.
+
+        `weights` are others than the update's, in the form in which `loss` gets those: every strategy's
+        `training_weights` acts on them too, with the draws of this update. Gradients go through them.
+        """
         ...
 
-    def embed(self, batch: Batch) -> Tensor:
-        """Word embeddings `(S, T, E)`."""
+    def embed(self, batch: Batch, weights: Weights | None = None) -> Tensor:
+        """Word embeddings `(S, T, E)`, of other `weights` where they are given."""
         ...
 
 
@@ -89,7 +96,8 @@ class Context:
     """Called with weights: the batches of every run's own first epoch in its order, each with the model bound to them.
 
     For `initialise`: one pass over the training set. Dropout is that of training, with masks that no update draws. Runs
-    are computed one after the other, so that logits and gradients are bit for bit those of a run alone.
+    are computed one after the other, so that logits and gradients are bit for bit those of a run alone. Weights are
+    taken as they are given: no `training_weights` acts.
     """
     scales: Callable[[str], tuple[float, float]] = _unscaled
     """Factors of a tensor's learning rate and decay now, of all strategies together."""

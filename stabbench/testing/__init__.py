@@ -44,6 +44,10 @@ class StrategyContract:
         """Worker processes are handed the strategy and its options."""
         self._expect(checks.PICKLABLE)
 
+    def test_its_draws_are_keyed_by_the_runs_seed(self) -> None:
+        """None comes from the global generators of torch, NumPy or Python."""
+        self._expect(checks.KEYED)
+
     def test_the_loss_is_finite(self) -> None:
         """In fp64 and fp32, alone and side by side; one value a run."""
         self._expect(checks.FINITE)
@@ -71,6 +75,10 @@ class StrategyContract:
     def test_killed_and_resumed_equals_uninterrupted(self) -> None:
         """Bit for bit, by fresh objects."""
         self._expect(checks.RESUME)
+
+    def test_its_part_acts(self) -> None:
+        """Its hooks change what its recipe does alone, by more than rounding, in fp32 too."""
+        self._expect(checks.ACTS)
 
     @classmethod
     def _suite(cls) -> Conformance:

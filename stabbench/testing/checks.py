@@ -14,8 +14,10 @@ import torch
 from torch import Tensor
 
 from stabbench.models.weights import save_classifier
+from stabbench.strategies.contract import is_recipe_only
+from stabbench.strategies.unkeyed import UnkeyedDrawError
 from stabbench.testing import tiny
-from stabbench.testing.trial import ARCHITECTURES, KilledError, Trial, first_difference, model
+from stabbench.testing.trial import ARCHITECTURES, KilledError, Trial, distance, first_difference, model
 from stabbench.training.inputs import RunResult, TrainingInputs
 from stabbench.training.loop import Training
 from stabbench.training.state import TrainingState
@@ -24,6 +26,8 @@ TOLERANCE = 1e-10
 """Rounding in fp64, between different orders of the same sums."""
 KILLED_AFTER = (3, 7)
 """In the middle of each epoch of four updates."""
+LEAST_SHARE = 1e-7
+"""Of the way that training goes: what hooks have to change, three orders of magnitude above rounding in fp64."""
 
 
 class ContractError(AssertionError):
@@ -55,6 +59,18 @@ def picklable(trial: Trial) -> None:
             raise ContractError(f"{cls.__name__} with its options: {type(error).__name__}: {error}") from error
         if type(strategy) is not cls or again != options:
             raise ContractError(f"{cls.__name__} comes back as {strategy!r} with {again!r}, expected {options!r}")
+
+
+def draws_are_keyed(trial: Trial) -> None:
+    """No hook draws from the global generators of torch, NumPy or Python."""
+    if not _supported(trial):
+        return
+    try:
+        trial.train(1, 2, precision="fp32")
+    except UnkeyedDrawError as error:
+        raise ContractError(str(error)) from error
+    except Exception:  # whatever else goes wrong is for the other checks to tell
+        return
 
 
 def finite_loss(trial: Trial) -> None:
@@ -186,6 +202,25 @@ def resumes_bit_for_bit(trial: Trial) -> None:
     _expect_equal(trial.alone, resumed, "uninterrupted and resumed by a fresh object")
 
 
+def its_part_acts(trial: Trial) -> None:
+    """Hooks change what the recipe does alone, and in fp32 at the recipe's own rate not by so little that none is left.
+
+    What they change is measured on the way from the initial weights to the final ones.
+    """
+    if all(is_recipe_only(cls) for cls, _ in trial.members):
+        return
+    acting, plain, start = trial.with_and_without()
+    share = distance(acting.weights, plain.weights) / distance(plain.weights, start)
+    if share < LEAST_SHARE:
+        raise ContractError(
+            f"its hooks change the final weights by {share:.1e} of the way that 8 updates go by its recipe alone, "
+            f"expected {LEAST_SHARE:.0e} or more"
+        )
+    acting, plain, _ = trial.with_and_without(precision="fp32", learning_rate=None)
+    if all(torch.equal(tensor, plain.weights[name]) for name, tensor in acting.weights.items()):
+        raise ContractError("in fp32, at its recipe's rate, its hooks change no bit of the final weights: rounded away")
+
+
 def _kill_after(step: int) -> Callable[[TrainingState], None]:
     def kill(state: TrainingState) -> None:
         if state.step == step:
@@ -219,11 +254,13 @@ def _expect_equal(first: RunResult, second: RunResult, what: str, tolerance: flo
 
 
 PICKLABLE = Check("it can be pickled", picklable, of_hooks=False)
-FINITE = Check("the loss is finite", finite_loss)
+KEYED = Check("its draws are keyed by the run's seed", draws_are_keyed)
+FINITE = Check("the loss is finite", finite_loss, (KEYED,))
 SAME_SEED = Check("the same seed gives the same result", same_seed_same_result, (FINITE,))
 COMPANIONS = Check("a run depends on no run beside it", independent_of_companions, (SAME_SEED,))
 EVALUATION = Check("evaluation is untouched by what acts in training", evaluation_untouched, (SAME_SEED,))
 ARCHITECTURE = Check("BERT, RoBERTa and ALBERT train, or it says why not", works_or_says_why, (FINITE,))
 HUGGING_FACE = Check("the final weights load in Hugging Face", loads_in_hugging_face, (ARCHITECTURE,))
 RESUME = Check("killed and resumed equals uninterrupted", resumes_bit_for_bit, (SAME_SEED,))
-CHECKS = (PICKLABLE, FINITE, SAME_SEED, COMPANIONS, EVALUATION, ARCHITECTURE, HUGGING_FACE, RESUME)
+ACTS = Check("its part acts", its_part_acts, (COMPANIONS, EVALUATION, HUGGING_FACE, RESUME))
+CHECKS = (PICKLABLE, KEYED, FINITE, SAME_SEED, COMPANIONS, EVALUATION, ARCHITECTURE, HUGGING_FACE, RESUME, ACTS)

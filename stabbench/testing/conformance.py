@@ -7,8 +7,8 @@ import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from stabbench.strategies.checking import METHODS
 from stabbench.strategies.contract import Strategy, overrides
+from stabbench.strategies.hooks import METHODS
 from stabbench.testing.checks import Check, ContractError
 from stabbench.testing.trial import Members, Trial
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,14 +13,18 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 from transformers import PreTrainedModel
 
 from stabbench.models.defaults import model_defaults
+from stabbench.models.weights import initial_weights
 from stabbench.plan import Recipe
 from stabbench.strategies.contract import Strategy
+from stabbench.strategies.hooks import hook_of
 from stabbench.testing import tiny
 from stabbench.training.inputs import RunResult, TrainingInputs
 from stabbench.training.loop import train
+from stabbench.training.precision import compute_type
 from stabbench.training.state import TrainingState
 
 ARCHITECTURES = ("bert", "roberta", "albert")
@@ -54,7 +59,8 @@ class Trial:
     def unsupported(self, kind: str) -> object:
         """What the first member that does not support a tiny model of this kind says, or None."""
         shape = tiny.architecture(model(kind))
-        return next((reason for cls, _ in self.members if (reason := cls().unsupported(shape)) is not None), None)
+        asked = (hook_of(cls(), "unsupported")(shape) for cls, _ in self.members)
+        return next((reason for reason in asked if reason is not None), None)
 
     @cached_property
     def kind(self) -> str:
@@ -103,6 +109,15 @@ class Trial:
         """That on the architecture of most checks."""
         return self.trained_on(self.kind)
 
+    def with_and_without(self, **recipe: Any) -> tuple[RunResult, RunResult, dict[str, Tensor]]:
+        """The run of seed 2, the same by the recipe alone, and the weights that the second began with."""
+        inputs, (seed,) = self.inputs(**recipe), tiny.seeds(2)
+        alone = dataclasses.replace(inputs, strategies=())
+        with self._elsewhere():
+            (acting,), (plain,) = train(inputs, [seed]), train(alone, [seed])
+        dtype = compute_type(inputs.recipe.precision)
+        return acting, plain, initial_weights(inputs.pretrained, inputs.architecture, seed["head"], dtype)
+
     @contextmanager
     def _elsewhere(self) -> Iterator[None]:
         self._trainings += 1
@@ -145,6 +160,12 @@ def first_difference(first: RunResult, second: RunResult, tolerance: float = 0.0
         if _differing(ours, theirs, tolerance).any():
             return f"the final tensor {name} differs by up to {np.abs(ours - theirs).max():.1e}"
     return None
+
+
+def distance(first: Mapping[str, Tensor], second: Mapping[str, Tensor]) -> float:
+    """The L2 norm of the difference over all tensors that both have."""
+    squares = [float((first[name] - second[name]).double().square().sum()) for name in first.keys() & second.keys()]
+    return math.sqrt(math.fsum(squares))
 
 
 def _differing(ours: np.ndarray, theirs: np.ndarray, tolerance: float) -> np.ndarray:

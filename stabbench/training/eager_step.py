@@ -70,7 +70,7 @@ class EagerStep:
             loss, sums = self.plain(batch, Dropout(self.recipe.dropout, self.training.dropout, update))
             return torch.tensor([loss], dtype=torch.float64), self.plain.gradients, norms_of(sums)
         weights = {name: tensor.detach() if name in frozen else tensor for name, tensor in state.weights.items()}
-        model = _TrainingModel(self, self.strategies.training_weights(weights), update)
+        model = _TrainingModel(self, weights, update)
         losses = self.strategies.loss(model, weights, batch)
         self.passes = model.passes
         trained = {name: tensor for name, tensor in weights.items() if name not in frozen}
@@ -97,16 +97,22 @@ class EagerStep:
 
 
 class _TrainingModel:
-    """The model of one update, as strategies see it."""
+    """The model of one update, as strategies see it: with their training weights and its dropout."""
 
     def __init__(self, step: EagerStep, weights: Weights, update: int) -> None:
-        self.step, self.weights, self.update = step, weights, update
+        self.step, self.update = step, update
+        self.weights = step.strategies.training_weights(weights)
         self.passes = 0
 
-    def __call__(self, batch: Batch, embeddings: Tensor | None = None, call: int = 0) -> Tensor:
+    def __call__(
+        self, batch: Batch, embeddings: Tensor | None = None, call: int = 0, weights: Weights | None = None
+    ) -> Tensor:
         self.passes += 1
         dropout = self.step.dropout(self.update, call)
-        return self.step.training.encoder.classify(self.weights, batch, dropout, embeddings)
+        return self.step.training.encoder.classify(self._acting(weights), batch, dropout, embeddings)
 
-    def embed(self, batch: Batch) -> Tensor:
-        return self.step.training.encoder.embed(self.weights, batch)
+    def embed(self, batch: Batch, weights: Weights | None = None) -> Tensor:
+        return self.step.training.encoder.embed(self._acting(weights), batch)
+
+    def _acting(self, weights: Weights | None) -> Weights:
+        return self.weights if weights is None else self.step.strategies.training_weights(weights)

@@ -34,18 +34,21 @@ class _RunByRun:
     def __init__(self, training: Training, weights: Weights, step: int) -> None:
         self.training, self.weights, self.step = training, weights, step
 
-    def __call__(self, batch: Batch, embeddings: Tensor | None = None, call: int = 0) -> Tensor:
-        parts = {name: tensor.chunk(batch.runs) for name, tensor in self.weights.items()}
+    def __call__(
+        self, batch: Batch, embeddings: Tensor | None = None, call: int = 0, weights: Weights | None = None
+    ) -> Tensor:
+        bound = self.weights if weights is None else weights
+        parts = {name: tensor.chunk(batch.runs) for name, tensor in bound.items()}
         logits = []
         for run in range(batch.runs):
-            weights = {name: tensors[run] for name, tensors in parts.items()}
+            single = {name: tensors[run] for name, tensors in parts.items()}
             own = None if embeddings is None else embeddings[run : run + 1, : batch.tokens[run]]
             dropout = self._dropout(run, call)
-            logits.append(self.training.encoder.classify(weights, _alone(batch, run), dropout, own))
+            logits.append(self.training.encoder.classify(single, _alone(batch, run), dropout, own))
         return torch.cat(logits)
 
-    def embed(self, batch: Batch) -> Tensor:
-        return self.training.encoder.embed(self.weights, batch)
+    def embed(self, batch: Batch, weights: Weights | None = None) -> Tensor:
+        return self.training.encoder.embed(self.weights if weights is None else weights, batch)
 
     def _dropout(self, run: int, call: int) -> Dropout | DeviceDropout:
         probability, draws, device = self.training.recipe.dropout, [self.training.dropout[run]], self.training.device

@@ -24,7 +24,7 @@ class Schedule:
         return cls(
             steps_per_epoch=recipe.steps_per_epoch(examples),
             total_steps=total,
-            warmup_steps=int(recipe.warmup_ratio * total),
+            warmup_steps=recipe.warmup_updates(total),
             peak=recipe.learning_rate,
             evaluations_per_epoch=recipe.evaluations_per_epoch,
         )

@@ -40,6 +40,12 @@ def test_changes_go_into_the_recipe_and_the_fingerprint(project: Path) -> None:
     assert cell.fingerprint(1) != planned(SAME).fingerprint(1)
 
 
+def test_a_warm_up_that_was_once_an_update_shorter_is_told_for_the_variation_alone(project: Path) -> None:
+    cell = planned(dataclasses.replace(SAME, recipe={"warmup_ratio": 0.29, "total_steps": 100}))
+    assert cell.spec["warmup_updates"] == 29
+    assert "warmup_updates" not in planned(SAME).spec
+
+
 def test_single_streams_take_their_own_seeds(project: Path) -> None:
     streams = {"2": {"head": 1, "order": 1, "dropout": 1, "strategy": 1}, "9": {"dropout": 4}}
     cell = planned(dataclasses.replace(SAME, streams=streams))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, MutableMapping
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -22,7 +23,7 @@ class HoldsALambda(Strategy):
         self.shape = lambda values: values**2
 
     def loss(self, model: BoundModel, weights: Weights, batch: Batch, ctx: Context) -> Tensor:
-        return cross_entropy(model(batch), batch.labels)
+        return cross_entropy(2 * model(batch), batch.labels)
 
 
 class DividesByZero(Strategy):
@@ -38,6 +39,12 @@ class OneLossForAllRuns(Strategy):
 class DrawsWithoutASeed(Strategy):
     def training_weights(self, weights: Weights, ctx: Context) -> Weights:
         return {name: tensor * (1 + 1e-3 * torch.rand(())) for name, tensor in weights.items()}
+
+
+class DrawsFromAGeneratorOfItsOwn(Strategy):
+    def training_weights(self, weights: Weights, ctx: Context) -> Weights:
+        noise = float(np.random.default_rng().random())
+        return {name: tensor * (1 + 1e-3 * noise) for name, tensor in weights.items()}
 
 
 class MixesRuns(Strategy):
@@ -115,6 +122,22 @@ class RemembersOnItself(Strategy):
         self.before = dict(gradients)
 
 
+class DoesNextToNothing(Strategy):
+    def after_update(
+        self, weights: MutableMapping[str, Tensor], state: MutableMapping[str, Tensor], ctx: Context
+    ) -> None:
+        for tensor in weights.values():
+            tensor.mul_(1 - 1e-13)
+
+
+class IsRoundedAwayInFp32(Strategy):
+    def after_update(
+        self, weights: MutableMapping[str, Tensor], state: MutableMapping[str, Tensor], ctx: Context
+    ) -> None:
+        for tensor in weights.values():
+            tensor.mul_(1 - ctx.learning_rate * 1e-3)
+
+
 class SupportsNothing(Strategy):
     def unsupported(self, architecture: Architecture) -> str | None:
         return "it needs a decoder"
@@ -133,7 +156,18 @@ PLUGINS = [
     Broken(DividesByZero, "finite_loss", ", hook `loss`", "not finite after 1 updates: loss inf"),
     Broken(OneLossForAllRuns, "finite_loss", ", hook `loss`", "the loss of 2 runs has shape (), expected (2,)"),
     Broken(SupportsNothing, "finite_loss", ", hook `unsupported`", "is supported: it needs a decoder"),
-    Broken(DrawsWithoutASeed, "same_seed_same_result", ", hook `training_weights`", "the train_loss of update 1 is"),
+    Broken(
+        DrawsWithoutASeed,
+        "draws_are_keyed",
+        ", hook `training_weights`",
+        "strategy DrawsWithoutASeed: hook `training_weights` draws from torch's global generator",
+    ),
+    Broken(
+        DrawsFromAGeneratorOfItsOwn,
+        "same_seed_same_result",
+        ", hook `training_weights`",
+        "the train_loss of update 1 is",
+    ),
     Broken(MixesRuns, "independent_of_companions", ", hook `before_update`", "alone and between two other runs"),
     Broken(
         LeavesTheAverageInPlace,
@@ -157,6 +191,13 @@ PLUGINS = [
         ", hook `before_update`",
         "uninterrupted and resumed by a fresh object",
     ),
+    Broken(
+        DoesNextToNothing,
+        "its_part_acts",
+        ", hook `after_update`",
+        "of the way that 8 updates go by its recipe alone, expected 1e-07 or more",
+    ),
+    Broken(IsRoundedAwayInFp32, "its_part_acts", ", hook `after_update`", "change no bit of the final weights"),
 ]
 
 

@@ -97,22 +97,22 @@ def test_two_owners_of_one_hook_are_refused(configured: Any, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("name", "options"),
+    ("name", "version", "options"),
     [
-        ("reinit", {"layers": 5}),
-        ("zhang", {"layers": 5}),
-        ("llrd", {"factor": 0.95}),
-        ("pretrained-decay", {"decay": 1e-3}),
-        ("l2-sp", {"alpha": 0.1, "beta": 0.01}),
-        ("child-tuning-f", {"probability": 0.3}),
-        ("child-tuning-d", {"probability": 0.3}),
+        ("reinit", "1", {"layers": 5}),
+        ("zhang", "1", {"layers": 5}),
+        ("llrd", "1", {"factor": 0.95}),
+        ("pretrained-decay", "2", {"decay": 1e-3}),
+        ("l2-sp", "1", {"alpha": 0.1, "beta": 0.01}),
+        ("child-tuning-f", "1", {"probability": 0.3}),
+        ("child-tuning-d", "1", {"probability": 0.3}),
     ],
 )
 def test_a_built_in_alone_is_found_with_its_published_defaults(
-    configured: Any, name: str, options: dict[str, object]
+    configured: Any, name: str, version: str, options: dict[str, object]
 ) -> None:
     plugins, recipe = resolved(configured(f"{{plugin: {name}}}"))
-    assert plugins == ({"plugin": name, "version": "1", "options": options},)
+    assert plugins == ({"plugin": name, "version": version, "options": options},)
     assert recipe.bias_correction
     assert recipe.learning_rate == 1e-3
     assert registry.load(name).reference

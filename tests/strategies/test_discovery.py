@@ -56,17 +56,21 @@ def class_with(line: str) -> str:
         ("Mine = 3\n", "is 3, expected a subclass of stabbench.Strategy"),
         (
             class_with("def loss(self, model, weight, batch, ctx): ..."),
-            "hook `loss(self, model, weight, batch, ctx)`: un",
+            "hook `loss(model, weight, batch, ctx)`: unknown argument 'weight' (did you mean 'weights'?); it may take "
+            "any of model, weights, batch, ctx",
         ),
         (
-            class_with("def scale(self, name): ..."),
-            "hook `scale(self, name)`: no argument 'ctx'; expected `scale(self, n",
+            class_with("def scale(self, name, cxt=None, rate=1): ..."),
+            "hook `scale(name, cxt=None, rate=1)`: unknown arguments 'cxt' (did you mean 'ctx'?), 'rate'",
         ),
         (
-            class_with("def scale(self, ctx, name): ..."),
-            "hook `scale(self, ctx, name)`: order; expected `scale(self, n",
+            class_with("def scale(self, *args): ..."),
+            "hook `scale(*args)`: `*` arguments get nothing: name those of name",
         ),
-        (class_with("def scale(self, *args): ..."), "hook `scale(self, *args)`: unknown argument '*args'"),
+        (
+            class_with("def scale(name, ctx): ..."),
+            "hook `scale`: no `self` before its arguments, expected it or `@stat",
+        ),
         (
             class_with("def initialize(self, weights, state, ctx): ..."),
             "unknown hook `initialize`: did you mean `initia",
@@ -177,7 +181,7 @@ def test_an_unknown_strategy_gets_the_nearest_name_of_params_yaml_too(here: Path
 def test_check_strategy_says_what_holds_and_exits_1_where_something_does_not(here: Path) -> None:
     result = run("check-strategy", "gentle")
     assert result.exit_code == 0, result.output
-    assert result.output.count("    ok  ") == 8
+    assert result.output.count("    ok  ") == 10
     (here / "mine.py").write_text(
         class_with("def loss(self, model, weights, batch, ctx): return model(batch).sum() / 0")
     )
@@ -185,7 +189,7 @@ def test_check_strategy_says_what_holds_and_exits_1_where_something_does_not(her
     assert result.exit_code == 1
     assert "FAILED  the loss is finite" in result.output
     assert "strategy './mine.py:Mine', hook `loss`: broken is that the loss is finite" in result.output
-    assert result.output.count("     -  ") == 6
+    assert result.output.count("     -  ") == 7
 
 
 def test_a_file_strategy_reaches_a_worker_process_that_was_not_forked(here: Path) -> None:

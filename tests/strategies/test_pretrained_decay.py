@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from torch import Tensor
 from transformers import PreTrainedModel
 
 from stabbench.strategies.llrd import LayerwiseDecay, LayerwiseDecayOptions
@@ -13,6 +14,7 @@ from stabbench.strategies.pretrained_decay import PretrainedDecay, PretrainedDec
 from stabbench.training.inputs import TrainingInputs
 from stabbench.training.loop import train
 from tests import tiny
+from tests.strategies.first_batch import context
 from tests.strategies.reference import check_equal, train_plainly
 from tests.strategies.test_llrd import exponent
 
@@ -74,3 +76,19 @@ def test_words_that_no_text_uses_stay_where_they_were() -> None:
 def test_a_negative_decay_is_refused() -> None:
     with pytest.raises(ValueError, match="0 or more"):
         PretrainedDecayOptions(-1e-3)
+
+
+def test_pulls_too_small_for_fp32_are_added_up() -> None:
+    """At a rate of 2e-5 the default pull is 2e-8 of the way: less than half of a weight's last place."""
+    strategy, name = PretrainedDecay(), "bert.encoder.layer.1.output.dense.weight"
+    ctx = context("bert", strategy, PretrainedDecayOptions(), precision="fp32")
+    weights = {key: ctx.pretrained.get(key, torch.zeros(1, 1)).clone() for key in ctx.facts}
+    weights[name] += 0.01
+    before = weights[name].clone()
+    state: dict[str, Tensor] = {}
+    strategy.initialise(weights, state, ctx)
+    ctx.learning_rate = 2e-5
+    for _ in range(2000):
+        strategy.after_update(weights, state, ctx)
+    moved = (weights[name] - before).double()
+    assert ((moved + 2000 * 2e-8 * 0.01).abs() < 0.6 * 2**-24 * before.abs().clamp(min=0.01) * 2).all()

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from stabbench import Batch, BoundModel, Context, Strategy, Weights
 from stabbench.strategies import registry
-from stabbench.strategies.checking import METHODS
+from stabbench.strategies.hooks import METHODS
 from stabbench.strategies.mixout import Mixout, MixoutOptions
 from stabbench.testing import CHECKS, conformance, tiny
 from stabbench.testing.trial import Trial
@@ -24,7 +24,7 @@ EXAMPLES = {
     for name, code in re.findall(r"```python\n# (\w+\.py)\n(.*?)```", PAGE, flags=re.DOTALL)
     if not name.startswith("test_")
 }
-PLUGINS = ["longer.py:Longer", "fresh_top.py:FreshTop", "column_mixout.py:ColumnMixout"]
+PLUGINS = ["longer.py:Longer", "fresh_top.py:FreshTop", "column_mixout.py:ColumnMixout", "sam.py:SharpnessAware"]
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_page_has_the_three_examples() -> None:
+def test_the_page_has_these_examples() -> None:
     assert list(EXAMPLES) == [plugin.partition(":")[0] for plugin in PLUGINS]
 
 

@@ -16,6 +16,7 @@ from stabbench.models.dropout import DeviceDropout
 from stabbench.models.encoder import Encoder
 from stabbench.randomness import Draws
 from stabbench.strategies.contract import cross_entropy
+from stabbench.strategies.l2_sp import L2SP
 from stabbench.strategies.mixout import Mixout, MixoutOptions
 from stabbench.training.loop import Training
 from stabbench.training.memory import Needs, balanced, kept_for_backward, largest_batch, needs, parameters
@@ -99,6 +100,14 @@ def test_strategies_with_code_count_the_pretrained_weights_and_their_changed_one
     assert needs(plain, tiny.seeds(1)).shared == 0
     assert needs(mixout, tiny.seeds(1)).shared > 0
     assert needs(mixout, tiny.seeds(1)).each > needs(plain, tiny.seeds(1)).each
+
+
+def test_a_loss_of_its_own_counts_other_weights_and_the_slopes_that_led_there() -> None:
+    size = 8 * parameters(tiny.inputs().architecture, tiny.inputs().architecture.vocabulary_size)
+    mixing, penalised = (
+        needs(tiny.inputs(strategies=((strategy(), strategy.Options()),)), tiny.seeds(1)) for strategy in (Mixout, L2SP)
+    )
+    assert penalised.each - mixing.each == pytest.approx(2 * size, rel=0.05)
 
 
 def test_a_margin_is_left_and_one_run_is_always_tried() -> None:

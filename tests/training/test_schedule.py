@@ -31,6 +31,23 @@ def test_the_rate_rises_from_exactly_zero_to_the_peak_and_falls_towards_zero() -
     assert 0 < rates[-1] < 1e-7
 
 
+@pytest.mark.parametrize(("ratio", "total", "warmup"), [(0.29, 100, 29), (0.7, 10, 7), (0.58, 50, 29), (0.1, 469, 46)])
+def test_the_warm_up_is_the_ratio_as_it_is_written_of_all_updates(ratio: float, total: int, warmup: int) -> None:
+    schedule = Schedule.of(Recipe(total_steps=total, warmup_ratio=ratio), 1000)
+    assert schedule.warmup_steps == warmup
+
+
+def test_no_ratio_of_two_decimals_loses_an_update() -> None:
+    for hundredths in range(101):
+        recipe = Recipe(warmup_ratio=hundredths / 100)
+        for total in range(1, 3001):
+            assert recipe.warmup_updates(total) == hundredths * total // 100
+
+
+def test_the_papers_warm_up_is_what_it_was_for_every_length() -> None:
+    assert all(Recipe(warmup_ratio=0.1).warmup_updates(total) == int(0.1 * total) for total in range(1, 5001))
+
+
 def test_without_warm_up_the_first_rate_is_the_peak() -> None:
     assert Schedule.of(Recipe(warmup_ratio=0.0), 100).learning_rate(0) == 2e-5
 
