@@ -73,6 +73,22 @@ def models() -> list[str]:
     return sorted(model.name for model in client.search_logged_models([experiment.experiment_id]))
 
 
+def track_as_an_older_version(strategy: str) -> None:
+    """Leave the run of seed 1 with a model of which nobody has looked whether it lives."""
+    client = MlflowClient(tracking_uri="sqlite:///mlflow.db")
+    experiment = client.get_experiment_by_name("stabbench/test")
+    assert experiment is not None
+    condition = f"tags.`stabbench.fingerprint` = '{record(strategy).fingerprint}'"
+    (logged,) = client.search_runs([experiment.experiment_id], condition)
+    if "stabbench.finite_model" in logged.data.tags:
+        client.delete_tag(logged.info.run_id, "stabbench.finite_model")
+        return
+    name = f"embedded-acceptability-{strategy}-seed-1"
+    model = client.create_logged_model(experiment.experiment_id, name=name, source_run_id=logged.info.run_id)
+    client.finalize_logged_model(model.model_id, "READY")
+    client.set_tag(logged.info.run_id, "stabbench.logged_model", model.model_id)
+
+
 def cell(strategy: str) -> Cell:
     return Cell.read(Path(f"plan/embedded/acceptability/{strategy}.json"))
 
@@ -126,6 +142,8 @@ def test_dead_weights_that_an_older_version_kept_are_refused_and_their_model_is_
         shutil.rmtree(folder)
         shutil.copytree(record("devlin").folder / "weights", folder)
     harm(folder)
+    track_as_an_older_version(strategy)
+    assert f"embedded-acceptability-{strategy}-seed-1" in models()
     result = run("track")
     assert result.exit_code == 0, result.output
     assert f"no model of embedded/acceptability/{strategy} seed 1: " in result.output
