@@ -14,6 +14,7 @@ from stabbench.tracking.cells import CURRENT, REVISION, SUMMARY, Summary, cell_t
 from stabbench.tracking.entries import Entry
 from stabbench.tracking.experiment import Experiment, oldest_whole_first, whole
 from stabbench.tracking.models import log_model, model_weights
+from stabbench.tracking.names import fitting_tags
 from stabbench.tracking.outcome import TrackingOutcome
 from stabbench.tracking.runs import (
     CELL,
@@ -118,7 +119,8 @@ class CellRuns:
         wanted = place_tags(entry.cell, seed, entry.study, parent.info.run_id)
         wanted |= self._marks.get(entry.own[seed].fingerprint, {})
         self.experiment.set_tags(run, wanted)
-        past = [tag for tag in run.data.tags if tag.startswith(STUDY) and tag not in wanted]
+        fitting = fitting_tags(wanted)
+        past = [tag for tag in run.data.tags if tag.startswith(STUDY) and tag not in fitting]
         self.experiment.remove_tags(run, past)
 
     def _parent(self, entry: Entry) -> Run:

@@ -26,7 +26,7 @@ def name(text: str) -> str:
     the whole: names that differ stay apart.
     """
     spelled = "/".join(part for part in _REFUSED.sub("_", text).split("/") if part not in ("", ".", ".."))
-    return _apart(spelled, text)
+    return _apart(f"_{spelled}" if spelled.startswith("..") else spelled, text)
 
 
 def model_name(text: str) -> str:
