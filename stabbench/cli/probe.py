@@ -45,9 +45,10 @@ def probe(
     from stabbench.execution.settings import Settings
     from stabbench.files import check_writable
     from stabbench.lifeline import die_with_pipeline
-    from stabbench.probes import Project, probe_named
+    from stabbench.probes import Measurement, Project, probe_named
     from stabbench.probes.contract import write_measurement
     from stabbench.records import Selection
+    from stabbench.records.dead_weights import DeadWeightsError
 
     die_with_pipeline()
     check_writable(Path("probes") / name)
@@ -58,7 +59,10 @@ def probe(
     out = Path("probes") / name
     with _progress(name) as progress:
         project = Project(selection, runs, options.open_store(store), settings, progress=progress)
-        found = entry.probe.measure(entry.options, project)
+        try:
+            found = entry.probe.measure(entry.options, project)
+        except DeadWeightsError as error:
+            found = Measurement(reason=f"{error}.")
     write_measurement(out, entry.kind, entry.options, found)
     click.echo(f"wrote {out}/")
     if "DVC_STAGE" not in os.environ:

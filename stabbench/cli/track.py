@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from stabbench.cli import options
+
+if TYPE_CHECKING:
+    from stabbench.tracking import Part
 
 
 @click.command()
@@ -21,7 +26,7 @@ from stabbench.cli import options
 @options.store
 @options.params
 def track(uri: str | None, models: bool, marker: Path | None, runs: Path, store: Path, params_file: Path) -> None:
-    """Bring an MLflow server up to date: a parent run a cell, a child run a seed.
+    """Bring an MLflow server up to date: a parent run a cell, a child run a seed, a run a study and a probe.
 
     Runs that are there already are left alone, so it can be called at any time and again. Where the server cannot be
     reached, nothing is lost: the runs that are not logged are named, the exit status is 1, and the next call logs them.
@@ -38,6 +43,7 @@ def track(uri: str | None, models: bool, marker: Path | None, runs: Path, store:
 
     if marker is not None:
         check_writable(marker.parent)
+    config = load(params_file)
     figures = Path("reports/figures")
     part = "no run is logged yet"
 
@@ -48,11 +54,13 @@ def track(uri: str | None, models: bool, marker: Path | None, runs: Path, store:
     with standing(lambda: part):
         outcome = tracking.bring_up_to_date(
             runs,
-            preset=load(params_file).preset,
+            preset=config.preset,
             tracking_uri=uri,
             figures=figures if figures.is_dir() else None,
             store=store,
             models=models,
+            studies=[_part("studies", name, block) for name, block in config.studies.items()],
+            probes=[_part("probes", name, block) for name, block in config.probes.items()],
             progress=progress,
         )
     click.echo(outcome.line(), err=not outcome.complete)
@@ -60,3 +68,9 @@ def track(uri: str | None, models: bool, marker: Path | None, runs: Path, store:
         raise click.exceptions.Exit(1)
     if marker is not None:
         write_json(marker, {"up_to_date": True})
+
+
+def _part(kind: str, name: str, block: Mapping[str, Any]) -> Part:
+    from stabbench.tracking import Part
+
+    return Part(name, block, Path(kind) / name, Path("reports/studies") / name)

@@ -19,6 +19,7 @@ from stabbench.files import sha256_of_json
 from stabbench.models.weights import save_classifier
 from stabbench.plan import Cell
 from stabbench.records import Store
+from stabbench.records.dead_weights import divergence, leave_reason, not_finite
 from stabbench.training.device_step import step_mode
 from stabbench.training.inputs import RunResult, TrainingInputs
 from stabbench.training.memory import balanced, needs
@@ -158,7 +159,14 @@ class CellTraining:
         self.listener(Report(self.number, (seed,), 1, 1, record.status))
 
     def _save(self, folder: Path, result: RunResult) -> None:
+        """Keep a run's weights, or say in their place why they are dead."""
         weights = {name: torch.as_tensor(value) for name, value in result.weights.items()}
+        reason = divergence(result.data) or next(
+            (not_finite(name) for name, value in weights.items() if not value.isfinite().all()), None
+        )
+        if reason is not None:
+            leave_reason(folder, reason)
+            return
         labels = tuple(self.cell.task_facts["label_names"])
         save_classifier(folder, weights, model_folder(self.cell, self.root), labels, self.cell.recipe().dropout)
 

@@ -35,11 +35,12 @@ class Report:
 
 
 def already_there(cell: Cell, seed: int, store: Store) -> Record | None:
-    """The run's finished record, with its weights where they are to be kept; None where the run has to be trained."""
+    """The run's finished record; None where it has to be trained, also for weights that are to be kept and can be."""
     record = store.finished(cell.fingerprint(seed))
-    if record is None or (seed in cell.keep_weights and store.weights(record) is None):
-        return None
-    return record
+    if record is None or seed not in cell.keep_weights:
+        return record
+    settled = store.weights(record) is not None or store.dead_weights(record) is not None
+    return record if settled else None
 
 
 Listener = Callable[[Report], None]

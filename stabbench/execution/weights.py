@@ -13,6 +13,7 @@ from stabbench.execution.outcome import Listener
 from stabbench.execution.settings import Settings
 from stabbench.plan import Cell
 from stabbench.records import KeptWeights, Record, Store
+from stabbench.records.dead_weights import DeadWeightsError
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ def runs_with_weights(
     A finished record is never changed by that. Where training again gives another result than it holds (another
     machine's arithmetic, another library version), the weights are those of the new training: `same_result` tells.
 
-    Raises UserError where a run cannot be trained.
+    Raises UserError where a run cannot be trained, DeadWeightsError where it leaves no weights to work with.
     """
     wanted = dataclasses.replace(cell, keep_weights=tuple(seeds))
     (outcome,) = train_cells([(wanted, seeds)], store, settings, root, listener)
@@ -49,6 +50,8 @@ def runs_with_weights(
 
 def _found(cell: Cell, seed: int, store: Store) -> RunWithWeights:
     record = store.finished(cell.fingerprint(seed))
+    if record is not None and (reason := store.dead_weights(record)) is not None:
+        raise DeadWeightsError(f"{cell.name} seed {seed} has no weights to work with: {reason}")
     kept = None if record is None else store.weights(record)
     if record is None or kept is None:
         raise UserError(f"{cell.name} seed {seed}: its weights are gone from {store.root}: start again")

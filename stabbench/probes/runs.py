@@ -62,6 +62,23 @@ def runs_at(
     return sorted(found, key=lambda run: strategies.index(run.cell.strategy)) if strategies else found
 
 
+def left_out(selection: Selection, model: str | None, task: str | None, run: tuple[str, int] | None = None) -> str:
+    """What a sentence about the runs there adds of those that `runs_at` leaves out: nothing, or how many diverged.
+
+    With `run`, a strategy and a seed, it is about that one alone.
+    """
+    diverged = [
+        (item.cell.strategy, seed)
+        for item in selection.cells
+        if model in (None, item.cell.model) and task in (None, item.cell.task)
+        for seed, record in item.records.items()
+        if record.status == "diverged"
+    ]
+    if run is not None:
+        return ": it diverged and left no weights to work with" if run in diverged else ""
+    return f" ({len(diverged)} diverged and left no weights to work with)" if diverged else ""
+
+
 def with_weights(runs: Sequence[FinishedRun], project: Project) -> list[RunWithWeights]:
     """The runs with their weights, in the same order; those not kept are trained again."""
     from stabbench.execution.weights import runs_with_weights

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock
 
 from stabbench.files import read_json, sha256_of_file, write_json, writing
+from stabbench.records.dead_weights import divergence, reason_in
 from stabbench.records.record import (
     PROVENANCE,
     SCHEMA_VERSION,
@@ -118,8 +119,11 @@ class Store:
         """The kept weights of a record's run, verified, or None; unreadable ones are named to `warn` and moved aside.
 
         They lie in the record where the training that left them gave its `result_digest`. A run that was trained again
-        elsewhere can come out differently: such weights lie apart, with their own digest and status.
+        elsewhere can come out differently: such weights lie apart, with their own digest and status. Of dead ones
+        nothing is offered (see `dead_weights`).
         """
+        if self.dead_weights(record) is not None:
+            return None
         own = record.folder / "weights"
         if self._whole_weights(own, record.fingerprint):
             return KeptWeights(own, str(record.data.get("result_digest")), record.status)
@@ -128,6 +132,14 @@ class Store:
             return None
         result = read_json(folder / "result.json")
         return KeptWeights(folder, result["result_digest"], result["status"])
+
+    def dead_weights(self, record: Record) -> str | None:
+        """Why nobody is offered weights of a record's run, however often it is trained; None where somebody may be.
+
+        It diverged, or values of its final weights are not finite numbers.
+        """
+        own, other = record.folder / "weights", self._other_weights(record.fingerprint)
+        return divergence(record.data) or reason_in(own) or (None if own.exists() else reason_in(other))
 
     def _whole_weights(self, folder: Path, fingerprint: str) -> bool:
         if not folder.exists():
@@ -145,7 +157,7 @@ class Store:
 
     def _keep_weights(self, record: Record, data: Mapping[str, Any], folder: Path) -> None:
         """Move the weights of a run that was trained again to where `weights` looks for them."""
-        if self.weights(record) is not None:
+        if self.weights(record) is not None or self.dead_weights(record) is not None:
             return
         target = record.folder / "weights"
         if data.get("result_digest") != record.data.get("result_digest"):

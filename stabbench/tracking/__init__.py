@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from stabbench.errors import UserError
 from stabbench.tracking.outcome import TrackingOutcome
+from stabbench.tracking.parts import Part
 
-__all__ = ["DEFAULT_TRACKING_URI", "TrackingOutcome", "bring_up_to_date", "installed"]
+__all__ = ["DEFAULT_TRACKING_URI", "Part", "TrackingOutcome", "bring_up_to_date", "installed"]
 
 DEFAULT_TRACKING_URI = "sqlite:///mlflow.db"
 """The tracking database of a project folder, used where neither an argument nor MLFLOW_TRACKING_URI names another."""
@@ -29,11 +30,15 @@ def bring_up_to_date(
     figures: Path | None = None,
     store: Path | None = None,
     models: bool = True,
+    studies: Sequence[Part] = (),
+    probes: Sequence[Part] = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> TrackingOutcome:
-    """Make the experiment `stabbench/<preset>` of a tracking server show exactly the records that `runs` selects.
+    """Make the experiment `stabbench/<preset>` of a tracking server show what a project has.
 
-    A parent run a cell, a child run a seed; runs that are there already are found by their fingerprint and left
+    Of the records that `runs` selects a parent run a cell, a child run a seed. Of every study a run with its chapter,
+    below it its cells, and below those the runs that neither the grid nor an earlier study has: a run is there once. Of
+    every probe a run. Runs that are there already are found by their fingerprint and left
     alone, so that a second call writes nothing. A server that is down, or goes down in the middle, raises nothing:
     the outcome names the runs that are not logged, and the next call logs them.
 
@@ -43,20 +48,24 @@ def bring_up_to_date(
         tracking_uri: MLFLOW_TRACKING_URI, else `sqlite:///mlflow.db` in the current folder, where it is not given.
         figures: the report's figures; those that show a cell become artifacts of its parent run.
         store: where kept weights lie (a selection leaves them out).
-        models: whether kept weights are logged as models.
-        progress: called with (runs seen, runs in the selection) as it goes.
+        models: whether kept weights are logged as models; those of a diverged run never are.
+        studies: of params.yaml; those that have left nothing yet are left out.
+        probes: likewise.
+        progress: called with (runs seen, runs of all cells) as it goes.
 
     Raises:
-        UserError: where `runs` holds no or unreadable records, or MLflow is not installed.
+        UserError: where `runs` holds no or unreadable records, a study or probe is unreadable, or MLflow is not
+            installed.
     """
     if not installed():
         raise UserError("MLflow is not installed: run `pip install 'stabbench[track]'`")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    from stabbench.tracking.update import update
+    from stabbench.tracking.update import Wanted, update
 
     uri = tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_TRACKING_URI
+    wanted = Wanted.read(runs, studies, probes)
     return update(
-        runs, preset=preset, uri=uri, figures=figures, store=store, models=models, progress=progress or _silent
+        wanted, preset=preset, uri=uri, figures=figures, store=store, models=models, progress=progress or _silent
     )
 
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from stabbench.files import sha256_of_file, sha256_of_json
 from stabbench.plan import Cell
-from stabbench.tracking.runs import CELL, KIND, cell_key, finite
+from stabbench.tracking.entries import GRID, Entry
+from stabbench.tracking.runs import CELL, KIND, PART, STUDY
+from stabbench.tracking.texts import finite, plain
 
 CURRENT, SUMMARY, REVISION = "stabbench.current", "stabbench.summary", "stabbench.revision"
 COUNTS = ("n", "planned", "failed", "diverged", "collapsed")
 SCORES = ("std", "mean", "max", "min", "median", "iqr", "std_successful", "failed_low", "failed_high")
 P_VALUES = {"levene_p": "p_levene_median", "levene_p_mean": "p_levene_mean", "levene_p_permutation": "p_permutation"}
+SHARED = "stabbench.shared"
 OVERVIEW = "stability"
 """The figure of the whole comparison (paper, Fig. 1), which every cell is in."""
 
@@ -34,9 +35,15 @@ class Summary:
         return sha256_of_json({"metrics": dict(self.metrics), "tags": dict(self.tags), "figures": figures})
 
 
-def summary(row: Mapping[str, Any], figures: Mapping[str, Path]) -> Summary:
-    """The summary of one row of `analysis.stability`; numbers that are not defined are left out."""
+def summary(entry: Entry, figures: Mapping[str, Path]) -> Summary:
+    """A cell's row of `analysis.stability`; numbers that are not defined are left out.
+
+    Cells of a study are conditions, not rivals: they have no star and no p-values here.
+    """
+    row = entry.row
     metrics = {name: float(row[name]) for name in (*COUNTS, *SCORES) if finite(row[name])}
+    if entry.study is not None:
+        return Summary(metrics, {SHARED: f"{entry.shared} of {len(entry.selected.records)} runs"}, figures)
     metrics |= {name: float(row[column]) for name, column in P_VALUES.items() if finite(row[column])}
     tags = {
         "best_std": _yes(row["best_std"]),
@@ -46,14 +53,17 @@ def summary(row: Mapping[str, Any], figures: Mapping[str, Path]) -> Summary:
     return Summary(metrics, tags, figures)
 
 
-def cell_tags(cell: Cell) -> dict[str, str]:
+def cell_tags(entry: Entry) -> dict[str, str]:
     """The tags that a parent run is made with."""
+    cell = entry.cell
     return {
         "mlflow.runName": cell.name,
         "mlflow.source.name": "stabbench",
-        "mlflow.note.content": description(cell),
-        KIND: "cell",
-        CELL: cell_key(cell),
+        "mlflow.note.content": description(cell) + ("" if entry.study is None else _where(entry)),
+        KIND: "cell" if entry.study is None else "study-cell",
+        PART: GRID if entry.study is None else "study",
+        **({} if entry.study is None else {STUDY: entry.study}),
+        CELL: entry.key,
         CURRENT: "true",
         "model": cell.model,
         "task": cell.task,
@@ -66,7 +76,7 @@ def description(cell: Cell) -> str:
     """The strategy in a line, its reference and what its numbers are, for the head of the run's page."""
     facts = cell.task_facts
     metric = facts["metric"]
-    strategy, words, reference, task = map(_plain, (cell.strategy, cell.description, cell.reference, cell.task))
+    strategy, words, reference, task = map(plain, (cell.strategy, cell.description, cell.reference, cell.task))
     return (
         f"**{strategy}**: {words} ({reference})\n\n"
         f"{metric} on {facts['counts']['dev']} dev examples of {task} at the last step, as fractions; "
@@ -75,9 +85,12 @@ def description(cell: Cell) -> str:
     )
 
 
-def _plain(text: str) -> str:
-    """Text that Markdown shows as it is: no HTML, no link, no picture."""
-    return re.sub(r"([\\`*_{}\[\]<>#|~&$!])", r"\\\1", " ".join(text.split()))
+def _where(entry: Entry) -> str:
+    condition = f"tags.`{STUDY}.{entry.study}` LIKE '%{entry.cell.name}%'"
+    return (
+        f"\n\nA cell of the study {entry.study}. Runs that the grid or an earlier study has too stand there. "
+        f"All of its runs: `{condition}`"
+    )
 
 
 def figures_of(cell: Cell, folder: Path | None, cells: Iterable[Cell]) -> dict[str, Path]:

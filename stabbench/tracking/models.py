@@ -15,12 +15,15 @@ from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
 from mlflow.types.schema import Array
 
+from stabbench.errors import UserError
 from stabbench.plan import Cell
-from stabbench.records import Record
+from stabbench.records import Record, Store, UnreadableRecordError, check_weights
+from stabbench.records.dead_weights import divergence, reason_in
+from stabbench.tracking import names
 
 CODE = Path(__file__).with_name("classifier.py")
 BATCH_SIZE = 32
-TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "sentencepiece.bpe.model")
+TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "spm.model", "sentencepiece.bpe.model")
 REQUIREMENTS = ("torch", "transformers", "tokenizers", "safetensors", "pandas", "numpy")
 EXAMPLE = {"text_a": "A man plays the piano.", "text_b": "Somebody makes music."}
 """Text of our own, never a line of a data set, which may not be ours to publish."""
@@ -28,6 +31,32 @@ EXAMPLE = {"text_a": "A man plays the piano.", "text_b": "Somebody makes music."
 
 class ModelNotLoggedError(Exception):
     """Kept weights that cannot become a model; the message says what is missing."""
+
+
+def model_weights(record: Record, store: Store | None) -> tuple[Path | None, str | None]:
+    """A run's kept weights, and why they are dead where they are: then nobody may be offered them.
+
+    Raises UserError where live ones are not whole.
+    """
+    kept, dead = record, divergence(record.data)
+    if store is not None:
+        try:
+            kept = Record.read(store.folder(record.fingerprint), verify=False)
+        except UnreadableRecordError:
+            pass
+        else:
+            dead = dead or store.dead_weights(kept)
+    if kept.data.get("result_digest") != record.data["result_digest"]:
+        return None, None
+    weights = kept.weights
+    if weights is not None and dead is None:
+        dead = reason_in(weights)
+    if weights is not None and dead is None:
+        try:
+            check_weights(weights)
+        except UnreadableRecordError as error:
+            raise UserError(f"run `stabbench train`, as its kept weights are not whole: {error}") from error
+    return weights, dead
 
 
 def log_model(
@@ -49,10 +78,10 @@ def log_model(
     _delete_unfinished(client, experiment_id, run_id)
     with tempfile.TemporaryDirectory(prefix="stabbench-model-") as temporary:
         saved = Path(temporary) / "model"
-        scores = {f"final_{name}": str(value) for name, value in record.data["final"]["scores"].items()}
+        scores = {names.name(f"final_{name}"): str(value) for name, value in record.data["final"]["scores"].items()}
         model = client.create_logged_model(
             experiment_id,
-            name=f"{cell.model}-{cell.task}-{cell.strategy}-seed-{seed}",
+            name=names.model_name(f"{cell.model}-{cell.task}-{cell.strategy}-seed-{seed}"),
             source_run_id=run_id,
             tags={"stabbench.fingerprint": record.fingerprint, "model": cell.model, "task": cell.task},
             params={"strategy": cell.strategy, "seed": str(seed), **scores},

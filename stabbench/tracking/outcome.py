@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit, urlunsplit
 
+NAMED = 3
+"""Runs without a model that the line names."""
+
 
 @dataclass
 class TrackingOutcome:
@@ -20,10 +23,16 @@ class TrackingOutcome:
     """Parent runs written by this call."""
     models: int = 0
     """Models logged by this call."""
+    pages: int = 0
+    """Runs of studies and probes written by this call."""
+    dead: dict[str, str] = field(default_factory=dict)
+    """Why a run whose weights were to be kept has no model: they are offered to nobody."""
     missing: list[str] = field(default_factory=list)
     """Runs (`model/task/strategy seed 3`), models and cells that are not logged yet, in the selection's order."""
     problem: str | None = None
     """The first thing that went wrong, in one sentence."""
+    remedy: str = ""
+    """What to do before the next call, where that is known."""
     url: str | None = None
     """Where the table of cells can be looked at (tracking servers only)."""
 
@@ -38,11 +47,18 @@ class TrackingOutcome:
         if not self.complete:
             total = len(self.missing)
             what = f"{total} not logged yet" if total else "not complete"
-            return f"{where}: {what}: {self.problem}. Nothing is lost: run `stabbench track` again."
-        if not self.logged and not self.cells and not self.models:
-            return f"{where}: up to date, {self.found} runs"
+            first = f"{self.remedy}, then run" if self.remedy else "run"
+            return f"{where}: {what}: {self.problem}. Nothing is lost: {first} `stabbench track` again.{self._dead()}"
+        if not self.logged and not self.cells and not self.models and not self.pages:
+            return f"{where}: up to date, {self.found} runs{self._dead()}"
         models = f", {self.models} models" if self.models else ""
-        return f"{where}: {self.logged} runs logged, {self.found} there already{models}"
+        pages = f", {self.pages} of studies and probes" if self.pages else ""
+        return f"{where}: {self.logged} runs logged, {self.found} there already{models}{pages}{self._dead()}"
+
+    def _dead(self) -> str:
+        told = [f"; no model of {name}: {reason}" for name, reason in list(self.dead.items())[:NAMED]]
+        rest = len(self.dead) - NAMED
+        return "".join(told) + (f"; and of {rest} more" if rest > 0 else "")
 
 
 def without_password(uri: str) -> str:

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric
 
 from stabbench.files import sha256_of_json
 from stabbench.plan import Cell
 from stabbench.records import Record
 from stabbench.tracking.curves import curves
+from stabbench.tracking.texts import finite, shown
 
 KIND, CELL, FINGERPRINT = "stabbench.kind", "stabbench.cell", "stabbench.fingerprint"
 SEED, STATUS, DIGEST = "stabbench.seed", "stabbench.status", "stabbench.result_digest"
 SELECTED, MODEL = "stabbench.selected", "stabbench.logged_model"
+FINITE = "stabbench.finite_model"
+"""On runs whose logged model is known to hold finite numbers alone."""
+PART, STUDY, PROBE = "stabbench.part", "stabbench.study", "stabbench.probe"
+"""`stabbench.part` is `grid`, `study` or `probe`, on every run; the other two name the study or probe."""
 PARENT = "mlflow.parentRunId"
 DIGEST_LENGTH = 36
 """MLflow keeps this many characters of a data set's digest; the whole hash is in its profile."""
@@ -36,28 +40,36 @@ class Span:
         return self.start + (self.end - self.start) * min(step, total) // max(total, 1)
 
 
-def cell_key(cell: Cell) -> str:
-    """What a parent run is known by: the names of the cell and everything that its seeds share."""
+def cell_key(cell: Cell, study: str | None = None) -> str:
+    """What a parent run is known by: the names of the cell, its study, and everything that its seeds share."""
     names = {"model": cell.model, "task": cell.task, "strategy": cell.strategy}
-    return sha256_of_json({**names, "spec": dict(cell.spec)})
+    return sha256_of_json({**names, "spec": dict(cell.spec), **({} if study is None else {"study": study})})
 
 
-def run_tags(cell: Cell, seed: int, record: Record, provenance: Mapping[str, Any], parent: str) -> dict[str, str]:
-    """The tags of a child run: how it is found again, and how it ended."""
-    tags = {
+def place_tags(cell: Cell, seed: int, study: str | None, parent: str) -> dict[str, str]:
+    """The tags of a child run that say below what it stands."""
+    return {
         "mlflow.runName": f"{cell.task} {cell.strategy} seed {seed}",
-        "mlflow.source.name": "stabbench",
         PARENT: parent,
-        KIND: "run",
-        CELL: cell_key(cell),
-        FINGERPRINT: record.fingerprint,
+        CELL: cell_key(cell, study),
         SEED: str(seed),
-        STATUS: record.status,
-        DIGEST: str(record.data["result_digest"]),
         SELECTED: "true",
+        PART: "grid" if study is None else "study",
+        **({} if study is None else {STUDY: study}),
         "model": cell.model,
         "task": cell.task,
         "strategy": cell.strategy,
+    }
+
+
+def run_tags(record: Record, provenance: Mapping[str, Any]) -> dict[str, str]:
+    """The tags of a child run that its record decides: how it is found again, and how it ended."""
+    tags = {
+        "mlflow.source.name": "stabbench",
+        KIND: "run",
+        FINGERPRINT: record.fingerprint,
+        STATUS: record.status,
+        DIGEST: str(record.data["result_digest"]),
         "collapsed": json.dumps(bool(record.data["flags"]["collapsed"])),
     }
     if provenance.get("git_commit"):
@@ -69,12 +81,7 @@ def run_tags(cell: Cell, seed: int, record: Record, provenance: Mapping[str, Any
     return tags
 
 
-def cell_params(cell: Cell) -> list[Param]:
-    """The cell's parameters, by name."""
-    return [Param(name, value) for name, value in sorted(_recipe(cell).items())]
-
-
-def _recipe(cell: Cell) -> dict[str, str]:
+def cell_params(cell: Cell) -> dict[str, str]:
     """The effective recipe and the options of its plugins (`mixout.probability`), as MLflow compares them."""
     params = {name: shown(value) for name, value in cell.spec["recipe"].items()}
     for plugin in cell.spec.get("plugins", ()):
@@ -84,14 +91,13 @@ def _recipe(cell: Cell) -> dict[str, str]:
     return params
 
 
-def run_params(cell: Cell, seed: int, record: Record) -> list[Param]:
+def run_params(cell: Cell, seed: int, record: Record) -> dict[str, str]:
     """The cell's parameters with the seed and the steps that were planned."""
     data = record.data
     steps = {name: shown(data[name]) for name in ("total_steps", "steps_per_epoch", "warmup_steps")}
     streams = cell.run_spec(seed)["seeds"]
     crossed = {f"seed.{stream}": str(value) for stream, value in streams.items() if value != seed}
-    params = {**_recipe(cell), **steps, "seed": str(seed), **crossed}
-    return [Param(name, value) for name, value in sorted(params.items())]
+    return {**cell_params(cell), **steps, "seed": str(seed), **crossed}
 
 
 def run_metrics(record: Record, provenance: Mapping[str, Any], span: Span) -> list[Metric]:
@@ -155,13 +161,3 @@ def dataset_input(cell: Cell) -> DatasetInput:
         profile=json.dumps(profile),
     )
     return DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])
-
-
-def shown(value: object) -> str:
-    """A parameter's value as text."""
-    return "none" if value is None else json.dumps(value) if isinstance(value, bool | list | dict) else str(value)
-
-
-def finite(value: object) -> bool:
-    """Whether a value is a number that a chart can show."""
-    return isinstance(value, int | float) and math.isfinite(value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import re
 import socket
 import sqlite3
 import tempfile
@@ -16,12 +17,17 @@ from urllib.parse import urlsplit
 
 from filelock import FileLock, Timeout
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 CONNECT_SECONDS = 3.0
 LOCK_SECONDS = 300.0
 PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
+
+UNAUTHORIZED, FORBIDDEN = 401, 403
+URIS = "`--uri sqlite:///mlflow.db` (a database in a file) or `--uri http://…` (a server)"
+CREDENTIALS = "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
 
 PATIENCE = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
@@ -37,7 +43,11 @@ NOISY = {"alembic": logging.WARNING, "mlflow": logging.ERROR, "urllib3": logging
 
 
 class UnreachableError(Exception):
-    """Nobody answers at a tracking URI; the message is one sentence."""
+    """Nobody answers at a tracking URI, or it refuses; the message is one sentence, `remedy` what can be done."""
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(message)
+        self.remedy = remedy
 
 
 @contextmanager
@@ -51,7 +61,7 @@ def connected(uri: str) -> Iterator[MlflowClient]:
         try:
             with FileLock(_lock_path(uri), timeout=LOCK_SECONDS):
                 check(uri)
-                client = MlflowClient(tracking_uri=uri)
+                client = _client(uri)
                 ask(client)
                 yield client
                 _settle(uri)
@@ -65,7 +75,14 @@ def ask(client: MlflowClient) -> None:
         try:
             client.search_experiments(max_results=1)
         except Exception as error:
-            raise UnreachableError(f"it does not answer ({first_line(error)})") from error
+            raise explained(error, client.tracking_uri) from error
+
+
+def _client(uri: str) -> MlflowClient:
+    try:
+        return MlflowClient(tracking_uri=uri)
+    except Exception as error:
+        raise explained(error, uri) from error
 
 
 def check(uri: str) -> None:
@@ -98,10 +115,35 @@ def workers(uri: str) -> int:
     return 1 if uri.startswith("sqlite:") else 4
 
 
-def first_line(error: BaseException) -> str:
-    """An error as one short line."""
-    text = str(error).strip().splitlines()
-    return (text[0] if text else type(error).__name__)[:200]
+def first_line(error: BaseException, longest: int = 200) -> str:
+    """An error as one short line, passwords in URIs left out."""
+    text = re.sub(r"://[^/\s@]*@", "://", str(error)).strip().splitlines()
+    return (text[0] if text else type(error).__name__)[:longest]
+
+
+def explained(error: Exception, uri: str) -> UnreachableError:
+    """Why there is no way to a URI: MLflow takes no such one, somebody refuses, or nobody answers."""
+    if urlsplit(uri).scheme.partition("+")[0] not in ("sqlite", *PORTS):
+        reason = first_line(error, longest=1000)
+        return UnreachableError(f"MLflow does not take this URI ({reason})", f"give another one: {URIS}")
+    return refusal(error, uri) or UnreachableError(f"it does not answer ({first_line(error)})")
+
+
+def refusal(error: Exception, uri: str) -> UnreachableError | None:
+    """What to do about a server that answers and refuses; None for every other error."""
+    code = error.get_http_status_code() if isinstance(error, MlflowException) else 0  # type: ignore[no-untyped-call]
+    if code == FORBIDDEN and "Invalid Host header" in str(error):
+        host = urlsplit(uri).netloc.rpartition("@")[2]
+        return UnreachableError(
+            f"it refuses, as it does not know that {host} is its name (Invalid Host header)",
+            f"start it with `mlflow server --allowed-hosts '{host},localhost:*'`",
+        )
+    if code == UNAUTHORIZED:
+        return UnreachableError(f"it refuses ({first_line(error)})", f"set {CREDENTIALS}")
+    if code == FORBIDDEN:
+        remedy = f"ask whoever runs it for the right to write there, or set {CREDENTIALS}"
+        return UnreachableError(f"it refuses ({first_line(error)})", remedy)
+    return None
 
 
 def _check_database(path: Path) -> None:

@@ -24,7 +24,10 @@ def free_port() -> int:
 
 
 class Server:
-    """`mlflow server` over the database `mlflow.db` of a folder; artifacts go through it, as a team's server has it."""
+    """`mlflow server` over the database `mlflow.db` of a folder; artifacts go through it, as a team's server has it.
+
+    It knows one name of itself, that of `uri`, and refuses to be asked by another.
+    """
 
     def __init__(self, folder: Path, *, workers: int = 1) -> None:
         self.folder = folder
@@ -41,6 +44,7 @@ class Server:
         """Start it and wait until it answers."""
         command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port)]
         command += ["--backend-store-uri", f"sqlite:///{self.folder / 'mlflow.db'}", "--workers", str(self.workers)]
+        command += ["--allowed-hosts", f"127.0.0.1:{self.port}"]
         command += ["--artifacts-destination", str(self.folder / "artifacts")]
         environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
         with (self.folder / "server.log").open("ab") as log:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -110,6 +112,73 @@ def test_a_port_on_which_nobody_listens_is_said_within_seconds(runs: Path) -> No
     assert time.monotonic() - started < 20
     assert_nothing_logged(outcome)
     assert "does not answer" in outcome.line()
+
+
+def test_a_server_that_does_not_know_its_name_refuses_and_the_option_is_named(runs: Path, server: Server) -> None:
+    write_runs(runs, [CELL])
+    name = f"localhost:{server.port}"
+    outcome = bring_up_to_date(runs, preset="demo", tracking_uri=f"http://somebody:secret@{name}")
+    assert_nothing_logged(outcome)
+    assert f"it refuses, as it does not know that {name} is its name (Invalid Host header)" in outcome.line()
+    assert f"start it with `mlflow server --allowed-hosts '{name},localhost:*'`, then run" in outcome.line()
+    assert "does not answer" not in outcome.line()
+    assert "secret" not in outcome.line()
+
+
+class Guard(BaseHTTPRequestHandler):
+    """What stands in front of a team's server and lets nobody in."""
+
+    status = 401
+
+    def do_POST(self) -> None:
+        """Refuse."""
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_error(self.status, "no entry")
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        """Say nothing."""
+
+
+@pytest.mark.parametrize(
+    ("status", "says"),
+    [
+        (401, "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, then run"),
+        (403, "ask whoever runs it for the right to write there"),
+    ],
+)
+def test_a_server_that_asks_who_is_there_refuses_and_is_not_called_silent(
+    runs: Path, status: int, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_runs(runs, [CELL])
+    monkeypatch.setattr(Guard, "status", status)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Guard) as guard:
+        threading.Thread(target=guard.serve_forever, daemon=True).start()
+        outcome = bring_up_to_date(runs, preset="demo", tracking_uri=f"http://127.0.0.1:{guard.server_port}")
+        guard.shutdown()
+    assert_nothing_logged(outcome)
+    assert (
+        f"it refuses (API request to endpoint /api/2.0/mlflow/experiments/search failed with error code {status}"
+        in (outcome.line())
+    )
+    assert says in outcome.line()
+    assert "does not answer" not in outcome.line()
+
+
+@pytest.mark.parametrize("uri", ["file:./mlruns", "./mlruns", "ftp://mlflow.example.org"])
+def test_a_uri_that_mlflow_does_not_take_is_told_with_its_own_reason_and_one_that_it_takes(
+    runs: Path, tmp_path: Path, uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_runs(runs, [CELL])
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    outcome = bring_up_to_date(runs, preset="demo")
+    assert_nothing_logged(outcome)
+    own_words = (
+        "got unsupported URI 'ftp://" if uri.startswith("ftp") else "set `MLFLOW_ALLOW_FILE_STORE=true` to opt out"
+    )
+    assert own_words in outcome.line()
+    assert "give another one: `--uri sqlite:///mlflow.db`" in outcome.line()
+    assert "does not answer" not in outcome.line()
 
 
 def test_a_server_that_takes_connections_and_never_answers_is_not_waited_for(

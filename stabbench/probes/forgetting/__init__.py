@@ -13,7 +13,7 @@ from stabbench.config.schema import Block, Count, Name, Names
 from stabbench.errors import UserError
 from stabbench.plan import Cell
 from stabbench.probes.contract import Measurement, Probe, Project
-from stabbench.probes.runs import FinishedRun, check_place, runs_at
+from stabbench.probes.runs import FinishedRun, check_place, left_out, runs_at
 
 GRAMMAR, WIKITEXT = "grammar", "wikitext-2"
 
@@ -57,14 +57,17 @@ class Forgetting(Probe[ForgettingOptions]):
         """One row a run and k; where nothing can be measured, the sentence that says why."""
         runs = runs_at(project.selection, options.model, options.task, options.strategies)
         if not runs:
-            return Measurement(reason="There are no finished runs to look at.")
+            gone = left_out(project.selection, options.model, options.task)
+            return Measurement(reason=f"There are no finished runs to look at{gone}.")
         cell = runs[0].cell
         place = {"model": cell.model, "task": cell.task}
         chosen = choose(runs, options.failed, options.successful)
+        gone = left_out(project.selection, cell.model, cell.task)
         for kind, wanted in (("failed", True), ("successful", False)):
             if not any(run.failed == wanted for run in chosen):
                 where = f"{cell.model} on {cell.task}"
-                return Measurement(facts=place, reason=f"No run of {where} is {kind}, so there is nothing to compare.")
+                reason = f"No run of {where} is {kind}{gone}, so there is nothing to compare."
+                return Measurement(facts=place, reason=reason)
 
         from stabbench.probes.forgetting.layers import measure
 

@@ -12,7 +12,7 @@ from stabbench.config import Config
 from stabbench.config.schema import Block, Count, Name, Positive
 from stabbench.errors import UserError
 from stabbench.probes.contract import Measurement, Probe, Project
-from stabbench.probes.runs import FinishedRun, check_place, runs_at
+from stabbench.probes.runs import FinishedRun, check_place, left_out, runs_at
 
 
 class RunOption(Block):
@@ -57,14 +57,18 @@ class Surface(Probe[SurfaceOptions]):
         """A row a point; where there are no two runs to compare, the sentence that says why."""
         runs = runs_at(project.selection, options.model, options.task)
         if not runs:
-            return Measurement(reason="There are no finished runs to look at.")
+            gone = left_out(project.selection, options.model, options.task)
+            return Measurement(reason=f"There are no finished runs to look at{gone}.")
         cell = runs[0].cell
         place, where = {"model": cell.model, "task": cell.task}, f"{cell.model} on {cell.task}"
         groups = []
         for kind, wanted, given in (("failed", True, options.failed), ("successful", False, options.successful)):
             group = [run for run in runs if run.failed == wanted and _is(run, given)]
             if not group:
-                return Measurement(facts=place, reason=f"{_missing(kind, given, where)}, so there is no plane to draw.")
+                named = None if given is None else (given.strategy, given.seed)
+                gone = left_out(project.selection, cell.model, cell.task, named)
+                reason = f"{_missing(kind, given, where)}{gone}, so there is no plane to draw."
+                return Measurement(facts=place, reason=reason)
             groups.append(group)
         pair = choose(*groups)
         if pair is None:
