@@ -21,6 +21,9 @@ STREAMS = ("head", "order", "dropout", "strategy")
 
 PRECISIONS = ("fp32", "tf32", "bf16", "fp64")
 
+OWN_DROPOUT = "model"
+"""The recipe's dropout where each place of the model has its own probability."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -43,8 +46,9 @@ class Recipe:
     """`paper`: equations 1-2, ε beside the biased √v, decay after the step; `torch`: as `torch.optim.AdamW`."""
     weight_decay: float = 0.01
     max_grad_norm: float | None = 1.0
-    dropout: float = 0.1
-    """On hidden states, attention probabilities and before the classifier."""
+    dropout: float | str = 0.1
+    """On hidden states, attention probabilities and before the classifier; `model`: in each place what the model's
+    config says."""
     max_length: int = 128
     legacy_segments: bool = False
     """Segment ids all zero, as the authors' code had them on pair tasks."""
@@ -72,13 +76,18 @@ class Recipe:
             ("adam_formula", self.adam_formula in ("paper", "torch"), "'paper' or 'torch'"),
             ("weight_decay", self.weight_decay >= 0, "a number of 0 or more"),
             ("max_grad_norm", self.max_grad_norm is None or _positive(self.max_grad_norm), "positive or null"),
-            ("dropout", 0 <= self.dropout < 1, "a number from 0 to below 1"),
+            ("dropout", _is_dropout(self.dropout), f"a number from 0 to below 1, or '{OWN_DROPOUT}'"),
             ("max_length", self.max_length >= 4, "a whole number of 4 or more"),
             ("evaluations_per_epoch", _is_frequency(self.evaluations_per_epoch), "a whole number or one below 1"),
             ("gradient_norm_every", self.gradient_norm_every >= 1, "a positive whole number"),
             ("precision", self.precision in PRECISIONS, " or ".join(PRECISIONS)),
         ]
         return [(name, getattr(self, name), expected) for name, holds, expected in checks if not holds]
+
+    @property
+    def one_dropout(self) -> float | None:
+        """The probability of dropout in all places; None where each place has its own."""
+        return None if isinstance(self.dropout, str) else self.dropout
 
     def updates(self, examples: int) -> int:
         """How many updates a training on `examples` examples makes; the last, partial batch of an epoch counts."""
@@ -109,6 +118,10 @@ class Recipe:
 
 def _positive(value: float) -> bool:
     return math.isfinite(value) and value > 0
+
+
+def _is_dropout(value: float | str) -> bool:
+    return value == OWN_DROPOUT if isinstance(value, str) else 0 <= value < 1
 
 
 def _is_frequency(value: float) -> bool:

@@ -11,10 +11,12 @@ from typing import Any
 from stabbench.config import Config, ModelBlock, StrategyBlock, check_names
 from stabbench.errors import UserError, unknown
 from stabbench.models import sources
-from stabbench.models.architecture import Architecture, read_architecture
+from stabbench.models.architecture import Architecture, read_architecture, what_else_decides
 from stabbench.models.defaults import model_defaults
+from stabbench.models.generic.architecture import GenericArchitecture
+from stabbench.models.generic.trial import check_by_trial
 from stabbench.models.tokenization import positions
-from stabbench.plan import TRAINING_VERSION, Cell, Recipe, Variation
+from stabbench.plan import OWN_DROPOUT, TRAINING_VERSION, Cell, Recipe, Variation
 from stabbench.strategies import registry
 from stabbench.strategies.composition import check_claims
 from stabbench.strategies.contract import Strategy, is_recipe_only
@@ -223,7 +225,11 @@ def make_cell(
         task_facts=task.facts(),
         spec={
             "training_version": TRAINING_VERSION,
-            "model": {"architecture": model.architecture, "content_hash": model.content_hash},
+            "model": {
+                "architecture": model.architecture,
+                "content_hash": model.content_hash,
+                **what_else_decides(architecture),
+            },
             "task": {
                 "content_hash": task.content_hash,
                 "metrics": list(task.metrics),
@@ -244,6 +250,13 @@ def _check(
     recipe: Recipe,
     strategy: ResolvedStrategy,
 ) -> None:
+    if isinstance(architecture, GenericArchitecture):
+        check_by_trial(architecture, str(model.folder / "config.json"))
+    elif recipe.one_dropout is None:
+        raise UserError(
+            f"strategy '{names[2]}' with model '{names[0]}': found dropout '{OWN_DROPOUT}', but {model.architecture} "
+            "models are trained with one probability in all places: give a number"
+        )
     for member in strategy.classes:
         reason = member().unsupported(architecture)
         if reason is not None:

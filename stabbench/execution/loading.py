@@ -9,7 +9,7 @@ import numpy as np
 
 from stabbench.errors import UserError
 from stabbench.models import sources
-from stabbench.models.architecture import read_architecture
+from stabbench.models.architecture import Architecture, read_architecture, what_else_decides
 from stabbench.models.batch import TokenizedTexts
 from stabbench.models.tokenization import tokenize
 from stabbench.models.weights import pretrained_weights
@@ -35,6 +35,7 @@ def load_inputs(cell: Cell, root: Path) -> TrainingInputs:
     _check("task", cell.spec["task"]["content_hash"], task.content_hash, root / cell.sources["task"])
     recipe = cell.recipe()
     architecture = read_architecture(folder, cell.spec["task"]["labels"])
+    _check_computation(cell, architecture)
     inputs = TrainingInputs(
         architecture=architecture,
         pretrained=pretrained_weights(folder, architecture, compute_type(recipe.precision)),
@@ -62,6 +63,18 @@ def _check(kind: str, planned: str, found: str, folder: Path) -> None:
             f"the {kind} in {folder} is not the planned one (content {found[:12]}…, planned {planned[:12]}…): "
             "run `stabbench plan` again, or put the planned one back"
         )
+
+
+def _check_computation(cell: Cell, architecture: Architecture) -> None:
+    """UserError where a model would be computed, or its head drawn, otherwise than the plan says."""
+    planned = {name: cell.spec["model"].get(name) for name in ("computed_by", "initial_std")}
+    here = what_else_decides(architecture)
+    for name, value in planned.items():
+        if here.get(name) != value:
+            raise UserError(
+                f"model '{cell.model}': the plan names {name} {value}, here it is {here.get(name)}: run "
+                "`stabbench plan` again (its runs are new ones), or install what the plan names"
+            )
 
 
 def _tokenized(folder: Path, task: PreparedTask, split: Any, max_length: int) -> TokenizedTexts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,9 @@ from stabbench.files import read_json
 
 SUPPORTED = ("bert", "roberta", "albert")
 ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "silu")
+
+INITIAL_STD = 0.02
+"""What the config of every published BERT, RoBERTa and ALBERT has for `initializer_range`."""
 
 LAYER_TENSORS: dict[str, dict[str, str]] = {
     "bert": {
@@ -70,6 +73,8 @@ class Architecture:
     layer_norm_eps: float
     padding_id: int
     labels: int
+    initial_std: float = field(default=INITIAL_STD, kw_only=True)
+    """Of new matrices' values."""
 
     @property
     def native(self) -> bool:
@@ -163,6 +168,19 @@ class Architecture:
         return TensorFacts("layer_norm" if is_norm else kind, depth, decays, linear)
 
 
+def what_else_decides(architecture: Architecture) -> dict[str, Any]:
+    """What a spec says of a model beside its type and content, where that decides results.
+
+    `computed_by`: transformers and its minor version, whose module computes a model that is not ours (patch releases
+    mend, so that their records go together). `initial_std`, where new matrices do not have the usual one.
+    """
+    if not architecture.native:
+        from transformers import __version__
+
+        return {"computed_by": f"transformers {'.'.join(__version__.split('.')[:2])}"}
+    return {} if architecture.initial_std == INITIAL_STD else {"initial_std": architecture.initial_std}
+
+
 def _linear(name: str, outputs: int, inputs: int) -> dict[str, tuple[int, ...]]:
     return {f"{name}.weight": (outputs, inputs), f"{name}.bias": (outputs,)}
 
@@ -210,4 +228,5 @@ def architecture_of(config: Mapping[str, Any], labels: int, where: str = "config
         layer_norm_eps=float(config.get("layer_norm_eps", 1e-12)),
         padding_id=int(config.get("pad_token_id", 0) or 0),
         labels=labels,
+        initial_std=float(config.get("initializer_range", INITIAL_STD) or INITIAL_STD),
     )

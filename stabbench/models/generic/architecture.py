@@ -57,8 +57,12 @@ class GenericArchitecture(Architecture):
         return self.output
 
     def is_new(self, name: str) -> bool:
-        """Everything outside the encoder is new."""
-        return not name.startswith(f"{self.base}.")
+        """The classifier is always new; what else is outside the encoder is so where the folder lacks it."""
+        return name.rpartition(".")[0] == self.output
+
+    def may_lack(self, name: str) -> bool:
+        """Whether a pretrained folder need not have a tensor: a pooler, or what is outside the encoder."""
+        return ".pooler" in name or not name.startswith(f"{self.base}.")
 
     def layer(self, index: int) -> dict[str, str]:
         """UserError: what a layer is made of is known of BERT, RoBERTa and ALBERT alone."""
