@@ -11,6 +11,7 @@ from typing import Any
 
 from stabbench.errors import UserError
 from stabbench.files import read_json, sha256_of_json, write_json
+from stabbench.tensor_roles import NO_ROLES, TensorRoles
 
 SCHEMA_VERSION = 1
 TRAINING_VERSION = 2
@@ -152,6 +153,8 @@ class Cell:
     """The cell's place in the grid's order, which tables and figures follow."""
     streams: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Seeds of single streams where a study crosses them: `{"7": {"head": 1, "order": 2, …}}`."""
+    tensors: TensorRoles = NO_ROLES
+    """What the model's tensors are, where their names do not say it: of all models but BERT, RoBERTa and ALBERT."""
 
     @property
     def name(self) -> str:
@@ -191,6 +194,7 @@ class Cell:
             "keep_weights": list(self.keep_weights),
             "position": self.position,
             "streams": {key: dict(value) for key, value in self.streams.items()},
+            **({"tensors": self.tensors.to_json()} if self.tensors.roles else {}),
             "fingerprints": {str(seed): self.fingerprint(seed) for seed in self.seeds},
         }
 
@@ -213,6 +217,7 @@ class Cell:
             keep_weights=tuple(data.get("keep_weights", ())),
             position=int(data.get("position", 0)),
             streams=data.get("streams", {}),
+            tensors=TensorRoles.from_json(data.get("tensors", {})),
         )
 
     def write(self, path: Path) -> None:

@@ -21,6 +21,7 @@ from stabbench.strategies import registry
 from stabbench.strategies.composition import check_claims
 from stabbench.strategies.contract import Strategy, is_recipe_only
 from stabbench.tasks.prepared import PreparedTask
+from stabbench.tensor_roles import NO_ROLES, Role, TensorRoles
 
 
 @dataclass(frozen=True)
@@ -240,6 +241,14 @@ def make_cell(
         },
         keep_weights=tuple(seed for seed in config.seeds if seed in config.keep_weights),
         position=position,
+        tensors=NO_ROLES if architecture.native else _roles(architecture),
+    )
+
+
+def _roles(architecture: Architecture) -> TensorRoles:
+    facts = architecture.facts()
+    return TensorRoles(
+        architecture.layers, {name: Role(fact.kind, fact.depth, fact.decays, fact.part) for name, fact in facts.items()}
     )
 
 

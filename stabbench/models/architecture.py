@@ -47,13 +47,15 @@ class TensorFacts:
 
     `kind`: `embedding`, `attention`, `feed_forward`, `layer_norm`, `pooler` or `classifier`. `depth`: 0 for the
     embeddings, 1 … L for the layers (a shared ALBERT layer has 1), L + 1 for pooler and classifier. `linear_weight`:
-    a matrix of a linear layer of encoder, pooler or classifier.
+    a matrix of a linear layer of encoder, pooler or classifier. `part`: which matrix of its layer (`query`, `key`,
+    `value`, `attention output`, `intermediate`, `output`, or the name of its place), "" for all but those.
     """
 
     kind: str
     depth: int
     decays: bool
     linear_weight: bool
+    part: str = ""
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,7 @@ class Architecture:
         return {name: self._facts_of(name, len(shape)) for name, shape in self.shapes().items()}
 
     def _facts_of(self, name: str, dimensions: int) -> TensorFacts:
-        depth, kind = 0, "embedding"
+        depth, kind, part = 0, "embedding", ""
         if name.startswith(self.classifier + "."):
             depth, kind = self.layers + 1, "classifier"
         elif name.startswith(self.pooler + "."):
@@ -160,12 +162,14 @@ class Architecture:
             depth = 1 if shared else int(name.split(".encoder.layer.")[1].split(".")[0]) + 1
             attention = ".attention." in name
             kind = "attention" if attention else "feed_forward"
+            part = next((key for key, place in self.layer(depth - 1).items() if name == f"{place}.weight"), "")
             if "embedding_hidden_mapping_in" in name:
                 depth, kind = 0, "embedding"
         is_norm = "LayerNorm" in name or "layer_norm" in name
         decays = not is_norm and not name.endswith(".bias")
         linear = dimensions == 2 and ".embeddings." not in name
-        return TensorFacts("layer_norm" if is_norm else kind, depth, decays, linear)
+        part = part.replace("_", " ") if linear else ""
+        return TensorFacts("layer_norm" if is_norm else kind, depth, decays, linear, part)
 
 
 def what_else_decides(architecture: Architecture) -> dict[str, Any]:

@@ -47,8 +47,8 @@ def pretrained_weights(folder: Path, architecture: Architecture, dtype: torch.dt
     """The encoder's tensors by Hugging Face name, without run axis; what the folder lacks is left out.
 
     The classifier is never taken (it is always new), nor RoBERTa's dense layer over the first token; a masked-LM
-    folder has no pooler, so that it is new too. Of other models whatever else transformers takes is taken. Raises UserError where an encoder tensor is missing or has another
-    shape.
+    folder has no pooler, so that it is new too. Of other models whatever else transformers takes is taken. Raises
+    UserError where an encoder tensor is missing or has another shape.
     """
     if isinstance(architecture, GenericArchitecture):
         return generic.pretrained_weights(folder, architecture, dtype)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from stabbench.errors import UserError
 from stabbench.models.architecture import SUPPORTED, Architecture, TensorFacts
+from stabbench.models.generic.parts import named_parts
 
 if TYPE_CHECKING:
     from torch import nn
@@ -102,7 +103,7 @@ def _made(text: str, labels: int, where: str) -> GenericArchitecture:
     output = _output_layer(model, base, labels)
     if output is None:
         raise unsupported(name, f"no linear layer of {labels} outputs follows its encoder", where)
-    tensors = tuple(_tensors(model, base, [f"{base}.{found}." for found in lists], layers, output))
+    tensors = tuple(named_parts(_tensors(model, base, [f"{base}.{found}." for found in lists], layers, output)))
     if not any(facts.linear_weight and 0 < facts.depth <= layers for _, _, facts in tensors):
         raise unsupported(name, "its layers have no linear layers of torch's own", where)
     words = model.get_input_embeddings()
@@ -160,11 +161,12 @@ def _tensors(
     """Names, shapes and facts.
 
     Depth 0 are embedding tables and what the encoder has before its layers; L + 1 what it has after them and what is
-    outside it. A norm is told by the name of its class, attention by the name of its place in the layer.
+    outside it. A norm is told by the name of its class, attention by the name of its place in the layer. The part is
+    the place in the layer.
     """
     from torch import nn
 
-    reached = False
+    reached, path = False, ""
     for name, parameter in model.named_parameters():
         place, _, leaf = name.rpartition(".")
         module = model.get_submodule(place)
@@ -180,5 +182,6 @@ def _tensors(
             depth, kind = layers + 1, "classifier" if place == output else "pooler"
         norm = "norm" in type(module).__name__.lower()
         linear = isinstance(module, nn.Linear) and leaf == "weight"
-        facts = TensorFacts("layer_norm" if norm else kind, depth, not norm and not leaf.endswith("bias"), linear)
-        yield name, tuple(parameter.shape), facts
+        decays = not norm and not leaf.endswith("bias")
+        part = path.rpartition(".")[0] if within is not None and decays else ""
+        yield name, tuple(parameter.shape), TensorFacts("layer_norm" if norm else kind, depth, decays, linear, part)

@@ -117,12 +117,7 @@ class _KeyedDropout(TorchFunctionMode):
 
 
 def _asked(
-    input: Tensor,  # noqa: A002 - torch's own name
-    p: float = 0.5,
-    training: bool = True,  # noqa: FBT001, FBT002 - as torch calls it
-    inplace: bool = False,  # noqa: FBT001, FBT002
-    *,
-    train: bool = True,
+    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False, *, train: bool = True
 ) -> tuple[Tensor, float, bool]:
-    """What `F.dropout` or `torch.dropout` were asked for: values, probability, and whether anything is to be dropped."""
+    """What `F.dropout` or `torch.dropout`, whose arguments these are, was asked for: values, probability, whether."""
     return input, p, training and train

@@ -90,7 +90,7 @@ def _arguments(func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[
 
 @contextmanager
 def _cut_normals() -> Iterator[None]:
-    """transformers' `trunc_normal_` by the inverse of the distribution: torch's own way differs between its versions."""
+    """Cut normal numbers by the inverse of their distribution: torch's own way differs between its versions."""
     from transformers import initialization
 
     before = initialization.trunc_normal_
