@@ -11,7 +11,7 @@ from typing import Any
 from stabbench.config import Config, ModelBlock, StrategyBlock, check_names
 from stabbench.errors import UserError, unknown
 from stabbench.models import sources
-from stabbench.models.architecture import Architecture, read_architecture, what_else_decides
+from stabbench.models.architecture import Architecture, read_architecture
 from stabbench.models.defaults import model_defaults
 from stabbench.models.generic.architecture import GenericArchitecture
 from stabbench.models.generic.trial import check_by_trial
@@ -21,7 +21,6 @@ from stabbench.strategies import registry
 from stabbench.strategies.composition import check_claims
 from stabbench.strategies.contract import Strategy, is_recipe_only
 from stabbench.tasks.prepared import PreparedTask
-from stabbench.tensor_roles import NO_ROLES, Role, TensorRoles
 
 
 @dataclass(frozen=True)
@@ -229,7 +228,7 @@ def make_cell(
             "model": {
                 "architecture": model.architecture,
                 "content_hash": model.content_hash,
-                **what_else_decides(architecture),
+                **architecture.spec_fields(),
             },
             "task": {
                 "content_hash": task.content_hash,
@@ -241,14 +240,7 @@ def make_cell(
         },
         keep_weights=tuple(seed for seed in config.seeds if seed in config.keep_weights),
         position=position,
-        tensors=NO_ROLES if architecture.native else _roles(architecture),
-    )
-
-
-def _roles(architecture: Architecture) -> TensorRoles:
-    facts = architecture.facts()
-    return TensorRoles(
-        architecture.layers, {name: Role(fact.kind, fact.depth, fact.decays, fact.part) for name, fact in facts.items()}
+        tensors=architecture.roles(),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from stabbench.errors import UserError
 from stabbench.models import sources
-from stabbench.models.architecture import Architecture, read_architecture, what_else_decides
+from stabbench.models.architecture import Architecture, read_architecture
 from stabbench.models.batch import TokenizedTexts
 from stabbench.models.tokenization import tokenize
 from stabbench.models.weights import pretrained_weights
@@ -67,14 +68,19 @@ def _check(kind: str, planned: str, found: str, folder: Path) -> None:
 
 def _check_computation(cell: Cell, architecture: Architecture) -> None:
     """UserError where a model would be computed, or its head drawn, otherwise than the plan says."""
-    planned = {name: cell.spec["model"].get(name) for name in ("computed_by", "initial_std")}
-    here = what_else_decides(architecture)
-    for name, value in planned.items():
-        if here.get(name) != value:
-            raise UserError(
-                f"model '{cell.model}': the plan names {name} {value}, here it is {here.get(name)}: run "
-                "`stabbench plan` again (its runs are new ones), or install what the plan names"
-            )
+    here = architecture.spec_fields()
+    planned = {
+        name: value for name, value in cell.spec["model"].items() if name not in ("architecture", "content_hash")
+    }
+    if planned != here:
+        raise UserError(
+            f"model '{cell.model}': the plan says {_said(planned)}, here it is {_said(here)}: run `stabbench plan` "
+            "again (the runs will be new ones), or install what the plan names"
+        )
+
+
+def _said(fields: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in fields.items()) or "nothing of it"
 
 
 def _tokenized(folder: Path, task: PreparedTask, split: Any, max_length: int) -> TokenizedTexts:

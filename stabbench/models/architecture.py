@@ -9,6 +9,7 @@ from typing import Any
 
 from stabbench.errors import UserError, unknown
 from stabbench.files import read_json
+from stabbench.tensor_roles import NO_ROLES, TensorRoles
 
 SUPPORTED = ("bert", "roberta", "albert")
 ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "silu")
@@ -147,6 +148,14 @@ class Architecture:
         shapes |= _linear(self.pooler, hidden, hidden)
         return shapes | _linear(self.classifier, self.labels, hidden)
 
+    def spec_fields(self) -> dict[str, Any]:
+        """What a spec says of the model beside its type and content: the spread of new matrices where it is unusual."""
+        return {} if self.initial_std == INITIAL_STD else {"initial_std": self.initial_std}
+
+    def roles(self) -> TensorRoles:
+        """What a plan says of the tensors: nothing where their names do."""
+        return NO_ROLES
+
     def facts(self) -> dict[str, TensorFacts]:
         """Kind and depth of every tensor."""
         return {name: self._facts_of(name, len(shape)) for name, shape in self.shapes().items()}
@@ -170,19 +179,6 @@ class Architecture:
         linear = dimensions == 2 and ".embeddings." not in name
         part = part.replace("_", " ") if linear else ""
         return TensorFacts("layer_norm" if is_norm else kind, depth, decays, linear, part)
-
-
-def what_else_decides(architecture: Architecture) -> dict[str, Any]:
-    """What a spec says of a model beside its type and content, where that decides results.
-
-    `computed_by`: transformers and its minor version, whose module computes a model that is not ours (patch releases
-    mend, so that their records go together). `initial_std`, where new matrices do not have the usual one.
-    """
-    if not architecture.native:
-        from transformers import __version__
-
-        return {"computed_by": f"transformers {'.'.join(__version__.split('.')[:2])}"}
-    return {} if architecture.initial_std == INITIAL_STD else {"initial_std": architecture.initial_std}
 
 
 def _linear(name: str, outputs: int, inputs: int) -> dict[str, tuple[int, ...]]:

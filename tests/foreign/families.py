@@ -40,23 +40,24 @@ FORMS = {"base": AutoModel, "masked": AutoModelForMaskedLM}
 
 
 @cache
-def config(family: str) -> Any:
-    """The config of a family's tiny model."""
+def config(family: str, **fields: Any) -> Any:
+    """The config of a family's tiny model, with other `fields`."""
     kind, own = FAMILIES[family]
     sizes = dict(_SIZES)
     if kind == "distilbert":
         sizes |= {"dim": 32, "n_layers": 2, "n_heads": 4}
         for name in ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size"):
             del sizes[name]
-    return CONFIG_MAPPING[kind](**sizes | own, num_labels=LABELS)
+    make: Any = CONFIG_MAPPING[kind]
+    return make(**sizes | own | {"num_labels": LABELS} | fields)
 
 
-def write(family: str, form: str, folder: Path) -> Path:
+def write(family: str, form: str, folder: Path, **fields: Any) -> Path:
     """A pretrained model of the family, without its head (`base`) or with that of masked language modelling."""
     auto: Any = FORMS[form]
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(0)
-        model = auto.from_config(config(family))
+        model = auto.from_config(config(family, **fields))
         for parameter in model.parameters():
             parameter.add_(torch.randn_like(parameter), alpha=0.1)
         model.save_pretrained(folder)

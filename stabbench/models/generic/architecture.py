@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from stabbench.errors import UserError
 from stabbench.models.architecture import SUPPORTED, Architecture, TensorFacts
 from stabbench.models.generic.parts import named_parts
+from stabbench.tensor_roles import Role, TensorRoles
 
 if TYPE_CHECKING:
     from torch import nn
@@ -68,6 +70,21 @@ class GenericArchitecture(Architecture):
     def layer(self, index: int) -> dict[str, str]:
         """UserError: what a layer is made of is known of BERT, RoBERTa and ALBERT alone."""
         raise UserError(f"the parts of a layer are known by name of {', '.join(SUPPORTED)}, not of '{self.name}'")
+
+    def spec_fields(self) -> dict[str, Any]:
+        """What computes the model: transformers, by its minor version, since patch releases mend.
+
+        So that after an upgrade old and new numbers never share a table.
+        """
+        version = importlib.metadata.version("transformers")
+        return {"computed_by": f"transformers {'.'.join(version.split('.')[:2])}"}
+
+    def roles(self) -> TensorRoles:
+        """What every tensor is, as the facts say."""
+        facts = self.facts()
+        return TensorRoles(
+            self.layers, {name: Role(fact.kind, fact.depth, fact.decays, fact.part) for name, fact in facts.items()}
+        )
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Every tensor of the model by its Hugging Face name."""

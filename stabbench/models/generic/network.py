@@ -66,7 +66,7 @@ def build(config: str, labels: int, where: str = "config.json", *, own_dropout: 
     from transformers import CONFIG_MAPPING, AutoModelForSequenceClassification
 
     classifiers: Any = AutoModelForSequenceClassification
-    given = json.loads(config)
+    given = {key: value for key, value in json.loads(config).items() if key not in ("id2label", "label2id")}
     try:
         filled: Any = CONFIG_MAPPING[given["model_type"]].from_dict(given | {"num_labels": labels})
         filled.num_labels = labels
