@@ -12,6 +12,7 @@ from typing import Any
 
 from stabbench.errors import UserError
 from stabbench.files import read_json, sha256_of_json, write_json
+from stabbench.tensor_roles import NO_ROLES, TensorRoles
 
 SCHEMA_VERSION = 1
 TRAINING_VERSION = 2
@@ -21,6 +22,9 @@ STREAMS = ("head", "order", "dropout", "strategy")
 """The separate random streams of a run, all derived from its seed unless a study crosses them."""
 
 PRECISIONS = ("fp32", "tf32", "bf16", "fp64")
+
+OWN_DROPOUT = "model"
+"""The recipe's dropout where each place of the model has its own probability."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +48,9 @@ class Recipe:
     """`paper`: equations 1-2, ε beside the biased √v, decay after the step; `torch`: as `torch.optim.AdamW`."""
     weight_decay: float = 0.01
     max_grad_norm: float | None = 1.0
-    dropout: float = 0.1
-    """On hidden states, attention probabilities and before the classifier."""
+    dropout: float | str = 0.1
+    """On hidden states, attention probabilities and before the classifier; `model`: in each place what the model's
+    config says."""
     max_length: int = 128
     legacy_segments: bool = False
     """Segment ids all zero, as the authors' code had them on pair tasks."""
@@ -73,13 +78,18 @@ class Recipe:
             ("adam_formula", self.adam_formula in ("paper", "torch"), "'paper' or 'torch'"),
             ("weight_decay", self.weight_decay >= 0, "a number of 0 or more"),
             ("max_grad_norm", self.max_grad_norm is None or _positive(self.max_grad_norm), "positive or null"),
-            ("dropout", 0 <= self.dropout < 1, "a number from 0 to below 1"),
+            ("dropout", _is_dropout(self.dropout), f"a number from 0 to below 1, or '{OWN_DROPOUT}'"),
             ("max_length", self.max_length >= 4, "a whole number of 4 or more"),
             ("evaluations_per_epoch", _is_frequency(self.evaluations_per_epoch), "a whole number or one below 1"),
             ("gradient_norm_every", self.gradient_norm_every >= 1, "a positive whole number"),
             ("precision", self.precision in PRECISIONS, " or ".join(PRECISIONS)),
         ]
         return [(name, getattr(self, name), expected) for name, holds, expected in checks if not holds]
+
+    @property
+    def one_dropout(self) -> float | None:
+        """The probability of dropout in all places; None where each place has its own."""
+        return None if isinstance(self.dropout, str) else self.dropout
 
     def updates(self, examples: int) -> int:
         """How many updates a training on `examples` examples makes; the last, partial batch of an epoch counts."""
@@ -114,6 +124,10 @@ class Recipe:
 
 def _positive(value: float) -> bool:
     return math.isfinite(value) and value > 0
+
+
+def _is_dropout(value: float | str) -> bool:
+    return value == OWN_DROPOUT if isinstance(value, str) else 0 <= value < 1
 
 
 def _is_frequency(value: float) -> bool:
@@ -155,6 +169,8 @@ class Cell:
     """The cell's place in the grid's order, which tables and figures follow."""
     streams: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Seeds of single streams where a study crosses them: `{"7": {"head": 1, "order": 2, …}}`."""
+    tensors: TensorRoles = NO_ROLES
+    """What the model's tensors are, where their names do not say it: of all models but BERT, RoBERTa and ALBERT."""
 
     @property
     def name(self) -> str:
@@ -194,6 +210,7 @@ class Cell:
             "keep_weights": list(self.keep_weights),
             "position": self.position,
             "streams": {key: dict(value) for key, value in self.streams.items()},
+            **({"tensors": self.tensors.to_json()} if self.tensors.roles else {}),
             "fingerprints": {str(seed): self.fingerprint(seed) for seed in self.seeds},
         }
 
@@ -216,6 +233,7 @@ class Cell:
             keep_weights=tuple(data.get("keep_weights", ())),
             position=int(data.get("position", 0)),
             streams=data.get("streams", {}),
+            tensors=TensorRoles.from_json(data.get("tensors", {})),
         )
 
     def write(self, path: Path) -> None:

@@ -13,8 +13,10 @@ from stabbench.errors import UserError, unknown
 from stabbench.models import sources
 from stabbench.models.architecture import Architecture, read_architecture
 from stabbench.models.defaults import model_defaults
+from stabbench.models.generic.architecture import GenericArchitecture
+from stabbench.models.generic.trial import check_by_trial
 from stabbench.models.tokenization import positions
-from stabbench.plan import TRAINING_VERSION, Cell, Recipe, Variation, spec_of
+from stabbench.plan import OWN_DROPOUT, TRAINING_VERSION, Cell, Recipe, Variation, spec_of
 from stabbench.strategies import registry
 from stabbench.strategies.composition import check_claims
 from stabbench.strategies.contract import Strategy, is_recipe_only
@@ -227,7 +229,11 @@ def make_cell(
         task_facts=task.facts(),
         spec={
             "training_version": TRAINING_VERSION,
-            "model": {"architecture": model.architecture, "content_hash": model.content_hash},
+            "model": {
+                "architecture": model.architecture,
+                "content_hash": model.content_hash,
+                **architecture.spec_fields(),
+            },
             "task": {
                 "content_hash": task.content_hash,
                 "metrics": list(task.metrics),
@@ -238,6 +244,7 @@ def make_cell(
         },
         keep_weights=tuple(seed for seed in config.seeds if seed in config.keep_weights),
         position=position,
+        tensors=architecture.roles(),
     )
 
 
@@ -248,6 +255,13 @@ def _check(
     recipe: Recipe,
     strategy: ResolvedStrategy,
 ) -> None:
+    if isinstance(architecture, GenericArchitecture):
+        check_by_trial(architecture, str(model.folder / "config.json"))
+    elif recipe.one_dropout is None:
+        raise UserError(
+            f"strategy '{names[2]}' with model '{names[0]}': found dropout '{OWN_DROPOUT}', but {model.architecture} "
+            "models are trained with one probability in all places: give a number"
+        )
     for member in strategy.classes:
         reason = hook_of(member(), "unsupported")(architecture)
         if reason is not None:

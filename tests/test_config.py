@@ -93,7 +93,11 @@ def test_null_means_not_set(read: Read) -> None:
             "{recipe: {warmup_ratio: 2}}",
             "strategies.devlin.recipe.warmup_ratio: found 2, expected a number of at most 1",
         ),
-        ("{recipe: {dropout: 1}}", "strategies.devlin.recipe.dropout: found 1, expected a number below 1"),
+        (
+            "{recipe: {dropout: 1}}",
+            "strategies.devlin.recipe.dropout: found 1, expected a number from 0 to below 1, or 'model' for the "
+            "model's own",
+        ),
         ("{recipe: {bias_correction: 1}}", "strategies.devlin.recipe.bias_correction: found 1, expected true or false"),
         (
             "{recipe: {adam_formula: pytorch}}",

@@ -13,6 +13,7 @@ import pandas as pd
 from stabbench.analysis.layers import CLASSIFIER, EMBEDDINGS, OTHER, POOLER, depth_of, layer_of
 from stabbench.analysis.levels import mann_whitney
 from stabbench.records import Record, SelectedCell
+from stabbench.tensor_roles import NO_ROLES, TensorRoles
 
 EARLY = 1 / 3
 """The share of training that counts as early, from the end of the warm-up."""
@@ -29,8 +30,9 @@ def early_norms(cells: Sequence[SelectedCell]) -> pd.DataFrame:
     """
     columns = ["model", "task", "strategy", "seed", "failed", "norm"]
     rows = [
-        (item.cell.model, item.cell.task, item.cell.strategy, seed, record.status != "ok", early_norm(record))
+        (cell.model, cell.task, cell.strategy, seed, record.status != "ok", early_norm(record, cell.tensors))
         for item in cells
+        for cell in [item.cell]
         for seed, record in sorted(item.records.items())
         if "gradnorms.parquet" in record.data["files"]
     ]
@@ -38,14 +40,15 @@ def early_norms(cells: Sequence[SelectedCell]) -> pd.DataFrame:
     return table[np.isfinite(table["norm"].astype("float64"))]
 
 
-def early_norm(record: Record) -> float:
+def early_norm(record: Record, tensors: TensorRoles = NO_ROLES) -> float:
     """Median over early steps of the L2 gradient norm of the bottom layers, before clipping; NaN where there is none.
 
     Early: from the end of the warm-up to a third of the updates, or the first recorded step after the warm-up.
+    `tensors` are the roles of the model's.
     """
     table = record.columns("gradnorms.parquet", ["step", "parameter", "norm"])
     codes, names = pd.factorize(table["parameter"])
-    layers = [layer_of(str(name)) for name in names]
+    layers = [layer_of(str(name), tensors) for name in names]
     inside = sorted(set(layers) - {EMBEDDINGS, POOLER, CLASSIFIER, OTHER}, key=depth_of)
     bottom = inside[: max(1, round(BOTTOM * len(inside)))]
     steps = np.unique(table["step"])

@@ -10,6 +10,7 @@ import pandas as pd
 
 from stabbench.analysis.layers import CLASSIFIER, EMBEDDINGS, OTHER, POOLER, layer_norms
 from stabbench.records import Record, SelectedCell
+from stabbench.tensor_roles import NO_ROLES, TensorRoles
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,8 @@ class Run:
     strategy: str
     seed: int
     record: Record
+    tensors: TensorRoles = NO_ROLES
+    """What its model's tensors are, as its plan says."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,8 @@ def _pair(cell: SelectedCell, failed: Run, successful: Run) -> Pair:
 
 def _successful(selected: SelectedCell) -> list[Run]:
     records = sorted(selected.records.items())
-    return [Run(selected.cell.strategy, seed, record) for seed, record in records if record.status == "ok"]
+    cell = selected.cell
+    return [Run(cell.strategy, seed, record, cell.tensors) for seed, record in records if record.status == "ok"]
 
 
 def _first_failed(selected: SelectedCell) -> Run | None:
@@ -74,7 +78,7 @@ def _first_failed(selected: SelectedCell) -> Run | None:
     if not failed:
         return None
     seed, record = min(failed, key=typical)
-    return Run(selected.cell.strategy, seed, record)
+    return Run(selected.cell.strategy, seed, record, selected.cell.tensors)
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,7 @@ class LayerContrast:
 def contrast(pair: Pair) -> list[LayerContrast]:
     """Failed against successful for the layers that both runs have, lowest first, embeddings and head left out."""
     failed, successful = (
-        second_half(layer_norms(run.record.gradnorms()), run.record.data["total_steps"])
+        second_half(layer_norms(run.record.gradnorms(), run.tensors), run.record.data["total_steps"])
         for run in (pair.failed, pair.successful)
     )
     outside = {EMBEDDINGS, POOLER, CLASSIFIER, OTHER}

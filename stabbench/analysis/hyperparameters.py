@@ -9,6 +9,7 @@ from typing import Any
 
 from stabbench.plan import RECIPE_FIELDS, Cell
 from stabbench.records import Record, SelectedCell
+from stabbench.tensor_roles import NO_ROLES, TensorRoles
 
 
 @dataclass(frozen=True)
@@ -92,8 +93,8 @@ class Departure:
 def departures(selected: SelectedCell) -> list[Departure]:
     """Where a cell's records and its plan differ: recipe, lengths, and each tensor's rate, decay and ε.
 
-    Decay is planned for every tensor but biases and LayerNorm weights. A strategy that scales rates or decays by
-    tensor (layer-wise rates, say) departs on purpose.
+    Decay is planned for every tensor but biases and the weights of norms, which the plan names or their names tell. A
+    strategy that scales rates or decays by tensor (layer-wise rates, say) departs on purpose.
     """
     cell = selected.cell
     return [
@@ -119,7 +120,7 @@ def _differences(cell: Cell, record: Record) -> Iterator[tuple[str, str, str]]:
         for tensor in group["tensors"]:
             for name, value in (
                 ("learning_rate", recipe.learning_rate),
-                ("weight_decay", recipe.weight_decay if decays(tensor) else 0.0),
+                ("weight_decay", recipe.weight_decay if decays(tensor, cell.tensors) else 0.0),
                 ("epsilon", recipe.adam_epsilon),
             ):
                 if group[name] != value:
@@ -129,8 +130,14 @@ def _differences(cell: Cell, record: Record) -> Iterator[tuple[str, str, str]]:
         yield name, f"{found:g} on {tensors} tensors", f"{expected:g}"
 
 
+def decays(tensor: str, tensors: TensorRoles = NO_ROLES) -> bool:
+    """Whether weight decay is meant for a tensor: biases and the weights of norms have none."""
+    role = tensors.of(tensor)
+    return role.decays if role is not None else _decays_by_name(tensor)
+
+
 @cache
-def decays(tensor: str) -> bool:
-    """Whether weight decay is meant for a tensor: biases and LayerNorm weights have none."""
+def _decays_by_name(tensor: str) -> bool:
+    """As BERT, RoBERTa and ALBERT name them."""
     name = tensor.lower().replace("_", "")
     return not (name.endswith("bias") or "layernorm" in name)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from stabbench.analysis.gradients import Pair, Run, second_half
 from stabbench.analysis.layers import CLASSIFIER, EMBEDDINGS, POOLER, depth_of, layer_of
+from stabbench.tensor_roles import NO_ROLES, TensorRoles
 
 OUTSIDE = "outside the layers"
 """The kind of embeddings, pooler and classifier: one line each."""
@@ -22,16 +23,21 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "intermediate": (".intermediate.dense", ".ffn", ".ffn.lin1"),
     "output": (".output.dense", ".ffn_output", ".ffn.lin2"),
 }
-"""Matrices of a layer by the endings of their names in BERT, RoBERTa and ELECTRA, in ALBERT, and in DistilBERT."""
+"""Matrices of a layer by the endings of their names in BERT, RoBERTa and ELECTRA, in ALBERT, and in DistilBERT, for
+records whose plan does not say what a tensor is."""
 
 _EMBEDDING = re.compile(r"(_embeddings|\.embedding_hidden_mapping_in|\.embeddings_project)$")
 
 
-def matrix_of(parameter: str) -> tuple[str, str] | None:
+def matrix_of(parameter: str, tensors: TensorRoles = NO_ROLES) -> tuple[str, str] | None:
     """(kind, layer) of a weight matrix by its Hugging Face name; None for biases, LayerNorm and unknown tensors.
 
-    Embeddings, pooler and classifier are of the kind `OUTSIDE`, each its own layer.
+    Embeddings, pooler and classifier are of the kind `OUTSIDE`, each its own layer. A matrix of a layer that has no
+    name of its own among `KINDS` is of the kind of its place. What `tensors` does not know is told by its name.
     """
+    role = tensors.of(parameter)
+    if role is not None:
+        return (role.part or OUTSIDE, layer_of(parameter, tensors)) if role.decays else None
     name = f".{parameter}".removesuffix(".weight")
     if name == f".{parameter}":
         return None
@@ -46,13 +52,13 @@ def matrix_of(parameter: str) -> tuple[str, str] | None:
     return None
 
 
-def matrix_norms(gradnorms: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def matrix_norms(gradnorms: pd.DataFrame, tensors: TensorRoles = NO_ROLES) -> dict[str, pd.DataFrame]:
     """For each kind that the model has: L2 norm before clipping, a row a step, a column a layer, lowest first.
 
     Several tensors of one place (the embedding tables) are joined as the root of the sum of their squares.
     """
     names = gradnorms["parameter"].astype(str)
-    places = {name: matrix_of(name) for name in names.unique()}
+    places = {name: matrix_of(name, tensors) for name in names.unique()}
     kept = names.map(lambda name: places[name] is not None).to_numpy(dtype=bool)
     found = [place for name in names[kept] if (place := places[name]) is not None]
     table = pd.DataFrame(
@@ -64,7 +70,8 @@ def matrix_norms(gradnorms: pd.DataFrame) -> dict[str, pd.DataFrame]:
         }
     )
     norms = {}
-    for kind in (*KINDS, OUTSIDE):
+    others = [kind for kind in dict.fromkeys(table["kind"]) if kind not in KINDS and kind != OUTSIDE]
+    for kind in (*KINDS, *others, OUTSIDE):
         part = table[table["kind"] == kind]
         if part.empty:
             continue
@@ -88,7 +95,7 @@ def matrix_contrast(pair: Pair) -> pd.DataFrame:
 
 def _medians(run: Run) -> dict[tuple[str, str], float]:
     steps = int(run.record.data["total_steps"])
-    norms = matrix_norms(run.record.gradnorms())
+    norms = matrix_norms(run.record.gradnorms(), run.tensors)
     halves = {kind: second_half(table, steps) for kind, table in norms.items()}
     return {(kind, str(layer)): float(median) for kind, half in halves.items() for layer, median in half.items()}
 

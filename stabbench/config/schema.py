@@ -72,6 +72,16 @@ def _frequency(value: float) -> float:
 Frequency = Annotated[float, AfterValidator(_frequency)]
 
 
+def _dropout(value: object) -> object:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if value != "model" and not (number and 0 <= value < 1):  # type: ignore[operator]
+        raise ValueError(f"found {value!r}, expected a number from 0 to below 1, or 'model' for the model's own")
+    return value
+
+
+Dropout = Annotated[float | Literal["model"], BeforeValidator(_dropout)]
+
+
 class Block(BaseModel):
     """A block of params.yaml: unknown keys and values of another type are errors."""
 
@@ -94,7 +104,8 @@ class RecipeOverrides(Block):
     weight_decay: NotNegative | None = None
     max_grad_norm: NotNegative | None = None
     """0 switches clipping off."""
-    dropout: ShareBelowOne | None = None
+    dropout: Dropout | None = None
+    """`model`: in each place what the model's config says."""
     max_length: Annotated[int, Field(ge=4)] | None = None
     legacy_segments: bool | None = None
     evaluations_per_epoch: Frequency | None = None

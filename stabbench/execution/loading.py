@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from stabbench.errors import UserError
 from stabbench.models import sources
-from stabbench.models.architecture import read_architecture
+from stabbench.models.architecture import Architecture, read_architecture
 from stabbench.models.batch import TokenizedTexts
 from stabbench.models.tokenization import tokenize
 from stabbench.models.weights import pretrained_weights
@@ -35,6 +36,7 @@ def load_inputs(cell: Cell, root: Path) -> TrainingInputs:
     _check("task", cell.spec["task"]["content_hash"], task.content_hash, root / cell.sources["task"])
     recipe = cell.recipe()
     architecture = read_architecture(folder, cell.spec["task"]["labels"])
+    _check_computation(cell, architecture)
     inputs = TrainingInputs(
         architecture=architecture,
         pretrained=pretrained_weights(folder, architecture, compute_type(recipe.precision)),
@@ -62,6 +64,23 @@ def _check(kind: str, planned: str, found: str, folder: Path) -> None:
             f"the {kind} in {folder} is not the planned one (content {found[:12]}…, planned {planned[:12]}…): "
             "run `stabbench plan` again, or put the planned one back"
         )
+
+
+def _check_computation(cell: Cell, architecture: Architecture) -> None:
+    """UserError where a model would be computed, or its head drawn, otherwise than the plan says."""
+    here = architecture.spec_fields()
+    planned = {
+        name: value for name, value in cell.spec["model"].items() if name not in ("architecture", "content_hash")
+    }
+    if planned != here:
+        raise UserError(
+            f"model '{cell.model}': the plan says {_said(planned)}, here it is {_said(here)}: run `stabbench plan` "
+            "again (the runs will be new ones), or install what the plan names"
+        )
+
+
+def _said(fields: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in fields.items()) or "nothing of it"
 
 
 def _tokenized(folder: Path, task: PreparedTask, split: Any, max_length: int) -> TokenizedTexts:

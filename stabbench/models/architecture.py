@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from stabbench.errors import UserError, unknown
 from stabbench.files import read_json
+from stabbench.tensor_roles import NO_ROLES, TensorRoles
 
 SUPPORTED = ("bert", "roberta", "albert")
 ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "silu")
+
+INITIAL_STD = 0.02
+"""What the config of every published BERT, RoBERTa and ALBERT has for `initializer_range`."""
 
 LAYER_TENSORS: dict[str, dict[str, str]] = {
     "bert": {
@@ -44,13 +48,15 @@ class TensorFacts:
 
     `kind`: `embedding`, `attention`, `feed_forward`, `layer_norm`, `pooler` or `classifier`. `depth`: 0 for the
     embeddings, 1 … L for the layers (a shared ALBERT layer has 1), L + 1 for pooler and classifier. `linear_weight`:
-    a matrix of a linear layer of encoder, pooler or classifier.
+    a matrix of a linear layer of encoder, pooler or classifier. `part`: which matrix of its layer (`query`, `key`,
+    `value`, `attention output`, `intermediate`, `output`, or the name of its place), "" for all but those.
     """
 
     kind: str
     depth: int
     decays: bool
     linear_weight: bool
+    part: str = ""
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,8 @@ class Architecture:
     layer_norm_eps: float
     padding_id: int
     labels: int
+    initial_std: float = field(default=INITIAL_STD, kw_only=True)
+    """Of new matrices' values."""
 
     @property
     def native(self) -> bool:
@@ -140,12 +148,20 @@ class Architecture:
         shapes |= _linear(self.pooler, hidden, hidden)
         return shapes | _linear(self.classifier, self.labels, hidden)
 
+    def spec_fields(self) -> dict[str, Any]:
+        """What a spec says of the model beside its type and content: the spread of new matrices where it is unusual."""
+        return {} if self.initial_std == INITIAL_STD else {"initial_std": self.initial_std}
+
+    def roles(self) -> TensorRoles:
+        """What a plan says of the tensors: nothing where their names do."""
+        return NO_ROLES
+
     def facts(self) -> dict[str, TensorFacts]:
         """Kind and depth of every tensor."""
         return {name: self._facts_of(name, len(shape)) for name, shape in self.shapes().items()}
 
     def _facts_of(self, name: str, dimensions: int) -> TensorFacts:
-        depth, kind = 0, "embedding"
+        depth, kind, part = 0, "embedding", ""
         if name.startswith(self.classifier + "."):
             depth, kind = self.layers + 1, "classifier"
         elif name.startswith(self.pooler + "."):
@@ -155,12 +171,14 @@ class Architecture:
             depth = 1 if shared else int(name.split(".encoder.layer.")[1].split(".")[0]) + 1
             attention = ".attention." in name
             kind = "attention" if attention else "feed_forward"
+            part = next((key for key, place in self.layer(depth - 1).items() if name == f"{place}.weight"), "")
             if "embedding_hidden_mapping_in" in name:
                 depth, kind = 0, "embedding"
         is_norm = "LayerNorm" in name or "layer_norm" in name
         decays = not is_norm and not name.endswith(".bias")
         linear = dimensions == 2 and ".embeddings." not in name
-        return TensorFacts("layer_norm" if is_norm else kind, depth, decays, linear)
+        part = part.replace("_", " ") if linear else ""
+        return TensorFacts("layer_norm" if is_norm else kind, depth, decays, linear, part)
 
 
 def _linear(name: str, outputs: int, inputs: int) -> dict[str, tuple[int, ...]]:
@@ -210,4 +228,5 @@ def architecture_of(config: Mapping[str, Any], labels: int, where: str = "config
         layer_norm_eps=float(config.get("layer_norm_eps", 1e-12)),
         padding_id=int(config.get("pad_token_id", 0) or 0),
         labels=labels,
+        initial_std=float(config.get("initializer_range", INITIAL_STD) or INITIAL_STD),
     )

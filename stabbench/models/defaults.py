@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from stabbench.plan import OWN_DROPOUT
+
 BERT: Mapping[str, Any] = {
     "learning_rate": 2e-5,
     "batch_size": 16,
@@ -25,6 +27,9 @@ MODEL_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
 """By Hugging Face `model_type`; `max_grad_norm` 0 means no clipping."""
 
 
+OTHERS: Mapping[str, Any] = {**BERT, "dropout": OWN_DROPOUT}
+
+
 def model_defaults(architecture: str) -> Mapping[str, Any]:
-    """Table 3's values for an architecture; BERT's for any other."""
-    return MODEL_DEFAULTS.get(architecture, BERT)
+    """Table 3's values for an architecture; BERT's for any other, with each place's dropout as its config says."""
+    return MODEL_DEFAULTS.get(architecture, OTHERS)

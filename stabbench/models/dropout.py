@@ -23,15 +23,22 @@ def dropped(values: Tensor, kept: Tensor | None, scale: float) -> Tensor:
 class Dropout:
     """The masks of one forward pass: `draws[s]` belongs to run `s`; `step` and `call` key every draw.
 
-    A probability of 0 draws nothing. Values are dropped at 16-bit resolution and the rest scaled by the inverse of the
-    exact probability of being kept. This one draws with NumPy, `DeviceDropout` the same masks on a device.
+    A probability of 0 draws nothing; with None every place has its own, see `asked`. Values are dropped at 16-bit
+    resolution and the rest scaled by the inverse of the exact probability of being kept. This one draws with NumPy,
+    `DeviceDropout` the same masks on a device.
     """
 
-    def __init__(self, probability: float, draws: Sequence[Draws], step: int, call: int = 0) -> None:
+    def __init__(self, probability: float | None, draws: Sequence[Draws], step: int, call: int = 0) -> None:
+        self.probability = probability
         self.draws = draws
         self.step = step
         self.call = call
-        self.threshold, self.scale = dropout_threshold(probability)
+        if probability is not None:
+            self.threshold, self.scale = dropout_threshold(probability)
+
+    def asked(self, probability: float) -> Dropout:
+        """This one; the same draws with the `probability` that a place asks for where every place has its own."""
+        return self if self.probability is not None else Dropout(probability, self.draws, self.step, self.call)
 
     @property
     def active(self) -> bool:
@@ -80,11 +87,16 @@ class Dropout:
 class DeviceDropout:
     """`Dropout` whose masks are drawn where the tensors are; `step`, shape `()`, may change under a captured graph."""
 
-    def __init__(self, probability: float, draws: DeviceDraws, step: Tensor, call: int = 0) -> None:
-        self.draws, self.step, self.call = draws, step, call
-        self.threshold, self.scale = dropout_threshold(probability)
-        self.least = self.threshold - DROPOUT_LEVELS // 2
+    def __init__(self, probability: float | None, draws: DeviceDraws, step: Tensor, call: int = 0) -> None:
+        self.probability, self.draws, self.step, self.call = probability, draws, step, call
+        if probability is not None:
+            self.threshold, self.scale = dropout_threshold(probability)
+            self.least = self.threshold - DROPOUT_LEVELS // 2
         self._pairs = compiled(_kept_pairs, step.device)
+
+    def asked(self, probability: float) -> DeviceDropout:
+        """As `Dropout.asked`."""
+        return self if self.probability is not None else DeviceDropout(probability, self.draws, self.step, self.call)
 
     def rows(self, place: str, counts: Sequence[int], like: Tensor) -> Tensor | None:
         """As `Dropout.rows`; rows that are not real get masks too, which nothing reads."""

@@ -20,10 +20,10 @@ from stabbench.files import write_json
 from stabbench.models.architecture import SUPPORTED, Architecture
 from stabbench.models.generic import weights as generic
 from stabbench.models.generic.architecture import GenericArchitecture
+from stabbench.models.generic.initialisation import initial_tensors
 from stabbench.models.sources import INDEX, WEIGHTS, weight_files
 from stabbench.randomness import Draws
 
-INITIAL_STD = 0.02
 TOKENIZER_FILES = (
     "tokenizer.json",
     "tokenizer_config.json",
@@ -47,8 +47,8 @@ def pretrained_weights(folder: Path, architecture: Architecture, dtype: torch.dt
     """The encoder's tensors by Hugging Face name, without run axis; what the folder lacks is left out.
 
     The classifier is never taken (it is always new), nor RoBERTa's dense layer over the first token; a masked-LM
-    folder has no pooler, so that it is new too. Raises UserError where an encoder tensor is missing or has another
-    shape.
+    folder has no pooler, so that it is new too. Of other models whatever else transformers takes is taken. Raises
+    UserError where an encoder tensor is missing or has another shape.
     """
     if isinstance(architecture, GenericArchitecture):
         return generic.pretrained_weights(folder, architecture, dtype)
@@ -77,20 +77,26 @@ def initial_weights(
 ) -> dict[str, Tensor]:
     """One run's weights before training: the pretrained ones and the new ones, drawn from the seed's `head` stream.
 
-    New matrices are N(0, 0.02²), new biases 0 (PROTOCOL, section 1) and new norms the identity. Tensors are copies,
+    New matrices are N(0, σ²) with the config's `initializer_range` for σ (0.02 in all published models), new biases 0
+    and new norms the identity; new tensors of other models are drawn as transformers draws them. Tensors are copies,
     without run axis.
     """
     draws, facts = Draws(seed, "head"), architecture.facts()
     weights: dict[str, Tensor] = {}
+    drawn: Mapping[str, Tensor] = {}
+    if isinstance(architecture, GenericArchitecture):
+        drawn = initial_tensors(architecture, [name for name in architecture.shapes() if name not in pretrained], draws)
     for name, shape in architecture.shapes().items():
         if name in pretrained:
             weights[name] = pretrained[name].to(dtype).clone()
+        elif name in drawn:
+            weights[name] = drawn[name].to(dtype)
         elif name.endswith(".bias"):
             weights[name] = torch.zeros(shape, dtype=dtype)
         elif facts[name].kind == "layer_norm":
             weights[name] = torch.ones(shape, dtype=dtype)
         else:
-            weights[name] = torch.from_numpy(draws.normal(name, shape) * INITIAL_STD).to(dtype)
+            weights[name] = torch.from_numpy(draws.normal(name, shape) * architecture.initial_std).to(dtype)
     return weights
 
 
@@ -106,11 +112,11 @@ def save_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
 
 
 def save_classifier(
-    folder: Path, weights: Mapping[str, Tensor], source: Path, labels: tuple[str, ...], dropout: float
+    folder: Path, weights: Mapping[str, Tensor], source: Path, labels: tuple[str, ...], dropout: float | str
 ) -> None:
     """Write one run's weights (no run axis) as a Hugging Face folder that AutoModelForSequenceClassification loads.
 
-    `source` is the folder that the encoder came from: its config and tokenizer go along.
+    `source` is the folder that the encoder came from: its config and tokenizer go along. `dropout` is the recipe's.
     """
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in weights.items()}
@@ -133,7 +139,7 @@ def save_classifier(
             shutil.copyfile(source / name, folder / name)
 
 
-def _own_fields(kind: str, dropout: float) -> dict[str, Any]:
+def _own_fields(kind: str, dropout: float | str) -> dict[str, Any]:
     name = {"bert": "Bert", "roberta": "Roberta", "albert": "Albert"}[kind]
     return {
         "architectures": [f"{name}ForSequenceClassification"],

@@ -65,7 +65,7 @@ def gradient_rows(pair: Pair) -> pd.DataFrame:
     """Gradient norms by layer of a failed and a successful run, as the figure has them."""
     parts = []
     for outcome, run in (("failed", pair.failed), ("successful", pair.successful)):
-        norms = thinned(layer_norms(run.record.gradnorms()), POINTS)
+        norms = thinned(layer_norms(run.record.gradnorms(), run.tensors), POINTS)
         long = norms.rename_axis("step").reset_index().melt("step", var_name="layer", value_name="norm")
         place = {"outcome": outcome, "strategy": run.strategy, "seed": run.seed}
         parts.append(pd.DataFrame(place, index=long.index).join(long))

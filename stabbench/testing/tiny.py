@@ -72,9 +72,9 @@ def architecture(model: PreTrainedModel) -> Architecture:
 
 
 def pretrained(model: PreTrainedModel) -> dict[str, Tensor]:
-    """Everything but the classifier, as a pretrained encoder has it."""
-    shape = architecture(model)
-    return {name: tensor.detach().clone() for name, tensor in model.named_parameters() if not shape.is_new(name)}
+    """Everything but the head, as a pretrained encoder has it."""
+    prefix = f"{architecture(model).prefix}."
+    return {name: tensor.detach().clone() for name, tensor in model.named_parameters() if name.startswith(prefix)}
 
 
 def texts(count: int, seed: int, *, longest: int = 40, labels: int = 2, pieces: int = VOCABULARY) -> TokenizedTexts:

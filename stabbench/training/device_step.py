@@ -156,7 +156,7 @@ class DeviceStep:
         begin = step % self.training.schedule.steps_per_epoch * recipe.batch_size
         columns = begin + torch.arange(shape.examples, device=step.device)
         batch = device_batch(self.texts, self.order.index_select(1, columns), shape, self.dtype)
-        logits = self.encoder.classify(self.leaves, batch, DeviceDropout(recipe.dropout, self.draws, step))
+        logits = self.encoder.classify(self.leaves, batch, DeviceDropout(recipe.one_dropout, self.draws, step))
         losses = cross_entropy(logits, batch.labels)
         gradients = torch.autograd.grad(losses.sum(), list(self.leaves.values()), materialize_grads=True)
         with torch.no_grad():

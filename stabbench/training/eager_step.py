@@ -67,7 +67,7 @@ class EagerStep:
         """Losses `(S,)`, gradients (0 for what is frozen) and their norms `(tensors, S)`."""
         self.passes = 1
         if self.plain is not None and not frozen:
-            loss, sums = self.plain(batch, Dropout(self.recipe.dropout, self.training.dropout, update))
+            loss, sums = self.plain(batch, Dropout(self.recipe.one_dropout, self.training.dropout, update))
             return torch.tensor([loss], dtype=torch.float64), self.plain.gradients, norms_of(sums)
         weights = {name: tensor.detach() if name in frozen else tensor for name, tensor in state.weights.items()}
         model = _TrainingModel(self, weights, update)
@@ -89,7 +89,7 @@ class EagerStep:
 
     def dropout(self, update: int, call: int) -> Dropout | DeviceDropout:
         """The masks of a forward pass, drawn where the tensors are."""
-        probability = self.recipe.dropout
+        probability = self.recipe.one_dropout
         if self.draws is None:
             return Dropout(probability, self.training.dropout, update, call)
         step = torch.full((), update, dtype=torch.int64, device=self.training.device)

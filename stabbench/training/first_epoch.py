@@ -51,7 +51,8 @@ class _RunByRun:
         return self.training.encoder.embed(self.weights if weights is None else weights, batch)
 
     def _dropout(self, run: int, call: int) -> Dropout | DeviceDropout:
-        probability, draws, device = self.training.recipe.dropout, [self.training.dropout[run]], self.training.device
+        probability, device = self.training.recipe.one_dropout, self.training.device
+        draws = [self.training.dropout[run]]
         if device.type == "cpu":
             return Dropout(probability, draws, self.step, call)
         step = torch.full((), self.step, dtype=torch.int64, device=device)

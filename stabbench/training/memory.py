@@ -63,7 +63,7 @@ def needs(inputs: TrainingInputs, seeds: Seeds) -> Needs:
     orders = [Draws(seed["order"], "order") for seed in seeds]
     order = Order(orders, len(inputs.train), recipe.batch_size)
     shape = largest_batch(inputs.train.lengths, order, Schedule.of(recipe, len(inputs.train)).total_steps)
-    kept = kept_for_backward(architecture, shape, recipe.precision, dropping=recipe.dropout > 0)
+    kept = kept_for_backward(architecture, shape, recipe.precision, dropping=recipe.one_dropout != 0)
     own = weights * (4 * real + (product if product < real else 0))
     passing = passing_bytes(architecture, shape, recipe.precision)
     longest = int(max(inputs.train.lengths.max(), inputs.dev.lengths.max()))

@@ -194,3 +194,9 @@ def test_mixout_at_probability_one_trains_the_head_alone(kind: str) -> None:
     matrices = [name for name in cell.pretrained if facts[name].linear_weight]
     assert len(matrices) >= 18
     assert all(torch.equal(result.weights[name], cell.pretrained[name]) for name in matrices)
+
+
+def test_the_models_own_dropout_is_that_number_where_it_is_the_same_everywhere() -> None:
+    own, number, none = (train(inputs("electra", epochs=1.0, dropout=dropout), tiny.seeds(1))[0]
+                         for dropout in ("model", 0.1, 0.0))  # fmt: skip
+    assert own.data["result_digest"] == number.data["result_digest"] != none.data["result_digest"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from stabbench.errors import UserError
 from stabbench.models.architecture import SUPPORTED, Architecture, TensorFacts
+from stabbench.models.generic.parts import named_parts
+from stabbench.tensor_roles import Role, TensorRoles
 
 if TYPE_CHECKING:
     from torch import nn
@@ -57,12 +60,31 @@ class GenericArchitecture(Architecture):
         return self.output
 
     def is_new(self, name: str) -> bool:
-        """Everything outside the encoder is new."""
-        return not name.startswith(f"{self.base}.")
+        """The classifier is always new; what else is outside the encoder is so where the folder lacks it."""
+        return name.rpartition(".")[0] == self.output
+
+    def may_lack(self, name: str) -> bool:
+        """Whether a pretrained folder need not have a tensor: a pooler, or what is outside the encoder."""
+        return ".pooler" in name or not name.startswith(f"{self.base}.")
 
     def layer(self, index: int) -> dict[str, str]:
         """UserError: what a layer is made of is known of BERT, RoBERTa and ALBERT alone."""
         raise UserError(f"the parts of a layer are known by name of {', '.join(SUPPORTED)}, not of '{self.name}'")
+
+    def spec_fields(self) -> dict[str, Any]:
+        """What computes the model: transformers, by its minor version, since patch releases mend.
+
+        So that after an upgrade old and new numbers never share a table.
+        """
+        version = importlib.metadata.version("transformers")
+        return {"computed_by": f"transformers {'.'.join(version.split('.')[:2])}"}
+
+    def roles(self) -> TensorRoles:
+        """What every tensor is, as the facts say."""
+        facts = self.facts()
+        return TensorRoles(
+            self.layers, {name: Role(fact.kind, fact.depth, fact.decays, fact.part) for name, fact in facts.items()}
+        )
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Every tensor of the model by its Hugging Face name."""
@@ -98,7 +120,7 @@ def _made(text: str, labels: int, where: str) -> GenericArchitecture:
     output = _output_layer(model, base, labels)
     if output is None:
         raise unsupported(name, f"no linear layer of {labels} outputs follows its encoder", where)
-    tensors = tuple(_tensors(model, base, [f"{base}.{found}." for found in lists], layers, output))
+    tensors = tuple(named_parts(_tensors(model, base, [f"{base}.{found}." for found in lists], layers, output)))
     if not any(facts.linear_weight and 0 < facts.depth <= layers for _, _, facts in tensors):
         raise unsupported(name, "its layers have no linear layers of torch's own", where)
     words = model.get_input_embeddings()
@@ -156,11 +178,12 @@ def _tensors(
     """Names, shapes and facts.
 
     Depth 0 are embedding tables and what the encoder has before its layers; L + 1 what it has after them and what is
-    outside it. A norm is told by the name of its class, attention by the name of its place in the layer.
+    outside it. A norm is told by the name of its class, attention by the name of its place in the layer. The part is
+    the place in the layer.
     """
     from torch import nn
 
-    reached = False
+    reached, path = False, ""
     for name, parameter in model.named_parameters():
         place, _, leaf = name.rpartition(".")
         module = model.get_submodule(place)
@@ -176,5 +199,6 @@ def _tensors(
             depth, kind = layers + 1, "classifier" if place == output else "pooler"
         norm = "norm" in type(module).__name__.lower()
         linear = isinstance(module, nn.Linear) and leaf == "weight"
-        facts = TensorFacts("layer_norm" if norm else kind, depth, not norm and not leaf.endswith("bias"), linear)
-        yield name, tuple(parameter.shape), facts
+        decays = not norm and not leaf.endswith("bias")
+        part = path.rpartition(".")[0] if within is not None and decays else ""
+        yield name, tuple(parameter.shape), TensorFacts("layer_norm" if norm else kind, depth, decays, linear, part)

@@ -18,6 +18,7 @@ from stabbench.models.dropout import dropped
 from stabbench.models.encoder import AnyBatch, AnyDropout, Encoder, Weights
 from stabbench.models.generic.architecture import GenericArchitecture
 from stabbench.models.generic.network import network
+from stabbench.models.keyed_draws import RefuseUnkeyedDraws
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,13 @@ class GenericEncoder(Encoder):
     ) -> Any:
         architecture = self.architecture
         table = weights[architecture.word_embeddings]
-        module = network(architecture.config, architecture.labels, table.device, table.dtype)
+        own_dropout = dropout is not None and dropout.probability is None
+        module = network(
+            architecture.config, architecture.labels, table.device, table.dtype, own_dropout=own_dropout
+        ).train(dropout is not None)
         own = {name: weights[name].squeeze(0) for name in architecture.shapes()}
         with ExitStack() as modes:
+            modes.enter_context(RefuseUnkeyedDraws(f"the forward pass of '{architecture.name}'"))
             if self.products is not None:
                 modes.enter_context(torch.autocast(table.device.type, self.products))
             if dropout is not None:
@@ -91,7 +96,7 @@ def _real(batch: AnyBatch) -> Tensor:
 class _KeyedDropout(TorchFunctionMode):
     """Every dropout that a forward pass asks for is done with the run's own masks, the n-th at the place `dropout.n`.
 
-    So one probability, the recipe's, holds at all places, as it does in `Encoder`.
+    A probability of the recipe holds at all places, as it does in `Encoder`; without one each has that it asks for.
     """
 
     def __init__(self, dropout: AnyDropout) -> None:
@@ -103,8 +108,16 @@ class _KeyedDropout(TorchFunctionMode):
     ) -> Any:
         if func not in (F.dropout, torch.dropout):
             return func(*args, **(kwargs or {}))
-        values: Tensor = args[0] if args else kwargs["input"]
+        values, probability, training = _asked(*args, **(kwargs or {}))
+        dropout = self.dropout.asked(probability if training else 0.0)
         rows = values.reshape(1, -1, values.shape[-1])
-        kept = self.dropout.rows(f"dropout.{self.calls}", [rows.shape[1]], rows)
+        kept = dropout.rows(f"dropout.{self.calls}", [rows.shape[1]], rows)
         self.calls += 1
-        return dropped(rows, kept, self.dropout.scale).view(values.shape)
+        return dropped(rows, kept, dropout.scale).view(values.shape)
+
+
+def _asked(
+    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False, *, train: bool = True
+) -> tuple[Tensor, float, bool]:
+    """What `F.dropout` or `torch.dropout`, whose arguments these are, was asked for: values, probability, whether."""
+    return input, p, training and train

@@ -13,17 +13,11 @@ from torch import nn
 
 from stabbench.errors import UserError, unknown
 
-DRAWN_ATTENTION = "its attention goes by draws of its own, so that a run would not depend on its seeds alone"
 NO_EMBEDDINGS = "it cannot be given embeddings in the place of tokens, which strategies may perturb"
 REFUSED = {
-    "big_bird": DRAWN_ATTENTION,
     "esm": NO_EMBEDDINGS,
-    "esmc": NO_EMBEDDINGS,
-    "longformer": NO_EMBEDDINGS,
     "mra": "its attention is a kernel of its own for fp32 alone",
-    "reformer": DRAWN_ATTENTION,
     "xmod": "it needs to be told the language of every text",
-    "yoso": DRAWN_ATTENTION,
 }
 NEEDED_INPUTS = {
     "attention_mask": "it takes no attention mask, so that padding would change its results",
@@ -63,19 +57,20 @@ def unsupported(name: str, reason: str, where: str) -> UserError:
     )
 
 
-def build(config: str, labels: int, where: str = "config.json") -> nn.Module:
+def build(config: str, labels: int, where: str = "config.json", *, own_dropout: bool = False) -> nn.Module:
     """The classifier that the JSON text `config` describes, with `labels` outputs and unfused attention.
 
-    Its weights are anything, its dropout modules all there. Raises UserError where transformers cannot make it.
+    Its weights are anything. Its dropout modules are all there, or with `own_dropout` as the config says. Raises
+    UserError where transformers cannot make it.
     """
     from transformers import CONFIG_MAPPING, AutoModelForSequenceClassification
 
     classifiers: Any = AutoModelForSequenceClassification
-    given = json.loads(config)
+    given = {key: value for key, value in json.loads(config).items() if key not in ("id2label", "label2id")}
     try:
         filled: Any = CONFIG_MAPPING[given["model_type"]].from_dict(given | {"num_labels": labels})
         filled.num_labels = labels
-        for key in dropout_fields(given):
+        for key in () if own_dropout else dropout_fields(given):
             setattr(filled, key, PRESENT)
         with torch.random.fork_rng(devices=[]):
             model: nn.Module = classifiers.from_config(
@@ -102,10 +97,15 @@ def dropout_fields(config: Mapping[str, Any]) -> list[str]:
     ]
 
 
-@lru_cache(maxsize=2)
-def network(config: str, labels: int, device: torch.device, dtype: torch.dtype) -> nn.Module:
-    """The module to call with a run's weights: its parameters take no memory, its buffers lie on the device."""
-    model = build(config, labels)
+@lru_cache(maxsize=4)
+def network(
+    config: str, labels: int, device: torch.device, dtype: torch.dtype, *, own_dropout: bool = False
+) -> nn.Module:
+    """The module to call with a run's weights: its parameters take no memory, its buffers lie on the device.
+
+    `own_dropout` as of `build`.
+    """
+    model = build(config, labels, own_dropout=own_dropout)
     for module in model.modules():
         for name, parameter in module.named_parameters(recurse=False):
             empty = torch.empty_like(parameter, dtype=dtype, device="meta")

@@ -16,10 +16,10 @@ from stabbench.models.quiet import quiet_transformers
 
 
 def pretrained_weights(folder: Path, architecture: GenericArchitecture, dtype: torch.dtype) -> dict[str, Tensor]:
-    """The encoder's tensors by Hugging Face name, without run axis, read by transformers, which knows older names.
+    """A folder's tensors by Hugging Face name, without run axis, read by transformers, which knows older names.
 
-    What lies outside the encoder is never taken; a pooler may be absent. Raises UserError where another tensor is
-    missing or has another shape.
+    All that transformers' classifier takes from the folder, but for the output layer. What lies outside the encoder may
+    be absent, and so may a pooler. Raises UserError where another tensor is missing or has another shape.
     """
     from transformers import AutoModelForSequenceClassification
 
@@ -35,12 +35,13 @@ def pretrained_weights(folder: Path, architecture: GenericArchitecture, dtype: t
             trust_remote_code=False,
         )
     tensors = dict(model.named_parameters())
+    missing = {name for name in info["missing_keys"] if name in tensors}
     for name, found, expected in info["mismatched_keys"]:
-        if not architecture.is_new(name):
+        if not architecture.may_lack(name):
             raise UserError(f"{folder}: tensor {name} has shape {tuple(found)}, config.json says {tuple(expected)}")
-    missing = {name for name in info["missing_keys"] if name in tensors and not architecture.is_new(name)}
+        missing.add(name)
     for name in sorted(missing):
-        if ".pooler" not in name:
+        if not architecture.may_lack(name):
             raise UserError(f"{folder} has no tensor {name}: it is not a {architecture.name} encoder in full")
     return {
         name: tensors[name].detach().clone()
@@ -49,8 +50,9 @@ def pretrained_weights(folder: Path, architecture: GenericArchitecture, dtype: t
     }
 
 
-def classifier_config(config: Mapping[str, Any], dropout: float) -> dict[str, Any]:
-    """The fields of config.json that say which class a saved classifier has, and its dropout."""
+def classifier_config(config: Mapping[str, Any], dropout: float | str) -> dict[str, Any]:
+    """The fields of config.json that say which class a saved classifier has, and its dropout where that is a number."""
     from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES as CLASSES
 
-    return {"architectures": [CLASSES[config["model_type"]]], **dict.fromkeys(dropout_fields(config), dropout)}
+    places = {} if isinstance(dropout, str) else dict.fromkeys(dropout_fields(config), dropout)
+    return {"architectures": [CLASSES[config["model_type"]]], **places}

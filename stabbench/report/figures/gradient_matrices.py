@@ -17,7 +17,7 @@ POINTS = 60
 
 def matrices_figure(pair: Pair) -> Figure:
     """Two panels a kind of matrix, failed left and successful right, a line a layer, one logarithmic axis for all."""
-    failed, successful = (matrix_norms(run.record.gradnorms()) for run in (pair.failed, pair.successful))
+    failed, successful = (matrix_norms(run.record.gradnorms(), run.tensors) for run in (pair.failed, pair.successful))
     kinds = [kind for kind in failed if kind in successful]
     rows = len(kinds) // KINDS_A_ROW + 1  # there is always room for the legend
     figure = new_figure(PAGE_WIDTH, 0.4 + 1.5 * rows)

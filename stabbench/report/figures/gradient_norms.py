@@ -33,7 +33,7 @@ def gradient_figure(pair: Pair, width: float = PAGE_WIDTH) -> Figure:
     grid = axes_of(figure, 2, 1, sharey=True) if narrow else axes_of(figure, 1, 2, sharey=True)
     panels = [axes for row in grid for axes in row]
     for axes, (kind, run) in zip(panels, (("failed", pair.failed), ("successful", pair.successful)), strict=True):
-        draw_norms(axes, thinned(layer_norms(run.record.gradnorms()), POINTS))
+        draw_norms(axes, thinned(layer_norms(run.record.gradnorms(), run.tensors), POINTS))
         axes.set_title(f"{kind}: {_name(run)}")
     for axes in panels if narrow else panels[:1]:
         axes.set_ylabel("gradient norm (L2)" if narrow else "gradient norm (L2, before clipping)")

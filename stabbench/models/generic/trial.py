@@ -1,0 +1,85 @@
+"""What only running a model shows: whether it draws random numbers of its own, and takes embeddings for tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from stabbench.models.generic.architecture import GenericArchitecture
+from stabbench.models.generic.initialisation import initial_tensors
+from stabbench.models.generic.network import NO_EMBEDDINGS, build, unsupported
+from stabbench.models.keyed_draws import RefuseUnkeyedDraws, UnkeyedDrawError
+from stabbench.models.quiet import quiet_transformers
+from stabbench.randomness import Draws
+
+DRAWS = "it draws random numbers of its own ({}), so that a run would not depend on its seeds alone"
+LENGTH = 16
+"""Tokens of the texts of a trial."""
+
+
+@lru_cache(maxsize=8)
+def check_by_trial(architecture: GenericArchitecture, where: str) -> None:
+    """UserError, with the model's type, where a forward pass or the head's initialisation cannot be keyed by seeds.
+
+    Passes are tried without numbers (on torch's meta device) and, where the module asks for some, with random weights.
+    """
+    initial_tensors(architecture, [name for name in architecture.shapes() if architecture.may_lack(name)], Draws(0, ""))
+    with torch.device("meta"):
+        model = build(architecture.config, architecture.labels, where)
+    try:
+        _passes(model, architecture, where)
+    except _NeedsNumbersError:
+        _passes(build(architecture.config, architecture.labels, where), architecture, where)
+
+
+class _NeedsNumbersError(Exception):
+    """A pass on the meta device failed, which one with numbers need not do."""
+
+
+def _passes(model: nn.Module, architecture: GenericArchitecture, where: str) -> None:
+    """Tokens and embeddings, without dropout and with it."""
+    device = next(model.parameters()).device
+    tokens = torch.zeros((2, LENGTH), dtype=torch.long, device=device)
+    words = torch.zeros((2, LENGTH, architecture.embedding_size), device=device)
+    for training in (False, True):
+        model.train(training)
+        for inputs in ({"input_ids": tokens}, {"inputs_embeds": words}):
+            try:
+                with torch.no_grad(), quiet_transformers(), RefuseUnkeyedDraws("it"), _SomeNumber(), _NoDropout():
+                    model(**inputs, attention_mask=torch.ones_like(tokens))
+            except UnkeyedDrawError as error:
+                raise unsupported(architecture.name, DRAWS.format(error.source), where) from error
+            except Exception as error:  # whatever a module of another library's making runs into
+                if device.type == "meta" and "meta" in str(error).lower():
+                    raise _NeedsNumbersError from error
+                reason = NO_EMBEDDINGS if "inputs_embeds" in inputs else f"a trial of it fails: {error}"
+                raise unsupported(architecture.name, reason, where) from error
+
+
+class _SomeNumber(TorchDispatchMode):
+    """A tensor of the meta device that is asked for its number, as a mask is whether all of it is set, has a 1."""
+
+    def __torch_dispatch__(
+        self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if func is torch.ops.aten._local_scalar_dense.default and args[0].is_meta:
+            return torch.ones((), dtype=args[0].dtype).item()
+        return func(*args, **(kwargs or {}))
+
+
+class _NoDropout(TorchFunctionMode):
+    """Dropout, which is done with keyed masks, leaves its values alone."""
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Sequence[type], args: Any = (), kwargs: Any = None
+    ) -> Any:
+        if func in (F.dropout, torch.dropout):
+            return args[0] if args else kwargs["input"]
+        return func(*args, **(kwargs or {}))

@@ -1,0 +1,76 @@
+"""Every random number of a run is keyed by its seed: whatever draws from a library's own generator is refused."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+
+class UnkeyedDrawError(RuntimeError):
+    """A draw from a generator that no run's seed decides; `source` names it, the message says `what` drew from it."""
+
+    def __init__(self, what: str, source: str) -> None:
+        super().__init__(
+            f"{what} draws from {source}, so that a run would not depend on its seeds alone: draws are keyed by seed, "
+            "step and place"
+        )
+        self.source = source
+
+
+class RefuseUnkeyedDraws(TorchDispatchMode):
+    """In this context torch's random functions raise UnkeyedDrawError when called, NumPy's and Python's at its end.
+
+    A function is random where torch tags it so (`nondeterministic_seeded`), but for those that were told to drop
+    nothing. `what` begins the message: who is running.
+    """
+
+    def __init__(self, what: str) -> None:
+        super().__init__()
+        self.what = what
+
+    def __enter__(self) -> RefuseUnkeyedDraws:
+        self.states = _states()
+        super().__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        super().__exit__(kind, error, trace)
+        if kind is None:
+            for name, before, after in zip(("NumPy", "Python"), self.states, _states(), strict=True):
+                if before != after:
+                    raise UnkeyedDrawError(self.what, f"{name}'s own generator")
+
+    def __torch_dispatch__(
+        self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if is_random(func) and not _drops_nothing(func, args, kwargs or {}):
+            raise UnkeyedDrawError(self.what, f"torch's own generator, {func}")
+        return func(*args, **(kwargs or {}))
+
+
+def is_random(func: Callable[..., Any]) -> bool:
+    """Whether an operator of torch draws random numbers."""
+    return torch.Tag.nondeterministic_seeded in getattr(func, "tags", ())
+
+
+def _drops_nothing(func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> bool:
+    """Whether a random operator was told not to draw: by `dropout_p` 0, or by `training` or `train` False."""
+    for place, argument in enumerate(func._schema.arguments):
+        if argument.name in ("dropout_p", "training", "train"):
+            given = args[place] if place < len(args) else kwargs.get(argument.name, argument.default_value)
+            return not given
+    return False
+
+
+def _states() -> tuple[Any, Any]:
+    """The states of NumPy's and Python's own generators."""
+    _, keys, *rest = np.random.get_state(legacy=True)
+    return (np.asarray(keys).tobytes(), *rest), random.getstate()
