@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from stabbench.baseline import facts_put_right
 from stabbench.errors import UserError
 from stabbench.files import read_json, sha256_of_json, write_json
 
@@ -139,6 +140,8 @@ class Cell:
     """The cell's place in the grid's order, which tables and figures follow."""
     streams: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Seeds of single streams where a study crosses them: `{"7": {"head": 1, "order": 2, …}}`."""
+    tokens: Mapping[str, Any] = field(default_factory=dict)
+    """What the model's tokenizer makes of the task's texts (`stabbench.models.reading`); empty in older plans."""
 
     @property
     def name(self) -> str:
@@ -178,6 +181,7 @@ class Cell:
             "keep_weights": list(self.keep_weights),
             "position": self.position,
             "streams": {key: dict(value) for key, value in self.streams.items()},
+            "tokens": dict(self.tokens),
             "fingerprints": {str(seed): self.fingerprint(seed) for seed in self.seeds},
         }
 
@@ -195,11 +199,12 @@ class Cell:
             sources=data["sources"],
             description=data["description"],
             reference=data["reference"],
-            task_facts=data["task_facts"],
+            task_facts=facts_put_right(data["task_facts"]),
             spec=data["spec"],
             keep_weights=tuple(data.get("keep_weights", ())),
             position=int(data.get("position", 0)),
             streams=data.get("streams", {}),
+            tokens=data.get("tokens", {}),
         )
 
     def write(self, path: Path) -> None:
