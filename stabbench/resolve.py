@@ -91,8 +91,8 @@ def plan_variations(config: Config, root: Path, variations: Sequence[Variation])
         varied = _varied(cell, variation, root)
         if varied.recipe().max_length != cell.recipe().max_length:
             model = models[variation.model]
-            facts = reading(model.folder, model.content_hash, tasks[variation.task]).facts(varied.recipe().max_length)
-            varied = dataclasses.replace(varied, tokens=facts)
+            found = reading(model.folder, model.content_hash, tasks[variation.task])
+            varied = dataclasses.replace(varied, tokens=found.facts(varied.recipe().max_length))
         cells.append(varied)
     return cells
 

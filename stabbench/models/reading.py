@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from stabbench.files import sha256_of_file, sha256_of_json
 from stabbench.models.tokenization import encode, special_tokens
 from stabbench.tasks.prepared import SPLITS, PreparedTask
 
@@ -57,33 +59,45 @@ class Reading:
         }
 
 
-_KNOWN: dict[tuple[Path, str, str], Reading] = {}
+_KNOWN: dict[tuple[str, str], Reading] = {}
+_TOKENIZER_FILES = {".json", ".txt", ".model", ".vocab", ".bpe"}
 
 
 def reading(folder: Path, model_hash: str, task: PreparedTask) -> Reading:
     """The reading of `task` by the tokenizer in `folder`, made once a process for each content of the two.
 
-    UserError where the folder has no tokenizer, or one whose ids the model does not have.
+    `model_hash` is the model's content hash. UserError where the folder has no tokenizer, or one whose ids the model
+    does not have.
     """
-    key = folder, model_hash, task.content_hash
+    key = _tokenizer_hash(folder, model_hash), task.content_hash
     if key not in _KNOWN:
         _KNOWN[key] = _read(folder, task)
     return _KNOWN[key]
 
 
+@lru_cache
+def _tokenizer_hash(folder: Path, model_hash: str) -> str:
+    """What the models that share a tokenizer have in common; `model_hash` is that of the folder as it is now."""
+    files = [path for path in sorted(folder.iterdir()) if path.suffix in _TOKENIZER_FILES]
+    return sha256_of_json({path.name: sha256_of_file(path) for path in files})
+
+
 def _read(folder: Path, task: PreparedTask) -> Reading:
     special = special_tokens(folder)
-    pair = task.texts("dev")[1] is not None
-    nothing = np.zeros(0, dtype=np.int64)
-    lengths, unknown, tokens = [], 0, 0
+    texts: list[str] = []
+    rows: list[npt.NDArray[np.int64]] = []
+    examples, pair = 0, False
     for split in SPLITS:
-        chosen = np.unique(np.linspace(0, task.counts[split] - 1, LOOKED_AT).astype(int))
-        total = np.full(len(chosen), len(special.frame(nothing, nothing if pair else None)[0]), dtype=np.int64)
-        for texts in task.texts(split):
-            if texts is not None:
-                encoded = encode(folder, [texts[row] for row in chosen])
-                total += encoded.lengths
-                unknown += int((encoded.ids == special.unknown).sum()) if special.unknown is not None else 0
-                tokens += len(encoded.ids)
-        lengths.append(total)
-    return Reading(np.concatenate(lengths), sum(task.counts.values()), unknown / max(1, tokens))
+        chosen = np.unique(np.linspace(0, task.counts[split] - 1, LOOKED_AT).astype(np.int64))
+        for column in task.texts(split):
+            if column is not None:
+                texts += [column[row] for row in chosen]
+                rows.append(examples + np.arange(len(chosen)))
+        examples += len(chosen)
+        pair = task.texts(split)[1] is not None
+    encoded = encode(folder, texts)
+    nothing = np.zeros(0, dtype=np.int64)
+    lengths = np.full(examples, len(special.frame(nothing, nothing if pair else None)[0]), dtype=np.int64)
+    np.add.at(lengths, np.concatenate(rows), encoded.lengths)
+    unknown = 0 if special.unknown is None else int((encoded.ids == special.unknown).sum())
+    return Reading(lengths, sum(task.counts.values()), unknown / max(1, len(encoded.ids)))
