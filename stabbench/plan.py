@@ -10,6 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from stabbench.baseline import facts_put_right
 from stabbench.errors import UserError
 from stabbench.files import read_json, sha256_of_json, write_json
 from stabbench.tensor_roles import NO_ROLES, TensorRoles
@@ -171,6 +172,8 @@ class Cell:
     """Seeds of single streams where a study crosses them: `{"7": {"head": 1, "order": 2, …}}`."""
     tensors: TensorRoles = NO_ROLES
     """What the model's tensors are, where their names do not say it: of all models but BERT, RoBERTa and ALBERT."""
+    tokens: Mapping[str, Any] = field(default_factory=dict)
+    """What the model's tokenizer makes of the task's texts (`stabbench.models.reading`); empty in older plans."""
 
     @property
     def name(self) -> str:
@@ -211,6 +214,7 @@ class Cell:
             "position": self.position,
             "streams": {key: dict(value) for key, value in self.streams.items()},
             **({"tensors": self.tensors.to_json()} if self.tensors.roles else {}),
+            "tokens": dict(self.tokens),
             "fingerprints": {str(seed): self.fingerprint(seed) for seed in self.seeds},
         }
 
@@ -228,12 +232,13 @@ class Cell:
             sources=data["sources"],
             description=data["description"],
             reference=data["reference"],
-            task_facts=data["task_facts"],
+            task_facts=facts_put_right(data["task_facts"]),
             spec=data["spec"],
             keep_weights=tuple(data.get("keep_weights", ())),
             position=int(data.get("position", 0)),
             streams=data.get("streams", {}),
             tensors=TensorRoles.from_json(data.get("tensors", {})),
+            tokens=data.get("tokens", {}),
         )
 
     def write(self, path: Path) -> None:

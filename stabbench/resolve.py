@@ -15,13 +15,15 @@ from stabbench.models.architecture import Architecture, read_architecture
 from stabbench.models.defaults import model_defaults
 from stabbench.models.generic.architecture import GenericArchitecture
 from stabbench.models.generic.trial import check_by_trial
+from stabbench.models.reading import reading
 from stabbench.models.tokenization import positions
 from stabbench.plan import OWN_DROPOUT, TRAINING_VERSION, Cell, Recipe, Variation, spec_of
 from stabbench.strategies import registry
 from stabbench.strategies.composition import check_claims
 from stabbench.strategies.contract import Strategy, is_recipe_only
 from stabbench.strategies.hooks import hook_of
-from stabbench.tasks.prepared import PreparedTask
+from stabbench.tasks.prepared import SPLITS, PreparedTask
+from stabbench.tasks.seen import check_labels
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ def plan(config: Config, root: Path) -> list[Cell]:
     grid = config.grid
     names = [(m, t, s) for m in grid.models for t in grid.tasks for s in grid.strategies]
     models = {name: resolve_model(config.models[name], name, root) for name in grid.models}
-    tasks = {name: PreparedTask.read(root / "data" / name) for name in grid.tasks}
+    tasks = {name: resolve_task(name, root) for name in grid.tasks}
     strategies = {name: resolve_strategy(config.strategies[name], name, root) for name in grid.strategies}
     return [
         make_cell(config, (m, t, s), models[m], tasks[t], strategies[s], position)
@@ -66,7 +68,7 @@ def plan_cell(config: Config, root: Path, model: str, task: str, strategy: str) 
         config,
         place,
         resolve_model(config.models[model], model, root),
-        PreparedTask.read(root / "data" / task),
+        resolve_task(task, root),
         resolve_strategy(config.strategies[strategy], strategy, root),
         names.index(place) if place in names else len(names),
     )
@@ -79,7 +81,7 @@ def plan_variations(config: Config, root: Path, variations: Sequence[Variation])
     """
     check_variations(config, variations)
     models = {name: resolve_model(config.models[name], name, root) for name in _each(v.model for v in variations)}
-    tasks = {name: PreparedTask.read(root / "data" / name) for name in _each(v.task for v in variations)}
+    tasks = {name: resolve_task(name, root) for name in _each(v.task for v in variations)}
     strategies = {
         name: resolve_strategy(config.strategies[name], name, root) for name in _each(v.strategy for v in variations)
     }
@@ -89,7 +91,12 @@ def plan_variations(config: Config, root: Path, variations: Sequence[Variation])
         cell = make_cell(
             config, place, models[variation.model], tasks[variation.task], strategies[variation.strategy], position
         )
-        cells.append(_varied(cell, variation, root))
+        varied = _varied(cell, variation, root)
+        if varied.recipe().max_length != cell.recipe().max_length:
+            model = models[variation.model]
+            found = reading(model.folder, model.content_hash, tasks[variation.task])
+            varied = dataclasses.replace(varied, tokens=found.facts(varied.recipe().max_length))
+        cells.append(varied)
     return cells
 
 
@@ -138,6 +145,19 @@ def resolve_model(block: ModelBlock, name: str, root: Path) -> ResolvedModel:
     """Find a model's files and know them by their content."""
     folder = sources.locate(block.source, block.revision, root, name)
     return ResolvedModel(folder, sources.architecture(folder), sources.content_hash(folder))
+
+
+def resolve_task(name: str, root: Path) -> PreparedTask:
+    """Read a prepared task; UserError where a split of it has one label only."""
+    task = PreparedTask.read(root / "data" / name)
+    samples = {"train": task.sample, "dev": task.dev_sample}
+    check_labels(
+        name,
+        {split: task.frame(split) for split in SPLITS},
+        task.label_names,
+        {split for split, sample in samples.items() if sample},
+    )
+    return task
 
 
 def resolve_strategy(block: StrategyBlock, name: str, root: Path) -> ResolvedStrategy:
@@ -245,6 +265,7 @@ def make_cell(
         keep_weights=tuple(seed for seed in config.seeds if seed in config.keep_weights),
         position=position,
         tensors=architecture.roles(),
+        tokens=reading(model.folder, model.content_hash, task).facts(recipe.max_length),
     )
 
 

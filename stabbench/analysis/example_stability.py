@@ -26,7 +26,7 @@ class Correctness:
     labels: npt.NDArray[np.int64]
     """Shape `(examples,)`."""
     correct: npt.NDArray[np.bool_]
-    """Shape `(runs, examples)`; a diverged run predicts the majority label."""
+    """Shape `(runs, examples)`; a diverged run predicts dev's most frequent label."""
     successful: npt.NDArray[np.bool_]
     """Shape `(runs,)`."""
 

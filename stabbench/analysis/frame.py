@@ -51,7 +51,7 @@ COLUMNS: dict[str, str] = {
 def frame(selection: Selection) -> pd.DataFrame:
     """One row a planned run, in the order of cells and seeds, with the columns of `COLUMNS`.
 
-    `score` is the headline metric at the last step (a diverged run's: the majority classifier's), `best_score` the
+    `score` is the headline metric at the last step (a diverged run's: the best constant classifier's), `best_score` the
     highest of its evaluations. A run without a finished record has the status `missing` and no numbers.
     """
     rows = [_row(cell, seed) for cell in selection.cells for seed in cell.cell.seeds]

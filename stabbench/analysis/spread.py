@@ -31,7 +31,7 @@ def spread(scores: Scores) -> Spread:
     """Summarise scores of shape `(n,)`, whatever their order; ValueError where one is NaN or infinite."""
     values = ascending(scores)
     if not np.isfinite(values).all():
-        raise ValueError("scores hold NaN or infinity: a diverged run counts with the majority classifier's score")
+        raise ValueError("scores hold NaN or infinity: a diverged run counts with the best constant classifier's score")
     if values.size == 0:
         return Spread(0, math.nan, math.nan, math.nan, math.nan, math.nan, math.nan)
     first, median, third = np.quantile(values, [0.25, 0.5, 0.75])

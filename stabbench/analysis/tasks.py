@@ -24,11 +24,14 @@ class TaskStatistics:
     """Shares of the labels by split; empty in plans that do not have them."""
     metrics: Sequence[str]
     majority: Mapping[str, float]
-    """What always predicting dev's most frequent label scores on dev, by metric; fractions."""
-    majority_label: str
+    """What the best constant classifier scores on dev, by metric; fractions."""
+    constants: Mapping[str, str]
+    """The label that it always says, by metric."""
     samples: Mapping[str, int]
     """Size of the seeded sample by split, where one was taken."""
     content_hash: str
+    official: bool = True
+    """Whether nothing is known against their being the official files; they may be others on request."""
 
 
 @dataclass(frozen=True)
@@ -86,10 +89,18 @@ def _statistics(task: str, facts: Mapping[str, Any]) -> TaskStatistics:
         label_shares=facts.get("label_shares", {}),
         metrics=facts["metrics"],
         majority=facts["majority"]["scores"],
-        majority_label=names[facts["majority"]["label"]],
+        constants={metric: names[label] for metric, label in _constants(facts).items()},
         samples={split: int(sample["size"]) for split, sample in samples.items() if sample},
         content_hash=str(facts["content_hash"]),
+        official=not facts.get("seen", {}).get("differs", False),
     )
+
+
+def _constants(facts: Mapping[str, Any]) -> Mapping[str, int]:
+    """Labels by metric; older plans name the most frequent label only, and F1's best constant is always 1."""
+    majority = facts["majority"]
+    constants = {metric: 1 if metric == "f1" else majority["label"] for metric in facts["metrics"]}
+    return {**constants, **majority.get("labels", {})}
 
 
 def beside_the_paper(statistics: TaskStatistics) -> list[Comparison]:
@@ -107,10 +118,8 @@ def _count(statistics: TaskStatistics, paper: PaperStatistics, split: str) -> Co
     here, theirs = statistics.counts[split], paper.train if split == "train" else paper.dev
     why = ""
     if here != theirs:
-        why = "the reason is not known"
-        if split in statistics.samples:
-            why = "a seeded sample here"
-        elif paper.header and theirs == here + 1:
+        why = _reason(statistics, split)
+        if split not in statistics.samples and paper.header and theirs == here + 1:
             why = "the paper counts the file's header line"
     return Comparison(statistics.task, split, here, theirs, here == theirs, why)
 
@@ -118,10 +127,15 @@ def _count(statistics: TaskStatistics, paper: PaperStatistics, split: str) -> Co
 def _majority(statistics: TaskStatistics, paper: PaperStatistics) -> Comparison:
     here = statistics.majority[paper.metric]
     agrees = abs(here - paper.majority) <= ROUNDING
-    why = "" if agrees else "the reason is not known"
+    why = "" if agrees else _reason(statistics, "dev")
     both = [statistics.majority[name] for name in ("f1", "accuracy") if name in statistics.majority]
-    if not agrees and "dev" in statistics.samples:
-        why = "a seeded sample here"
-    elif not agrees and len(both) == 2 and abs(sum(both) / 2 - paper.majority) <= ROUNDING:
+    mean_of_both = len(both) == 2 and abs(sum(both) / 2 - paper.majority) <= ROUNDING
+    if not agrees and "dev" not in statistics.samples and mean_of_both:
         why = "the paper's is the mean of F1 and accuracy"
     return Comparison(statistics.task, "majority", here, paper.majority, agrees, why)
+
+
+def _reason(statistics: TaskStatistics, split: str) -> str:
+    if not statistics.official:
+        return "not the official files here"
+    return "a seeded sample here" if split in statistics.samples else "the reason is not known"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,6 +56,16 @@ def plan(plan_folder: Path, params_file: Path) -> None:
         click.echo(f"{name}: {len(group)} cells, {sum(len(cell.seeds) for cell in group)} runs")
         for sentence in cautions(group, Path()):
             click.echo(f"warning: {sentence}", err=True)
+    for sentence in _about_texts([*cells, *chain.from_iterable(planned.values())]):
+        click.echo(f"warning: {sentence}", err=True)
+
+
+def _about_texts(cells: Sequence[Cell]) -> Iterable[str]:
+    """What the models' tokenizers make of the tasks' texts, where that is a warning: once for each model and task."""
+    sentences = (
+        f"{cell.model} on {cell.task}: {sentence}" for cell in cells for sentence in cell.tokens.get("warnings", ())
+    )
+    return dict.fromkeys(sentences)
 
 
 def _write_studies(folder: Path, planned: Mapping[str, Sequence[Cell]]) -> None:

@@ -1,7 +1,8 @@
-"""`stabbench prepare`: the tasks as parquet, with counts, label shares and majority baselines."""
+"""`stabbench prepare`: the tasks as parquet, and a table of what was seen in them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,7 @@ def prepare(tasks: tuple[str, ...], data: Path, params_file: Path) -> None:
       STABBENCH_GLUE_DIR=~/glue stabbench prepare rte cola
     """
     from stabbench.config import load
-    from stabbench.errors import unknown
+    from stabbench.errors import UserError, unknown
 
     config = load(params_file)
     for name in tasks:
@@ -47,18 +48,66 @@ def prepare(tasks: tuple[str, ...], data: Path, params_file: Path) -> None:
 
     wanted = list(tasks or config.grid.tasks)
     check_writable(*(data / name for name in wanted))
-    left = list(wanted)
+    left, refused = list(wanted), []
     with standing(lambda: f"{len(wanted) - len(left)} of {len(wanted)} tasks are prepared, left: {', '.join(left)}"):
         for name in wanted:
             block = config.tasks[name]
-            prepared = prepare_task(name, **block.model_dump(), out=data / name)
-            click.echo(_summary(name, prepared))
+            try:
+                prepared = prepare_task(name, **block.model_dump(), out=data / name)
+            except UserError as error:
+                refused.append(str(error))
+                continue
+            click.echo(summary(prepared))
+            for sentence in (prepared.seen or {}).get("warnings", ()):
+                click.echo(f"warning: {name}: {sentence}", err=True)
             left.remove(name)
+    if refused:
+        raise UserError("\n".join(dict.fromkeys(refused)))
 
 
-def _summary(name: str, task: PreparedTask) -> str:
-    from stabbench.tasks.metrics import majority_scores
+def summary(task: PreparedTask) -> str:
+    """What was prepared, as a line and a table of what was seen, a column a split."""
+    constants = ", ".join(
+        f"{metric} {value:.3f}" + (f" ({task.label_names[task.majority['labels'][metric]]})" if value else "")
+        for metric, value in task.majority["scores"].items()
+    )
+    head = f"{task.name}: {len(task.train):,} train, {len(task.dev):,} dev; best constant classifier: {constants}"
+    table = [("", "train", "dev"), *_rows(task)]
+    widths = [max(len(row[column]) for row in table) for column in range(3)]
+    lines = [f"  {name:<{widths[0]}}  {train:>{widths[1]}}  {dev:>{widths[2]}}" for name, train, dev in table]
+    return "\n".join([head, *lines])
 
-    _, scores = majority_scores(task.dev["label"], task.metrics)
-    baselines = ", ".join(f"{metric} {value:.3f}" for metric, value in scores.items())
-    return f"{name}: {len(task.train):,} train, {len(task.dev):,} dev; majority classifier: {baselines}"
+
+def _rows(task: PreparedTask) -> list[tuple[str, str, str]]:
+    seen = task.seen or {}
+    train, dev = (seen["splits"][split] for split in ("train", "dev"))
+    rows = [("examples", f"{len(task.train):,}", f"{len(task.dev):,}")]
+    if seen["read"] != task.counts:
+        rows.append(("examples read", *_each(seen["read"])))
+    if seen["official"]:
+        rows.append(("in the official files", *_each(seen["official"])))
+    for number, label in enumerate(task.label_names):
+        train_share, dev_share = (f"{100 * task.label_shares[split][number]:.1f} %" for split in ("train", "dev"))
+        rows.append((f"label {label}", train_share, dev_share))
+    rows += [
+        (title, f"{train[key]:,}", f"{dev[key]:,}")
+        for key, title in {
+            "quoted": "texts in quotation marks",
+            "swallowed": "lines a CSV reader would lose",
+            "repeated": "repeated texts",
+            "conflicting": "texts with several labels",
+        }.items()
+    ]
+    rows.append(("texts that are in train too", "", f"{seen['dev_in_train']['examples']:,}"))
+    for key in ("words", "characters"):
+        rows.append((f"{key}: median, 95 %, longest", _lengths(train[key]), _lengths(dev[key])))
+    rows.append(("letters that are not Latin", f"{100 * train['not_latin']:.1f} %", f"{100 * dev['not_latin']:.1f} %"))
+    return rows
+
+
+def _each(counts: Mapping[str, int]) -> tuple[str, str]:
+    return f"{counts['train']:,}", f"{counts['dev']:,}"
+
+
+def _lengths(values: Sequence[int]) -> str:
+    return ", ".join(map(str, values))

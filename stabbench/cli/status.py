@@ -34,8 +34,8 @@ COLUMNS = ("model", "task", "strategy", "seeds", *STATES.values())
 def status(as_json: bool, plan: Path, runs: Path, store: Path) -> None:
     """Show how many runs of each cell are done, failed, diverged, broken by an error, and missing.
 
-    A failed run ended no better than the majority classifier; an error is a program that broke, and its run is tried
-    again at the next start. Without a terminal the table is tab-separated.
+    A failed run ended no better than the best constant classifier; an error is a program that broke, and its run is
+    tried again at the next start. Without a terminal the table is tab-separated.
 
     \b
     Examples:

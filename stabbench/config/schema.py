@@ -205,6 +205,8 @@ class TaskBlock(Block):
     """Size of a seeded sample of the training set; null: all of it."""
     dev_size: Count | None = None
     sample_seed: Annotated[int, Field(ge=0)] = 0
+    unofficial: bool = False
+    """Take files under an official data set's name whose counts, header or quoting are not the official ones."""
 
     @field_validator("dataset")
     @classmethod
@@ -218,6 +220,10 @@ class TaskBlock(Block):
         if self.source != "auto" and (self.source == "embedded") != (self.dataset in EMBEDDED_DATASETS):
             expected = "auto or embedded" if self.dataset in EMBEDDED_DATASETS else "auto, folder or hub"
             raise ValueError(f"found source '{self.source}' for data set '{self.dataset}', expected {expected}")
+        if self.unofficial and self.dataset in EMBEDDED_DATASETS:
+            raise ValueError(
+                f"found unofficial for data set '{self.dataset}', which has no official files: leave it out"
+            )
         return self
 
 

@@ -27,7 +27,7 @@ class FinishedRun:
 
     @property
     def failed(self) -> bool:
-        """Whether it ended no better than the majority classifier."""
+        """Whether it ended no better than the best constant classifier."""
         return self.record.status == "failed"
 
 

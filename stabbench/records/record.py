@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from stabbench.errors import UserError
 from stabbench.files import read_json, sha256_of_bytes, sha256_of_file, sha256_of_json
+from stabbench.records.rejudging import judged
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -129,7 +130,7 @@ class Record:
         if verify and files:
             check_files(folder, data.get("files", {}))
             _provenance(folder / PROVENANCE)
-        return cls(data=data, folder=folder)
+        return cls(judged(data, cls(data, folder)._table), folder)
 
 
 def _check_head(path: Path, data: object) -> None:

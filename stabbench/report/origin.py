@@ -25,10 +25,10 @@ class Origin:
 RECORDS = Origin(
     score="score on dev at the last step",
     scored_on="dev",
-    failed="whose score is at most the majority classifier's, or which diverged",
+    failed="whose score is at most the best constant classifier's, or which diverged",
     definitions=(
         "The score is the headline metric on dev at the last step, never that of the best checkpoint. A diverged run "
-        "counts with the majority classifier's score.",
+        "counts with the best constant classifier's score.",
         "collapsed: at least 99 % of the predictions are one class, or the training loss of the last epoch is at least "
         "0.95 times the labels' entropy.",
     ),

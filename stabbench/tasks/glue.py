@@ -3,16 +3,42 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import pandas as pd
 
 from stabbench.errors import UserError
-from stabbench.tasks.prepared import examples_frame
-from stabbench.tasks.registry import Dataset
+from stabbench.tasks.faults import Rows, told
+from stabbench.tasks.registry import Dataset, FileLayout
 
 FOLDER_VARIABLE = "STABBENCH_GLUE_DIR"
+
+
+@dataclass(frozen=True)
+class SplitFile:
+    """A split's file as it was read."""
+
+    path: Path
+    frame: pd.DataFrame
+    """The examples without fault; `example` counts all from 0 after the header."""
+    count: int
+    """Examples in the file, with those that cannot be used."""
+    faults: tuple[tuple[int, str], ...]
+    """Lines that cannot be used, with what is wrong; they are never left out in silence (`message`)."""
+    header: tuple[str, ...] | None
+    """The file's first line, where that is a header."""
+    index_gap: tuple[int, str, int] | None
+    """Where a column of row numbers leaves its order first: line, what stands there, what was expected."""
+
+    @property
+    def message(self) -> str:
+        """All faults in one message; empty where there are none."""
+        if not self.faults:
+            return ""
+        hint = "\nIs this the official file, unquoted?" if any("columns" in fault for _, fault in self.faults) else ""
+        return told(str(self.path), "line", self.faults) + hint
 
 
 def folder_from_environment() -> Path | None:
@@ -37,42 +63,51 @@ def split_path(dataset: Dataset, folder: Path, split: Literal["train", "dev"]) -
 def read_split(dataset: Dataset, folder: Path, split: Literal["train", "dev"]) -> pd.DataFrame:
     """The examples of a split, as `PreparedTask` wants them; `example` counts from 0 after the header.
 
-    Fields are never quoted: a quotation mark is a character like any other. UserError with file and
-    line for a wrong number of columns, an unknown label, an empty text, a missing header, bytes that
-    are not UTF-8, and for an empty file.
+    UserError for whatever `read_file` refuses and for all its faults, by line.
+    """
+    file = read_file(dataset, folder, split)
+    if file.message:
+        raise UserError(file.message)
+    return file.frame
+
+
+def read_file(dataset: Dataset, folder: Path, split: Literal["train", "dev"]) -> SplitFile:
+    """A split's file. Fields are never quoted: a quotation mark is a character like any other.
+
+    Faults are a wrong number of columns, an unknown label, an empty text and a missing header. UserError where the
+    file is missing, holds bytes that are not UTF-8 (with the line), or no examples.
     """
     path = split_path(dataset, folder, split)
     layout = dataset.file
     if layout is None:
         raise ValueError(f"{dataset.name} has no TSV files")
-    lines = _lines(path)
-    numbers = {value: index for index, value in enumerate(dataset.label_values)}
-    rows: list[tuple[int, str, str | None, int]] = []
-    for number, line in enumerate(lines, start=1):
-        fields = line.split("\t")
+    labels = {value: index for index, value in enumerate(dataset.label_values)}
+    lines = [line.split("\t") for line in _lines(path)]
+    header = _header(lines[0], layout, labels)
+    rows = Rows()
+    gap: tuple[int, str, int] | None = None
+    if layout.header is not None and header is None:
+        rows.faults.append((1, f"this is an example, expected the header line {', '.join(layout.header)}"))
+    for number, fields in enumerate(lines[header is not None :], start=1 + (header is not None)):
+        if gap is None and layout.header is not None and layout.header[0] == "index" and fields[0] != str(rows.count):
+            gap = number, fields[0], rows.count
         if len(fields) != layout.columns:
-            raise UserError(
-                f"{path}, line {number}: {len(fields)} tab-separated columns, expected {layout.columns} "
-                f"({dataset.title}); is this the official file, unquoted?"
-            )
-        label = fields[layout.label]
-        if number == 1 and layout.label_header is not None:
-            if label != layout.label_header:
-                raise UserError(
-                    f"{path}, line 1: column {layout.label + 1} is {label!r}, expected the header "
-                    f"{layout.label_header!r}; {dataset.title}'s files start with a header line"
-                )
+            rows.spoilt(number, f"{len(fields)} tab-separated columns, expected {layout.columns} ({dataset.title})")
             continue
-        if label not in numbers:
-            known = " or ".join(dataset.label_values)
-            raise UserError(f"{path}, line {number}: label {label!r} in column {layout.label + 1}, expected {known}")
-        texts = fields[layout.text_a], None if layout.text_b is None else fields[layout.text_b]
-        if any(text is not None and not text.strip() for text in texts):
-            raise UserError(f"{path}, line {number}: a text is empty, expected a sentence")
-        rows.append((len(rows), texts[0], texts[1], numbers[label]))
-    if not rows:
+        label = fields[layout.label]
+        texts = [fields[layout.text_a], *([] if layout.text_b is None else [fields[layout.text_b]])]
+        wrong = f"label {label!r} in column {layout.label + 1}, expected {' or '.join(dataset.label_values)}"
+        rows.add(number, texts, labels.get(label), wrong)
+    if not rows.count:
         raise UserError(f"{path}: there are no examples in this file, expected {dataset.title}'s {split} split")
-    return examples_frame(rows)
+    return SplitFile(path, rows.frame(), rows.count, tuple(rows.faults), header, gap)
+
+
+def _header(first: list[str], layout: FileLayout, labels: dict[str, int]) -> tuple[str, ...] | None:
+    """The first line, where the layout has a header and the line is not an example."""
+    if layout.header is None or (len(first) == layout.columns and first[layout.label] in labels):
+        return None
+    return tuple(first)
 
 
 def _lines(path: Path) -> list[str]:

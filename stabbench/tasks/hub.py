@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 
 from stabbench.errors import UserError
+from stabbench.tasks.faults import Rows, told
 from stabbench.tasks.glue import FOLDER_VARIABLE
-from stabbench.tasks.prepared import examples_frame
 from stabbench.tasks.registry import Dataset
 
 
@@ -64,12 +64,14 @@ def _frame(dataset: Dataset, place: str, loaded: object, split: str) -> pd.DataF
     second: list[str | None] = list(table[hub.text_b]) if hub.text_b else [None] * len(table)
     numbers = {value: index for index, value in enumerate(dataset.label_values)}
     numbers |= {name: index for index, name in enumerate(dataset.label_names)}
-    rows: list[tuple[int, str, str | None, int]] = []
+    rows = Rows()
+    wrong = f"expected one of {', '.join(dataset.label_names)}"
     for row, (text_a, text_b, label) in enumerate(zip(table[hub.text_a], second, table[hub.label], strict=True)):
-        number = numbers.get(label, -1) if isinstance(label, str) else label
+        number = numbers.get(label) if isinstance(label, str) else label
         if not isinstance(number, int) or not 0 <= number < len(dataset.label_names):
-            raise UserError(
-                f"{place}, {split}, row {row}: label {label!r}, expected one of {', '.join(dataset.label_names)}"
-            )
-        rows.append((row, text_a, text_b, number))
-    return examples_frame(rows)
+            number = None
+        texts = [text_a, text_b] if hub.text_b else [text_a]
+        rows.add(row, texts, number, f"label {label!r}, {wrong}")
+    if rows.faults:
+        raise UserError(told(f"{place}, {split}", "row", rows.faults))
+    return rows.frame()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +10,14 @@ import pandas as pd
 
 from stabbench.errors import UserError, unknown
 from stabbench.tasks import embedded
-from stabbench.tasks.glue import FOLDER_VARIABLE, folder_from_environment, read_split, split_path
+from stabbench.tasks.glue import FOLDER_VARIABLE, SplitFile, folder_from_environment, read_file, split_path
 from stabbench.tasks.hub import read_hub
+from stabbench.tasks.official import differences
 from stabbench.tasks.prepared import SPLITS, PreparedTask, examples_frame
+from stabbench.tasks.quoting import quoting
 from stabbench.tasks.registry import DATASETS, Dataset, dataset_named
 from stabbench.tasks.sampling import sample_examples
+from stabbench.tasks.seen import check_labels, seen
 
 __all__ = ["DATASETS", "prepare"]
 
@@ -30,6 +33,7 @@ def prepare(
     dev_size: int | None = None,
     sample_seed: int = 0,
     revision: str | None = None,
+    unofficial: bool = False,
     generator: Mapping[str, int] | None = None,
     out: Path,
 ) -> PreparedTask:
@@ -44,12 +48,14 @@ def prepare(
         dev_size: examples to draw from the dev split with `sample_seed`; all by default.
         sample_seed: seed of both samples.
         revision: the hub repository's branch, tag or commit.
+        unofficial: take data under an official data set's name whose counts, header or quoting are others.
         generator: embedded data sets only: "train" and "dev" (how many to generate, 500 each by default,
             or as many as the sizes ask for) and "seed" (0 by default).
         out: the folder to write.
 
     UserError for an unknown data set or source, a source that the data set does not have, an option of another
-    source, a size out of range, and whatever the source itself finds wrong. Nothing is written then.
+    source, a size out of range, data that are not the official ones, a split with one label only, and whatever the
+    source itself finds wrong. Nothing is written then.
     """
     found = dataset_named(dataset)
     chosen = _source(found, source)
@@ -57,7 +63,10 @@ def prepare(
         raise UserError(f"task {name}: revision {revision!r} is for the hub, but {dataset} comes from: {chosen}")
     if generator is not None and chosen != "embedded":
         raise UserError(f"task {name}: generator is for embedded data sets, but {dataset} comes from: {chosen}")
+    if unofficial and not found.counts:
+        raise UserError(f"task {name}: unofficial is for data sets that have official files, {dataset} has none")
     origin: dict[str, Any] | None = None
+    files: dict[str, SplitFile] = {}
     if chosen == "embedded":
         options = _generator_options(name, generator or {}, train_size, dev_size)
         frames = _generated(found, options)
@@ -67,12 +76,18 @@ def prepare(
         assert found.hub is not None
         origin = {"repository": found.hub.repository, "config": found.hub.config, "revision": revision}
     else:
-        frames = _from_folder(found)
+        files = _from_folder(found)
+        frames = {split: file.frame for split, file in files.items()}
+    counts = {split: files[split].count if split in files else len(frame) for split, frame in frames.items()}
+    quotings = {split: quoting(frame) for split, frame in frames.items()}
+    strange = differences(found, counts, quotings, files)
+    _check(name, found, files, [] if unofficial else strange)
     samples: dict[str, dict[str, int] | None] = {"train": None, "dev": None}
     for split, size in (("train", train_size), ("dev", dev_size)):
         if size is not None and size != len(frames[split]):
             frames[split] = sample_examples(frames[split], size, sample_seed, split)
             samples[split] = {"size": size, "seed": sample_seed}
+    check_labels(name, frames, found.label_names, {split for split, sample in samples.items() if sample})
     task = PreparedTask(
         name=name,
         dataset=dataset,
@@ -84,6 +99,9 @@ def prepare(
         sample=samples["train"],
         dev_sample=samples["dev"],
         origin=origin,
+        seen=seen(
+            frames, found.label_names, read=counts, official=found.counts, differences=strange, quotings=quotings
+        ),
     )
     task.write(out)
     return task
@@ -102,7 +120,7 @@ def _source(dataset: Dataset, source: str) -> str:
     return "hub" if folder_from_environment() is None else "folder"
 
 
-def _from_folder(dataset: Dataset) -> dict[str, pd.DataFrame]:
+def _from_folder(dataset: Dataset) -> dict[str, SplitFile]:
     folder = folder_from_environment()
     if folder is None:
         raise UserError(
@@ -111,7 +129,22 @@ def _from_folder(dataset: Dataset) -> dict[str, pd.DataFrame]:
         )
     for split in SPLITS:
         split_path(dataset, folder, split)
-    return {split: read_split(dataset, folder, split) for split in SPLITS}
+    return {split: read_file(dataset, folder, split) for split in SPLITS}
+
+
+def _check(name: str, dataset: Dataset, files: Mapping[str, SplitFile], strange: Sequence[str]) -> None:
+    """UserError with all that is not the official files' and all lines that cannot be used."""
+    messages = []
+    if strange:
+        place = f"{next(iter(files.values())).path.parent}" if files else "the hub's repository"
+        messages.append(
+            f"task {name}: {place} does not hold the official {dataset.title}:\n"
+            + "".join(f"  {sentence}\n" for sentence in strange)
+            + f"Take the official files, or set `unofficial: true` in tasks.{name} to take these as they are."
+        )
+    messages += [file.message for file in files.values() if file.message]
+    if messages:
+        raise UserError("\n".join(messages))
 
 
 def _generator_options(

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from stabbench.errors import UserError
 from stabbench.files import read_json, sha256_of_json, write_bytes, write_json
-from stabbench.tasks.metrics import majority_scores
+from stabbench.tasks.metrics import best_constants
 
 SCHEMA_VERSION = 1
 SPLITS: tuple[Literal["train", "dev"], ...] = ("train", "dev")
@@ -52,7 +52,8 @@ class PreparedTask:
     `train` and `dev` have the columns example (int64, the row in the source), text_a, text_b (None in
     single-sentence tasks) and label (int64, an index into `label_names`). `metrics` holds the headline
     metric first. `source` is folder, hub or embedded; `origin` says more where it is known (a hub revision,
-    a generator's sizes and seed). `sample` and `dev_sample` are {"size", "seed"} where a table is a sample.
+    a generator's sizes and seed). `sample` and `dev_sample` are {"size", "seed"} where a table is a sample. `seen` is
+    what the preparation saw (`stabbench.tasks.seen`); None in tasks that an older version prepared.
     """
 
     name: str
@@ -65,6 +66,7 @@ class PreparedTask:
     sample: Mapping[str, int] | None = None
     dev_sample: Mapping[str, int] | None = None
     origin: Mapping[str, Any] | None = None
+    seen: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         for split in SPLITS:
@@ -121,9 +123,13 @@ class PreparedTask:
 
     @cached_property
     def majority(self) -> dict[str, Any]:
-        """The most frequent dev label and what always predicting it scores on dev, per metric."""
-        label, scores = majority_scores(self.labels("dev"), self.metrics)
-        return {"label": label, "scores": scores}
+        """The most frequent dev label; for each metric the best constant classifier's label and score on dev."""
+        constants = best_constants(self.labels("dev"), self.metrics)
+        return {
+            "label": int(np.bincount(self.labels("dev")).argmax()),
+            "labels": {metric: constant.label for metric, constant in constants.items()},
+            "scores": {metric: constant.score for metric, constant in constants.items()},
+        }
 
     def facts(self) -> dict[str, Any]:
         """What a plan keeps of the task."""
@@ -138,6 +144,7 @@ class PreparedTask:
             "label_shares": self.label_shares,
             "majority": self.majority,
             "content_hash": self.content_hash,
+            **({} if self.seen is None else {"seen": dict(self.seen)}),
         }
 
     def description(self) -> dict[str, Any]:
@@ -181,6 +188,7 @@ class PreparedTask:
                 sample=data["sample"],
                 dev_sample=data["dev_sample"],
                 origin=data["origin"],
+                seen=data.get("seen"),
             )
         except KeyError as error:
             raise UserError(f"{folder}: task.json has no entry {error}: {again}") from error

@@ -11,13 +11,13 @@ from stabbench.errors import unknown
 
 @dataclass(frozen=True)
 class FileLayout:
-    """A tab-separated file: columns counted from 0; `label_header` is the label column's title, None without one."""
+    """A tab-separated file: columns counted from 0; `header` is its first line, None where that is an example."""
 
     columns: int
     text_a: int
     text_b: int | None
     label: int
-    label_header: str | None
+    header: tuple[str, ...] | None
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,10 @@ class HubLayout:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A data set by name; `label_values` are the labels as the TSV files write them, in the order of `label_names`."""
+    """A data set by name; `label_values` are the labels as the TSV files write them, in the order of `label_names`.
+
+    `counts` are the published numbers of examples, which the official files have.
+    """
 
     name: str
     title: str
@@ -46,31 +49,41 @@ class Dataset:
     folder: str = ""
     file: FileLayout | None = None
     hub: HubLayout | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
 
 
 _ENTAILMENT = ("entailment", "not_entailment")
 _GLUE = "nyu-mll/glue"
 
+_QUESTION = ("index", "question", "sentence", "label")
+_SENTENCES = ("index", "sentence1", "sentence2", "label")
+_STRINGS = ("Quality", "#1 ID", "#2 ID", "#1 String", "#2 String")
+
 _LISTED = (
     Dataset(
         "rte", "RTE", "glue", ("accuracy",), _ENTAILMENT, True, _ENTAILMENT, "RTE",
-        FileLayout(4, 1, 2, 3, "label"), HubLayout(_GLUE, "rte", "sentence1", "sentence2"),
+        FileLayout(4, 1, 2, 3, _SENTENCES), HubLayout(_GLUE, "rte", "sentence1", "sentence2"),
+        {"train": 2490, "dev": 277},
     ),
     Dataset(
         "mrpc", "MRPC", "glue", ("f1", "accuracy"), ("not_equivalent", "equivalent"), True, ("0", "1"), "MRPC",
-        FileLayout(5, 3, 4, 0, "Quality"), HubLayout(_GLUE, "mrpc", "sentence1", "sentence2"),
+        FileLayout(5, 3, 4, 0, _STRINGS), HubLayout(_GLUE, "mrpc", "sentence1", "sentence2"),
+        {"train": 3668, "dev": 408},
     ),
     Dataset(
         "cola", "CoLA", "glue", ("mcc", "accuracy"), ("unacceptable", "acceptable"), False, ("0", "1"), "CoLA",
         FileLayout(4, 3, None, 1, None), HubLayout(_GLUE, "cola", "sentence", None),
+        {"train": 8551, "dev": 1043},
     ),
     Dataset(
         "qnli", "QNLI", "glue", ("accuracy",), _ENTAILMENT, True, _ENTAILMENT, "QNLI",
-        FileLayout(4, 1, 2, 3, "label"), HubLayout(_GLUE, "qnli", "question", "sentence"),
+        FileLayout(4, 1, 2, 3, _QUESTION), HubLayout(_GLUE, "qnli", "question", "sentence"),
+        {"train": 104_743, "dev": 5463},
     ),
     Dataset(
         "scitail", "SciTail", "glue", ("accuracy",), ("entails", "neutral"), True, ("entails", "neutral"), "SciTail",
         FileLayout(3, 0, 1, 2, None), HubLayout("allenai/scitail", "tsv_format", "premise", "hypothesis"),
+        {"train": 23_596, "dev": 1304},
     ),
     Dataset(
         "acceptability", "Acceptability", "embedded", ("mcc", "accuracy"), ("unacceptable", "acceptable"), False,

@@ -80,7 +80,7 @@ def description(cell: Cell) -> str:
     return (
         f"**{strategy}**: {words} ({reference})\n\n"
         f"{metric} on {facts['counts']['dev']} dev examples of {task} at the last step, as fractions; "
-        "std with ddof 1. A run failed where it is not above the majority classifier "
+        "std with ddof 1. A run failed where it is not above the best constant classifier "
         f"({facts['majority']['scores'][metric]:.3f})."
     )
 

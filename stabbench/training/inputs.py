@@ -19,8 +19,8 @@ from stabbench.strategies.contract import Strategy
 class TrainingInputs:
     """Shared by all runs of a cell.
 
-    `pretrained` holds the encoder's tensors by Hugging Face name without run axis; `majority` the majority classifier's
-    scores on dev.
+    `pretrained` holds the encoder's tensors by Hugging Face name without run axis; `majority` the best constant
+    classifier's score on dev in each metric, `majority_label` dev's most frequent label, which a diverged run predicts.
     """
 
     architecture: Architecture

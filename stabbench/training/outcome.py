@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -13,6 +11,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from stabbench.records.digest import result_digest
 from stabbench.training.cost import training_operations
 from stabbench.training.inputs import RunResult
 from stabbench.training.state import Evaluation, TrainingState
@@ -116,7 +115,7 @@ def _data(
     headline = inputs.metrics[0]
     last_epoch = columns["losses"][-schedule.steps_per_epoch :]
     entropy = label_entropy(inputs.train.labels)
-    final = _point(training, evaluations[-1], run) if diverged is None else _majority_point(training, diverged)
+    final = _point(training, evaluations[-1], run) if diverged is None else _constant_point(training, diverged)
     scored = [done for done in evaluations if done.scores[run]]
     best = max(scored, key=lambda done: done.scores[run][headline], default=None)
     predicted = tables["predictions.parquet"]["prediction"]
@@ -157,8 +156,8 @@ def _point(training: Training, evaluation: Evaluation, run: int) -> dict[str, An
     }
 
 
-def _majority_point(training: Training, diverged: int) -> dict[str, Any]:
-    """A diverged run counts with the majority classifier's score."""
+def _constant_point(training: Training, diverged: int) -> dict[str, Any]:
+    """A diverged run counts with the best constant classifier's score in each metric."""
     epoch = diverged / training.schedule.steps_per_epoch
     return {"step": diverged, "epoch": epoch, "dev_loss": None, "scores": dict(training.inputs.majority)}
 
@@ -206,23 +205,3 @@ def _groups(training: Training, state: TrainingState) -> list[dict[str, Any]]:
         }
         for (rate, decay), names in groups.items()
     ]
-
-
-def result_digest(data: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> str:
-    """SHA-256 over the final and best scores and every number of history, gradient norms and predictions."""
-    digest = hashlib.sha256()
-    head = {key: data[key] for key in ("status", "diverged_at", "final", "best")}
-    digest.update(json.dumps(head, sort_keys=True).encode())
-    for name in sorted(tables):
-        for column in tables[name].columns:
-            digest.update(f"{name}/{column}".encode())
-            values = tables[name][column]
-            if column == "logits":
-                digest.update(np.stack(values.to_list()).astype("<f8").tobytes())
-            elif column == "parameter":
-                digest.update("\n".join(values.astype(str)).encode())
-            elif values.dtype.kind == "f":
-                digest.update(values.to_numpy().astype("<f8").tobytes())
-            else:
-                digest.update(values.to_numpy().astype("<i8").tobytes())
-    return digest.hexdigest()

@@ -43,7 +43,7 @@ def test_scores_that_are_all_the_same_spread_by_exactly_zero() -> None:
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_a_score_that_is_no_number_is_refused(bad: float) -> None:
-    with pytest.raises(ValueError, match="diverged run counts with the majority"):
+    with pytest.raises(ValueError, match="diverged run counts with the best constant"):
         spread([0.5, bad])
 
 

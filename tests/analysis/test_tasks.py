@@ -17,7 +17,7 @@ RTE = TaskStatistics(
     label_shares={},
     metrics=["accuracy"],
     majority={"accuracy": 146 / 277},
-    majority_label="entailment",
+    constants={"accuracy": "entailment"},
     samples={},
     content_hash="",
 )
@@ -72,7 +72,7 @@ def test_every_task_has_one_entry_whatever_the_number_of_its_cells(tmp_path: Pat
         ("acceptability", "acceptability", {}),
         ("cola-1k", "cola", {"train": 1000}),
     ]
-    assert found[0].majority_label == "yes"
+    assert found[0].constants == {"mcc": "yes", "accuracy": "yes"}
 
 
 @pytest.mark.parametrize("missing", ["dataset", "label_shares", "sample"])

@@ -104,10 +104,12 @@ def test_prepare_writes_the_named_task_and_says_what_it_found(folder: Path) -> N
     assert result.exit_code == 0, result.output
     facts = json.loads((folder / "data/acceptability/task.json").read_text(encoding="utf-8"))
     majority = facts["majority"]["scores"]
-    assert result.output.strip() == (
+    head, *table = result.output.splitlines()
+    assert head == (
         f"acceptability: {facts['counts']['train']:,} train, {facts['counts']['dev']:,} dev; "
-        f"majority classifier: mcc {majority['mcc']:.3f}, accuracy {majority['accuracy']:.3f}"
+        f"best constant classifier: mcc {majority['mcc']:.3f}, accuracy {majority['accuracy']:.3f} (acceptable)"
     )
+    assert table[1].split() == ["examples", f"{facts['counts']['train']:,}", f"{facts['counts']['dev']:,}"]
     assert not (folder / "data/paraphrase").exists()
 
 

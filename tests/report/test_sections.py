@@ -74,8 +74,8 @@ def test_a_task_none_of_whose_runs_failed_gets_a_sentence_and_no_figure(sections
 def test_the_loss_of_failed_runs_is_drawn_with_the_loss_of_guessing(sections: dict[str, Section]) -> None:
     upper, lower = sections["failed-runs"].figures[0].figure.axes
     lines = {str(line.get_label()): np.asarray(line.get_ydata(), dtype=float) for line in upper.lines}
-    assert set(lines) == {"devlin (3)", "guessing, majority"}
-    assert set(lines["guessing, majority"]) == {0.62}
+    assert set(lines) == {"devlin (3)", "guessing, best constant"}
+    assert set(lines["guessing, best constant"]) == {0.62}
     assert lines["devlin (3)"] == pytest.approx(0.62, abs=0.06)
     assert np.asarray(lower.lines[-1].get_ydata())[0] == 0.0
     (text, *_) = sections["failed-runs"].found
@@ -152,7 +152,7 @@ def test_a_data_set_of_the_paper_has_its_numbers_beside(tmp_path: Path) -> None:
     assert section.tables[1][1].rows == [
         ["cola-1k", "training examples", "1,000", "8,551", "a seeded sample here"],
         ["cola-1k", "dev examples", "1,043", "1,043", "agrees"],
-        ["cola-1k", "majority classifier", "0.000", "0.00", "agrees"],
+        ["cola-1k", "best constant classifier", "0.000", "0.00", "agrees"],
     ]
     assert section.found[0].startswith("2 of 3 numbers are those of the paper's Table 2")
     assert section.tables[0][1].rows[0][2] == "1,000 (sample)"

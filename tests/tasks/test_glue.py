@@ -69,7 +69,7 @@ def test_unicode_line_separators_inside_a_text_do_not_end_the_line(tmp_path: Pat
         ("rte", f"{RTE_HEADER}0\ta\tb\tentailment\n1\ta\tentailment\n", "line 3: 3 tab-separated columns, expected 4"),
         ("rte", f"{RTE_HEADER}0\ta\tb\tentailment\n\n1\ta\tb\tentailment\n", "line 3: 1 tab-separated columns"),
         ("rte", f"{RTE_HEADER}0\ta\tb\tmaybe\n", "line 2: label 'maybe' in column 4, expected entailment or not_"),
-        ("rte", "0\ta\tb\tentailment\n", "line 1: column 4 is 'entailment', expected the header 'label'"),
+        ("rte", "0\ta\tb\tentailment\n", "line 1: this is an example, expected the header line index, "),
         ("cola", "x\t1\t\ta\nx\t2\t\tb\n", "line 2: label '2' in column 2, expected 0 or 1"),
         ("cola", "source\tlabel\tmark\tsentence\n", "line 1: label 'label'"),
         ("cola", "x\t1\t\t  \n", "line 1: a text is empty"),

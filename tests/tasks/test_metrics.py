@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 
 from stabbench.errors import UserError
-from stabbench.tasks.metrics import confusion_matrix, majority_scores, score
+from stabbench.tasks.metrics import Constant, best_constants, confusion_matrix, score
 
 
 def rows(largest: int) -> st.SearchStrategy[list[tuple[int, int]]]:
@@ -53,16 +53,18 @@ def test_the_order_of_the_examples_changes_nothing(pairs: list[tuple[int, int]])
 
 
 @given(st.lists(st.integers(0, 2), min_size=1, max_size=60))
-def test_the_majority_classifier_scores_its_share_and_no_correlation(labels: list[int]) -> None:
-    label, scores = majority_scores(labels, ["accuracy", "mcc", "f1"])
-    assert labels.count(label) == max(labels.count(value) for value in set(labels))
-    assert scores["accuracy"] == labels.count(label) / len(labels)
-    assert scores["mcc"] == 0.0
-    assert scores["f1"] == score("f1", labels, [label] * len(labels))
+def test_no_constant_classifier_scores_more_than_the_best_one(labels: list[int]) -> None:
+    best = best_constants(labels, ["accuracy", "mcc", "f1"])
+    for metric, constant in best.items():
+        scores = {label: score(metric, labels, [label] * len(labels)) for label in range(3)}
+        assert constant.score == max(scores.values()) == scores[constant.label]
+    assert best["accuracy"].score == max(labels.count(value) for value in set(labels)) / len(labels)
+    assert best["mcc"].score == 0.0
 
 
-def test_equal_counts_give_the_smaller_label() -> None:
-    assert majority_scores([1, 0, 1, 0], ["f1"]) == (0, {"f1": 0.0})
+def test_of_equal_constants_it_is_the_most_frequent_label_and_then_the_smallest() -> None:
+    assert best_constants([1, 0, 1, 0], ["accuracy", "f1"]) == {"accuracy": Constant(0, 0.5), "f1": Constant(1, 2 / 3)}
+    assert best_constants([2, 2, 0], ["mcc", "f1"]) == {"mcc": Constant(2, 0.0), "f1": Constant(2, 0.0)}
 
 
 def test_a_large_split_does_not_overflow() -> None:

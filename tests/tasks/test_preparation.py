@@ -61,18 +61,20 @@ def test_a_smaller_embedded_task_is_a_sample_of_the_whole_and_a_larger_one_is_ge
 
 
 def test_the_folder_is_taken_where_the_variable_is_set(cola: Path, tmp_path: Path) -> None:
-    task = prepare("cola", dataset="cola", train_size=30, dev_size=10, sample_seed=7, out=tmp_path / "task")
+    task = prepare(
+        "cola", dataset="cola", train_size=30, dev_size=10, sample_seed=7, unofficial=True, out=tmp_path / "task"
+    )
     assert task.source == "folder"
     assert (task.sample, task.dev_sample) == ({"size": 30, "seed": 7}, {"size": 10, "seed": 7})
     assert task.train["text_a"].tolist() == [f"train sentence {row}" for row in task.train["example"]]
     assert task.counts == {"train": 30, "dev": 10}
-    everything = prepare("cola", dataset="cola", train_size=50, out=tmp_path / "all")
+    everything = prepare("cola", dataset="cola", train_size=50, unofficial=True, out=tmp_path / "all")
     assert everything.sample is None
 
 
 def test_the_same_preparation_gives_the_same_bytes(cola: Path, tmp_path: Path) -> None:
     for folder in ("first", "second"):
-        prepare("cola", dataset="cola", train_size=30, out=tmp_path / folder)
+        prepare("cola", dataset="cola", train_size=30, unofficial=True, out=tmp_path / folder)
     for name in ("train.parquet", "dev.parquet", "task.json"):
         assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
 
@@ -84,10 +86,11 @@ def test_the_same_preparation_gives_the_same_bytes(cola: Path, tmp_path: Path) -
         ({"source": "foldr"}, "unknown source 'foldr': did you mean 'folder'"),
         ({"source": "embedded"}, "dataset cola has no source 'embedded': use auto or folder or hub"),
         ({"dataset": "paraphrase", "source": "hub"}, "dataset paraphrase has no source 'hub'"),
-        ({"train_size": 51}, "train size 51 is more than the 50 examples there are"),
-        ({"dev_size": 0}, "dev size 0, expected a number of examples from 1 to 20"),
-        ({"train_size": -1}, "train size -1"),
+        ({"unofficial": True, "train_size": 51}, "train size 51 is more than the 50 examples there are"),
+        ({"unofficial": True, "dev_size": 0}, "dev size 0, expected a number of examples from 1 to 20"),
+        ({"unofficial": True, "train_size": -1}, "train size -1"),
         ({"revision": "main"}, "revision 'main' is for the hub, but cola comes from: folder"),
+        ({"dataset": "entailment", "unofficial": True}, "unofficial is for data sets that have official files"),
         ({"generator": {"seed": 1}}, "generator is for embedded data sets"),
         ({"dataset": "entailment", "generator": {"sed": 1}}, "did you mean 'seed'"),
         ({"dataset": "entailment", "generator": {"train": 0}}, "generator train is 0, expected 1 or more"),

@@ -53,7 +53,11 @@ def test_the_facts_are_computed_from_the_dev_labels(task: PreparedTask, tmp_path
     facts = task.facts()
     assert facts["metric"] == "f1"
     assert facts["counts"] == {"train": 3, "dev": 3}
-    assert facts["majority"] == {"label": 1, "scores": {"f1": pytest.approx(0.8), "accuracy": pytest.approx(2 / 3)}}
+    assert facts["majority"] == {
+        "label": 1,
+        "labels": {"f1": 1, "accuracy": 1},
+        "scores": {"f1": pytest.approx(0.8), "accuracy": pytest.approx(2 / 3)},
+    }
     written = read_json(tmp_path / "task.json")
     assert {key: written[key] for key in facts} == facts
     assert written["label_shares"] == {"train": [1 / 3, 2 / 3], "dev": [1 / 3, 2 / 3]}

@@ -1,4 +1,4 @@
-"""Scores of many runs side by side: a box and every run's point in each slot, over the majority classifier's line."""
+"""Scores of many runs side by side: a box and every run's point in each slot, over the best constant's line."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LETTER_WIDTH, _LABEL_WIDTH = 0.068, 0.55  # inches: a letter of a name, the ver
 POINTS = 100
 """How many of a box's runs are drawn as points, where there are more: evenly by rank."""
 DASHES = (0, (4, 2))
-"""The majority classifier's line."""
+"""The best constant classifier's line."""
 
 
 def draw_box(axes: Axes, place: float, runs: pd.DataFrame, color: Color, width: float = BOX_WIDTH) -> None:
@@ -76,7 +76,7 @@ def draw_points(
 
 
 def draw_majority(axes: Axes, score: float, *, named: bool = True) -> None:
-    """The majority classifier's score (a fraction) as a dashed line, with its name unless a legend has it.
+    """The best constant classifier's score (a fraction) as a dashed line, with its name unless a legend has it.
 
     To be called after the boxes. Nothing where the score is NaN.
     """
@@ -87,7 +87,7 @@ def draw_majority(axes: Axes, score: float, *, named: bool = True) -> None:
     if not named:
         return
     axes.annotate(
-        "majority classifier",
+        "best constant classifier",
         (1.0, majority),
         xycoords=("axes fraction", "data"),
         xytext=(0, -2),
@@ -102,8 +102,8 @@ def draw_majority(axes: Axes, score: float, *, named: bool = True) -> None:
 
 
 def legend_handles(*, majority: bool = True, failed: bool = True) -> list[Line2D]:
-    """For a figure's legend: the majority classifier's line and the cross of a failed run, unless it has none."""
-    line = Line2D([], [], color=INK, linewidth=0.8, linestyle=DASHES, label="majority classifier")
+    """For a figure's legend: the best constant classifier's line and the cross of a failed run, unless it has none."""
+    line = Line2D([], [], color=INK, linewidth=0.8, linestyle=DASHES, label="best constant classifier")
     cross = Line2D([], [], color=INK, linestyle="", marker="x", markersize=4, markeredgewidth=1.1, label="failed run")
     return [handle for handle, wanted in ((line, majority), (cross, failed)) if wanted]
 

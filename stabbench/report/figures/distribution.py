@@ -50,7 +50,7 @@ def distribution_panel(content: Content, model: str, task: str) -> Figure:
 
 
 def draw_distribution(axes: Axes, content: Content, model: str, task: str, width: float) -> None:
-    """Boxes, every seed's point (a cross where the run failed) and the majority classifier's line.
+    """Boxes, every seed's point (a cross where the run failed) and the best constant classifier's line.
 
     `width` is the panel's in inches; strategies' names are turned where it is too small for them.
     """

@@ -1,4 +1,4 @@
-"""Fig. 2c: training loss and dev score of the failed runs, with the loss of guessing and the majority's score."""
+"""Fig. 2c: training loss and dev score of the failed runs, with the loss of guessing and the best constant's score."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ def failed_figure(content: Content, model: str, task: str, label_entropy: float)
             draw_band(upper, curves.train_loss, color, label=label)
             draw_band(lower, curves.dev_score, color, label=label, scale=100)
     row = content.rows(model, task).iloc[0]
-    upper.axhline(label_entropy, color=INK, linewidth=0.9, linestyle=REFERENCE, zorder=4, label="guessing, majority")
+    upper.axhline(
+        label_entropy, color=INK, linewidth=0.9, linestyle=REFERENCE, zorder=4, label="guessing, best constant"
+    )
     lower.axhline(100 * float(row["majority"]), color=INK, linewidth=0.9, linestyle=REFERENCE, zorder=4)
     upper.set_ylabel("training loss (nats)")
     lower.set_ylabel(f"dev {metric_label(str(row['metric']))}")

@@ -34,7 +34,9 @@ def generalisation_figure(content: Content, model: str, task: str, threshold: fl
     row = content.rows(model, task).iloc[0]
     for axes in (upper, lower):
         majority = 100 * float(row["majority"])
-        axes.axhline(majority, color=INK, linewidth=0.8, linestyle=(0, (4, 2)), zorder=1, label="majority classifier")
+        axes.axhline(
+            majority, color=INK, linewidth=0.8, linestyle=(0, (4, 2)), zorder=1, label="best constant classifier"
+        )
         axes.set_ylabel(f"dev {metric_label(str(row['metric']))}")
     upper.set_xlabel("epochs (successful runs)")
     upper.margins(x=0.02)

@@ -38,7 +38,7 @@ def section(content: Content) -> Section:
             "The paper's failed runs keep the loss of guessing: they were not trained, rather than trained to "
             "something that does not generalise (figure 2c). Mean ± 1 std over the failed runs of each strategy, "
             "losses averaged over short windows of updates; dashed: the entropy of the training labels, which is the "
-            "loss of guessing by their shares, and the majority classifier's score."
+            "loss of guessing by their shares, and the best constant classifier's score."
         ),
         found=found,
         part=CAUSES,

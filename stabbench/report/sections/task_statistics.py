@@ -1,37 +1,51 @@
-"""Table 2: counts, class shares and majority baselines of the loaded data, the paper's own figures beside them."""
+"""Table 2 for the loaded data, the paper's own figures beside it, and what preparing and planning saw in the texts."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import pandas as pd
 
 from stabbench.analysis.tasks import Comparison, TaskStatistics, beside_the_paper, task_statistics
+from stabbench.analysis.texts import SeenSplit, TokenReading, seen_splits, token_readings, warnings
 from stabbench.report.content import Content
 from stabbench.report.making import Grid
 from stabbench.report.numbers import listed, metric_name, percent
 from stabbench.report.section import MAKING, Section
 
-_WHAT = {"train": "training examples", "dev": "dev examples", "majority": "majority classifier"}
+_WHAT = {"train": "training examples", "dev": "dev examples", "majority": "best constant classifier"}
 
 
 def section(content: Content) -> Section:
     """One row a task; a second table for the data sets that the paper has too."""
     found = task_statistics(content.selection.cells)
     compared = [row for statistics in found for row in beside_the_paper(statistics)]
-    tables = [("The data as the runs had them; majority classifier: × 100, on dev.", _table(found))]
+    tables = [("The data as the runs had them; best constant classifier: × 100, on dev.", _table(found))]
     if compared:
         tables.append(("The paper's Table 2 beside it.", _comparison(compared)))
+    cells = [item.cell for item in content.selection.cells]
+    splits, readings, warned = seen_splits(cells), token_readings(cells), warnings(cells)
+    if splits:
+        tables.append(("What preparing the tasks saw; lengths: median, 95th percentile, longest.", _seen(splits)))
+    if readings:
+        tables.append(
+            (
+                "The texts as the models' tokenizers read them; lengths in tokens, as above, before any cut.",
+                _read(readings),
+            )
+        )
     return Section(
         name="task-statistics",
         title="Task statistics",
         looks_for=(
-            "Sizes, class shares and what always predicting dev's most frequent label scores in each metric "
-            "(paper, table 2). A run that scores no more has failed."
+            "Sizes, class shares and what the best constant classifier scores on dev in each metric (paper, table 2): "
+            "it always says the label that scores highest there. A run that scores no more has failed."
         ),
-        found=[_sentence(compared)],
+        found=[_sentence(compared), *(f"Warning: {sentence}." for sentence in warned)],
         part=MAKING,
         tables=tables,
         data={"tasks": _data(found)},
-        facts={"beside_the_paper": [vars(row) for row in compared]},
+        facts={"beside_the_paper": [vars(row) for row in compared], "warnings": warned},
     )
 
 
@@ -43,14 +57,69 @@ def _table(found: list[TaskStatistics]) -> Grid:
             *(_count(item, split) for split in ("train", "dev")),
             "; ".join(_shares(item, split) for split in ("train", "dev") if split in item.label_shares) or "n/a",
             ", ".join(metric_name(name) for name in item.metrics),
-            ", ".join(f"{metric_name(name)} {percent(item.majority[name])}" for name in item.metrics)
-            + f" ({item.majority_label})",
+            ", ".join(_constant(item, name) for name in item.metrics),
             item.content_hash,
         ]
         for item in found
     ]
-    head = ["task", "data set", "train", "dev", "class shares (%)", "metrics (headline first)", "majority", "SHA-256"]
+    head = [
+        "task",
+        "data set",
+        "train",
+        "dev",
+        "class shares (%)",
+        "metrics (headline first)",
+        "best constant",
+        "SHA-256",
+    ]
     return Grid(head, rows, words=True, hashed=7)
+
+
+def _constant(item: TaskStatistics, metric: str) -> str:
+    """The baseline in a metric and what the classifier says; where it scores nothing, so does any other."""
+    score = item.majority[metric]
+    return f"{metric_name(metric)} {percent(score)}" + (f" ({item.constants[metric]})" if score else "")
+
+
+def _seen(splits: list[SeenSplit]) -> Grid:
+    rows = [
+        [
+            item.task,
+            item.split,
+            f"{item.read:,}" + ("" if item.official is None else f" ({item.official:,})"),
+            *(f"{item.figures[name]:,}" for name in ("quoted", "swallowed", "repeated", "conflicting")),
+            "" if item.in_train is None else f"{item.in_train['examples']:,} ({item.in_train['other_label']:,})",
+            *(_lengths(item.figures[name]) for name in ("words", "characters")),
+            percent(item.figures["not_latin"]),
+        ]
+        for item in splits
+    ]
+    head = [
+        "task", "split", "read (official)", "texts in quotation marks", "lost to a CSV reader", "repeated",
+        "texts with several labels", "in train too (other label)", "words", "characters", "letters not Latin (%)",
+    ]  # fmt: skip
+    return Grid(head, rows, words=True, texts=2)
+
+
+def _read(readings: list[TokenReading]) -> Grid:
+    rows = [
+        [
+            item.model,
+            item.task,
+            f"{item.looked_at:,} of {item.examples:,}",
+            percent(item.unknown_share),
+            _lengths(item.lengths),
+            str(item.max_length),
+            percent(item.cut_share),
+        ]
+        for item in readings
+    ]
+    head = ["model", "task", "examples looked at", "unknown tokens (%)", "tokens", "max_length", "cut (%)"]
+    return Grid(head, rows, words=True, texts=2)
+
+
+def _lengths(values: Sequence[int]) -> str:
+    return ", ".join(f"{value:,}" for value in values)
 
 
 def _count(item: TaskStatistics, split: str) -> str:

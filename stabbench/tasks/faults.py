@@ -1,0 +1,51 @@
+"""Rows of a source that cannot be used, told all at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from stabbench.tasks.prepared import examples_frame
+
+SHOWN = 10
+
+
+class Rows:
+    """The examples of a source as they come in, and what is wrong with those that cannot be used."""
+
+    def __init__(self) -> None:
+        self.faults: list[tuple[int, str]] = []
+        self.count = 0
+        self._good: list[tuple[int, str, str | None, int]] = []
+
+    def add(self, number: int, texts: Sequence[object], label: int | None, wrong_label: str) -> None:
+        """One example: `number` is its line or row, `texts` are one or two; `label` is None where it is unknown."""
+        example, self.count = self.count, self.count + 1
+        if label is None:
+            self.faults.append((number, wrong_label))
+        elif not all(isinstance(text, str) and text.strip() for text in texts):
+            self.faults.append((number, "a text is empty, expected a sentence"))
+        else:
+            first, second = str(texts[0]), str(texts[1]) if len(texts) > 1 else None
+            self._good.append((example, first, second, label))
+
+    def spoilt(self, number: int, fault: str) -> None:
+        """A line that is no example."""
+        self.count += 1
+        self.faults.append((number, fault))
+
+    def frame(self) -> pd.DataFrame:
+        """The examples without fault, as `PreparedTask` wants them; `example` counts all from 0."""
+        return examples_frame(self._good)
+
+
+def told(place: str, noun: str, faults: Sequence[tuple[int, str]]) -> str:
+    """One message for all faults of a place, by line or row: the first ten and the count."""
+    if len(faults) == 1:
+        return f"{place}, {noun} {faults[0][0]}: {faults[0][1]}"
+    lines = [f"{place}: {len(faults):,} {noun}s cannot be used:"]
+    lines += [f"  {noun} {number}: {fault}" for number, fault in faults[:SHOWN]]
+    if len(faults) > SHOWN:
+        lines.append(f"  and {len(faults) - SHOWN:,} more")
+    return "\n".join(lines)
