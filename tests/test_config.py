@@ -350,3 +350,46 @@ def test_what_is_no_list_of_seeds_is_refused(text: object, message: str) -> None
 @given(st.lists(st.integers(0, 10_000), min_size=1, unique=True))
 def test_a_list_and_its_text_name_the_same_seeds(seeds: list[int]) -> None:
     assert parse_seeds(",".join(map(str, seeds))) == parse_seeds(seeds) == tuple(seeds)
+
+
+OWN = "{files: {train: a.csv, dev: b.parquet}, text: [title, body], label: kind}"
+
+
+def with_task(block: str) -> str:
+    return f"{SMALL}tasks:\n  acceptability: {block}\n"
+
+
+def test_a_task_of_own_files_needs_no_data_set_even_under_the_name_of_one(read: Read) -> None:
+    task = read(with_task(OWN)).tasks["acceptability"]
+    assert task.dataset is None
+    assert task.files is not None
+    assert (task.files.train, task.files.dev) == ("a.csv", "b.parquet")
+    assert (task.text, task.label) == (("title", "body"), "kind")
+    assert read(with_task("{files: {train: a, dev: b}, text: body, label: y}")).tasks["acceptability"].text == ("body",)
+
+
+def test_labels_may_be_written_as_words_numbers_or_truth_values(read: Read) -> None:
+    for written, labels in (("[no, yes]", ("no", "yes")), ("[0, 1]", ("0", "1")), ("[false, true]", ("false", "true"))):
+        assert read(with_task(f"{OWN[:-1]}, labels: {written}}}")).tasks["acceptability"].labels == labels
+
+
+@pytest.mark.parametrize(
+    ("block", "mistake"),
+    [
+        ("{files: {train: a, dev: b}, text: x}", "found files, text without label, expected {files: {train: …"),
+        (f"{OWN[:-1]}, dataset: rte}}", "found files, text, label beside dataset, expected one or the other"),
+        ("{files: {train: a}, text: x, label: y}", "files.dev: is missing: add it"),
+        (f"{OWN[:-1]}, labels: [a, a]}}", "labels: found 'a' twice, expected each once"),
+        ("{files: {train: a, dev: b}, text: [x, y, z], label: y}", "expected a column such as text, or two such as"),
+        (f"{OWN[:-1]}, metrics: [auc]}}", "metrics.0: found 'auc', expected 'accuracy', 'f1' or 'mcc'"),
+    ],
+)
+def test_a_block_of_own_files_says_what_it_lacks(read: Read, block: str, mistake: str) -> None:
+    (only,) = mistakes(read, with_task(block))
+    assert mistake in only
+
+
+def test_a_task_that_is_neither_a_data_set_nor_own_files_says_what_can_be_written(read: Read) -> None:
+    text = SMALL.replace("[acceptability]", "[mine]") + "tasks: {mine: {train_size: 10}}\n"
+    (only,) = mistakes(read, text)
+    assert only.startswith("tasks.mine: found neither dataset nor files, expected {dataset: <name>} or {files:")

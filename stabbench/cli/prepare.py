@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from stabbench.cli import options
 
 if TYPE_CHECKING:
+    from stabbench.config import TaskBlock
     from stabbench.tasks.prepared import PreparedTask
 
 
@@ -53,7 +54,7 @@ def prepare(tasks: tuple[str, ...], data: Path, params_file: Path) -> None:
         for name in wanted:
             block = config.tasks[name]
             try:
-                prepared = prepare_task(name, **block.model_dump(), out=data / name)
+                prepared = prepare_task(name, **_arguments(block), out=data / name)
             except UserError as error:
                 refused.append(str(error))
                 continue
@@ -63,6 +64,16 @@ def prepare(tasks: tuple[str, ...], data: Path, params_file: Path) -> None:
             left.remove(name)
     if refused:
         raise UserError("\n".join(dict.fromkeys(refused)))
+
+
+def _arguments(block: TaskBlock) -> dict[str, Any]:
+    """What `stabbench.tasks.preparation.prepare` wants to know of a block."""
+    from stabbench.config.schema import OWN_KEYS
+    from stabbench.tasks.own import OwnTables
+
+    values = block.model_dump()
+    own = {key: values.pop(key) for key in OWN_KEYS}
+    return values if block.files is None else {**values, "dataset": OwnTables(**own)}
 
 
 def summary(task: PreparedTask) -> str:

@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from stabbench.config.messages import Problem, problems_of
-from stabbench.config.schema import DATASETS, EMBEDDED_MODEL, Config
+from stabbench.config.schema import DATASETS, EMBEDDED_MODEL, OWN_KEYS, Config
 from stabbench.config.seeds import parse_seeds
 from stabbench.errors import UserError, unknown
 
@@ -79,7 +79,7 @@ def _known_names(raw: dict[str, Any]) -> dict[str, set[str]]:
 def _with_default_blocks(raw: dict[str, Any], known: dict[str, set[str]]) -> dict[str, Any]:
     defaults: dict[str, Callable[[str], dict[str, Any]]] = {
         "models": lambda name: {"source": name},
-        "tasks": lambda name: {"dataset": name},
+        "tasks": lambda name: {"dataset": name} if name in DATASETS else {},
         "strategies": lambda name: {"plugin": name},
     }
     filled = dict(raw)
@@ -96,6 +96,8 @@ def _with_default_blocks(raw: dict[str, Any], known: dict[str, set[str]]) -> dic
 def _merged(default: dict[str, Any], written: object) -> object:
     if written is None:
         return default
+    if isinstance(written, dict) and any(key in written for key in OWN_KEYS):
+        return written
     return {**default, **written} if isinstance(written, dict) else written
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from stabbench.config import Config, TaskBlock
-from stabbench.config.schema import Block, Name
+from stabbench.config.schema import OWN_KEYS, Block, Name
 from stabbench.errors import UserError, unknown
 
 
@@ -46,7 +46,7 @@ def _check(pair: Pair, config: Config) -> None:
 def _kept(full: TaskBlock) -> list[str]:
     """What the two tasks must have in common; the seed where it draws the full task's examples too."""
     drawn = full.train_size is not None or full.dev_size is not None
-    return ["dataset", "source", "revision", "dev_size", *(["sample_seed"] if drawn else [])]
+    return ["dataset", *OWN_KEYS, "source", "revision", "dev_size", *(["sample_seed"] if drawn else [])]
 
 
 def _size(task: TaskBlock) -> str:

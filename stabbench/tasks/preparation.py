@@ -13,6 +13,7 @@ from stabbench.tasks import embedded
 from stabbench.tasks.glue import FOLDER_VARIABLE, SplitFile, folder_from_environment, read_file, split_path
 from stabbench.tasks.hub import read_hub
 from stabbench.tasks.official import differences
+from stabbench.tasks.own import OwnTables
 from stabbench.tasks.prepared import SPLITS, PreparedTask, examples_frame
 from stabbench.tasks.quoting import quoting
 from stabbench.tasks.registry import DATASETS, Dataset, dataset_named
@@ -27,7 +28,7 @@ SOURCES: tuple[str, ...] = ("auto", "folder", "hub", "embedded")
 def prepare(
     name: str,
     *,
-    dataset: str,
+    dataset: str | OwnTables,
     source: str = "auto",
     train_size: int | None = None,
     dev_size: int | None = None,
@@ -41,7 +42,7 @@ def prepare(
 
     Args:
         name: the task's name in the project.
-        dataset: a name in `DATASETS`.
+        dataset: a name in `DATASETS`, or the user's own tables, whose source is their files.
         source: "folder" ($STABBENCH_GLUE_DIR), "hub" or "embedded"; "auto" takes the folder where the
             variable is set and the hub otherwise, and the generator for embedded data sets.
         train_size: examples to draw from the training split with `sample_seed`; all by default.
@@ -57,17 +58,23 @@ def prepare(
     source, a size out of range, data that are not the official ones, a split with one label only, and whatever the
     source itself finds wrong. Nothing is written then.
     """
-    found = dataset_named(dataset)
-    chosen = _source(found, source)
+    if isinstance(dataset, OwnTables):
+        found, frames = dataset.read(name)
+        chosen = "files"
+    else:
+        found = dataset_named(dataset)
+        chosen = _source(found, source)
     if revision is not None and chosen != "hub":
-        raise UserError(f"task {name}: revision {revision!r} is for the hub, but {dataset} comes from: {chosen}")
+        raise UserError(f"task {name}: revision {revision!r} is for the hub, but {found.name} comes from: {chosen}")
     if generator is not None and chosen != "embedded":
-        raise UserError(f"task {name}: generator is for embedded data sets, but {dataset} comes from: {chosen}")
+        raise UserError(f"task {name}: generator is for embedded data sets, but {found.name} comes from: {chosen}")
     if unofficial and not found.counts:
-        raise UserError(f"task {name}: unofficial is for data sets that have official files, {dataset} has none")
+        raise UserError(f"task {name}: unofficial is for data sets that have official files, {found.name} has none")
     origin: dict[str, Any] | None = None
-    files: dict[str, SplitFile] = {}
-    if chosen == "embedded":
+    official: dict[str, SplitFile] = {}
+    if isinstance(dataset, OwnTables):
+        origin = {"files": dict(dataset.files), "text": list(dataset.text), "label": dataset.label}
+    elif chosen == "embedded":
         options = _generator_options(name, generator or {}, train_size, dev_size)
         frames = _generated(found, options)
         origin = {"generator": options}
@@ -76,12 +83,12 @@ def prepare(
         assert found.hub is not None
         origin = {"repository": found.hub.repository, "config": found.hub.config, "revision": revision}
     else:
-        files = _from_folder(found)
-        frames = {split: file.frame for split, file in files.items()}
-    counts = {split: files[split].count if split in files else len(frame) for split, frame in frames.items()}
+        official = _from_folder(found)
+        frames = {split: file.frame for split, file in official.items()}
+    counts = {split: official[split].count if split in official else len(frame) for split, frame in frames.items()}
     quotings = {split: quoting(frame) for split, frame in frames.items()}
-    strange = differences(found, counts, quotings, files)
-    _check(name, found, files, [] if unofficial else strange)
+    strange = differences(found, counts, quotings, official)
+    _check(name, found, official, [] if unofficial else strange)
     samples: dict[str, dict[str, int] | None] = {"train": None, "dev": None}
     for split, size in (("train", train_size), ("dev", dev_size)):
         if size is not None and size != len(frames[split]):
@@ -90,7 +97,7 @@ def prepare(
     check_labels(name, frames, found.label_names, {split for split, sample in samples.items() if sample})
     task = PreparedTask(
         name=name,
-        dataset=dataset,
+        dataset=found.name,
         source=chosen,
         metrics=found.metrics,
         label_names=found.label_names,

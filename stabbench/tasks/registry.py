@@ -41,7 +41,7 @@ class Dataset:
 
     name: str
     title: str
-    kind: Literal["glue", "embedded"]
+    kind: Literal["glue", "embedded", "own"]
     metrics: tuple[str, ...]
     label_names: tuple[str, ...]
     pair: bool
