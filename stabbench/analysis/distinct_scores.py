@@ -15,7 +15,7 @@ from scipy import stats
 FEWEST = 5
 """Scores under which ties say nothing."""
 LEVEL = 1e-3
-"""Probability under which so few distinct scores are no chance. The tests measure how seldom honest scores come under it."""
+"""Probability under which so few distinct scores are no chance; tests measure how seldom honest ones come under it."""
 _LOWER_BOUND = 0.01
 """Level of the lower confidence bound of the std."""
 _CORE, _NORMAL_CORE = 0.4, 1.049
@@ -44,9 +44,9 @@ class Grid:
     def of(cls, scores: Array, counted: bool) -> Grid:
         """The grid of all scores `(n,)` of a task, by themselves.
 
-        Of shares (`counted`) it is 1/n with the smallest n that explains every score up to its last printed digit, where
-        so small an n would hardly (`_CHANCE`) do so by chance; F1 and correlations have no such grid. Other numbers lie on
-        the grid of their last printed digit.
+        Of shares (`counted`) it is 1/n with the smallest n that explains every score up to its last printed digit,
+        where so small an n would hardly (`_CHANCE`) do so by chance; F1 and correlations have no such grid. Other
+        numbers lie on the grid of their last printed digit.
         """
         values = np.unique(scores[np.isfinite(scores)])
         decimals = _decimals(values)
@@ -65,7 +65,9 @@ class Grid:
             return cls(math.nan)
         smallest = int(n[near.argmax()])
         by_chance = (np.minimum(2 * tolerance * n[: smallest - 1], 1.0) ** values.size).sum()
-        return cls(max(1 / smallest, 10.0**-decimals if decimals is not None else 0.0) if by_chance < _CHANCE else math.nan)
+        return cls(
+            max(1 / smallest, 10.0**-decimals if decimals is not None else 0.0) if by_chance < _CHANCE else math.nan
+        )
 
 
 def _decimals(values: Array) -> int | None:
@@ -80,8 +82,8 @@ def few_distinct(scores: Array, grid: Grid) -> int:
     """How many distinct values scores `(n,)` take, where that is too few; 0 where their grid explains it.
 
     Too few are they that normal scores, rounded to the grid, have as few in under `LEVEL` of all samples. The normal's
-    standard deviation is the smaller of the lower confidence bound of that of the scores and one by the shortest interval
-    that holds two fifths of them, so that neither outliers nor runs of two kinds make ties look odd. Scores that lie on
+    standard deviation is the smaller of the lower confidence bound of that of the scores and one by the shortest
+    interval that holds two fifths of them, so that neither outliers nor runs of two kinds make ties look odd. Scores on
     one or two stretches of neighbouring grid points are never too few: such runs are steady, and the grid is coarse.
     """
     n = scores.size
@@ -107,7 +109,7 @@ def _as_few(n: int, spread: float, distinct: int) -> float:
 
 @lru_cache(maxsize=256)
 def _distinct_when_normal(n: int, spread: float) -> Sequence[int]:
-    """Distinct values of n normal scores with a std of `spread` steps, rounded at a random phase: sorted, of all draws."""
+    """Distinct values of n normal scores with a std of `spread` steps, rounded at a random phase; sorted draws."""
     random = np.random.default_rng(n)
     counts: list[int] = []
     for _ in range(10):

@@ -35,25 +35,32 @@ _LOSS = MetricKind(lower=True, lowest=-math.inf, highest=math.inf)
 _UNKNOWN = MetricKind(known=False)
 
 _NAMES = {
-    **dict.fromkeys(
-        ("accuracy", "acc", "balanced_accuracy", "exact_match", "em", "precision", "recall", "f1", "f1_score", "macro_f1",
-         "micro_f1", "f1_macro", "f1_micro", "f1_weighted", "weighted_f1", "fbeta", "jaccard", "iou", "average_precision",
-         "auprc", "map", "mrr", "ndcg", "bleu", "sacrebleu", "rouge1", "rouge2", "rougel", "rougelsum", "meteor", "chrf",
-         "bertscore", "specificity", "sensitivity"), _HIGHER),
-    **dict.fromkeys(
-        ("mcc", "matthews", "matthews_correlation", "matthews_corrcoef", "kappa", "cohen_kappa", "cohens_kappa", "pearson",
-         "pearsonr", "pearson_correlation", "spearman", "spearmanr", "spearman_correlation", "spearman_rho", "kendall",
-         "kendalltau", "kendall_tau", "corr", "correlation"), _CORRELATION),
-    **dict.fromkeys(("r2", "r2_score", "explained_variance"), MetricKind(lowest=-math.inf, trivial=0.0)),
-    **dict.fromkeys(("auroc", "roc_auc", "rocauc", "auc", "auc_roc"), MetricKind(trivial=0.5)),
-    **dict.fromkeys(("error", "error_rate", "err", "ece", "brier", "brier_score", "hamming_loss", "zero_one_loss", "eer"),
-                    _ERROR),
-    **dict.fromkeys(("wer", "cer", "ter", "per"), _EDITS),
-    **dict.fromkeys(
-        ("loss", "perplexity", "ppl", "nll", "log_loss", "logloss", "cross_entropy", "crossentropy", "bpb", "bpc",
-         "bits_per_byte", "mae", "mse", "rmse", "mape", "msle", "rmsle", "mean_absolute_error", "mean_squared_error",
-         "root_mean_squared_error", "kl", "kl_divergence", "hinge"), _LOSS),
-}  # fmt: skip
+    name: kind
+    for kind, names in (
+        (
+            _HIGHER,
+            "accuracy acc balanced_accuracy exact_match em precision recall f1 f1_score macro_f1 micro_f1 f1_macro "
+            "f1_micro f1_weighted weighted_f1 fbeta jaccard iou average_precision auprc map mrr ndcg bleu sacrebleu "
+            "rouge1 rouge2 rougel rougelsum meteor chrf bertscore specificity sensitivity",
+        ),
+        (
+            _CORRELATION,
+            "mcc matthews matthews_correlation matthews_corrcoef kappa cohen_kappa cohens_kappa pearson pearsonr "
+            "pearson_correlation spearman spearmanr spearman_correlation spearman_rho kendall kendalltau kendall_tau "
+            "corr correlation",
+        ),
+        (MetricKind(lowest=-math.inf, trivial=0.0), "r2 r2_score explained_variance"),
+        (MetricKind(trivial=0.5), "auroc roc_auc rocauc auc auc_roc"),
+        (_ERROR, "error error_rate err ece brier brier_score hamming_loss zero_one_loss eer"),
+        (_EDITS, "wer cer ter per"),
+        (
+            _LOSS,
+            "loss perplexity ppl nll log_loss logloss cross_entropy crossentropy bpb bpc bits_per_byte mae mse rmse "
+            "mape msle rmsle mean_absolute_error mean_squared_error root_mean_squared_error kl kl_divergence hinge",
+        ),
+    )
+    for name in names.split()
+}
 _SPLITS = {"eval", "test", "dev", "val", "valid", "validation", "predict", "final", "train"}
 _LAST_WORDS = {"loss": _LOSS, "perplexity": _LOSS, "error": _LOSS, "accuracy": _HIGHER, "acc": _HIGHER, "f1": _HIGHER}
 

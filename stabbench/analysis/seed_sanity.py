@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -17,9 +16,9 @@ from stabbench.analysis.spread import is_constant
 from stabbench.records import SelectedCell, Selection
 
 CAUSES = (
-    "the seed was set after the head was drawn; the order of the data is cached or follows a seed of its own that was not "
-    "changed (data_seed); one run was copied; the dev set or the rounding is too coarse, or the task too easy, to tell runs "
-    "apart"
+    "the seed was set after the head was drawn; the order of the data is cached, or follows a seed of its own that was "
+    "not changed (data_seed); one run was copied; or the dev set or the rounding is too coarse, or the task too easy, "
+    "to tell runs apart"
 )
 """The usual ones, as the end of a sentence."""
 NEARLY = 0.9
@@ -40,8 +39,8 @@ def seedless_cells(
     `dev_examples` is by model and task, where it is known; `lower` as for `stability`. A cell is named where
 
     - two of its runs have one `result_digest`: they are the same to the last bit;
-    - all of its scores are the same to rounding; or, of the scores of `FEWEST` and more runs that did not fail, all or a
-      share of `NEARLY`: failed runs may all have the trivial score, which is no fault of a seed;
+    - all of its scores are the same to rounding; or, of the scores of `FEWEST` and more runs that did not fail, all or
+      a share of `NEARLY`: failed runs may all have the trivial score, which is no fault of a seed;
     - it has fewer distinct scores than their grid explains (`few_distinct`).
     """
     known = dev_examples or {}
@@ -115,11 +114,13 @@ class _Place:
             self._grid = Grid(exact) if exact else Grid.of(every, by_accuracy or metric_kind(self.metric).fraction)
         distinct = few_distinct(scores, self._grid)
         what = "accuracies" if by_accuracy else "scores"
-        return f"{scores.size} runs have {distinct} different {what}, fewer than their grid explains" if distinct else ""
+        return (
+            f"{scores.size} runs have {distinct} different {what}, fewer than their grid explains" if distinct else ""
+        )
 
 
 def _without_worst(scores: Array, lower: bool) -> Array:
-    """Without the runs at the worst score, where several have it and nobody says which failed: it may be the trivial one."""
+    """Without the runs at the worst score, where several have it: they may have failed, and nobody says so."""
     if scores.size == 0:
         return scores
     worst = scores == (scores.max() if lower else scores.min())

@@ -12,8 +12,8 @@ import numpy.typing as npt
 Scores = Sequence[float] | npt.NDArray[np.float64]
 
 ROUNDING = 1e-6
-"""Scores that differ by less than this share of their size differ by rounding alone (a single-precision number has seven
-digits): one example more of a dev set of up to a million changes an accuracy by more."""
+"""Scores that differ by less than this share of their size differ by rounding alone (a single-precision number has
+seven digits): one example of a dev set of up to a million changes an accuracy by more."""
 _NOTHING = 1e-12
 """The same for scores around 0: what is left of sums that should cancel."""
 

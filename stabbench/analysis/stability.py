@@ -45,17 +45,17 @@ def stability(
     Numbers over the finished runs: n of planned, std (ddof 1), mean, max, min, median, iqr, failed with its Wilson 95 %
     interval, diverged, collapsed, std_successful (NA or NaN where it is not known which runs failed). `eligible` is
     false where all runs failed, fewer than two finished, all scores are the same to rounding, or the cell is in
-    `seedless` (model, task, strategy; None: what `seedless_cells` finds): such a cell is neither best nor second smallest.
+    `seedless` (model, task, strategy; None: what `seedless_cells` finds): it is neither best nor second smallest.
     `mostly_failed`: more than half of the runs are known to have failed.
     Beyond half each further failure lowers the std, as π(1 − π) falls, so such a cell never has the best std, and is
     the second smallest only where its std is above the best one (as Devlin's on RTE in the paper's Table 1).
 
     `best_std`, `best_mean`, `best_max` mark the best cells of a task, none where fewer than two are eligible; of the
-    metrics in `lower` (None: as their names say) the smallest mean and min are best. In the row of the single smallest std `rival`
-    names the second smallest, `p_levene_median`, `p_levene_mean` (asymptotic), `p_permutation` and `p_spread` (the
-    larger of `p_levene_median` and `p_permutation`) compare the two (NaN: n/a), and `star` says whether the p-value is
-    under `alpha`: `p_spread` with the centre `median`, `p_levene_mean` with `mean`. An `executor`'s processes share in
-    the work.
+    metrics in `lower` (None: as their names say) the smallest mean and the smallest min are best. In the row of the
+    single smallest std `rival` names the second smallest, `p_levene_median`, `p_levene_mean` (asymptotic),
+    `p_permutation` and `p_spread` (the larger of `p_levene_median` and `p_permutation`) compare the two (NaN: n/a), and
+    `star` says whether the p-value is under `alpha`: `p_spread` with the centre `median`, `p_levene_mean` with `mean`.
+    An `executor`'s processes share in the work.
     """
     used = runs[[*CELL, "status", "metric", "majority", "score", *COUNTS]]
     parts = [part for _, part in used.groupby(["model", "task"], sort=False, observed=True)]

@@ -11,6 +11,7 @@ from typing import Any
 from mlflow.entities import Metric, Run
 
 from stabbench.analysis import frame, stability
+from stabbench.analysis.seed_sanity import seedless_records
 from stabbench.errors import UserError
 from stabbench.records import Record, SelectedCell, Selection, Store, UnreadableRecordError, check_weights
 from stabbench.tracking.cells import CURRENT, REVISION, SUMMARY, Summary, cell_tags, figures_of, summary
@@ -239,5 +240,7 @@ def _run_name(selected: SelectedCell, seed: int) -> str:
 
 
 def _table(selection: Selection) -> dict[tuple[str, str, str], dict[str, Any]]:
-    rows = [{str(name): value for name, value in row.items()} for row in stability(frame(selection)).to_dict("records")]
+    runs = frame(selection)
+    table = stability(runs, seedless=seedless_records(runs, selection))
+    rows = [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
     return {(row["model"], row["task"], row["strategy"]): row for row in rows}
