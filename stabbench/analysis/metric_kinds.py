@@ -18,6 +18,8 @@ class MetricKind:
     highest: float = 1.0
     trivial: float | None = None
     """What any constant prediction scores by the metric's definition; None where that hangs on the data."""
+    counted: bool = False
+    """Whether a score is a share of the examples: a multiple of one over their number."""
     known: bool = True
     """Whether the name says so; else it is an assumption."""
 
@@ -37,9 +39,10 @@ _UNKNOWN = MetricKind(known=False)
 _NAMES = {
     name: kind
     for kind, names in (
+        (MetricKind(counted=True), "accuracy acc exact_match em"),
         (
             _HIGHER,
-            "accuracy acc balanced_accuracy exact_match em precision recall f1 f1_score macro_f1 micro_f1 f1_macro "
+            "balanced_accuracy precision recall f1 f1_score macro_f1 micro_f1 f1_macro "
             "f1_micro f1_weighted weighted_f1 fbeta jaccard iou average_precision auprc map mrr ndcg bleu sacrebleu "
             "rouge1 rouge2 rougel rougelsum meteor chrf bertscore specificity sensitivity",
         ),
@@ -51,7 +54,8 @@ _NAMES = {
         ),
         (MetricKind(lowest=-math.inf, trivial=0.0), "r2 r2_score explained_variance"),
         (MetricKind(trivial=0.5), "auroc roc_auc rocauc auc auc_roc"),
-        (_ERROR, "error error_rate err ece brier brier_score hamming_loss zero_one_loss eer"),
+        (replace(_ERROR, counted=True), "error error_rate err zero_one_loss"),
+        (_ERROR, "ece brier brier_score hamming_loss eer"),
         (_EDITS, "wer cer ter per"),
         (
             _LOSS,

@@ -21,6 +21,8 @@ CAUSES = (
     "to tell runs apart"
 )
 """The usual ones, as the end of a sentence."""
+_NO_COINCIDENCE = 8
+"""Distinct scores without a metric's name that lie on one grid: F1 and correlations of so many have none in common."""
 NEARLY = 0.9
 """Share of a cell's runs from which on equal scores are nearly all of them."""
 
@@ -40,7 +42,8 @@ def seedless_cells(
 
     - two of its runs have one `result_digest`: they are the same to the last bit;
     - all of its scores are the same to rounding; or, of the scores of `FEWEST` and more runs that did not fail, all or
-      a share of `NEARLY`: failed runs may all have the trivial score, which is no fault of a seed;
+      a share of `NEARLY`: failed runs may all have the trivial score, which is no fault of a seed (where nobody says
+      which failed, it may be the worst score);
     - it has fewer distinct scores than their grid explains (`few_distinct`).
     """
     known = dev_examples or {}
@@ -96,9 +99,11 @@ class _Place:
             return f"all {n} scores{failed} are the same"
         if n < FEWEST or n * (1 - NEARLY) < 1 - 1e-9:
             return ""
-        ordered = np.sort(scores)
-        most = int(np.diff(np.flatnonzero(np.concatenate([[True], np.diff(ordered) != 0, [True]]))).max())
-        return f"{most} of {n} scores{failed} are the same" if most >= NEARLY * n else ""
+        values, counts = np.unique(scores, return_counts=True)
+        most, worst = int(counts.max()), values[-1] if self.lower else values[0]
+        if most < NEARLY * n or (not self.judged and values[counts.argmax()] == worst):
+            return ""  # nobody says which failed, and these may all have the trivial score
+        return f"{most} of {n} scores{failed} are the same"
 
     def _few_scores(self, rows: npt.NDArray[np.intp]) -> str:
         kept = rows[~self.failed[rows]]
@@ -111,12 +116,19 @@ class _Place:
             return ""
         if self._grid is None:
             exact = 1 / self.dev_examples if by_accuracy and self.dev_examples else None
-            self._grid = Grid(exact) if exact else Grid.of(every, by_accuracy or metric_kind(self.metric).fraction)
+            self._grid = Grid(exact) if exact else self._grid_of(every, by_accuracy)
         distinct = few_distinct(scores, self._grid)
         what = "accuracies" if by_accuracy else "scores"
         return (
             f"{scores.size} runs have {distinct} different {what}, fewer than their grid explains" if distinct else ""
         )
+
+    def _grid_of(self, scores: Array, by_accuracy: bool) -> Grid:
+        kind = metric_kind(self.metric)
+        if by_accuracy or kind.counted or not kind.fraction:
+            return Grid.of(scores, by_accuracy or kind.counted)
+        enough = np.unique(scores).size >= _NO_COINCIDENCE and not kind.known
+        return Grid.of(scores, counted=True) if enough else Grid(math.nan)
 
 
 def _without_worst(scores: Array, lower: bool) -> Array:

@@ -15,15 +15,15 @@ import click
     "--columns",
     metavar="NAME=COLUMN,…",
     multiple=True,
-    help="What the file calls the columns strategy, task, seed, score: strategy=method,task=dataset,score=accuracy.",
+    help="What the file calls strategy, task, seed, score: strategy=method,task=dataset,score=accuracy.",
 )
 @click.option(
     "--wide",
     metavar="COLUMN,…",
     is_flag=False,
     flag_value="*",
-    help="The columns that are tasks, where a row holds a score for each; alone, after the file: all columns of numbers "
-    "that are not named.",
+    help="The columns that are tasks, where a row holds a score for each; without names, after the file: all columns "
+    "of numbers that are not named.",
 )
 @click.option(
     "--majority",

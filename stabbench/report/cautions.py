@@ -129,8 +129,8 @@ def _few_seeds(content: Content) -> list[Caution]:
     if few.empty:
         return []
     sentence = (
-        f"{counted(len(few), 'cell')} of {len(content.table)} with fewer than {MINIMUM_SEEDS} seeds: the tests have next "
-        "to no power there, so no star is given."
+        f"{counted(len(few), 'cell')} of {len(content.table)} with fewer than {MINIMUM_SEEDS} seeds: the tests have "
+        "next to no power there, so no star is given."
     )
     return [Caution("few seeds", sentence, [(*_cell(row), f"n = {row['n']}") for _, row in few.iterrows()])]
 
@@ -153,13 +153,10 @@ def _unjudged(content: Content) -> list[Caution]:
 
 
 def _in_failure(content: Content) -> list[Caution]:
-    about = [
-        (
-            *_cell(row),
-            f"{row['failed']} of {row['n']} runs failed, std {score_text(row['std'], content.kind(str(row['metric'])))}",
-        )
-        for _, row in stable_in_failure(content.table).iterrows()
-    ]
+    about = []
+    for _, row in stable_in_failure(content.table).iterrows():
+        std = score_text(row["std"], content.kind(str(row["metric"])))
+        about.append((*_cell(row), f"{row['failed']} of {row['n']} runs failed, std {std}"))
     if not about:
         return []
     sentence = f"Stable in failure, and therefore not called stable: {_named(content, about)}."
@@ -177,8 +174,8 @@ def _two_groups(content: Content) -> list[Caution]:
     if not about:
         return []
     sentence = (
-        f"Scores in two groups, which mean and std describe badly: {_named(content, about)}. Look at the score of every "
-        "seed."
+        f"Scores in two groups, which mean and std describe badly: {_named(content, about)}. Look at the score of "
+        "every seed."
     )
     return [Caution("two groups", sentence, about)]
 

@@ -71,7 +71,7 @@ def untestable(content: Content, row: pd.Series) -> str:
 
 
 def _without_a_contest(content: Content, table: pd.DataFrame) -> str:
-    """What there is to say of the tasks on which no strategy has a rival: the spread of the one, or why none is left."""
+    """What there is to say of the tasks on which no strategy has a rival: the spread of the one, or why none is."""
     places = [rows for _, rows in table.groupby("task", sort=False) if not rows["best_std"].any()]
     if not places:
         return ""
