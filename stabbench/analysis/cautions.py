@@ -98,17 +98,33 @@ def in_two_groups(runs: pd.DataFrame) -> list[tuple[Mapping[str, str], Groups]]:
     return found
 
 
-def unequal_seeds(runs: pd.DataFrame) -> list[tuple[str, str, Mapping[str, int]]]:
-    """(model, task, planned seeds by strategy) of the tasks whose strategies have different seeds planned.
+@dataclass(frozen=True)
+class UnequalSeeds:
+    """A task whose strategies have different seeds planned."""
+
+    model: str
+    task: str
+    seeds: Mapping[str, Sequence[int]]
+    """By strategy, rising."""
+    shared: bool
+    """Whether two of its strategies have a seed in common."""
+
+
+def unequal_seeds(runs: pd.DataFrame) -> list[UnequalSeeds]:
+    """The tasks of a frame of runs whose strategies have different seeds planned.
 
     A strategy with seeds of its own may have been given them after a look at the results of the others.
     """
-    found: list[tuple[str, str, Mapping[str, int]]] = []
+    found = []
     for (model, task), part in runs.groupby(["model", "task"], sort=False, observed=True):
         cells = part.groupby("strategy", sort=False, observed=True)["seed"]
         seeds = {str(name): np.sort(cell.to_numpy(dtype=np.int64)) for name, cell in cells}
         if len({values.tobytes() for values in seeds.values()}) > 1:
-            found.append((str(model), str(task), {name: values.size for name, values in seeds.items()}))
+            shared = np.unique(np.concatenate(list(seeds.values()))).size < sum(
+                values.size for values in seeds.values()
+            )
+            listed = {name: values.tolist() for name, values in seeds.items()}
+            found.append(UnequalSeeds(str(model), str(task), listed, shared))
     return found
 
 

@@ -29,7 +29,7 @@ STABILITY = (
     Column(("failed", "diverged", "collapsed"), "runs with that flag", "frame.frame"),
     Column(("failed_low", "failed_high"), "Wilson's 95 % interval of the share failed", "failures.wilson_interval"),
     Column(("eligible", "mostly_failed", "best_std", "best_mean", "best_max", "rival", "star"),
-           "which cells are compared, which are best, and the star", "stability.stability"),
+           "which cells are compared, which are best (max: by the best run), and the star", "stability.stability"),
     Column(("p_levene_median", "p_levene_mean"), "smallest against second smallest std: Levene's test, asymptotic",
            "variances.levene"),
     Column(("p_permutation",), "the same by permuting median-centred residuals", "permutation.permutation_tests"),

@@ -1,91 +1,174 @@
-"""Which runs of plain results failed: as a column says, or by the majority classifier; or nobody knows."""
+"""Which runs of plain results failed: as a column says, or by what a constant prediction scores; or nobody knows."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from stabbench.analysis.frame import MISSING, UNJUDGED, ordered
-from stabbench.analysis.results_columns import FALSE, TRUE, UNKNOWN, Bools, Columns, Flags, Floats, places
+from stabbench.analysis.frame import UNJUDGED
+from stabbench.analysis.metric_kinds import MetricKind
+from stabbench.analysis.results_columns import (
+    FALSE,
+    LISTED,
+    TRUE,
+    UNKNOWN,
+    Bools,
+    Columns,
+    Flags,
+    Floats,
+    listed_faults,
+    places,
+)
+from stabbench.analysis.results_shape import some
 from stabbench.errors import UserError, unknown
 
 
+@dataclass(frozen=True)
+class Baselines:
+    """What a constant prediction scores, as far as somebody says so: the scores of runs that learned nothing."""
+
+    scores: Floats
+    """In each run's own metric, shape `(rows,)`; NaN where nobody knows."""
+    accuracies: Floats
+    """Of the accuracy, for the runs whose accuracy is judged instead; NaN for the others."""
+    lower: Bools
+    """Whether the lower score is the better one, by row."""
+    words: str
+    """By what runs are judged, as pieces of a list."""
+    implied: Mapping[str, float]
+    """By metric, where its definition alone says so."""
+    assumed: frozenset[str]
+    """Tasks on which it was taken to be 0."""
+
+
+def baselines(
+    runs: pd.DataFrame,
+    kinds: Mapping[str, MetricKind],
+    majority: Mapping[str, float],
+    unit: float,
+    assumed: Collection[str],
+) -> Baselines:
+    """What a constant prediction scores in each of the `runs`.
+
+    The first that there is of: the column `majority`; the argument `majority` (by task, in the unit of the scores),
+    which is set against the accuracy, in runs without one against the score; what the metric's definition says; 0 for
+    the tasks in `assumed`. `runs` has the columns task, metric (both categories), score, accuracy and majority.
+
+    Raises UserError where the argument names tasks that there are not, or is out of range.
+    """
+    task_codes, tasks = runs["task"].cat.codes.to_numpy(), [str(name) for name in runs["task"].cat.categories]
+    codes, metrics = runs["metric"].cat.codes.to_numpy(), [str(name) for name in runs["metric"].cat.categories]
+    score, accuracy = (runs[name].to_numpy(dtype=np.float64) for name in ("score", "accuracy"))
+    _check_tasks(majority, tasks)
+    with_accuracy = np.bincount(task_codes, weights=~np.isnan(accuracy), minlength=len(tasks)) > 0
+    given, words = np.full(len(tasks), math.nan), []
+    for task, value in majority.items():
+        place = tasks.index(task)
+        kind = kinds[metrics[codes[(task_codes == place).argmax()]]]
+        divisor = unit if kind.fraction or with_accuracy[place] else 1.0
+        if not math.isfinite(value) or ((kind.fraction or with_accuracy[place]) and abs(value) > divisor):
+            raise UserError(f"--majority {task} is {value:g}, expected it in the unit of the scores")
+        given[place] = value / divisor
+        judged = "accuracy" if with_accuracy[place] else "score"
+        words.append(f"{task}: {judged} {'at least' if kind.lower and judged == 'score' else 'at most'} {value:.10g}")
+    argument = given[task_codes]
+    by_accuracy = ~np.isnan(argument) & ~np.isnan(accuracy)
+    trivial = [kinds[name].trivial for name in metrics]
+    by_metric = np.array([math.nan if value is None else value for value in trivial])[codes]
+    column = runs["majority"].to_numpy(dtype=np.float64)
+    taken = [name for place, name in enumerate(tasks) if name in assumed and math.isnan(given[place])]
+    scores = column.copy()
+    for values in (
+        np.where(by_accuracy & (accuracy != score), math.nan, argument),
+        np.where(by_accuracy, math.nan, by_metric),
+        np.array([0.0 if name in taken else math.nan for name in tasks])[task_codes],
+    ):
+        unknown_yet = np.isnan(scores)
+        if not unknown_yet.any():
+            break
+        scores[unknown_yet] = values[unknown_yet]
+    alone = np.isnan(argument) & np.isnan(column) & ~np.isnan(by_metric)
+    implied = {metrics[code]: float(kinds[metrics[code]].trivial or 0) for code in np.unique(codes[alone])}
+    words = [*words[:LISTED], *([f"and {len(words) - LISTED} tasks more"] if len(words) > LISTED else [])]
+    words += [f"{name}: score at most {value:g}" for name, value in implied.items()]
+    words += [f"{some(sorted(taken))}: score at most 0"] if taken else []
+    lower = np.array([kinds[name].lower for name in metrics])[codes]
+    accuracies = np.where(by_accuracy, argument, math.nan)
+    return Baselines(scores, accuracies, lower, "; ".join(words), implied, frozenset(taken))
+
+
+def _check_tasks(majority: Mapping[str, float], tasks: Collection[str]) -> None:
+    strange = [task for task in majority if task not in tasks]
+    if len(strange) == 1:
+        raise unknown("task of --majority", strange[0], tasks)
+    if strange:
+        raise UserError(listed_faults("--majority names tasks that there are not", strange, len(strange)))
+
+
 def failed_runs_of(
-    columns: Columns, runs: pd.DataFrame, status: pd.Series | None, majority: Mapping[str, float], unit: float
+    columns: Columns,
+    runs: pd.DataFrame,
+    status: pd.Series | None,
+    missing: Bools,
+    without: Bools,
+    known: Baselines,
+    majority: Mapping[str, float],
 ) -> tuple[Flags, str]:
     """Which runs failed, shape `(rows,)`, and the rule in words, as the end of a sentence; empty where there is none.
 
-    The first that there is of: the column `failed`; `status`; the column `majority`, which is set against the score;
-    the argument `majority` (by task, over `unit`), which is set against the accuracy, or in tasks that have none
-    against the score; for these its values are put into the runs' column `majority`.
+    The first that there is of: the column `failed`; `status`; the baselines `known`, which are set against the accuracy
+    where there is one for it, else against the score. Runs `without` a score failed; `missing` ones are neither.
 
     Raises UserError where a column knows it for a part of a task only, or the argument says what a column says.
     """
     said = next((name for name in ("failed", "status", "majority") if name in columns), None)
-    if said and majority:
+    if said and majority and not (said != "majority" and without.any()):
         raise UserError(
             f"{columns.source}: its column '{said}' says which runs failed: leave --majority (majority=…) out, or the "
             "column"
         )
-    missing = np.zeros(len(runs), bool) if status is None else (status == MISSING).to_numpy(dtype=bool)
     if said == "failed":
         flags = columns.flags("failed")
-        _check_whole(columns, runs, "failed", (flags == UNKNOWN) & ~missing, missing)
-        return flags, "which the column 'failed' marks"
-    if status is not None:
+        _check_whole(columns, runs, "failed", (flags == UNKNOWN) & ~missing & ~without, missing | without)
+        words = "which the column 'failed' marks"
+    elif status is not None:
         failed = np.where(status.isin(["failed", "diverged"]), TRUE, FALSE)
-        return np.where(status == UNJUDGED, UNKNOWN, failed).astype(np.int8), (
-            "whose column 'status' says failed or diverged"
-        )
-    if said == "majority":
-        return _at_most(_numbers(runs, "score"), _numbers(runs, "majority")), (
-            "whose score is at most the majority classifier's"
-        )
-    return _by_majority(columns, runs, {task: value / unit for task, value in majority.items()}, unit)
+        flags = np.where(status == UNJUDGED, UNKNOWN, failed).astype(np.int8)
+        words = "whose column 'status' says failed or diverged"
+    else:
+        flags = _by_baselines(columns, runs, without, known, majority)
+        words = "whose score is no better than that of a constant prediction" if said else ""
+        words = f"that are no better than a constant prediction ({known.words})" if known.words and not said else words
+    if without.any():
+        flags = np.where(without, TRUE, flags).astype(np.int8)
+        words = f"{words}, and those without a score" if words else "without a score"
+    return flags, words
 
 
-def _by_majority(columns: Columns, runs: pd.DataFrame, majority: Mapping[str, float], unit: float) -> tuple[Flags, str]:
-    tasks = ordered(runs["task"])
-    for task, value in majority.items():
-        if task not in tasks:
-            raise unknown("task of --majority", task, tasks)
-        if not math.isfinite(value) or abs(value) > 1:
-            raise UserError(f"--majority {task} is {value * unit:g}, expected it in the unit of the scores")
-    if not majority:
-        return np.full(len(runs), UNKNOWN, np.int8), ""
-    score, accuracy = _numbers(runs, "score"), _numbers(runs, "accuracy")
-    baseline: Floats = np.asarray(runs["task"].map(majority), dtype=np.float64)
-    gaps = np.isnan(accuracy) & ~np.isnan(baseline)
-    _check_whole(columns, runs, "accuracy", gaps, np.zeros(len(runs), bool))
-    runs["majority"] = np.where(np.isnan(accuracy) | (accuracy == score), baseline, np.nan)
-    by_score = set(runs.loc[gaps, "task"])
-    words = [
-        f"{task}: {'score' if task in by_score else 'accuracy'} at most {value * unit:.10g}"
-        for task, value in majority.items()
-    ]
-    judged = accuracy.copy()
-    judged[gaps] = score[gaps]
-    return _at_most(judged, baseline), (f"that are no better than the majority classifier ({'; '.join(words)})")
-
-
-def _at_most(scores: Floats, baseline: Floats) -> Flags:
-    known = ~np.isnan(scores) & ~np.isnan(baseline)
-    return np.where(known, np.where(scores <= baseline, TRUE, FALSE), UNKNOWN).astype(np.int8)
+def _by_baselines(
+    columns: Columns, runs: pd.DataFrame, without: Bools, known: Baselines, majority: Mapping[str, float]
+) -> Flags:
+    score, accuracy = (runs[name].to_numpy(dtype=np.float64) for name in ("score", "accuracy"))
+    by_accuracy = ~np.isnan(known.accuracies)
+    if by_accuracy.any():
+        gaps = np.isnan(accuracy) & runs["task"].isin(list(majority)).to_numpy() & ~without
+        _check_whole(columns, runs, "accuracy", gaps, without)
+    no_better = np.where(known.lower, score >= known.scores, score <= known.scores)
+    no_better = np.where(by_accuracy, accuracy <= known.accuracies, no_better)
+    known_of = ~np.isnan(score) & (by_accuracy | ~np.isnan(known.scores))
+    return np.where(known_of, np.where(no_better, TRUE, FALSE), UNKNOWN).astype(np.int8)
 
 
 def _check_whole(columns: Columns, runs: pd.DataFrame, name: str, gaps: Bools, aside: Bools) -> None:
     """UserError where a column is filled in some rows of a model and task and not in others; `aside` are neither."""
+    if not gaps.any():
+        return
     place = places(runs)
     filled = np.bincount(place, weights=~gaps & ~aside) > 0
     wrong = gaps & filled[place]
     if wrong.any():
-        raise columns.fault(
-            int(wrong.argmax()), name, f"it as in other runs of this task (or no {name} in all of them)"
-        )
-
-
-def _numbers(runs: pd.DataFrame, name: str) -> Floats:
-    return runs[name].to_numpy(dtype=np.float64)
+        raise columns.faults(wrong, name, f"it as in other runs of this task (or no {name} in all of them)")

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Collection
+
 import pandas as pd
 
 from stabbench.analysis.frame import finished, ordered
+from stabbench.analysis.seed_sanity import Key
 from stabbench.analysis.spread import standard_deviation
 
 ORDERS = ("plan", "std")
 
 
-def strategies_by_std(runs: pd.DataFrame) -> list[str]:
+def strategies_by_std(runs: pd.DataFrame, seedless: Collection[Key] = ()) -> list[str]:
     """The strategies of a frame by the mean, over the (model, task) that have them, of the rank of their std.
 
-    The smallest std has rank 1; equal ones share the mean of their ranks. A cell all of whose runs failed, or with
-    fewer than two finished runs, ranks after all others: its spread is no stability. Ties keep the frame's order.
+    The smallest std has rank 1; equal ones share the mean of their ranks. A cell all of whose runs failed, with fewer
+    than two finished runs, all of whose scores are the same, or that is in `seedless` ranks after
+    all others: its spread is no stability. Ties keep the frame's order.
     """
     names = ordered(runs["strategy"])
     ranks = []
-    for _, part in runs.groupby(["model", "task"], sort=False, observed=True):
-        spreads = {name: _spread(finished(part[part["strategy"] == name])) for name in ordered(part["strategy"])}
+    for (model, task), part in runs.groupby(["model", "task"], sort=False, observed=True):
+        spreads = {
+            name: _spread(finished(part[part["strategy"] == name]))
+            if (str(model), str(task), name) not in seedless
+            else math.nan
+            for name in ordered(part["strategy"])
+        }
         ranks.append(pd.Series(spreads, dtype=float).rank(method="average", na_option="bottom"))
     if not ranks:
         return names
@@ -28,4 +38,5 @@ def strategies_by_std(runs: pd.DataFrame) -> list[str]:
 
 
 def _spread(runs: pd.DataFrame) -> float:
-    return float("nan") if runs["failed"].all() else standard_deviation(runs["score"].to_numpy(dtype=float))
+    std = standard_deviation(runs["score"].to_numpy(dtype=float))
+    return math.nan if std == 0 or runs["failed"].all() else std

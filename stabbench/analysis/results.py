@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from stabbench.analysis.failure_rule import failed_runs_of
+from stabbench.analysis import results_notes
+from stabbench.analysis.failure_rule import baselines, failed_runs_of
 from stabbench.analysis.frame import CELL, COLUMNS, MISSING, UNJUDGED
-from stabbench.analysis.results_columns import FALSE, TRUE, UNKNOWN, Bools, Columns, Flags, places
-from stabbench.errors import UserError
+from stabbench.analysis.results_columns import FALSE, TRUE, UNKNOWN, Bools, Columns, Flags, listed_faults, places
+from stabbench.analysis.results_notes import UNNAMED_METRIC
+from stabbench.analysis.results_scores import NAN, NO_BASELINE, Scores, known_failed
+from stabbench.analysis.results_shape import OPTIONAL, REQUIRED, shaped, some
+from stabbench.errors import UserError, unknown
 
-REQUIRED = ("strategy", "task", "seed", "score")
-OPTIONAL = ("model", "metric", "status", "accuracy", "majority", "failed", "diverged", "collapsed")
 UNNAMED_MODEL = "the model"
-UNNAMED_METRIC = "score"
 STATUSES = ("ok", "failed", "diverged", MISSING, UNJUDGED)
 
 
@@ -31,6 +33,8 @@ class Results:
     `unjudged`. What a list of scores does not tell is NaN or empty."""
     failed: str
     """Which runs count as failed: a sentence's end; empty where it is known of none."""
+    lower: frozenset[str]
+    """The metrics of which the lower score is the better one."""
     notes: Sequence[str]
     """What was taken for granted, a sentence each."""
 
@@ -40,47 +44,84 @@ def runs_of(
     *,
     majority: Mapping[str, float] | None = None,
     percent: bool = False,
+    columns: Mapping[str, str] | None = None,
+    wide: Sequence[str] | None = None,
+    nan: str = "error",
+    lower_is_better: Collection[str] = (),
+    higher_is_better: Collection[str] = (),
     source: str = "results",
 ) -> Results:
     """Check plain results and make a frame of runs of them.
 
-    Columns `strategy`, `task`, `seed` (a whole number) and `score` (a fraction, with `percent` per cent; the higher the
-    better); where they are there also `model`, `metric`, `accuracy`, `majority` (the majority classifier's score),
-    `failed`, `diverged`, `collapsed` (true or false) and `status` (as `stabbench report` writes it; a `missing` run was
-    planned and has no score). Other columns are left out.
+    Columns `strategy`, `task`, `seed` (a whole number) and `score`; where they are there also `model`, `metric`,
+    `accuracy`, `majority` (what the majority classifier scores), `failed`, `diverged`, `collapsed` (true or false),
+    `status` (as `stabbench report` writes it; a `missing` run was planned and has no score) and `result_digest`. Other
+    columns are left out. `columns` and `wide` say where tables call them otherwise (`results_shape.shaped`).
 
-    Whether a run failed is what the column `failed` says, else the column `status`; else a run failed whose accuracy
-    (in a task without: score) is at most the task's in `majority`, or whose score is at most the column `majority`'s.
-    A task without any of these has runs of which it is not known.
+    Scores are fractions, with `percent` per cent; those of unbounded metrics (losses) are as they stand. Which way is
+    better a metric's name says (`metric_kinds`), or `lower_is_better` and `higher_is_better`; else the higher is.
 
-    Raises UserError naming the row (counted from 1, a header is none), the run and the column at fault.
+    Whether a run failed is what the column `failed` says, else the column `status`; else a run failed that is no better
+    than a constant prediction (`failure_rule.baselines`): by the column `majority`, by the task's value in `majority`,
+    which is set against the accuracy where there is one, or by the metric's definition. A task without any of these
+    has runs of which it is not known. A run that is known to have failed needs no score; `nan` says what the others are
+    that have none: an `error`, `failed`, or `missing`. A failed run without a score counts with a constant prediction's
+    (that of a score without a metric's name is taken to be 0, a correlation's).
+
+    Raises UserError naming the rows (counted from 1, a header is none), the runs and the column at fault.
     """
-    columns = Columns(results, source, REQUIRED)
-    unit = 100.0 if percent else 1.0
-    rows = len(results)
-    status = columns.choices("status", STATUSES) if "status" in columns else None
+    if nan not in NAN:
+        raise unknown("choice of --nan (nan=…)", nan, NAN)
+    both = sorted(set(lower_is_better) & set(higher_is_better))
+    if both:
+        raise UserError(f"the metric {both[0]} is said to be better both where lower and where higher, expected one")
+    form = shaped(results, source, columns, wide)
+    table = Columns(form.table, source, form.rows)
+    rows = len(form.table)
+    status = table.choices("status", STATUSES) if "status" in table else None
+    nobody_said = np.full(rows, UNKNOWN, np.int8)
+    diverged = nobody_said if status is None else np.where(status == "diverged", TRUE, FALSE).astype(np.int8)
+    diverged = table.flags("diverged") if "diverged" in table else diverged
     missing = np.zeros(rows, bool) if status is None else (status == MISSING).to_numpy(dtype=bool)
-    gaps_in = {"score": missing, "accuracy": np.ones(rows, bool), "majority": np.ones(rows, bool)}
     runs = pd.DataFrame(
         {
-            "model": columns.names("model") if "model" in columns else _constant(UNNAMED_MODEL, rows),
-            "task": columns.names("task"),
-            "strategy": columns.names("strategy"),
-            "seed": columns.whole_numbers("seed"),
-            "metric": columns.names("metric") if "metric" in columns else _constant(UNNAMED_METRIC, rows),
-            **{name: columns.scores(name, unit, gaps) if name in columns else np.nan for name, gaps in gaps_in.items()},
+            "model": table.names("model") if "model" in table else _constant(UNNAMED_MODEL, rows),
+            "task": table.names("task"),
+            "strategy": table.names("strategy"),
+            "seed": table.whole_numbers("seed"),
+            "metric": table.names("metric") if "metric" in table else _constant(UNNAMED_METRIC, rows),
         }
     )
-    _check(columns, runs)
-    failed, words = failed_runs_of(columns, runs, status, majority or {}, unit)
-    nobody_said = np.full(rows, UNKNOWN, np.int8)
-    diverged = nobody_said if status is None else np.where(status == "diverged", TRUE, FALSE)
-    diverged = columns.flags("diverged") if "diverged" in columns else diverged
-    collapsed = columns.flags("collapsed") if "collapsed" in columns else nobody_said
+    scores = Scores(table, runs["metric"], lower_is_better, higher_is_better, percent)
+    runs["score"], without, missing = scores.read(known_failed(table, status, diverged), missing, nan)
+    runs["accuracy"], runs["majority"] = scores.accuracy(), scores.majority()
+    _check(table, runs)
+    unnamed = set(runs.loc[without, "task"].unique()) if without.any() and "metric" not in table else set()
+    known = baselines(runs, scores.kinds, majority or {}, scores.unit, {str(task) for task in unnamed})
+    failed, words = failed_runs_of(table, runs, status, missing, without, known, majority or {})
+    told = "failed" in table or status is not None
+    if without.any() or not told:
+        runs["majority"] = known.scores
+    if without.any():
+        if np.isnan(known.scores[without]).any():
+            raise table.faults(without & np.isnan(known.scores), "score", NO_BASELINE)
+        runs["score"] = np.where(without, known.scores, runs["score"])
     runs["status"] = _statuses(missing, failed, diverged)
+    collapsed = table.flags("collapsed") if "collapsed" in table else nobody_said
     for name, flags in (("failed", failed), ("diverged", diverged), ("collapsed", collapsed)):
         runs[name] = _column(np.where(missing, FALSE, flags))
-    return Results(_whole(runs), words, _notes(columns, runs, percent))
+    if "result_digest" in table:
+        runs["result_digest"] = form.table["result_digest"].fillna("").astype(str).to_numpy()
+    planned = 0 if status is None else int((status == MISSING).sum())
+    notes = [
+        *results_notes.on_scores(scores, runs),
+        *results_notes.on_failures(
+            {} if told else known.implied, int(without.sum()), int(missing.sum()) - planned, known.assumed
+        ),
+        *results_notes.on_columns(table, form.notes),
+    ]
+    lower = frozenset(name for name, kind in scores.kinds.items() if kind.lower)
+    return Results(_whole(runs), words, lower, notes)
 
 
 def _whole(runs: pd.DataFrame) -> pd.DataFrame:
@@ -99,16 +140,45 @@ def _check(columns: Columns, runs: pd.DataFrame) -> None:
     """One row a run; one metric and one majority classifier a model and task."""
     again = runs.duplicated([*CELL, "seed"]).to_numpy()
     if again.any():
-        row = int(again.argmax())
-        first = (runs[[*CELL, "seed"]] == runs[[*CELL, "seed"]].iloc[row]).all(axis=1).to_numpy().argmax()
-        raise UserError(f"{columns.place(row)}: this run stands in data row {first + 1} already, expected it once")
+        raise _repeated(columns, runs, again)
     place = places(runs)
     for name in [name for name in ("metric", "majority") if name in columns]:
         values = runs[name].cat.codes if name == "metric" else runs[name]
         other = ((values != values.groupby(place).transform("first")) & values.notna()).to_numpy(dtype=bool)
         if other.any():
-            row = int(other.argmax())
-            raise columns.fault(row, name, f"one {name} for all runs of a model and task, as in the rows before")
+            raise columns.faults(other, name, f"one {name} for all runs of a model and task, as in the rows before")
+
+
+def _repeated(columns: Columns, runs: pd.DataFrame, again: Bools) -> UserError:
+    """The error for rows of runs that stand in the table already: where, with which score, what tells them apart."""
+    group = runs.groupby([*CELL, "seed"], sort=False, observed=True).ngroup().to_numpy()
+    _, first = np.unique(group, return_index=True)
+    earlier, rows = first[group], np.flatnonzero(again)
+    score = runs["score"].to_numpy()
+    hint = "the scores differ: is one seed used for two runs?"
+    if (score[rows] == score[earlier[rows]]).all():
+        hint = "with the same score: are rows there twice?"
+    differ = [
+        str(name)
+        for name in columns.table
+        if str(name) not in (*REQUIRED, *OPTIONAL) and _differ(columns.table[name], rows, earlier[rows])
+    ]
+    if differ:
+        hint = f"they differ in {some(differ)}: keep one of them, or make that part of the strategy's name"
+    if rows.size == 1:
+        row, before = int(rows[0]), columns.row_number(int(earlier[rows[0]]))
+        return UserError(f"{columns.place(row)}: this run stands in {before} already, expected it once; {hint}")
+    found = (
+        f"{columns.row(row)}, score {score[row]:g}: as {columns.row_number(int(earlier[row]))}, {score[earlier[row]]:g}"
+        for row in rows.tolist()
+    )
+    head = f"{columns.source}: {rows.size} rows hold a run that stands in an earlier one, expected each once; {hint}"
+    return UserError(listed_faults(head, found, rows.size))
+
+
+def _differ(column: pd.Series, rows: npt.NDArray[np.int64], earlier: npt.NDArray[np.int64]) -> bool:
+    values = column.to_numpy()
+    return bool((values[rows] != values[earlier]).any())
 
 
 def _statuses(missing: Bools, failed: Flags, diverged: Flags) -> pd.Series:
@@ -124,15 +194,3 @@ def _column(flags: Flags) -> pd.Series:
     if (flags != UNKNOWN).all():
         return pd.Series(flags == TRUE)
     return pd.Series(pd.arrays.BooleanArray(flags == TRUE, flags == UNKNOWN))
-
-
-def _notes(columns: Columns, runs: pd.DataFrame, percent: bool) -> list[str]:
-    notes = [f"Scores were read as {'per cent' if percent else 'fractions'}, the higher the better."]
-    if percent and runs["score"].abs().max() <= 0.01:
-        notes.append("No score is above 1 per cent: if they are fractions, leave --percent (percent=True) out.")
-    if "model" not in columns:
-        notes.append("There is no column model: all runs were taken for those of one model.")
-    unused = [str(name) for name in columns.table if name not in (*REQUIRED, *OPTIONAL, *COLUMNS)]
-    if unused:
-        notes.append(f"Columns that were not used: {', '.join(unused)}.")
-    return notes

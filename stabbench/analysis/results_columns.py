@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import math
+import re
+from collections.abc import Collection, Iterable
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from pandas.api import types
 
-from stabbench.errors import UserError, nearest
+from stabbench.errors import UserError
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -18,46 +21,58 @@ Flags = npt.NDArray[np.int8]
 TRUE, FALSE, UNKNOWN = 1, 0, -1
 _FLAG_WORDS = {"true": TRUE, "1": TRUE, "1.0": TRUE, "false": FALSE, "0": FALSE, "0.0": FALSE}
 _LARGEST = 2**63
+_GAPS = ("", "na", "n/a", "nan", "null", "none")
+_DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+(?:[eE][+-]?\d+)?\s*")
+LISTED = 10
+"""Faults of one sort that a message names; of the others it says how many there are."""
 
 
 class Columns:
-    """A table's columns, read by kind. All methods raise UserError with row, run, column, what was found and expected.
+    """A table's columns, read by kind. All methods raise UserError: rows, runs, column, what was found and expected.
 
-    Rows count from 1; a header is none. Blanks around names do not count.
+    Rows count from 1; a header is none. All values of a column that are wrong in one way are told at once.
     """
 
-    def __init__(self, table: pd.DataFrame, source: str, required: Collection[str]) -> None:
-        """UserError where a `required` column is missing, a name stands twice, or there are no rows."""
+    def __init__(self, table: pd.DataFrame, source: str, rows: int | None = None) -> None:
+        """Of a table made long there are `rows` in the file."""
         self.source = source
-        self.table = table.set_axis([str(name).strip() for name in table.columns], axis=1)
-        names = list(self.table.columns)
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise UserError(f"{source}: more than one column '{twice[0]}', expected one")
-        absent = [name for name in required if name not in names]
-        if absent:
-            close = nearest(absent[0], [name for name in names if name not in required])
-            hint = f" (is it '{close}'?)" if close else ""
-            raise UserError(
-                f"{source}: no column '{absent[0]}'{hint}, expected {', '.join(required)}; found {', '.join(names)}"
-            )
-        if self.table.empty:
-            raise UserError(f"{source}: no rows, expected one for each run")
+        self.table = table
+        self.decimal_commas: list[str] = []
+        """Columns in which a comma stood for the point."""
+        self._rows = rows or len(table)
 
     def __contains__(self, name: object) -> bool:
         return name in self.table.columns
 
-    def fault(self, row: int, name: str, expected: str) -> UserError:
-        """The error for the value of column `name` in the row at place `row` (from 0)."""
+    def faults(self, wrong: Bools, name: str, expected: str) -> UserError:
+        """The error for the values of column `name` in the rows `(rows,)` that are `wrong`: the first and how many."""
+        rows = np.flatnonzero(wrong)
+        if rows.size == 1:
+            row = int(rows[0])
+            found_here = self._found(row, name)
+            return UserError(f"{self.place(row)}, column '{name}': found {found_here}, expected {expected}")
+        found = (f"{self.row(row)}: found {self._found(row, name)}" for row in rows[:LISTED].tolist())
+        return UserError(
+            listed_faults(f"{self.source}, column '{name}': {rows.size} rows, expected {expected}", found, rows.size)
+        )
+
+    def _found(self, row: int, name: str) -> str:
         value = self.table[name].iloc[row]
         nothing = types.is_scalar(value) and (pd.isna(value) or value == "")
-        found = "nothing or NaN" if nothing else f"'{value}'"
-        return UserError(f"{self.place(row)}, column '{name}': found {found}, expected {expected}")
+        return "nothing or NaN" if nothing else f"'{value}'"
 
     def place(self, row: int) -> str:
         """Where a row is: the source, the row's number and the run it names."""
+        return f"{self.source}: {self.row(row)}"
+
+    def row(self, row: int) -> str:
+        """`data row 3 (mixout on rte, seed 3)`."""
         strategy, task, seed = (self.table[name].iloc[row] for name in ("strategy", "task", "seed"))
-        return f"{self.source}: data row {row + 1} ({strategy} on {task}, seed {seed})"
+        return f"{self.row_number(row)} ({strategy} on {task}, seed {seed})"
+
+    def row_number(self, row: int) -> str:
+        """`data row 3`, as the file counts, for the row at place `row` (from 0)."""
+        return f"data row {row % self._rows + 1}"
 
     def names(self, name: str) -> pd.Series:
         """A column of words, as categories in the order in which they first appear; numbers are taken for words."""
@@ -65,7 +80,7 @@ class Columns:
         words = [str(value).strip() for value in values]
         wrong = np.array([not word or not word.isprintable() for word in words] + [True])  # -1, a gap, is the last
         if wrong[codes].any():
-            raise self.fault(int(wrong[codes].argmax()), name, "a name of printable characters")
+            raise self.faults(wrong[codes], name, "a name of printable characters")
         place = {word: number for number, word in enumerate(dict.fromkeys(words))}  # blanks may have set words apart
         merged = np.array([place[word] for word in words], dtype=np.int32)
         return pd.Series(pd.Categorical.from_codes(merged[codes], categories=pd.Index(list(place))))
@@ -75,8 +90,8 @@ class Columns:
         column = self.table[name]
         if types.is_signed_integer_dtype(column) and not column.hasnans:
             return column.to_numpy(dtype=np.int64)
-        expected = "a whole number of at most 64 bits"
-        whole = np.empty(len(column), np.int64)
+        whole = np.zeros(len(column), np.int64)
+        wrong = np.zeros(len(column), np.bool_)
         for row, value in enumerate(column.tolist()):
             try:
                 exact = int(value) if isinstance(value, (str, int)) else value
@@ -84,35 +99,35 @@ class Columns:
                     raise ValueError
                 if isinstance(exact, float) and abs(exact) > 2**53:  # may have been another one
                     raise ValueError
+                whole[row] = int(exact)
             except (ValueError, TypeError, OverflowError):
-                raise self.fault(row, name, expected) from None
-            whole[row] = int(exact)
+                wrong[row] = True
+        if wrong.any():
+            raise self.faults(wrong, name, "a whole number of at most 64 bits")
         return whole
 
-    def scores(self, name: str, unit: float, gaps: Bools) -> Floats:
-        """A column of scores over `unit`: shape `(rows,)`, in [-1, 1], NaN only where `gaps` allow it."""
-        numbers = self._numbers(name)
-        for wrong, expected in (
-            (np.isnan(numbers) & ~gaps, "a number: give a run that diverged the majority classifier's"),
-            (np.isinf(numbers), "a finite number"),
-            (np.abs(numbers) > unit, _range(unit)),
-        ):
-            if wrong.any():
-                raise self.fault(int(wrong.argmax()), name, expected)
-        return numbers / unit
+    def numbers(self, name: str) -> Floats:
+        """A column of numbers, NaN where there is none (or it says NA): shape `(rows,)`.
 
-    def _numbers(self, name: str) -> Floats:
+        Where every number with a comma has one comma and digits around it, it is taken for the decimal point.
+        """
         column = self.table[name]
         if types.is_numeric_dtype(column) and not types.is_bool_dtype(column):
             return column.to_numpy(dtype=np.float64, na_value=np.nan)
+        values = column.tolist()
+        commas = {value for value in values if isinstance(value, str) and "," in value}
+        if commas and all(_DECIMAL_COMMA.fullmatch(value) for value in commas):
+            self.decimal_commas.append(name)
+            values = [value.replace(",", ".") if isinstance(value, str) else value for value in values]
         numbers = np.empty(len(column))
-        for row, value in enumerate(column.tolist()):
+        wrong = np.zeros(len(column), np.bool_)
+        for row, value in enumerate(values):
             try:
-                if isinstance(value, (bool, np.bool_)):
-                    raise ValueError
-                numbers[row] = np.nan if value is None or value is pd.NA or value == "" else float(value)
+                numbers[row] = _number(value)
             except (ValueError, TypeError):
-                raise self.fault(row, name, "a number") from None
+                wrong[row] = True
+        if wrong.any():
+            raise self.faults(wrong, name, "a number")
         return numbers
 
     def flags(self, name: str) -> Flags:
@@ -122,7 +137,7 @@ class Columns:
         known = np.array([UNKNOWN if word == "" else _FLAG_WORDS.get(word, 2) for word in words] + [UNKNOWN], np.int8)
         found: Flags = known[codes]
         if (found == 2).any():
-            raise self.fault(int((found == 2).argmax()), name, "true or false")
+            raise self.faults(found == 2, name, "true or false")
         return found
 
     def choices(self, name: str, known: Collection[str]) -> pd.Series:
@@ -131,7 +146,7 @@ class Columns:
         wrong = ~found.isin(list(known)).to_numpy()
         if wrong.any():
             expected = f"one of {', '.join(known)} (a column with other words needs another name)"
-            raise self.fault(int(wrong.argmax()), name, expected)
+            raise self.faults(wrong, name, expected)
         return found
 
 
@@ -140,7 +155,16 @@ def places(runs: pd.DataFrame) -> npt.NDArray[np.int64]:
     return runs.groupby(["model", "task"], sort=False, observed=True).ngroup().to_numpy().astype(np.int64)
 
 
-def _range(unit: float) -> str:
-    if unit == 1:
-        return "a fraction, from -1 to 1: if the scores are per cent, say so with --percent (percent=True)"
-    return f"per cent, from -{unit:g} to {unit:g}"
+def listed_faults(head: str, faults: Iterable[str], count: int) -> str:
+    """A message with a line for each of the first faults of one sort, and how many more there are."""
+    lines = [f"  {text}" for text in islice(faults, LISTED)]
+    more = [f"  and {count - LISTED} more"] if count > LISTED else []
+    return "\n".join([f"{head}:", *lines, *more])
+
+
+def _number(value: object) -> float:
+    if isinstance(value, (bool, np.bool_)):
+        raise ValueError
+    if value is None or value is pd.NA or (isinstance(value, str) and value.strip().lower() in _GAPS):
+        return math.nan
+    return float(value)  # type: ignore[arg-type]  # whatever is none raises TypeError

@@ -1,10 +1,11 @@
-"""A file of scores that anybody's code wrote (CSV, Parquet, JSON lines), read as it stands and not judged."""
+"""A file of scores that anybody's code wrote (text, Parquet, JSON lines), read as it stands and not judged."""
 
 from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,19 @@ import pyarrow.parquet
 from stabbench.errors import UserError
 
 TEXT = ("model", "task", "strategy", "metric", "status", "failed", "diverged", "collapsed")
-"""Columns of a CSV file that are words, whatever they look like: `1` may be a strategy's name."""
+"""Columns of a text file that are words, whatever they look like: `1` may be a strategy's name."""
+DELIMITERS = (",", "\t", ";", "|")
+_LOOKED_AT = 20
+"""Lines by which the delimiter is found."""
 
 
-def read_results(path: Path) -> pd.DataFrame:
-    """The table in a `.csv`, `.tsv`, `.parquet`, `.jsonl` or `.ndjson` file, numbers to the last bit.
+def read_results(path: Path, columns: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """The table in a `.csv`, `.tsv`, `.txt`, `.parquet`, `.jsonl` or `.ndjson` file, numbers to the last bit.
 
-    A column of a CSV file whose values are not all numbers comes as text. Raises UserError where there is no such
-    file, its ending is unknown, it is empty, not UTF-8, or not of the kind that its ending says.
+    What separates the columns of a text file (comma, tab, semicolon, bar) is found by what is inside. A column of it
+    whose values are not all numbers comes as text, and so do those of `TEXT`, whatever `columns` says the file calls
+    them. Raises UserError where there is no such file, its ending is unknown, it is empty, not UTF-8, or not of its
+    kind.
     """
     if not path.is_file():
         raise UserError(f"{path}: there is no such file")
@@ -33,14 +39,14 @@ def read_results(path: Path) -> pd.DataFrame:
     if path.stat().st_size == 0:
         raise UserError(f"{path}: the file is empty, expected a table with a row a run")
     try:
-        return read(path)
+        return read(path, {(columns or {}).get(name, name) for name in TEXT})
     except (pa.ArrowException, csv.Error, OSError) as error:
         raise UserError(f"{path}: not readable as {path.suffix.lower()}: {error}") from error
 
 
-def _delimited(path: Path, delimiter: str) -> pd.DataFrame:
-    names = _header(path, delimiter)
-    text = {name: pa.string() for name in names if name.strip() in TEXT}
+def _delimited(path: Path, words: Collection[str]) -> pd.DataFrame:
+    delimiter, names = _header(path)
+    text = {name: pa.string() for name in names if name.strip() in words}
     try:
         table = _parse(path, delimiter, text)
     except pa.ArrowInvalid:
@@ -50,13 +56,21 @@ def _delimited(path: Path, delimiter: str) -> pd.DataFrame:
     return frame
 
 
-def _header(path: Path, delimiter: str) -> list[str]:
+def _header(path: Path) -> tuple[str, list[str]]:
+    """The delimiter that makes most columns of the first line (and of the most lines after it), and these columns."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            return next(csv.reader(file, delimiter=delimiter), [])
+            lines = list(islice(file, _LOOKED_AT))
     except UnicodeDecodeError:
         _check_encoding(path)
         raise
+    found = []
+    for delimiter in DELIMITERS:
+        rows = list(csv.reader(lines, delimiter=delimiter))
+        names = rows[0] if rows else []
+        found.append((len(names), sum(len(row) == len(names) for row in rows), delimiter, names))
+    _, _, delimiter, names = max(found, key=lambda entry: entry[:2])  # of equals the first
+    return delimiter, names
 
 
 def _parse(path: Path, delimiter: str, types: Mapping[str, pa.DataType]) -> pa.Table:
@@ -81,12 +95,12 @@ def _check_encoding(path: Path) -> None:
         ) from error
 
 
-def _parquet(path: Path) -> pd.DataFrame:
+def _parquet(path: Path, words: Collection[str]) -> pd.DataFrame:
     frame: pd.DataFrame = pyarrow.parquet.read_table(path).to_pandas()
     return frame
 
 
-def _json_lines(path: Path) -> pd.DataFrame:
+def _json_lines(path: Path, words: Collection[str]) -> pd.DataFrame:
     columns: dict[str, list[Any]] = {}
     rows = 0
     try:
@@ -116,9 +130,10 @@ def _object(path: Path, number: int, line: str) -> Mapping[str, Any]:
     return found
 
 
-READERS: Mapping[str, Callable[[Path], pd.DataFrame]] = {
-    ".csv": lambda path: _delimited(path, ","),
-    ".tsv": lambda path: _delimited(path, "\t"),
+READERS: Mapping[str, Callable[[Path, Collection[str]], pd.DataFrame]] = {
+    ".csv": _delimited,
+    ".tsv": _delimited,
+    ".txt": _delimited,
     ".parquet": _parquet,
     ".jsonl": _json_lines,
     ".ndjson": _json_lines,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from pandas.api.typing import NAType
 
 from stabbench.analysis.failures import wilson_interval
 from stabbench.analysis.frame import CELL, finished, how_many
+from stabbench.analysis.metric_kinds import lower_is_better
+from stabbench.analysis.seed_sanity import Key, seedless_cells
 from stabbench.analysis.spread import spread, standard_deviation
 from stabbench.analysis.variances import Center, levene, permutation_p_values, spread_p_value
 from stabbench.processes import shared_out
@@ -33,26 +36,34 @@ def stability(
     levene_center: Center = "median",
     alpha: float = 0.001,
     minimum_seeds: int = MINIMUM_SEEDS,
+    lower: Collection[str] | None = None,
+    seedless: Collection[Key] | None = None,
     executor: Executor | None = None,
 ) -> pd.DataFrame:
     """One row a (model, task, strategy) of a frame of runs, in its order (paper, Table 1).
 
     Numbers over the finished runs: n of planned, std (ddof 1), mean, max, min, median, iqr, failed with its Wilson 95 %
     interval, diverged, collapsed, std_successful (NA or NaN where it is not known which runs failed). `eligible` is
-    false where all runs failed or fewer than two finished: such a cell is neither best nor second smallest.
+    false where all runs failed, fewer than two finished, all scores are the same to rounding, or the cell is in
+    `seedless` (model, task, strategy; None: what `seedless_cells` finds): it is neither best nor second smallest.
     `mostly_failed`: more than half of the runs are known to have failed.
     Beyond half each further failure lowers the std, as π(1 − π) falls, so such a cell never has the best std, and is
     the second smallest only where its std is above the best one (as Devlin's on RTE in the paper's Table 1).
 
-    `best_std`, `best_mean`, `best_max` mark the best cells of a task; in the row of the single smallest std `rival`
-    names the second smallest, `p_levene_median`, `p_levene_mean` (asymptotic), `p_permutation` and `p_spread` (the
-    larger of `p_levene_median` and `p_permutation`) compare the two (NaN: n/a), and `star` says whether the p-value is
-    under `alpha`: `p_spread` with the centre `median`, `p_levene_mean` with `mean`. An `executor`'s processes share in
-    the work.
+    `best_std`, `best_mean`, `best_max` mark the best cells of a task, none where fewer than two are eligible; of the
+    metrics in `lower` (None: as their names say) the smallest mean and the smallest min are best. In the row of the
+    single smallest std `rival` names the second smallest, `p_levene_median`, `p_levene_mean` (asymptotic),
+    `p_permutation` and `p_spread` (the larger of `p_levene_median` and `p_permutation`) compare the two (NaN: n/a), and
+    `star` says whether the p-value is under `alpha`: `p_spread` with the centre `median`, `p_levene_mean` with `mean`.
+    An `executor`'s processes share in the work.
     """
     used = runs[[*CELL, "status", "metric", "majority", "score", *COUNTS]]
     parts = [part for _, part in used.groupby(["model", "task"], sort=False, observed=True)]
-    tables = shared_out(executor, _task_rows, parts)
+    if lower is None:
+        lower = lower_is_better({str(name) for name in used["metric"].unique()})
+    if seedless is None:
+        seedless = seedless_cells(runs, lower=lower)
+    tables = shared_out(executor, partial(_task_rows, lower=frozenset(lower), seedless=frozenset(seedless)), parts)
     contests = [_contest(table, part) for table, part in zip(tables, parts, strict=True)]
     decided = _p_values([(contest.best, contest.rival) for contest in contests if contest is not None])
     for table, contest in zip(tables, contests, strict=True):
@@ -68,13 +79,18 @@ def stability(
     return pd.concat(tables, ignore_index=True)
 
 
-def _task_rows(runs: pd.DataFrame) -> pd.DataFrame:
+def _task_rows(runs: pd.DataFrame, lower: Collection[str], seedless: Collection[Key]) -> pd.DataFrame:
     cells = [part for _, part in runs.groupby("strategy", sort=False, observed=True)]
     rows = pd.DataFrame([_cell_row(part) for part in cells]).astype(dict.fromkeys(COUNTS, "Int64"))
+    cell_keys = zip(rows["model"], rows["task"], rows["strategy"], strict=True)
+    rows["eligible"] &= np.array([key not in seedless for key in cell_keys])
     eligible, candidates = _candidates(rows)
-    rows["best_std"] = rows.index.isin(candidates.index) & (rows["std"] == candidates["std"].min())
-    for column in ("mean", "max"):
-        rows[f"best_{column}"] = rows["eligible"] & (rows[column] == eligible[column].max())
+    contested = len(eligible) > 1
+    rows["best_std"] = contested & rows.index.isin(candidates.index) & (rows["std"] == candidates["std"].min())
+    downwards = str(rows["metric"].iloc[0]) in lower
+    for column, measure in (("mean", "mean"), ("max", "min" if downwards else "max")):
+        best = eligible[measure].min() if downwards else eligible[measure].max()
+        rows[f"best_{column}"] = contested & rows["eligible"] & (rows[measure] == best)
     rows["rival"] = ""
     for column in P_VALUES:
         rows[column] = math.nan
@@ -148,7 +164,7 @@ def _cell_row(runs: pd.DataFrame) -> dict[str, Any]:
         "diverged": how_many(done["diverged"]),
         "collapsed": how_many(done["collapsed"]),
         "std_successful": std_successful,
-        "eligible": summary.n >= 2 and (isinstance(failed, NAType) or failed < summary.n),
+        "eligible": summary.n >= 2 and summary.std > 0 and (isinstance(failed, NAType) or failed < summary.n),
         "mostly_failed": not isinstance(failed, NAType) and 2 * failed > summary.n,
     }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from os import PathLike
@@ -71,6 +71,11 @@ def compare(
     *,
     majority: Mapping[str, float] | None = None,
     percent: bool = False,
+    columns: Mapping[str, str] | None = None,
+    wide: Sequence[str] | None = None,
+    nan: str = "error",
+    lower_is_better: Collection[str] = (),
+    higher_is_better: Collection[str] = (),
     levene_center: str = "median",
     alpha: float = 0.001,
     source: str = "results",
@@ -79,10 +84,12 @@ def compare(
     """Compare strategies by a table of scores, a row a run: columns `strategy`, `task`, `seed`, `score`.
 
     `stabbench.analysis.results.runs_of` says what else the table may hold and how failed runs are known: by its column
-    `failed`, or by `majority`, the majority classifier's accuracy (without a column `accuracy`: score) by task. Scores
-    are fractions, with `percent` per cent (`majority` too); the higher, the better: an error rate e is given as 1 - e.
-    `levene_center` and `alpha` are the star's, `source` is what messages call the table. An
-    `executor`'s processes share in the work, where there is one.
+    `failed`, by `majority`, the majority classifier's accuracy (without a column `accuracy`: score) by task, or by the
+    metric's definition. Scores are fractions, with `percent` per cent (`majority` too). Which way a metric is better
+    its name says (accuracy, eval_loss …), else `lower_is_better` and `higher_is_better`. `columns` says what the table
+    calls its columns (`{"strategy": "method"}`), `wide` which of its columns are tasks (`["*"]`: all of numbers), `nan`
+    whether a run without a score is an `error`, has `failed` or is `missing`. `levene_center` and `alpha` are the
+    star's, `source` is what messages call the table. An `executor`'s processes share in the work, where there is one.
 
     Example::
 
@@ -90,9 +97,19 @@ def compare(
         print(comparison.to_markdown())
         comparison.report("comparison")
 
-    Raises UserError where the table is not as it should be: it names the row and the column.
+    Raises UserError where the table is not as it should be: it names the rows and the column.
     """
-    found = runs_of(results, majority=majority, percent=percent, source=source)
+    found = runs_of(
+        results,
+        majority=majority,
+        percent=percent,
+        columns=columns,
+        wide=wide,
+        nan=nan,
+        lower_is_better=lower_is_better,
+        higher_is_better=higher_is_better,
+        source=source,
+    )
     origin = Origin(
         score="given scores" if len(found.runs) != 1 else "given score",
         scored_on="",
@@ -100,5 +117,7 @@ def compare(
         definitions=found.notes,
         made_from="plain results",
     )
-    content = gather_plain(found.runs, origin, levene_center=levene_center, alpha=alpha, executor=executor)
+    content = gather_plain(
+        found.runs, origin, levene_center=levene_center, alpha=alpha, lower=found.lower, executor=executor
+    )
     return Comparison(content, found.notes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -14,9 +14,11 @@ import pandas as pd
 from stabbench.analysis.calibration import false_positive_rate
 from stabbench.analysis.curves import LearningCurves, learning_curves
 from stabbench.analysis.frame import check_complete, frame, ordered
+from stabbench.analysis.metric_kinds import MetricKind, lower_is_better, metric_kind
 from stabbench.analysis.order import ORDERS, strategies_by_std
 from stabbench.analysis.pairwise import pairwise
 from stabbench.analysis.permutation import RESAMPLED_UP_TO
+from stabbench.analysis.seed_sanity import Alike, seedless_cells, seedless_records
 from stabbench.analysis.stability import MINIMUM_SEEDS, stability
 from stabbench.analysis.variances import TEST_NAMES, Center, check_center
 from stabbench.errors import UserError, unknown
@@ -46,6 +48,14 @@ class Content:
     """`stabbench.analysis.pairwise`: one row a pair of strategies."""
     levene_center: Center
     alpha: float
+    lower: frozenset[str] = frozenset()
+    """The metrics of which the lower score is the better one."""
+    seedless: Alike = field(default_factory=dict)
+    """Cells on which the seed seems to change nothing, and why; none of them is best."""
+
+    def kind(self, metric: str) -> MetricKind:
+        """Direction and range of a metric."""
+        return metric_kind(metric, lower=self.lower, higher=() if metric in self.lower else (metric,))
 
     @property
     def models(self) -> list[str]:
@@ -136,16 +146,33 @@ def gather(
     selection = Selection.read(runs, plan=plan, files=False, executor=executor)
     if not incomplete:
         check_complete(selection)
+    rows = frame(selection)
+    seedless = seedless_records(rows, selection)
     if order == "std":
-        selection = _by_std(selection)
-    return _content(frame(selection), RECORDS, center, alpha, selection, executor)
+        selection = _by_std(selection, strategies_by_std(rows, seedless))
+        rows = frame(selection)
+    lower = lower_is_better(set(rows["metric"]))
+    table = stability(rows, levene_center=center, alpha=alpha, lower=lower, seedless=seedless, executor=executor)
+    return Content(selection, rows, RECORDS, table, pairwise(rows, executor), center, alpha, lower, seedless)
 
 
 def gather_plain(
-    runs: pd.DataFrame, origin: Origin, *, levene_center: str, alpha: float, executor: Executor | None = None
+    runs: pd.DataFrame,
+    origin: Origin,
+    *,
+    levene_center: str,
+    alpha: float,
+    lower: frozenset[str] = frozenset(),
+    executor: Executor | None = None,
 ) -> Content:
-    """The same of runs without records: a frame as `stabbench.analysis.results.runs_of` makes it."""
-    return _content(runs, origin, _check_settings(levene_center, alpha), alpha, Selection(()), executor)
+    """The same of runs without records: a frame as `stabbench.analysis.results.runs_of` makes it.
+
+    Of the metrics in `lower` the lower score is the better one.
+    """
+    center = _check_settings(levene_center, alpha)
+    seedless = seedless_cells(runs, lower=lower)
+    table = stability(runs, levene_center=center, alpha=alpha, lower=lower, seedless=seedless, executor=executor)
+    return Content(Selection(()), runs, origin, table, pairwise(runs, executor), center, alpha, lower, seedless)
 
 
 def _check_settings(levene_center: str, alpha: float) -> Center:
@@ -155,24 +182,9 @@ def _check_settings(levene_center: str, alpha: float) -> Center:
     return center
 
 
-def _content(
-    runs: pd.DataFrame, origin: Origin, center: Center, alpha: float, selection: Selection, executor: Executor | None
-) -> Content:
-    return Content(
-        selection=selection,
-        runs=runs,
-        origin=origin,
-        table=stability(runs, levene_center=center, alpha=alpha, executor=executor),
-        pairs=pairwise(runs, executor),
-        levene_center=center,
-        alpha=alpha,
-    )
-
-
-def _by_std(selection: Selection) -> Selection:
-    """The same cells, those of each model and task in the order of `strategies_by_std`."""
+def _by_std(selection: Selection, strategies: Sequence[str]) -> Selection:
+    """The same cells, those of each model and task in the order of `strategies`."""
     places = list(dict.fromkeys((item.cell.model, item.cell.task) for item in selection.cells))
-    strategies = strategies_by_std(frame(selection))
 
     def key(item: SelectedCell) -> tuple[int, int]:
         return places.index((item.cell.model, item.cell.task)), strategies.index(item.cell.strategy)

@@ -3,43 +3,127 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 import pandas as pd
 
-from stabbench.analysis.cautions import added_seeds, few_seeds, in_two_groups, stable_in_failure, unequal_seeds
-from stabbench.analysis.frame import seed_list
 from stabbench.analysis.gradients import LayerContrast, Pair, Run, contrast, failed_beside_successful
 from stabbench.analysis.stability import MINIMUM_SEEDS
+from stabbench.report.cautions import cautions
 from stabbench.report.content import Content
-from stabbench.report.numbers import counted, exponent, listed, p_equation, percent
+from stabbench.report.numbers import counted, exponent, listed, p_equation, score_text, some
 
-LISTED_ERRORS, LONGEST_ERROR = 5, 200
-"""Broken runs that are named, and characters of each one's message."""
+NAMED = 5
+"""Names of a kind in a sentence; of the others it says how many there are."""
 PAPER_LARGEST_LEARNING_RATE = 5e-5
 """The highest rate that the paper fine-tuned BERT with (Table 3)."""
 
 
 def answer(content: Content, model: str) -> str:
-    """Which strategy is the most stable on a model, in how many tasks and how surely, and how often runs fail."""
+    """Which strategy is the most stable on a model, in how many tasks and how surely, and how often runs fail.
+
+    A strategy without a rival is described and not called the most stable, and what cannot be tested is called so.
+    """
     table = content.table[content.table["model"] == model]
-    return f"{_smallest_std(content, table)} {_failures(content, table)}"
+    sentences = [_smallest_std(content, table), _without_a_contest(content, table), _failures(content, table)]
+    return " ".join(sentence for sentence in sentences if sentence)
 
 
 def _smallest_std(content: Content, table: pd.DataFrame) -> str:
     tasks = table["task"].nunique()
     best = table[table["best_std"]]
     if best.empty:
-        return "No strategy has two finished runs of which at least half succeeded, so none can be called stable."
+        return ""
     wins = best.groupby("strategy", sort=False)["task"].count()
     leaders = [str(name) for name in wins[wins == wins.max()].index]
     verb = "has" if len(leaders) == 1 else "each have"
     where = f"on {wins.max()} of {counted(tasks, 'task')}" if tasks > 1 else f"on {best['task'].iloc[0]}"
-    starred = [str(name) for name in best.loc[best["star"] & best["strategy"].isin(leaders), "task"]]
-    surely = f"significantly smaller than the second smallest (p < {content.alpha:g}) on {listed(starred) or 'none'}"
-    if tasks == 1:
-        surely = f"{'' if starred else 'not '}significantly smaller than the second smallest (p < {content.alpha:g})"
-    return f"{listed(leaders)} {verb} the smallest standard deviation {where}, {surely}."
+    mine = best[best["strategy"].isin(leaders)]
+    by_verdict: dict[str, list[str]] = {}
+    for _, row in mine.iterrows():
+        by_verdict.setdefault(verdict(content, row), []).append(str(row["task"]))
+    pieces = [
+        words if tasks == 1 else f"{words} on {some(names, NAMED)}"
+        for words, names in sorted(by_verdict.items(), key=lambda item: not item[0].startswith("significantly"))
+    ]
+    return f"{some(leaders, NAMED)} {verb} the smallest standard deviation {where}, {'; '.join(pieces)}."
+
+
+def verdict(content: Content, row: pd.Series) -> str:
+    """How surely the smallest std of a task, a row of `stability`, is smaller than the second smallest."""
+    if row["star"]:
+        return f"significantly smaller than the second smallest (p < {content.alpha:g})"
+    reason = untestable(content, row)
+    if reason:
+        return f"which cannot be tested: {reason}"
+    return f"not significantly smaller than the second smallest (p < {content.alpha:g})"
+
+
+def untestable(content: Content, row: pd.Series) -> str:
+    """Why the smallest std of a task, a row of `stability`, cannot be tested; empty where it can."""
+    if not row["rival"]:
+        return "no other strategy of which at least half of the runs succeeded has a larger one"
+    rows = content.rows(str(row["model"]), str(row["task"]))
+    smallest = int(rows.loc[rows["strategy"].isin([row["strategy"], row["rival"]]), "n"].min())
+    if smallest < MINIMUM_SEEDS:
+        return f"fewer than {MINIMUM_SEEDS} seeds"
+    column = "p_spread" if content.levene_center == "median" else "p_levene_mean"
+    return "the test is not defined for these scores" if pd.isna(row[column]) else ""
+
+
+def _without_a_contest(content: Content, table: pd.DataFrame) -> str:
+    """What there is to say of the tasks on which no strategy has a rival: the spread of the one, or why none is."""
+    places = [rows for _, rows in table.groupby("task", sort=False) if not rows["best_std"].any()]
+    if not places:
+        return ""
+    tasks = [str(rows["task"].iloc[0]) for rows in places]
+    alone = table["strategy"].nunique() == 1
+    on = "" if table["task"].nunique() == 1 else f" on {some(tasks, NAMED)}"
+    if alone:
+        spreads = some(
+            [
+                f"{_spread(content, rows.iloc[0])}{f' on {task}' if on else ''}"
+                for task, rows in zip(tasks, places, strict=True)
+            ],
+            NAMED,
+        )
+        return f"{table['strategy'].iloc[0]} is the only strategy, so there is nothing to compare it with: {spreads}."
+    reasons = list(dict.fromkeys(_left_out(content, row) for rows in places for _, row in rows.iterrows()))
+    left = [str(row["strategy"]) for rows in places for _, row in rows.iterrows() if row["eligible"]]
+    if not left:
+        what = "no strategy can be called stable" if on else "none can be called stable"
+        return f"Of the strategies{on} {what}: {some([reason for reason in reasons if reason], NAMED)}."
+    described = [_spread(content, row) for rows in places for _, row in rows.iterrows() if row["eligible"]]
+    return (
+        f"There is nothing to compare{on}: {some([reason for reason in reasons if reason], NAMED)}"
+        + (f"; {left[0]} alone is left, {described[0]}" if len(left) == 1 else "")
+        + "."
+    )
+
+
+def _spread(content: Content, row: pd.Series) -> str:
+    kind = content.kind(str(row["metric"]))
+    std, low, high, iqr = (score_text(float(row[name]), kind) for name in ("std", "min", "max", "iqr"))
+    return f"std {std}, from {low} to {high}, IQR {iqr}, over {counted(int(row['n']), 'seed')}"
+
+
+def left_out(content: Content, row: pd.Series) -> str:
+    """Why a cell, a row of `stability`, is neither best nor second smallest, after its name; empty where it may be."""
+    n = int(row["n"])
+    if n < 2:
+        return f"has {'no finished run' if n == 0 else 'one finished run'}"
+    if pd.notna(row["failed"]) and row["failed"] == n:
+        return f"failed in all of its {n} runs"
+    if row["std"] == 0:
+        return f"has the same score in all of its {n} runs"
+    why = content.seedless.get((str(row["model"]), str(row["task"]), str(row["strategy"])))
+    return f"does not seem to change with its seed ({why})" if why else ""
+
+
+def _left_out(content: Content, row: pd.Series) -> str:
+    reason = left_out(content, row)
+    if not reason and row["mostly_failed"]:
+        reason = f"failed in {row['failed']} of its {row['n']} runs"
+    return f"{row['strategy']} {reason}" if reason else ""
 
 
 def _failures(content: Content, table: pd.DataFrame) -> str:
@@ -68,8 +152,9 @@ def _where_it_shows(content: Content, table: pd.DataFrame, most: str, least: str
     chosen = pairs[both & pairs["p_fisher"].notna()]
     if chosen.empty:
         return ""
-    tests = [f"{row['task']} {p_equation(row['p_fisher'])}" for _, row in chosen.iterrows()]
-    return f" (Fisher's exact test by task: {', '.join(tests)})"
+    tests = [f"{row['task']} {p_equation(row['p_fisher'])}" for _, row in chosen.head(NAMED).iterrows()]
+    more = f", and {len(chosen) - NAMED} tasks more" if len(chosen) > NAMED else ""
+    return f" (Fisher's exact test by task: {', '.join(tests)}{more})"
 
 
 def regime(content: Content, model: str) -> str:
@@ -87,89 +172,9 @@ def regime(content: Content, model: str) -> str:
     )
 
 
-@lru_cache(maxsize=1)
 def warnings(content: Content) -> tuple[str, ...]:
-    """What a reader must know before trusting the table: missing runs and what `analysis.cautions` finds."""
-    found = []
-    table = content.table
-    if not content.complete:
-        parts = [
-            f"{row['model']}/{row['task']}/{row['strategy']} n = {row['n']}/{row['planned']}"
-            for _, row in table[table["n"] < table["planned"]].iterrows()
-        ]
-        found.append(f"This report is incomplete: {', '.join(parts)}.")
-        found += _broken(content)
-    if len(content.traced) < len(content.places):
-        within = (
-            f"; what their runs recorded within training (curves, gradient norms, predictions) is looked into for the "
-            f"first {len(content.traced)}"
-            if content.recorded
-            else ""
-        )
-        found.append(
-            f"Scores are drawn for the first {len(content.drawn)} of {len(content.places)} pairs of a model and a task"
-            f"{within}. The tables, tests and scores hold all of them."
-        )
-    few = few_seeds(table)
-    if len(few):
-        found.append(
-            f"{counted(len(few), 'cell')} of {len(table)} with fewer than {MINIMUM_SEEDS} seeds: the tests have next "
-            "to no power there, so no star is given."
-        )
-    unjudged = list(table.loc[table["failed"].isna(), "task"].unique())
-    if unjudged:
-        found.append(
-            f"Which runs failed is not known on {listed(unjudged)}: none is counted there, and a cell all of whose "
-            "runs failed can have the smallest std."
-        )
-    in_failure = [
-        f"{row['strategy']} on {row['task']} ({row['model']}; {row['failed']} of {row['n']} runs failed, std "
-        f"{percent(row['std'])})"
-        for _, row in stable_in_failure(table).iterrows()
-    ]
-    if in_failure:
-        found.append(f"Stable in failure, and therefore not called stable: {listed(in_failure)}.")
-    return (*found, *_two_groups(content), *_seeds(content))
-
-
-def _broken(content: Content) -> list[str]:
-    broken = [
-        f"seed {seed} of {item.cell.name}: {' '.join(message.split())[:LONGEST_ERROR]}"
-        for item in content.selection.cells
-        for seed, message in item.errors.items()
-    ]
-    more = f"; and {len(broken) - LISTED_ERRORS} more" if len(broken) > LISTED_ERRORS else ""
-    return [f"{counted(len(broken), 'run')} broke: {'; '.join(broken[:LISTED_ERRORS])}{more}."] if broken else []
-
-
-def _two_groups(content: Content) -> list[str]:
-    cells = [
-        f"{names['strategy']} on {names['task']} ({names['model']}; {groups.lower} runs around "
-        f"{percent(groups.mean_lower)}, {groups.higher} around {percent(groups.mean_higher)})"
-        for names, groups in in_two_groups(content.runs)
-    ]
-    if not cells:
-        return []
-    return [
-        f"Scores in two groups, which mean and std describe badly: {listed(cells)}. Look at the score of every seed."
-    ]
-
-
-def _seeds(content: Content) -> list[str]:
-    added = [f"seeds {seed_list(seeds)} of {name}" for name, seeds in added_seeds(content.selection.cells).items()]
-    unequal = [
-        f"{task} ({model}: {', '.join(f'{name} {count}' for name, count in counts.items())})"
-        for model, task, counts in unequal_seeds(content.runs)
-    ]
-    found = []
-    if added:
-        found.append(
-            f"Added after the first runs of their cell were trained: {listed(added)}. Where seeds are added after a "
-            "look at the results, p-values no longer mean what they say."
-        )
-    if unequal:
-        found.append(f"Strategies have different seeds planned on {listed(unequal)}: seeds may have been added later.")
-    return found
+    """What a reader must know before trusting the table, a sentence each (`report.cautions`)."""
+    return tuple(item.sentence for item in cautions(content))
 
 
 def gradients(content: Content, model: str, task: str) -> tuple[Pair | None, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -9,7 +10,8 @@ import pandas as pd
 
 from stabbench.analysis.stability import MINIMUM_SEEDS
 from stabbench.report.content import Content
-from stabbench.report.numbers import counted, exponent, interval, of_runs, p_equation, percent, share
+from stabbench.report.findings import left_out, untestable
+from stabbench.report.numbers import counted, exponent, interval, of_runs, p_equation, score_text, share, some
 
 TASKS_A_BLOCK = 3
 STAR = "⋆"
@@ -22,7 +24,7 @@ class Entry:
 
     task: str
     text: dict[str, str]
-    """std, mean and max × 100 with one decimal."""
+    """std, mean and max (min where lower is better), × 100 with one decimal; losses as they stand."""
     bold: dict[str, bool]
     star: bool
     failed: str
@@ -52,6 +54,8 @@ class Block:
     """Counts the blocks of a model from 1."""
     tasks: tuple[tuple[str, str], ...]
     """(task, metric)."""
+    measures: Mapping[str, Sequence[str]]
+    """What the columns of each task are called before `failed`."""
     rows: tuple[Row, ...]
     caption: str
 
@@ -76,23 +80,26 @@ def _block(content: Content, model: str, tasks: list[str], number: int) -> Block
     for strategy in content.strategies:
         mine = {str(row["task"]): row for _, row in part[part["strategy"] == strategy].iterrows()}
         if mine:
-            entries = tuple(_entry(mine[task]) if task in mine else None for task in tasks)
+            entries = tuple(_entry(content, mine[task]) if task in mine else None for task in tasks)
             rows.append(Row(strategy, references.get(strategy, ""), entries))
     heads = tuple((task, metrics[task]) for task in tasks)
-    return Block(model, number, heads, tuple(rows), _caption(content, model, part))
+    measures = {task: (*MEASURES[:2], "min") if metrics[task] in content.lower else MEASURES for task in tasks}
+    return Block(model, number, heads, measures, tuple(rows), _caption(content, model, part))
 
 
-def _entry(row: pd.Series) -> Entry:
+def _entry(content: Content, row: pd.Series) -> Entry:
+    metric = str(row["metric"])
+    shown = {name: "min" if name == "max" and metric in content.lower else name for name in MEASURES}
     n, planned = int(row["n"]), int(row["planned"])
     failed = of_runs(row["failed"], n)
     return Entry(
         task=str(row["task"]),
-        text={name: percent(row[name]) for name in MEASURES},
+        text={name: score_text(float(row[column]), content.kind(metric)) for name, column in shown.items()},
         bold={name: bool(row[f"best_{name}"]) for name in MEASURES},
         star=bool(row["star"]),
         failed=failed if n == planned else f"{failed} (n = {n}/{planned})",
         interval=_interval(row),
-        note=_note(row),
+        note=_note(content, row),
     )
 
 
@@ -104,7 +111,12 @@ def _interval(row: pd.Series) -> str:
     return f"{share(row['failed'] / row['n'])} failed, 95 % interval {interval(row['failed_low'], row['failed_high'])}"
 
 
-def _note(row: pd.Series) -> str:
+def _note(content: Content, row: pd.Series) -> str:
+    reason = left_out(content, row)
+    if reason:
+        return f"{row['strategy']} {reason}, so it is neither best nor second smallest" if row["n"] else ""
+    if row["best_std"] and (untested := untestable(content, row)):
+        return f"{row['strategy']} has the smallest std, which cannot be tested: {untested}"
     if row["rival"]:
         tests = ", ".join(
             f"{name} {p_equation(row[column])}"
@@ -115,8 +127,6 @@ def _note(row: pd.Series) -> str:
             )
         )
         return f"{row['strategy']} against {row['rival']}: {tests}"
-    if row["n"] and pd.notna(row["failed"]) and row["failed"] == row["n"]:
-        return f"all runs of {row['strategy']} failed, so it is neither best nor second smallest"
     if row["mostly_failed"]:
         return f"{row['failed']} of {row['n']} runs of {row['strategy']} failed, so its std is never the best"
     return ""
@@ -126,11 +136,12 @@ def _caption(content: Content, model: str, part: pd.DataFrame) -> str:
     planned = sorted({int(value) for value in part["planned"]})
     seeds = f"{planned[0]}" if len(planned) == 1 else f"{planned[0]} to {planned[-1]}"
     pieces = [
-        f"Standard deviation, mean and maximum (× 100) of the {content.origin.score} when fine-tuning {model} "
+        f"Standard deviation, mean and {_best(content, part)} of the {content.origin.score} when fine-tuning {model} "
         f"over {seeds} random seeds a cell.",
         learning_rates(content, model),
-        "std: ddof 1, lower is more stable; bold: best of the task. A cell more than half of whose runs failed never "
-        "has the best std, as failing more often lowers it there; one all of whose runs failed is never best.",
+        "std: ddof 1, lower is more stable; bold: best of the task, where there are two to compare. A cell more than "
+        "half of whose runs failed never has the best std, as failing more often lowers it there; one all of whose "
+        "runs failed, or whose scores are all the same, is never best.",
         f"failed: runs {content.origin.failed}, of n runs." if content.origin.failed else "",
         f"{STAR}: p < {content.alpha:g} against the second smallest std, {content.test_name}; "
         f"no star under {MINIMUM_SEEDS} seeds.",
@@ -139,6 +150,19 @@ def _caption(content: Content, model: str, part: pd.DataFrame) -> str:
     if missing:
         pieces.append(f"Incomplete: {counted(missing, 'run')} without a record.")
     return " ".join(piece for piece in pieces if piece)
+
+
+def _best(content: Content, part: pd.DataFrame) -> str:
+    """What the third column holds, and in which unit the numbers are."""
+    metrics = list(dict.fromkeys(map(str, part["metric"])))
+    lower = [name for name in metrics if name in content.lower]
+    best = "maximum"
+    if lower:
+        best = "minimum" if len(lower) == len(metrics) else "maximum (minimum where lower is better)"
+    whole = [name for name in metrics if not content.kind(name).fraction]
+    if len(whole) == len(metrics):
+        return best
+    return f"{best} (× 100{f'; {some(whole, 3)} as it stands' if whole else ''})"
 
 
 def learning_rates(content: Content, model: str) -> str:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from stabbench.analysis.frame import ordered
+from stabbench.analysis.metric_kinds import MetricKind
 from stabbench.report.content import Content
-from stabbench.report.numbers import of_runs, p_equation, p_value, percent
+from stabbench.report.numbers import of_runs, p_equation, p_value, score_text
 
 LOW = 0.05
 ABOVE, BELOW = "p_levene_median", "p_fisher"
@@ -47,13 +48,19 @@ def matrices(content: Content) -> list[Matrix]:
         cells = {str(row["strategy"]): row for _, row in content.rows(model, task).iterrows()}
         names = ordered(pd.concat([pairs["strategy_a"], pairs["strategy_b"]]))
         names.sort(key=list(cells).index)
-        rows = [[_entry(by_names, cells, names, i, j) for j in range(len(names))] for i in range(len(names))]
+        kind = content.kind(str(next(iter(cells.values()))["metric"]))
+        rows = [[_entry(by_names, cells, names, kind, i, j) for j in range(len(names))] for i in range(len(names))]
         found.append(Matrix(model, task, names, rows))
     return found
 
 
 def _entry(
-    pairs: Mapping[tuple[str, str], pd.Series], cells: Mapping[str, pd.Series], names: Sequence[str], i: int, j: int
+    pairs: Mapping[tuple[str, str], pd.Series],
+    cells: Mapping[str, pd.Series],
+    names: Sequence[str],
+    kind: MetricKind,
+    i: int,
+    j: int,
 ) -> Entry | None:
     a, b = names[min(i, j)], names[max(i, j)]
     pair = pairs.get((a, b), pairs.get((b, a)))
@@ -62,7 +69,8 @@ def _entry(
     column = ABOVE if j > i else BELOW
     p, adjusted = float(pair[column]), float(pair[f"{column}_holm"])
     if column == ABOVE:
-        what = f"{a} std {percent(cells[a]['std'])}, {b} std {percent(cells[b]['std'])}; Levene"
+        stds = [score_text(float(cells[name]["std"]), kind) for name in (a, b)]
+        what = f"{a} std {stds[0]}, {b} std {stds[1]}; Levene"
     else:
         what = f"{a} failed {_failed(cells[a])}, {b} {_failed(cells[b])}; Fisher"
     words = f"{what} {p_equation(p)}, Holm {p_equation(adjusted)}"

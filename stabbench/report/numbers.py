@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 from pandas.api.typing import NAType
 
+from stabbench.analysis.metric_kinds import MetricKind
+
 NOT_AVAILABLE = "n/a"
 
 
@@ -16,6 +18,13 @@ def percent(fraction: float) -> str:
         return NOT_AVAILABLE
     text = f"{100 * fraction:.1f}"
     return "0.0" if text == "-0.0" else text
+
+
+def score_text(score: float, kind: MetricKind) -> str:
+    """A score or std of a metric: `percent` of a fraction, four digits of a loss, `n/a` for NaN."""
+    if kind.fraction or math.isnan(score):
+        return percent(score)
+    return f"{score:.4g}"
 
 
 def known(count: int | NAType) -> str:
@@ -94,6 +103,11 @@ def listed(names: Sequence[str]) -> str:
     if len(names) < 2:
         return "".join(names)
     return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def some(texts: Sequence[str], most: int) -> str:
+    """`a, b and c`, or `a, b, c and 9 more`: what a sentence names of a list that may be long."""
+    return listed(texts) if len(texts) <= most else f"{', '.join(texts[:most])} and {len(texts) - most:,} more"
 
 
 def counted(number: int, noun: str) -> str:

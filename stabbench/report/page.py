@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from stabbench.report import cost, findings, making, numbers
 from stabbench.report import provenance as origins
+from stabbench.report.cautions import cautions
 from stabbench.report.content import Content, measured_level
 from stabbench.report.downloads import Download, drawn_rows, figure_downloads, table_link
 from stabbench.report.figures.drawing import COLUMN_WIDTH, style
@@ -71,6 +72,7 @@ class Page:
             lstrip_blocks=True,
             keep_trailing_newline=True,
         )
+        content: Content = self.context["content"]
         environment.filters.update(
             metric=numbers.metric_name,
             percent=numbers.percent,
@@ -80,6 +82,8 @@ class Page:
             share=numbers.share,
             count=numbers.counted,
             listed=numbers.listed,
+            some=numbers.some,
+            score=lambda value, metric: numbers.score_text(value, content.kind(metric)),
             interval=lambda cell: numbers.interval(cell["failed_low"], cell["failed_high"]),
             loss=lambda value: numbers.NOT_AVAILABLE if math.isnan(value) else f"{value:.3g}",
         )
@@ -156,7 +160,7 @@ def _context(content: Content) -> dict[str, Any]:
         "blocks": blocks(content),
         "answers": {model: findings.answer(content, model) for model in content.models},
         "regimes": [text for model in content.models if (text := findings.regime(content, model))],
-        "warnings": findings.warnings(content),
+        "cautions": cautions(content),
         "level": level,
         "seeds": _seeds(content),
         "colors": {name: palette[color][0] for name, color in variables.items()},

@@ -7,7 +7,7 @@ import pandas as pd
 from stabbench.report import findings
 from stabbench.report.content import Content
 from stabbench.report.layout import STAR
-from stabbench.report.numbers import metric_name, of_runs, percent
+from stabbench.report.numbers import metric_name, of_runs, score_text
 from stabbench.report.tables import escape_markdown, markdown_row
 
 LINES = 60
@@ -52,7 +52,7 @@ def _table(content: Content, model: str) -> list[str]:
     ]
     lines = [markdown_row(["strategy", *heads]), markdown_row(["---", *["---:"] * len(heads)])]
     for strategy in content.strategies:
-        texts = [text for task in tasks for text in _texts(rows.get((task, strategy)))]
+        texts = [text for task in tasks for text in _texts(content, rows.get((task, strategy)))]
         if any(text != "–" for text in texts):
             lines.append(markdown_row([escape_markdown(strategy), *texts]))
     room = LINES // 2
@@ -61,8 +61,10 @@ def _table(content: Content, model: str) -> list[str]:
     return lines
 
 
-def _texts(row: pd.Series | None) -> list[str]:
+def _texts(content: Content, row: pd.Series | None) -> list[str]:
     if row is None:
         return ["–"] * 3
-    std, mean = (f"**{percent(row[name])}**" if row[f"best_{name}"] else percent(row[name]) for name in ("std", "mean"))
+    kind = content.kind(str(row["metric"]))
+    texts = {name: score_text(float(row[name]), kind) for name in ("std", "mean")}
+    std, mean = (f"**{text}**" if row[f"best_{name}"] else text for name, text in texts.items())
     return [f"{std}{STAR if row['star'] else ''}", mean, of_runs(row["failed"], int(row["n"]))]

@@ -11,6 +11,7 @@ import pyarrow.csv
 
 from stabbench.analysis.stability import COUNTS
 from stabbench.files import write_bytes, write_text
+from stabbench.report import cautions
 from stabbench.report.content import Content
 from stabbench.report.layout import MEASURES, STAR, Block, Entry, blocks
 from stabbench.report.numbers import metric_name
@@ -42,11 +43,12 @@ _LATEX = {
 
 
 def write_tables(content: Content, folder: Path) -> None:
-    """Write stability.{md,tex,csv} and pairwise.csv (every test) into `folder`."""
+    """Write stability.{md,tex,csv}, pairwise.csv (every test) and warnings.csv (what they are about) into `folder`."""
     write_text(folder / "stability.md", markdown(content))
     write_text(folder / "stability.tex", latex(content))
     write_text(folder / "stability.csv", csv(content.table, digits=6))
     write_text(folder / "pairwise.csv", csv(content.pairs, digits=6))
+    write_text(folder / "warnings.csv", csv(cautions.table(content), digits=6))
 
 
 def write_scores(content: Content, folder: Path) -> None:
@@ -124,7 +126,7 @@ def _one_line(text: str) -> str:
 
 
 def _markdown(block: Block) -> str:
-    heads = [f"{escape_markdown(task)} {name}" for task, _ in block.tasks for name in (*MEASURES, "failed")]
+    heads = [f"{escape_markdown(task)} {name}" for task, _ in block.tasks for name in (*block.measures[task], "failed")]
     metrics = "; ".join(
         f"{escape_markdown(task)}: {escape_markdown(metric_name(metric))}" for task, metric in block.tasks
     )
@@ -165,7 +167,8 @@ def _latex(block: Block) -> str:
         r"\toprule",
         " & ".join(["", *heads]) + r" \\",
         "".join(rf"\cmidrule(lr){{{first}-{last}}}" for first, last in spans),
-        " & ".join(["strategy", *[*MEASURES, "failed"] * len(block.tasks)]) + r" \\",
+        " & ".join(["strategy", *(name for task, _ in block.tasks for name in (*block.measures[task], "failed"))])
+        + r" \\",
         r"\midrule",
     ]
     for row in block.rows:

@@ -26,14 +26,16 @@ DASHES = (0, (4, 2))
 """The best constant classifier's line."""
 
 
-def draw_box(axes: Axes, place: float, runs: pd.DataFrame, color: Color, width: float = BOX_WIDTH) -> None:
-    """Quartiles, whiskers to 1.5 IQR and a point for each finished run of a frame (a cross where it failed), × 100.
+def draw_box(
+    axes: Axes, place: float, runs: pd.DataFrame, color: Color, width: float = BOX_WIDTH, scale: float = 100
+) -> None:
+    """Quartiles, whiskers to 1.5 IQR and a point for each finished run of a frame (a cross where it failed), × `scale`.
 
     Of more than `POINTS` runs so many are drawn: to be said on the figure, as by `thinned`.
     """
     if runs.empty:
         return
-    scores = 100 * runs["score"].to_numpy(dtype=np.float64)
+    scores = scale * runs["score"].to_numpy(dtype=np.float64)
     _draw_quartiles(axes, place, scores, color, width)
     if len(runs) > POINTS:
         chosen = np.argsort(scores, kind="stable")[np.linspace(0, len(runs) - 1, POINTS).round().astype(int)]
@@ -75,14 +77,14 @@ def draw_points(
         axes.scatter(across[failed], scores[failed], s=16, color=color, marker="x", linewidths=1.1, zorder=4)
 
 
-def draw_majority(axes: Axes, score: float, *, named: bool = True) -> None:
-    """The best constant classifier's score (a fraction) as a dashed line, with its name unless a legend has it.
+def draw_majority(axes: Axes, score: float, *, named: bool = True, scale: float = 100) -> None:
+    """The best constant classifier's score × `scale` as a dashed line, with its name unless a legend has it.
 
     To be called after the boxes. Nothing where the score is NaN.
     """
     if math.isnan(score):
         return
-    majority = 100 * score
+    majority = scale * score
     axes.axhline(majority, color=INK, linewidth=0.8, linestyle=DASHES, zorder=1)
     if not named:
         return

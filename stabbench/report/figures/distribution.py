@@ -60,11 +60,16 @@ def draw_distribution(axes: Axes, content: Content, model: str, task: str, width
     order = content.strategies
     colors = strategy_colors(order)
     done = finished(runs)
+    metric = str(runs["metric"].iloc[0])
+    kind = content.kind(metric)
+    scale = 100.0 if kind.fraction else 1.0
     for place, strategy in enumerate(strategies):
         before = set(axes.get_children())
-        draw_box(axes, place, done[done["strategy"] == strategy], colors[strategy])
+        draw_box(axes, place, done[done["strategy"] == strategy], colors[strategy], scale=scale)
         of_strategy(axes, [artist for artist in axes.get_children() if artist not in before], order.index(strategy))
-    draw_majority(axes, float(runs["majority"].iloc[0]), named=False)
+    draw_majority(axes, float(runs["majority"].iloc[0]), named=False, scale=scale)
     name_slots(axes, strategies, width)
-    axes.set_ylabel(f"{content.origin.scored_on} {metric_label(str(runs['metric'].iloc[0]))}".strip(), parse_math=False)
+    label = metric_label(metric) if kind.fraction else metric_name(metric)
+    better = ", lower is better" if kind.lower else ""
+    axes.set_ylabel(f"{content.origin.scored_on} {label}{better}".strip(), parse_math=False)
     axes.set_xlabel(thinned(done), fontsize=6.5, color=MUTED)

@@ -1,0 +1,96 @@
+"""What is known of a metric by its name: which way is better, its range, and what a constant prediction scores."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True)
+class MetricKind:
+    """A metric's direction and range, in fractions where it is one."""
+
+    lower: bool = False
+    """Whether the lower score is the better one."""
+    lowest: float = -1.0
+    highest: float = 1.0
+    trivial: float | None = None
+    """What any constant prediction scores by the metric's definition; None where that hangs on the data."""
+    counted: bool = False
+    """Whether a score is a share of the examples: a multiple of one over their number."""
+    known: bool = True
+    """Whether the name says so; else it is an assumption."""
+
+    @property
+    def fraction(self) -> bool:
+        """Whether a score is a share or a correlation, which tables print × 100; a loss is printed as it stands."""
+        return math.isfinite(self.highest)
+
+
+_HIGHER = MetricKind()
+_CORRELATION = MetricKind(trivial=0.0)
+_ERROR = MetricKind(lower=True, lowest=0.0)
+_EDITS = MetricKind(lower=True, lowest=0.0, highest=2.0)  # insertions may make more errors than there are words
+_LOSS = MetricKind(lower=True, lowest=-math.inf, highest=math.inf)
+_UNKNOWN = MetricKind(known=False)
+
+_NAMES = {
+    name: kind
+    for kind, names in (
+        (MetricKind(counted=True), "accuracy acc exact_match em"),
+        (
+            _HIGHER,
+            "balanced_accuracy precision recall f1 f1_score macro_f1 micro_f1 f1_macro "
+            "f1_micro f1_weighted weighted_f1 fbeta jaccard iou average_precision auprc map mrr ndcg bleu sacrebleu "
+            "rouge1 rouge2 rougel rougelsum meteor chrf bertscore specificity sensitivity",
+        ),
+        (
+            _CORRELATION,
+            "mcc matthews matthews_correlation matthews_corrcoef kappa cohen_kappa cohens_kappa pearson pearsonr "
+            "pearson_correlation spearman spearmanr spearman_correlation spearman_rho kendall kendalltau kendall_tau "
+            "corr correlation",
+        ),
+        (MetricKind(lowest=-math.inf, trivial=0.0), "r2 r2_score explained_variance"),
+        (MetricKind(trivial=0.5), "auroc roc_auc rocauc auc auc_roc"),
+        (replace(_ERROR, counted=True), "error error_rate err zero_one_loss"),
+        (_ERROR, "ece brier brier_score hamming_loss eer"),
+        (_EDITS, "wer cer ter per"),
+        (
+            _LOSS,
+            "loss perplexity ppl nll log_loss logloss cross_entropy crossentropy bpb bpc bits_per_byte mae mse rmse "
+            "mape msle rmsle mean_absolute_error mean_squared_error root_mean_squared_error kl kl_divergence hinge",
+        ),
+    )
+    for name in names.split()
+}
+_SPLITS = {"eval", "test", "dev", "val", "valid", "validation", "predict", "final", "train"}
+_LAST_WORDS = {"loss": _LOSS, "perplexity": _LOSS, "error": _LOSS, "accuracy": _HIGHER, "acc": _HIGHER, "f1": _HIGHER}
+
+
+def metric_kind(name: str, lower: Collection[str] = (), higher: Collection[str] = ()) -> MetricKind:
+    """What is known of the metric `name`; `lower` and `higher` are names of which somebody says which way is better.
+
+    Case, `-` and a split before it (`eval_loss`, `test/accuracy`) mean nothing. A name that nobody knows is taken for a
+    fraction of which the higher is the better, and not `known`; one said to be in `lower` may have any range.
+    """
+    found = _by_name(name)
+    if name in lower and not found.lower:
+        return replace(found, lower=True, known=True) if found.known else _LOSS
+    if name in higher:
+        return replace(found, lower=False, known=True)
+    return found
+
+
+def lower_is_better(names: Collection[str]) -> frozenset[str]:
+    """Those of some metrics' names of which the lower score is the better one, by their names alone."""
+    return frozenset(name for name in names if metric_kind(name).lower)
+
+
+def _by_name(name: str) -> MetricKind:
+    words = [word for word in re.split(r"[^a-z0-9]+", name.lower()) if word]
+    while len(words) > 1 and words[0] in _SPLITS:
+        words = words[1:]
+    found = _NAMES.get("_".join(words))
+    return found or (_LAST_WORDS.get(words[-1], _UNKNOWN) if words else _UNKNOWN)

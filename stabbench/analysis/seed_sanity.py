@@ -1,0 +1,193 @@
+"""Whether the seed changes anything: cells whose scores, results or records are more alike than seeds can make them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator, Mapping
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from stabbench.analysis.distinct_scores import FEWEST, Grid, few_distinct
+from stabbench.analysis.frame import CELL, finished
+from stabbench.analysis.metric_kinds import lower_is_better, metric_kind
+from stabbench.analysis.spread import is_constant
+from stabbench.records import SelectedCell, Selection
+
+CAUSES = (
+    "the seed was set after the head was drawn; the order of the data is cached, or follows a seed of its own that was "
+    "not changed (data_seed); one run was copied; or the dev set or the rounding is too coarse, or the task too easy, "
+    "to tell runs apart"
+)
+"""The usual ones, as the end of a sentence."""
+_NO_COINCIDENCE = 8
+"""Distinct scores without a metric's name that lie on one grid: F1 and correlations of so many have none in common."""
+NEARLY = 0.9
+"""Share of a cell's runs from which on equal scores are nearly all of them."""
+
+Array = npt.NDArray[np.float64]
+Key = tuple[str, str, str]
+Alike = Mapping[Key, str]
+"""What is alike in a cell (model, task, strategy), as the end of a sentence."""
+_USED = [*CELL, "seed", "status", "metric", "score", "accuracy", "majority", "failed", "result_digest"]
+
+
+def seedless_cells(
+    runs: pd.DataFrame, dev_examples: Mapping[tuple[str, str], int] | None = None, lower: Collection[str] | None = None
+) -> Alike:
+    """The cells of a frame of runs on which the seed seems to change nothing, in the frame's order.
+
+    `dev_examples` is by model and task, where it is known; `lower` as for `stability`. A cell is named where
+
+    - two of its runs have one `result_digest`: they are the same to the last bit;
+    - all of its scores are the same to rounding; or, of the scores of `FEWEST` and more runs that did not fail, all or
+      a share of `NEARLY`: failed runs may all have the trivial score, which is no fault of a seed (where nobody says
+      which failed, it may be the worst score);
+    - it has fewer distinct scores than their grid explains (`few_distinct`).
+    """
+    known = dev_examples or {}
+    done = finished(runs[_USED])
+    worse = lower_is_better(set(map(str, done["metric"].unique()))) if lower is None else lower
+    found: dict[Key, str] = {}
+    for place, part in done.groupby(["model", "task"], sort=False, observed=True):
+        model, task = map(str, place)
+        cells = _Place(part, known.get((model, task)), str(part["metric"].iloc[0]) in worse)
+        found |= {(model, task, strategy): why for strategy, why in cells.alike()}
+    return found
+
+
+class _Place:
+    """The finished runs of a model and task."""
+
+    def __init__(self, runs: pd.DataFrame, dev_examples: int | None, lower: bool) -> None:
+        self.strategies, self.names = pd.factorize(runs["strategy"])
+        self.scores = runs["score"].to_numpy(dtype=np.float64)
+        self.accuracy = runs["accuracy"].to_numpy(dtype=np.float64)
+        self.judged = bool(runs["failed"].notna().all())
+        trivial = self.scores == runs["majority"].to_numpy(dtype=np.float64)
+        self.failed = runs["failed"].to_numpy(dtype=bool, na_value=False) | trivial
+        digests = runs["result_digest"]
+        self.digests = digests.astype(str).to_numpy() if digests.notna().all() and (digests != "").any() else None
+        self.seeds = runs["seed"].to_numpy()
+        self.metric = str(runs["metric"].iloc[0])
+        self.lower = lower
+        self.dev_examples = dev_examples
+        self._grid: Grid | None = None
+
+    def alike(self) -> Iterator[tuple[str, str]]:
+        order = np.argsort(self.strategies, kind="stable")
+        ends = np.cumsum(np.bincount(self.strategies, minlength=len(self.names)))
+        for name, rows in zip(self.names, np.split(order, ends[:-1]), strict=True):
+            why = self._same_results(rows) or self._same_scores(rows) or self._few_scores(rows)
+            if why:
+                yield str(name), why
+
+    def _same_results(self, rows: npt.NDArray[np.intp]) -> str:
+        if self.digests is None:
+            return ""
+        seeds = _repeated(dict(zip(self.seeds[rows].tolist(), self.digests[rows].tolist(), strict=True)))
+        return f"{seeds} gave one result, the same to the last bit" if seeds else ""
+
+    def _same_scores(self, rows: npt.NDArray[np.intp]) -> str:
+        scores = self.scores[rows[~self.failed[rows]]]
+        n = scores.size
+        if n < (2 if n == rows.size else FEWEST):
+            return ""
+        failed = "" if n == rows.size else " of the runs that did not fail"
+        if is_constant(scores):
+            return f"all {n} scores{failed} are the same"
+        if n < FEWEST or n * (1 - NEARLY) < 1 - 1e-9:
+            return ""
+        values, counts = np.unique(scores, return_counts=True)
+        most, worst = int(counts.max()), values[-1] if self.lower else values[0]
+        if most < NEARLY * n or (not self.judged and values[counts.argmax()] == worst):
+            return ""  # nobody says which failed, and these may all have the trivial score
+        return f"{most} of {n} scores{failed} are the same"
+
+    def _few_scores(self, rows: npt.NDArray[np.intp]) -> str:
+        kept = rows[~self.failed[rows]]
+        by_accuracy = not np.isnan(self.accuracy).any()  # F1 and correlations lie on no grid that is known
+        every = self.accuracy if by_accuracy else self.scores
+        scores = every[kept]
+        if not self.judged:
+            scores = _without_worst(scores, self.lower and not by_accuracy)
+        if not FEWEST <= scores.size <= Grid.LARGEST or np.unique(scores).size > Grid.MOST_DISTINCT * scores.size:
+            return ""
+        if self._grid is None:
+            exact = 1 / self.dev_examples if by_accuracy and self.dev_examples else None
+            self._grid = Grid(exact) if exact else self._grid_of(every, by_accuracy)
+        distinct = few_distinct(scores, self._grid)
+        what = "accuracies" if by_accuracy else "scores"
+        return (
+            f"{scores.size} runs have {distinct} different {what}, fewer than their grid explains" if distinct else ""
+        )
+
+    def _grid_of(self, scores: Array, by_accuracy: bool) -> Grid:
+        kind = metric_kind(self.metric)
+        if by_accuracy or kind.counted or not kind.fraction:
+            return Grid.of(scores, by_accuracy or kind.counted)
+        enough = np.unique(scores).size >= _NO_COINCIDENCE and not kind.known
+        return Grid.of(scores, counted=True) if enough else Grid(math.nan)
+
+
+def _without_worst(scores: Array, lower: bool) -> Array:
+    """Without the runs at the worst score, where several have it: they may have failed, and nobody says so."""
+    if scores.size == 0:
+        return scores
+    worst = scores == (scores.max() if lower else scores.min())
+    return scores[~worst] if worst.sum() > 2 else scores
+
+
+def same_records(selection: Selection) -> Alike:
+    """The cells of which two records hold one learning curve, or two of runs that did not fail the same predictions.
+
+    Records name the hashes of their files, so nothing beside record.json is read. Logits are part of predictions, hence
+    equal ones are no chance.
+    """
+    found: dict[Key, str] = {}
+    for item in selection.cells:
+        cell = item.cell
+        why = _same_files(item, "history.parquet", "learning curves", ("ok", "failed", "diverged"))
+        why = why or _same_files(item, "predictions.parquet", "predictions", ("ok",))
+        if why:
+            found[cell.model, cell.task, cell.strategy] = why
+    return found
+
+
+def _same_files(item: SelectedCell, name: str, what: str, statuses: Collection[str]) -> str:
+    hashes = {
+        seed: str(record.data["files"].get(name, ""))
+        for seed, record in item.records.items()
+        if record.status in statuses
+    }
+    seeds = _repeated(hashes)
+    return f"{seeds} have the same {what}" if seeds else ""
+
+
+def _repeated(values: Mapping[int, str]) -> str:
+    """`seeds 3 and 7`, of the first value that several seeds have; how many seeds share theirs where they are many."""
+    shared: dict[str, list[int]] = {}
+    for seed, value in values.items():
+        if value:
+            shared.setdefault(value, []).append(seed)
+    groups = [sorted(seeds) for seeds in shared.values() if len(seeds) > 1]
+    if not groups:
+        return ""
+    if len(groups) == 1 and len(groups[0]) == 2:
+        return f"seeds {groups[0][0]} and {groups[0][1]}"
+    return f"{sum(map(len, groups))} of {len(values)} seeds"
+
+
+def dev_examples(selection: Selection) -> dict[tuple[str, str], int]:
+    """How many examples the scores of each model and task were counted on, as the plan says."""
+    return {
+        (item.cell.model, item.cell.task): int(item.cell.task_facts["counts"]["dev"])
+        for item in selection.cells
+        if not math.isnan(float(item.cell.task_facts["counts"].get("dev", math.nan)))
+    }
+
+
+def seedless_records(runs: pd.DataFrame, selection: Selection) -> Alike:
+    """`seedless_cells` of records' runs, and `same_records`."""
+    return {**same_records(selection), **seedless_cells(runs, dev_examples(selection))}
