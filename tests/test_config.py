@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stabbench.config import DATASETS, Config, PretrainingBlock, RecipeOverrides, load, parse_seeds
+from stabbench.config import DATASETS, Config, PretrainingBlock, RecipeOverrides, load, parse_seeds, parts
 from stabbench.errors import UserError
 from stabbench.plan import RECIPE_FIELDS, Recipe
 from stabbench.scaffold import PRESETS, files_of
@@ -393,3 +395,31 @@ def test_a_task_that_is_neither_a_data_set_nor_own_files_says_what_can_be_writte
     text = SMALL.replace("[acceptability]", "[mine]") + "tasks: {mine: {train_size: 10}}\n"
     (only,) = mistakes(read, text)
     assert only.startswith("tasks.mine: found neither dataset nor files, expected {dataset: <name>} or {files:")
+
+
+@pytest.mark.parametrize(
+    ("change", "touched"),
+    [
+        ({"strategies": {"devlin": {"plugin": "devlin", "recipe": {"epochs": 4}}}}, {"plan.json"}),
+        ({"keep_weights": [1]}, {"plan.json"}),
+        ({"report": {"alpha": 0.01}}, {"report.json"}),
+        ({"studies": {"crossed": {"levels": 2}}}, {"plan.json", "report.json"}),
+        ({"probes": {"surface": {"points": 5}}}, {"report.json", "probes/surface.json"}),
+        ({"preset": "mine"}, {"report.json", "track.json"}),
+        ({"tasks": {"rte": {"dataset": "rte", "train_size": 9}}}, {"plan.json", "tasks/rte.json"}),
+        ({"models": {"embedded": {"pretraining": {"steps": 900}}}}, {"pretraining/embedded.json"}),
+        ({"models": {"embedded": {"learning_rate": 1e-3}}}, {"plan.json"}),
+        ({"studies": None, "keep_weights": None, "tasks": {"rte": {}}, "models": {"embedded": {}}}, set()),
+    ],
+    ids=lambda value: "-".join(sorted(value)) or "nothing",
+)
+def test_a_stage_sees_what_it_reads_of_params_yaml_and_its_defaults(
+    tmp_path: Path, change: dict[str, Any], touched: set[str]
+) -> None:
+    least = {"seeds": "1-2", "grid": {"models": ["embedded"], "tasks": ["rte"], "strategies": ["devlin"]}}
+    found = []
+    for content in (least, {**least, **change}):
+        (tmp_path / "params.yaml").write_text(json.dumps(content))
+        found.append(parts(load(tmp_path / "params.yaml")))
+    before, after = found
+    assert {name for name in {*before, *after} if before.get(name) != after.get(name)} == touched

@@ -21,7 +21,7 @@ CELLS = ["train@embedded-acceptability-devlin", "train@embedded-acceptability-mi
 
 
 class Project:
-    """A Git and DVC repository with a small variant of the demo preset."""
+    """A Git and DVC repository: one that is there, or a new one with a small variant of the demo preset."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -29,11 +29,19 @@ class Project:
         self.environment = {**os.environ, "PATH": scripts, "STABBENCH_WORKERS": "1"}
         for name in ("STABBENCH_STORE", "MLFLOW_TRACKING_URI", "DVC_STAGE", "DVC_ROOT"):
             self.environment.pop(name, None)
+        if (folder / ".git").exists():
+            return
+        folder.mkdir(exist_ok=True)
         self.run("git", "init", "--quiet")
         self.run("dvc", "init", "--quiet")
         scaffold.write("demo", folder)
         task = {"dataset": "acceptability", "train_size": 32, "dev_size": 32, "sample_seed": 0}
         self.change(tasks={"acceptability": task}, studies={}, probes={})
+
+    def clone(self, name: str) -> Project:
+        """A clone beside it, as Git makes it."""
+        self.run("git", "clone", "--quiet", ".", f"../{name}")
+        return Project(self.folder.parent / name)
 
     def run(self, *command: str) -> str:
         process = subprocess.run(
@@ -84,7 +92,7 @@ def test_a_change_runs_again_exactly_what_it_touches(tmp_path: Path) -> None:
     )
 
     stages, trained = project.repro()
-    assert sorted(stages) == sorted(["prepare@acceptability", "pretrain", "plan", "fill", *CELLS, "report"])
+    assert sorted(stages) == sorted(["check", "prepare@acceptability", "pretrain", "plan", "fill", *CELLS, "report"])
     assert trained == [4, 0, 0]
     assert project.seeds() == {"devlin": [1, 2], "mixout": [1, 2]}
     first_table = sha256_of_file(tmp_path / "reports/tables/stability.csv")
@@ -94,7 +102,7 @@ def test_a_change_runs_again_exactly_what_it_touches(tmp_path: Path) -> None:
     assert (tmp_path / "dvc.lock").read_text() == lock
 
     project.change(strategies__devlin__recipe={"learning_rate": 1e-3})
-    assert project.repro() == (["plan", "fill", CELLS[0], "report"], [2, 0])
+    assert project.repro() == (["check", "plan", "fill", CELLS[0], "report"], [2, 0])
 
     project.change(strategies__devlin__recipe={"learning_rate": None})
     _, trained = project.repro()
@@ -103,7 +111,7 @@ def test_a_change_runs_again_exactly_what_it_touches(tmp_path: Path) -> None:
     assert (tmp_path / "dvc.lock").read_text() == lock
 
     project.change(seeds="1-3")
-    assert project.repro() == (["plan", "fill", *CELLS, "report"], [2, 0, 0])
+    assert project.repro() == (["check", "plan", "fill", *CELLS, "report"], [2, 0, 0])
     assert project.seeds() == {"devlin": [1, 2, 3], "mixout": [1, 2, 3]}
 
     project.change(seeds="2")

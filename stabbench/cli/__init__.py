@@ -10,8 +10,8 @@ from stabbench.cli.group import LazyGroup
 COMMANDS = {
     name: f"stabbench.cli.{name}:{name}".replace("-", "_")
     for name in (
-        "init", "prepare", "pretrain", "plan", "train", "study", "probe", "status", "report", "compare", "track",
-        "score", "strategies", "check-strategy", "gc",
+        "init", "check", "prepare", "pretrain", "plan", "train", "study", "probe", "status", "report", "compare",
+        "track", "score", "strategies", "check-strategy", "gc",
     )
 }  # fmt: skip
 """Where each command is, in the order in which `--help` lists them."""

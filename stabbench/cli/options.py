@@ -8,12 +8,19 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from stabbench.project import own_path
+
 if TYPE_CHECKING:
     from stabbench.records import Store
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 DEFAULT_STORE = Path(".stabbench/runs")
+
+
+def _own(context: click.Context, parameter: click.Parameter, path: Path) -> Path:
+    """A place of the project: a copy that DVC makes for an experiment keeps nothing of its own."""
+    return own_path(path)
 
 
 def params(command: Command) -> Command:
@@ -42,6 +49,7 @@ def store(command: Command) -> Command:
         type=click.Path(path_type=Path, file_okay=False),
         envvar="STABBENCH_STORE",
         default=DEFAULT_STORE,
+        callback=_own,
         show_default=True,
         show_envvar=True,
         help="Where the records are kept.",

@@ -37,7 +37,7 @@ def plan(plan_folder: Path, params_file: Path) -> None:
       jq .spec.recipe plan/embedded/acceptability/devlin.json
     """
     from stabbench import resolve
-    from stabbench.config import load
+    from stabbench.config import load, unwatched
     from stabbench.plan import write_plan
     from stabbench.probes import probes_of
     from stabbench.strategies.cautions import cautions
@@ -50,14 +50,17 @@ def plan(plan_folder: Path, params_file: Path) -> None:
     planned = {name: resolve.plan_variations(config, Path(), cells) for name, cells in studies.items()}
     write_plan(plan_folder, cells)
     _write_studies(plan_folder / "studies", planned)
-    for folder in (Path("studies"), Path("probes")):
-        folder.mkdir(exist_ok=True)
     for name, group in {"the grid": cells, **planned}.items():
         click.echo(f"{name}: {len(group)} cells, {sum(len(cell.seeds) for cell in group)} runs")
         for sentence in cautions(group, Path()):
             click.echo(f"warning: {sentence}", err=True)
     for sentence in _about_texts([*cells, *chain.from_iterable(planned.values())]):
         click.echo(f"warning: {sentence}", err=True)
+    varied = [variation for variations in studies.values() for variation in variations]
+    models = [*config.grid.models, *(variation.model for variation in varied)]
+    stale = unwatched(params_file, config, models, [*config.grid.strategies, *(each.strategy for each in varied)])
+    if stale is not None:
+        click.echo(f"warning: {stale}", err=True)
 
 
 def _about_texts(cells: Sequence[Cell]) -> Iterable[str]:

@@ -40,6 +40,7 @@ def probe(
       stabbench probe surface
       stabbench probe forgetting --device cuda
     """
+    from stabbench.cli.planned import select_planned
     from stabbench.cli.sections import write_chapter
     from stabbench.config import load
     from stabbench.execution.settings import Settings
@@ -55,6 +56,7 @@ def probe(
     config = load(params_file)
     entry = probe_named(config, name)
     settings = Settings.from_environment(workers=workers, device=device, launcher=launcher)
+    select_planned(store, runs)
     selection = Selection.read(runs, plan=Path("plan") if Path("plan").is_dir() else None)
     out = Path("probes") / name
     with _progress(name) as progress:

@@ -32,11 +32,15 @@ from stabbench.cli import options
     help="With commits, dates, devices and measured times, which another training of the same runs changes.",
 )
 @options.runs
+@options.store
 @options.params
-def report(form: str, incomplete: bool, out: Path, provenance: bool, runs: Path, params_file: Path) -> None:
+def report(
+    form: str, incomplete: bool, out: Path, provenance: bool, runs: Path, store: Path, params_file: Path
+) -> None:
     """Make index.html, metrics.json, tables (Markdown, LaTeX, CSV) and figures (SVG, PNG) from the records.
 
-    Only the records are read: no data, no model, no torch. The same results give the same files.
+    Only the records are read: no data, no model, no torch. The same results give the same files. What the store has of
+    the plan and runs/ lacks, as after `stabbench train --all`, is put there first.
 
     \b
     Examples:
@@ -44,6 +48,7 @@ def report(form: str, incomplete: bool, out: Path, provenance: bool, runs: Path,
       stabbench report --incomplete --out draft
       stabbench report --format md | gh pr comment --body-file -
     """
+    from stabbench.cli.planned import select_planned
     from stabbench.cli.sections import probe_sections, study_sections
     from stabbench.config import load
     from stabbench.execution.settings import available_cores
@@ -55,6 +60,7 @@ def report(form: str, incomplete: bool, out: Path, provenance: bool, runs: Path,
 
     config = load(params_file)
     settings = config.report
+    select_planned(store, runs)
     planned = Path("plan") if Path("plan").is_dir() else None
     if form == "md":
         content = gather(

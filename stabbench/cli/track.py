@@ -37,6 +37,7 @@ def track(uri: str | None, models: bool, marker: Path | None, runs: Path, store:
       MLFLOW_TRACKING_URI=https://mlflow.example.org stabbench track
     """
     from stabbench import tracking
+    from stabbench.cli.planned import select_planned
     from stabbench.config import load
     from stabbench.files import check_writable, write_json
     from stabbench.stopping import standing
@@ -51,6 +52,7 @@ def track(uri: str | None, models: bool, marker: Path | None, runs: Path, store:
         nonlocal part
         part = f"{done} of {total} runs are logged, {total - done} are left"
 
+    select_planned(store, runs)
     with standing(lambda: part):
         outcome = tracking.bring_up_to_date(
             runs,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from stabbench.cli import options
+from stabbench.cli.planned import planned_cells
 
 if TYPE_CHECKING:
     from stabbench.config import Config
@@ -65,15 +66,15 @@ def train(
 
     Finished runs are never trained twice, whichever command asked for them. A run that breaks does not stop the
     others; it is tried again at the next start, and the exit status is 1. With --all only the store is filled, from the
-    files that `stabbench plan` wrote; the pipeline's stages then take each cell's records from there. Which runs are
-    a shard's depends on the plan alone, never on what is done already.
+    files that `stabbench plan` wrote; whatever reads the records next takes each cell's from there. Which runs are a
+    shard's depends on the plan alone, never on what is done already.
 
     \b
     Examples:
       stabbench train
       stabbench train --model minilm --task cola-1k --strategy mosbach --seeds 1-3
       STABBENCH_WORKERS=8 stabbench train --strategy devlin
-      stabbench plan && stabbench train --all
+      stabbench plan && stabbench train --all && stabbench report
       stabbench train --all --shard 3/8
       RAY_ADDRESS=10.0.0.1:6379 stabbench train --all --launcher ray
     """
@@ -92,11 +93,11 @@ def train(
     if marker is not None:
         check_writable(marker.parent)
     wanted = _seeds(seeds) if seeds is not None else None
-    cells = _planned() if everything else [(cell, runs) for cell in _cells(params_file, model, task, strategy)]
+    cells = planned_cells() if everything else [(cell, runs) for cell in _cells(params_file, model, task, strategy)]
     if everything or part is not None:
         broken = fill([(cell, wanted or cell.seeds, runs) for cell, runs in cells], store, settings, part)
-        broken = broken and part is not None  # a whole plan's are tried again by the stages of their cells
         if marker is not None:
+            broken = False  # the stages of their cells try them again
             write_json(marker, {"store": "filled"})
     else:
         broken = train_cells([cell for cell, _ in cells], wanted, store, settings, runs)
@@ -168,15 +169,6 @@ def _say_errors(outcomes: Sequence[CellOutcome]) -> bool:
         for seed, message in sorted(outcome.errors.items()):
             click.echo(f"error: {outcome.cell.name} seed {seed}: {message}", err=True)
     return any(outcome.errors for outcome in outcomes)
-
-
-def _planned() -> list[tuple[Cell, Path]]:
-    """Every planned cell with the folder that selects its records: the grid's, then the studies'."""
-    from stabbench.plan import read_plan
-
-    folders = [(Path("plan"), Path("runs"))]
-    folders += [(folder, Path("studies") / folder.name) for folder in sorted(Path("plan/studies").glob("*"))]
-    return [(cell, runs) for folder, runs in folders for cell in read_plan(folder)]
 
 
 def _seeds(text: str) -> tuple[int, ...]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from stabbench.config.loading import load
 from stabbench.config.names import check_names
+from stabbench.config.parts import parts
+from stabbench.config.pipeline import unprepared, unwatched
 from stabbench.config.schema import (
     DATASETS,
     Config,
@@ -30,4 +32,7 @@ __all__ = [
     "check_names",
     "load",
     "parse_seeds",
+    "parts",
+    "unprepared",
+    "unwatched",
 ]

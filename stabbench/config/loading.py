@@ -44,6 +44,11 @@ def load(path: Path = Path("params.yaml")) -> Config:
     return config
 
 
+def tasks_without_block(raw: dict[str, Any]) -> list[str]:
+    """Tasks of the grid that have no block of their own and are known by their name alone."""
+    return [name for name in _grid(raw, "tasks") if name not in _blocks(raw, "tasks")]
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """A YAML file's mapping (YAML 1.2: `1e-05` is a number); UserError where it is none."""
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stabbench.records.record import FINISHED, SCHEMA_VERSION, TABLES, Record, UnreadableRecordError
-from stabbench.records.selection import SelectedCell, Selection, adopt_selection, seed_folder, select
+from stabbench.records.selection import SelectedCell, Selection, adopt_selection, lacking, seed_folder, select
 from stabbench.records.store import KeptWeights, Store, check_weights, make_folder
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "UnreadableRecordError",
     "adopt_selection",
     "check_weights",
+    "lacking",
     "make_folder",
     "seed_folder",
     "select",

@@ -20,6 +20,7 @@ IGNORED = {
     ".dvcignore": ("/runs/**/provenance.json", "/studies/**/provenance.json", "/.stabbench"),
     ".gitignore": (
         "/.stabbench/",
+        "/checked/",
         "/data/",
         "/models/",
         "/plan/",
@@ -30,6 +31,7 @@ IGNORED = {
         "/tracking.json",
         "/dvc_plots/",
         "/mlflow.db",
+        "/mlflow.db-*",
         "/mlruns/",
         "/mlartifacts/",
         "/reports/timings.json",

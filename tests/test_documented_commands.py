@@ -1,0 +1,250 @@
+"""Every command and example of README.md and docs/ runs as it stands there, but for what the tables below name.
+
+A block is run whole, by a shell, in the folder that its page speaks of; a new one that does not run there fails.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner
+from ruamel.yaml import YAML
+
+from stabbench import scaffold
+from stabbench.cli import main
+from stabbench.config import load
+from stabbench.strategies import registry
+from tests.test_pipeline import SIZES, change_params
+
+pytestmark = [pytest.mark.xdist_group("documented"), pytest.mark.timeout(900)]  # its projects are made once
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+LEFT_OUT = {
+    "make repro": "the whole default takes ten minutes",
+    "make test": "runs this test",
+    "pip install": "asks a package index",
+    "mlflow ui": "a server that stays",
+    "mlflow server": "a server that stays",
+    "export MLFLOW_TRACKING_URI=https://mlflow.example.org": "a server that is not there: tests/tracking has one",
+    "RAY_ADDRESS=10.0.0.1:6379": "a cluster that is not there: tests/execution/test_cluster.py has one",
+    "#!/bin/bash\n#SBATCH --nodes=4": "a Slurm cluster of four nodes",
+    "stabbench init minilm && dvc repro": "an hour and a half; the head of the page has the same commands",
+}
+"""Beginnings of lines (of a script: of the whole) that are not run, and why."""
+INSTEAD = {
+    "\ndvc repro\n": ("\ncp ../params.yaml . && dvc repro\n", "the page's params.yaml, which follows, in small"),
+    "GLUE_DIR=…": ("GLUE_DIR=..", "a folder"),
+    "seeds=1-30": ("seeds=1-2", "small"),
+    "cd /shared/benchmark && source .venv/bin/activate": ("SLURM_ARRAY_TASK_ID=1 SLURM_ARRAY_TASK_COUNT=8", "no Slurm"),
+    "STABBENCH_DEVICE=cuda": ("SLURM_ARRAY_TASK_COUNT=8 SLURM_ARRAY_TASK_ID=1", "no GPU"),
+    "seeds: 1-25": ("seeds: 1-2", "small"),
+    "train_size: 1000": ("train_size: 16", "small"),
+}
+"""What is replaced in a block before it runs: by what, and why."""
+READ_ELSEWHERE = {
+    ("strategies.md", "python"): "tests/strategies/test_reference_page.py",
+    ("strategies.md", "toml"): "tests/execution/test_plugin_package.py",
+}
+"""Blocks that other tests run as they stand."""
+STUDIES = {"ablation": {"model": "embedded", "task": "acceptability", "learning_rates": [1e-3], "epochs": [1]}}
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block of a page."""
+
+    page: str
+    number: int
+    language: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.page}-{self.number}"
+
+
+def blocks(*languages: str) -> list[Block]:
+    found = []
+    for page in PAGES:
+        fenced = re.findall(r"^```(\w+)\n(.*?)^```$", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+        found += [Block(page.name, number, *block) for number, block in enumerate(fenced, 1)]
+    return [block for block in found if block.language in languages or not languages]
+
+
+def begins(line: str) -> str | None:
+    """The entry of LEFT_OUT that a line is."""
+    return next((start for start in LEFT_OUT if line.startswith(start)), None)
+
+
+def script(text: str) -> str:
+    """A block as it is run."""
+    if text.startswith("#!") and begins(text):
+        return ""
+    for old, (new, _) in INSTEAD.items():
+        text = text.replace(old, new)
+    return "".join(line + "\n" for line in text.splitlines() if not begins(line))
+
+
+def shell(folder: Path, commands: str, **environment: str) -> str:
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("STABBENCH_", "DVC_", "MLFLOW_"))}
+    process = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", commands],
+        cwd=folder,
+        env={**kept, "PATH": path, "DVC_NO_ANALYTICS": "1", "STABBENCH_WORKERS": "1", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == 0, commands + process.stdout + process.stderr
+    return process.stdout
+
+
+def glue(folder: Path) -> Path:
+    """Invented files of RTE and CoLA."""
+    words = ("tea", "rain", "stone", "bread", "glass", "wool")
+    for split, size in {"train": 32, "dev": 16}.items():
+        texts = [f"the {words[row % 6]} is {words[(row // 6) % 6]} number {row}" for row in range(size)]
+        (folder / "RTE").mkdir(parents=True, exist_ok=True)
+        (folder / "CoLA").mkdir(exist_ok=True)
+        rows = [f"{row}\t{text}.\tThere is {text}.\t{'not_' * (row % 2)}entailment\n" for row, text in enumerate(texts)]
+        (folder / f"RTE/{split}.tsv").write_text("index\tsentence1\tsentence2\tlabel\n" + "".join(rows))
+        (folder / f"CoLA/{split}.tsv").write_text(
+            "".join(f"made\t{row % 3 % 2}\t\t{text}\n" for row, text in enumerate(texts))
+        )
+    return folder
+
+
+def the(page: str, language: str, beginning: str) -> Block:
+    (found,) = [
+        block for block in blocks(language) if block.page == page and re.search(beginning, block.text, re.MULTILINE)
+    ]
+    return found
+
+
+@pytest.fixture(scope="module")
+def benchmark(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project that README's first commands make, with its params.yaml, committed."""
+    folder = tmp_path_factory.mktemp("documented")
+    glue(folder / "glue")
+    (folder / "params.yaml").write_text(script(the("README.md", "yaml", "^seeds:").text))
+    shell(
+        folder,
+        script(the("README.md", "sh", "^stabbench init minilm .*or:").text),
+        STABBENCH_GLUE_DIR=str(folder / "glue"),
+    )
+    project = folder / "my-benchmark"
+    shell(project, "git add --all && git -c user.name=a -c user.email=a@b.c commit --quiet --message made")
+    return project
+
+
+@pytest.fixture(scope="module")
+def explained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with a study and a probe, all in small, whose grid is trained."""
+    folder = tmp_path_factory.mktemp("explained")
+    scaffold.write("demo", folder)
+    task = {"dataset": "acceptability", "train_size": 32, "dev_size": 32}
+    change_params(
+        folder,
+        seeds="1-2",
+        grid={"models": ["embedded"], "tasks": ["acceptability"], "strategies": ["devlin"]},
+        models__embedded__pretraining={**SIZES, "sentences": 50, "pairs": 10, "batch_size": 8},
+        tasks={"acceptability": task},
+        studies=STUDIES,
+        probes={"surface": {"task": "acceptability", "points": 3, "examples": 8}},
+    )
+    shell(folder, "stabbench prepare && stabbench pretrain && stabbench train")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def scores(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the table of docs/compare.md."""
+    folder = tmp_path_factory.mktemp("scores")
+    (folder / "results.csv").write_text(the("compare.md", "csv", "^strategy,task").text)
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", blocks("sh"), ids=str)
+def test_the_commands_of_a_page_run(block: Block, request: pytest.FixtureRequest) -> None:
+    place = {"stabbench study": "explained", "stabbench compare": "scores"}
+    named = next((fixture for command, fixture in place.items() if block.text.startswith(command)), "benchmark")
+    commands = script(block.text)
+    if not commands.strip() or "git init" in commands:  # the fixture itself
+        return
+    folder: Path = request.getfixturevalue(named)
+    shell(folder, commands, STABBENCH_GLUE_DIR=str(folder.parent / "glue"))
+
+
+def test_a_block_that_is_neither_run_nor_named_is_no_documentation() -> None:
+    assert {block.language for block in blocks()} <= {"sh", "python", "yaml", "csv", "toml"}
+    for block in blocks("python", "toml", "csv"):
+        elsewhere = (block.page, block.language) in READ_ELSEWHERE
+        assert elsewhere or block.page == "compare.md", block
+    whole = "".join(block.text for block in blocks("sh", "yaml"))
+    stale = [entry for entry in (*LEFT_OUT, *INSTEAD) if entry not in whole]
+    assert stale == []
+    assert all((ROOT / test).is_file() for test in READ_ELSEWHERE.values())
+
+
+def test_the_page_on_tables_of_scores_runs_in_python(scores: Path) -> None:
+    (block,) = [block for block in blocks("python") if block.page == "compare.md"]
+    shell(scores, f"{shlex.quote(sys.executable)} -c {shlex.quote(block.text)}")
+    assert (scores / "comparison/index.html").exists()
+
+
+@pytest.mark.parametrize("block", [block for block in blocks("yaml") if "strategies:" in block.text], ids=str)
+def test_an_example_of_params_yaml_is_one(block: Block, tmp_path: Path) -> None:
+    """Each as it stands, beside what a params.yaml cannot do without."""
+    written = YAML(typ="safe", pure=True).load(block.text)
+    grid = {"models": ["embedded"], "tasks": ["rte"], "strategies": list(written["strategies"])}
+    whole: dict[str, Any] = {"seeds": 1, **written, "grid": {**grid, **written.get("grid", {})}}
+    code = the("strategies.md", "python", "^# longer.py").text.replace("Longer", "MyStrategy")
+    (tmp_path / "my_strategy.py").write_text(code)
+    (tmp_path / "params.yaml").write_text(json.dumps(whole))
+    config = load(tmp_path / "params.yaml")
+    for strategy in config.strategies.values():
+        for plugin in strategy.plugin:
+            registry.find(plugin, tmp_path)
+
+
+def test_the_job_of_the_page_asks_for_the_shard_of_its_index(benchmark: Path) -> None:
+    job = YAML(typ="safe", pure=True).load(the("cluster.md", "yaml", "^kind: Job").text)
+    *_, command = job["spec"]["template"]["spec"]["containers"][0]["command"]
+    shards = job["spec"]["completions"]
+    shell(benchmark, f"echo {shlex.quote(command)} | grep '/{shards}'; {command}", JOB_COMPLETION_INDEX=str(shards - 1))
+
+
+def commands_in_prose() -> Iterator[tuple[str, list[str]]]:
+    """Whatever a page calls `stabbench …` outside of its blocks."""
+    for page in PAGES:
+        prose = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+        for words in re.findall(r"`(?:[A-Z_]+=\S+ )*stabbench ([a-z][^`]*)`", prose):
+            yield page.name, words.replace("\\|", "|").split(" && ")[0].split()
+
+
+def in_words(value: object) -> str:
+    return " ".join(value) if isinstance(value, list) else str(value)
+
+
+@pytest.mark.parametrize(("page", "words"), list(commands_in_prose()), ids=in_words)
+def test_a_command_that_a_page_names_is_there_with_its_options(page: str, words: list[str]) -> None:
+    name, *rest = words
+    context = click.Context(main)
+    command = main.get_command(context, name)
+    assert command is not None
+    known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+    assert {word.split("=")[0].rstrip(",") for word in rest if word.startswith("--")} <= known
+    assert CliRunner().invoke(main, [name, "--help"]).exit_code == 0

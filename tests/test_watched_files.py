@@ -1,0 +1,95 @@
+"""A dvc.yaml that does not watch a file of which the plan is made is named when planning, with the line to add."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from stabbench import scaffold
+from stabbench.cli import main
+from tests.test_pipeline import change_params
+from tests.tiny import PROJECT
+
+STRATEGY = """
+from stabbench import Strategy
+
+
+class Longer(Strategy):
+    recipe = {"epochs": 4.0}
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder: a strategy in a file, and a model in a folder, each used by the grid or a study alone."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params.yaml").write_text(f"seeds: 1-2{PROJECT}strategies: {{devlin: {{plugin: devlin}}}}\n")
+    for command in ("prepare", "pretrain"):
+        assert CliRunner().invoke(main, [command]).exit_code == 0
+    shutil.copytree("models/embedded", "own/encoder")
+    (tmp_path / "mine.py").write_text(STRATEGY)
+    change_params(
+        tmp_path,
+        grid__strategies=["devlin", "mine"],
+        strategies__mine={"plugin": "./mine.py:Longer"},
+        models__own={"source": "./own/encoder"},
+        studies={"crossed": {"model": "own", "task": "acceptability", "levels": 2}},
+    )
+    return tmp_path
+
+
+def planned() -> str:
+    result = CliRunner().invoke(main, ["plan"])
+    assert result.exit_code == 0, result.output
+    return result.stderr
+
+
+def test_every_file_that_the_stage_lacks_is_named_in_one_warning(project: Path) -> None:
+    pipeline = scaffold.files_of("demo")["dvc.yaml"]
+    (project / "dvc.yaml").write_text(pipeline)
+    said = planned()
+    assert said.count("warning") == 1
+    assert "stage plan is made of what it does not depend on" in said
+    assert said.endswith("add under its deps\n      - mine.py\n      - own/encoder\n")
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["mine.py", "own/encoder"],
+        ["./mine.py", "./own"],
+        ["mine.py", "own/encoder/model.safetensors"],
+        ["mine.py", "${models.own.source}"],
+    ],
+    ids=["as written", "a folder above", "the part that matters", "by its place in params.yaml"],
+)
+def test_a_stage_that_watches_them_in_any_way_is_left_in_peace(project: Path, lines: list[str]) -> None:
+    deps = "".join(f"      - {line}\n" for line in lines)
+    pipeline = scaffold.files_of("demo")["dvc.yaml"].replace("      - checked/plan.json\n", deps)
+    (project / "dvc.yaml").write_text(pipeline)
+    assert planned() == ""
+
+
+@pytest.mark.parametrize(
+    "pipeline",
+    [None, "stages:\n  other: {cmd: make}\n", "stages: [", "[]", "stages:\n"],
+    ids=["none", "another's", "not YAML", "a list", "empty"],
+)
+def test_nothing_is_expected_of_another_pipeline(project: Path, pipeline: str | None) -> None:
+    if pipeline is not None:
+        (project / "dvc.yaml").write_text(pipeline)
+    assert planned() == ""
+
+
+def test_a_long_list_is_cut(project: Path) -> None:
+    names = [f"mine{number}" for number in range(14)]
+    for name in names:
+        (project / f"{name}.py").write_text(STRATEGY)
+        change_params(project, **{f"strategies__{name}": {"plugin": f"./{name}.py:Longer"}})
+    change_params(project, grid__strategies=names, studies={})
+    (project / "dvc.yaml").write_text(scaffold.files_of("demo")["dvc.yaml"])
+    said = planned()
+    assert said.endswith("      - mine9.py\n  and 4 more\n")
