@@ -9,7 +9,7 @@ import numpy as np
 
 from stabbench.errors import UserError
 from stabbench.models import sources
-from stabbench.models.architecture import read_architecture
+from stabbench.models.architecture import Architecture, read_architecture
 from stabbench.models.batch import TokenizedTexts
 from stabbench.models.tokenization import tokenize
 from stabbench.models.weights import pretrained_weights
@@ -38,8 +38,8 @@ def load_inputs(cell: Cell, root: Path) -> TrainingInputs:
     inputs = TrainingInputs(
         architecture=architecture,
         pretrained=pretrained_weights(folder, architecture, compute_type(recipe.precision)),
-        train=_tokenized(folder, task, "train", recipe.max_length),
-        dev=_tokenized(folder, task, "dev", recipe.max_length),
+        train=_tokenized(folder, task, "train", recipe.max_length, architecture),
+        dev=_tokenized(folder, task, "dev", recipe.max_length, architecture),
         metrics=tuple(cell.spec["task"]["metrics"]),
         majority_label=int(task.majority["label"]),
         majority=task.majority["scores"],
@@ -64,7 +64,9 @@ def _check(kind: str, planned: str, found: str, folder: Path) -> None:
         )
 
 
-def _tokenized(folder: Path, task: PreparedTask, split: Any, max_length: int) -> TokenizedTexts:
+def _tokenized(
+    folder: Path, task: PreparedTask, split: Any, max_length: int, architecture: Architecture
+) -> TokenizedTexts:
     first, second = task.texts(split)
     texts = tokenize(folder, first, second, max_length)
     return TokenizedTexts(
@@ -73,6 +75,7 @@ def _tokenized(folder: Path, task: PreparedTask, split: Any, max_length: int) ->
         offsets=texts.offsets,
         labels=task.labels(split),
         examples=task.frame(split)["example"].to_numpy(dtype=np.int64),
+        places=architecture.places(texts.ids, texts.offsets),
     )
 
 

@@ -13,25 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from stabbench.errors import UserError
 from stabbench.files import read_json, sha256_of_json
+from stabbench.models.tokenizer import tokenizer_content
+from stabbench.models.tokenizer_files import TOKENIZER_FILES, WANTED, has_tokenizer
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
-VOCABULARIES = (
-    ("tokenizer.json",),
-    ("vocab.txt",),
-    ("vocab.json", "merges.txt"),
-    ("spiece.model",),
-    ("sentencepiece.bpe.model",),
-)
-TOKENIZER_FILES = (
-    *(name for names in VOCABULARIES for name in names),
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-)
 # Fields that change nothing in fine-tuning an encoder with a new head: names, library versions, storage and labels.
 _IDLE_CONFIG = {
     "_name_or_path", "name_or_path", "transformers_version", "torch_dtype", "dtype", "architectures", "use_cache",
@@ -84,9 +73,8 @@ def check_folder(folder: Path) -> Path:
     for shard in weight_files(folder):
         if not shard.is_file():
             raise UserError(f"{folder} lacks {shard.name}, which {INDEX} names: copy or download the folder again")
-    if not any(all((folder / file).is_file() for file in files) for files in VOCABULARIES):
-        wanted = "tokenizer.json, vocab.txt, vocab.json with merges.txt, or spiece.model"
-        raise UserError(f"{folder} has no tokenizer: expected {wanted}")
+    if not has_tokenizer(folder):
+        raise UserError(f"{folder} has no tokenizer: expected {WANTED}")
     return folder
 
 
@@ -132,7 +120,7 @@ def content_hash(folder: Path) -> str:
     """
     config = {key: value for key, value in read_json(folder / "config.json").items() if key not in _IDLE_CONFIG}
     tensors = sorted(entry for file in weight_files(folder) for entry in _tensor_hashes(file))
-    return sha256_of_json({"config": config, "tensors": tensors, "tokenizer": _tokenizer_content(folder)})
+    return sha256_of_json({"config": config, "tensors": tensors, "tokenizer": tokenizer_content(folder, _IDLE_CONFIG)})
 
 
 def _tensor_hashes(file: Path) -> Iterator[list[Any]]:
@@ -154,21 +142,6 @@ def _tensor_hashes(file: Path) -> Iterator[list[Any]]:
                     yield [name, entry["dtype"], entry["shape"], digest]
         finally:
             view.release()
-
-
-def _tokenizer_content(folder: Path) -> dict[str, Any]:
-    single = folder / "tokenizer.json"
-    if single.is_file():
-        content = read_json(single)
-        return {single.name: {key: value for key, value in content.items() if key not in {"truncation", "padding"}}}
-    found: dict[str, Any] = {}
-    for name in TOKENIZER_FILES:
-        path = folder / name
-        if path.is_file() and name.endswith(".json") and name != "vocab.json":
-            found[name] = {key: value for key, value in read_json(path).items() if key not in _IDLE_CONFIG}
-        elif path.is_file():
-            found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
-    return found
 
 
 def _packaged(distribution: str) -> Path:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,22 +17,14 @@ from torch import Tensor
 from stabbench.errors import UserError
 from stabbench.files import write_json
 from stabbench.models.architecture import SUPPORTED, Architecture
+from stabbench.models.config_fields import field_of
 from stabbench.models.generic import weights as generic
 from stabbench.models.generic.architecture import GenericArchitecture
 from stabbench.models.sources import INDEX, WEIGHTS, weight_files
+from stabbench.models.tokenizer import keep_tokenizer
 from stabbench.randomness import Draws
 
 INITIAL_STD = 0.02
-TOKENIZER_FILES = (
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.txt",
-    "vocab.json",
-    "merges.txt",
-    "spiece.model",
-)
 
 
 def read_tensors(folder: Path) -> dict[str, Tensor]:
@@ -106,11 +97,18 @@ def save_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
 
 
 def save_classifier(
-    folder: Path, weights: Mapping[str, Tensor], source: Path, labels: tuple[str, ...], dropout: float
+    folder: Path,
+    weights: Mapping[str, Tensor],
+    source: Path,
+    labels: tuple[str, ...],
+    dropout: float,
+    *,
+    legacy_segments: bool = False,
 ) -> None:
     """Write one run's weights (no run axis) as a Hugging Face folder that AutoModelForSequenceClassification loads.
 
-    `source` is the folder that the encoder came from: its config and tokenizer go along.
+    `source` is the folder that the encoder came from: its config and tokenizer go along, the tokenizer so that it
+    gives the inputs of the training (no segment ids where it had `legacy_segments`).
     """
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in weights.items()}
@@ -128,9 +126,8 @@ def save_classifier(
     }
     config.pop("torch_dtype", None)
     write_json(folder / "config.json", config)
-    for name in TOKENIZER_FILES:
-        if (source / name).exists():
-            shutil.copyfile(source / name, folder / name)
+    kinds = int(field_of(config, "type_vocab_size") or 0)
+    keep_tokenizer(source, folder, segments=kinds > 1 and not legacy_segments)
 
 
 def _own_fields(kind: str, dropout: float) -> dict[str, Any]:
