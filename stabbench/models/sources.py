@@ -8,12 +8,14 @@ import json
 import mmap
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stabbench.errors import UserError
+from stabbench.errors import Mistakes, UserError
 from stabbench.files import read_json, sha256_of_json
-from stabbench.models.tokenizer import tokenizer_content
+from stabbench.models.checkpoints import conversion, guessed_type
+from stabbench.models.tokenizer import lacking_package, tokenizer_content
 from stabbench.models.tokenizer_files import TOKENIZER_FILES, WANTED, has_tokenizer
 
 if TYPE_CHECKING:
@@ -50,44 +52,73 @@ def locate(source: str, revision: str | None = None, root: Path = Path(), name: 
         if not folder.is_dir():
             raise UserError(f"there is no model folder {source}: expected a folder with config.json and {WEIGHTS}")
         return check_folder(folder)
-    return check_folder(_from_hub(source, revision, root))
+    return check_folder(_from_hub(source, revision, root), source)
 
 
-def check_folder(folder: Path) -> Path:
-    """`folder` itself, once it is known to hold config.json with a model type, safetensors weights and a tokenizer."""
-    if not (folder / "config.json").is_file():
-        raise UserError(f"{folder} has no config.json: expected the Hugging Face files of an encoder")
-    kind = architecture(folder)
-    if read_json(folder / "config.json").get("auto_map"):
-        raise UserError(
-            f"{folder / 'config.json'} asks for code of its own (auto_map), and none but transformers' is run: take a "
-            f"model without it; or remove auto_map where the weights are those of a plain '{kind}'"
-        )
+def check_folder(folder: Path, source: str | None = None) -> Path:
+    """`folder` itself, once it is known to hold config.json with a model type, safetensors weights and a tokenizer.
+
+    `source` is the hub id that it was fetched by. Raises UserError with all that is wrong.
+    """
+    mistakes = Mistakes()
+    with mistakes.collected():
+        kind = architecture(folder)
+        if read_json(folder / "config.json").get("auto_map"):
+            mistakes.add(
+                f"{folder / 'config.json'} asks for code of its own (auto_map), and none but transformers' is run: "
+                f"take a model without it; or remove auto_map where the weights are those of a plain '{kind}'"
+            )
+    with mistakes.collected():
+        _check_weights(folder, source)
+    lacking = lacking_package(folder)
+    if not has_tokenizer(folder):
+        mistakes.add(f"{folder} has no tokenizer: expected {WANTED}")
+    elif lacking is not None:
+        mistakes.add(lacking)
+    mistakes.tell()
+    return folder
+
+
+def _check_weights(folder: Path, source: str | None) -> None:
     if not (folder / WEIGHTS).is_file() and not (folder / INDEX).is_file():
+        if source is not None:
+            raise UserError(
+                f"the hub's '{source}' has no {WEIGHTS}, and only safetensors are read: "
+                f"where it has pytorch_model.bin, {conversion(source, folder)}"
+            )
         if any(folder.glob("pytorch_model*.bin")):
             raise UserError(
-                f"{folder} holds pytorch_model.bin only, and only safetensors are read: convert it with "
-                f"AutoModel.from_pretrained('{folder}').save_pretrained('{folder}')"
+                f"{folder} holds pytorch_model.bin only, and only safetensors are read: "
+                f"{conversion(str(folder), folder)}"
             )
         raise UserError(f"{folder} has no {WEIGHTS}: only safetensors weights are read")
-    for shard in weight_files(folder):
-        if not shard.is_file():
-            raise UserError(f"{folder} lacks {shard.name}, which {INDEX} names: copy or download the folder again")
-    if not has_tokenizer(folder):
-        raise UserError(f"{folder} has no tokenizer: expected {WANTED}")
-    return folder
+    lost = [shard.name for shard in weight_files(folder) if not shard.is_file()]
+    if lost:
+        more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
+        raise UserError(f"{folder} lacks {lost[0]}{more}, which {INDEX} names: copy or download the folder again")
 
 
 def architecture(folder: Path) -> str:
     """The model type in config.json: ``bert``, ``roberta``, ``albert`` and so on."""
+    if not (folder / "config.json").is_file():
+        raise UserError(f"{folder} has no config.json: expected the Hugging Face files of an encoder")
     try:
         config = read_json(folder / "config.json")
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{folder / 'config.json'} is not JSON: {error}") from error
     found = config.get("model_type") if isinstance(config, dict) else None
     if not isinstance(found, str):
-        raise UserError(f"{folder / 'config.json'} names no model_type: expected the config.json of an encoder")
+        guess = guessed_type(config, _tensor_names(folder)) if isinstance(config, dict) else None
+        advice = f'add "model_type": "{guess}" to it' if guess else 'add its "model_type", such as "bert" or "roberta"'
+        raise UserError(f"{folder / 'config.json'} names no model_type: {advice}, or take a newer copy of the model")
     return found
+
+
+def _tensor_names(folder: Path) -> list[str]:
+    try:
+        return list(tensor_shapes(folder))
+    except (UserError, OSError):
+        return []
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -123,23 +154,43 @@ def content_hash(folder: Path) -> str:
     return sha256_of_json({"config": config, "tensors": tensors, "tokenizer": tokenizer_content(folder, _IDLE_CONFIG)})
 
 
+def tensor_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
+    """Name and shape of every tensor, from the heads of the safetensors files."""
+    found: dict[str, tuple[int, ...]] = {}
+    for file in weight_files(folder):
+        with _mapped(file) as content:
+            found |= {name: tuple(entry["shape"]) for name, entry in _entries(file, content)[1].items()}
+    return found
+
+
+@contextmanager
+def _mapped(file: Path) -> Iterator[mmap.mmap]:
+    with file.open("rb") as handle, mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        yield content
+
+
+def _entries(file: Path, content: mmap.mmap) -> tuple[int, dict[str, Any]]:
+    """Where the bytes of a safetensors file's tensors begin, and what its head says of each tensor."""
+    size = int.from_bytes(content[:8], "little")
+    try:
+        head = json.loads(content[8 : 8 + size])
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{file} is not a safetensors file: copy or download it again") from error
+    return 8 + size, {name: entry for name, entry in head.items() if name != "__metadata__"}
+
+
 def _tensor_hashes(file: Path) -> Iterator[list[Any]]:
     """[name, dtype, shape, SHA-256 of the bytes] of each tensor: the safetensors layout, read without any framework."""
-    with file.open("rb") as handle, mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        try:
-            size = int.from_bytes(content[:8], "little")
-            header = json.loads(content[8 : 8 + size])
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise UserError(f"{file} is not a safetensors file: copy or download it again") from error
+    with _mapped(file) as content:
+        start, entries = _entries(file, content)
         view = memoryview(content)
         try:
-            for name, entry in header.items():
-                if name != "__metadata__":
-                    begin, end = entry["data_offsets"]
-                    if 8 + size + end > len(view):
-                        raise UserError(f"{file} is cut off: copy or download it again")
-                    digest = hashlib.sha256(view[8 + size + begin : 8 + size + end]).hexdigest()
-                    yield [name, entry["dtype"], entry["shape"], digest]
+            for name, entry in entries.items():
+                begin, end = entry["data_offsets"]
+                if start + end > len(view):
+                    raise UserError(f"{file} is cut off: copy or download it again")
+                digest = hashlib.sha256(view[start + begin : start + end]).hexdigest()
+                yield [name, entry["dtype"], entry["shape"], digest]
         finally:
             view.release()
 

@@ -172,7 +172,7 @@ def _bert_pipeline(
 
 
 def _by_transformers(folder: Path) -> FolderTokenizer:
-    lacking = _lacking_package(folder)
+    lacking = lacking_package(folder)
     if lacking is not None:
         raise UserError(lacking)
     for name in ("tokenizer_config.json", "config.json"):
@@ -212,7 +212,7 @@ def _by_transformers(folder: Path) -> FolderTokenizer:
     )
 
 
-def _lacking_package(folder: Path) -> str | None:
+def lacking_package(folder: Path) -> str | None:
     """What to install where a tokenizer is in a sentencepiece model alone and the package to read it is missing."""
     file = sentencepiece_only(folder)
     if file is None or (_installed("sentencepiece") and _installed("google.protobuf")):

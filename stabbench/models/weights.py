@@ -18,6 +18,7 @@ from stabbench.errors import UserError
 from stabbench.files import write_json
 from stabbench.models.architecture import SUPPORTED, Architecture
 from stabbench.models.config_fields import field_of
+from stabbench.models.fitting import encoder_names
 from stabbench.models.generic import weights as generic
 from stabbench.models.generic.architecture import GenericArchitecture
 from stabbench.models.sources import INDEX, WEIGHTS, weight_files
@@ -43,24 +44,9 @@ def pretrained_weights(folder: Path, architecture: Architecture, dtype: torch.dt
     """
     if isinstance(architecture, GenericArchitecture):
         return generic.pretrained_weights(folder, architecture, dtype)
-    found = {_modern_name(name): tensor for name, tensor in read_tensors(folder).items()}
-    weights: dict[str, Tensor] = {}
-    for name, shape in architecture.shapes().items():
-        if architecture.is_new(name):
-            continue
-        tensor = found.get(name, found.get(name.removeprefix(f"{architecture.prefix}.")))
-        if tensor is None:
-            if name.rsplit(".", 1)[0] == architecture.pooler:
-                continue
-            raise UserError(f"{folder} has no tensor {name}: it is not a {architecture.name} encoder in full")
-        if tuple(tensor.shape) != shape:
-            raise UserError(f"{folder}: tensor {name} has shape {tuple(tensor.shape)}, config.json says {shape}")
-        weights[name] = tensor.to(dtype, copy=True)
-    return weights
-
-
-def _modern_name(name: str) -> str:
-    return name.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")
+    tensors = read_tensors(folder)
+    names = encoder_names(folder, architecture, {name: tuple(tensor.shape) for name, tensor in tensors.items()})
+    return {name: tensors[present].to(dtype, copy=True) for name, present in names.items()}
 
 
 def initial_weights(
