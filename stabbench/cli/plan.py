@@ -37,6 +37,7 @@ def plan(plan_folder: Path, params_file: Path) -> None:
     """
     from stabbench import resolve
     from stabbench.config import load
+    from stabbench.errors import Mistakes
     from stabbench.plan import write_plan
     from stabbench.probes import probes_of
     from stabbench.strategies.cautions import cautions
@@ -45,8 +46,14 @@ def plan(plan_folder: Path, params_file: Path) -> None:
     config = load(params_file)
     probes_of(config)
     studies = {entry.name: entry.study.variations(entry.options, config) for entry in studies_of(config)}
-    cells = resolve.plan(config, Path())
-    planned = {name: resolve.plan_variations(config, Path(), cells) for name, cells in studies.items()}
+    mistakes = Mistakes()
+    planned: dict[str, list[Cell]] = {}
+    with mistakes.collected():
+        cells = resolve.plan(config, Path())
+    for name, variations in studies.items():
+        with mistakes.collected():
+            planned[name] = resolve.plan_variations(config, Path(), variations)
+    mistakes.tell()
     write_plan(plan_folder, cells)
     _write_studies(plan_folder / "studies", planned)
     for folder in (Path("studies"), Path("probes")):

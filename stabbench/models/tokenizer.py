@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stabbench.errors import UserError
-from stabbench.files import read_json, write_json
+from stabbench.files import Stamps, read_json, stamps_of, write_json
 from stabbench.models.quiet import quiet_transformers
 from stabbench.models.tokenizer_files import TOKENIZER_FILES, copy_tokenizer, has_tokenizer, sentencepiece_only
 
@@ -59,17 +59,11 @@ class FolderTokenizer:
 
 def read_tokenizer(folder: Path) -> FolderTokenizer:
     """The tokenizer in `folder`; UserError where transformers makes none of it, or one without a fast form."""
-    stamps = []
-    for name in ("config.json", *TOKENIZER_FILES):
-        path = folder / name
-        if path.is_file():
-            stat = path.stat()
-            stamps.append((name, stat.st_ino, stat.st_size, stat.st_mtime_ns))
-    return _read(folder, tuple(stamps))
+    return _read(folder, stamps_of(folder))
 
 
 @lru_cache(maxsize=2)
-def _read(folder: Path, stamps: tuple[tuple[str, int, int, int], ...]) -> FolderTokenizer:
+def _read(folder: Path, stamps: Stamps) -> FolderTokenizer:
     plain = _plain_bert(folder)
     return _by_transformers(folder) if plain is None else plain
 
