@@ -83,12 +83,11 @@ class _Parts:
         model, task, strategy = place
         if model not in self.models or task not in self.tasks or strategy not in self.strategies:
             return None
-        made = None
-        with self.mistakes.collected():
-            made = make_cell(
+        return self.mistakes.attempt(
+            lambda: make_cell(
                 self.config, place, self.models[model], self.tasks[task], self.strategies[strategy], position
             )
-        return made
+        )
 
 
 def plan_cell(config: Config, root: Path, model: str, task: str, strategy: str) -> Cell:

@@ -11,10 +11,10 @@ from torch import nn
 
 from stabbench.errors import UserError
 from stabbench.files import write_bytes
+from stabbench.models.folder_files import WEIGHTS, copy_tokenizer
 from stabbench.models.pretraining_options import PretrainingOptions
 from stabbench.models.quiet import quiet_transformers
-from stabbench.models.sources import WEIGHTS, architecture, tensors_of
-from stabbench.models.tokenizer_files import copy_tokenizer
+from stabbench.models.sources import architecture, tensors_of
 from stabbench.models.word_pieces import write_word_pieces
 
 SMALLEST_TABLE_OF_POSITIONS = 128

@@ -6,7 +6,6 @@ import hashlib
 import importlib.util
 import json
 import mmap
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,14 +14,13 @@ from typing import TYPE_CHECKING, Any
 from stabbench.errors import Mistakes, UserError
 from stabbench.files import read_json, sha256_of_json
 from stabbench.models.checkpoints import conversion, guessed_type
+from stabbench.models.folder_files import INDEX, WANTED, WEIGHTS, has_tokenizer
+from stabbench.models.hub import fetch
 from stabbench.models.tokenizer import lacking_package, tokenizer_content
-from stabbench.models.tokenizer_files import TOKENIZER_FILES, WANTED, has_tokenizer
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-WEIGHTS = "model.safetensors"
-INDEX = "model.safetensors.index.json"
 # Fields that change nothing in fine-tuning an encoder with a new head: names, library versions, storage and labels.
 _IDLE_CONFIG = {
     "_name_or_path", "name_or_path", "transformers_version", "torch_dtype", "dtype", "architectures", "use_cache",
@@ -52,7 +50,7 @@ def locate(source: str, revision: str | None = None, root: Path = Path(), name: 
         if not folder.is_dir():
             raise UserError(f"there is no model folder {source}: expected a folder with config.json and {WEIGHTS}")
         return check_folder(folder)
-    return check_folder(_from_hub(source, revision, root), source)
+    return check_folder(fetch(source, revision, root), source)
 
 
 def check_folder(folder: Path, source: str | None = None) -> Path:
@@ -206,47 +204,3 @@ def _packaged(distribution: str) -> Path:
             if (config.parent / WEIGHTS).is_file():
                 return config.parent
     raise UserError(f"the package '{distribution}' holds no model: expected a folder with config.json and {WEIGHTS}")
-
-
-def _from_hub(source: str, revision: str | None, root: Path) -> Path:
-    if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", source):
-        raise UserError(
-            f"the model source '{source}' is neither embedded, package:<name>, a path (./…, ../…, /…, ~…) nor a hub id"
-        )
-    try:
-        from huggingface_hub import snapshot_download
-        from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
-    except ImportError as error:
-        raise UserError(f"fetching '{source}' needs huggingface_hub: run `pip install stabbench[train]`") from error
-    local = f"; a local folder is written ./{source}" if (root / source).is_dir() else ""
-    at = f" at revision '{revision}'" if revision else ""
-    try:
-        patterns = ["config.json", WEIGHTS, INDEX, "model-*.safetensors", *TOKENIZER_FILES]
-        return Path(snapshot_download(source, revision=revision, allow_patterns=patterns))
-    except RevisionNotFoundError as error:
-        raise UserError(
-            f"the hub's '{source}' has no revision '{revision}': give a branch, a tag or a commit"
-        ) from error
-    except GatedRepoError as error:
-        raise UserError(f"the hub's '{source}' is gated: accept its terms there and run `hf auth login`") from error
-    except RepositoryNotFoundError as error:
-        raise UserError(f"the hub has no model '{source}' (private ones need `hf auth login`){local}") from error
-    except Exception as error:
-        if not _is_of_the_network(error):
-            raise
-        raise UserError(
-            f"'{source}'{at} cannot be fetched from the hub and is not in the local cache: connect to the network, "
-            f"or give a local folder{local}"
-        ) from error
-
-
-def _is_of_the_network(error: Exception) -> bool:
-    """Whether an error says that the hub could not be reached; its client library is told by name (httpx, httpx2)."""
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
-
-    if isinstance(
-        error, (HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled, ConnectionError, TimeoutError)
-    ):
-        return True
-    libraries = {base.__module__.partition(".")[0] for base in type(error).__mro__}
-    return bool(libraries & {"httpx", "httpx2", "requests"})

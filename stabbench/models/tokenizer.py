@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 from stabbench.errors import UserError
 from stabbench.files import Stamps, read_json, stamps_of, write_json
+from stabbench.models.folder_files import TOKENIZER_FILES, copy_tokenizer, has_tokenizer, sentencepiece_only
 from stabbench.models.quiet import quiet_transformers
-from stabbench.models.tokenizer_files import TOKENIZER_FILES, copy_tokenizer, has_tokenizer, sentencepiece_only
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

@@ -19,9 +19,10 @@ from stabbench.files import write_json
 from stabbench.models.architecture import SUPPORTED, Architecture
 from stabbench.models.config_fields import field_of
 from stabbench.models.fitting import encoder_names
+from stabbench.models.folder_files import INDEX, WEIGHTS
 from stabbench.models.generic import weights as generic
 from stabbench.models.generic.architecture import GenericArchitecture
-from stabbench.models.sources import INDEX, WEIGHTS, weight_files
+from stabbench.models.sources import weight_files
 from stabbench.models.tokenizer import keep_tokenizer
 from stabbench.randomness import Draws
 

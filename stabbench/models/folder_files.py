@@ -1,10 +1,12 @@
-"""The files that make a tokenizer: which of them a folder needs, and copying them with their model."""
+"""The files of a model's folder: its weights, and those that make a tokenizer."""
 
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
 
+WEIGHTS = "model.safetensors"
+INDEX = "model.safetensors.index.json"
 VOCABULARIES = (
     ("tokenizer.json",),
     ("vocab.txt",),
