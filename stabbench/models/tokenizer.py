@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 ROLES = ("cls", "sep", "pad", "mask", "unk")
 _DECISIVE = ("added_tokens", "normalizer", "pre_tokenizer", "model", "post_processor")
 """The parts of a pipeline that decide ids; its decoder does not, truncation and padding are set for each use."""
+_OFFSETS = {"trim_offsets", "add_prefix_space"}
+"""Of a post-processor: what they change is where in the text a token stands."""
 _SPACES = {"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": " "}
 """What older conversions of sentencepiece models do before a split at white space, which does the same."""
 _TOKENIZER_CLASS = re.compile(r"\w*(Tokenizer(Fast|Legacy)?|TokenizersBackend|PythonBackend)")
@@ -225,8 +227,17 @@ def _installed(module: str) -> bool:
 
 
 def _parts(pipeline: Mapping[str, Any]) -> dict[str, Any]:
-    """The decisive parts of a pipeline as the library writes them, without a step that changes no ids."""
+    """The decisive parts of a pipeline as the library writes them, without what changes no ids.
+
+    Scores of pieces are rounded: the library does not always read back the very number that is written.
+    """
     found: dict[str, Any] = {name: pipeline.get(name) for name in _DECISIVE}
+    found["model"] = {name: value for name, value in found["model"].items() if value not in (None, "", False)}
+    pieces = found["model"].get("vocab")
+    if isinstance(pieces, list):
+        found["model"]["vocab"] = [[piece, float(f"{score:.9g}")] for piece, score in pieces]
+    if found["post_processor"]:
+        found["post_processor"] = {key: value for key, value in found["post_processor"].items() if key not in _OFFSETS}
     steps, split = (found["normalizer"] or {}).get("normalizers"), found["pre_tokenizer"] or {}
     first = (split.get("pretokenizers") or [split])[0].get("type")
     if steps and first == "WhitespaceSplit":
