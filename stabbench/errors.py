@@ -3,11 +3,63 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+MadeT = TypeVar("MadeT")
+SHOWN = 10
 
 
 class UserError(Exception):
-    """A mistake in the input; the command line prints it as one message and exits with status 2."""
+    """A mistake in the input, or several; the command line prints them as one message and exits with status 2."""
+
+    def __str__(self) -> str:
+        found = self.messages
+        if len(found) == 1:
+            return found[0]
+        more = f"\n- and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+        return f"{len(found)} mistakes:" + "".join(f"\n- {message}" for message in found[:SHOWN]) + more
+
+    @property
+    def messages(self) -> tuple[str, ...]:
+        """What is wrong, a text a mistake."""
+        return tuple(str(argument) for argument in self.args)
+
+
+class Mistakes:
+    """Mistakes of steps that do not depend on each other, to be told together.
+
+    Example: ``for name in names: with mistakes.collected(): read(name)``, and then ``mistakes.tell()``.
+    """
+
+    def __init__(self) -> None:
+        self._found: dict[str, None] = {}
+
+    def add(self, *messages: str) -> None:
+        """Note mistakes; one that is known already counts once."""
+        self._found |= dict.fromkeys(messages)
+
+    @contextmanager
+    def collected(self) -> Iterator[None]:
+        """A UserError inside is noted, and what follows goes on."""
+        try:
+            yield
+        except UserError as error:
+            self.add(*error.messages)
+
+    def attempt(self, make: Callable[[], MadeT]) -> MadeT | None:
+        """What `make` returns, or None after a UserError, which is noted."""
+        try:
+            return make()
+        except UserError as error:
+            self.add(*error.messages)
+            return None
+
+    def tell(self) -> None:
+        """Raise a UserError of all that were noted, if any."""
+        if self._found:
+            raise UserError(*self._found)
 
 
 def nearest(name: str, choices: Iterable[str], cutoff: float = 0.5) -> str | None:

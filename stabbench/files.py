@@ -18,6 +18,8 @@ from stabbench.stopping import finishing
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
 REFUSED = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.EIO, errno.EFBIG}
+Stamps = tuple[tuple[str, int, int, int], ...]
+
 REFUSALS_OF_WRITES = FULL | {errno.EROFS}
 """Errors that no reading gives."""
 BLOCK = 4096
@@ -127,3 +129,9 @@ def sha256_of_json(value: Any) -> str:
     """The SHA-256 of a value's canonical JSON (sorted keys, no spaces); NaN and infinity raise ValueError."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
     return sha256_of_bytes(text.encode("utf-8"))
+
+
+def stamps_of(folder: Path) -> Stamps:
+    """What tells whether a folder's files were written since: equal stamps, equal files."""
+    stats = {path.name: path.stat() for path in sorted(folder.iterdir()) if path.is_file()}
+    return tuple((name, stat.st_ino, stat.st_size, stat.st_mtime_ns) for name, stat in stats.items())

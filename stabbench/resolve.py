@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from stabbench.config import Config, ModelBlock, StrategyBlock, check_names
-from stabbench.errors import UserError, unknown
+from stabbench.errors import Mistakes, UserError, unknown
 from stabbench.models import sources
 from stabbench.models.architecture import Architecture, read_architecture
+from stabbench.models.checking import check_model
 from stabbench.models.defaults import model_defaults
 from stabbench.models.generic.architecture import GenericArchitecture
 from stabbench.models.generic.trial import check_by_trial
-from stabbench.models.reading import reading
+from stabbench.models.reading import Reading, reading
 from stabbench.models.tokenization import positions
 from stabbench.plan import OWN_DROPOUT, TRAINING_VERSION, Cell, Recipe, Variation, spec_of
 from stabbench.strategies import registry
@@ -24,6 +25,8 @@ from stabbench.strategies.contract import Strategy, is_recipe_only
 from stabbench.strategies.hooks import hook_of
 from stabbench.tasks.prepared import SPLITS, PreparedTask
 from stabbench.tasks.seen import check_labels
+
+PartT = TypeVar("PartT")
 
 
 @dataclass(frozen=True)
@@ -47,16 +50,53 @@ class ResolvedStrategy:
 
 
 def plan(config: Config, root: Path) -> list[Cell]:
-    """All cells of the grid; UserError for whatever cannot be resolved."""
-    grid = config.grid
-    names = [(m, t, s) for m in grid.models for t in grid.tasks for s in grid.strategies]
-    models = {name: resolve_model(config.models[name], name, root) for name in grid.models}
-    tasks = {name: resolve_task(name, root) for name in grid.tasks}
-    strategies = {name: resolve_strategy(config.strategies[name], name, root) for name in grid.strategies}
-    return [
-        make_cell(config, (m, t, s), models[m], tasks[t], strategies[s], position)
-        for position, (m, t, s) in enumerate(names)
-    ]
+    """All cells of the grid; UserError with all that cannot be resolved."""
+    grid, mistakes = config.grid, Mistakes()
+    parts = _Parts(config, root, mistakes, grid.models, grid.tasks, grid.strategies)
+    places = ((m, t, s) for m in grid.models for t in grid.tasks for s in grid.strategies)
+    cells = [parts.cell(place, position) for position, place in enumerate(places)]
+    mistakes.tell()
+    return [cell for cell in cells if cell is not None]
+
+
+class _Parts:
+    """Models, tasks and strategies by name, each resolved once; what cannot be is noted in `mistakes` and left out."""
+
+    def __init__(
+        self,
+        config: Config,
+        root: Path,
+        mistakes: Mistakes,
+        models: Iterable[str],
+        tasks: Iterable[str],
+        strategies: Iterable[str],
+    ) -> None:
+        self.config, self.mistakes = config, mistakes
+        self.models = self._resolved(models, lambda name: resolve_model(config.models[name], name, root))
+        self.tasks = self._resolved(tasks, lambda name: resolve_task(name, root))
+        self.strategies = self._resolved(strategies, lambda name: resolve_strategy(config.strategies[name], name, root))
+
+    def _resolved(self, names: Iterable[str], resolve: Callable[[str], PartT]) -> dict[str, PartT]:
+        found = {}
+        for name in names:
+            with self.mistakes.collected():
+                found[name] = resolve(name)
+        return found
+
+    def reading(self, model: str, task: str) -> Reading:
+        """How the model's tokenizer reads the task's texts."""
+        return reading(self.models[model].folder, self.models[model].content_hash, self.tasks[task])
+
+    def cell(self, place: tuple[str, str, str], position: int) -> Cell | None:
+        """The cell of (model, task, strategy) names; None where a part is missing or they do not go together."""
+        model, task, strategy = place
+        if model not in self.models or task not in self.tasks or strategy not in self.strategies:
+            return None
+        return self.mistakes.attempt(
+            lambda: make_cell(
+                self.config, place, self.models[model], self.tasks[task], self.strategies[strategy], position
+            )
+        )
 
 
 def plan_cell(config: Config, root: Path, model: str, task: str, strategy: str) -> Cell:
@@ -75,28 +115,27 @@ def plan_cell(config: Config, root: Path, model: str, task: str, strategy: str) 
 
 
 def plan_variations(config: Config, root: Path, variations: Sequence[Variation]) -> list[Cell]:
-    """The cells of a study; UserError for whatever cannot be resolved.
+    """The cells of a study; UserError with all that cannot be resolved.
 
     A cell whose recipe comes out like one of the grid's has its fingerprints, so its runs are shared.
     """
     check_variations(config, variations)
-    models = {name: resolve_model(config.models[name], name, root) for name in _each(v.model for v in variations)}
-    tasks = {name: resolve_task(name, root) for name in _each(v.task for v in variations)}
-    strategies = {
-        name: resolve_strategy(config.strategies[name], name, root) for name in _each(v.strategy for v in variations)
-    }
+    mistakes = Mistakes()
+    models, tasks, strategies = (
+        _each(getattr(variation, part) for variation in variations) for part in ("model", "task", "strategy")
+    )
+    parts = _Parts(config, root, mistakes, models, tasks, strategies)
     cells = []
     for position, variation in enumerate(variations):
-        place = (variation.model, variation.task, variation.strategy)
-        cell = make_cell(
-            config, place, models[variation.model], tasks[variation.task], strategies[variation.strategy], position
-        )
-        varied = _varied(cell, variation, root)
-        if varied.recipe().max_length != cell.recipe().max_length:
-            model = models[variation.model]
-            found = reading(model.folder, model.content_hash, tasks[variation.task])
-            varied = dataclasses.replace(varied, tokens=found.facts(varied.recipe().max_length))
-        cells.append(varied)
+        cell = parts.cell((variation.model, variation.task, variation.strategy), position)
+        if cell is not None:
+            with mistakes.collected():
+                varied = _varied(cell, variation, root)
+                if varied.recipe().max_length != cell.recipe().max_length:
+                    found = parts.reading(variation.model, variation.task)
+                    varied = dataclasses.replace(varied, tokens=found.facts(varied.recipe().max_length))
+                cells.append(varied)
+    mistakes.tell()
     return cells
 
 
@@ -142,8 +181,9 @@ def _varied(cell: Cell, variation: Variation, root: Path) -> Cell:
 
 
 def resolve_model(block: ModelBlock, name: str, root: Path) -> ResolvedModel:
-    """Find a model's files and know them by their content."""
+    """Find a model's files, see that they fit together, and know them by their content."""
     folder = sources.locate(block.source, block.revision, root, name)
+    check_model(folder)
     return ResolvedModel(folder, sources.architecture(folder), sources.content_hash(folder))
 
 

@@ -28,6 +28,7 @@ from stabbench.errors import UserError
 from stabbench.files import sha256_of_file
 from stabbench.models import sources
 from stabbench.models.architecture import read_architecture
+from stabbench.models.folder_files import INDEX
 from stabbench.models.tokenization import tokenize
 from stabbench.models.weights import read_tensors
 from stabbench.models.word_pieces import write_word_pieces
@@ -158,7 +159,7 @@ def test_a_pickle_beside_or_in_the_place_of_safetensors_is_never_read(model: Pat
 @pytest.mark.parametrize("shard", ["../other.safetensors", "pytorch_model-1.bin", "/etc/passwd"])
 def test_an_index_that_names_anything_but_safetensors_beside_it_is_refused(model: Path, shard: str) -> None:
     (model / "model.safetensors").unlink()
-    (model / sources.INDEX).write_text(json.dumps({"weight_map": {"a": shard}}), encoding="utf-8")
+    (model / INDEX).write_text(json.dumps({"weight_map": {"a": shard}}), encoding="utf-8")
     for read in (sources.check_folder, read_tensors):
         with pytest.raises(UserError, match="expected safetensors files of the same folder"):
             read(model)

@@ -38,6 +38,7 @@ def plan(plan_folder: Path, params_file: Path) -> None:
     """
     from stabbench import resolve
     from stabbench.config import load, unwatched
+    from stabbench.errors import Mistakes
     from stabbench.plan import write_plan
     from stabbench.probes import probes_of
     from stabbench.strategies.cautions import cautions
@@ -46,8 +47,14 @@ def plan(plan_folder: Path, params_file: Path) -> None:
     config = load(params_file)
     probes_of(config)
     studies = {entry.name: entry.study.variations(entry.options, config) for entry in studies_of(config)}
-    cells = resolve.plan(config, Path())
-    planned = {name: resolve.plan_variations(config, Path(), cells) for name, cells in studies.items()}
+    mistakes = Mistakes()
+    planned: dict[str, list[Cell]] = {}
+    with mistakes.collected():
+        cells = resolve.plan(config, Path())
+    for name, variations in studies.items():
+        with mistakes.collected():
+            planned[name] = resolve.plan_variations(config, Path(), variations)
+    mistakes.tell()
     write_plan(plan_folder, cells)
     _write_studies(plan_folder / "studies", planned)
     for name, group in {"the grid": cells, **planned}.items():

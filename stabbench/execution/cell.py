@@ -168,7 +168,8 @@ class CellTraining:
             leave_reason(folder, reason)
             return
         labels = tuple(self.cell.task_facts["label_names"])
-        save_classifier(folder, weights, model_folder(self.cell, self.root), labels, self.cell.recipe().dropout)
+        source, recipe = model_folder(self.cell, self.root), self.cell.recipe()
+        save_classifier(folder, weights, source, labels, recipe.dropout, legacy_segments=recipe.legacy_segments)
 
     def _record_error(self, event: Broken) -> None:
         seed = event.job.seeds[0]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from stabbench.errors import UserError
+from stabbench.files import stamps_of
 from stabbench.models import sources
 from stabbench.models.architecture import Architecture, read_architecture
 from stabbench.models.batch import TokenizedTexts
@@ -30,7 +31,7 @@ def model_folder(cell: Cell, root: Path) -> Path:
 def load_inputs(cell: Cell, root: Path) -> TrainingInputs:
     """What training a cell needs; UserError where model, task or plugin are not those that the plan names."""
     folder = model_folder(cell, root)
-    stamps = _stamps(folder)
+    stamps = stamps_of(folder)
     _check("model", cell.spec["model"]["content_hash"], sources.content_hash(folder), folder)
     task = PreparedTask.read(root / cell.sources["task"])
     _check("task", cell.spec["task"]["content_hash"], task.content_hash, root / cell.sources["task"])
@@ -40,22 +41,17 @@ def load_inputs(cell: Cell, root: Path) -> TrainingInputs:
     inputs = TrainingInputs(
         architecture=architecture,
         pretrained=pretrained_weights(folder, architecture, compute_type(recipe.precision)),
-        train=_tokenized(folder, task, "train", recipe.max_length),
-        dev=_tokenized(folder, task, "dev", recipe.max_length),
+        train=_tokenized(folder, task, "train", recipe.max_length, architecture),
+        dev=_tokenized(folder, task, "dev", recipe.max_length, architecture),
         metrics=tuple(cell.spec["task"]["metrics"]),
         majority_label=int(task.majority["label"]),
         majority=task.majority["scores"],
         recipe=recipe,
         strategies=tuple(_strategy(cell, plugin, root) for plugin in cell.spec["plugins"]),
     )
-    if _stamps(folder) != stamps:  # written while it was read
+    if stamps_of(folder) != stamps:  # written while it was read
         _check("model", cell.spec["model"]["content_hash"], sources.content_hash(folder), folder)
     return inputs
-
-
-def _stamps(folder: Path) -> dict[str, tuple[int, int, int]]:
-    stats = {path.name: path.stat() for path in folder.iterdir() if path.is_file()}
-    return {name: (stat.st_ino, stat.st_size, stat.st_mtime_ns) for name, stat in stats.items()}
 
 
 def _check(kind: str, planned: str, found: str, folder: Path) -> None:
@@ -83,7 +79,9 @@ def _said(fields: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in fields.items()) or "nothing of it"
 
 
-def _tokenized(folder: Path, task: PreparedTask, split: Any, max_length: int) -> TokenizedTexts:
+def _tokenized(
+    folder: Path, task: PreparedTask, split: Any, max_length: int, architecture: Architecture
+) -> TokenizedTexts:
     first, second = task.texts(split)
     texts = tokenize(folder, first, second, max_length)
     return TokenizedTexts(
@@ -92,6 +90,7 @@ def _tokenized(folder: Path, task: PreparedTask, split: Any, max_length: int) ->
         offsets=texts.offsets,
         labels=task.labels(split),
         examples=task.frame(split)["example"].to_numpy(dtype=np.int64),
+        places=architecture.places(texts.ids, texts.offsets),
     )
 
 

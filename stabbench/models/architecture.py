@@ -7,10 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from stabbench.errors import UserError, unknown
 from stabbench.files import read_json
+from stabbench.models.config_fields import field_of
 from stabbench.tensor_roles import NO_ROLES, TensorRoles
 
+Integers = npt.NDArray[np.int64]
 SUPPORTED = ("bert", "roberta", "albert")
 ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "silu")
 
@@ -119,6 +124,18 @@ class Architecture:
         """Name of the table of word embeddings."""
         return f"{self.prefix}.embeddings.word_embeddings.weight"
 
+    def places(self, ids: Integers, offsets: Integers) -> Integers | None:
+        """Each token's place in its text `(T,)`, or None where it is counted from 0 in every text.
+
+        RoBERTa counts no token whose id is the config's padding id, and puts it at the padding id's own position: −1
+        here, counted from `position_offset`. Its tokenizer may pad with another id, or a text may spell that token.
+        """
+        if self.name != "roberta" or not (ids == self.padding_id).any():
+            return None
+        counted = np.concatenate([[0], np.cumsum(ids != self.padding_id)])
+        places = counted[1:] - np.repeat(counted[offsets[:-1]], np.diff(offsets)) - 1
+        return np.where(ids == self.padding_id, -1, places)
+
     def is_new(self, name: str) -> bool:
         """Whether a tensor is drawn for every run, never taken from a pretrained folder."""
         new = {self.classifier} | ({self.pooler} if self.name == "roberta" else set())
@@ -221,12 +238,12 @@ def architecture_of(config: Mapping[str, Any], labels: int, where: str = "config
         heads=int(config["num_attention_heads"]),
         intermediate_size=int(config["intermediate_size"]),
         embedding_size=int(config["embedding_size"]) if name == "albert" else hidden,
-        vocabulary_size=int(config["vocab_size"]),
-        positions=int(config["max_position_embeddings"]),
-        segments=int(config.get("type_vocab_size", 2)),
+        vocabulary_size=int(field_of(config, "vocab_size")),
+        positions=int(field_of(config, "max_position_embeddings")),
+        segments=int(field_of(config, "type_vocab_size")),
         activation=str(activation),
         layer_norm_eps=float(config.get("layer_norm_eps", 1e-12)),
-        padding_id=int(config.get("pad_token_id", 0) or 0),
+        padding_id=int(field_of(config, "pad_token_id")),
         labels=labels,
         initial_std=float(config.get("initializer_range", INITIAL_STD) or INITIAL_STD),
     )

@@ -20,7 +20,8 @@ class TokenizedTexts:
     """Texts as word pieces, one after the other: example `i` is `ids[offsets[i]:offsets[i + 1]]`.
 
     `ids` and `segments` have shape `(tokens,)`, `offsets` `(examples + 1,)`, `labels` and `examples` (the row numbers
-    in the task's source) `(examples,)`.
+    in the task's source) `(examples,)`. `places` `(tokens,)` are the tokens' places in their texts where they are not
+    0, 1, 2 … (`Architecture.places`).
     """
 
     ids: Integers
@@ -28,6 +29,7 @@ class TokenizedTexts:
     offsets: Integers
     labels: Integers
     examples: Integers
+    places: Integers | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -47,6 +49,7 @@ class TokenizedTexts:
             offsets=np.concatenate([[0], np.cumsum(lengths)]),
             labels=self.labels[chosen],
             examples=self.examples[chosen],
+            places=None if self.places is None else self.places[rows],
         )
 
 
@@ -200,7 +203,7 @@ def make_batch(
     return Batch(
         ids=spread(texts.ids[sources]),
         segments=spread(texts.segments[sources] if segments else np.zeros_like(sources)),
-        positions=spread(within),
+        positions=spread(within if texts.places is None else texts.places[sources]),
         labels=torch.from_numpy(texts.labels[indices]).to(device),
         first=torch.from_numpy(row_begins).to(device),
         tokens=tuple(int(count) for count in tokens),

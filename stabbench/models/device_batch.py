@@ -43,6 +43,7 @@ class DeviceTexts:
         self.ids, self.segments, self.offsets, self.labels = (
             torch.from_numpy(values).to(device) for values in (texts.ids, kinds, texts.offsets, texts.labels)
         )
+        self.places = None if texts.places is None else torch.from_numpy(texts.places).to(device)
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ def device_batch(texts: DeviceTexts, chosen: Tensor, shape: BatchShape, dtype: t
     return DeviceBatch(
         ids=texts.ids[sources],
         segments=texts.segments[sources],
-        positions=positions,
+        positions=positions if texts.places is None else texts.places[sources],
         labels=texts.labels[chosen],
         first=first,
         example_lengths=lengths,

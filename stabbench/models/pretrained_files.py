@@ -11,9 +11,10 @@ from torch import nn
 
 from stabbench.errors import UserError
 from stabbench.files import write_bytes
+from stabbench.models.folder_files import WEIGHTS, copy_tokenizer
 from stabbench.models.pretraining_options import PretrainingOptions
 from stabbench.models.quiet import quiet_transformers
-from stabbench.models.sources import TOKENIZER_FILES, WEIGHTS, architecture, tensors_of
+from stabbench.models.sources import architecture, tensors_of
 from stabbench.models.word_pieces import write_word_pieces
 
 SMALLEST_TABLE_OF_POSITIONS = 128
@@ -44,9 +45,8 @@ def new_model(folder: Path, config: PretrainingOptions) -> nn.Module:
 def started_model(folder: Path, start: Path, config: PretrainingOptions) -> tuple[nn.Module, list[str]]:
     """The encoder in `start` with a masked-LM head; tensors that `start` lacks are new, drawn from the seed."""
     model, missing = masked_language_model(start, config.seed)
-    for name in ("config.json", *TOKENIZER_FILES):
-        if (start / name).is_file():
-            shutil.copyfile(start / name, folder / name)
+    shutil.copyfile(start / "config.json", folder / "config.json")
+    copy_tokenizer(start, folder)
     return model, missing
 
 

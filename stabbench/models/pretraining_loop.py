@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -57,6 +58,7 @@ class _Network:
         weights = {name: parameter.unsqueeze(0) for name, parameter in self.named.items()}
         parameters = list(self.named.values())
         texts, positions = _without_padding(batch, two_segments=self.architecture.segments > 1)
+        texts = dataclasses.replace(texts, places=self.architecture.places(texts.ids, texts.offsets))
         ragged = make_batch(texts, [np.arange(len(texts))], parameters[0].dtype, torch.device("cpu"))
         dropout = Dropout(self.options.dropout, self.draws, step, shard)
         states = self.encoder.hidden_states(weights, ragged, dropout, first_only=False)

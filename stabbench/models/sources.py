@@ -6,32 +6,21 @@ import hashlib
 import importlib.util
 import json
 import mmap
-import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stabbench.errors import UserError
+from stabbench.errors import Mistakes, UserError
 from stabbench.files import read_json, sha256_of_json
+from stabbench.models.checkpoints import conversion, guessed_type
+from stabbench.models.folder_files import INDEX, WANTED, WEIGHTS, has_tokenizer
+from stabbench.models.hub import fetch
+from stabbench.models.tokenizer import lacking_package, tokenizer_content
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-WEIGHTS = "model.safetensors"
-INDEX = "model.safetensors.index.json"
-VOCABULARIES = (
-    ("tokenizer.json",),
-    ("vocab.txt",),
-    ("vocab.json", "merges.txt"),
-    ("spiece.model",),
-    ("sentencepiece.bpe.model",),
-)
-TOKENIZER_FILES = (
-    *(name for names in VOCABULARIES for name in names),
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-)
 # Fields that change nothing in fine-tuning an encoder with a new head: names, library versions, storage and labels.
 _IDLE_CONFIG = {
     "_name_or_path", "name_or_path", "transformers_version", "torch_dtype", "dtype", "architectures", "use_cache",
@@ -61,45 +50,73 @@ def locate(source: str, revision: str | None = None, root: Path = Path(), name: 
         if not folder.is_dir():
             raise UserError(f"there is no model folder {source}: expected a folder with config.json and {WEIGHTS}")
         return check_folder(folder)
-    return check_folder(_from_hub(source, revision, root))
+    return check_folder(fetch(source, revision, root), source)
 
 
-def check_folder(folder: Path) -> Path:
-    """`folder` itself, once it is known to hold config.json with a model type, safetensors weights and a tokenizer."""
-    if not (folder / "config.json").is_file():
-        raise UserError(f"{folder} has no config.json: expected the Hugging Face files of an encoder")
-    kind = architecture(folder)
-    if read_json(folder / "config.json").get("auto_map"):
-        raise UserError(
-            f"{folder / 'config.json'} asks for code of its own (auto_map), and none but transformers' is run: take a "
-            f"model without it; or remove auto_map where the weights are those of a plain '{kind}'"
-        )
+def check_folder(folder: Path, source: str | None = None) -> Path:
+    """`folder` itself, once it is known to hold config.json with a model type, safetensors weights and a tokenizer.
+
+    `source` is the hub id that it was fetched by. Raises UserError with all that is wrong.
+    """
+    mistakes = Mistakes()
+    with mistakes.collected():
+        kind = architecture(folder)
+        if read_json(folder / "config.json").get("auto_map"):
+            mistakes.add(
+                f"{folder / 'config.json'} asks for code of its own (auto_map), and none but transformers' is run: "
+                f"take a model without it; or remove auto_map where the weights are those of a plain '{kind}'"
+            )
+    with mistakes.collected():
+        _check_weights(folder, source)
+    lacking = lacking_package(folder)
+    if not has_tokenizer(folder):
+        mistakes.add(f"{folder} has no tokenizer: expected {WANTED}")
+    elif lacking is not None:
+        mistakes.add(lacking)
+    mistakes.tell()
+    return folder
+
+
+def _check_weights(folder: Path, source: str | None) -> None:
     if not (folder / WEIGHTS).is_file() and not (folder / INDEX).is_file():
+        if source is not None:
+            raise UserError(
+                f"the hub's '{source}' has no {WEIGHTS}, and only safetensors are read: "
+                f"where it has pytorch_model.bin, {conversion(source, folder)}"
+            )
         if any(folder.glob("pytorch_model*.bin")):
             raise UserError(
-                f"{folder} holds pytorch_model.bin only, and only safetensors are read: convert it with "
-                f"AutoModel.from_pretrained('{folder}').save_pretrained('{folder}')"
+                f"{folder} holds pytorch_model.bin only, and only safetensors are read: "
+                f"{conversion(str(folder), folder)}"
             )
         raise UserError(f"{folder} has no {WEIGHTS}: only safetensors weights are read")
-    for shard in weight_files(folder):
-        if not shard.is_file():
-            raise UserError(f"{folder} lacks {shard.name}, which {INDEX} names: copy or download the folder again")
-    if not any(all((folder / file).is_file() for file in files) for files in VOCABULARIES):
-        wanted = "tokenizer.json, vocab.txt, vocab.json with merges.txt, or spiece.model"
-        raise UserError(f"{folder} has no tokenizer: expected {wanted}")
-    return folder
+    lost = [shard.name for shard in weight_files(folder) if not shard.is_file()]
+    if lost:
+        more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
+        raise UserError(f"{folder} lacks {lost[0]}{more}, which {INDEX} names: copy or download the folder again")
 
 
 def architecture(folder: Path) -> str:
     """The model type in config.json: ``bert``, ``roberta``, ``albert`` and so on."""
+    if not (folder / "config.json").is_file():
+        raise UserError(f"{folder} has no config.json: expected the Hugging Face files of an encoder")
     try:
         config = read_json(folder / "config.json")
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{folder / 'config.json'} is not JSON: {error}") from error
     found = config.get("model_type") if isinstance(config, dict) else None
     if not isinstance(found, str):
-        raise UserError(f"{folder / 'config.json'} names no model_type: expected the config.json of an encoder")
+        guess = guessed_type(config, _tensor_names(folder)) if isinstance(config, dict) else None
+        advice = f'add "model_type": "{guess}" to it' if guess else 'add its "model_type", such as "bert" or "roberta"'
+        raise UserError(f"{folder / 'config.json'} names no model_type: {advice}, or take a newer copy of the model")
     return found
+
+
+def _tensor_names(folder: Path) -> list[str]:
+    try:
+        return list(tensor_shapes(folder))
+    except (UserError, OSError):
+        return []
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -132,43 +149,48 @@ def content_hash(folder: Path) -> str:
     """
     config = {key: value for key, value in read_json(folder / "config.json").items() if key not in _IDLE_CONFIG}
     tensors = sorted(entry for file in weight_files(folder) for entry in _tensor_hashes(file))
-    return sha256_of_json({"config": config, "tensors": tensors, "tokenizer": _tokenizer_content(folder)})
+    return sha256_of_json({"config": config, "tensors": tensors, "tokenizer": tokenizer_content(folder, _IDLE_CONFIG)})
+
+
+def tensor_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
+    """Name and shape of every tensor, from the heads of the safetensors files."""
+    found: dict[str, tuple[int, ...]] = {}
+    for file in weight_files(folder):
+        with _mapped(file) as content:
+            found |= {name: tuple(entry["shape"]) for name, entry in _entries(file, content)[1].items()}
+    return found
+
+
+@contextmanager
+def _mapped(file: Path) -> Iterator[mmap.mmap]:
+    with file.open("rb") as handle, mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        yield content
+
+
+def _entries(file: Path, content: mmap.mmap) -> tuple[int, dict[str, Any]]:
+    """Where the bytes of a safetensors file's tensors begin, and what its head says of each tensor."""
+    size = int.from_bytes(content[:8], "little")
+    try:
+        head = json.loads(content[8 : 8 + size])
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{file} is not a safetensors file: copy or download it again") from error
+    return 8 + size, {name: entry for name, entry in head.items() if name != "__metadata__"}
 
 
 def _tensor_hashes(file: Path) -> Iterator[list[Any]]:
     """[name, dtype, shape, SHA-256 of the bytes] of each tensor: the safetensors layout, read without any framework."""
-    with file.open("rb") as handle, mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        try:
-            size = int.from_bytes(content[:8], "little")
-            header = json.loads(content[8 : 8 + size])
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise UserError(f"{file} is not a safetensors file: copy or download it again") from error
+    with _mapped(file) as content:
+        start, entries = _entries(file, content)
         view = memoryview(content)
         try:
-            for name, entry in header.items():
-                if name != "__metadata__":
-                    begin, end = entry["data_offsets"]
-                    if 8 + size + end > len(view):
-                        raise UserError(f"{file} is cut off: copy or download it again")
-                    digest = hashlib.sha256(view[8 + size + begin : 8 + size + end]).hexdigest()
-                    yield [name, entry["dtype"], entry["shape"], digest]
+            for name, entry in entries.items():
+                begin, end = entry["data_offsets"]
+                if start + end > len(view):
+                    raise UserError(f"{file} is cut off: copy or download it again")
+                digest = hashlib.sha256(view[start + begin : start + end]).hexdigest()
+                yield [name, entry["dtype"], entry["shape"], digest]
         finally:
             view.release()
-
-
-def _tokenizer_content(folder: Path) -> dict[str, Any]:
-    single = folder / "tokenizer.json"
-    if single.is_file():
-        content = read_json(single)
-        return {single.name: {key: value for key, value in content.items() if key not in {"truncation", "padding"}}}
-    found: dict[str, Any] = {}
-    for name in TOKENIZER_FILES:
-        path = folder / name
-        if path.is_file() and name.endswith(".json") and name != "vocab.json":
-            found[name] = {key: value for key, value in read_json(path).items() if key not in _IDLE_CONFIG}
-        elif path.is_file():
-            found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
-    return found
 
 
 def _packaged(distribution: str) -> Path:
@@ -182,47 +204,3 @@ def _packaged(distribution: str) -> Path:
             if (config.parent / WEIGHTS).is_file():
                 return config.parent
     raise UserError(f"the package '{distribution}' holds no model: expected a folder with config.json and {WEIGHTS}")
-
-
-def _from_hub(source: str, revision: str | None, root: Path) -> Path:
-    if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", source):
-        raise UserError(
-            f"the model source '{source}' is neither embedded, package:<name>, a path (./…, ../…, /…, ~…) nor a hub id"
-        )
-    try:
-        from huggingface_hub import snapshot_download
-        from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
-    except ImportError as error:
-        raise UserError(f"fetching '{source}' needs huggingface_hub: run `pip install stabbench[train]`") from error
-    local = f"; a local folder is written ./{source}" if (root / source).is_dir() else ""
-    at = f" at revision '{revision}'" if revision else ""
-    try:
-        patterns = ["config.json", WEIGHTS, INDEX, "model-*.safetensors", *TOKENIZER_FILES]
-        return Path(snapshot_download(source, revision=revision, allow_patterns=patterns))
-    except RevisionNotFoundError as error:
-        raise UserError(
-            f"the hub's '{source}' has no revision '{revision}': give a branch, a tag or a commit"
-        ) from error
-    except GatedRepoError as error:
-        raise UserError(f"the hub's '{source}' is gated: accept its terms there and run `hf auth login`") from error
-    except RepositoryNotFoundError as error:
-        raise UserError(f"the hub has no model '{source}' (private ones need `hf auth login`){local}") from error
-    except Exception as error:
-        if not _is_of_the_network(error):
-            raise
-        raise UserError(
-            f"'{source}'{at} cannot be fetched from the hub and is not in the local cache: connect to the network, "
-            f"or give a local folder{local}"
-        ) from error
-
-
-def _is_of_the_network(error: Exception) -> bool:
-    """Whether an error says that the hub could not be reached; its client library is told by name (httpx, httpx2)."""
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
-
-    if isinstance(
-        error, (HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled, ConnectionError, TimeoutError)
-    ):
-        return True
-    libraries = {base.__module__.partition(".")[0] for base in type(error).__mro__}
-    return bool(libraries & {"httpx", "httpx2", "requests"})

@@ -1,4 +1,4 @@
-"""Texts into token ids, segment ids and offsets, as the model's own tokenizer and run_glue.py make them."""
+"""Texts into token ids, segment ids and offsets, as `AutoTokenizer` and run_glue.py make them."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ import numpy.typing as npt
 
 from stabbench.errors import UserError
 from stabbench.files import read_json
+from stabbench.models.config_fields import field_of
+from stabbench.models.tokenizer import FolderTokenizer, read_tokenizer
 
 if TYPE_CHECKING:
-    from tokenizers import Encoding, Tokenizer
+    from tokenizers import Encoding
 
 COUNTING_FROM_PADDING = {
     "roberta", "camembert", "data2vec-text", "luke", "mpnet", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl",
@@ -77,15 +79,17 @@ class Tokenized:
 def tokenize(folder: Path, texts_a: Sequence[str], texts_b: Sequence[str] | None, max_length: int) -> Tokenized:
     """Tokenize texts or pairs with the tokenizer in `folder`, special tokens included.
 
-    Sequences longer than `max_length` are cut as run_glue.py cuts them: from the longer text of a pair first.
-    Truncation and padding written in the folder's own tokenizer.json are ignored. Segment ids are 0 and 1 for the two
+    The ids are those of transformers' `AutoTokenizer` on the folder. Sequences longer than `max_length` are cut as
+    run_glue.py cuts them: from the longer text of a pair first, at its end where the tokenizer does not say otherwise.
+    The length and padding written in the folder's own tokenizer.json are ignored. Segment ids are 0 and 1 for the two
     texts where the model has segments (BERT, ALBERT) and 0 everywhere else (RoBERTa).
 
     Raises UserError where `max_length` is beyond the model's positions or too short, or the tokenizer is missing.
     """
     if texts_b is not None and len(texts_a) != len(texts_b):
         raise ValueError(f"{len(texts_a)} first texts but {len(texts_b)} second ones")
-    tokenizer, special = _load(folder)
+    found, special = _load(folder)
+    tokenizer = found.pipeline
     pair = texts_b is not None
     smallest = tokenizer.num_special_tokens_to_add(pair) + (2 if pair else 1)
     limit = positions(folder)
@@ -93,7 +97,7 @@ def tokenize(folder: Path, texts_a: Sequence[str], texts_b: Sequence[str] | None
         raise UserError(f"max_length is {max_length}: expected at least {smallest}, special tokens included")
     if limit is not None and max_length > limit:
         raise UserError(f"max_length is {max_length}, but the model has {limit} positions: set it to {limit} or less")
-    tokenizer.enable_truncation(max_length, strategy="longest_first")
+    tokenizer.enable_truncation(max_length, strategy="longest_first", direction=found.cut_from)
     inputs = list(texts_a) if texts_b is None else list(zip(texts_a, texts_b, strict=True))
     encodings = tokenizer.encode_batch(inputs)
     return Tokenized(
@@ -106,8 +110,8 @@ def tokenize(folder: Path, texts_a: Sequence[str], texts_b: Sequence[str] | None
 
 def encode(folder: Path, texts: Sequence[str]) -> Tokenized:
     """Token ids of whole texts, without special tokens and without truncation (long text is for chunking)."""
-    tokenizer, special = _load(folder)
-    encodings = tokenizer.encode_batch(list(texts), add_special_tokens=False)
+    found, special = _load(folder)
+    encodings = found.pipeline.encode_batch(list(texts), add_special_tokens=False)
     ids = _known_ids(folder, encodings, special)
     return Tokenized(ids=ids, segments=np.zeros_like(ids), offsets=_offsets(encodings), special=special)
 
@@ -123,47 +127,29 @@ def positions(folder: Path) -> int | None:
     RoBERTa's table, and that of its relatives, begins after its padding id: 514 rows serve 512 tokens.
     """
     config = read_json(folder / "config.json")
-    rows = config.get("max_position_embeddings")
+    rows = field_of(config, "max_position_embeddings")
     if rows is None:
         return None
     if config.get("model_type") in COUNTING_FROM_PADDING:
-        rows -= (config.get("pad_token_id") if config.get("pad_token_id") is not None else 1) + 1
+        padding = field_of(config, "pad_token_id")
+        rows -= (1 if padding is None else padding) + 1
     return int(rows)
 
 
-def _load(folder: Path) -> tuple[Tokenizer, SpecialTokens]:
-    from tokenizers import Tokenizer
-
-    file = folder / "tokenizer.json"
-    tokenizer = Tokenizer.from_file(str(file)) if file.is_file() else _converted(folder)
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return tokenizer, _special(folder, tokenizer)
+def _load(folder: Path) -> tuple[FolderTokenizer, SpecialTokens]:
+    found = read_tokenizer(folder)
+    found.pipeline.no_truncation()
+    found.pipeline.no_padding()
+    return found, _special(folder, found)
 
 
-def _converted(folder: Path) -> Tokenizer:
-    """The fast tokenizer that transformers builds from a vocabulary file (seconds to import: only where needed)."""
-    from transformers import AutoTokenizer
+def _special(folder: Path, found: FolderTokenizer) -> SpecialTokens:
+    pipeline = found.pipeline
 
-    try:
-        loaded = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError, ImportError) as error:
-        raise UserError(
-            f"no tokenizer can be read from {folder}: {str(error).splitlines()[0]}; "
-            "save it with AutoTokenizer.save_pretrained, which writes tokenizer.json"
-        ) from error
-    backend = getattr(loaded, "backend_tokenizer", None)
-    if backend is None:
-        raise UserError(f"the tokenizer in {folder} has no fast form: save one that has a tokenizer.json")
-    from tokenizers import Tokenizer
-
-    return Tokenizer.from_str(backend.to_str())
-
-
-def _special(folder: Path, tokenizer: Tokenizer) -> SpecialTokens:
-    def find(role: str, spellings: tuple[str, ...]) -> int:
+    def of(role: str, *usual: str) -> int:
+        spellings = [*([found.tokens[role]] if role in found.tokens else []), *usual]
         for spelling in spellings:
-            number = tokenizer.token_to_id(spelling)
+            number = pipeline.token_to_id(spelling)
             if number is not None:
                 return int(number)
         raise UserError(
@@ -171,40 +157,18 @@ def _special(folder: Path, tokenizer: Tokenizer) -> SpecialTokens:
             "stabbench needs a masked language model's tokenizer"
         )
 
-    named = _named_tokens(folder)
-
-    def of(role: str, *usual: str) -> int:
-        return find(role, (*named.get(role, ()), *usual))
-
-    unknown = [*named.get("unk", ()), "[UNK]", "<unk>"]
-    found = [tokenizer.token_to_id(spelling) for spelling in unknown]
+    unknown = [pipeline.token_to_id(spelling) for spelling in (found.tokens.get("unk", "[UNK]"), "[UNK]", "<unk>")]
     config = read_json(folder / "config.json")
     return SpecialTokens(
         cls=of("cls", "[CLS]", "<s>"),
         sep=of("sep", "[SEP]", "</s>"),
         pad=of("pad", "[PAD]", "<pad>"),
         mask=of("mask", "[MASK]", "<mask>"),
-        unknown=next((number for number in found if number is not None), None),
-        vocabulary_size=int(config.get("vocab_size", tokenizer.get_vocab_size())),
-        segments=int(config.get("type_vocab_size", 1)),
-        pair_separators=max(1, tokenizer.num_special_tokens_to_add(True) - 2),
+        unknown=next((number for number in unknown if number is not None), None),
+        vocabulary_size=int(field_of(config, "vocab_size") or pipeline.get_vocab_size()),
+        segments=int(field_of(config, "type_vocab_size") or 0),
+        pair_separators=max(1, pipeline.num_special_tokens_to_add(True) - 2),
     )
-
-
-def _named_tokens(folder: Path) -> dict[str, tuple[str, ...]]:
-    """The spellings that tokenizer_config.json and special_tokens_map.json give to cls, sep, pad, mask and unk."""
-    named: dict[str, tuple[str, ...]] = {}
-    for file in ("tokenizer_config.json", "special_tokens_map.json"):
-        path = folder / file
-        if not path.is_file():
-            continue
-        content = read_json(path)
-        for role in ("cls", "sep", "pad", "mask", "unk"):
-            token = content.get(f"{role}_token")
-            spelling = token.get("content") if isinstance(token, dict) else token
-            if isinstance(spelling, str):
-                named[role] = (*named.get(role, ()), spelling)
-    return named
 
 
 def _flat(lists: list[list[int]]) -> Int64:

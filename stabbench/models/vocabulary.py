@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -30,13 +31,7 @@ class VocabularyCut:
 
     def renumber(self, texts: TokenizedTexts) -> TokenizedTexts:
         """The same texts with ids that count the kept rows."""
-        return TokenizedTexts(
-            ids=np.searchsorted(self.kept, texts.ids),
-            segments=texts.segments,
-            offsets=texts.offsets,
-            labels=texts.labels,
-            examples=texts.examples,
-        )
+        return dataclasses.replace(texts, ids=np.searchsorted(self.kept, texts.ids))
 
     def cut(self, table: Tensor) -> Tensor:
         """The kept rows of a `(V, E)` table, as a copy."""

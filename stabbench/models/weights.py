@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,22 +17,15 @@ from torch import Tensor
 from stabbench.errors import UserError
 from stabbench.files import write_json
 from stabbench.models.architecture import SUPPORTED, Architecture
+from stabbench.models.config_fields import field_of
+from stabbench.models.fitting import encoder_names
+from stabbench.models.folder_files import INDEX, WEIGHTS
 from stabbench.models.generic import weights as generic
 from stabbench.models.generic.architecture import GenericArchitecture
 from stabbench.models.generic.initialisation import initial_tensors
-from stabbench.models.sources import INDEX, WEIGHTS, weight_files
+from stabbench.models.sources import weight_files
+from stabbench.models.tokenizer import keep_tokenizer
 from stabbench.randomness import Draws
-
-TOKENIZER_FILES = (
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.txt",
-    "vocab.json",
-    "merges.txt",
-    "spiece.model",
-)
 
 
 def read_tensors(folder: Path) -> dict[str, Tensor]:
@@ -52,24 +44,9 @@ def pretrained_weights(folder: Path, architecture: Architecture, dtype: torch.dt
     """
     if isinstance(architecture, GenericArchitecture):
         return generic.pretrained_weights(folder, architecture, dtype)
-    found = {_modern_name(name): tensor for name, tensor in read_tensors(folder).items()}
-    weights: dict[str, Tensor] = {}
-    for name, shape in architecture.shapes().items():
-        if architecture.is_new(name):
-            continue
-        tensor = found.get(name, found.get(name.removeprefix(f"{architecture.prefix}.")))
-        if tensor is None:
-            if name.rsplit(".", 1)[0] == architecture.pooler:
-                continue
-            raise UserError(f"{folder} has no tensor {name}: it is not a {architecture.name} encoder in full")
-        if tuple(tensor.shape) != shape:
-            raise UserError(f"{folder}: tensor {name} has shape {tuple(tensor.shape)}, config.json says {shape}")
-        weights[name] = tensor.to(dtype, copy=True)
-    return weights
-
-
-def _modern_name(name: str) -> str:
-    return name.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")
+    tensors = read_tensors(folder)
+    names = encoder_names(folder, architecture, {name: tuple(tensor.shape) for name, tensor in tensors.items()})
+    return {name: tensors[present].to(dtype, copy=True) for name, present in names.items()}
 
 
 def initial_weights(
@@ -112,11 +89,18 @@ def save_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
 
 
 def save_classifier(
-    folder: Path, weights: Mapping[str, Tensor], source: Path, labels: tuple[str, ...], dropout: float | str
+    folder: Path,
+    weights: Mapping[str, Tensor],
+    source: Path,
+    labels: tuple[str, ...],
+    dropout: float | str,
+    *,
+    legacy_segments: bool = False,
 ) -> None:
     """Write one run's weights (no run axis) as a Hugging Face folder that AutoModelForSequenceClassification loads.
 
-    `source` is the folder that the encoder came from: its config and tokenizer go along. `dropout` is the recipe's.
+    `source` is the folder that the encoder came from: its config and tokenizer go along, the tokenizer so that it
+    gives the inputs of the training (no segment ids where it had `legacy_segments`). `dropout` is the recipe's.
     """
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in weights.items()}
@@ -134,9 +118,8 @@ def save_classifier(
     }
     config.pop("torch_dtype", None)
     write_json(folder / "config.json", config)
-    for name in TOKENIZER_FILES:
-        if (source / name).exists():
-            shutil.copyfile(source / name, folder / name)
+    kinds = int(field_of(config, "type_vocab_size") or 0)
+    keep_tokenizer(source, folder, segments=kinds > 1 and not legacy_segments)
 
 
 def _own_fields(kind: str, dropout: float | str) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -15,15 +14,18 @@ class FineTunedClassifier(PythonModel):
 
     def load_context(self, context: Any) -> None:
         """Load tokenizer and weights (safetensors) from the model's own folder; nothing is fetched."""
-        from transformers import AutoModelForSequenceClassification
+        from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
         folder = context.artifacts["classifier"]
         self.options: dict[str, Any] = dict(context.model_config)
         self.model = AutoModelForSequenceClassification.from_pretrained(
             folder, local_files_only=True, use_safetensors=True, trust_remote_code=False
         ).eval()
-        self.tokenizer = _tokenizer(Path(folder))
-        self.tokenizer.enable_truncation(self.options["max_length"], strategy="longest_first")
+        loaded = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        self.tokenizer = loaded.backend_tokenizer
+        self.tokenizer.enable_truncation(
+            self.options["max_length"], strategy="longest_first", direction=loaded.truncation_side
+        )
         self.tokenizer.enable_padding(pad_id=self.model.config.pad_token_id or 0)
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
@@ -56,18 +58,6 @@ class FineTunedClassifier(PythonModel):
             segments = torch.tensor([encoding.type_ids for encoding in encodings])
             batch["token_type_ids"] = segments * int(kinds > 1 and not self.options["legacy_segments"])
         return batch
-
-
-def _tokenizer(folder: Path) -> Any:
-    """The tokenizer as its file has it, which is how training used it."""
-    from tokenizers import Tokenizer
-
-    if (folder / "tokenizer.json").is_file():
-        return Tokenizer.from_file(str(folder / "tokenizer.json"))
-    from transformers import AutoTokenizer
-
-    loaded = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
-    return Tokenizer.from_str(loaded.backend_tokenizer.to_str())
 
 
 set_model(FineTunedClassifier())

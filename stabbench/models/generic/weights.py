@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stabbench.errors import UserError
+from stabbench.models.fitting import check_fit
 from stabbench.models.generic.architecture import GenericArchitecture
 from stabbench.models.generic.network import dropout_fields
 from stabbench.models.quiet import quiet_transformers
@@ -36,13 +36,13 @@ def pretrained_weights(folder: Path, architecture: GenericArchitecture, dtype: t
         )
     tensors = dict(model.named_parameters())
     missing = {name for name in info["missing_keys"] if name in tensors}
-    for name, found, expected in info["mismatched_keys"]:
-        if not architecture.may_lack(name):
-            raise UserError(f"{folder}: tensor {name} has shape {tuple(found)}, config.json says {tuple(expected)}")
-        missing.add(name)
-    for name in sorted(missing):
-        if not architecture.may_lack(name):
-            raise UserError(f"{folder} has no tensor {name}: it is not a {architecture.name} encoder in full")
+    check_fit(
+        folder,
+        architecture,
+        sorted(name for name in missing if not architecture.may_lack(name)),
+        sorted(entry for entry in info["mismatched_keys"] if not architecture.may_lack(entry[0])),
+    )
+    missing |= {name for name, _, _ in info["mismatched_keys"]}
     return {
         name: tensors[name].detach().clone()
         for name in architecture.shapes()

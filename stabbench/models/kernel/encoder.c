@@ -108,9 +108,9 @@ static int run_encoder(const Shape *shape, const Texts *texts, const Dropout *dr
     lay_out(shape, texts, drops, keep, memory, tape);
     if (drops) draw(dropout, places[0], tokens * width, tape->kept);
     for (int64_t b = 0; b < size; b++) {
-        for (int64_t t = texts->first[b], place = shape->position_offset; t < texts->first[b] + length_of(texts, b); t++, place++) {
-            const int64_t id = texts->ids[t], segment = texts->segments[t];
-            if (id < 0 || id >= shape->vocabulary || place >= shape->positions || segment < 0 || segment >= shape->segments) return 1;
+        for (int64_t t = texts->first[b]; t < texts->first[b] + length_of(texts, b); t++) {
+            const int64_t id = texts->ids[t], segment = texts->segments[t], place = shape->position_offset + texts->positions[t];
+            if (id < 0 || id >= shape->vocabulary || place < 0 || place >= shape->positions || segment < 0 || segment >= shape->segments) return 1;
             const real *word = embeddings ? embeddings + t * width : w[WORD] + id * width;
             const real *position = w[POSITION] + place * width, *kind = w[SEGMENT] + segment * width;
             real *hat = tape->hat + t * width, *y = tape->embedded + t * width;
@@ -261,7 +261,8 @@ static void run_encoder_backward(const Shape *shape, const Texts *texts, const D
         if (!g[table]) continue;
         memset(g[table], 0, (size_t)(table_rows[table] * width) * sizeof(real));
         for (int64_t b = 0; b < texts->size; b++) {
-            for (int64_t t = texts->first[b], place = shape->position_offset; t < texts->first[b] + length_of(texts, b); t++, place++) {
+            for (int64_t t = texts->first[b]; t < texts->first[b] + length_of(texts, b); t++) {
+                const int64_t place = shape->position_offset + texts->positions[t];
                 real *to = g[table] + (table == WORD ? texts->ids[t] : table == POSITION ? place : texts->segments[t]) * width;
                 for (int64_t i = 0; i < width; i++) to[i] += d_sum[t * width + i];
             }

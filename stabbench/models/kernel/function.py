@@ -100,7 +100,8 @@ def shape_of(architecture: Architecture, vocabulary: int, *, every: bool = False
 
 def texts_of(batch: Batch) -> Texts:
     """The batch as the C functions take it; it must outlive the result."""
-    return Texts(batch.size, batch.tokens[0], batch.ids.data_ptr(), batch.segments.data_ptr(), batch.first.data_ptr())
+    given = (batch.ids, batch.segments, batch.positions, batch.first)
+    return Texts(batch.size, batch.tokens[0], *(tensor.data_ptr() for tensor in given))
 
 
 def keys_of(dropout: Dropout | None) -> DropoutKeys:

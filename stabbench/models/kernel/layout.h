@@ -12,7 +12,7 @@ typedef struct {
 
 typedef struct {
     int64_t size, tokens;
-    const int64_t *ids, *segments, *first; /* (tokens), (tokens), (size): where each example begins */
+    const int64_t *ids, *segments, *positions, *first; /* (tokens), but first (size): where each example begins */
 } Texts;
 
 /* Weights and gradients are arrays of pointers: the embeddings, 16 tensors a layer, pooler, classifier; weight, then bias. */

@@ -31,7 +31,11 @@ class Shape(Structure):
 class Texts(Structure):
     """`Texts` of encoder.c."""
 
-    _fields_ = [("size", c_int64), ("tokens", c_int64), ("ids", c_void_p), ("segments", c_void_p), ("first", c_void_p)]
+    _fields_ = [
+        ("size", c_int64),
+        ("tokens", c_int64),
+        *((name, c_void_p) for name in ("ids", "segments", "positions", "first")),
+    ]
 
 
 class DropoutKeys(Structure):
