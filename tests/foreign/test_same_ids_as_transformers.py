@@ -126,7 +126,9 @@ def sentencepiece_model(folder: Path, file: str) -> Path:
     sentencepiece = pytest.importorskip("sentencepiece", reason="needs the package sentencepiece")
     folder.mkdir()
     bert_like = {"bos_piece": "[CLS]", "eos_piece": "[SEP]", "pad_piece": "[PAD]", "unk_piece": "[UNK]", "pad_id": 0}
-    ids = bert_like | {"bos_id": 1, "eos_id": 2, "unk_id": 3} if file == "spm.model" else {}
+    ids: dict[str, Any] = {"control_symbols": ["[CLS]", "[SEP]"]} if file == "spiece.model" else {}
+    if file == "spm.model":
+        ids = bert_like | {"bos_id": 1, "eos_id": 2, "unk_id": 3}
     written = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(layouts.LINES),
