@@ -20,7 +20,7 @@ SUPPORTED = ("bert", "roberta", "albert")
 ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "silu")
 
 INITIAL_STD = 0.02
-"""What the config of every published BERT, RoBERTa and ALBERT has for `initializer_range`."""
+"""What the published configs of BERT, RoBERTa and ALBERT have for `initializer_range`."""
 
 LAYER_TENSORS: dict[str, dict[str, str]] = {
     "bert": {

@@ -54,7 +54,7 @@ def initial_weights(
 ) -> dict[str, Tensor]:
     """One run's weights before training: the pretrained ones and the new ones, drawn from the seed's `head` stream.
 
-    New matrices are N(0, σ²) with the config's `initializer_range` for σ (0.02 in all published models), new biases 0
+    New matrices are N(0, σ²) with the config's `initializer_range` for σ (0.02 in the published ones), new biases 0
     and new norms the identity; new tensors of other models are drawn as transformers draws them. Tensors are copies,
     without run axis.
     """
