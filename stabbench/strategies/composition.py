@@ -59,7 +59,7 @@ class Member(NamedTuple):
 
     def __call__(self, *arguments: Any) -> Any:
         """The hook, which draws nothing but what the run's seed keys: UnkeyedDrawError else."""
-        with KeyedDraws(self.name, self.ctx.device):
+        with KeyedDraws(self.name, self.ctx.device, self.ctx.step):
             return self.function(*arguments, self.ctx)
 
 
@@ -114,7 +114,8 @@ class Composition:
         owners = self.hooks["scale"]
         if not owners:
             return None
-        with KeyedDraws(" or ".join(member.name for member in owners), owners[0].ctx.device):
+        ctx = owners[0].ctx
+        with KeyedDraws(" or ".join(member.name for member in owners), ctx.device, ctx.step):
             return {name: self.scale(name) for name in names}
 
     def overrides(self, *hooks: str) -> bool:

@@ -15,6 +15,10 @@ WORDS = 624
 """Of a Mersenne Twister's state; in NumPy's the number of the next one follows them."""
 
 
+EARLY_UPDATES = 16
+"""In which Python's generator is looked at, too: reading it takes longer than all the rest."""
+
+
 class UnkeyedDrawError(UserError):
     """A hook drew from a generator that all runs share."""
 
@@ -23,21 +27,22 @@ class KeyedDraws:
     """A block of code that must leave the global generators where they are; `what` begins the error's sentence.
 
     Raises UnkeyedDrawError where it does not: such a draw is the same whatever a run's seed is, or depends on what else
-    is drawn in the process. It takes some twenty microseconds and sees draws, not generators that are made within.
+    is drawn in the process. It takes some ten microseconds and sees draws, not generators that are made within.
+    `step` is the number of the update.
     """
 
-    def __init__(self, what: str, device: torch.device) -> None:
-        self.what, self.device = what, device
+    def __init__(self, what: str, device: torch.device, step: int) -> None:
+        self.what, self.device, self.early = what, device, step < EARLY_UPDATES
 
     def __enter__(self) -> None:
-        self.before = _positions(self.device)
+        self.before = _positions(self.device, self.early)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is not None:
             return
-        after = _positions(self.device)
+        after = _positions(self.device, self.early)
         moved = [name for name, position in self.before.items() if after[name] != position]
         if moved:
             raise UnkeyedDrawError(
@@ -47,16 +52,17 @@ class KeyedDraws:
             )
 
 
-def _positions(device: torch.device) -> dict[str, object]:
+def _positions(device: torch.device, early: bool) -> dict[str, object]:
     """Where each generator stands; two positions are equal where nothing was drawn in between."""
-    _, python, gauss = random.getstate()
     found: dict[str, object] = {
         "torch's global generator (torch.rand, torch.randn, F.dropout …)": bytes(
             torch.default_generator.get_state().numpy()
         ),
         "NumPy's global generator (np.random.…)": _numpy_position(),
-        "Python's `random`": (python[0], python[-1], gauss),
     }
+    if early:
+        _, state, gauss = random.getstate()
+        found["Python's `random`"] = state[0], state[-1], gauss
     if device.type == "cuda":
         number = torch.cuda.current_device() if device.index is None else device.index
         found["the GPU's global generator (torch.rand, torch.randn, F.dropout …)"] = bytes(

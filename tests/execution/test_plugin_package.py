@@ -79,4 +79,4 @@ def test_it_is_listed_and_explained(
 
 def test_its_own_tests_run_the_conformance_suite(installation: Installation) -> None:
     output = installation.run("pytest", "-q", "-p", "no:cacheprovider", str(installation.source / "tests"))
-    assert "16 passed" in output
+    assert "20 passed" in output
