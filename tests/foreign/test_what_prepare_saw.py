@@ -122,6 +122,19 @@ def test_labels_columns_and_texts_that_cannot_be_used_are_told_at_once_also_on_r
     assert not (project / "data/mine/task.json").exists()
 
 
+def test_all_tasks_that_are_refused_are_told_together_and_the_others_prepared(project: Path) -> None:
+    mrpc(project, QUOTED)
+    (project / "params.yaml").write_text(
+        "seeds: 1-3\ngrid: {models: [embedded], tasks: [one, two, three], strategies: [devlin]}\n"
+        "tasks: {one: {dataset: mrpc}, two: {dataset: mrpc, unofficial: true}, three: {dataset: rte}}\n"
+    )
+    result = CliRunner().invoke(main, ["prepare"])
+    assert result.exit_code == 2
+    assert "task one: " in result.output
+    assert "there is no folder RTE" in result.output
+    assert [path.parent.name for path in project.glob("data/*/task.json")] == ["two"]
+
+
 def test_a_hub_table_with_bad_rows_names_them_all(tmp_path: Path) -> None:
     table = pd.DataFrame({"sentence": ["It rained.", None, " ", "We slept."], "label": [1, 0, 1, 7]})
     place = repository(tmp_path / "hub", "cola", table)
