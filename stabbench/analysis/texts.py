@@ -72,7 +72,7 @@ def warnings(cells: Sequence[Cell]) -> list[str]:
     planned = [
         (f"{found.model} on {found.task}", sentence) for found in token_readings(cells) for sentence in found.warnings
     ]
-    return [f"{place}: {sentence}" for place, sentence in [*prepared, *planned]]
+    return list(dict.fromkeys(f"{place}: {sentence}" for place, sentence in [*prepared, *planned]))
 
 
 def _tasks(cells: Iterable[Cell]) -> list[tuple[str, Mapping[str, Any]]]:

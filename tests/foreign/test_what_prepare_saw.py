@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
@@ -19,13 +20,14 @@ from click.testing import CliRunner, Result
 from stabbench.analysis.texts import token_readings, warnings
 from stabbench.cli import main
 from stabbench.errors import UserError
-from stabbench.models.reading import LOOKED_AT
+from stabbench.models.reading import LOOKED_AT, reading
+from stabbench.models.tokenization import tokenize
 from stabbench.plan import Cell
 from stabbench.report.content import gather
-from stabbench.tasks import hub
+from stabbench.tasks import hub, preparation
 from stabbench.tasks.glue import FOLDER_VARIABLE, read_split
 from stabbench.tasks.official import differences
-from stabbench.tasks.prepared import PreparedTask, examples_frame
+from stabbench.tasks.prepared import SPLITS, PreparedTask, examples_frame
 from stabbench.tasks.quoting import quoting, swallowed
 from stabbench.tasks.registry import DATASETS
 from stabbench.tasks.seen import seen
@@ -122,6 +124,19 @@ def test_labels_columns_and_texts_that_cannot_be_used_are_told_at_once_also_on_r
     assert not (project / "data/mine/task.json").exists()
 
 
+def test_all_tasks_that_are_refused_are_told_together_and_the_others_prepared(project: Path) -> None:
+    mrpc(project, QUOTED)
+    (project / "params.yaml").write_text(
+        "seeds: 1-3\ngrid: {models: [embedded], tasks: [one, two, three], strategies: [devlin]}\n"
+        "tasks: {one: {dataset: mrpc}, two: {dataset: mrpc, unofficial: true}, three: {dataset: rte}}\n"
+    )
+    result = CliRunner().invoke(main, ["prepare"])
+    assert result.exit_code == 2
+    assert "task one: " in result.output
+    assert "there is no folder RTE" in result.output
+    assert [path.parent.name for path in project.glob("data/*/task.json")] == ["two"]
+
+
 def test_a_hub_table_with_bad_rows_names_them_all(tmp_path: Path) -> None:
     table = pd.DataFrame({"sentence": ["It rained.", None, " ", "We slept."], "label": [1, 0, 1, 7]})
     place = repository(tmp_path / "hub", "cola", table)
@@ -205,6 +220,18 @@ def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         result = CliRunner().invoke(main, ["pretrain"])
         assert result.exit_code == 0, result.output
     return folder
+
+
+@pytest.mark.parametrize("dataset", ["acceptability", "paraphrase"])
+def test_lengths_are_those_of_what_a_training_reads(dataset: str, pretrained: Path, tmp_path: Path) -> None:
+    task = preparation.prepare("mine", dataset=dataset, train_size=30, dev_size=20, out=tmp_path)
+    folder = pretrained / "models/embedded"
+    found = reading(folder, "", task)
+    read = [tokenize(folder, *task.texts(split), 128).lengths for split in SPLITS]
+    assert found.lengths.tolist() == np.concatenate(read).tolist()
+    facts = found.facts(max_length=int(np.median(found.lengths)))
+    assert facts["cut_share"] == round(float((found.lengths > facts["max_length"]).mean()), 6) > 0.1
+    assert facts["warnings"][0].startswith(f"{100 * facts['cut_share']:.1f} % of the examples are cut")
 
 
 def foreign_cola(folder: Path, count: int) -> None:
