@@ -23,6 +23,7 @@ from stabbench.tracking.runs import (
     FINITE,
     MODEL,
     PARENT,
+    PART,
     SELECTED,
     STUDY,
     cell_params,
@@ -69,7 +70,12 @@ class CellRuns:
         there = self._there(entry)
         parent = parents[0] if parents else self._parent(entry)
         self.experiment.delete(parents[1:])
-        self.experiment.set_tags(parent, {CURRENT: "true", **({} if above is None else {PARENT: above.info.run_id})})
+        wanted = {
+            CURRENT: "true",
+            PART: cell_tags(entry)[PART],
+            **({} if above is None else {PARENT: above.info.run_id}),
+        }
+        self.experiment.set_tags(parent, wanted)
         if not whole(parent):
             self._describe(entry, parent)
         for seed in [seed for seed in entry.own if seed not in there]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,19 +39,13 @@ def model_weights(record: Record, store: Store | None) -> tuple[Path | None, str
 
     Raises UserError where live ones are not whole.
     """
-    kept, dead = record, divergence(record.data)
+    kept = record
     if store is not None:
-        try:
+        with suppress(UnreadableRecordError):
             kept = Record.read(store.folder(record.fingerprint), verify=False)
-        except UnreadableRecordError:
-            pass
-        else:
-            dead = dead or store.dead_weights(kept)
     if kept.data.get("result_digest") != record.data["result_digest"]:
         return None, None
-    weights = kept.weights
-    if weights is not None and dead is None:
-        dead = reason_in(weights)
+    weights, dead = kept.weights, divergence(record.data) or reason_in(kept.folder / "weights")
     if weights is not None and dead is None:
         try:
             check_weights(weights)

@@ -61,7 +61,7 @@ def connected(uri: str) -> Iterator[MlflowClient]:
         try:
             with FileLock(_lock_path(uri), timeout=LOCK_SECONDS):
                 check(uri)
-                client = _client(uri)
+                client = _client(_absolute(uri))
                 ask(client)
                 yield client
                 _settle(uri)
@@ -101,6 +101,14 @@ def check(uri: str) -> None:
 def database_path(uri: str) -> Path:
     """The file of a `sqlite:///…` URI, absolute; relative ones start at the current folder."""
     return Path(uri.partition(":///")[2].partition("?")[0]).resolve()
+
+
+def _absolute(uri: str) -> str:
+    """The URI with an absolute path: MLflow keeps a database open by its URI, also where the current folder changes."""
+    if not uri.startswith("sqlite:///"):
+        return uri
+    _, query, options = uri.partition("?")
+    return f"sqlite:///{database_path(uri)}{query}{options}"
 
 
 def artifact_location(uri: str, experiment: str) -> str | None:

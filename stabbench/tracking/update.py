@@ -101,7 +101,9 @@ def _parents(experiment: Experiment, wanted: Wanted) -> dict[str, list[Run]]:
     keys = wanted.keys()
     found: dict[str, list[Run]] = defaultdict(list)
     for run in sorted(experiment.parents(), key=oldest_whole_first):
-        key = run.data.tags.get(CELL) or run.data.tags.get(PAGE, "")
+        key = run.data.tags.get(CELL) or run.data.tags.get(PAGE)
+        if key is None:  # somebody else's
+            continue
         found[key].append(run)
         if key not in keys:
             experiment.set_tags(run, {CURRENT: "false"})

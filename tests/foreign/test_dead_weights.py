@@ -67,7 +67,7 @@ def enter(folder: Path, patch: pytest.MonkeyPatch) -> None:
 
 def models() -> list[str]:
     """Names of the logged models of the project's database."""
-    client = MlflowClient(tracking_uri="sqlite:///mlflow.db")
+    client = MlflowClient(tracking_uri=f"sqlite:///{Path('mlflow.db').resolve()}")
     experiment = client.get_experiment_by_name("stabbench/test")
     assert experiment is not None
     return sorted(model.name for model in client.search_logged_models([experiment.experiment_id]))
@@ -75,7 +75,7 @@ def models() -> list[str]:
 
 def track_as_an_older_version(strategy: str) -> None:
     """Leave the run of seed 1 with a model of which nobody has looked whether it lives."""
-    client = MlflowClient(tracking_uri="sqlite:///mlflow.db")
+    client = MlflowClient(tracking_uri=f"sqlite:///{Path('mlflow.db').resolve()}")
     experiment = client.get_experiment_by_name("stabbench/test")
     assert experiment is not None
     condition = f"tags.`stabbench.fingerprint` = '{record(strategy).fingerprint}'"

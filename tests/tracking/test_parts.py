@@ -15,8 +15,9 @@ from mlflow.entities import Run
 
 from stabbench.errors import UserError
 from stabbench.files import write_json
-from stabbench.tracking import Part, TrackingOutcome
+from stabbench.tracking import Part, TrackingOutcome, bring_up_to_date
 from tests.analysis.synthetic import SyntheticCell, write_runs
+from tests.tracking.processes import Server
 
 Track = Callable[..., TrackingOutcome]
 DEVLIN = SyntheticCell([0.5, 0.1])
@@ -99,6 +100,36 @@ def test_a_run_of_two_studies_stands_below_the_first_and_is_marked_with_both(
     assert database.run(kind="study-cell", study="second").data.tags["stabbench.shared"] == "2 of 2 runs"
     again = track(studies=[first, second])
     assert (again.logged, again.found, again.cells, again.pages) == (0, 4, 0, 0)
+
+
+def test_a_team_server_shows_studies_and_probes_too(
+    runs: Path, server: Server, study: Callable[..., Part], probe: Callable[..., Part]
+) -> None:
+    write_runs(runs, [DEVLIN])
+    studies, probes = [study("first", SLOW, DEVLIN)], [probe("surface")]
+
+    def track() -> TrackingOutcome:
+        return bring_up_to_date(runs, preset="demo", tracking_uri=server.uri, studies=studies, probes=probes)
+
+    outcome = track()
+    assert outcome.complete, outcome.line()
+    assert (outcome.logged, outcome.pages) == (4, 2)
+    assert len(Database(server.uri).runs(kind="study-cell")) == 2
+    assert track().line().endswith("up to date, 4 runs")
+
+
+def test_runs_that_an_older_version_logged_and_those_of_others_are_told_apart(
+    runs: Path, track: Track, database: Database
+) -> None:
+    write_runs(runs, [DEVLIN])
+    track()
+    (cell,) = database.runs(kind="cell")
+    for run in (cell, *database.runs(kind="run")):
+        database.client.delete_tag(run.info.run_id, "stabbench.part")
+    foreign = database.client.create_run(cell.info.experiment_id, tags={"stabbench.kind": "of somebody"})
+    assert track().logged == 0
+    assert len(database.runs(part="grid")) == 3
+    assert "stabbench.current" not in database.client.get_run(foreign.info.run_id).data.tags
 
 
 def test_another_order_of_studies_logs_nothing_again(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import subprocess
 import sys
@@ -228,6 +229,17 @@ def test_without_a_uri_the_variable_is_honoured_and_without_that_the_current_fol
     assert outcome.uri == "sqlite:///mlflow.db"
     assert outcome.logged == 6
     assert len(children(uri, "demo")) == 6
+
+
+def test_a_database_named_from_the_current_folder_is_the_one_of_that_folder_also_after_a_change_of_it(
+    runs: Path, created_database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_runs(runs, [CELL])
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        shutil.copyfile(created_database, tmp_path / name / "mlflow.db")
+        monkeypatch.chdir(tmp_path / name)
+        assert bring_up_to_date(runs, preset="demo", tracking_uri="sqlite:///mlflow.db").logged == 6
 
 
 def test_an_empty_selection_is_the_users_mistake(tmp_path: Path) -> None:
