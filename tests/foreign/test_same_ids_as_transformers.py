@@ -184,7 +184,8 @@ def test_the_longest_text_is_the_longest_that_the_model_has_positions_for(tmp_pa
     counting = {"roberta", "xlm-roberta", "camembert", "mpnet"}
     assert limit == (62 if family in counting else 64)
     texts = tokenize(folder, ["rowed the lake " * 40], None, limit)
-    model = AutoModelForSequenceClassification.from_config(AutoConfig.from_pretrained(folder)).eval()
+    classifiers: Any = AutoModelForSequenceClassification
+    model = classifiers.from_config(AutoConfig.from_pretrained(folder)).eval()
     ids = torch.from_numpy(texts.ids).unsqueeze(0)
     assert ids.shape == (1, limit)
     assert model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits.isfinite().all()
