@@ -94,8 +94,11 @@ def tokenizer_content(folder: Path, idle: Set[str]) -> dict[str, Any]:
     if found.as_written:
         content = _json_of(single)
         return {single.name: {key: value for key, value in content.items() if key not in {"truncation", "padding"}}}
-    parts = _parts(json.loads(found.pipeline.to_str()))
-    return {"pipeline": parts, "cut_from": found.cut_from}
+    return {
+        "pipeline": _parts(json.loads(found.pipeline.to_str())),
+        "cut_from": found.cut_from,
+        "special_tokens_as_text": found.pipeline.encode_special_tokens,
+    }
 
 
 def _file_contents(folder: Path, idle: Set[str]) -> dict[str, Any]:
@@ -115,7 +118,9 @@ def _plain_bert(folder: Path) -> FolderTokenizer | None:
     if (
         config.get("model_type") != "bert"
         or settings.get("tokenizer_class") not in {"BertTokenizer", "BertTokenizerFast"}
-        or "do_lower_case" not in settings
+        or not isinstance(settings.get("do_lower_case"), bool)
+        or not isinstance(settings.get("tokenize_chinese_chars", True), bool)
+        or settings.get("strip_accents") not in (None, True, False)
         or not settings.keys() <= _BERT_SETTINGS
         or settings.get("additional_special_tokens")
         or settings.get("extra_special_tokens")

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 import torch
 from tokenizers import Tokenizer
-from transformers import AutoTokenizer
+from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
 from stabbench.errors import UserError
 from stabbench.models.config_fields import field_of
 from stabbench.models.folder_files import TOKENIZER_FILES
 from stabbench.models.sources import content_hash, locate
-from stabbench.models.tokenization import tokenize
+from stabbench.models.tokenization import positions, tokenize
 from stabbench.models.tokenizer import read_tokenizer
 from stabbench.models.weights import save_classifier, save_tensors
 from tests.foreign import layouts
@@ -175,3 +175,17 @@ def test_what_is_no_tokenizer_is_not_asked_for_one(tmp_path: Path, named: Any) -
     folder = layouts.write(tmp_path, "roberta", {"tokenizer_class": named})
     with pytest.raises(UserError, match="which is no tokenizer"):
         read_tokenizer(folder)
+
+
+@pytest.mark.parametrize("family", families.FAMILIES)
+def test_the_longest_text_is_the_longest_that_the_model_has_positions_for(tmp_path: Path, family: str) -> None:
+    folder = families.write(tmp_path, family, {})
+    limit = positions(folder)
+    counting = {"roberta", "xlm-roberta", "camembert", "mpnet"}
+    assert limit == (62 if family in counting else 64)
+    texts = tokenize(folder, ["rowed the lake " * 40], None, limit)
+    classifiers: Any = AutoModelForSequenceClassification
+    model = classifiers.from_config(AutoConfig.from_pretrained(folder)).eval()
+    ids = torch.from_numpy(texts.ids).unsqueeze(0)
+    assert ids.shape == (1, limit)
+    assert model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits.isfinite().all()

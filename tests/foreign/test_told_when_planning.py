@@ -47,15 +47,9 @@ from stabbench.models.generic.padding import check_padding
 from stabbench.models.sources import check_folder, locate
 from stabbench.models.tokenization import tokenize
 from stabbench.models.word_pieces import write_word_pieces
+from tests.foreign.families import SIZE
 from tests.models.test_sources import into_cache, locate_in_a_new_process
 
-SIZE: dict[str, Any] = {
-    "hidden_size": 16,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "intermediate_size": 32,
-    "max_position_embeddings": 64,
-}
 WORDS = ["a", "ferry", "crosses", "lake"]
 
 
