@@ -29,6 +29,15 @@ def own_path(path: Path) -> Path:
     return path if project == here or path.is_absolute() else project / path
 
 
+def why_absent(path: Path) -> str:
+    """What to add to the sentence that a file of the project is not there: in an experiment's copy, what brings it."""
+    here = Path().resolve()
+    project = own_folder(here)
+    if project == here or path.is_absolute() or not (project / path).exists():
+        return ""
+    return f"; the project has it, but DVC copies only what Git tracks: `git add {path}`, or `--copy-paths {path}`"
+
+
 def _copied_from(copy: Path) -> Path | None:
     """The DVC project that has made `copy` for an experiment, or None where it is no such copy.
 

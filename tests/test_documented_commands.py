@@ -24,7 +24,7 @@ from ruamel.yaml import YAML
 from stabbench import scaffold
 from stabbench.cli import main
 from stabbench.config import load
-from stabbench.strategies import registry
+from stabbench.resolve import resolve_strategy
 from tests.test_pipeline import SIZES, change_params
 
 pytestmark = [pytest.mark.xdist_group("documented"), pytest.mark.timeout(900)]  # its projects are made once
@@ -211,13 +211,14 @@ def test_an_example_of_params_yaml_is_one(block: Block, tmp_path: Path) -> None:
     written = YAML(typ="safe", pure=True).load(block.text)
     grid = {"models": ["embedded"], "tasks": ["rte"], "strategies": list(written["strategies"])}
     whole: dict[str, Any] = {"seeds": 1, **written, "grid": {**grid, **written.get("grid", {})}}
-    code = the("strategies.md", "python", "^# longer.py").text.replace("Longer", "MyStrategy")
+    code = the("strategies.md", "python", "^# column_mixout.py").text.replace(
+        "class ColumnMixout(", "class MyStrategy("
+    )
     (tmp_path / "my_strategy.py").write_text(code)
     (tmp_path / "params.yaml").write_text(json.dumps(whole))
     config = load(tmp_path / "params.yaml")
-    for strategy in config.strategies.values():
-        for plugin in strategy.plugin:
-            registry.find(plugin, tmp_path)
+    for name, strategy in config.strategies.items():
+        resolve_strategy(strategy, name, tmp_path)
 
 
 def test_the_job_of_the_page_asks_for_the_shard_of_its_index(benchmark: Path) -> None:

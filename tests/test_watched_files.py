@@ -52,7 +52,7 @@ def test_every_file_that_the_stage_lacks_is_named_in_one_warning(project: Path) 
     (project / "dvc.yaml").write_text(pipeline)
     said = planned()
     assert said.count("warning") == 1
-    assert "stage plan is made of what it does not depend on" in said
+    assert "dvc.yaml: stage plan does not depend on all that it reads" in said
     assert said.endswith("add under its deps\n      - mine.py\n      - own/encoder\n")
 
 
@@ -81,6 +81,15 @@ def test_a_stage_that_watches_them_in_any_way_is_left_in_peace(project: Path, li
 def test_nothing_is_expected_of_another_pipeline(project: Path, pipeline: str | None) -> None:
     if pipeline is not None:
         (project / "dvc.yaml").write_text(pipeline)
+    assert planned() == ""
+
+
+def test_a_group_of_stages_is_asked_for_each_of_its_members(project: Path) -> None:
+    change_params(project, tasks__acceptability={"dataset": "acceptability", "train_size": 48, "dev_size": 32})
+    group = "stages:\n  plans: {foreach: '${models}', do: {cmd: stabbench plan, deps: [mine.py, '${item.source}']}}\n"
+    (project / "dvc.yaml").write_text(group)
+    assert planned().endswith("add under its deps\n      - models/embedded\n")
+    (project / "dvc.yaml").write_text(group.replace("mine.py", "mine.py, 'models/${key}'"))
     assert planned() == ""
 
 

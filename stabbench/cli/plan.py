@@ -37,7 +37,7 @@ def plan(plan_folder: Path, params_file: Path) -> None:
       jq .spec.recipe plan/embedded/acceptability/devlin.json
     """
     from stabbench import resolve
-    from stabbench.config import load, unwatched
+    from stabbench.config import load, model_folders, plugin_files, unwatched
     from stabbench.errors import Mistakes
     from stabbench.plan import write_plan
     from stabbench.probes import probes_of
@@ -64,8 +64,10 @@ def plan(plan_folder: Path, params_file: Path) -> None:
     for sentence in _about_texts([*cells, *chain.from_iterable(planned.values())]):
         click.echo(f"warning: {sentence}", err=True)
     varied = [variation for variations in studies.values() for variation in variations]
+    strategies = [*config.grid.strategies, *(variation.strategy for variation in varied)]
     models = [*config.grid.models, *(variation.model for variation in varied)]
-    stale = unwatched(params_file, config, models, [*config.grid.strategies, *(each.strategy for each in varied)])
+    read = [*plugin_files(config, strategies), *model_folders(config, models)]
+    stale = unwatched(params_file, "plan", read)
     if stale is not None:
         click.echo(f"warning: {stale}", err=True)
 

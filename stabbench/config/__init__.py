@@ -5,7 +5,7 @@ from __future__ import annotations
 from stabbench.config.loading import load
 from stabbench.config.names import check_names
 from stabbench.config.parts import parts
-from stabbench.config.pipeline import unprepared, unwatched
+from stabbench.config.pipeline import model_folders, plugin_files, unprepared, unwatched
 from stabbench.config.schema import (
     DATASETS,
     Config,
@@ -31,8 +31,10 @@ __all__ = [
     "TaskBlock",
     "check_names",
     "load",
+    "model_folders",
     "parse_seeds",
     "parts",
+    "plugin_files",
     "unprepared",
     "unwatched",
 ]

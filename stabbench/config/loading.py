@@ -16,6 +16,7 @@ from stabbench.config.messages import Problem, problems_of
 from stabbench.config.schema import DATASETS, EMBEDDED_MODEL, OWN_KEYS, Config
 from stabbench.config.seeds import parse_seeds
 from stabbench.errors import UserError, unknown
+from stabbench.project import why_absent
 
 STRATEGY_GROUP = "stabbench.strategies"
 
@@ -143,7 +144,8 @@ def _plugin_problems(where: str, plugin: str, installed: set[str], folder: Path)
     if match is None:
         yield where, f"found '{plugin}', expected a file and its class such as './my_strategy.py:MyStrategy'"
     elif not (folder / match["file"]).is_file():
-        yield where, f"found '{plugin}', but there is no file {folder / match['file']}"
+        file = folder / match["file"]
+        yield where, f"found '{plugin}', but there is no file {file}{why_absent(file)}"
 
 
 def _stage_problems(raw: dict[str, Any]) -> Iterator[Problem]:

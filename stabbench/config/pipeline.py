@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from stabbench.config.loading import read_yaml, tasks_without_block
-from stabbench.config.schema import Config
+from stabbench.config.schema import EMBEDDED_MODEL, Config
 from stabbench.errors import UserError
 
 SHOWN = 10
@@ -30,45 +30,41 @@ def unprepared(params_file: Path) -> None:
         )
 
 
-def unwatched(params_file: Path, config: Config, models: Iterable[str], strategies: Iterable[str]) -> str | None:
-    """A sentence that says what dvc.yaml's stage of `stabbench plan` lacks under `deps`; None where nothing is.
+def unwatched(params_file: Path, command: str, paths: Iterable[str]) -> str | None:
+    """A sentence that says which of the paths the stage that runs `stabbench <command>` does not depend on, or None.
 
-    The plan is made of these models' folders and of the files of these strategies' plugins. Without dvc.yaml, or where
-    none of its stages makes the plan, nothing is expected of it.
+    Paths are relative to the folder of `params_file`. Without dvc.yaml, or where none of its stages runs the command,
+    nothing is expected of it.
     """
     folder = params_file.parent
-    read = list(dict.fromkeys([*_plugin_files(config, strategies), *_model_folders(config, models)]))
-    lacking: list[str] = []
     for name, stage in _stages(folder).items():
         body = stage.get("do", stage)
-        if not isinstance(body, Mapping) or not _runs(body, "plan"):
+        if not isinstance(body, Mapping) or not _runs(body, command):
             continue
-        watched = [_place(folder, str(body.get("wdir") or "."), dep) for dep in _dependencies(body, params_file)]
-        lacking = [path for path in read if not _covers(watched, _place(folder, ".", path))]
+        watched = [folder / str(body.get("wdir") or ".") / dep for dep in _dependencies(stage, body, params_file)]
+        places = [place.resolve() for place in watched]
+        lacking = [path for path in dict.fromkeys(paths) if not _covers(places, (folder / path).resolve())]
         if lacking:
             lines = "".join(f"\n      - {path}" for path in lacking[:SHOWN]) + _more(lacking)
             return (
-                f"dvc.yaml: stage {name} is made of what it does not depend on, so that a change there would leave "
-                f"the plan as it is: add under its deps{lines}"
+                f"dvc.yaml: stage {name} does not depend on all that it reads, so a change there would be followed by "
+                f"nothing: add under its deps{lines}"
             )
     return None
 
 
-def _plugin_files(config: Config, strategies: Iterable[str]) -> Iterator[str]:
-    for name in strategies:
-        for plugin in config.strategies[name].plugin:
-            file, colon, _ = plugin.rpartition(":")
-            if colon and file.endswith(".py"):
-                yield str(Path(file))
+def plugin_files(config: Config, strategies: Iterable[str]) -> list[str]:
+    """The files of the strategies' plugins, those in packages left out."""
+    plugins = [plugin for name in strategies for plugin in config.strategies[name].plugin]
+    return [str(Path(plugin.rpartition(":")[0])) for plugin in plugins if ".py:" in plugin]
 
 
-def _model_folders(config: Config, models: Iterable[str]) -> Iterator[str]:
-    for name in models:
-        source = config.models[name].source
-        if source == "embedded":
-            yield f"models/{name}"
-        elif source.startswith(("./", "../", "/", "~")):
-            yield str(Path(source).expanduser())
+def model_folders(config: Config, models: Iterable[str]) -> list[str]:
+    """The folders of the models that lie in one; those of packages and of the hub are left out."""
+    sources = {name: config.models[name].source for name in models}
+    folders = {name: f"models/{name}" for name, source in sources.items() if source == EMBEDDED_MODEL}
+    named = {name: source for name, source in sources.items() if source.startswith(("./", "../", "/", "~"))}
+    return [*folders.values(), *(str(Path(source).expanduser()) for source in named.values())]
 
 
 def _stages(folder: Path) -> dict[str, Mapping[str, Any]]:
@@ -88,22 +84,32 @@ def _runs(stage: Mapping[str, Any], command: str) -> bool:
     )
 
 
-def _dependencies(stage: Mapping[str, Any], params_file: Path) -> list[str]:
-    """The paths under `deps`, with the values of params.yaml in the place of `${…}`."""
+def _dependencies(stage: Mapping[str, Any], body: Mapping[str, Any], params_file: Path) -> list[str]:
+    """The paths under `deps`, with the values of params.yaml (of a group: of every member) in the place of `${…}`."""
     raw = read_yaml(params_file)
-    written = [next(iter(dep)) if isinstance(dep, Mapping) else dep for dep in stage.get("deps") or []]
-    return [re.sub(r"\$\{([^}]+)\}", lambda found: _value(raw, found[1].strip()), str(dep)) for dep in written]
+    written = [str(next(iter(dep)) if isinstance(dep, Mapping) else dep) for dep in body.get("deps") or []]
+    members = _value(raw, str(stage.get("foreach", "")).strip("${} "))
+    scopes = [raw]
+    if isinstance(members, Mapping):
+        scopes = [{**raw, "key": key, "item": item} for key, item in members.items()]
+    found = [_filled(dep, scope) for dep in written for scope in scopes]
+    return [dep for dep in found if dep is not None]
 
 
-def _value(raw: Mapping[str, Any], key: str) -> str:
-    found: Any = raw
+def _filled(dep: str, scope: Mapping[str, Any]) -> str | None:
+    """The path with its values; None where one is not there."""
+    keys = re.findall(r"\$\{([^}]+)\}", dep)
+    values = {key: _value(scope, key.strip()) for key in keys}
+    if None in values.values():
+        return None
+    return re.sub(r"\$\{([^}]+)\}", lambda match: str(values[match[1]]), dep)
+
+
+def _value(scope: Mapping[str, Any], key: str) -> Any:
+    found: Any = scope
     for part in key.split("."):
-        found = found.get(part, "") if isinstance(found, Mapping) else ""
-    return str(found)
-
-
-def _place(folder: Path, below: str, path: str) -> Path:
-    return (folder / below / path).resolve()
+        found = found.get(part) if isinstance(found, Mapping) else None
+    return found
 
 
 def _covers(watched: Iterable[Path], path: Path) -> bool:

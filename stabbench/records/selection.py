@@ -115,10 +115,10 @@ def select(cell: Cell, store: Store, runs: Path) -> SelectedCell:
 def lacking(cell: Cell, store: Store, runs: Path) -> bool:
     """Whether the store has a run of the cell that `runs/` does not hold, or holds as another specification had it."""
     folder = runs / cell.model / cell.task / cell.strategy
-    chosen = Cell.read(folder / "cell.json") if (folder / "cell.json").exists() else None
-    held = {
-        chosen.fingerprint(seed) for seed in (chosen.seeds if chosen else ()) if (folder / seed_folder(seed)).exists()
-    }
+    held: set[str] = set()
+    if (folder / "cell.json").exists():
+        chosen = Cell.read(folder / "cell.json")
+        held = {chosen.fingerprint(seed) for seed in chosen.seeds if (folder / seed_folder(seed)).exists()}
     wanted = {cell.fingerprint(seed) for seed in cell.seeds}
     return any(store.folder(fingerprint).exists() for fingerprint in wanted - held)
 

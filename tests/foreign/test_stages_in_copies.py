@@ -159,6 +159,20 @@ def test_a_relative_place_that_somebody_chose_is_the_projects_too(
     assert not (copy / "kept").exists()
 
 
+def test_a_file_that_dvc_has_left_out_of_the_copy_is_named_with_what_brings_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / ".dvc/tmp/exps/tmpa"
+    (copy / ".dvc").mkdir(parents=True)
+    (tmp_path / ".dvc/config").touch()
+    (tmp_path / "mine.py").touch()
+    (copy / "params.yaml").write_text(f"seeds: 1{PROJECT}strategies: {{devlin: {{plugin: './mine.py:Mine'}}}}\n")
+    monkeypatch.chdir(copy)
+    result = CliRunner().invoke(main, ["check"])
+    assert result.exit_code == 2
+    assert "DVC copies only what Git tracks: `git add mine.py`, or `--copy-paths mine.py`" in result.output
+
+
 def test_what_was_trained_is_reported_whichever_command_trained_it(in_project: Path) -> None:
     for words in (["pretrain"], ["prepare"], ["plan"], ["train", "--all"], ["report"]):
         result = CliRunner().invoke(main, words)
