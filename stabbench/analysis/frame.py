@@ -16,6 +16,8 @@ from stabbench.records import Record, SelectedCell, Selection
 
 CELL = ["model", "task", "strategy"]
 MISSING = "missing"
+LISTED = 10
+"""Incomplete cells that a message names."""
 UNJUDGED = "unjudged"
 """The status of a run of which nobody said whether it failed: its `failed` is NA. No record has it."""
 
@@ -117,16 +119,18 @@ def how_many(flags: pd.Series) -> int | NAType:
 
 
 def check_complete(selection: Selection) -> None:
-    """UserError naming every cell with missing runs and the command that trains them."""
+    """UserError naming the first cells with missing runs and the command that trains them."""
     incomplete = [cell for cell in selection.cells if cell.missing]
     if not incomplete:
         return
     lines = [f"{len(incomplete)} of {len(selection.cells)} cells have runs without a finished record:"]
-    for selected in incomplete:
+    for selected in incomplete[:LISTED]:
         cell, seeds = selected.cell, selected.missing
         noun = "seed" if len(seeds) == 1 else "seeds"
         lines.append(f"  {cell.name}: {len(seeds)} of {len(cell.seeds)} missing ({noun} {seed_list(seeds)})")
         lines.append(f"    {_command(cell, seeds)}")
+    if len(incomplete) > LISTED:
+        lines.append(f"  and {len(incomplete) - LISTED} cells more: `stabbench train --all` trains them all")
     lines.append("Train them, or make the report with --incomplete to show n as it is.")
     raise UserError("\n".join(lines))
 

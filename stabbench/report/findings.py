@@ -76,7 +76,7 @@ def _without_a_contest(content: Content, table: pd.DataFrame) -> str:
     if not places:
         return ""
     tasks = [str(rows["task"].iloc[0]) for rows in places]
-    alone = table["strategy"].nunique() == 1
+    alone = table["strategy"].nunique() == 1 and bool(table["eligible"].all())
     on = "" if table["task"].nunique() == 1 else f" on {some(tasks, NAMED)}"
     if alone:
         spreads = some(

@@ -253,8 +253,12 @@ def scores_with(mean: float, std: float, largest: float, n: int = 25) -> list[fl
 
 
 def _two_point(mean: float, squares: float, n: int) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Scores, `n` of them: many a little above the mean, few far below, with this sum of squared deviations."""
+    """Scores, `n` of them: many a little above the mean, few far below, with this sum of squared deviations.
+
+    Within both groups they differ, as those of runs do.
+    """
     low = max(1, n // 5)
     ratio = low / (n - low)
-    below = np.sqrt(squares / (low + (n - low) * ratio**2))
-    return np.concatenate([np.full(low, mean - below), np.full(n - low, mean + below * ratio)])
+    shape = np.concatenate([np.linspace(-1.2, -0.8, low), ratio * np.linspace(0.8, 1.2, n - low)])
+    shape -= shape.mean()
+    return np.asarray(mean + shape * np.sqrt(squares / (shape**2).sum()))

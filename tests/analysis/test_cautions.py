@@ -85,8 +85,17 @@ def test_the_cells_in_two_groups_are_named() -> None:
 
 
 def test_tasks_whose_strategies_have_different_seeds_are_named_with_their_numbers() -> None:
-    assert unequal_seeds(runs({"a": [0.5, 0.6], "b": [0.4, 0.7, 0.8]})) == [("bert", "rte", {"a": 2, "b": 3})]
+    (found,) = unequal_seeds(runs({"a": [0.5, 0.6], "b": [0.4, 0.7, 0.8]}))
+    assert (found.model, found.task, found.seeds) == ("bert", "rte", {"a": [1, 2], "b": [1, 2, 3]})
+    assert found.shared
     assert unequal_seeds(runs({"a": [0.5, 0.6], "b": [0.4, float("nan")]})) == []
+
+
+def test_strategies_without_a_seed_in_common_are_known_to_have_none() -> None:
+    table = runs({"a": [0.5, 0.6], "b": [0.4, 0.7]})
+    table.loc[table["strategy"] == "b", "seed"] += 100
+    (found,) = unequal_seeds(table)
+    assert not found.shared
 
 
 def test_seeds_that_were_not_planned_when_the_first_run_was_trained_are_named(tmp_path: Path) -> None:

@@ -37,7 +37,8 @@ def plain(**columns: object) -> pd.DataFrame:
         ("\n\n", "Empty CSV"),
         (HEAD, "no rows"),
         ("strategy,tsak,seed,score\na,b,1,1\n", r"no column 'task' \(is it 'tsak'\?\)"),
-        ("strategy;task;seed;score\n", "found strategy;task;seed;score"),
+        ("strategy;task;seed;score\n", "no rows"),
+        ("a:b:c\n1:2:3\n", "found a:b:c"),
         ("strategy,task,seed,score,score\na,b,1,1,1\n", "more than one column 'score'"),
         (HEAD + TWO + "devlin,rte,3,high\n", r"data row 3 \(devlin on rte, seed 3\), column 'score': found 'high'"),
         (HEAD + TWO + "devlin,rte,3,NA\n", "data row 3 .*found 'NA', expected a number"),
@@ -172,7 +173,11 @@ def test_a_missing_run_has_no_score_and_did_not_fail() -> None:
         ({}, {"majority": {"rte": 52.7}}, "--majority rte is 52.7"),
         ({}, {"majority": {"rte": math.nan}}, "--majority rte is nan"),
         ({"score": [50, 60, 70, 120]}, {"percent": True}, "data row 4 .*'120', expected per cent"),
-        ({"score": [0.5, True, "x", 0.1]}, {}, "data row 2 .*'True', expected a number"),
+        (
+            {"score": [0.5, True, "x", 0.1]},
+            {},
+            r"2 rows, expected a number:\n  data row 2 .*'True'\n  data row 3 .*'x'",
+        ),
         ({"score": [0.5, [], 0.1, 0.1]}, {}, "data row 2 .*expected a number"),
     ],
 )

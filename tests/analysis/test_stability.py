@@ -125,13 +125,35 @@ def test_a_cell_all_of_whose_runs_failed_is_neither_best_nor_second_smallest() -
     assert row(table, "steady")["rival"] == "wild"
 
 
-def test_constant_cells_give_no_p_value_and_no_star() -> None:
-    table = stability(runs({"constant": [0.8] * 25, "wild": list(np.linspace(0.4, 0.9, 25))}))
+def test_constant_cells_are_not_eligible_and_the_next_two_are_compared() -> None:
+    steady, wild = list(np.linspace(0.7, 0.8, 25)), list(np.linspace(0.4, 0.9, 25))
+    table = stability(runs({"constant": [0.8] * 25, "wild": wild, "steady": steady}))
     constant = row(table, "constant")
-    assert (constant["std"], constant["best_std"], constant["rival"]) == (0.0, True, "wild")
+    assert constant["std"] == 0
+    assert not constant[["eligible", "best_std", "best_mean", "best_max", "star"]].any()
     assert math.isnan(constant["p_levene_median"])
-    assert math.isnan(constant["p_permutation"])
-    assert not constant["star"]
+    assert row(table, "steady")["rival"] == "wild"
+    expected = row(stability(runs({"wild": wild, "steady": steady})), "steady")
+    assert row(table, "steady")["p_spread"] == expected["p_spread"]
+
+
+def test_of_two_cells_one_of_which_is_not_eligible_none_is_best() -> None:
+    table = stability(runs({"constant": [0.8] * 25, "wild": list(np.linspace(0.4, 0.9, 25))}))
+    assert not table[["best_std", "best_mean", "best_max"]].any(axis=None)
+    assert list(table["rival"]) == ["", ""]
+
+
+def test_a_cell_that_its_caller_calls_seedless_is_not_eligible() -> None:
+    table = stability(runs(papers_rte()), seedless=[("bert", "rte", "mosbach")])
+    assert not row(table, "mosbach")[["eligible", "best_std", "best_max"]].any()
+    assert row(table, "devlin")["rival"] == "mixout"
+
+
+def test_of_a_metric_that_is_better_lower_the_smallest_mean_and_min_are_best() -> None:
+    cells = {"low": list(np.linspace(0.31, 0.5, 12)), "high": list(np.linspace(0.4, 0.9, 12))}
+    for table in (stability(runs(cells), lower=["accuracy"]), stability(runs(cells).assign(metric="eval_loss"))):
+        assert row(table, "low")[["best_std", "best_mean", "best_max"]].all()
+        assert not row(table, "high")[["best_std", "best_mean", "best_max"]].any()
 
 
 def test_missing_runs_lower_n_and_nothing_else() -> None:

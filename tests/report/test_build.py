@@ -97,7 +97,15 @@ def test_everything_that_a_report_has_is_made(project: Path) -> None:
     }
     expected |= {
         f"tables/{name}"
-        for name in ("stability.md", "stability.tex", "stability.csv", "scores.csv", "pairwise.csv", "statistics.json")
+        for name in (
+            "stability.md",
+            "stability.tex",
+            "stability.csv",
+            "scores.csv",
+            "pairwise.csv",
+            "warnings.csv",
+            "statistics.json",
+        )
     }
     expected |= {f"plots/{name}.csv" for name in ("scores", "train_loss", "dev_score")}
     expected |= {"plots/scores.json", "plots/curves.json"}

@@ -211,20 +211,23 @@ main(["compare", {str(tmp_path / "results.csv")!r}, "--out", {str(tmp_path / "ou
     assert (tmp_path / "out" / "index.html").is_file()
 
 
-def test_the_documented_example_runs(
+def test_the_documented_examples_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = (ROOT / "docs" / "compare.md").read_text(encoding="utf-8")
     examples = {kind: re.findall(rf"```{kind}\n(.*?)```", text, flags=re.DOTALL) for kind in ("csv", "python", "sh")}
+    commands = [example.partition("#")[0].split() for example in examples["sh"]]
     monkeypatch.chdir(tmp_path)
-    Path("results.csv").write_text(examples["csv"][0])
-    exec(examples["python"][0], {})
+    for content, command in zip(examples["csv"], commands, strict=True):
+        Path(command[2]).write_text(content)
+    for example in examples["python"]:
+        exec(example, {})
     assert "mosbach has the smallest standard deviation on rte" in capsys.readouterr().out
     assert Path("comparison/index.html").is_file()
-    command = examples["sh"][0].partition("#")[0].split()
-    assert command[0] == "stabbench"
-    result = CliRunner().invoke(main, command[1:])
-    assert result.exit_code == 0, result.output
+    for command in commands:
+        assert command[0] == "stabbench"
+        result = CliRunner().invoke(main, command[1:])
+        assert result.exit_code == 0, result.output
 
 
 def test_scores_with_the_papers_moments_give_its_row_of_table_1() -> None:

@@ -64,7 +64,7 @@ def test_a_name_is_shown_as_it_is_whatever_it_holds(runs: Path, tmp_path: Path) 
 def test_a_summary_answers_in_a_sentence_a_table_and_warnings(tmp_path: Path) -> None:
     cells = [
         SyntheticCell([0.5, 0.0, 0.3], gradient_norms=False),
-        SyntheticCell([0.5] * 3, strategy="mosbach", gradient_norms=False),
+        SyntheticCell([0.5, 0.51, 0.52], strategy="mosbach", gradient_norms=False),
     ]
     write_runs(tmp_path / "runs", cells)
     text = summary(gather(tmp_path / "runs", incomplete=False, levene_center="median", alpha=0.001))
