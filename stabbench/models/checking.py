@@ -43,11 +43,13 @@ def _check_generic(folder: Path, architecture: GenericArchitecture) -> None:
     import torch
 
     from stabbench.models.generic.padding import check_padding
+    from stabbench.models.generic.trial import check_by_trial
     from stabbench.models.generic.weights import pretrained_weights
 
-    mistakes = Mistakes()
+    mistakes, where = Mistakes(), str(folder / "config.json")
     with mistakes.collected():
-        check_padding(architecture, str(folder / "config.json"))
+        check_by_trial(architecture, where)
+        check_padding(architecture, where)
     with mistakes.collected():
         pretrained_weights(folder, architecture, torch.float32)
     mistakes.tell()

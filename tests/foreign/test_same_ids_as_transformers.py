@@ -177,9 +177,9 @@ def test_what_is_no_tokenizer_is_not_asked_for_one(tmp_path: Path, named: Any) -
         read_tokenizer(folder)
 
 
-@pytest.mark.parametrize("family", families.FAMILIES)
+@pytest.mark.parametrize("family", layouts.FAMILIES)
 def test_the_longest_text_is_the_longest_that_the_model_has_positions_for(tmp_path: Path, family: str) -> None:
-    folder = families.write(tmp_path, family, {})
+    folder = layouts.write(tmp_path, family, {})
     limit = positions(folder)
     counting = {"roberta", "xlm-roberta", "camembert", "mpnet"}
     assert limit == (62 if family in counting else 64)
