@@ -144,7 +144,7 @@ def refusal(error: Exception, uri: str) -> UnreachableError | None:
         host = urlsplit(uri).netloc.rpartition("@")[2]
         return UnreachableError(
             f"it refuses, as it does not know that {host} is its name (Invalid Host header)",
-            f"start it with `mlflow server --allowed-hosts '{host},localhost:*'`",
+            f"start it with `--allowed-hosts '{host},localhost:*'`",
         )
     if code == UNAUTHORIZED:
         return UnreachableError(f"it refuses ({first_line(error)})", f"set {CREDENTIALS}")

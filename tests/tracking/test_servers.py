@@ -121,7 +121,7 @@ def test_a_server_that_does_not_know_its_name_refuses_and_the_option_is_named(ru
     outcome = bring_up_to_date(runs, preset="demo", tracking_uri=f"http://somebody:secret@{name}")
     assert_nothing_logged(outcome)
     assert f"it refuses, as it does not know that {name} is its name (Invalid Host header)" in outcome.line()
-    assert f"start it with `mlflow server --allowed-hosts '{name},localhost:*'`, then run" in outcome.line()
+    assert f"start it with `--allowed-hosts '{name},localhost:*'`, then run" in outcome.line()
     assert "does not answer" not in outcome.line()
     assert "secret" not in outcome.line()
 
