@@ -37,7 +37,7 @@ class Grid:
     step: float
     LARGEST: ClassVar[int] = 500
     """Scores of a cell above which nothing is said: on any real grid they have ties."""
-    MOST_DISTINCT: ClassVar[float] = 0.7
+    MOST_DISTINCT: ClassVar[float] = 0.5
     """Share of distinct scores above which nothing is suspected."""
 
     @classmethod
@@ -58,13 +58,12 @@ class Grid:
         if values.size == 0:
             return cls(math.nan)
         n = np.arange(2, _FINEST)
-        near = np.ones(n.size, dtype=np.bool_)
         for value in values.tolist():
-            near &= np.abs(value * n - np.round(value * n)) <= tolerance * n
-        if not near.any():
+            n = n[np.abs(value * n - np.round(value * n)) <= tolerance * n]
+        if n.size == 0:
             return cls(math.nan)
-        smallest = int(n[near.argmax()])
-        by_chance = (np.minimum(2 * tolerance * n[: smallest - 1], 1.0) ** values.size).sum()
+        smallest = int(n[0])
+        by_chance = (np.minimum(2 * tolerance * np.arange(2, smallest + 1), 1.0) ** values.size).sum()
         return cls(
             max(1 / smallest, 10.0**-decimals if decimals is not None else 0.0) if by_chance < _CHANCE else math.nan
         )

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,7 @@ def lower_is_better(names: Collection[str]) -> frozenset[str]:
     return frozenset(name for name in names if metric_kind(name).lower)
 
 
+@lru_cache(maxsize=1024)
 def _by_name(name: str) -> MetricKind:
     words = [word for word in re.split(r"[^a-z0-9]+", name.lower()) if word]
     while len(words) > 1 and words[0] in _SPLITS:
