@@ -11,7 +11,7 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,8 @@ INSTEAD = {
     "cd /shared/benchmark && source .venv/bin/activate": ("SLURM_ARRAY_TASK_ID=1 SLURM_ARRAY_TASK_COUNT=8", "no Slurm"),
     "STABBENCH_DEVICE=cuda": ("SLURM_ARRAY_TASK_COUNT=8 SLURM_ARRAY_TASK_ID=1", "no GPU"),
     "seeds: 1-25": ("seeds: 1-2", "small"),
-    "train_size: 1000": ("train_size: 16", "small"),
+    "{dataset: rte}": ("{dataset: rte, train_size: 16, dev_size: 16}", "small"),
+    "train_size: 1000": ("train_size: 16, dev_size: 16", "small"),
 }
 """What is replaced in a block before it runs: by what, and why."""
 READ_ELSEWHERE = {
@@ -112,18 +113,25 @@ def shell(folder: Path, commands: str, **environment: str) -> str:
 
 
 def glue(folder: Path) -> Path:
-    """Invented files of RTE and CoLA."""
+    """Invented files of RTE and CoLA, as many lines as the official ones have."""
+    sizes = {"RTE": {"train": 2490, "dev": 277}, "CoLA": {"train": 8551, "dev": 1043}}
     words = ("tea", "rain", "stone", "bread", "glass", "wool")
-    for split, size in {"train": 32, "dev": 16}.items():
-        texts = [f"the {words[row % 6]} is {words[(row // 6) % 6]} number {row}" for row in range(size)]
-        (folder / "RTE").mkdir(parents=True, exist_ok=True)
-        (folder / "CoLA").mkdir(exist_ok=True)
-        rows = [f"{row}\t{text}.\tThere is {text}.\t{'not_' * (row % 2)}entailment\n" for row, text in enumerate(texts)]
-        (folder / f"RTE/{split}.tsv").write_text("index\tsentence1\tsentence2\tlabel\n" + "".join(rows))
-        (folder / f"CoLA/{split}.tsv").write_text(
-            "".join(f"made\t{row % 3 % 2}\t\t{text}\n" for row, text in enumerate(texts))
-        )
+    for dataset, splits in sizes.items():
+        (folder / dataset).mkdir(parents=True)
+        for split, size in splits.items():
+            texts = [f"the {words[row % 6]} of {split} is {words[row // 6 % 6]} number {row}" for row in range(size)]
+            (folder / dataset / f"{split}.tsv").write_text("".join(_lines(dataset, texts)))
     return folder
+
+
+def _lines(dataset: str, texts: Sequence[str]) -> Iterator[str]:
+    if dataset == "RTE":
+        yield "index\tsentence1\tsentence2\tlabel\n"
+        for row, text in enumerate(texts):
+            yield f"{row}\t{text}.\tThere is {text}.\t{'not_' * (row % 2)}entailment\n"
+    else:
+        for row, text in enumerate(texts):
+            yield f"made\t{row % 3 % 2}\t\t{text}\n"
 
 
 def the(page: str, language: str, beginning: str) -> Block:

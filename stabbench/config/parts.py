@@ -10,6 +10,9 @@ from stabbench.config.schema import EMBEDDED_MODEL, Config, PretrainingBlock
 REPORTED = ("preset", "report", "studies", "probes")
 """Sections that the report reads; the plan reads all but these, and the studies."""
 
+TRACKED = ("preset", "studies", "probes")
+"""Sections that are logged beside the records."""
+
 
 def parts(config: Config) -> dict[str, Any]:
     """JSON values by the file of `checked/` that a stage depends on.
@@ -24,7 +27,7 @@ def _parts(config: Config) -> Iterator[tuple[str, Any]]:
     whole = config.model_dump(mode="json")
     yield "grid.json", whole["grid"]
     yield "report.json", {name: whole[name] for name in REPORTED}
-    yield "track.json", {"preset": whole["preset"]}
+    yield "track.json", {name: whole[name] for name in TRACKED}
     for name, task in whole["tasks"].items():
         yield f"tasks/{name}.json", task
     for name, probe in whole["probes"].items():
