@@ -21,7 +21,7 @@ from stabbench.models.sources import content_hash, locate
 from stabbench.models.tokenization import positions, tokenize
 from stabbench.models.tokenizer import read_tokenizer
 from stabbench.models.weights import save_classifier, save_tensors
-from tests.foreign import layouts
+from tests.foreign import tokenizer_folders
 
 OTHERWISE: dict[str, dict[str, Any]] = {
     "as on the hub": {},
@@ -41,9 +41,9 @@ OTHERWISE: dict[str, dict[str, Any]] = {
 
 def assert_same_ids(folder: Path, second: list[str] | None, max_length: int) -> Any:
     """`tokenize` against `AutoTokenizer`; what the latter gives."""
-    found = tokenize(folder, layouts.FIRST, second, max_length)
+    found = tokenize(folder, tokenizer_folders.FIRST, second, max_length)
     wanted = AutoTokenizer.from_pretrained(folder)(
-        layouts.FIRST, second, truncation=True, max_length=max_length, return_token_type_ids=True
+        tokenizer_folders.FIRST, second, truncation=True, max_length=max_length, return_token_type_ids=True
     )
     assert [ids.tolist() for ids in found.split()] == wanted["input_ids"]
     kinds = field_of(json.loads((folder / "config.json").read_text(encoding="utf-8")), "type_vocab_size") or 0
@@ -53,22 +53,22 @@ def assert_same_ids(folder: Path, second: list[str] | None, max_length: int) -> 
 
 
 @pytest.mark.parametrize("settings", OTHERWISE.values(), ids=OTHERWISE.keys())
-@pytest.mark.parametrize("family", layouts.FAMILIES)
+@pytest.mark.parametrize("family", tokenizer_folders.FAMILIES)
 def test_ids_are_those_of_auto_tokenizer(tmp_path: Path, family: str, settings: dict[str, Any]) -> None:
-    folder = layouts.write(tmp_path, family, settings)
-    for second in (None, layouts.SECOND):
+    folder = tokenizer_folders.write(tmp_path, family, settings)
+    for second in (None, tokenizer_folders.SECOND):
         for max_length in (12, 60):
             assert_same_ids(folder, second, max_length)
 
 
-@pytest.mark.parametrize("family", layouts.FAMILIES)
+@pytest.mark.parametrize("family", tokenizer_folders.FAMILIES)
 def test_ids_are_those_of_auto_tokenizer_without_a_tokenizer_config(tmp_path: Path, family: str) -> None:
-    folder = layouts.write(tmp_path, family, None)
-    assert_same_ids(folder, layouts.SECOND, 30)
+    folder = tokenizer_folders.write(tmp_path, family, None)
+    assert_same_ids(folder, tokenizer_folders.SECOND, 30)
 
 
 def test_what_the_settings_say_is_seen_in_the_ids(tmp_path: Path) -> None:
-    folder = layouts.write(tmp_path, "bert", {"do_lower_case": False})
+    folder = tokenizer_folders.write(tmp_path, "bert", {"do_lower_case": False})
     written = Tokenizer.from_file(str(folder / "tokenizer.json"))
     assert tokenize(folder, ["The Ferryman"], None, 30).ids.tolist() != written.encode("The Ferryman").ids
     assert not read_tokenizer(folder).as_written
@@ -76,16 +76,16 @@ def test_what_the_settings_say_is_seen_in_the_ids(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("legacy_segments", [False, True])
 @pytest.mark.parametrize("settings", [{}, {"do_lower_case": False, "truncation_side": "left"}, None])
-@pytest.mark.parametrize("family", layouts.FAMILIES)
+@pytest.mark.parametrize("family", tokenizer_folders.FAMILIES)
 def test_a_kept_classifier_sees_the_inputs_that_it_was_trained_on(
     tmp_path: Path, family: str, settings: dict[str, Any] | None, legacy_segments: bool
 ) -> None:
-    source, kept = layouts.write(tmp_path / "source", family, settings), tmp_path / "kept"
+    source, kept = tokenizer_folders.write(tmp_path / "source", family, settings), tmp_path / "kept"
     weights = {"classifier.weight": torch.zeros(2, 16)}
     save_classifier(kept, weights, source, ("no", "yes"), 0.1, legacy_segments=legacy_segments)
-    for second in (None, layouts.SECOND):
-        trained = tokenize(source, layouts.FIRST, second, 24)
-        seen = AutoTokenizer.from_pretrained(kept)(layouts.FIRST, second, truncation=True, max_length=24)
+    for second in (None, tokenizer_folders.SECOND):
+        trained = tokenize(source, tokenizer_folders.FIRST, second, 24)
+        seen = AutoTokenizer.from_pretrained(kept)(tokenizer_folders.FIRST, second, truncation=True, max_length=24)
         assert seen["input_ids"] == [ids.tolist() for ids in trained.split()]
         given = np.concatenate([np.asarray(row) for row in seen.get("token_type_ids", [[0] * len(trained.ids)])])
         assert given.tolist() == (trained.segments * (not legacy_segments)).tolist()
@@ -94,7 +94,7 @@ def test_a_kept_classifier_sees_the_inputs_that_it_was_trained_on(
 def test_the_hash_of_a_model_follows_what_makes_its_ids(tmp_path: Path) -> None:
     hashes = {}
     for name, settings in OTHERWISE.items():
-        folder = layouts.write(tmp_path / name, "bert", settings | {"model_max_length": 512})
+        folder = tokenizer_folders.write(tmp_path / name, "bert", settings | {"model_max_length": 512})
         save_tensors({"a": torch.zeros(1)}, folder / "model.safetensors")
         hashes[name] = content_hash(folder)
     plain = hashes.pop("as on the hub")
@@ -131,7 +131,7 @@ def sentencepiece_model(folder: Path, file: str) -> Path:
         ids = bert_like | {"bos_id": 1, "eos_id": 2, "unk_id": 3}
     written = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(layouts.LINES),
+        sentence_iterator=iter(tokenizer_folders.LINES),
         model_writer=written,
         vocab_size=60,
         model_type="unigram",
@@ -152,7 +152,7 @@ def test_sentencepiece_models_are_read_where_the_package_is_there(tmp_path: Path
     config = {"model_type": family, "vocab_size": 400, "max_position_embeddings": 64, "type_vocab_size": 2}
     (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
     save_tensors({"a": torch.zeros(1)}, folder / "model.safetensors")
-    assert_same_ids(folder, layouts.SECOND, 30)
+    assert_same_ids(folder, tokenizer_folders.SECOND, 30)
     before = content_hash(folder)
     save_classifier(tmp_path / "kept", {"classifier.weight": torch.zeros(2, 16)}, folder, ("no", "yes"), 0.1)
     assert (tmp_path / "kept" / file).read_bytes() == (folder / file).read_bytes()
@@ -163,7 +163,7 @@ def test_sentencepiece_models_are_read_where_the_package_is_there(tmp_path: Path
 @pytest.mark.skipif(importlib.util.find_spec("sentencepiece") is not None, reason="sentencepiece is installed")
 @pytest.mark.parametrize("file", ["spm.model", "spiece.model", "sentencepiece.bpe.model", "sentencepiece.model"])
 def test_without_the_package_one_sentence_says_what_to_install(tmp_path: Path, file: str) -> None:
-    folder = layouts.write(tmp_path, "deberta-v2", {})
+    folder = tokenizer_folders.write(tmp_path, "deberta-v2", {})
     (folder / "tokenizer.json").rename(folder / file)
     with pytest.raises(UserError, match=rf"in {file} alone.*pip install 'stabbench\[sentencepiece\]'") as raised:
         tokenize(folder, ["a"], None, 8)
@@ -172,14 +172,14 @@ def test_without_the_package_one_sentence_says_what_to_install(tmp_path: Path, f
 
 @pytest.mark.parametrize("named", ["pipeline", "AutoModel", "os.system", 3])
 def test_what_is_no_tokenizer_is_not_asked_for_one(tmp_path: Path, named: Any) -> None:
-    folder = layouts.write(tmp_path, "roberta", {"tokenizer_class": named})
+    folder = tokenizer_folders.write(tmp_path, "roberta", {"tokenizer_class": named})
     with pytest.raises(UserError, match="which is no tokenizer"):
         read_tokenizer(folder)
 
 
-@pytest.mark.parametrize("family", layouts.FAMILIES)
+@pytest.mark.parametrize("family", tokenizer_folders.FAMILIES)
 def test_the_longest_text_is_the_longest_that_the_model_has_positions_for(tmp_path: Path, family: str) -> None:
-    folder = layouts.write(tmp_path, family, {})
+    folder = tokenizer_folders.write(tmp_path, family, {})
     limit = positions(folder)
     counting = {"roberta", "xlm-roberta", "camembert", "mpnet"}
     assert limit == (62 if family in counting else 64)

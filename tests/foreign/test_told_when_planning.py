@@ -47,7 +47,7 @@ from stabbench.models.generic.padding import check_padding
 from stabbench.models.sources import check_folder, locate
 from stabbench.models.tokenization import tokenize
 from stabbench.models.word_pieces import write_word_pieces
-from tests.foreign.layouts import SIZE
+from tests.foreign.tokenizer_folders import SIZE
 from tests.models.test_sources import into_cache, locate_in_a_new_process
 
 WORDS = ["a", "ferry", "crosses", "lake"]
