@@ -36,7 +36,7 @@ from stabbench.records import Selection
 from stabbench.tasks import embedded
 from stabbench.tensor_roles import TensorRoles
 from tests import tiny
-from tests.foreign.families import FAMILIES, LABELS, NATIVE, config, write
+from tests.foreign.tiny_families import FAMILIES, LABELS, NATIVE, config, write
 
 VALUES = torch.linspace(0.1, 0.9, 12).reshape(3, 4)
 DRAWING: dict[str, Callable[[], object]] = {
