@@ -36,7 +36,7 @@ from stabbench.records import Selection
 from stabbench.tasks import embedded
 from stabbench.tensor_roles import TensorRoles
 from tests import tiny
-from tests.foreign.families import FAMILIES, LABELS, NATIVE, config, write
+from tests.foreign.tiny_families import FAMILIES, LABELS, NATIVE, config, write
 
 VALUES = torch.linspace(0.1, 0.9, 12).reshape(3, 4)
 DRAWING: dict[str, Callable[[], object]] = {
@@ -86,6 +86,31 @@ BIG_BIRD = {"model_type": "big_bird", "vocab_size": 60, "hidden_size": 16, "num_
 def test_a_model_that_draws_by_itself_is_refused_by_a_trial(drawing: dict[str, object], function: str) -> None:
     with pytest.raises(UserError, match=f"'{drawing['model_type']}' models .*{function}.* on its seeds alone"):
         check_by_trial(generic_architecture(drawing, 2), "config.json")
+
+
+@pytest.mark.parametrize(
+    ("other", "reason"),
+    [
+        ({"model_type": "longformer", "attention_window": [4]}, "cannot be given embeddings in the place of tokens"),
+        (
+            {
+                "model_type": "reformer",
+                "attn_layers": ["lsh"],
+                "is_decoder": False,
+                "axial_pos_embds_dim": [8, 8],
+                "axial_pos_shape": [4, 4],
+                "lsh_attn_chunk_length": 4,
+                "num_buckets": 4,
+                "attention_head_size": 8,
+            },
+            "draws random numbers of its own",
+        ),
+    ],
+)
+def test_what_a_trial_shows_is_said(other: dict[str, object], reason: str) -> None:
+    sizes = {name: value for name, value in BIG_BIRD.items() if name != "model_type"}
+    with pytest.raises(UserError, match=f"'{other['model_type']}' models .*{reason}"):
+        check_by_trial(generic_architecture(sizes | other, 2), "config.json")
 
 
 def test_the_same_model_is_taken_where_its_config_draws_nothing() -> None:

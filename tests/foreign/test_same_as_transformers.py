@@ -28,7 +28,7 @@ from stabbench.randomness import Draws
 from stabbench.training.inputs import RunResult, TrainingInputs
 from stabbench.training.loop import train
 from tests import tiny
-from tests.foreign.families import FAMILIES, FORMS, LABELS, NATIVE, VOCABULARY, config, write
+from tests.foreign.tiny_families import FAMILIES, FORMS, LABELS, NATIVE, VOCABULARY, config, write
 
 SEEDS = 40
 OTHERS = [family for family in FAMILIES if family not in NATIVE]
