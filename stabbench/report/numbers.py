@@ -27,14 +27,14 @@ def score_text(score: float, kind: MetricKind) -> str:
     return f"{score:.4g}"
 
 
-def known(count: int | NAType) -> str:
+def known(count: int | NAType | None) -> str:
     """A count, or `n/a` where it is not known."""
-    return NOT_AVAILABLE if isinstance(count, NAType) else str(count)
+    return NOT_AVAILABLE if count is None or isinstance(count, NAType) else str(count)
 
 
-def of_runs(failed: int | NAType, n: int) -> str:
+def of_runs(failed: int | NAType | None, n: int) -> str:
     """`3/25`, or `n/a` where it is not known."""
-    return NOT_AVAILABLE if isinstance(failed, NAType) else f"{failed}/{n}"
+    return NOT_AVAILABLE if failed is None or isinstance(failed, NAType) else f"{failed}/{n}"
 
 
 def metric_name(metric: str) -> str:

@@ -40,7 +40,7 @@ def compared(cells: Mapping[str, Sequence[float]], task: str = "mrpc", **more: o
 
 
 def row(found: Comparison, strategy: str) -> pd.Series:
-    return found.stability.set_index("strategy").loc[strategy]
+    return found.stability[found.stability["strategy"] == strategy].iloc[0]
 
 
 def answer(found: Comparison) -> str:
@@ -80,7 +80,7 @@ def test_neither_metrics_nor_summary_nor_mlflow_name_a_constant_cell_as_best() -
     found = compared({"constant": [EXACT] * 12, "steady": STEADY, "wild": WILD})
     assert metrics(found.content)["smallest_std"]["the model"]["mrpc"]["strategy"] == "steady"
     assert "| constant | 0.0 | 87.7 |" in summary(found.content)
-    tags = tracked(row(found, "constant").to_dict(), {}).tags
+    tags = tracked({str(name): value for name, value in row(found, "constant").items()}, {}).tags
     assert (tags["best_std"], tags["second_smallest_std"], tags["star"]) == ("no", "no", "no")
 
 
@@ -97,6 +97,11 @@ def test_a_dead_cell_of_correlations_is_judged_by_the_metric_and_no_test_is_told
     assert "There is nothing to compare: dead failed in all of its 12 runs; alive alone is left" in answer(found)
     assert "significantly" not in answer(found)
     assert found.pairs[["p_levene_median", "p_spread", "std_ratio"]].isna().all(axis=None)
+
+
+def test_the_page_says_not_available_where_nobody_knows(tmp_path: Path) -> None:
+    compared({"only": STEADY}).report(tmp_path)
+    assert "<td>None</td>" not in (tmp_path / "index.html").read_text()
 
 
 def test_one_strategy_alone_is_described_and_not_crowned() -> None:
@@ -140,7 +145,9 @@ def test_what_cannot_be_tested_is_never_told_as_not_significant(seeds: int) -> N
     assert "on mrpc, which cannot be tested: fewer than 10 seeds." in answer(found)
     assert "not significantly" not in answer(found)
     (block,) = blocks(found.content)
-    assert block.rows[0].entries[0].note == "a has the smallest std, which cannot be tested: fewer than 10 seeds"
+    (entry,) = block.rows[0].entries
+    assert entry is not None
+    assert entry.note == "a has the smallest std, which cannot be tested: fewer than 10 seeds"
 
 
 def test_a_smallest_std_without_a_larger_one_to_test_it_against_is_said_to_be_that() -> None:
@@ -288,7 +295,7 @@ def test_records_with_one_curve_or_the_same_predictions_are_named_and_never_best
     content = gather(tmp_path / "runs", incomplete=True, levene_center="median", alpha=0.001)
     assert content.seedless == {("synthetic", "acceptability", "copied"): f"seeds 1 and 2 have the {why}"}
     rows = content.table.set_index("strategy")
-    assert rows.loc["other", ["best_std", "rival"]].tolist() == [True, "third"]
+    assert (rows["best_std"]["other"], rows["rival"]["other"]) == (True, "third")
 
 
 def _share(source: Path, target: Path, file: str) -> None:

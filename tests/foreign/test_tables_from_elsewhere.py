@@ -165,7 +165,8 @@ def test_a_run_without_a_score_fails_with_the_trivial_score_or_is_missing_as_is_
     found = stabbench.compare(correlations(), nan="failed")
     runs = found.runs[found.runs["strategy"] == "a"]
     assert runs.loc[runs["failed"], "score"].tolist() == [0.0, 0.0, 0.0]
-    assert found.stability.set_index("strategy").loc["a", ["n", "failed"]].tolist() == [12, 3]
+    rows = found.stability.set_index("strategy")
+    assert (rows["n"]["a"], rows["failed"]["a"]) == (12, 3)
     assert "3 runs without a score failed" in " ".join(found.notes)
     missing = stabbench.compare(correlations(), nan="missing").stability.set_index("strategy").loc["a"]
     assert (missing["n"], missing["planned"]) == (9, 12)
