@@ -92,7 +92,7 @@ def test_a_change_runs_again_exactly_what_it_touches(tmp_path: Path) -> None:
     )
 
     stages, trained = project.repro()
-    assert sorted(stages) == sorted(["check", "prepare@acceptability", "pretrain", "plan", "fill", *CELLS, "report"])
+    assert sorted(stages) == sorted(["validate", "prepare@acceptability", "pretrain", "plan", "fill", *CELLS, "report"])
     assert trained == [4, 0, 0]
     assert project.seeds() == {"devlin": [1, 2], "mixout": [1, 2]}
     first_table = sha256_of_file(tmp_path / "reports/tables/stability.csv")
@@ -102,7 +102,7 @@ def test_a_change_runs_again_exactly_what_it_touches(tmp_path: Path) -> None:
     assert (tmp_path / "dvc.lock").read_text() == lock
 
     project.change(strategies__devlin__recipe={"learning_rate": 1e-3})
-    assert project.repro() == (["check", "plan", "fill", CELLS[0], "report"], [2, 0])
+    assert project.repro() == (["validate", "plan", "fill", CELLS[0], "report"], [2, 0])
 
     project.change(strategies__devlin__recipe={"learning_rate": None})
     _, trained = project.repro()
@@ -111,7 +111,7 @@ def test_a_change_runs_again_exactly_what_it_touches(tmp_path: Path) -> None:
     assert (tmp_path / "dvc.lock").read_text() == lock
 
     project.change(seeds="1-3")
-    assert project.repro() == (["check", "plan", "fill", *CELLS, "report"], [2, 0, 0])
+    assert project.repro() == (["validate", "plan", "fill", *CELLS, "report"], [2, 0, 0])
     assert project.seeds() == {"devlin": [1, 2, 3], "mixout": [1, 2, 3]}
 
     project.change(seeds="2")

@@ -52,7 +52,7 @@ def test_dvc_accepts_every_preset_and_has_a_stage_a_cell(project: Path) -> None:
     probes = [f"probe@{name}" for name in params["probes"]]
     pretrained = ["pretrain"] if grid["models"] == ["embedded"] else []
     assert sorted(stages) == sorted(
-        ["check", *prepared, *pretrained, "plan", "fill", *cells, *studies, *probes, "report", "track"]
+        ["validate", *prepared, *pretrained, "plan", "fill", *cells, *studies, *probes, "report", "track"]
     )
 
 
@@ -60,7 +60,7 @@ def test_each_stage_follows_from_the_one_before(project: Path) -> None:
     edges = run(project, "dvc", "dag", "--dot")
     grid = yaml((project / "params.yaml").read_text(encoding="utf-8"))["grid"]
     cell = f"train@{grid['models'][0]}-{grid['tasks'][0]}-{grid['strategies'][0]}"
-    chain = ["check", f"prepare@{grid['tasks'][0]}", "plan", "fill", cell, "report", "track"]
+    chain = ["validate", f"prepare@{grid['tasks'][0]}", "plan", "fill", cell, "report", "track"]
     for before, after in pairwise(chain):
         assert f'"{before}" -> "{after}"' in edges
 
@@ -68,20 +68,20 @@ def test_each_stage_follows_from_the_one_before(project: Path) -> None:
 def test_a_changed_recipe_touches_the_plan_and_no_preparation(project: Path) -> None:
     stages = yaml((project / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
     readers = {
-        name: [dep for dep in stage.get("do", stage)["deps"] if dep.startswith("checked/")]
+        name: [dep for dep in stage.get("do", stage)["deps"] if dep.startswith("validated/")]
         for name, stage in stages.items()
-        if name != "check"
+        if name != "validate"
     }
-    assert readers.pop("pretrain", []) in ([], ["checked/pretraining/embedded.json"])
+    assert readers.pop("pretrain", []) in ([], ["validated/pretraining/embedded.json"])
     assert readers == {
-        "prepare": ["checked/tasks/${key}.json"],
-        "plan": ["checked/plan.json"],
+        "prepare": ["validated/tasks/${key}.json"],
+        "plan": ["validated/plan.json"],
         "fill": [],
         "train": [],
         "study": [],
-        "probe": ["checked/grid.json", "checked/probes/${key}.json"],
-        "report": ["checked/report.json"],
-        "track": ["checked/track.json"],
+        "probe": ["validated/grid.json", "validated/probes/${key}.json"],
+        "report": ["validated/report.json"],
+        "track": ["validated/track.json"],
     }
     assert stages["train"]["deps"] == ["plan/${item.model}/${item.task}/${item.strategy}.json", "filled.json"]
 

@@ -68,7 +68,7 @@ def test_every_file_that_the_stage_lacks_is_named_in_one_warning(project: Path) 
 )
 def test_a_stage_that_watches_them_in_any_way_is_left_in_peace(project: Path, lines: list[str]) -> None:
     deps = "".join(f"      - {line}\n" for line in lines)
-    pipeline = scaffold.files_of("demo")["dvc.yaml"].replace("      - checked/plan.json\n", deps)
+    pipeline = scaffold.files_of("demo")["dvc.yaml"].replace("      - validated/plan.json\n", deps)
     (project / "dvc.yaml").write_text(pipeline)
     assert planned() == ""
 

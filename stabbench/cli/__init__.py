@@ -10,7 +10,7 @@ from stabbench.cli.group import LazyGroup
 COMMANDS = {
     name: f"stabbench.cli.{name}:{name}".replace("-", "_")
     for name in (
-        "init", "check", "prepare", "pretrain", "plan", "train", "study", "probe", "status", "report", "compare",
+        "init", "validate", "prepare", "pretrain", "plan", "train", "study", "probe", "status", "report", "compare",
         "track", "score", "strategies", "check-strategy", "gc",
     )
 }  # fmt: skip

@@ -15,7 +15,7 @@ TRACKED = ("preset", "studies", "probes")
 
 
 def parts(config: Config) -> dict[str, Any]:
-    """JSON values by the file of `checked/` that a stage depends on.
+    """JSON values by the file of `validated/` that a stage depends on.
 
     A key that params.yaml leaves out and one that is written with its default give the same files, and a change of
     one section touches no file of a stage that does not read it.

@@ -20,7 +20,7 @@ IGNORED = {
     ".dvcignore": ("/runs/**/provenance.json", "/studies/**/provenance.json", "/.stabbench"),
     ".gitignore": (
         "/.stabbench/",
-        "/checked/",
+        "/validated/",
         "/data/",
         "/models/",
         "/plan/",

@@ -94,7 +94,7 @@ def test_a_clone_with_dvcs_cache_finds_everything_and_leaves_the_original_alone(
 
     with (clone.folder / "params.yaml").open("a") as file:
         file.write("studies: {}\nprobes: {}\nreport: {alpha: 0.001}\nkeep_weights: []\n")
-    assert stages(clone.run("dvc", "repro", "report")) == ["check"]
+    assert stages(clone.run("dvc", "repro", "report")) == ["validate"]
 
 
 @pytest.mark.slow
@@ -103,12 +103,12 @@ def test_an_experiment_in_a_copy_trains_nothing_that_the_project_has_and_tracks_
     project: Project,
 ) -> None:
     output = project.run("dvc", "exp", "run", "--temp", "-S", "++report.alpha=0.01")
-    assert stages(output) == ["check", "fill", "report", "track"]
+    assert stages(output) == ["validate", "fill", "report", "track"]
     assert trained(output) == 0
 
     project.run("dvc", "exp", "run", "--queue", "--name", "longer", "-S", "++strategies.devlin.recipe.epochs=4")
     output = project.run("dvc", "exp", "run", "--run-all")
-    assert stages(output) == ["check", "plan", "fill", CELL, "report", "track"]
+    assert stages(output) == ["validate", "plan", "fill", CELL, "report", "track"]
     assert trained(output) == 2
     assert not list((project.folder / ".dvc/tmp/exps").glob("*/dvc.yaml"))  # the copy is gone
     assert len(recorded(project.folder / ".stabbench/runs")) == 4
@@ -168,7 +168,7 @@ def test_a_file_that_dvc_has_left_out_of_the_copy_is_named_with_what_brings_it(
     (tmp_path / "mine.py").touch()
     (copy / "params.yaml").write_text(f"seeds: 1{PROJECT}strategies: {{devlin: {{plugin: './mine.py:Mine'}}}}\n")
     monkeypatch.chdir(copy)
-    result = CliRunner().invoke(main, ["check"])
+    result = CliRunner().invoke(main, ["validate"])
     assert result.exit_code == 2
     assert "DVC copies only what Git tracks: `git add mine.py`, or `--copy-paths mine.py`" in result.output
 
@@ -190,9 +190,9 @@ def test_what_was_trained_is_reported_whichever_command_trained_it(in_project: P
 
 def test_a_task_without_a_block_that_the_pipeline_would_not_prepare_is_named_first(in_project: Path) -> None:
     change_params(in_project, grid__tasks=["acceptability", "entailment", "paraphrase"])
-    assert CliRunner().invoke(main, ["check"]).exit_code == 0  # without a pipeline, `prepare` makes them
+    assert CliRunner().invoke(main, ["validate"]).exit_code == 0  # without a pipeline, `prepare` makes them
     (in_project / "dvc.yaml").write_text(scaffold.files_of("demo")["dvc.yaml"])
-    result = CliRunner().invoke(main, ["check"])
+    result = CliRunner().invoke(main, ["validate"])
     assert result.exit_code == 2
     assert "grid.tasks names 2 without one: add under `tasks`" in result.output
     assert "\n  entailment: {dataset: entailment}\n  paraphrase: {dataset: paraphrase}\n" in result.output
@@ -203,5 +203,5 @@ def test_no_stage_asks_for_what_params_yaml_may_leave_out(preset: str) -> None:
     pipeline = YAML(typ="safe", pure=True).load(scaffold.files_of(preset)["dvc.yaml"])
     bodies = {name: stage.get("do", stage) for name, stage in pipeline["stages"].items()}
     assert {name: body["params"] for name, body in bodies.items() if "params" in body} == {
-        "check": [{"params.yaml": None}]
+        "validate": [{"params.yaml": None}]
     }

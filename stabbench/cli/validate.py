@@ -1,4 +1,4 @@
-"""`stabbench check`: all mistakes of params.yaml before any work, and what it decides for each stage."""
+"""`stabbench validate`: all mistakes of params.yaml before any work, and what it decides for each stage."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from stabbench.cli import options
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
-    default=Path("checked"),
+    default=Path("validated"),
     show_default=True,
     help="Where the files go that the stages of dvc.yaml depend on.",
 )
 @options.params
-def check(out: Path, params_file: Path) -> None:
+def validate(out: Path, params_file: Path) -> None:
     """Check params.yaml, and write what it decides with all defaults: a file for each stage that reads it.
 
     The first stage of the pipeline. The others depend on these files and not on keys of params.yaml, each of which may
@@ -26,8 +26,8 @@ def check(out: Path, params_file: Path) -> None:
 
     \b
     Examples:
-      stabbench check
-      jq . checked/plan.json
+      stabbench validate
+      jq . validated/plan.json
     """
     from stabbench.config import load, parts, unprepared
     from stabbench.files import whole_folder, write_json
