@@ -102,3 +102,41 @@ def test_a_long_list_is_cut(project: Path) -> None:
     (project / "dvc.yaml").write_text(scaffold.files_of("demo")["dvc.yaml"])
     said = planned()
     assert said.endswith("      - mine9.py\n  and 4 more\n")
+
+
+OWN = {"files": {"train": "train.csv", "dev": "dev.csv"}, "text": "body", "label": "kind"}
+
+
+def test_a_task_of_own_files_is_prepared_again_where_its_data_changed(project: Path) -> None:
+    change_params(project, tasks__mine=OWN)
+    for name in ("train.csv", "dev.csv"):
+        (project / name).write_text("body,kind\na,x\nb,y\n")
+    assert CliRunner().invoke(main, ["validate"]).exit_code == 0
+    before = (project / "validated/tasks/mine.json").read_text()
+    (project / "dev.csv").write_text("body,kind\na,y\nb,x\n")
+    assert CliRunner().invoke(main, ["validate"]).exit_code == 0
+    assert (project / "validated/tasks/mine.json").read_text() != before
+
+
+def test_own_files_that_the_first_stage_does_not_watch_are_named(project: Path) -> None:
+    change_params(project, tasks__mine=OWN)
+    for name in ("train.csv", "dev.csv"):
+        (project / name).write_text("body,kind\na,x\nb,y\n")
+    pipeline = scaffold.files_of("demo")["dvc.yaml"]
+    (project / "dvc.yaml").write_text(pipeline)
+    said = CliRunner().invoke(main, ["validate"]).stderr
+    assert "stage validate does not depend on all that it reads" in said
+    assert said.endswith("add under its deps\n      - train.csv\n      - dev.csv\n")
+    watched = pipeline.replace(
+        "    cmd: stabbench validate\n", "    cmd: stabbench validate\n    deps: [train.csv, dev.csv]\n"
+    )
+    (project / "dvc.yaml").write_text(watched)
+    assert CliRunner().invoke(main, ["validate"]).stderr == ""
+
+
+def test_own_files_that_are_not_there_are_all_named_before_any_work(project: Path) -> None:
+    change_params(project, tasks__mine=OWN)
+    result = CliRunner().invoke(main, ["validate"])
+    assert result.exit_code == 2
+    assert "tasks.mine.files.train: there is no file train.csv" in result.output
+    assert "tasks.mine.files.dev: there is no file dev.csv" in result.output

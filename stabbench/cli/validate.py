@@ -29,7 +29,7 @@ def validate(out: Path, params_file: Path) -> None:
       stabbench validate
       jq . validated/plan.json
     """
-    from stabbench.config import load, parts, unprepared
+    from stabbench.config import load, own_files, parts, unprepared, unwatched
     from stabbench.files import whole_folder, write_json
     from stabbench.probes import probes_of
     from stabbench.studies import studies_of
@@ -41,10 +41,13 @@ def validate(out: Path, params_file: Path) -> None:
     for entry in studies:
         entry.study.variations(entry.options, config)
     with whole_folder(out) as folder:
-        for name, value in parts(config).items():
+        for name, value in parts(config, params_file.parent).items():
             write_json(folder / name, value)
     write_json(Path("studies/index.json"), sorted(entry.name for entry in studies))
     write_json(Path("probes/index.json"), sorted(probes))
     grid = config.grid
     cells = len(grid.models) * len(grid.tasks) * len(grid.strategies)
     click.echo(f"{params_file}: no mistakes; {cells} cells, {len(studies)} studies, {len(probes)} probes")
+    stale = unwatched(params_file, "validate", own_files(config))
+    if stale is not None:
+        click.echo(f"warning: {stale}", err=True)

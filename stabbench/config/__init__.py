@@ -5,7 +5,7 @@ from __future__ import annotations
 from stabbench.config.loading import load
 from stabbench.config.names import check_names
 from stabbench.config.parts import parts
-from stabbench.config.pipeline import model_folders, plugin_files, unprepared, unwatched
+from stabbench.config.pipeline import model_folders, own_files, plugin_files, unprepared, unwatched
 from stabbench.config.schema import (
     DATASETS,
     Config,
@@ -32,6 +32,7 @@ __all__ = [
     "check_names",
     "load",
     "model_folders",
+    "own_files",
     "parse_seeds",
     "parts",
     "plugin_files",

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from stabbench.config.schema import EMBEDDED_MODEL, Config, PretrainingBlock
+from stabbench.errors import UserError
+from stabbench.files import sha256_of_file
 
 REPORTED = ("preset", "report", "studies", "probes")
 """Sections that the report reads; the plan reads all but these, and the studies."""
@@ -14,22 +17,24 @@ TRACKED = ("preset", "studies", "probes")
 """Sections that are logged beside the records."""
 
 
-def parts(config: Config) -> dict[str, Any]:
+def parts(config: Config, folder: Path = Path()) -> dict[str, Any]:
     """JSON values by the file of `validated/` that a stage depends on.
 
     A key that params.yaml leaves out and one that is written with its default give the same files, and a change of
-    one section touches no file of a stage that does not read it.
+    one section touches no file of a stage that does not read it. A task of own files, which lie in `folder`, has the
+    SHA-256 of each. UserError with all of these files that are not there.
     """
-    return dict(_parts(config))
+    return dict(_parts(config, folder))
 
 
-def _parts(config: Config) -> Iterator[tuple[str, Any]]:
+def _parts(config: Config, folder: Path) -> Iterator[tuple[str, Any]]:
+    hashes = _hashes(config, folder)
     whole = config.model_dump(mode="json")
     yield "grid.json", whole["grid"]
     yield "report.json", {name: whole[name] for name in REPORTED}
     yield "track.json", {name: whole[name] for name in TRACKED}
     for name, task in whole["tasks"].items():
-        yield f"tasks/{name}.json", task
+        yield f"tasks/{name}.json", task | hashes.get(name, {})
     for name, probe in whole["probes"].items():
         yield f"probes/{name}.json", probe
     for name, model in config.models.items():
@@ -37,3 +42,18 @@ def _parts(config: Config) -> Iterator[tuple[str, Any]]:
             yield f"pretraining/{name}.json", (model.pretraining or PretrainingBlock()).model_dump(mode="json")
         whole["models"][name].pop("pretraining")
     yield "plan.json", {name: part for name, part in whole.items() if name == "studies" or name not in REPORTED}
+
+
+def _hashes(config: Config, folder: Path) -> dict[str, dict[str, Any]]:
+    own = {name: task.files for name, task in config.tasks.items() if task.files is not None}
+    missing = [
+        f"tasks.{name}.files.{split}: there is no file {folder / file}"
+        for name, files in own.items()
+        for split, file in files
+        if not (folder / file).is_file()
+    ]
+    if missing:
+        raise UserError(*missing)
+    return {
+        name: {"sha256": {split: sha256_of_file(folder / file) for split, file in files}} for name, files in own.items()
+    }

@@ -59,6 +59,12 @@ def plugin_files(config: Config, strategies: Iterable[str]) -> list[str]:
     return [str(Path(plugin.rpartition(":")[0])) for plugin in plugins if ".py:" in plugin]
 
 
+def own_files(config: Config) -> list[str]:
+    """The files of the tasks that are a user's own."""
+    blocks = [task.files for task in config.tasks.values() if task.files is not None]
+    return [path for files in blocks for path in (files.train, files.dev)]
+
+
 def model_folders(config: Config, models: Iterable[str]) -> list[str]:
     """The folders of the models that lie in one; those of packages and of the hub are left out."""
     sources = {name: config.models[name].source for name in models}
