@@ -14,5 +14,5 @@ TEXT = ("model", "task", "strategy", "metric", "status", "failed", "diverged", "
 
 
 def read_results(path: Path, columns: Mapping[str, str] | None = None) -> pd.DataFrame:
-    """As `stabbench.tables.read_table`; the columns of `TEXT` are words, whatever `columns` says the file calls them."""
+    """As `stabbench.tables.read_table`; `TEXT` are words, by the names that `columns` says the file has for them."""
     return read_table(path, {(columns or {}).get(name, name) for name in TEXT})

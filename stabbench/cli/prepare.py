@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 )
 @options.params
 def prepare(tasks: tuple[str, ...], data: Path, params_file: Path) -> None:
-    """Read, sample and check the tasks of params.yaml and write them as parquet: those named, else all that are planned.
+    """Read, sample and check tasks of params.yaml and write them as parquet: those named, else all that are planned.
 
     GLUE comes from the folder that STABBENCH_GLUE_DIR names (RTE/train.tsv, CoLA/dev.tsv and so on), else from the hub.
 

@@ -36,7 +36,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     for name in ("STABBENCH_STORE", "STABBENCH_WORKERS", "STABBENCH_DEVICE", "DVC_STAGE"):
         monkeypatch.delenv(name, raising=False)
-    Path("params.yaml").write_text(PARAMS.replace("[acceptability], strategies: [devlin]", "[reviews], strategies: [devlin, mosbach]"))
+    grid = "[reviews], strategies: [devlin, mosbach]"
+    Path("params.yaml").write_text(PARAMS.replace("[acceptability], strategies: [devlin]", grid))
     write("train.csv", [(f"{text} {number}", label) for number in range(12) for text, label in ROWS])
     write("dev.csv", [(f"{text} for dev {number}", label) for number in range(8) for text, label in ROWS])
     return tmp_path
