@@ -21,6 +21,7 @@ from stabbench.report.layout import blocks
 from stabbench.report.metrics import metrics
 from stabbench.report.summary import summary
 from stabbench.tracking.cells import summary as tracked
+from stabbench.tracking.entries import Entry
 from tests.analysis.synthetic import DIVERGED, SyntheticCell, write_runs
 
 STEADY = [0.871, 0.874, 0.866, 0.880, 0.869, 0.877, 0.872, 0.868, 0.875, 0.879, 0.870, 0.873]
@@ -76,11 +77,13 @@ def test_a_constant_cell_is_shown_and_named() -> None:
     assert r"constant & 0.0 & 87.7" in found.to_latex()
 
 
-def test_neither_metrics_nor_summary_nor_mlflow_name_a_constant_cell_as_best() -> None:
+def test_neither_metrics_nor_summary_nor_mlflow_name_a_constant_cell_as_best(tmp_path: Path) -> None:
     found = compared({"constant": [EXACT] * 12, "steady": STEADY, "wild": WILD})
     assert metrics(found.content)["smallest_std"]["the model"]["mrpc"]["strategy"] == "steady"
     assert "| constant | 0.0 | 87.7 |" in summary(found.content)
-    tags = tracked({str(name): value for name, value in row(found, "constant").items()}, {}).tags
+    (selected,) = write_runs(tmp_path / "runs", [SyntheticCell([EXACT] * 2)])
+    shown = {str(name): value for name, value in row(found, "constant").items()}
+    tags = tracked(Entry(selected, None, {}, shown), {}).tags
     assert (tags["best_std"], tags["second_smallest_std"], tags["star"]) == ("no", "no", "no")
 
 
