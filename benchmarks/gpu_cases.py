@@ -15,7 +15,8 @@ import torch
 
 from stabbench.models.architecture import Architecture
 from stabbench.models.batch import TokenizedTexts
-from stabbench.plan import STREAMS, Recipe
+from stabbench.plan import STREAMS
+from stabbench.recipe import Recipe
 from stabbench.strategies.mixout import Mixout, MixoutOptions
 from stabbench.training.cost import training_operations
 from stabbench.training.device_step import DeviceStep

@@ -10,7 +10,7 @@ from benchmarks.contenders import Control
 from benchmarks.shapes import DROPOUT, Shape
 from benchmarks.texts import BATCH_SIZE, MAX_LENGTH, ORDER_SEED, TaskTexts
 from stabbench.models.kernel.library import library_for
-from stabbench.plan import Recipe
+from stabbench.recipe import Recipe
 from stabbench.strategies.devlin import Devlin
 from stabbench.training.inputs import TrainingInputs
 from stabbench.training.loop import Training

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from stabbench.errors import UserError
     from stabbench.models.architecture import Architecture, TensorFacts
     from stabbench.models.batch import Batch
-    from stabbench.plan import Recipe
+    from stabbench.recipe import Recipe
     from stabbench.report.comparison import Comparison, compare
     from stabbench.strategies.contract import BoundModel, Context, NoOptions, Strategy, Weights, cross_entropy
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from stabbench.config import DATASETS, Config, PretrainingBlock, RecipeOverrides, load, parse_seeds, parts
 from stabbench.errors import UserError
-from stabbench.plan import RECIPE_FIELDS, Recipe
+from stabbench.recipe import RECIPE_FIELDS, Recipe
 from stabbench.scaffold import PRESETS, files_of
 
 SMALL = """\

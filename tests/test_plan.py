@@ -10,7 +10,8 @@ import pytest
 
 from stabbench.errors import UserError
 from stabbench.files import write_json
-from stabbench.plan import Cell, Recipe, read_plan, spec_of, write_plan
+from stabbench.plan import Cell, read_plan, write_plan
+from stabbench.recipe import Recipe, spec_of
 
 
 def cell(**changes: Any) -> Cell:

@@ -11,7 +11,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from stabbench.models.batch import TokenizedTexts
-from stabbench.plan import Recipe
+from stabbench.recipe import Recipe
 from stabbench.testing.tiny import (
     CLASSES,
     VOCABULARY,

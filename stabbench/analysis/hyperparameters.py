@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from stabbench.plan import RECIPE_FIELDS, Cell
+from stabbench.plan import Cell
+from stabbench.recipe import RECIPE_FIELDS
 from stabbench.records import Record, SelectedCell
 from stabbench.tensor_roles import NO_ROLES, TensorRoles
 

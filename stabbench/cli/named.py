@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from stabbench.config import Config, ModelBlock, StrategyBlock
-    from stabbench.plan import Recipe
+    from stabbench.recipe import Recipe
     from stabbench.resolve import ResolvedStrategy
     from stabbench.strategies.contract import Strategy
 
@@ -58,7 +58,7 @@ class NamedStrategy:
     def recipes(self) -> dict[str, Recipe]:
         """The effective recipe on each model of the grid; without params.yaml, on each architecture of Table 3."""
         from stabbench.models.defaults import MODEL_DEFAULTS, model_defaults
-        from stabbench.plan import Recipe
+        from stabbench.recipe import Recipe
         from stabbench.resolve import effective_recipe
 
         resolved = self.resolved()

@@ -77,7 +77,7 @@ def _planned_tasks(config: Config) -> list[str]:
 
 def _arguments(block: TaskBlock) -> dict[str, Any]:
     """What `stabbench.tasks.preparation.prepare` wants to know of a block."""
-    from stabbench.config.schema import OWN_KEYS
+    from stabbench.config.tasks import OWN_KEYS
     from stabbench.tasks.own import OwnTables
 
     values = block.model_dump()

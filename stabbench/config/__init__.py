@@ -7,7 +7,6 @@ from stabbench.config.names import check_names
 from stabbench.config.parts import parts
 from stabbench.config.pipeline import model_folders, own_files, plugin_files, unprepared, unwatched
 from stabbench.config.schema import (
-    DATASETS,
     Config,
     Grid,
     ModelBlock,
@@ -15,9 +14,9 @@ from stabbench.config.schema import (
     RecipeOverrides,
     ReportBlock,
     StrategyBlock,
-    TaskBlock,
 )
 from stabbench.config.seeds import parse_seeds
+from stabbench.config.tasks import DATASETS, TaskBlock
 
 __all__ = [
     "DATASETS",

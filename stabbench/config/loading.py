@@ -13,8 +13,9 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from stabbench.config.messages import Problem, problems_of
-from stabbench.config.schema import DATASETS, EMBEDDED_MODEL, OWN_KEYS, Config
+from stabbench.config.schema import EMBEDDED_MODEL, Config
 from stabbench.config.seeds import parse_seeds
+from stabbench.config.tasks import DATASETS, OWN_KEYS
 from stabbench.errors import UserError, unknown
 from stabbench.project import why_absent
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from stabbench.plan import OWN_DROPOUT
+from stabbench.recipe import OWN_DROPOUT
 
 BERT: Mapping[str, Any] = {
     "learning_rate": 2e-5,

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 import pandas as pd
 
 from stabbench.config import Config
-from stabbench.config.schema import Block
+from stabbench.config.values import Block
 from stabbench.execution.settings import Settings
 from stabbench.files import whole_folder, write_json, write_text
 from stabbench.records import Selection, Store

@@ -6,7 +6,7 @@ import dataclasses
 import inspect
 
 from stabbench.errors import UserError, nearest, unknown
-from stabbench.plan import RECIPE_FIELDS, Recipe
+from stabbench.recipe import RECIPE_FIELDS, Recipe
 from stabbench.strategies.contract import Strategy, overrides
 from stabbench.strategies.hooks import METHODS, SignatureError, hook_of
 

@@ -31,8 +31,8 @@ from torch import Tensor
 from stabbench.models.architecture import Architecture, TensorFacts
 from stabbench.models.batch import Batch
 from stabbench.models.device_draws import DeviceDraws
-from stabbench.plan import Recipe
 from stabbench.randomness import DROPOUT_LEVELS, Draws, dropout_threshold
+from stabbench.recipe import Recipe
 
 Weights = Mapping[str, Tensor]
 
@@ -157,7 +157,7 @@ class Strategy:
     reference: ClassVar[str] = ""
     """Where the method was published."""
     recipe: ClassVar[Mapping[str, Any]] = {}
-    """Hyperparameters that go over the model's own (fields of `stabbench.plan.Recipe`)."""
+    """Hyperparameters that go over the model's own (fields of `stabbench.recipe.Recipe`)."""
     Options: ClassVar[type] = NoOptions
     """A frozen dataclass of the strategy's own settings."""
     version: ClassVar[str] = "1"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from stabbench.plan import Recipe
+from stabbench.recipe import Recipe
 from stabbench.strategies.contract import Context, Strategy, Weights
 
 

@@ -16,7 +16,7 @@ from stabbench.analysis.settings import correction_effects, with_settings
 from stabbench.analysis.spread import spread
 from stabbench.analysis.stability import stability
 from stabbench.config import Config
-from stabbench.config.schema import Block, Name, Positive, Seeds
+from stabbench.config.values import Block, Name, Positive, Seeds
 from stabbench.errors import UserError
 from stabbench.plan import Variation
 from stabbench.records import Selection

@@ -13,7 +13,7 @@ from stabbench.analysis.frame import finished, frame
 from stabbench.analysis.settings import correction_effects, with_settings
 from stabbench.analysis.stability import stability
 from stabbench.config import Config
-from stabbench.config.schema import Block, Name, Positive, Seeds
+from stabbench.config.values import Block, Name, Positive, Seeds
 from stabbench.plan import Variation
 from stabbench.records import Selection
 from stabbench.report.content import Content

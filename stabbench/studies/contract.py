@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from stabbench.config import Config
-from stabbench.config.schema import Block
+from stabbench.config.values import Block
 from stabbench.plan import Variation
 
 if TYPE_CHECKING:

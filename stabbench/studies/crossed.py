@@ -13,7 +13,7 @@ from pydantic import Field
 from stabbench.analysis.frame import MISSING, frame
 from stabbench.analysis.variance_components import COMPONENTS, FACTORS, RESAMPLES, VarianceShares, variance_shares
 from stabbench.config import Config
-from stabbench.config.schema import Block, Name
+from stabbench.config.values import Block, Name
 from stabbench.plan import Variation
 from stabbench.records import Selection
 from stabbench.report.content import Content

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator
 
-from stabbench.config.schema import Positive
+from stabbench.config.values import Positive
 
 
 def each_once(value: object) -> object:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from stabbench.config import Config, TaskBlock
-from stabbench.config.schema import OWN_KEYS, Block, Name
+from stabbench.config.tasks import OWN_KEYS
+from stabbench.config.values import Block, Name
 from stabbench.errors import UserError, unknown
 
 

@@ -13,7 +13,7 @@ from stabbench.analysis.frame import finished, frame
 from stabbench.analysis.pairwise import pairwise
 from stabbench.analysis.stability import stability
 from stabbench.config import Config
-from stabbench.config.schema import Block, Name, Seeds
+from stabbench.config.values import Block, Name, Seeds
 from stabbench.errors import UserError
 from stabbench.plan import Cell, Variation
 from stabbench.records import Selection

@@ -18,7 +18,7 @@ from transformers import PreTrainedModel
 
 from stabbench.models.defaults import model_defaults
 from stabbench.models.weights import initial_weights
-from stabbench.plan import Recipe
+from stabbench.recipe import Recipe
 from stabbench.strategies.contract import Strategy
 from stabbench.strategies.hooks import hook_of
 from stabbench.testing import tiny

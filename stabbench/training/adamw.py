@@ -15,7 +15,7 @@ from torch import Tensor
 
 from stabbench.models.kernel.library import Update
 from stabbench.models.kernel.optimizer import FusedAdamW
-from stabbench.plan import Recipe, bias_correction_factor
+from stabbench.recipe import Recipe, bias_correction_factor
 
 NO_CORRECTION = 1e12
 STILL = (0.0, 0.0)

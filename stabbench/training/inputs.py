@@ -11,7 +11,7 @@ from torch import Tensor
 
 from stabbench.models.architecture import Architecture
 from stabbench.models.batch import TokenizedTexts
-from stabbench.plan import Recipe
+from stabbench.recipe import Recipe
 from stabbench.strategies.contract import Strategy
 
 

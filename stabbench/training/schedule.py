@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stabbench.plan import Recipe
+from stabbench.recipe import Recipe
 
 
 @dataclass(frozen=True)

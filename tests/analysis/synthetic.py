@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from stabbench.files import sha256_of_json
-from stabbench.plan import Cell, Recipe
+from stabbench.plan import Cell
+from stabbench.recipe import Recipe
 from stabbench.records import SelectedCell, Store, select
 
 MAJORITY = {"mcc": 0.0, "accuracy": 0.69, "f1": 0.812}

@@ -12,7 +12,8 @@ from click.testing import CliRunner, Result
 
 from stabbench.cli import COMMANDS, main
 from stabbench.files import write_json
-from stabbench.plan import Cell, Recipe, write_plan
+from stabbench.plan import Cell, write_plan
+from stabbench.recipe import Recipe
 from stabbench.records import Store, select
 
 

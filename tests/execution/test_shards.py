@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from stabbench.cli import main
 from stabbench.errors import UserError
 from stabbench.execution.shards import Shard
-from stabbench.plan import Cell, Recipe
+from stabbench.plan import Cell
+from stabbench.recipe import Recipe
 from stabbench.records import Store
 
 STUDIES = """

@@ -23,8 +23,8 @@ from stabbench.models.defaults import model_defaults
 from stabbench.models.dropout import Dropout
 from stabbench.models.encoder import encoder_of
 from stabbench.models.weights import initial_weights, pretrained_weights, save_classifier
-from stabbench.plan import Recipe
 from stabbench.randomness import Draws
+from stabbench.recipe import Recipe
 from stabbench.training.inputs import RunResult, TrainingInputs
 from stabbench.training.loop import train
 from tests import tiny

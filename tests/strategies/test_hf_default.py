@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from transformers import TrainingArguments, get_linear_schedule_with_warmup
 
-from stabbench.plan import Recipe
+from stabbench.recipe import Recipe
 from stabbench.strategies.contract import is_recipe_only
 from stabbench.strategies.hf_default import HuggingFaceDefault
 from stabbench.training.loop import train

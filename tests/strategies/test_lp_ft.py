@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from stabbench.plan import Recipe
+from stabbench.recipe import Recipe
 from stabbench.strategies.lp_ft import LinearProbingFineTuning, LinearProbingOptions
 from stabbench.training.loop import train
 from tests import tiny

@@ -8,7 +8,7 @@ import math
 import pytest
 import torch
 
-from stabbench.plan import Recipe
+from stabbench.recipe import Recipe
 from stabbench.strategies.recadam import RecAdam, RecAdamOptions, task_share
 from tests import tiny
 from tests.strategies.first_batch import context, trained

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from stabbench.plan import Recipe, bias_correction_factor
+from stabbench.recipe import Recipe, bias_correction_factor
 from stabbench.training.adamw import AdamW
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stabbench.plan import Recipe
+from stabbench.recipe import Recipe
 from stabbench.training.schedule import Schedule
 
 

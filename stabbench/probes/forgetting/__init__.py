@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from stabbench.config import Config
-from stabbench.config.schema import Block, Count, Name, Names
+from stabbench.config.values import Block, Count, Name, Names
 from stabbench.errors import UserError
 from stabbench.plan import Cell
 from stabbench.probes.contract import Measurement, Probe, Project

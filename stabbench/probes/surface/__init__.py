@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from stabbench.config import Config
-from stabbench.config.schema import Block, Count, Name, Positive
+from stabbench.config.values import Block, Count, Name, Positive
 from stabbench.errors import UserError
 from stabbench.probes.contract import Measurement, Probe, Project
 from stabbench.probes.runs import FinishedRun, check_place, left_out, runs_at

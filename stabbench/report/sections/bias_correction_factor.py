@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from stabbench.plan import bias_correction_factor
+from stabbench.recipe import bias_correction_factor
 from stabbench.report.content import Content
 from stabbench.report.figures.drawing import PAGE_WIDTH, axes_of, logarithmic, new_figure
 from stabbench.report.figures.palette import INK, MUTED, STRATEGIES

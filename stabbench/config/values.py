@@ -1,0 +1,74 @@
+"""What the keys of params.yaml may hold, as types that pydantic checks."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+from stabbench.config.seeds import parse_seeds
+from stabbench.errors import UserError
+
+
+def _seeds(value: object) -> tuple[int, ...]:
+    try:
+        return parse_seeds(value)
+    except UserError as error:
+        raise ValueError(str(error)) from error
+
+
+def _kept(value: object) -> tuple[int, ...]:
+    return () if value in (None, [], "") else _seeds(value)
+
+
+def names(value: object) -> object:
+    """One name, or a list of different ones."""
+    found = [value] if isinstance(value, str) else value
+    if not isinstance(found, list) or not found or not all(isinstance(name, str) for name in found):
+        raise ValueError(f"found {value!r}, expected a list of names such as [devlin, mosbach]")
+    repeated = [name for name in found if found.count(name) > 1]
+    if repeated:
+        raise ValueError(f"found '{repeated[0]}' twice, expected each name once")
+    return tuple(found)
+
+
+def nothing_is_empty(value: object) -> object:
+    """A block that is written without a key is an empty one."""
+    return {} if value is None else value
+
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+"""Names become folders, DVC stages and keys of params.yaml, so: lower case, digits, `_` and `-`."""
+Names = Annotated[tuple[Name, ...], BeforeValidator(names)]
+Seeds = Annotated[tuple[int, ...], BeforeValidator(_seeds)]
+KeptSeeds = Annotated[tuple[int, ...], BeforeValidator(_kept)]
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+ShareBelowOne = Annotated[float, Field(ge=0, lt=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+def _frequency(value: float) -> float:
+    if not (0 < value < 1 or (value >= 1 and value.is_integer())):
+        raise ValueError(f"found {value:g}, expected a whole number, or one below 1 for less than once an epoch")
+    return value
+
+
+Frequency = Annotated[float, AfterValidator(_frequency)]
+
+
+def _dropout(value: object) -> object:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if value != "model" and not (number and 0 <= value < 1):  # type: ignore[operator]
+        raise ValueError(f"found {value!r}, expected a number from 0 to below 1, or 'model' for the model's own")
+    return value
+
+
+Dropout = Annotated[float | Literal["model"], BeforeValidator(_dropout)]
+
+
+class Block(BaseModel):
+    """A block of params.yaml: unknown keys and values of another type are errors."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)

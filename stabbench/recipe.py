@@ -1,0 +1,142 @@
+"""The recipe of a fine-tuning as plain data: every hyperparameter, its range, and what follows from it."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+PRECISIONS = ("fp32", "tf32", "bf16", "fp64")
+
+OWN_DROPOUT = "model"
+"""The recipe's dropout where each place of the model has its own probability."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Hyperparameters of one fine-tuning run (paper, Table 3), with BERT's values as defaults.
+
+    Raises ValueError where a value is out of its range.
+    """
+
+    learning_rate: float = 2e-5
+    epochs: float = 3.0
+    total_steps: int | None = None
+    """Number of updates; None means `epochs` times the steps of an epoch."""
+    batch_size: int = 16
+    warmup_ratio: float = 0.1
+    bias_correction: bool = True
+    adam_beta1: float = 0.9
+    adam_beta2: float = 0.999
+    adam_epsilon: float = 1e-6
+    adam_formula: str = "paper"
+    """`paper`: equations 1-2, ε beside the biased √v, decay after the step; `torch`: as `torch.optim.AdamW`."""
+    weight_decay: float = 0.01
+    max_grad_norm: float | None = 1.0
+    dropout: float | str = 0.1
+    """On hidden states, attention probabilities and before the classifier; `model`: in each place what the model's
+    config says."""
+    max_length: int = 128
+    legacy_segments: bool = False
+    """Segment ids all zero, as the authors' code had them on pair tasks."""
+    evaluations_per_epoch: float = 3.0
+    """A whole number, or below 1: 0.25 is once every four epochs. There is always one at the end."""
+    gradient_norm_every: int = 10
+    precision: str = "fp32"
+    """Matrix products in `fp32` (the paper's), `tf32` or `bf16`, all else in fp32; or everything in `fp64`."""
+
+    def __post_init__(self) -> None:
+        wrong = [f"{name}: found {value!r}, expected {expected}" for name, value, expected in self._violations()]
+        if wrong:
+            raise ValueError("; ".join(wrong))
+
+    def _violations(self) -> list[tuple[str, object, str]]:
+        checks: list[tuple[str, bool, str]] = [
+            ("learning_rate", _positive(self.learning_rate), "a positive number"),
+            ("epochs", _positive(self.epochs), "a positive number"),
+            ("total_steps", self.total_steps is None or self.total_steps >= 1, "a positive whole number or null"),
+            ("batch_size", self.batch_size >= 1, "a positive whole number"),
+            ("warmup_ratio", 0 <= self.warmup_ratio <= 1, "a number from 0 to 1"),
+            ("adam_beta1", 0 <= self.adam_beta1 < 1, "a number from 0 to below 1"),
+            ("adam_beta2", 0 <= self.adam_beta2 < 1, "a number from 0 to below 1"),
+            ("adam_epsilon", self.adam_epsilon >= 0, "a number of 0 or more"),
+            ("adam_formula", self.adam_formula in ("paper", "torch"), "'paper' or 'torch'"),
+            ("weight_decay", self.weight_decay >= 0, "a number of 0 or more"),
+            ("max_grad_norm", self.max_grad_norm is None or _positive(self.max_grad_norm), "positive or null"),
+            ("dropout", _is_dropout(self.dropout), f"a number from 0 to below 1, or '{OWN_DROPOUT}'"),
+            ("max_length", self.max_length >= 4, "a whole number of 4 or more"),
+            ("evaluations_per_epoch", _is_frequency(self.evaluations_per_epoch), "a whole number or one below 1"),
+            ("gradient_norm_every", self.gradient_norm_every >= 1, "a positive whole number"),
+            ("precision", self.precision in PRECISIONS, " or ".join(PRECISIONS)),
+        ]
+        return [(name, getattr(self, name), expected) for name, holds, expected in checks if not holds]
+
+    @property
+    def one_dropout(self) -> float | None:
+        """The probability of dropout in all places; None where each place has its own."""
+        return None if isinstance(self.dropout, str) else self.dropout
+
+    def updates(self, examples: int) -> int:
+        """How many updates a training on `examples` examples makes; the last, partial batch of an epoch counts."""
+        return self.total_steps or max(1, round(self.epochs * self.steps_per_epoch(examples)))
+
+    def warmup_updates(self, total: int) -> int:
+        """How many of `total` updates warm up: the whole ones of the ratio as it is written, 29 of 100 for 0.29."""
+        return math.floor(Fraction(str(self.warmup_ratio)) * total)
+
+    def steps_per_epoch(self, examples: int) -> int:
+        """How many batches `examples` examples make."""
+        return math.ceil(examples / self.batch_size)
+
+    def override(self, changes: Mapping[str, Any]) -> Recipe:
+        """This recipe with `changes` applied; a value of None means "not set" except for `max_grad_norm`.
+
+        `max_grad_norm` is switched off with 0. Integers given for floating-point fields become floats, so that `3` and
+        `3.0` have one fingerprint.
+        """
+        values: dict[str, Any] = {}
+        for name, value in changes.items():
+            if value is None:
+                continue
+            if name == "max_grad_norm" and value == 0:
+                values[name] = None
+            elif isinstance(value, int) and not isinstance(value, bool) and name in _FLOATS:
+                values[name] = float(value)
+            else:
+                values[name] = value
+        return dataclasses.replace(self, **values)
+
+
+def _positive(value: float) -> bool:
+    return math.isfinite(value) and value > 0
+
+
+def _is_dropout(value: float | str) -> bool:
+    return value == OWN_DROPOUT if isinstance(value, str) else 0 <= value < 1
+
+
+def _is_frequency(value: float) -> bool:
+    return 0 < value < 1 or (value >= 1 and float(value).is_integer())
+
+
+RECIPE_FIELDS = tuple(item.name for item in dataclasses.fields(Recipe))
+_FLOATS = {item.name for item in dataclasses.fields(Recipe) if "float" in str(item.type)}
+
+
+def spec_of(recipe: Recipe, examples: int) -> dict[str, Any]:
+    """What a spec says of a recipe for a training on `examples` examples.
+
+    The updates that warm up stand beside it only where version 0.1.0 made another number of them, by cutting a product
+    of floats (0.29 of 100 were 28): its records of such a spec are not those of this one, and no other moves.
+    """
+    total = recipe.updates(examples)
+    exact, cut = recipe.warmup_updates(total), int(recipe.warmup_ratio * total)
+    return {"recipe": dataclasses.asdict(recipe), **({} if exact == cut else {"warmup_updates": exact})}
+
+
+def bias_correction_factor(step: int, beta1: float, beta2: float) -> float:
+    """√(1 − β2^t) / (1 − β1^t) at t = `step` ≥ 1 (paper, equation 1 and figure 6)."""
+    return math.sqrt(1 - beta2**step) / (1 - beta1**step)

@@ -1,0 +1,21 @@
+"""From params.yaml, tasks, models and strategies to the plan: what each cell will run, in full."""
+
+from __future__ import annotations
+
+from stabbench.resolve.cell import effective_recipe, make_cell, resolve_model, resolve_task
+from stabbench.resolve.planning import check_variations, plan, plan_cell, plan_variations
+from stabbench.resolve.strategy import ResolvedStrategy, options_of, resolve_strategy
+
+__all__ = [
+    "ResolvedStrategy",
+    "check_variations",
+    "effective_recipe",
+    "make_cell",
+    "options_of",
+    "plan",
+    "plan_cell",
+    "plan_variations",
+    "resolve_model",
+    "resolve_strategy",
+    "resolve_task",
+]

@@ -1,0 +1,139 @@
+"""One cell: its model and task at hand, its recipe in full, and whether they go together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from stabbench.config import Config, ModelBlock
+from stabbench.errors import UserError
+from stabbench.models import sources
+from stabbench.models.architecture import Architecture, read_architecture
+from stabbench.models.checking import check_model
+from stabbench.models.defaults import model_defaults
+from stabbench.models.generic.architecture import GenericArchitecture
+from stabbench.models.reading import reading
+from stabbench.models.tokenization import positions
+from stabbench.plan import TRAINING_VERSION, Cell
+from stabbench.recipe import OWN_DROPOUT, Recipe, spec_of
+from stabbench.resolve.strategy import ResolvedStrategy
+from stabbench.strategies.hooks import hook_of
+from stabbench.tasks.prepared import SPLITS, PreparedTask
+from stabbench.tasks.seen import check_labels
+
+
+@dataclass(frozen=True)
+class ResolvedModel:
+    """A model that is at hand: its folder and what tells it apart."""
+
+    folder: Path
+    architecture: str
+    content_hash: str
+
+
+def resolve_model(block: ModelBlock, name: str, root: Path) -> ResolvedModel:
+    """Find a model's files, see that they fit together, and know them by their content."""
+    folder = sources.locate(block.source, block.revision, root, name)
+    check_model(folder)
+    return ResolvedModel(folder, sources.architecture(folder), sources.content_hash(folder))
+
+
+def resolve_task(name: str, root: Path) -> PreparedTask:
+    """Read a prepared task; UserError where a split of it has one label only."""
+    task = PreparedTask.read(root / "data" / name)
+    samples = {"train": task.sample, "dev": task.dev_sample}
+    check_labels(
+        name,
+        {split: task.frame(split) for split in SPLITS},
+        task.label_names,
+        {split for split, sample in samples.items() if sample},
+    )
+    return task
+
+
+def effective_recipe(
+    config: Config, model: str, architecture: str, strategy: str, resolved: ResolvedStrategy
+) -> Recipe:
+    """Table 3's values for the model, then params.yaml's, then the strategy's own, then params.yaml's for that."""
+    block = config.models[model]
+    recipe = Recipe().override(model_defaults(architecture))
+    try:
+        recipe = recipe.override({"learning_rate": block.learning_rate, **block.recipe.changes()})
+        for member in resolved.classes:
+            recipe = recipe.override(member.recipe)
+        return recipe.override(config.strategies[strategy].recipe.changes())
+    except (TypeError, ValueError) as error:
+        raise UserError(f"recipe of {model} with {strategy}: {error}") from error
+
+
+def make_cell(
+    config: Config,
+    names: tuple[str, str, str],
+    model: ResolvedModel,
+    task: PreparedTask,
+    strategy: ResolvedStrategy,
+    position: int,
+) -> Cell:
+    """The cell of (model, task, strategy) names; UserError where the strategy does not support the model."""
+    model_name, task_name, strategy_name = names
+    recipe = effective_recipe(config, model_name, model.architecture, strategy_name, strategy)
+    architecture = read_architecture(model.folder, len(task.label_names))
+    _check(names, model, architecture, recipe, strategy)
+    block = config.models[model_name]
+    return Cell(
+        model=model_name,
+        task=task_name,
+        strategy=strategy_name,
+        seeds=config.seeds,
+        sources={
+            "model": block.source,
+            "model_revision": block.revision or "",
+            "task": f"data/{task_name}",
+            **strategy.sources,
+        },
+        description=strategy.description,
+        reference=strategy.reference,
+        task_facts=task.facts(),
+        spec={
+            "training_version": TRAINING_VERSION,
+            "model": {
+                "architecture": model.architecture,
+                "content_hash": model.content_hash,
+                **architecture.spec_fields(),
+            },
+            "task": {
+                "content_hash": task.content_hash,
+                "metrics": list(task.metrics),
+                "labels": len(task.label_names),
+            },
+            **spec_of(recipe, task.counts["train"]),
+            "plugins": [dict(plugin) for plugin in strategy.plugins],
+        },
+        keep_weights=tuple(seed for seed in config.seeds if seed in config.keep_weights),
+        position=position,
+        tensors=architecture.roles(),
+        tokens=reading(model.folder, model.content_hash, task).facts(recipe.max_length),
+    )
+
+
+def _check(
+    names: tuple[str, str, str],
+    model: ResolvedModel,
+    architecture: Architecture,
+    recipe: Recipe,
+    strategy: ResolvedStrategy,
+) -> None:
+    if not isinstance(architecture, GenericArchitecture) and recipe.one_dropout is None:
+        raise UserError(
+            f"strategy '{names[2]}' with model '{names[0]}': found dropout '{OWN_DROPOUT}', but {model.architecture} "
+            "models are trained with one probability in all places: give a number"
+        )
+    for member in strategy.classes:
+        reason = hook_of(member(), "unsupported")(architecture)
+        if reason is not None:
+            raise UserError(f"strategy '{names[2]}' cannot be used with model '{names[0]}': {reason}")
+    limit = positions(model.folder)
+    if limit is not None and recipe.max_length > limit:
+        raise UserError(
+            f"model '{names[0]}' has {limit} positions, max_length is {recipe.max_length}: set it to {limit} or less"
+        )

@@ -1,0 +1,150 @@
+"""The cells of the grid and of studies; all that cannot be resolved is told at once."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from stabbench.config import Config, check_names
+from stabbench.errors import Mistakes, UserError
+from stabbench.models.reading import Reading, reading
+from stabbench.plan import Cell, Variation
+from stabbench.recipe import spec_of
+from stabbench.resolve.cell import make_cell, resolve_model, resolve_task
+from stabbench.resolve.strategy import resolve_strategy
+from stabbench.tasks.prepared import PreparedTask
+
+PartT = TypeVar("PartT")
+
+
+def plan(config: Config, root: Path) -> list[Cell]:
+    """All cells of the grid; UserError with all that cannot be resolved."""
+    grid, mistakes = config.grid, Mistakes()
+    parts = _Parts(config, root, mistakes, grid.models, grid.tasks, grid.strategies)
+    places = ((m, t, s) for m in grid.models for t in grid.tasks for s in grid.strategies)
+    cells = [parts.cell(place, position) for position, place in enumerate(places)]
+    mistakes.tell()
+    return [cell for cell in cells if cell is not None]
+
+
+class _Parts:
+    """Models, tasks and strategies by name, each resolved once; what cannot be is noted in `mistakes` and left out."""
+
+    def __init__(
+        self,
+        config: Config,
+        root: Path,
+        mistakes: Mistakes,
+        models: Iterable[str],
+        tasks: Iterable[str],
+        strategies: Iterable[str],
+    ) -> None:
+        self.config, self.mistakes = config, mistakes
+        self.models = self._resolved(models, lambda name: resolve_model(config.models[name], name, root))
+        self.tasks = self._resolved(tasks, lambda name: resolve_task(name, root))
+        self.strategies = self._resolved(strategies, lambda name: resolve_strategy(config.strategies[name], name, root))
+
+    def _resolved(self, names: Iterable[str], resolve: Callable[[str], PartT]) -> dict[str, PartT]:
+        found = {}
+        for name in names:
+            with self.mistakes.collected():
+                found[name] = resolve(name)
+        return found
+
+    def reading(self, model: str, task: str) -> Reading:
+        """How the model's tokenizer reads the task's texts."""
+        return reading(self.models[model].folder, self.models[model].content_hash, self.tasks[task])
+
+    def cell(self, place: tuple[str, str, str], position: int) -> Cell | None:
+        """The cell of (model, task, strategy) names; None where a part is missing or they do not go together."""
+        model, task, strategy = place
+        if model not in self.models or task not in self.tasks or strategy not in self.strategies:
+            return None
+        return self.mistakes.attempt(
+            lambda: make_cell(
+                self.config, place, self.models[model], self.tasks[task], self.strategies[strategy], position
+            )
+        )
+
+
+def plan_cell(config: Config, root: Path, model: str, task: str, strategy: str) -> Cell:
+    """One cell, which need not be in the grid; UserError with the nearest name for an unknown one."""
+    check_names(config, model, task, strategy)
+    names = [(m, t, s) for m in config.grid.models for t in config.grid.tasks for s in config.grid.strategies]
+    place = (model, task, strategy)
+    return make_cell(
+        config,
+        place,
+        resolve_model(config.models[model], model, root),
+        resolve_task(task, root),
+        resolve_strategy(config.strategies[strategy], strategy, root),
+        names.index(place) if place in names else len(names),
+    )
+
+
+def plan_variations(config: Config, root: Path, variations: Sequence[Variation]) -> list[Cell]:
+    """The cells of a study; UserError with all that cannot be resolved.
+
+    A cell whose recipe comes out like one of the grid's has its fingerprints, so its runs are shared.
+    """
+    check_variations(config, variations)
+    mistakes = Mistakes()
+    models, tasks, strategies = (
+        _each(getattr(variation, part) for variation in variations) for part in ("model", "task", "strategy")
+    )
+    parts = _Parts(config, root, mistakes, models, tasks, strategies)
+    cells = []
+    for position, variation in enumerate(variations):
+        cell = parts.cell((variation.model, variation.task, variation.strategy), position)
+        if cell is not None:
+            with mistakes.collected():
+                varied = _varied(cell, variation, root)
+                if varied.recipe().max_length != cell.recipe().max_length:
+                    found = parts.reading(variation.model, variation.task)
+                    varied = dataclasses.replace(varied, tokens=found.facts(varied.recipe().max_length))
+                cells.append(varied)
+    mistakes.tell()
+    return cells
+
+
+def _each(names: Iterable[str]) -> Iterable[str]:
+    """Every name once, in the order given."""
+    return dict.fromkeys(names)
+
+
+def check_variations(config: Config, variations: Sequence[Variation]) -> None:
+    """UserError with the nearest name where params.yaml has not all that the cells of a study name."""
+    for variation in variations:
+        check_names(config, variation.model, variation.task, variation.strategy)
+        if variation.steps_of is not None:
+            check_names(config, variation.model, variation.steps_of, variation.strategy)
+
+
+def _varied(cell: Cell, variation: Variation, root: Path) -> Cell:
+    place = f"{variation.model}/{variation.task}/{variation.name}"
+    by_epochs = variation.steps_of is not None or "epochs" in variation.recipe
+    if by_epochs and cell.recipe().total_steps is not None:
+        raise UserError(
+            f"{place}: the recipe of {variation.strategy} sets total_steps, so epochs decide nothing: vary a strategy "
+            "without total_steps"
+        )
+    try:
+        recipe = cell.recipe().override(variation.recipe)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{place}: {error}") from error
+    if variation.steps_of is not None:
+        examples = PreparedTask.read(root / "data" / variation.steps_of).counts["train"]
+        recipe = recipe.override({"total_steps": recipe.updates(examples)})
+    return dataclasses.replace(
+        cell,
+        strategy=variation.name,
+        seeds=variation.seeds,
+        spec={
+            **{key: value for key, value in cell.spec.items() if key != "warmup_updates"},
+            **spec_of(recipe, int(cell.task_facts["counts"]["train"])),
+        },
+        keep_weights=(),
+        streams=variation.streams,
+    )

@@ -1,0 +1,70 @@
+"""From a block of `strategies` to classes with their options."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stabbench.config import StrategyBlock
+from stabbench.errors import UserError, unknown
+from stabbench.strategies import registry
+from stabbench.strategies.composition import check_claims
+from stabbench.strategies.contract import Strategy, is_recipe_only
+
+
+@dataclass(frozen=True)
+class ResolvedStrategy:
+    """A strategy's classes with their options, and what the spec says of them."""
+
+    classes: tuple[type[Strategy], ...]
+    plugins: tuple[Mapping[str, Any], ...]
+    sources: Mapping[str, str]
+    description: str
+    reference: str
+
+
+def resolve_strategy(block: StrategyBlock, name: str, root: Path) -> ResolvedStrategy:
+    """Import a strategy's plugins and check their options."""
+    found = [(plugin, *registry.find(plugin, root)) for plugin in block.plugin]
+    try:
+        check_claims([(plugin, strategy) for plugin, strategy, _ in found], block.recipe.changes())
+    except UserError as error:
+        raise UserError(f"strategies.{name}: {error}") from error
+    plugins: list[Mapping[str, Any]] = []
+    where: dict[str, str] = {}
+    for plugin, strategy, version in found:
+        options = registry.make_options(plugin, strategy, options_of(block, plugin, name))
+        if is_recipe_only(strategy):
+            continue
+        short = Path(plugin).name if ".py:" in plugin else plugin
+        where[short] = plugin
+        plugins.append({"plugin": short, "version": version, "options": _plain(dataclasses.asdict(options))})
+    return ResolvedStrategy(
+        classes=tuple(strategy for _, strategy, _ in found),
+        plugins=tuple(plugins),
+        sources=where,
+        description="; ".join(strategy.description for _, strategy, _ in found if strategy.description),
+        reference="; ".join(strategy.reference for _, strategy, _ in found if strategy.reference),
+    )
+
+
+def options_of(block: StrategyBlock, plugin: str, name: str) -> Mapping[str, Any]:
+    """A single plugin's options stand in the block itself, those of several under each plugin's name."""
+    if len(block.plugin) == 1:
+        return block.options
+    for key, value in block.options.items():
+        if key not in block.plugin:
+            problem = unknown(f"plugin in strategies.{name}.options", key, block.plugin)
+            raise UserError(f"{problem}; with several plugins, options stand under the name of theirs")
+        if not isinstance(value, Mapping):
+            raise UserError(f"strategies.{name}.options.{key}: found {value!r}, expected the plugin's options by name")
+    return dict(block.options.get(plugin, {}))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
