@@ -72,8 +72,15 @@ def constant_rows(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
     """Whether all scores of each row of `(k, n)` are the same to `ROUNDING`: shape `(k,)`."""
     if not scores.shape[1]:
         return np.ones(len(scores), dtype=np.bool_)
-    low, high = scores.min(axis=1), scores.max(axis=1)
-    return np.asarray(high - low <= np.maximum(ROUNDING * np.maximum(np.abs(low), np.abs(high)), _NOTHING))
+    found = _near(scores[:, 0], scores[:, -1], 2 * ROUNDING)  # of most rows the ends tell that they are not
+    if found.any():
+        kept = scores[found]
+        found[found] = _near(kept.min(axis=1), kept.max(axis=1), ROUNDING)
+    return found
+
+
+def _near(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64], share: float) -> npt.NDArray[np.bool_]:
+    return np.asarray(np.abs(b - a) <= np.maximum(share * np.maximum(np.abs(a), np.abs(b)), _NOTHING))
 
 
 def where_defined(
