@@ -11,7 +11,7 @@ import click
 from stabbench.cli import options
 
 if TYPE_CHECKING:
-    from stabbench.config import Config, TaskBlock
+    from stabbench.config import TaskBlock
     from stabbench.tasks.prepared import PreparedTask
 
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 )
 @options.params
 def prepare(tasks: tuple[str, ...], data: Path, params_file: Path) -> None:
-    """Read, sample and check tasks of params.yaml and write them as parquet: those named, else all that are planned.
+    """Read, sample and check tasks of params.yaml and write them as parquet: those named, else the grid's.
 
     GLUE comes from the folder that STABBENCH_GLUE_DIR names (RTE/train.tsv, CoLA/dev.tsv and so on), else from the hub.
 
@@ -47,7 +47,7 @@ def prepare(tasks: tuple[str, ...], data: Path, params_file: Path) -> None:
     from stabbench.stopping import standing
     from stabbench.tasks.preparation import prepare as prepare_task
 
-    wanted = list(tasks or _planned_tasks(config))
+    wanted = list(tasks or config.grid.tasks)
     check_writable(*(data / name for name in wanted))
     left, refused = list(wanted), []
     with standing(lambda: f"{len(wanted) - len(left)} of {len(wanted)} tasks are prepared, left: {', '.join(left)}"):
@@ -64,15 +64,6 @@ def prepare(tasks: tuple[str, ...], data: Path, params_file: Path) -> None:
             left.remove(name)
     if refused:
         raise UserError("\n".join(dict.fromkeys(refused)))
-
-
-def _planned_tasks(config: Config) -> list[str]:
-    """The tasks that the plan is made of: the grid's, and those of studies."""
-    from stabbench.studies import studies_of
-
-    studied = [variation for entry in studies_of(config) for variation in entry.study.variations(entry.options, config)]
-    names = [*config.grid.tasks, *(variation.task for variation in studied)]
-    return list(dict.fromkeys([*names, *(variation.steps_of for variation in studied if variation.steps_of)]))
 
 
 def _arguments(block: TaskBlock) -> dict[str, Any]:
