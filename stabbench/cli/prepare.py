@@ -54,7 +54,7 @@ def prepare(tasks: tuple[str, ...], data: Path, params_file: Path) -> None:
         for name in wanted:
             block = config.tasks[name]
             try:
-                prepared = prepare_task(name, **_arguments(block), out=data / name)
+                prepared = prepare_task(name, **prepare_arguments(block), out=data / name)
             except UserError as error:
                 refused.append(str(error))
                 continue
@@ -66,7 +66,7 @@ def prepare(tasks: tuple[str, ...], data: Path, params_file: Path) -> None:
         raise UserError("\n".join(dict.fromkeys(refused)))
 
 
-def _arguments(block: TaskBlock) -> dict[str, Any]:
+def prepare_arguments(block: TaskBlock) -> dict[str, Any]:
     """What `stabbench.tasks.preparation.prepare` wants to know of a block."""
     from stabbench.config.tasks import OWN_KEYS
     from stabbench.tasks.own import OwnTables

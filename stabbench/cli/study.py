@@ -78,6 +78,7 @@ def _select(name: str, cells: Sequence[Cell], store: Path, settings: Settings) -
 
 def _resolved(config: Config, entry: Named) -> Sequence[Cell]:
     """The cells as params.yaml has them now, written to the plan; tasks that they lack are prepared."""
+    from stabbench.cli.prepare import prepare_arguments
     from stabbench.plan import write_plan
     from stabbench.resolve import check_variations, plan_variations
     from stabbench.tasks.preparation import prepare
@@ -86,7 +87,7 @@ def _resolved(config: Config, entry: Named) -> Sequence[Cell]:
     check_variations(config, variations)
     for task in {name for variation in variations for name in (variation.task, variation.steps_of) if name}:
         if not (Path("data") / task / "task.json").exists():
-            prepare(task, **config.tasks[task].model_dump(), out=Path("data") / task)
+            prepare(task, **prepare_arguments(config.tasks[task]), out=Path("data") / task)
     cells = plan_variations(config, Path(), variations)
     write_plan(Path("plan") / "studies" / entry.name, cells)
     return cells

@@ -215,13 +215,14 @@ def _planned_cells(*names: str | None) -> list[Cell]:
 
 
 def _resolved(config: Config, names: tuple[str, str, str]) -> Cell:
+    from stabbench.cli.prepare import prepare_arguments
     from stabbench.plan import plan_path
     from stabbench.resolve import plan_cell
     from stabbench.tasks.preparation import prepare
 
     folder = Path("data") / names[1]
     if not (folder / "task.json").exists():
-        prepare(names[1], **config.tasks[names[1]].model_dump(), out=folder)
+        prepare(names[1], **prepare_arguments(config.tasks[names[1]]), out=folder)
     cell = plan_cell(config, Path(), *names)
     cell.write(plan_path(Path("plan"), *names))
     return cell
