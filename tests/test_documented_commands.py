@@ -177,9 +177,11 @@ def explained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def scores(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the table of docs/compare.md."""
+    """A folder with the tables of docs/compare.md, in their order on the page."""
     folder = tmp_path_factory.mktemp("scores")
-    (folder / "results.csv").write_text(the("compare.md", "csv", "^strategy,task").text)
+    tables = [block for block in blocks("csv") if block.page == "compare.md"]
+    for name, table in zip(("results.csv", "export.csv", "wide.csv"), tables, strict=True):
+        (folder / name).write_text(table.text)
     return folder
 
 
@@ -207,8 +209,8 @@ def test_a_block_that_is_neither_run_nor_named_is_no_documentation() -> None:
 
 
 def test_the_page_on_tables_of_scores_runs_in_python(scores: Path) -> None:
-    (block,) = [block for block in blocks("python") if block.page == "compare.md"]
-    shell(scores, f"{shlex.quote(sys.executable)} -c {shlex.quote(block.text)}")
+    first, *_ = [block for block in blocks("python") if block.page == "compare.md"]
+    shell(scores, f"{shlex.quote(sys.executable)} -c {shlex.quote(first.text)}")
     assert (scores / "comparison/index.html").exists()
 
 
