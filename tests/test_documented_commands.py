@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 from ruamel.yaml import YAML
@@ -228,6 +229,17 @@ def test_an_example_of_params_yaml_is_one(block: Block, tmp_path: Path) -> None:
     config = load(tmp_path / "params.yaml")
     for name, strategy in config.strategies.items():
         resolve_strategy(strategy, name, tmp_path)
+
+
+def test_the_example_of_own_files_is_prepared(tmp_path: Path) -> None:
+    (task,) = YAML(typ="safe", pure=True).load(the("README.md", "yaml", "^ +files:").text)["tasks"].items()
+    scaffold.write("demo", tmp_path)
+    change_params(tmp_path, tasks=dict([task]), grid__tasks=[task[0]], studies={}, probes={})
+    words = ("billing", "access", "other")
+    rows = [{"title": f"{word} {row}", "body": f"invented {row}", "category": word} for row in range(9) for word in words]
+    pd.DataFrame(rows[:-3]).to_csv(tmp_path / "tickets.csv", sep=";", index=False)
+    pd.DataFrame(rows[-3:]).to_parquet(tmp_path / "more.parquet")
+    assert "24 train, 3 dev" in shell(tmp_path, "stabbench validate && stabbench prepare tickets")
 
 
 def test_the_job_of_the_page_asks_for_the_shard_of_its_index(benchmark: Path) -> None:

@@ -54,7 +54,7 @@ def runs_of(
     """Check plain results and make a frame of runs of them.
 
     Columns `strategy`, `task`, `seed` (a whole number) and `score`; where they are there also `model`, `metric`,
-    `accuracy`, `majority` (what the majority classifier scores), `failed`, `diverged`, `collapsed` (true or false),
+    `accuracy`, `majority` (the best constant classifier's score), `failed`, `diverged`, `collapsed` (true or false),
     `status` (as `stabbench report` writes it; a `missing` run was planned and has no score) and `result_digest`. Other
     columns are left out. `columns` and `wide` say where tables call them otherwise (`results_shape.shaped`).
 
@@ -137,7 +137,7 @@ def _whole(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _check(columns: Columns, runs: pd.DataFrame) -> None:
-    """One row a run; one metric and one majority classifier a model and task."""
+    """One row a run; one metric and one best constant classifier a model and task."""
     again = runs.duplicated([*CELL, "seed"]).to_numpy()
     if again.any():
         raise _repeated(columns, runs, again)

@@ -30,8 +30,8 @@ import click
     "baselines",
     metavar="TASK=VALUE",
     multiple=True,
-    help="The majority classifier's accuracy on a task (its score where there is no column accuracy): a run that is no "
-    "better failed. Once a task. Not needed with a column failed, or for metrics such as mcc whose definition says it.",
+    help="The best constant classifier's accuracy on a task (its score where there is no column accuracy): a run that "
+    "is no better failed. Once a task. Not needed with a column failed, or for metrics whose definition says it (mcc).",
 )
 @click.option(
     "--nan",

@@ -47,6 +47,7 @@ def train_cells(
         finally:
             for training in trainings:
                 training.release()
+            store.sweep()  # after those who were killed while this process worked or waited
     if refused:
         raise UserError("\n".join(dict.fromkeys(refused)))
     return [training.outcome for training in trainings]

@@ -6,6 +6,7 @@ import os
 import signal
 from pathlib import Path
 
+from stabbench.scratch import SUFFIX
 from tests.faults.processes import digests, leftovers, recorded, stabbench, wait_until
 
 WAITING = "another process is training"
@@ -44,6 +45,8 @@ def test_whoever_waits_takes_over_from_who_is_killed(project: Path, whole: dict[
         second = stabbench(project, "train", "--all", "--workers", "1")
         assert second.comes_to(lambda second: WAITING in second.errors)
         os.kill(first.process.pid, signal.SIGKILL)
+        done = recorded(store)[0].parent  # as if killed just after moving this record into its place
+        done.with_name(f".{done.name}.killed{SUFFIX}").mkdir(exist_ok=True)
     before = written(store)
     first.ended()
     ended = second.ended()

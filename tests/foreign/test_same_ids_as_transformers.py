@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from sentencepiece import SentencePieceTrainer
 from tokenizers import Tokenizer
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
@@ -123,14 +124,13 @@ def test_the_tokenizer_of_every_family_is_fetched_hashed_and_copied_whole(tmp_pa
 
 def sentencepiece_model(folder: Path, file: str) -> Path:
     """A model trained on invented text, as DeBERTa-v3 (spm.model), ALBERT or CamemBERT have it."""
-    sentencepiece = pytest.importorskip("sentencepiece", reason="needs the package sentencepiece")
     folder.mkdir()
     bert_like = {"bos_piece": "[CLS]", "eos_piece": "[SEP]", "pad_piece": "[PAD]", "unk_piece": "[UNK]", "pad_id": 0}
     ids: dict[str, Any] = {"control_symbols": ["[CLS]", "[SEP]"]} if file == "spiece.model" else {}
     if file == "spm.model":
         ids = bert_like | {"bos_id": 1, "eos_id": 2, "unk_id": 3}
     written = io.BytesIO()
-    sentencepiece.SentencePieceTrainer.train(
+    SentencePieceTrainer.train(
         sentence_iterator=iter(tokenizer_folders.LINES),
         model_writer=written,
         vocab_size=60,
@@ -160,9 +160,11 @@ def test_sentencepiece_models_are_read_where_the_package_is_there(tmp_path: Path
     assert content_hash(folder) != before
 
 
-@pytest.mark.skipif(importlib.util.find_spec("sentencepiece") is not None, reason="sentencepiece is installed")
 @pytest.mark.parametrize("file", ["spm.model", "spiece.model", "sentencepiece.bpe.model", "sentencepiece.model"])
-def test_without_the_package_one_sentence_says_what_to_install(tmp_path: Path, file: str) -> None:
+def test_without_the_package_one_sentence_says_what_to_install(
+    tmp_path: Path, file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "sentencepiece", None)  # how Python marks a module that cannot be imported
     folder = tokenizer_folders.write(tmp_path, "deberta-v2", {})
     (folder / "tokenizer.json").rename(folder / file)
     with pytest.raises(UserError, match=rf"in {file} alone.*pip install 'stabbench\[sentencepiece\]'") as raised:
