@@ -236,7 +236,9 @@ def test_the_example_of_own_files_is_prepared(tmp_path: Path) -> None:
     scaffold.write("demo", tmp_path)
     change_params(tmp_path, tasks=dict([task]), grid__tasks=[task[0]], studies={}, probes={})
     words = ("billing", "access", "other")
-    rows = [{"title": f"{word} {row}", "body": f"invented {row}", "category": word} for row in range(9) for word in words]
+    rows = [
+        {"title": f"{word} {row}", "body": f"invented {row}", "category": word} for row in range(9) for word in words
+    ]
     pd.DataFrame(rows[:-3]).to_csv(tmp_path / "tickets.csv", sep=";", index=False)
     pd.DataFrame(rows[-3:]).to_parquet(tmp_path / "more.parquet")
     assert "24 train, 3 dev" in shell(tmp_path, "stabbench validate && stabbench prepare tickets")

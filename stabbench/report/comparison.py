@@ -86,7 +86,7 @@ def compare(
     `stabbench.analysis.results.runs_of` says what else the table may hold and how failed runs are known: by its column
     `failed`, by `majority`, the best constant classifier's accuracy (without a column `accuracy`: score) by task, or by
     the metric's definition. Scores are fractions, with `percent` per cent (`majority` too). Which way is better the
-    metric's name says (accuracy, eval_loss …), else `lower_is_better` and `higher_is_better`. `columns` says what the table
+    metric's name says (accuracy, loss …), else `lower_is_better` and `higher_is_better`. `columns` says what the table
     calls its columns (`{"strategy": "method"}`), `wide` which of its columns are tasks (`["*"]`: all of numbers), `nan`
     whether a run without a score is an `error`, has `failed` or is `missing`. `levene_center` and `alpha` are the
     star's, `source` is what messages call the table. An `executor`'s processes share in the work, where there is one.
