@@ -44,6 +44,8 @@ OF_RECORDS = ("training", "gradients", "making")
 
 LISTED_RUNS = 2000
 """More are in scores.csv alone."""
+MOST_NAMED = 8
+"""Of more strategies or models the page's title gives the number."""
 
 
 @dataclass(frozen=True)
@@ -147,6 +149,10 @@ def _chapters(sections: Sequence[Section], missing: Sequence[str] = ()) -> dict[
     return {"chapters": chapters, "contents": contents}
 
 
+def _named(names: Sequence[str], what: str) -> str:
+    return numbers.listed(names) if len(names) <= MOST_NAMED else f"{len(names)} {what}"
+
+
 def _context(content: Content) -> dict[str, Any]:
     names = content.strategies
     level = measured_level(content)
@@ -155,7 +161,8 @@ def _context(content: Content) -> dict[str, Any]:
     costs = cost.cost_table(content.runs)
     return {
         "content": content,
-        "title": f"Fine-tuning stability of {numbers.listed(names)} on {numbers.listed(content.models)}",
+        "title": f"Fine-tuning stability of {_named(names, 'strategies')} on {_named(content.models, 'models')}",
+        "most_named": MOST_NAMED,
         "star": STAR,
         "blocks": blocks(content),
         "answers": {model: findings.answer(content, model) for model in content.models},

@@ -238,3 +238,13 @@ def test_scores_with_the_papers_moments_give_its_row_of_table_1() -> None:
     rows = stabbench.compare(pd.concat(parts), majority={"rte": 0.3}).to_markdown().splitlines()
     assert any(re.match(r"\| devlin \| 4\.5 \| 50\.9 \| 67\.5 \| \d", row) for row in rows)
     assert any(re.match(r"\| mosbach \| \*\*2\.7\*\*⋆? \| \*\*67\.3\*\* \| \*\*71\.1\*\* \| 0/25", row) for row in rows)
+
+
+def test_the_title_of_many_strategies_counts_them(tmp_path: Path) -> None:
+    many = pd.concat([scores(3).assign(strategy=f"s{number}") for number in range(9)])
+    many["seed"] = many.groupby("strategy").cumcount()
+    stabbench.compare(many).report(tmp_path / "many")
+    page = (tmp_path / "many/index.html").read_text(encoding="utf-8")
+    assert page.count("Fine-tuning stability of 9 strategies on ") == 2
+    stabbench.compare(many[many["strategy"].isin(["s0", "s1"])]).report(tmp_path / "two")
+    assert "<title>Fine-tuning stability of s0 and s1 on " in (tmp_path / "two/index.html").read_text(encoding="utf-8")
