@@ -111,7 +111,7 @@ def _long(table: pd.DataFrame, source: str, wide: Sequence[str]) -> tuple[pd.Dat
             raise UserError(
                 f"{source}: --wide makes the columns task and score, but there is a column '{name}' already"
             )
-    chosen, settings = list(dict.fromkeys(wide)), []
+    chosen, settings = list(dict.fromkeys(wide)), list[str]()
     if chosen == [WIDE_ALL]:
         chosen, settings = _tasks_and_settings(table)
     for name in chosen:
