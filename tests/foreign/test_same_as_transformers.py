@@ -13,15 +13,15 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from stabbench.models.defaults import model_defaults
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from transformers import AutoModelForSequenceClassification
 
-from stabbench.models.architecture import Architecture, architecture_of, read_architecture
+from stabbench.models.architecture import Architecture
 from stabbench.models.batch import TokenizedTexts, make_batch
-from stabbench.models.defaults import model_defaults
 from stabbench.models.dropout import Dropout
-from stabbench.models.encoder import encoder_of
+from stabbench.models.families import architecture_of, encoder_of, read_architecture
 from stabbench.models.weights import initial_weights, pretrained_weights, save_classifier
 from stabbench.randomness import Draws
 from stabbench.recipe import Recipe

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 import torch
 from sentencepiece import SentencePieceTrainer
+from stabbench.models.config_fields import field_of
 from tokenizers import Tokenizer
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
 from stabbench.errors import UserError
-from stabbench.models.config_fields import field_of
-from stabbench.models.folder_files import TOKENIZER_FILES
+from stabbench.model_files import TOKENIZER_FILES
 from stabbench.models.sources import content_hash, locate
 from stabbench.models.tokenization import positions, tokenize
 from stabbench.models.tokenizer import read_tokenizer
