@@ -26,6 +26,7 @@ from stabbench.models import families
 from stabbench.models.batch import make_batch
 from stabbench.models.dropout import Dropout
 from stabbench.models.families import architecture_of, encoder_of
+from stabbench.models.families.huggingface.padding import check_padding
 from stabbench.models.families.huggingface.reading import read as huggingface_architecture
 from stabbench.models.families.huggingface.trial import check_by_trial
 from stabbench.models.keyed_draws import RefuseUnkeyedDraws, UnkeyedDrawError
@@ -111,6 +112,22 @@ def test_what_a_trial_shows_is_said(other: dict[str, object], reason: str) -> No
     sizes = {name: value for name, value in BIG_BIRD.items() if name != "model_type"}
     with pytest.raises(UserError, match=f"'{other['model_type']}' models .*{reason}"):
         check_by_trial(huggingface_architecture(sizes | other, 2), "config.json")
+
+
+@pytest.mark.parametrize(
+    ("other", "reason"),
+    [
+        ({"model_type": "esm", "pad_token_id": 1, "mask_token_id": 4, "token_dropout": True}, "be given embeddings"),
+        ({"model_type": "mra"}, "compute texts of several lengths in fp64"),
+        ({"model_type": "xmod"}, "Input language unknown"),
+    ],
+)
+def test_what_no_name_tells_is_measured(other: dict[str, object], reason: str) -> None:
+    sizes = {name: value for name, value in BIG_BIRD.items() if name != "model_type"}
+    found = huggingface_architecture(sizes | other, 2)
+    with pytest.raises(UserError, match=f"'{other['model_type']}' models .*{reason}"):
+        check_by_trial(found, "config.json")
+        check_padding(found, "config.json")
 
 
 def test_the_same_model_is_taken_where_its_config_draws_nothing() -> None:

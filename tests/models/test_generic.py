@@ -264,7 +264,7 @@ def test_what_cannot_be_trained_is_said_by_name(config: dict[str, Any], message:
 
 def test_parts_of_a_layer_by_name_are_a_users_mistake_elsewhere() -> None:
     architecture = tiny.architecture(tiny.hugging_face_model("electra"))
-    with pytest.raises(UserError, match="not of 'electra'"):
+    with pytest.raises(UserError, match="not known by name of 'electra'"):
         architecture.layer(0)
 
 

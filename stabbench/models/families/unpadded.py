@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from stabbench.errors import UserError, unknown
@@ -62,71 +63,58 @@ class UnpaddedFamily(Family):
         positions = config.get("position_embedding_type", "absolute")
         if positions != "absolute":
             raise UserError(f"{where}: found position_embedding_type {positions!r}, supported is 'absolute'")
-        sizes: dict[str, Any] = {
-            "layers": int(config["num_hidden_layers"]),
-            "hidden_size": int(config["hidden_size"]),
-            "intermediate_size": int(config["intermediate_size"]),
-            "embedding_size": self.embedding_size(config),
-            "vocabulary_size": int(self.field(config, "vocab_size")),
-            "positions": int(self.field(config, "max_position_embeddings")),
-            "segments": int(self.field(config, "type_vocab_size")),
-            "labels": labels,
-        }
-        return Architecture(
+        found = Architecture(
             family=self.name,
             name=self.name,
+            layers=int(config["num_hidden_layers"]),
+            hidden_size=int(config["hidden_size"]),
             heads=int(config["num_attention_heads"]),
+            intermediate_size=int(config["intermediate_size"]),
+            embedding_size=self.embedding_size(config),
+            vocabulary_size=int(self.field(config, "vocab_size")),
+            positions=int(self.field(config, "max_position_embeddings")),
+            segments=int(self.field(config, "type_vocab_size")),
             activation=str(activation),
             layer_norm_eps=float(config.get("layer_norm_eps", 1e-12)),
             padding_id=int(self.field(config, "pad_token_id")),
+            labels=labels,
             prefix=self.name,
             word_embeddings=f"{self.name}.embeddings.word_embeddings.weight",
             pooler=self.pooler,
             classifier=self.classifier,
-            tensors=tuple(self._tensors(**sizes)),
+            tensors=(),
             position_offset=self.first_position(config),
             shares_layers=self.shares_layers,
             initial_std=float(config.get("initializer_range", INITIAL_STD) or INITIAL_STD),
             parts=tuple((part, f"{self.name}.{self.layer}.{name}") for part, name in self.parts.items()),
-            **sizes,
         )
+        return replace(found, tensors=tuple(self._tensors(found)))
 
     def embedding_size(self, config: Mapping[str, Any]) -> int:
         """The width of the word embeddings."""
         return int(config["hidden_size"])
 
-    def _tensors(
-        self,
-        *,
-        layers: int,
-        hidden_size: int,
-        intermediate_size: int,
-        embedding_size: int,
-        vocabulary_size: int,
-        positions: int,
-        segments: int,
-        labels: int,
-    ) -> Iterator[ModelTensor]:
+    def _tensors(self, sizes: Architecture) -> Iterator[ModelTensor]:
+        hidden, inner, narrow = sizes.hidden_size, sizes.intermediate_size, sizes.embedding_size
         embeddings, table = f"{self.name}.embeddings", TensorFacts("embedding", 0, decays=True, linear_weight=False)
-        for name, rows in (("word", vocabulary_size), ("position", positions), ("token_type", segments)):
-            yield ModelTensor(f"{embeddings}.{name}_embeddings.weight", (rows, embedding_size), table)
-        yield from _norm(f"{embeddings}.LayerNorm", embedding_size, 0)
+        tables = {"word": sizes.vocabulary_size, "position": sizes.positions, "token_type": sizes.segments}
+        for name, rows in tables.items():
+            yield ModelTensor(f"{embeddings}.{name}_embeddings.weight", (rows, narrow), table)
+        yield from _norm(f"{embeddings}.LayerNorm", narrow, 0)
         if self.shares_layers:
-            mapping = f"{self.name}.encoder.embedding_hidden_mapping_in"
-            yield from _linear(mapping, (hidden_size, embedding_size), "embedding", 0)
-        shapes = dict.fromkeys(self.parts, (hidden_size, hidden_size))
-        shapes |= {"intermediate": (intermediate_size, hidden_size), "output": (hidden_size, intermediate_size)}
-        for number in range(1 if self.shares_layers else layers):
-            for part, inner in self.parts.items():
-                name = f"{self.name}.{self.layer.replace('#', str(number))}.{inner}"
+            yield from _linear(f"{self.name}.encoder.embedding_hidden_mapping_in", (hidden, narrow), "embedding", 0)
+        shapes = dict.fromkeys(self.parts, (hidden, hidden))
+        shapes |= {"intermediate": (inner, hidden), "output": (hidden, inner)}
+        for number in range(1 if self.shares_layers else sizes.layers):
+            for part, name in sizes.layer(number).items():
                 if part.endswith("_norm"):
-                    yield from _norm(name, hidden_size, number + 1)
+                    yield from _norm(name, hidden, number + 1)
                 else:
                     kind = _KINDS.get(part, "attention")
                     yield from _linear(name, shapes[part], kind, number + 1, part=part.replace("_", " "))
-        head = layers + 1
-        yield from _linear(self.pooler, (hidden_size, hidden_size), "pooler", head, origin=self.pooler_origin)
-        yield from _linear(self.classifier, (labels, hidden_size), "classifier", head, origin="new")
+        head = sizes.layers + 1
+        yield from _linear(self.pooler, (hidden, hidden), "pooler", head, origin=self.pooler_origin)
+        yield from _linear(self.classifier, (sizes.labels, hidden), "classifier", head, origin="new")
 
     def field(self, config: Mapping[str, Any], name: str) -> Any:
         """The config's own value, else the default that is known here."""

@@ -10,6 +10,7 @@ import torch
 
 from stabbench.models.architecture import Architecture
 from stabbench.models.families.huggingface.network import NO_EMBEDDINGS, build, unsupported
+from stabbench.models.families.huggingface.quiet import in_short
 
 LAYERS, PIECES = 2, 64
 UNUSED = 4
@@ -74,7 +75,7 @@ def _differences(config: str, labels: int, where: str) -> tuple[float, float] | 
                 for row, length in zip(ids, lengths.tolist(), strict=True)
             ]
     except Exception as error:  # whatever another library's model runs into
-        return str(error).strip().partition("\n")[0] or type(error).__name__
+        return in_short(error)
     differences = torch.stack([together - torch.cat(alone), together - embedded]).abs().amax(dim=(1, 2))
     first, second = (differences / together.std()).nan_to_num(torch.inf).tolist()
     return first, second

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from stabbench.errors import UserError
-from stabbench.models.families.huggingface.quiet import quiet_transformers
+from stabbench.models.families.huggingface.quiet import in_short, quiet_transformers
 from stabbench.models.folder import ModelFolder
 from stabbench.models.pipelines import ROLES, FolderTokenizer, decisive_parts, lacking_package, written_pipeline
 
@@ -32,9 +32,8 @@ def by_transformers(folder: ModelFolder) -> FolderTokenizer:
         with quiet_transformers():
             loaded: Any = AutoTokenizer.from_pretrained(str(path), local_files_only=True, trust_remote_code=False)
     except Exception as error:  # whatever files of another library's making run into
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UserError(
-            f"no tokenizer can be read from {path}: {reason}; put a tokenizer.json there "
+            f"no tokenizer can be read from {path}: {in_short(error)}; put a tokenizer.json there "
             "(`AutoTokenizer.from_pretrained(…).save_pretrained(…)` writes one where its packages are installed)"
         ) from error
     pipeline: Tokenizer | None = getattr(loaded, "backend_tokenizer", None)

@@ -15,7 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from stabbench.models.architecture import Architecture
 from stabbench.models.families.huggingface.initialisation import initial_tensors
 from stabbench.models.families.huggingface.network import NO_EMBEDDINGS, build, unsupported
-from stabbench.models.families.huggingface.quiet import quiet_transformers
+from stabbench.models.families.huggingface.quiet import in_short, quiet_transformers
 from stabbench.models.keyed_draws import RefuseUnkeyedDraws, UnkeyedDrawError
 from stabbench.randomness import Draws
 
@@ -63,7 +63,7 @@ def _passes(model: nn.Module, architecture: Architecture, where: str, *, again: 
             except Exception as error:  # whatever a module of another library's making runs into
                 if again:
                     raise _NeedsNumbersError from error
-                reason = NO_EMBEDDINGS if "inputs_embeds" in inputs else f"a trial of it fails: {error}"
+                reason = NO_EMBEDDINGS if "inputs_embeds" in inputs else f"a trial of it fails: {in_short(error)}"
                 raise unsupported(architecture.name, reason, where) from error
 
 
