@@ -23,6 +23,7 @@ from stabbench.cli import main
 from stabbench.errors import UserError
 from stabbench.execution.loading import load_inputs
 from stabbench.models import families
+from stabbench.models.architecture import Architecture
 from stabbench.models.batch import make_batch
 from stabbench.models.dropout import Dropout
 from stabbench.models.families import architecture_of, encoder_of
@@ -126,8 +127,12 @@ def test_what_no_name_tells_is_measured(other: dict[str, object], reason: str) -
     sizes = {name: value for name, value in BIG_BIRD.items() if name != "model_type"}
     found = huggingface_architecture(sizes | other, 2)
     with pytest.raises(UserError, match=f"'{other['model_type']}' models .*{reason}"):
-        check_by_trial(found, "config.json")
-        check_padding(found, "config.json")
+        measured(found)
+
+
+def measured(found: Architecture) -> None:
+    check_by_trial(found, "config.json")
+    check_padding(found, "config.json")
 
 
 def test_the_same_model_is_taken_where_its_config_draws_nothing() -> None:
