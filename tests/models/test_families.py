@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import json
 import pickle
+import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -65,6 +67,17 @@ def test_an_architecture_is_data_that_imports_no_model() -> None:
     imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert {name for name in imported if name and name.startswith("stabbench")} == {"stabbench.errors"}
     assert Architecture.__subclasses__() == []
+
+
+def test_a_config_is_read_without_torch_where_transformers_is_not_asked() -> None:
+    config = {"num_hidden_layers": 1, "hidden_size": 8, "num_attention_heads": 2, "intermediate_size": 8}
+    program = (
+        "import sys; from stabbench.models import families; "
+        f"families.architecture_of({config} | {{'model_type': 'roberta'}}, 2); "
+        "print(sorted({'torch', 'transformers', 'pydantic'} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 @every_family

@@ -134,10 +134,7 @@ class UnpaddedFamily(Family):
 
     def pretrained(self, folder: ModelFolder, architecture: Architecture, dtype: torch.dtype) -> dict[str, Tensor]:
         """All but what is new: the classifier, RoBERTa's dense layer, a pooler that a masked-LM folder lacks."""
-        tensors = folder.tensors()
-        names = encoder_names(
-            folder.path, architecture, {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-        )
+        names, tensors = encoder_names(folder.path, architecture, folder.shapes), folder.tensors()
         return {name: tensors[present].to(dtype, copy=True) for name, present in names.items()}
 
     def drawn(self, architecture: Architecture, names: Collection[str], draws: Draws) -> dict[str, Tensor]:
