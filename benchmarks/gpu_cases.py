@@ -15,6 +15,7 @@ import torch
 
 from stabbench.models.architecture import Architecture
 from stabbench.models.batch import TokenizedTexts
+from stabbench.models.families import architecture_of
 from stabbench.plan import STREAMS
 from stabbench.recipe import Recipe
 from stabbench.strategies.mixout import Mixout, MixoutOptions
@@ -50,7 +51,11 @@ def architecture(model: str) -> Architecture:
     """BERT of one of the shapes, with two labels."""
     layers, hidden, heads, inner = LAYERS_HIDDEN_HEADS_INNER[model]
     pieces = VOCABULARIES.get(model, 30522)
-    return Architecture("bert", layers, hidden, heads, inner, hidden, pieces, 512, 2, "gelu", 1e-12, 0, 2)
+    config = {
+        "model_type": "bert", "num_hidden_layers": layers, "hidden_size": hidden, "num_attention_heads": heads,
+        "intermediate_size": inner, "vocab_size": pieces,
+    }  # fmt: skip
+    return architecture_of(config, 2)
 
 
 def texts(task: str, count: int, seed: int, pieces: int) -> TokenizedTexts:

@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from benchmarks.shapes import SHAPES
 from benchmarks.texts import has_files, tokenizer_folder
 from stabbench.files import read_json, write_json
-from stabbench.models.folder_files import TOKENIZER_FILES
+from stabbench.model_files import TOKENIZER_FILES
 from stabbench.models.word_pieces import write_word_pieces
 from stabbench.tasks import embedded
 

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stabbench.models.architecture import Architecture, architecture_of
+from stabbench.models.architecture import Architecture
+from stabbench.models.families import architecture_of
 
 LABELS = 2
 DROPOUT = 0.1

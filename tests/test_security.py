@@ -26,11 +26,11 @@ from stabbench.analysis.results_file import read_results
 from stabbench.config import load
 from stabbench.errors import UserError
 from stabbench.files import sha256_of_file
+from stabbench.model_files import INDEX
 from stabbench.models import sources
-from stabbench.models.architecture import read_architecture
-from stabbench.models.folder_files import INDEX
+from stabbench.models.families import read_architecture
+from stabbench.models.tensor_files import read_tensors
 from stabbench.models.tokenization import tokenize
-from stabbench.models.weights import read_tensors
 from stabbench.models.word_pieces import write_word_pieces
 from stabbench.records import Record
 from stabbench.tasks.prepared import PreparedTask

@@ -57,13 +57,13 @@ class NamedStrategy:
 
     def recipes(self) -> dict[str, Recipe]:
         """The effective recipe on each model of the grid; without params.yaml, on each architecture of Table 3."""
-        from stabbench.models.defaults import MODEL_DEFAULTS, model_defaults
+        from stabbench.models import families
         from stabbench.recipe import Recipe
         from stabbench.resolve import effective_recipe
 
         resolved = self.resolved()
         if self.config is None:
-            recipes = {kind: Recipe().override(model_defaults(kind)) for kind in MODEL_DEFAULTS}
+            recipes = {kind: Recipe().override(family.defaults) for kind, family in families.NAMED.items()}
             for member in resolved.classes:
                 recipes = {kind: recipe.override(member.recipe) for kind, recipe in recipes.items()}
             return recipes
@@ -80,12 +80,13 @@ class NamedStrategy:
         """The model's architecture, or None where the model is not at hand; nothing is fetched."""
         from stabbench.errors import UserError
         from stabbench.models import sources
+        from stabbench.models.folder import ModelFolder
 
         if block.source == "embedded":
             return "bert"
         if not block.source.startswith(("package:", "./", "../", "/", "~")):
             return None
         try:
-            return sources.architecture(sources.locate(block.source, None, self.root, name))
+            return ModelFolder.at(sources.locate(block.source, None, self.root, name)).model_type
         except UserError:
             return None

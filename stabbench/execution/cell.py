@@ -16,6 +16,7 @@ from stabbench.execution.pool import Advanced, Broken, Done, Event, Job, Pool
 from stabbench.execution.provenance import provenance
 from stabbench.execution.settings import Settings
 from stabbench.files import sha256_of_json
+from stabbench.models import families
 from stabbench.models.weights import save_classifier
 from stabbench.plan import Cell
 from stabbench.records import Store
@@ -131,7 +132,7 @@ class CellTraining:
 
     def _room(self, seeds: Sequence[int], pool: Pool) -> int:
         """How many seeds a worker trains side by side at most."""
-        if not self.inputs.architecture.native:
+        if not families.of(self.inputs.architecture).capabilities.stacks:
             return 1
         if self.settings.stacked_seeds is not None or torch.device(self.settings.device).type != "cuda":
             return self.settings.stacked_seeds or 1

@@ -10,8 +10,8 @@ import numpy as np
 
 from stabbench.errors import UserError
 from stabbench.files import stamps_of
-from stabbench.models import sources
-from stabbench.models.architecture import Architecture, read_architecture
+from stabbench.models import families, sources
+from stabbench.models.architecture import Architecture
 from stabbench.models.batch import TokenizedTexts
 from stabbench.models.tokenization import tokenize
 from stabbench.models.weights import pretrained_weights
@@ -36,7 +36,7 @@ def load_inputs(cell: Cell, root: Path) -> TrainingInputs:
     task = PreparedTask.read(root / cell.sources["task"])
     _check("task", cell.spec["task"]["content_hash"], task.content_hash, root / cell.sources["task"])
     recipe = cell.recipe()
-    architecture = read_architecture(folder, cell.spec["task"]["labels"])
+    architecture = families.read_architecture(folder, cell.spec["task"]["labels"])
     _check_computation(cell, architecture)
     inputs = TrainingInputs(
         architecture=architecture,
@@ -64,7 +64,7 @@ def _check(kind: str, planned: str, found: str, folder: Path) -> None:
 
 def _check_computation(cell: Cell, architecture: Architecture) -> None:
     """UserError where a model would be computed, or its head drawn, otherwise than the plan says."""
-    here = architecture.spec_fields()
+    here = families.of(architecture).spec_fields(architecture)
     planned = {
         name: value for name, value in cell.spec["model"].items() if name not in ("architecture", "content_hash")
     }
@@ -90,7 +90,7 @@ def _tokenized(
         offsets=texts.offsets,
         labels=task.labels(split),
         examples=task.frame(split)["example"].to_numpy(dtype=np.int64),
-        places=architecture.places(texts.ids, texts.offsets),
+        places=families.of(architecture).places(architecture, texts.ids, texts.offsets),
     )
 
 

@@ -216,16 +216,6 @@ class Encoder:
         )
 
 
-def encoder_of(architecture: Architecture, products: torch.dtype | None = None) -> Encoder:
-    """What computes an architecture: `Encoder`, or Hugging Face's module behind its interface."""
-    from stabbench.models.generic.architecture import GenericArchitecture
-    from stabbench.models.generic.encoder import GenericEncoder
-
-    if isinstance(architecture, GenericArchitecture):
-        return GenericEncoder(architecture, products)
-    return Encoder(architecture, products)
-
-
 def encoder_layer(
     architecture: Architecture,
     weights: Weights,

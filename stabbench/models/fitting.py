@@ -26,7 +26,7 @@ def encoder_names(folder: Path, architecture: Architecture, found: Mapping[str, 
             continue
         present = modern.get(name, modern.get(name.removeprefix(f"{architecture.prefix}.")))
         if present is None:
-            if name.rsplit(".", 1)[0] != architecture.pooler:
+            if not architecture.may_lack(name):
                 missing.append(name)
         elif found[present] != shape:
             misshapen.append((name, found[present], shape))

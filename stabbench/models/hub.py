@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from stabbench.errors import UserError
-from stabbench.models.folder_files import INDEX, TOKENIZER_FILES, WEIGHTS
+from stabbench.model_files import INDEX, TOKENIZER_FILES, WEIGHTS
 
 PATTERNS = ("config.json", WEIGHTS, INDEX, "model-*.safetensors", *TOKENIZER_FILES)
 CONVERTER = "SFconvertbot"

@@ -12,11 +12,12 @@ from torch import nn
 
 from stabbench.errors import UserError
 from stabbench.files import whole_folder, write_json
+from stabbench.models.families.huggingface.pretrained_files import new_model, save, started_model
+from stabbench.models.folder import ModelFolder
 from stabbench.models.masked_language_model import Sequences, heldout_batches, heldout_loss
-from stabbench.models.pretrained_files import new_model, save, started_model
 from stabbench.models.pretraining_loop import LoopOptions, train
 from stabbench.models.pretraining_options import PretrainingOptions
-from stabbench.models.sources import architecture, content_hash
+from stabbench.models.sources import content_hash
 from stabbench.models.tokenization import SpecialTokens, encode, positions, special_tokens
 
 __all__ = ["PretrainingOptions", "PretrainingReport", "Text", "frame_texts", "measure", "pretrain"]
@@ -91,7 +92,9 @@ def pretrain(
         )
         save(model, folder, start)
         options = asdict(config) | {"vocabulary": None if config.vocabulary is None else len(config.vocabulary)}
-        origin = None if start is None else {"architecture": architecture(start), "content_hash": content_hash(start)}
+        origin = None
+        if start is not None:
+            origin = {"architecture": ModelFolder.at(start).model_type, "content_hash": content_hash(start)}
         facts = {"schema_version": 1, "options": options, "start": origin, **asdict(report)}
         write_json(folder / "pretraining.json", facts)
     return report

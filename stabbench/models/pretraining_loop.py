@@ -13,10 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from stabbench.errors import UserError
-from stabbench.models.architecture import SUPPORTED, architecture_of
+from stabbench.models import families
 from stabbench.models.batch import TokenizedTexts, make_batch
 from stabbench.models.dropout import Dropout
-from stabbench.models.encoder import Encoder
 from stabbench.models.masked_language_model import Int64, MaskedBatch, Sequences, masked_batch, prediction_head
 from stabbench.models.tokenization import SpecialTokens
 from stabbench.randomness import Draws
@@ -46,10 +45,12 @@ class _Network:
 
     def __init__(self, model: nn.Module, options: LoopOptions) -> None:
         config: Any = model.config
-        self.architecture = architecture_of(config.to_dict(), labels=1)
-        if not self.architecture.native:
-            raise UserError(f"pretraining: found a '{self.architecture.name}' model, expected {', '.join(SUPPORTED)}")
-        self.encoder, self.head = Encoder(self.architecture), prediction_head(model)
+        self.architecture = families.architecture_of(config.to_dict(), labels=1)
+        self.family = families.of(self.architecture)
+        if not self.family.capabilities.pretrains:
+            able = ", ".join(name for name, family in families.NAMED.items() if family.capabilities.pretrains)
+            raise UserError(f"pretraining: found a '{self.architecture.name}' model, expected {able}")
+        self.encoder, self.head = families.encoder_of(self.architecture), prediction_head(model)
         self.named = dict(model.named_parameters())
         self.options, self.draws = options, [Draws(options.seed, "pretraining")]
 
@@ -58,7 +59,7 @@ class _Network:
         weights = {name: parameter.unsqueeze(0) for name, parameter in self.named.items()}
         parameters = list(self.named.values())
         texts, positions = _without_padding(batch, two_segments=self.architecture.segments > 1)
-        texts = dataclasses.replace(texts, places=self.architecture.places(texts.ids, texts.offsets))
+        texts = dataclasses.replace(texts, places=self.family.places(self.architecture, texts.ids, texts.offsets))
         ragged = make_batch(texts, [np.arange(len(texts))], parameters[0].dtype, torch.device("cpu"))
         dropout = Dropout(self.options.dropout, self.draws, step, shard)
         states = self.encoder.hidden_states(weights, ragged, dropout, first_only=False)

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stabbench.files import sha256_of_file, sha256_of_json
+from stabbench.model_files import TOKENIZER_FILES
 from stabbench.models.tokenization import encode, special_tokens
 from stabbench.tasks.prepared import SPLITS, PreparedTask
 
@@ -60,7 +61,6 @@ class Reading:
 
 
 _KNOWN: dict[tuple[str, str], Reading] = {}
-_TOKENIZER_FILES = {".json", ".txt", ".model", ".vocab", ".bpe"}
 
 
 def reading(folder: Path, model_hash: str, task: PreparedTask) -> Reading:
@@ -78,7 +78,7 @@ def reading(folder: Path, model_hash: str, task: PreparedTask) -> Reading:
 @lru_cache
 def _tokenizer_hash(folder: Path, model_hash: str) -> str:
     """What the models that share a tokenizer have in common; `model_hash` is that of the folder as it is now."""
-    files = [path for path in sorted(folder.iterdir()) if path.suffix in _TOKENIZER_FILES]
+    files = [folder / name for name in ("config.json", *TOKENIZER_FILES) if (folder / name).is_file()]
     return sha256_of_json({path.name: sha256_of_file(path) for path in files})
 
 

@@ -12,16 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from stabbench.errors import UserError
-from stabbench.files import read_json
-from stabbench.models.config_fields import field_of
-from stabbench.models.tokenizer import FolderTokenizer, read_tokenizer
+from stabbench.models import families
+from stabbench.models.folder import ModelFolder
+from stabbench.models.pipelines import FolderTokenizer
+from stabbench.models.tokenizer import read_tokenizer
 
 if TYPE_CHECKING:
     from tokenizers import Encoding
 
-COUNTING_FROM_PADDING = {
-    "roberta", "camembert", "data2vec-text", "luke", "mpnet", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl",
-}  # fmt: skip
 Int64 = npt.NDArray[np.int64]
 
 
@@ -126,14 +124,10 @@ def positions(folder: Path) -> int | None:
 
     RoBERTa's table, and that of its relatives, begins after its padding id: 514 rows serve 512 tokens.
     """
-    config = read_json(folder / "config.json")
-    rows = field_of(config, "max_position_embeddings")
-    if rows is None:
-        return None
-    if config.get("model_type") in COUNTING_FROM_PADDING:
-        padding = field_of(config, "pad_token_id")
-        rows -= (1 if padding is None else padding) + 1
-    return int(rows)
+    opened = ModelFolder.at(folder)
+    family = families.find(opened.model_type)
+    rows = family.field(opened.config, "max_position_embeddings")
+    return None if rows is None else int(rows) - family.first_position(opened.config)
 
 
 def _load(folder: Path) -> tuple[FolderTokenizer, SpecialTokens]:
@@ -158,15 +152,16 @@ def _special(folder: Path, found: FolderTokenizer) -> SpecialTokens:
         )
 
     unknown = [pipeline.token_to_id(spelling) for spelling in (found.tokens.get("unk", "[UNK]"), "[UNK]", "<unk>")]
-    config = read_json(folder / "config.json")
+    opened = ModelFolder.at(folder)
+    config, family = opened.config, families.find(opened.model_type)
     return SpecialTokens(
         cls=of("cls", "[CLS]", "<s>"),
         sep=of("sep", "[SEP]", "</s>"),
         pad=of("pad", "[PAD]", "<pad>"),
         mask=of("mask", "[MASK]", "<mask>"),
         unknown=next((number for number in unknown if number is not None), None),
-        vocabulary_size=int(field_of(config, "vocab_size") or pipeline.get_vocab_size()),
-        segments=int(field_of(config, "type_vocab_size") or 0),
+        vocabulary_size=int(family.field(config, "vocab_size") or pipeline.get_vocab_size()),
+        segments=int(family.field(config, "type_vocab_size") or 0),
         pair_separators=max(1, pipeline.num_special_tokens_to_add(True) - 2),
     )
 

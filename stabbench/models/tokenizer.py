@@ -9,31 +9,20 @@ to be the same; elsewhere transformers is asked, whose import takes a second or 
 from __future__ import annotations
 
 import hashlib
-import json
-import re
 from collections.abc import Mapping, Set
-from dataclasses import dataclass
 from functools import lru_cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stabbench.errors import UserError
-from stabbench.files import Stamps, read_json, stamps_of, write_json
-from stabbench.models.folder_files import TOKENIZER_FILES, copy_tokenizer, has_tokenizer, sentencepiece_only
-from stabbench.models.quiet import quiet_transformers
+from stabbench.files import write_json
+from stabbench.model_files import TOKENIZER_FILES, copy_tokenizer, has_tokenizer
+from stabbench.models.families.huggingface.tokenizer import by_transformers
+from stabbench.models.folder import ModelFolder
+from stabbench.models.pipelines import ROLES, FolderTokenizer, decisive_parts, written_pipeline
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-ROLES = ("cls", "sep", "pad", "mask", "unk")
-_DECISIVE = ("added_tokens", "normalizer", "pre_tokenizer", "model", "post_processor")
-"""The parts of a pipeline that decide ids; its decoder does not, truncation and padding are set for each use."""
-_OFFSETS = {"trim_offsets", "add_prefix_space"}
-"""Of a post-processor: what they change is where in the text a token stands."""
-_SPACES = {"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": " "}
-"""What older conversions of sentencepiece models do before a split at white space, which does the same."""
-_TOKENIZER_CLASS = re.compile(r"\w*(Tokenizer(Fast|Legacy)?|TokenizersBackend|PythonBackend)")
 _BERT_SETTINGS = {
     "tokenizer_class", "do_lower_case", "strip_accents", "tokenize_chinese_chars", "do_basic_tokenize", "never_split",
     "model_max_length", "max_len", "name_or_path", "special_tokens_map_file", "tokenizer_file", "model_input_names",
@@ -43,31 +32,15 @@ _BERT_SETTINGS = {
 """The settings whose effect on BERT's tokenizer is known here."""
 
 
-@dataclass(frozen=True)
-class FolderTokenizer:
-    """A tokenizer ready for use; whoever takes it sets truncation and padding for itself.
-
-    `tokens` are the spellings of special tokens by role (`cls`, `sep`, `pad`, `mask`, `unk`). `cut_from` is the side
-    that is cut, `right` or `left`. `gives_segments` tells whether transformers' tokenizer gives segment ids unasked.
-    `as_written` tells whether it is the pipeline that tokenizer.json holds, or there is no tokenizer.json.
-    """
-
-    pipeline: Tokenizer
-    tokens: Mapping[str, str]
-    cut_from: str
-    gives_segments: bool
-    as_written: bool
-
-
 def read_tokenizer(folder: Path) -> FolderTokenizer:
     """The tokenizer in `folder`; UserError where transformers makes none of it, or one without a fast form."""
-    return _read(folder, stamps_of(folder))
+    return _read(ModelFolder.at(folder))
 
 
 @lru_cache(maxsize=2)
-def _read(folder: Path, stamps: Stamps) -> FolderTokenizer:
+def _read(folder: ModelFolder) -> FolderTokenizer:
     plain = _plain_bert(folder)
-    return _by_transformers(folder) if plain is None else plain
+    return by_transformers(folder) if plain is None else plain
 
 
 def keep_tokenizer(source: Path, folder: Path, *, segments: bool) -> None:
@@ -78,45 +51,45 @@ def keep_tokenizer(source: Path, folder: Path, *, segments: bool) -> None:
     copy_tokenizer(source, folder)
     if has_tokenizer(source) and read_tokenizer(source).gives_segments != segments:
         names = ["input_ids", *(["token_type_ids"] if segments else []), "attention_mask"]
-        settings = _settings(folder, "tokenizer_config.json")
+        settings = ModelFolder(folder).settings("tokenizer_config.json")
         write_json(folder / "tokenizer_config.json", settings | {"model_input_names": names})
 
 
-def tokenizer_content(folder: Path, idle: Set[str]) -> dict[str, Any]:
+def tokenizer_content(folder: ModelFolder, idle: Set[str]) -> dict[str, Any]:
     """What decides the ids: tokenizer.json where they are its own, else the pipeline that makes them.
 
     Without a tokenizer.json it is all of the tokenizer's files, but for their settings named in `idle`.
     """
-    single = folder / "tokenizer.json"
-    if not single.is_file():
+    name = "tokenizer.json"
+    if not (folder.path / name).is_file():
         return _file_contents(folder, idle)
-    found = read_tokenizer(folder)
+    found = _read(folder)
     if found.as_written:
-        content = _json_of(single)
-        return {single.name: {key: value for key, value in content.items() if key not in {"truncation", "padding"}}}
+        content = folder.settings(name)
+        return {name: {key: value for key, value in content.items() if key not in {"truncation", "padding"}}}
     return {
-        "pipeline": _parts(json.loads(found.pipeline.to_str())),
+        "pipeline": decisive_parts(found.pipeline),
         "cut_from": found.cut_from,
         "special_tokens_as_text": found.pipeline.encode_special_tokens,
     }
 
 
-def _file_contents(folder: Path, idle: Set[str]) -> dict[str, Any]:
+def _file_contents(folder: ModelFolder, idle: Set[str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name in TOKENIZER_FILES:
-        path = folder / name
+        path = folder.path / name
         if path.is_file() and name.endswith(".json") and name != "vocab.json":
-            found[name] = {key: value for key, value in _json_of(path).items() if key not in idle}
+            found[name] = {key: value for key, value in folder.settings(name).items() if key not in idle}
         elif path.is_file():
             found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
     return found
 
 
-def _plain_bert(folder: Path) -> FolderTokenizer | None:
+def _plain_bert(folder: ModelFolder) -> FolderTokenizer | None:
     """BERT's tokenizer where tokenizer.json is just what transformers builds of it by tokenizer_config.json."""
-    settings, config = _settings(folder, "tokenizer_config.json"), _settings(folder, "config.json")
+    settings = folder.settings("tokenizer_config.json")
     if (
-        config.get("model_type") != "bert"
+        folder.settings("config.json").get("model_type") != "bert"
         or settings.get("tokenizer_class") not in {"BertTokenizer", "BertTokenizerFast"}
         or not isinstance(settings.get("do_lower_case"), bool)
         or not isinstance(settings.get("tokenize_chinese_chars", True), bool)
@@ -124,13 +97,13 @@ def _plain_bert(folder: Path) -> FolderTokenizer | None:
         or not settings.keys() <= _BERT_SETTINGS
         or settings.get("additional_special_tokens")
         or settings.get("extra_special_tokens")
-        or (folder / "added_tokens.json").is_file()
-        or not (folder / "tokenizer.json").is_file()
+        or (folder.path / "added_tokens.json").is_file()
+        or not (folder.path / "tokenizer.json").is_file()
     ):
         return None
-    written = _json_of(folder / "tokenizer.json")
+    written = folder.settings("tokenizer.json")
     tokens = {role: settings.get(f"{role}_token", f"[{role.upper()}]") for role in ROLES}
-    mapped = _settings(folder, "special_tokens_map.json")
+    mapped = folder.settings("special_tokens_map.json")
     added = {str(token.pop("id")): token for token in [dict(token) for token in written.get("added_tokens") or []]}
     if (
         not all(isinstance(token, str) for token in tokens.values())
@@ -140,9 +113,9 @@ def _plain_bert(folder: Path) -> FolderTokenizer | None:
         or (written.get("model") or {}).get("type") != "WordPiece"
     ):
         return None
-    pipeline = _tokenizer_of(folder / "tokenizer.json")
+    pipeline = written_pipeline(folder.path / "tokenizer.json")
     built = _bert_pipeline(written["model"]["vocab"], tokens, settings)
-    if built is None or _parts(json.loads(built.to_str())) != _parts(json.loads(pipeline.to_str())):
+    if built is None or decisive_parts(built) != decisive_parts(pipeline):
         return None
     gives = "token_type_ids" in settings.get("model_input_names", ["token_type_ids"])
     return FolderTokenizer(pipeline, tokens, "right", gives, as_written=True)
@@ -172,106 +145,5 @@ def _bert_pipeline(
     return built
 
 
-def _by_transformers(folder: Path) -> FolderTokenizer:
-    lacking = lacking_package(folder)
-    if lacking is not None:
-        raise UserError(lacking)
-    for name in ("tokenizer_config.json", "config.json"):
-        wanted = _settings(folder, name).get("tokenizer_class")
-        if wanted is not None and not (isinstance(wanted, str) and _TOKENIZER_CLASS.fullmatch(wanted)):
-            raise UserError(f"{folder / name} names tokenizer_class {wanted!r}, which is no tokenizer")
-    from transformers import AutoTokenizer
-
-    try:
-        with quiet_transformers():
-            loaded: Any = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
-    except Exception as error:  # whatever files of another library's making run into
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise UserError(
-            f"no tokenizer can be read from {folder}: {reason}; put a tokenizer.json there "
-            "(`AutoTokenizer.from_pretrained(…).save_pretrained(…)` writes one where its packages are installed)"
-        ) from error
-    pipeline: Tokenizer | None = getattr(loaded, "backend_tokenizer", None)
-    if pipeline is None:
-        raise UserError(
-            f"the tokenizer in {folder} ({type(loaded).__name__}) has no fast form, and none but fast ones are read: "
-            "take a model with a tokenizer.json"
-        )
-    tokens = {role: getattr(loaded, f"{role}_token", None) for role in ROLES}
-    single = folder / "tokenizer.json"
-    same = not single.is_file() or (
-        loaded.truncation_side == "right"
-        and not pipeline.encode_special_tokens
-        and _parts(json.loads(pipeline.to_str())) == _parts(json.loads(_tokenizer_of(single).to_str()))
-    )
-    return FolderTokenizer(
-        pipeline=pipeline,
-        tokens={role: str(token) for role, token in tokens.items() if token is not None},
-        cut_from=str(loaded.truncation_side),
-        gives_segments="token_type_ids" in loaded.model_input_names,
-        as_written=same,
-    )
-
-
-def lacking_package(folder: Path) -> str | None:
-    """What to install where a tokenizer is in a sentencepiece model alone and the package to read it is missing."""
-    file = sentencepiece_only(folder)
-    if file is None or (_installed("sentencepiece") and _installed("google.protobuf")):
-        return None
-    return (
-        f"{folder} has its tokenizer in {file} alone, and reading that needs the package sentencepiece: run "
-        "`pip install 'stabbench[sentencepiece]'`, or put a tokenizer.json beside it"
-    )
-
-
-def _installed(module: str) -> bool:
-    try:
-        return find_spec(module) is not None
-    except ModuleNotFoundError:
-        return False
-
-
-def _parts(pipeline: Mapping[str, Any]) -> dict[str, Any]:
-    """The decisive parts of a pipeline as the library writes them, without what changes no ids.
-
-    Scores of pieces are rounded: the library does not always read back the very number that is written.
-    """
-    found: dict[str, Any] = {name: pipeline.get(name) for name in _DECISIVE}
-    found["model"] = {name: value for name, value in found["model"].items() if value not in (None, "", False)}
-    pieces = found["model"].get("vocab")
-    if isinstance(pieces, list):
-        found["model"]["vocab"] = [[piece, float(f"{score:.9g}")] for piece, score in pieces]
-    if found["post_processor"]:
-        found["post_processor"] = {key: value for key, value in found["post_processor"].items() if key not in _OFFSETS}
-    steps, split = (found["normalizer"] or {}).get("normalizers"), found["pre_tokenizer"] or {}
-    first = (split.get("pretokenizers") or [split])[0].get("type")
-    if steps and first == "WhitespaceSplit":
-        found["normalizer"] = {**found["normalizer"], "normalizers": [step for step in steps if step != _SPACES]}
-    return found
-
-
 def _spelling(token: Any) -> Any:
     return token.get("content") if isinstance(token, dict) else token
-
-
-def _settings(folder: Path, name: str) -> dict[str, Any]:
-    return _json_of(folder / name) if (folder / name).is_file() else {}
-
-
-def _json_of(path: Path) -> dict[str, Any]:
-    try:
-        content = read_json(path)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not JSON: {error}: copy or download it again") from error
-    if not isinstance(content, dict):
-        raise UserError(f"{path} holds no JSON object: copy or download it again")
-    return content
-
-
-def _tokenizer_of(path: Path) -> Tokenizer:
-    from tokenizers import Tokenizer
-
-    try:
-        return Tokenizer.from_file(str(path))
-    except Exception as error:  # the library raises no narrower class
-        raise UserError(f"{path} is no tokenizer: {error}: copy or download it again") from error

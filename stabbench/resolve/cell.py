@@ -7,11 +7,10 @@ from pathlib import Path
 
 from stabbench.config import Config, ModelBlock
 from stabbench.errors import UserError
-from stabbench.models import sources
-from stabbench.models.architecture import Architecture, read_architecture
+from stabbench.models import families, sources
+from stabbench.models.architecture import Architecture
 from stabbench.models.checking import check_model
-from stabbench.models.defaults import model_defaults
-from stabbench.models.generic.architecture import GenericArchitecture
+from stabbench.models.folder import ModelFolder
 from stabbench.models.reading import reading
 from stabbench.models.tokenization import positions
 from stabbench.plan import TRAINING_VERSION, Cell
@@ -35,7 +34,7 @@ def resolve_model(block: ModelBlock, name: str, root: Path) -> ResolvedModel:
     """Find a model's files, see that they fit together, and know them by their content."""
     folder = sources.locate(block.source, block.revision, root, name)
     check_model(folder)
-    return ResolvedModel(folder, sources.architecture(folder), sources.content_hash(folder))
+    return ResolvedModel(folder, ModelFolder.at(folder).model_type, sources.content_hash(folder))
 
 
 def resolve_task(name: str, root: Path) -> PreparedTask:
@@ -56,7 +55,7 @@ def effective_recipe(
 ) -> Recipe:
     """Table 3's values for the model, then params.yaml's, then the strategy's own, then params.yaml's for that."""
     block = config.models[model]
-    recipe = Recipe().override(model_defaults(architecture))
+    recipe = Recipe().override(families.find(architecture).defaults)
     try:
         recipe = recipe.override({"learning_rate": block.learning_rate, **block.recipe.changes()})
         for member in resolved.classes:
@@ -77,7 +76,7 @@ def make_cell(
     """The cell of (model, task, strategy) names; UserError where the strategy does not support the model."""
     model_name, task_name, strategy_name = names
     recipe = effective_recipe(config, model_name, model.architecture, strategy_name, strategy)
-    architecture = read_architecture(model.folder, len(task.label_names))
+    architecture = families.read_architecture(model.folder, len(task.label_names))
     _check(names, model, architecture, recipe, strategy)
     block = config.models[model_name]
     return Cell(
@@ -99,7 +98,7 @@ def make_cell(
             "model": {
                 "architecture": model.architecture,
                 "content_hash": model.content_hash,
-                **architecture.spec_fields(),
+                **families.of(architecture).spec_fields(architecture),
             },
             "task": {
                 "content_hash": task.content_hash,
@@ -111,7 +110,7 @@ def make_cell(
         },
         keep_weights=tuple(seed for seed in config.seeds if seed in config.keep_weights),
         position=position,
-        tensors=architecture.roles(),
+        tensors=families.of(architecture).roles(architecture),
         tokens=reading(model.folder, model.content_hash, task).facts(recipe.max_length),
     )
 
@@ -123,7 +122,7 @@ def _check(
     recipe: Recipe,
     strategy: ResolvedStrategy,
 ) -> None:
-    if not isinstance(architecture, GenericArchitecture) and recipe.one_dropout is None:
+    if recipe.one_dropout is None and not families.of(architecture).capabilities.own_dropout:
         raise UserError(
             f"strategy '{names[2]}' with model '{names[0]}': found dropout '{OWN_DROPOUT}', but {model.architecture} "
             "models are trained with one probability in all places: give a number"

@@ -21,8 +21,9 @@ from transformers import (
     RobertaForSequenceClassification,
 )
 
-from stabbench.models.architecture import Architecture, architecture_of
+from stabbench.models.architecture import Architecture
 from stabbench.models.batch import TokenizedTexts
+from stabbench.models.families import architecture_of
 from stabbench.plan import STREAMS
 
 CLASSES = {

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from stabbench.models.defaults import model_defaults
+from stabbench.models import families
 from stabbench.models.weights import initial_weights
 from stabbench.recipe import Recipe
 from stabbench.strategies.contract import Strategy
@@ -70,7 +70,7 @@ class Trial:
     def inputs(self, kind: str | None = None, **recipe: Any) -> TrainingInputs:
         """A training on 14 texts that ends after 8 updates; `recipe` goes over `RECIPE`."""
         kind = kind or self.kind
-        values = Recipe().override(model_defaults(kind))
+        values = Recipe().override(families.find(kind).defaults)
         for cls, _ in self.members:
             values = values.override(cls.recipe)
         return TrainingInputs(

@@ -17,6 +17,7 @@ from mlflow.types import ColSpec, DataType, Schema
 from mlflow.types.schema import Array
 
 from stabbench.errors import UserError
+from stabbench.model_files import has_tokenizer
 from stabbench.plan import Cell
 from stabbench.records import Record, Store, UnreadableRecordError, check_weights
 from stabbench.records.dead_weights import divergence, reason_in
@@ -24,7 +25,6 @@ from stabbench.tracking import names
 
 CODE = Path(__file__).with_name("classifier.py")
 BATCH_SIZE = 32
-TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "spm.model", "sentencepiece.bpe.model")
 REQUIREMENTS = ("torch", "transformers", "tokenizers", "safetensors", "pandas", "numpy")
 EXAMPLE = {"text_a": "A man plays the piano.", "text_b": "Somebody makes music."}
 """Text of our own, never a line of a data set, which may not be ours to publish."""
@@ -68,7 +68,7 @@ def log_model(
     What an interrupted call left of the run's model is deleted first. Raises ModelNotLoggedError where the folder has
     no tokenizer, without which nobody could ask the model anything.
     """
-    if not any((weights / name).is_file() for name in TOKENIZERS):
+    if not has_tokenizer(weights):
         raise ModelNotLoggedError(f"no tokenizer beside the weights in {weights}")
     _delete_unfinished(client, experiment_id, run_id)
     with tempfile.TemporaryDirectory(prefix="stabbench-model-") as temporary:

@@ -7,7 +7,6 @@ each is run once, captured when it comes again, and replayed from then on.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,7 @@ from stabbench.models.compilation import compile_function
 from stabbench.models.device_batch import BatchShape, DeviceTexts, device_batch
 from stabbench.models.device_draws import DeviceDraws
 from stabbench.models.dropout import DeviceDropout
-from stabbench.models.encoder import encoder_layer
+from stabbench.models.encoder import Encoder, encoder_layer
 from stabbench.strategies.contract import cross_entropy
 from stabbench.training.adamw import frozen_by
 from stabbench.training.device_adamw import DeviceAdamW
@@ -53,7 +52,7 @@ class DeviceStep:
         device, recipe = training.device, training.recipe
         self.training, self.recipe, self.dtype = training, recipe, training.dtype
         layer = compile_function(encoder_layer) if mode == "compile" else None
-        self.encoder = dataclasses.replace(training.encoder, layer=layer)
+        self.encoder = Encoder(training.inputs.architecture, training.encoder.products, layer)
         self.texts = DeviceTexts(training.train_texts, device, segments=not recipe.legacy_segments)
         self.draws = DeviceDraws(training.dropout, device)
         self.leaves = state.weights | self._copies(state)

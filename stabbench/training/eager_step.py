@@ -29,7 +29,7 @@ class EagerStep:
         on_cpu = training.device.type == "cpu"
         self.draws = None if on_cpu else DeviceDraws(training.dropout, training.device)
         plain = not self.strategies.overrides("training_weights", "loss", "before_update")
-        single = plain and training.native and training.encoder.products is None
+        single = plain and training.capabilities.kernel and training.encoder.products is None
         self.plain = PlainStep.of(training.inputs.architecture, state.weights) if single else None
 
     def update(self, state: TrainingState) -> None:

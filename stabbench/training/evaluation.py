@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from stabbench.models.batch import Batch, Integers, TokenizedTexts, make_batch
-from stabbench.models.encoder import Encoder, Weights
+from stabbench.models.encoder import Weights
+from stabbench.models.families.contract import Computation
 
 TOKENS_AT_ONCE = {"cpu": 1024, "cuda": 4096}
 """Of one run, by the kind of device: what its cache holds, or what keeps it busy."""
@@ -28,12 +29,12 @@ class Evaluator:
         ]
 
     @torch.no_grad()
-    def logits(self, encoder: Encoder, weights: Weights) -> Tensor:
+    def logits(self, encoder: Computation, weights: Weights) -> Tensor:
         """Logits of every example in the split's order, shape `(S, examples, labels)`, float64 on the CPU."""
         parts = torch.cat(list(self._parts(encoder, weights)), dim=1)
         return parts.to("cpu", torch.float64)[:, self._order()]
 
-    def _parts(self, encoder: Encoder, weights: Weights) -> Iterator[Tensor]:
+    def _parts(self, encoder: Computation, weights: Weights) -> Iterator[Tensor]:
         for _, batch in self.chunks:
             yield encoder.classify(weights, batch)
 

@@ -9,8 +9,10 @@ from typing import Any
 import pandas as pd
 from torch import Tensor
 
+from stabbench.models import families
 from stabbench.models.architecture import Architecture
 from stabbench.models.batch import TokenizedTexts
+from stabbench.models.vocabulary import VocabularyCut
 from stabbench.recipe import Recipe
 from stabbench.strategies.contract import Strategy
 
@@ -33,6 +35,13 @@ class TrainingInputs:
     recipe: Recipe
     strategies: tuple[tuple[Strategy, Any], ...]
     """The plugins with their options, in the order in which they apply."""
+
+    def vocabulary_cut(self) -> VocabularyCut | None:
+        """The word pieces to train on where not all of the table is needed."""
+        cuts = families.of(self.architecture).capabilities.cuts_vocabulary
+        if not cuts or any(strategy.needs_whole_vocabulary for strategy, _ in self.strategies):
+            return None
+        return VocabularyCut.of((self.train, self.dev), self.architecture.vocabulary_size)
 
 
 @dataclass(frozen=True)

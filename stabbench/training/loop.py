@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from stabbench.errors import UserError
+from stabbench.models import families
 from stabbench.models.batch import TokenizedTexts
-from stabbench.models.encoder import Weights, encoder_of
-from stabbench.models.vocabulary import VocabularyCut
+from stabbench.models.encoder import Weights
 from stabbench.models.weights import initial_weights
 from stabbench.randomness import Draws
 from stabbench.strategies.composition import Composition
@@ -56,7 +56,7 @@ def train(
     device = device or torch.device("cpu")
     check_device(device)
     check_precision(inputs.recipe.precision, device)
-    if len(seeds) > 1 and not inputs.architecture.native:
+    if len(seeds) > 1 and not families.of(inputs.architecture).capabilities.stacks:
         return [
             train(
                 inputs,
@@ -103,13 +103,12 @@ class Training:
         recipe = inputs.recipe
         self.inputs, self.seeds, self.device, self.recipe = inputs, seeds, device, recipe
         self.dtype = compute_type(recipe.precision)
-        self.encoder = encoder_of(inputs.architecture, product_type(recipe.precision))
+        self.encoder = families.encoder_of(inputs.architecture, product_type(recipe.precision))
         self.facts = inputs.architecture.facts()
         self.schedule = Schedule.of(recipe, len(inputs.train))
         self.word_table = inputs.architecture.word_embeddings
-        self.native = inputs.architecture.native
-        whole = not self.native or any(strategy.needs_whole_vocabulary for strategy, _ in inputs.strategies)
-        self.cut = None if whole else VocabularyCut.of((inputs.train, inputs.dev), inputs.architecture.vocabulary_size)
+        self.capabilities = families.of(inputs.architecture).capabilities
+        self.cut = inputs.vocabulary_cut()
         self.train_texts = self.cut.renumber(inputs.train) if self.cut else inputs.train
         self.dev_texts = self.cut.renumber(inputs.dev) if self.cut else inputs.dev
         orders = [Draws(seed["order"], "order") for seed in seeds]
@@ -180,7 +179,7 @@ class Training:
             tensor.requires_grad_(True)
         self.names = list(state.weights)
         self.optimizer = AdamW(state.weights, self.recipe, self._decays)
-        device_step = DeviceStep.of(self, state) if self.native else None
+        device_step = DeviceStep.of(self, state) if self.capabilities.captures else None
         self.step: DeviceStep | EagerStep = device_step or EagerStep(self, state)
 
     def _decays(self, name: str) -> bool:

@@ -10,7 +10,6 @@ import numpy as np
 from stabbench.models.architecture import Architecture
 from stabbench.models.batch import Integers
 from stabbench.models.device_batch import BatchShape
-from stabbench.models.vocabulary import VocabularyCut
 from stabbench.randomness import Draws
 from stabbench.strategies.contract import overrides
 from stabbench.training.evaluation import TOKENS_AT_ONCE
@@ -56,8 +55,7 @@ def needs(inputs: TrainingInputs, seeds: Seeds) -> Needs:
     """
     architecture, recipe = inputs.architecture, inputs.recipe
     real, product = _sizes(recipe.precision)
-    whole = any(strategy.needs_whole_vocabulary for strategy, _ in inputs.strategies)
-    cut = None if whole else VocabularyCut.of((inputs.train, inputs.dev), architecture.vocabulary_size)
+    cut = inputs.vocabulary_cut()
     weights = parameters(architecture, architecture.vocabulary_size if cut is None else len(cut.kept))
     restored = 0 if cut is None else architecture.vocabulary_size * architecture.embedding_size
     orders = [Draws(seed["order"], "order") for seed in seeds]

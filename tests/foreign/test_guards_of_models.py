@@ -22,12 +22,14 @@ from stabbench.analysis.matrices import KINDS, OUTSIDE, matrix_norms, matrix_of
 from stabbench.cli import main
 from stabbench.errors import UserError
 from stabbench.execution.loading import load_inputs
-from stabbench.models.architecture import architecture_of
+from stabbench.models import families
+from stabbench.models.architecture import Architecture
 from stabbench.models.batch import make_batch
 from stabbench.models.dropout import Dropout
-from stabbench.models.encoder import encoder_of
-from stabbench.models.generic.architecture import GenericArchitecture, generic_architecture
-from stabbench.models.generic.trial import check_by_trial
+from stabbench.models.families import architecture_of, encoder_of
+from stabbench.models.families.huggingface.padding import check_padding
+from stabbench.models.families.huggingface.reading import read as huggingface_architecture
+from stabbench.models.families.huggingface.trial import check_by_trial
 from stabbench.models.keyed_draws import RefuseUnkeyedDraws, UnkeyedDrawError
 from stabbench.models.word_pieces import write_word_pieces
 from stabbench.plan import Cell
@@ -85,7 +87,7 @@ BIG_BIRD = {"model_type": "big_bird", "vocab_size": 60, "hidden_size": 16, "num_
 @pytest.mark.parametrize(("drawing", "function"), [(LAYER_DROP, "aten.rand"), (BIG_BIRD, "aten.uniform_")])
 def test_a_model_that_draws_by_itself_is_refused_by_a_trial(drawing: dict[str, object], function: str) -> None:
     with pytest.raises(UserError, match=f"'{drawing['model_type']}' models .*{function}.* on its seeds alone"):
-        check_by_trial(generic_architecture(drawing, 2), "config.json")
+        check_by_trial(huggingface_architecture(drawing, 2), "config.json")
 
 
 @pytest.mark.parametrize(
@@ -110,20 +112,40 @@ def test_a_model_that_draws_by_itself_is_refused_by_a_trial(drawing: dict[str, o
 def test_what_a_trial_shows_is_said(other: dict[str, object], reason: str) -> None:
     sizes = {name: value for name, value in BIG_BIRD.items() if name != "model_type"}
     with pytest.raises(UserError, match=f"'{other['model_type']}' models .*{reason}"):
-        check_by_trial(generic_architecture(sizes | other, 2), "config.json")
+        check_by_trial(huggingface_architecture(sizes | other, 2), "config.json")
+
+
+@pytest.mark.parametrize(
+    ("other", "reason"),
+    [
+        ({"model_type": "esm", "pad_token_id": 1, "mask_token_id": 4, "token_dropout": True}, "be given embeddings"),
+        ({"model_type": "mra"}, "compute texts of several lengths in fp64"),
+        ({"model_type": "xmod"}, "Input language unknown"),
+    ],
+)
+def test_what_no_name_tells_is_measured(other: dict[str, object], reason: str) -> None:
+    sizes = {name: value for name, value in BIG_BIRD.items() if name != "model_type"}
+    found = huggingface_architecture(sizes | other, 2)
+    with pytest.raises(UserError, match=f"'{other['model_type']}' models .*{reason}"):
+        measured(found)
+
+
+def measured(found: Architecture) -> None:
+    check_by_trial(found, "config.json")
+    check_padding(found, "config.json")
 
 
 def test_the_same_model_is_taken_where_its_config_draws_nothing() -> None:
-    check_by_trial(generic_architecture(LAYER_DROP | {"layerdrop": 0.0}, 2), "config.json")
+    check_by_trial(huggingface_architecture(LAYER_DROP | {"layerdrop": 0.0}, 2), "config.json")
 
 
 @pytest.mark.parametrize("family", [family for family in FAMILIES if family not in NATIVE])
 def test_no_promised_family_is_refused(family: str) -> None:
-    check_by_trial(generic_architecture(config(family).to_dict(), LABELS), "config.json")
+    check_by_trial(huggingface_architecture(config(family).to_dict(), LABELS), "config.json")
 
 
 def test_a_training_pass_refuses_what_an_evaluation_does_not_draw() -> None:
-    architecture = generic_architecture(LAYER_DROP, 2)
+    architecture = huggingface_architecture(LAYER_DROP, 2)
     weights = {name: torch.ones((1, *shape)) for name, shape in architecture.shapes().items()}
     batch = make_batch(tiny.texts(2, seed=1), [np.arange(2)], torch.float32, torch.device("cpu"))
     encoder = encoder_of(architecture)
@@ -271,8 +293,8 @@ def cell_without_tensors(planned: Cell) -> Cell:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_no_matrix_of_a_family_drops_out_of_the_figures(family: str) -> None:
     architecture = architecture_of(config(family).to_dict(), LABELS)
-    native = not isinstance(architecture, GenericArchitecture)
-    roles = TensorRoles.from_json(json.loads(json.dumps(architecture.roles().to_json())))
+    native = family in NATIVE
+    roles = TensorRoles.from_json(json.loads(json.dumps(families.of(architecture).roles(architecture).to_json())))
     shapes, facts = architecture.shapes(), architecture.facts()
     placed = {name for name in shapes if matrix_of(name, roles) is not None}
     assert placed == {name for name, shape in shapes.items() if len(shape) > 1}

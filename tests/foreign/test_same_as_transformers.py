@@ -17,11 +17,11 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from transformers import AutoModelForSequenceClassification
 
-from stabbench.models.architecture import Architecture, architecture_of, read_architecture
+from stabbench.models import families
+from stabbench.models.architecture import Architecture
 from stabbench.models.batch import TokenizedTexts, make_batch
-from stabbench.models.defaults import model_defaults
 from stabbench.models.dropout import Dropout
-from stabbench.models.encoder import encoder_of
+from stabbench.models.families import architecture_of, encoder_of, read_architecture
 from stabbench.models.weights import initial_weights, pretrained_weights, save_classifier
 from stabbench.randomness import Draws
 from stabbench.recipe import Recipe
@@ -225,7 +225,7 @@ def trained(folder: Path, family: str, **recipe: Any) -> tuple[TrainingInputs, R
         metrics=("accuracy",),
         majority_label=0,
         majority={"accuracy": 0.5},
-        recipe=Recipe().override(model_defaults(FAMILIES[family][0])).override(values),
+        recipe=Recipe().override(families.find(FAMILIES[family][0]).defaults).override(values),
         strategies=(),
     )
     (result,) = train(inputs, tiny.seeds(1))

@@ -16,8 +16,9 @@ from tokenizers import Tokenizer
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
 from stabbench.errors import UserError
-from stabbench.models.config_fields import field_of
-from stabbench.models.folder_files import TOKENIZER_FILES
+from stabbench.model_files import TOKENIZER_FILES
+from stabbench.models import families
+from stabbench.models.folder import ModelFolder
 from stabbench.models.sources import content_hash, locate
 from stabbench.models.tokenization import positions, tokenize
 from stabbench.models.tokenizer import read_tokenizer
@@ -47,7 +48,8 @@ def assert_same_ids(folder: Path, second: list[str] | None, max_length: int) -> 
         tokenizer_folders.FIRST, second, truncation=True, max_length=max_length, return_token_type_ids=True
     )
     assert [ids.tolist() for ids in found.split()] == wanted["input_ids"]
-    kinds = field_of(json.loads((folder / "config.json").read_text(encoding="utf-8")), "type_vocab_size") or 0
+    opened = ModelFolder.at(folder)
+    kinds = families.find(opened.model_type).field(opened.config, "type_vocab_size") or 0
     segments = np.concatenate([np.asarray(row) for row in wanted["token_type_ids"]])
     assert found.segments.tolist() == (segments if kinds > 1 else np.zeros_like(segments)).tolist()
     return wanted

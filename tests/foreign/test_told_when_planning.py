@@ -37,13 +37,13 @@ from transformers import (
 from stabbench.cli import main
 from stabbench.errors import Mistakes, UserError
 from stabbench.files import write_json
-from stabbench.models.architecture import architecture_of, read_architecture
+from stabbench.models import families
+from stabbench.models.architecture import Architecture
 from stabbench.models.batch import TokenizedTexts, make_batch
 from stabbench.models.checking import check_model
 from stabbench.models.device_batch import BatchShape, DeviceTexts, device_batch
-from stabbench.models.encoder import encoder_of
-from stabbench.models.generic.architecture import GenericArchitecture
-from stabbench.models.generic.padding import check_padding
+from stabbench.models.families import architecture_of, encoder_of, read_architecture
+from stabbench.models.families.huggingface.padding import check_padding
 from stabbench.models.sources import check_folder, locate
 from stabbench.models.tokenization import tokenize
 from stabbench.models.word_pieces import write_word_pieces
@@ -200,10 +200,8 @@ def test_safetensors_on_the_hubs_conversion_branch_are_found_in_the_cache(tmp_pa
     assert done.stdout.strip() == str(branch), done.stderr
 
 
-def generic(config: Any) -> GenericArchitecture:
-    found = architecture_of(config.to_dict(), 2)
-    assert isinstance(found, GenericArchitecture)
-    return found
+def foreign(config: Any) -> Architecture:
+    return architecture_of(config.to_dict(), 2)
 
 
 @pytest.mark.parametrize(
@@ -217,7 +215,7 @@ def generic(config: Any) -> GenericArchitecture:
 )
 def test_a_model_whose_logits_depend_on_padding_is_refused_by_a_measurement(config: Any) -> None:
     with pytest.raises(UserError, match=r"depend on what it is padded with \(by \d+% of their spread, measured\)"):
-        check_padding(generic(config), "config.json")
+        check_padding(foreign(config), "config.json")
 
 
 @pytest.mark.parametrize(
@@ -230,10 +228,10 @@ def test_a_model_whose_logits_depend_on_padding_is_refused_by_a_measurement(conf
     ids=lambda config: str(config.model_type),
 )
 def test_a_model_that_masks_its_padding_is_taken(config: Any) -> None:
-    check_padding(generic(config), "config.json")
+    check_padding(foreign(config), "config.json")
 
 
-def test_tensors_of_other_shapes_are_told_of_a_generic_model_too(tmp_path: Path) -> None:
+def test_tensors_of_other_shapes_are_told_of_every_family(tmp_path: Path) -> None:
     model = ElectraModel(ElectraConfig(vocab_size=29, embedding_size=16, **SIZE))
     folder = changed(saved(tmp_path, model), vocab_size=9, num_hidden_layers=3)
     with pytest.raises(
@@ -267,7 +265,7 @@ def test_positions_are_transformers_where_config_and_tokenizer_pad_with_other_id
         found.offsets,
         np.zeros(4, dtype=np.int64),
         np.arange(4),
-        places=architecture.places(found.ids, found.offsets),
+        places=families.of(architecture).places(architecture, found.ids, found.offsets),
     )
     tokenizer = AutoTokenizer.from_pretrained(tmp_path)
     kept = AutoModelForSequenceClassification.from_pretrained(tmp_path).eval()

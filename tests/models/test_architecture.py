@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from stabbench.errors import UserError
-from stabbench.models.architecture import architecture_of
+from stabbench.models.families import architecture_of
 from tests import tiny
 
 

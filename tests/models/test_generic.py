@@ -13,13 +13,14 @@ from torch import Tensor
 from transformers import AutoModelForSequenceClassification, DebertaV2Config, DebertaV2ForSequenceClassification
 
 from stabbench.errors import UserError
-from stabbench.models.architecture import architecture_of, read_architecture
 from stabbench.models.batch import make_batch
 from stabbench.models.device_draws import DeviceDraws
 from stabbench.models.dropout import DeviceDropout, Dropout
-from stabbench.models.encoder import Encoder, encoder_of
-from stabbench.models.generic.architecture import GenericArchitecture, generic_architecture
-from stabbench.models.generic.encoder import GenericEncoder
+from stabbench.models.encoder import Encoder
+from stabbench.models.families import architecture_of, encoder_of, read_architecture
+from stabbench.models.families.contract import Computation
+from stabbench.models.families.huggingface.encoder import ModuleEncoder
+from stabbench.models.families.huggingface.reading import read as huggingface_architecture
 from stabbench.models.tokenization import positions
 from stabbench.models.weights import initial_weights, pretrained_weights, save_classifier
 from stabbench.randomness import Draws
@@ -37,7 +38,7 @@ def masks(probability: float = 0.3, *, seed: int = 1, step: int = 0, call: int =
     return Dropout(probability, [Draws(seed, "dropout")], step, call)
 
 
-def loaded(kind: str) -> tuple[Encoder, dict[str, Tensor]]:
+def loaded(kind: str) -> tuple[Computation, dict[str, Tensor]]:
     model = tiny.hugging_face_model(kind)
     return encoder_of(tiny.architecture(model)), tiny.stacked(model)
 
@@ -45,7 +46,6 @@ def loaded(kind: str) -> tuple[Encoder, dict[str, Tensor]]:
 @pytest.mark.parametrize("kind", ["bert", "roberta", "albert"])
 def test_what_we_compute_ourselves_stays_ours(kind: str) -> None:
     architecture = tiny.architecture(tiny.hugging_face_model(kind))
-    assert architecture.native
     assert type(encoder_of(architecture)) is Encoder
 
 
@@ -90,8 +90,8 @@ def test_embeddings_given_in_the_place_of_tokens_give_the_same_logits(kind: str)
 def test_hidden_states_are_those_of_our_own_encoder() -> None:
     model = tiny.hugging_face_model("bert")
     config = model.config.to_dict()
-    ours, theirs = Encoder(architecture_of(config, 2)), encoder_of(generic_architecture(config, 2))
-    assert isinstance(theirs, GenericEncoder)
+    ours, theirs = Encoder(architecture_of(config, 2)), encoder_of(huggingface_architecture(config, 2))
+    assert isinstance(theirs, ModuleEncoder)
     weights, batch = tiny.stacked(model), batch_of(0, 3, 5)
     for first_only in (True, False):
         found = [encoder.hidden_states(weights, batch, first_only=first_only) for encoder in (ours, theirs)]
@@ -154,7 +154,7 @@ def test_depth_and_kind_follow_from_the_module_tree() -> None:
 
 def test_facts_of_bert_are_the_same_by_general_rules() -> None:
     config = tiny.hugging_face_model("bert").config.to_dict()
-    ours, general = architecture_of(config, 2), generic_architecture(config, 2)
+    ours, general = architecture_of(config, 2), huggingface_architecture(config, 2)
     assert general.facts() == ours.facts()
     for name in ("prefix", "pooler", "classifier", "word_embeddings", "layers", "hidden_size", "intermediate_size"):
         assert getattr(general, name) == getattr(ours, name)
@@ -228,7 +228,7 @@ def test_relative_attention_just_works() -> None:
     torch.manual_seed(0)
     model: Any = DebertaV2ForSequenceClassification(config).double()
     model.eval()
-    architecture = generic_architecture(config.to_dict(), 2)
+    architecture = huggingface_architecture(config.to_dict(), 2)
     assert architecture.facts()["deberta.encoder.rel_embeddings.weight"].depth == 0
     padded = tiny.padded(tiny.texts(8, seed=1), np.array([1, 4]), 0)
     del padded["token_type_ids"]
@@ -264,8 +264,7 @@ def test_what_cannot_be_trained_is_said_by_name(config: dict[str, Any], message:
 
 def test_parts_of_a_layer_by_name_are_a_users_mistake_elsewhere() -> None:
     architecture = tiny.architecture(tiny.hugging_face_model("electra"))
-    assert isinstance(architecture, GenericArchitecture)
-    with pytest.raises(UserError, match="not of 'electra'"):
+    with pytest.raises(UserError, match="not known by name of 'electra'"):
         architecture.layer(0)
 
 

@@ -28,6 +28,7 @@ from transformers import (
 )
 
 from stabbench.errors import UserError
+from stabbench.models.folder import ModelFolder
 from stabbench.models.masked_language_model import (
     Sequences,
     heldout_loss,
@@ -38,7 +39,7 @@ from stabbench.models.masked_language_model import (
 )
 from stabbench.models.pretraining import PretrainingOptions, Text, frame_texts, measure, pretrain
 from stabbench.models.pretraining_loop import LoopOptions, learning_rate, train
-from stabbench.models.sources import architecture, locate
+from stabbench.models.sources import locate
 from stabbench.models.tokenization import SpecialTokens, special_tokens
 
 SINGULAR, PLURAL = ("author", "doctor", "farmer", "pilot"), ("authors", "doctors", "farmers", "pilots")
@@ -258,7 +259,7 @@ def test_an_installed_encoder_is_pretrained_further_and_keeps_its_pooler_and_tok
     assert all(name.startswith("cls.predictions.") for name in report.new_tensors)
     assert report.curve[-1]["loss"] < report.curve[0]["loss"] - 1
     written = json.loads((tmp_path / "further" / "pretraining.json").read_text(encoding="utf-8"))
-    assert written["start"]["architecture"] == architecture(tmp_path / "further") == "bert"
+    assert written["start"]["architecture"] == ModelFolder.at(tmp_path / "further").model_type == "bert"
     model = AutoModelForMaskedLM.from_pretrained(tmp_path / "further")
     special = special_tokens(tmp_path / "further")
     again = measure(model, tmp_path / "further", sentences(16, 2), options, special)

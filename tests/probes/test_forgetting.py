@@ -18,7 +18,8 @@ from transformers import (
     RobertaForMaskedLM,
 )
 
-from stabbench.models.architecture import Architecture, read_architecture
+from stabbench.models.architecture import Architecture
+from stabbench.models.families import read_architecture
 from stabbench.models.masked_language_model import MaskedBatch
 from stabbench.models.word_pieces import write_word_pieces
 from stabbench.probes.forgetting.language_model import LanguageModel, NoHeadError, masked_batches, token_count

@@ -15,7 +15,8 @@ from transformers import AutoModelForSequenceClassification
 from stabbench.errors import UserError
 from stabbench.execution.settings import Settings
 from stabbench.models.architecture import Architecture
-from stabbench.models.weights import initial_weights, read_tensors, save_classifier
+from stabbench.models.tensor_files import read_tensors
+from stabbench.models.weights import initial_weights, save_classifier
 from stabbench.probes.surface import rows as rows_module
 from stabbench.probes.surface.plane import Plane, PlaneInputs, Point, distances
 from stabbench.probes.surface.rows import measure_groups

@@ -10,7 +10,7 @@ import torch
 from stabbench.execution.settings import Settings
 from stabbench.execution.weights import runs_with_weights
 from stabbench.files import read_json, sha256_of_json, write_json
-from stabbench.models.weights import read_tensors
+from stabbench.models.tensor_files import read_tensors
 from stabbench.plan import Cell
 from stabbench.records import Store
 

@@ -14,8 +14,8 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from stabbench.models.batch import make_batch
-from stabbench.models.encoder import encoder_of
-from stabbench.models.generic.architecture import generic_architecture
+from stabbench.models.families import encoder_of
+from stabbench.models.families.huggingface.reading import read as huggingface_architecture
 from stabbench.strategies.contract import BoundModel, Context, NoOptions, Strategy, Weights, cross_entropy
 from stabbench.strategies.mixout import Mixout, MixoutOptions
 from stabbench.training.cost import forward_operations
@@ -81,7 +81,7 @@ def test_training_equals_a_plain_loop_under_the_papers_optimizer(kind: str, bias
 def test_bert_on_this_path_equals_bert_on_our_own() -> None:
     ours = inputs("bert", dropout=0.0)
     config = tiny.hugging_face_model("bert").config.to_dict()
-    theirs = dataclasses.replace(ours, architecture=generic_architecture(config, 2))
+    theirs = dataclasses.replace(ours, architecture=huggingface_architecture(config, 2))
     (first,), (second,) = train(ours, tiny.seeds(1)), train(theirs, tiny.seeds(1))
     losses = [result.tables["history.parquet"]["train_loss"] for result in (first, second)]
     np.testing.assert_allclose(losses[0], losses[1], rtol=0, atol=1e-12)
@@ -165,12 +165,13 @@ def test_bf16_products_are_close_to_fp32_and_repeat_themselves(kind: str) -> Non
 @pytest.mark.parametrize("kind", [*KINDS, "bert"])
 def test_the_operations_counted_are_those_of_the_products_that_are_computed(kind: str) -> None:
     config = tiny.hugging_face_model(kind).config.to_dict()
-    encoder = encoder_of(generic_architecture(config, 2))
+    architecture = huggingface_architecture(config, 2)
+    encoder = encoder_of(architecture)
     (length,) = (texts := tiny.texts(1, seed=3)).lengths
     batch = make_batch(texts, [np.array([0])], torch.float64, torch.device("cpu"))
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         encoder.classify(tiny.stacked(tiny.hugging_face_model(kind)), batch)
-    assert counter.get_total_flops() == forward_operations(encoder.architecture, length, length**2, 1)
+    assert counter.get_total_flops() == forward_operations(architecture, length, length**2, 1)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -14,6 +14,7 @@ from stabbench.models.device_batch import BatchShape, DeviceTexts, device_batch
 from stabbench.models.device_draws import DeviceDraws
 from stabbench.models.dropout import DeviceDropout
 from stabbench.models.encoder import Encoder
+from stabbench.models.families import architecture_of
 from stabbench.randomness import Draws
 from stabbench.strategies.contract import cross_entropy
 from stabbench.strategies.l2_sp import L2SP
@@ -28,8 +29,12 @@ CPU = torch.device("cpu")
 
 
 def shape_of(kind: str) -> Architecture:
-    embedding = 64 if kind == "albert" else 128
-    return Architecture(kind, 6, 128, 4, 512, embedding, 100, 128, 2, "gelu", 1e-12, 0, 2)
+    config = {
+        "model_type": kind, "num_hidden_layers": 6, "hidden_size": 128, "num_attention_heads": 4,
+        "intermediate_size": 512, "embedding_size": 64, "vocab_size": 100, "max_position_embeddings": 128,
+        "pad_token_id": 0, "hidden_act": "gelu",
+    }  # fmt: skip
+    return architecture_of(config, 2)
 
 
 def really_kept(architecture: Architecture, precision: str, probability: float, longest: int) -> tuple[int, BatchShape]:

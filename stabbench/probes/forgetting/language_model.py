@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from stabbench.errors import UserError
 from stabbench.models.architecture import Architecture
+from stabbench.models.families.huggingface.pretrained_files import masked_language_model
 from stabbench.models.masked_language_model import MaskedBatch, Sequences, masked_batch, masked_loss
-from stabbench.models.pretrained_files import masked_language_model
 from stabbench.models.pretraining import frame_texts
 from stabbench.models.pretraining_options import PretrainingOptions
 from stabbench.models.tokenization import special_tokens

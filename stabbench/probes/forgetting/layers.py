@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from stabbench.execution.loading import model_folder
-from stabbench.models.architecture import read_architecture
-from stabbench.models.weights import read_tensors
+from stabbench.models.families import read_architecture
+from stabbench.models.tensor_files import read_tensors
 from stabbench.probes.contract import Measurement, Project
 from stabbench.probes.forgetting.language_model import LanguageModel, NoHeadError, masked_batches, token_count
 from stabbench.probes.runs import FinishedRun, described, with_weights

@@ -13,7 +13,8 @@ from stabbench.execution.loading import load_inputs
 from stabbench.execution.weights import RunWithWeights
 from stabbench.files import sha256_of_json
 from stabbench.models.architecture import Architecture
-from stabbench.models.weights import initial_weights, read_tensors
+from stabbench.models.tensor_files import read_tensors
+from stabbench.models.weights import initial_weights
 from stabbench.probes.contract import Measurement, Project
 from stabbench.probes.runs import FinishedRun, described, with_weights
 from stabbench.probes.surface.plane import PlaneInputs, Point, distances

@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from stabbench.models import families
 from stabbench.models.architecture import Architecture
 from stabbench.models.batch import TokenizedTexts
-from stabbench.models.encoder import encoder_of
 from stabbench.models.vocabulary import VocabularyCut
 from stabbench.training.evaluation import Evaluator
 from stabbench.training.norms import gradient_norms
@@ -38,8 +38,8 @@ class PlaneInputs:
     segments: bool
 
     def cut(self) -> PlaneInputs:
-        """The same with the word pieces in use alone where ours to cut: the others change neither loss nor gradient."""
-        if not self.architecture.native:
+        """The same with the word pieces in use alone, if it can be cut: the others change neither loss nor gradient."""
+        if not families.of(self.architecture).capabilities.cuts_vocabulary:
             return self
         cut = VocabularyCut.of((self.texts,), self.architecture.vocabulary_size)
         table = self.architecture.word_embeddings
@@ -66,7 +66,7 @@ class Plane:
             part = self.flat[:, start : start + shape.numel()].view(stack, *shape)
             self.weights[name] = part.detach().requires_grad_()
             start += _rounded(shape.numel())
-        self.encoder = encoder_of(inputs.architecture)
+        self.encoder = families.encoder_of(inputs.architecture)
         dtype, place = self.corners.dtype, torch.device(device)
         self.batches = Evaluator(inputs.texts, stack, dtype, place, segments=inputs.segments).batches
         self.examples = len(inputs.texts)

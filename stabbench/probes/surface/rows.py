@@ -18,6 +18,7 @@ from stabbench.errors import UserError
 from stabbench.execution.settings import Settings
 from stabbench.files import read_json, write_json
 from stabbench.lifeline import die_with_parent
+from stabbench.models import families
 from stabbench.probes.surface.plane import Plane, PlaneInputs, Point
 from stabbench.stopping import Stopped
 
@@ -106,7 +107,7 @@ def stack_size(inputs: PlaneInputs, settings: Settings) -> int:
 
     One, too, where the model is computed for one run at a time.
     """
-    if not inputs.architecture.native:
+    if not families.of(inputs.architecture).capabilities.stacks:
         return 1
     if settings.device == "cpu" or settings.stacked_seeds is not None:
         return settings.stacked_seeds or 1

@@ -1,4 +1,4 @@
-"""Whether what a text is padded with changes its logits, found by computing some."""
+"""Whether padding, or embeddings in the place of tokens, change a text's logits, found by computing some."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from typing import Any
 
 import torch
 
-from stabbench.models.generic.architecture import GenericArchitecture
-from stabbench.models.generic.network import build, unsupported
+from stabbench.models.architecture import Architecture
+from stabbench.models.families.huggingface.network import NO_EMBEDDINGS, build, unsupported
+from stabbench.models.families.huggingface.quiet import in_short
 
 LAYERS, PIECES = 2, 64
+UNUSED = 4
+"""The id of every special token, which no text has."""
 LENGTHS = (5, 12, 31)
 """Tokens of the texts: each is computed alone and beside the others."""
 GAIN = 3.0
@@ -20,26 +23,30 @@ LARGEST = 1e-5
 """What rounding may make of it, in parts of the logits' spread: some models have steps in fp32, off by 1e-7."""
 
 
-def check_padding(architecture: GenericArchitecture, where: str) -> None:
+def check_padding(architecture: Architecture, where: str) -> None:
     """UserError where a text's logits depend on what it is padded with, so that its companions would change them.
 
-    A model of the same config with few layers and word pieces and with random weights is asked.
+    Or on whether it is given as tokens or as their embeddings. A model of the same config with few layers and word
+    pieces and with random weights is asked.
     """
-    found = _difference(architecture.config, architecture.labels, where)
+    found = _differences(architecture.config, architecture.labels, where)
     if isinstance(found, str):
-        raise unsupported(architecture.name, f"it cannot compute texts of different lengths together ({found})", where)
-    if not found <= LARGEST:
+        raise unsupported(architecture.name, f"it cannot compute texts of several lengths in fp64 ({found})", where)
+    alone, embedded = found
+    if not embedded <= LARGEST:
+        raise unsupported(architecture.name, NO_EMBEDDINGS, where)
+    if not alone <= LARGEST:
         raise unsupported(
             architecture.name,
-            f"a text's logits depend on what it is padded with (by {found:.0%} of their spread, measured), so that the "
+            f"a text's logits depend on what it is padded with (by {alone:.0%} of their spread, measured), so that the "
             "texts that share its batch would change its result",
             where,
         )
 
 
 @lru_cache(maxsize=8)
-def _difference(config: str, labels: int, where: str) -> float | str:
-    """By how much logits differ between texts alone and together, in parts of their spread.
+def _differences(config: str, labels: int, where: str) -> tuple[float, float] | str:
+    """By how much logits of texts together differ from those alone, and of embeddings, in parts of their spread.
 
     A sentence where they cannot be computed. The padding's word vector is not 0 in pretrained models, nor is it here.
     """
@@ -49,16 +56,18 @@ def _difference(config: str, labels: int, where: str) -> float | str:
     for parameter in model.parameters():
         if parameter.dim() > 1:
             parameter.data *= GAIN
-    words = model.get_input_embeddings().weight.data
-    words[padding] = words[0 if padding else 1]
+    table = model.get_input_embeddings().weight.data
+    table[padding] = table[0 if padding else 1]
     longest = min(LENGTHS[-1], int(getattr(model.config, "max_position_embeddings", None) or LENGTHS[-1]) - 2)
     lengths = torch.tensor([min(length, longest) for length in LENGTHS])
-    ids = torch.randint(5, PIECES, (len(lengths), longest), generator=generator)
+    ids = torch.randint(UNUSED + 1, PIECES, (len(lengths), longest), generator=generator)
     mask = torch.arange(longest) < lengths.unsqueeze(1)
     ids = ids.masked_fill(~mask, padding)
     try:
         with torch.inference_mode():
             together = model(input_ids=ids, attention_mask=mask.long()).logits
+            words = model.get_input_embeddings()(ids)
+            embedded = model(inputs_embeds=words, attention_mask=mask.long()).logits
             alone = [
                 model(
                     input_ids=row[:length].unsqueeze(0), attention_mask=torch.ones(1, length, dtype=torch.long)
@@ -66,9 +75,10 @@ def _difference(config: str, labels: int, where: str) -> float | str:
                 for row, length in zip(ids, lengths.tolist(), strict=True)
             ]
     except Exception as error:  # whatever another library's model runs into
-        return str(error).strip().partition("\n")[0] or type(error).__name__
-    difference = (together - torch.cat(alone)).abs().max() / together.std()
-    return float(difference.nan_to_num(torch.inf))
+        return in_short(error)
+    differences = torch.stack([together - torch.cat(alone), together - embedded]).abs().amax(dim=(1, 2))
+    first, second = (differences / together.std()).nan_to_num(torch.inf).tolist()
+    return first, second
 
 
 def _small(config: dict[str, Any]) -> str:
@@ -83,5 +93,5 @@ def _small(config: dict[str, Any]) -> str:
         name: value[:fewer] if isinstance(value, list) and len(value) == layers else value
         for name, value in filled.to_dict().items()
     }
-    small |= {name: None for name, value in small.items() if name.endswith("_token_id") and isinstance(value, int)}
+    small |= {name: UNUSED for name, value in small.items() if name.endswith("_token_id") and isinstance(value, int)}
     return json.dumps(small | {key: fewer, "vocab_size": PIECES, "pad_token_id": 1}, sort_keys=True)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 
-from stabbench.models.architecture import TensorFacts
+from stabbench.models.architecture import ModelTensor
 
-Tensor = tuple[str, tuple[int, ...], TensorFacts]
 _PROJECTIONS = {
     "query": re.compile(r"w?_?q(uery)?(_proj|_lin)?"),
     "key": re.compile(r"w?_?k(ey)?(_proj|_lin)?"),
@@ -17,7 +16,7 @@ _PROJECTIONS = {
 }
 
 
-def named_parts(tensors: Iterable[Tensor]) -> list[Tensor]:
+def named_parts(tensors: Iterable[ModelTensor]) -> list[ModelTensor]:
     """The tensors with the parts of their facts, which are places in a layer (`attention.self.query_proj`), by name.
 
     Projections are told by the last word of their place, attention's output as what comes last beside them, the two
@@ -26,16 +25,18 @@ def named_parts(tensors: Iterable[Tensor]) -> list[Tensor]:
     found = list(tensors)
     names: dict[tuple[int, str, str], str] = {}
     layers: dict[tuple[int, str], list[str]] = {}
-    for _, _, facts in found:
-        if facts.part:
-            layers.setdefault((facts.depth, facts.kind), []).append(facts.part)
+    for facts in (tensor.facts for tensor in found if tensor.facts.part):
+        layers.setdefault((facts.depth, facts.kind), []).append(facts.part)
     for (depth, kind), places in layers.items():
         own = _attention(places) if kind == "attention" else _feed_forward(places)
         names |= {(depth, kind, place): name for place, name in own.items()}
-    return [
-        (name, shape, dataclasses.replace(facts, part=names.get((facts.depth, facts.kind, facts.part), facts.part)))
-        for name, shape, facts in found
-    ]
+
+    def named(tensor: ModelTensor) -> ModelTensor:
+        facts = tensor.facts
+        part = names.get((facts.depth, facts.kind, facts.part), facts.part)
+        return replace(tensor, facts=replace(facts, part=part))
+
+    return [named(tensor) for tensor in found]
 
 
 def _attention(places: list[str]) -> dict[str, str]:

@@ -12,15 +12,15 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from stabbench.errors import UserError
-from stabbench.models.generic.architecture import GenericArchitecture
-from stabbench.models.generic.network import build
+from stabbench.models.architecture import Architecture
+from stabbench.models.families.huggingface.network import build
 from stabbench.models.keyed_draws import is_random
 from stabbench.randomness import Draws
 
 aten = torch.ops.aten
 
 
-def initial_tensors(architecture: GenericArchitecture, names: Collection[str], draws: Draws) -> dict[str, Tensor]:
+def initial_tensors(architecture: Architecture, names: Collection[str], draws: Draws) -> dict[str, Tensor]:
     """Values of the tensors `names` at the start of training, in float64 and without run axis.
 
     transformers' own initialisation of the whole model is run with `names` as the only tensors that it may change, and

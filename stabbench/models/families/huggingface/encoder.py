@@ -1,4 +1,4 @@
-"""Any Hugging Face encoder behind the interface of `Encoder`: one run at a time, padded, with dropout that is keyed."""
+"""transformers' module as a function of a run's weights: one run at a time, padded, with dropout that is keyed."""
 
 from __future__ import annotations
 
@@ -13,22 +13,27 @@ from torch import Tensor
 from torch.func import functional_call
 from torch.overrides import TorchFunctionMode
 
+from stabbench.models.architecture import Architecture
 from stabbench.models.batch import Batch
 from stabbench.models.dropout import dropped
-from stabbench.models.encoder import AnyBatch, AnyDropout, Encoder, Weights
-from stabbench.models.generic.architecture import GenericArchitecture
-from stabbench.models.generic.network import network
+from stabbench.models.encoder import AnyBatch, AnyDropout, Weights, lookup
+from stabbench.models.families.huggingface.network import network
 from stabbench.models.keyed_draws import RefuseUnkeyedDraws
 
 
 @dataclass(frozen=True)
-class GenericEncoder(Encoder):
-    """`Encoder` for an architecture that is not ours; the run axis of all weights and batches must be 1.
+class ModuleEncoder:
+    """The computation of an architecture; the run axis of all weights and batches must be 1.
 
     With `products` linear layers and attention's products are computed in that type, by autocast.
     """
 
-    architecture: GenericArchitecture
+    architecture: Architecture
+    products: torch.dtype | None = None
+
+    def embed(self, weights: Weights, batch: AnyBatch) -> Tensor:
+        """Word embeddings of the tokens, shape `(1, T, E)`."""
+        return lookup(weights[self.architecture.word_embeddings], batch.ids)
 
     def classify(
         self, weights: Weights, batch: AnyBatch, dropout: AnyDropout | None = None, embeddings: Tensor | None = None

@@ -12,11 +12,11 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from stabbench.models.generic.architecture import GenericArchitecture
-from stabbench.models.generic.initialisation import initial_tensors
-from stabbench.models.generic.network import NO_EMBEDDINGS, build, unsupported
+from stabbench.models.architecture import Architecture
+from stabbench.models.families.huggingface.initialisation import initial_tensors
+from stabbench.models.families.huggingface.network import NO_EMBEDDINGS, build, unsupported
+from stabbench.models.families.huggingface.quiet import in_short, quiet_transformers
 from stabbench.models.keyed_draws import RefuseUnkeyedDraws, UnkeyedDrawError
-from stabbench.models.quiet import quiet_transformers
 from stabbench.randomness import Draws
 
 DRAWS = "it draws random numbers of its own ({}), so that a run would not depend on its seeds alone"
@@ -27,12 +27,13 @@ MOST_PARAMETERS = 10**9
 
 
 @lru_cache(maxsize=8)
-def check_by_trial(architecture: GenericArchitecture, where: str) -> None:
+def check_by_trial(architecture: Architecture, where: str) -> None:
     """UserError, with the model's type, where a forward pass or the head's initialisation cannot be keyed by seeds.
 
     Passes are tried without numbers (on torch's meta device) and, where one fails so, with random weights.
     """
-    initial_tensors(architecture, [name for name in architecture.shapes() if architecture.may_lack(name)], Draws(0, ""))
+    lacking = [tensor.name for tensor in architecture.tensors if tensor.origin != "pretrained"]
+    initial_tensors(architecture, lacking, Draws(0, ""))
     with torch.device("meta"):
         model = build(architecture.config, architecture.labels, where)
     small = sum(parameter.numel() for parameter in model.parameters()) <= MOST_PARAMETERS
@@ -46,7 +47,7 @@ class _NeedsNumbersError(Exception):
     """A pass on the meta device failed, which one with numbers need not do."""
 
 
-def _passes(model: nn.Module, architecture: GenericArchitecture, where: str, *, again: bool) -> None:
+def _passes(model: nn.Module, architecture: Architecture, where: str, *, again: bool) -> None:
     """Tokens and embeddings, without dropout and with it; `again`: another model follows where one fails."""
     device = next(model.parameters()).device
     tokens = torch.zeros((2, LENGTH), dtype=torch.long, device=device)
@@ -62,7 +63,7 @@ def _passes(model: nn.Module, architecture: GenericArchitecture, where: str, *, 
             except Exception as error:  # whatever a module of another library's making runs into
                 if again:
                     raise _NeedsNumbersError from error
-                reason = NO_EMBEDDINGS if "inputs_embeds" in inputs else f"a trial of it fails: {error}"
+                reason = NO_EMBEDDINGS if "inputs_embeds" in inputs else f"a trial of it fails: {in_short(error)}"
                 raise unsupported(architecture.name, reason, where) from error
 
 

@@ -11,10 +11,11 @@ from torch import nn
 
 from stabbench.errors import UserError
 from stabbench.files import write_bytes
-from stabbench.models.folder_files import WEIGHTS, copy_tokenizer
+from stabbench.model_files import WEIGHTS, copy_tokenizer
+from stabbench.models.families.huggingface.quiet import quiet_transformers
+from stabbench.models.folder import ModelFolder
 from stabbench.models.pretraining_options import PretrainingOptions
-from stabbench.models.quiet import quiet_transformers
-from stabbench.models.sources import architecture, tensors_of
+from stabbench.models.tensor_files import read_tensors
 from stabbench.models.word_pieces import write_word_pieces
 
 SMALLEST_TABLE_OF_POSITIONS = 128
@@ -69,8 +70,9 @@ def masked_language_model(folder: Path, seed: int = 0) -> tuple[nn.Module, list[
                 trust_remote_code=False,
             )
         except ValueError as error:
+            kind = ModelFolder.at(folder).model_type
             raise UserError(
-                f"pretraining: a '{architecture(folder)}' model has no masked-LM form: start from a BERT or RoBERTa"
+                f"pretraining: a '{kind}' model has no masked-LM form: start from a BERT or RoBERTa"
             ) from error
     return model, sorted(info["missing_keys"])
 
@@ -90,7 +92,7 @@ def save(model: Any, folder: Path, start: Path | None) -> None:
             tensors[name] = tensor.contiguous()
     if start is not None:
         prefix = model.base_model_prefix + "."
-        for name, tensor in tensors_of(start, lambda name: "pooler." in name).items():
+        for name, tensor in read_tensors(start, lambda name: "pooler." in name).items():
             tensors.setdefault(name if name.startswith(prefix) else prefix + name, tensor)
     write_bytes(folder / WEIGHTS, safetensors_bytes(tensors, metadata={"format": "pt"}))
     model.config.architectures = [type(model).__name__]

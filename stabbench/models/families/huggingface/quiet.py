@@ -1,4 +1,4 @@
-"""Loading a model by transformers without its progress bars and reports."""
+"""Loading by transformers without its progress bars and reports, and its errors in one line."""
 
 from __future__ import annotations
 
@@ -22,3 +22,8 @@ def quiet_transformers() -> Iterator[None]:
         logging.set_verbosity(verbosity)
         if bars:
             logging.enable_progress_bar()
+
+
+def in_short(error: Exception) -> str:
+    """The first line of an error of another library's making, else the name of its class."""
+    return str(error).strip().partition("\n")[0] or type(error).__name__

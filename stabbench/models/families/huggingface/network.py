@@ -14,11 +14,6 @@ from torch import nn
 from stabbench.errors import UserError, unknown
 
 NO_EMBEDDINGS = "it cannot be given embeddings in the place of tokens, which strategies may perturb"
-REFUSED = {
-    "esm": NO_EMBEDDINGS,
-    "mra": "its attention is a kernel of its own for fp32 alone",
-    "xmod": "it needs to be told the language of every text",
-}
 NEEDED_INPUTS = {
     "attention_mask": "it takes no attention mask, so that padding would change its results",
     "inputs_embeds": NO_EMBEDDINGS,
@@ -35,10 +30,8 @@ def check_model_type(config: Mapping[str, Any], where: str) -> None:
     name = str(config.get("model_type"))
     if name not in CONFIG_MAPPING:
         classifiers = set(auto.MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES)
-        raise unknown(
-            "model type", name, sorted(classifiers & set(auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES) - set(REFUSED))
-        )
-    reason = REFUSED.get(name)
+        raise unknown("model type", name, sorted(classifiers & set(auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES)))
+    reason = None
     if getattr(CONFIG_MAPPING[name], "is_encoder_decoder", False) is True or config.get("is_encoder_decoder"):
         reason = "it has a decoder beside its encoder"
     elif name not in auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES or config.get("is_decoder"):
@@ -113,3 +106,12 @@ def network(
         for name, buffer in module.named_buffers(recurse=False):
             module._buffers[name] = buffer.to(device, dtype if buffer.is_floating_point() else None)
     return model
+
+
+def offset_of(model: nn.Module) -> int:
+    """The position id of a text's first token: behind the padding id where the table of positions has a row for it."""
+    network: Any = model
+    rows, words = getattr(network.config, "max_position_embeddings", None), network.get_input_embeddings()
+    tables = (module for module in model.modules() if isinstance(module, nn.Embedding) and module is not words)
+    padded = (module.padding_idx for module in tables if module.num_embeddings == rows)
+    return next((padding + 1 for padding in padded if padding is not None), 0)

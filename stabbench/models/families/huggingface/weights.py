@@ -1,4 +1,4 @@
-"""A generic encoder's weights in and out of a Hugging Face folder."""
+"""The weights of a model that transformers computes, in and out of its folder."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from stabbench.models.architecture import Architecture
+from stabbench.models.families.huggingface.network import dropout_fields
+from stabbench.models.families.huggingface.quiet import quiet_transformers
 from stabbench.models.fitting import check_fit
-from stabbench.models.generic.architecture import GenericArchitecture
-from stabbench.models.generic.network import dropout_fields
-from stabbench.models.quiet import quiet_transformers
 
 
-def pretrained_weights(folder: Path, architecture: GenericArchitecture, dtype: torch.dtype) -> dict[str, Tensor]:
+def pretrained_weights(folder: Path, architecture: Architecture, dtype: torch.dtype) -> dict[str, Tensor]:
     """A folder's tensors by Hugging Face name, without run axis, read by transformers, which knows older names.
 
     All that transformers' classifier takes from the folder, but for the output layer. What lies outside the encoder may
@@ -44,9 +44,9 @@ def pretrained_weights(folder: Path, architecture: GenericArchitecture, dtype: t
     )
     missing |= {name for name, _, _ in info["mismatched_keys"]}
     return {
-        name: tensors[name].detach().clone()
-        for name in architecture.shapes()
-        if name not in missing and not architecture.is_new(name)
+        tensor.name: tensors[tensor.name].detach().clone()
+        for tensor in architecture.tensors
+        if tensor.name not in missing and tensor.origin != "new"
     }
 
 

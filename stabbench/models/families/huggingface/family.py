@@ -1,0 +1,97 @@
+"""Every encoder that transformers makes a classifier of and that no other family is for: its module, one run a time."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any
+
+from stabbench.errors import Mistakes
+from stabbench.models.architecture import Architecture
+from stabbench.models.families.contract import PAPER, Capabilities, Computation, Family
+from stabbench.models.families.huggingface.reading import default_of, read
+from stabbench.recipe import OWN_DROPOUT
+from stabbench.tensor_roles import Role, TensorRoles
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from stabbench.models.folder import ModelFolder
+    from stabbench.randomness import Draws
+
+ANY_LABELS = 2
+
+
+class HuggingFace(Family):
+    """A peer of those that `Encoder` computes; what is known of its models, transformers says."""
+
+    name = "huggingface"
+    capabilities = Capabilities(own_dropout=True)
+    defaults = {**PAPER, "dropout": OWN_DROPOUT}
+
+    def architecture(self, config: Mapping[str, Any], labels: int, where: str) -> Architecture:
+        """From the module tree; UserError, naming the model type, where it is no encoder or has other parts."""
+        return read(config, labels, where)
+
+    def field(self, config: Mapping[str, Any], name: str) -> Any:
+        """The config's own value, else the default of its model type; None where that has none."""
+        return default_of(config, name) if config.get(name) is None else config[name]
+
+    def first_position(self, config: Mapping[str, Any]) -> int:
+        """RoBERTa's relatives count from the padding id, and their tables of positions say so."""
+        return read(config, ANY_LABELS).position_offset
+
+    def spec_fields(self, architecture: Architecture) -> dict[str, Any]:
+        """What computes the model: transformers, by its minor version, since patch releases mend.
+
+        So that after an upgrade old and new numbers never share a table.
+        """
+        version = importlib.metadata.version("transformers")
+        return {"computed_by": f"transformers {'.'.join(version.split('.')[:2])}"}
+
+    def roles(self, architecture: Architecture) -> TensorRoles:
+        """What every tensor is, as the facts say."""
+        roles = {
+            name: Role(fact.kind, fact.depth, fact.decays, fact.part) for name, fact in architecture.facts().items()
+        }
+        return TensorRoles(architecture.layers, roles)
+
+    def check(self, folder: ModelFolder, architecture: Architecture) -> None:
+        """By a trial, by measuring whether padding counts, and by loading it."""
+        import torch
+
+        from stabbench.models.families.huggingface.padding import check_padding
+        from stabbench.models.families.huggingface.trial import check_by_trial
+
+        mistakes, where = Mistakes(), str(folder.path / "config.json")
+        with mistakes.collected():
+            check_by_trial(architecture, where)
+            check_padding(architecture, where)
+        with mistakes.collected():
+            self.pretrained(folder, architecture, torch.float32)
+        mistakes.tell()
+
+    def pretrained(self, folder: ModelFolder, architecture: Architecture, dtype: torch.dtype) -> dict[str, Tensor]:
+        """All that transformers' classifier takes from the folder, but for the output layer."""
+        from stabbench.models.families.huggingface.weights import pretrained_weights
+
+        return pretrained_weights(folder.path, architecture, dtype)
+
+    def drawn(self, architecture: Architecture, names: Collection[str], draws: Draws) -> dict[str, Tensor]:
+        """As transformers draws them."""
+        from stabbench.models.families.huggingface.initialisation import initial_tensors
+
+        return initial_tensors(architecture, names, draws)
+
+    def encoder(self, architecture: Architecture, products: torch.dtype | None = None) -> Computation:
+        """Transformers' module, called with a run's weights."""
+        from stabbench.models.families.huggingface.encoder import ModuleEncoder
+
+        return ModuleEncoder(architecture, products)
+
+    def classifier_fields(self, config: Mapping[str, Any], dropout: float | str) -> dict[str, Any]:
+        """The class, and its dropout where that is a number."""
+        from stabbench.models.families.huggingface.weights import classifier_config
+
+        return classifier_config(config, dropout)

@@ -1,0 +1,207 @@
+"""What BERT, RoBERTa and ALBERT have in common: `models.encoder.Encoder` computes them, many runs at once, unpadded."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from stabbench.errors import UserError, unknown
+from stabbench.models.architecture import INITIAL_STD, Architecture, ModelTensor, Origin, TensorFacts
+from stabbench.models.families.contract import Capabilities, Computation, Family
+from stabbench.models.fitting import encoder_names
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from stabbench.models.folder import ModelFolder
+    from stabbench.randomness import Draws
+
+ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "silu")
+FIELDS: Mapping[str, Any] = {
+    "vocab_size": 30522,
+    "type_vocab_size": 2,
+    "pad_token_id": 0,
+    "max_position_embeddings": 512,
+    "hidden_act": "gelu",
+}
+"""BERT's defaults of its config, so that transformers need not be imported for them."""
+BERT_PARTS: Mapping[str, str] = {
+    "query": "attention.self.query",
+    "key": "attention.self.key",
+    "value": "attention.self.value",
+    "attention_output": "attention.output.dense",
+    "attention_norm": "attention.output.LayerNorm",
+    "intermediate": "intermediate.dense",
+    "output": "output.dense",
+    "output_norm": "output.LayerNorm",
+}
+_KINDS = {"intermediate": "feed_forward", "output": "feed_forward"}
+
+
+class UnpaddedFamily(Family):
+    """A family by the names of its tensors and the few places in which it is not BERT."""
+
+    capabilities = Capabilities(stacks=True, kernel=True, captures=True, cuts_vocabulary=True, pretrains=True)
+    class_name: ClassVar[str]
+    """The first part of the names of transformers' classes."""
+    fields: ClassVar[Mapping[str, Any]] = FIELDS
+    layer: ClassVar[str] = "encoder.layer.#"
+    """Where a layer is, below the encoder's name."""
+    parts: ClassVar[Mapping[str, str]] = BERT_PARTS
+    pooler: ClassVar[str]
+    classifier: ClassVar[str] = "classifier"
+    pooler_origin: ClassVar[Origin] = "optional"
+    shares_layers: ClassVar[bool] = False
+
+    def architecture(self, config: Mapping[str, Any], labels: int, where: str) -> Architecture:
+        """Sizes and tensors; UserError for activations and positions that `Encoder` does not compute."""
+        activation = config.get("hidden_act", self.fields["hidden_act"])
+        if activation not in ACTIVATIONS:
+            raise unknown(f"hidden_act in {where}", str(activation), ACTIVATIONS)
+        positions = config.get("position_embedding_type", "absolute")
+        if positions != "absolute":
+            raise UserError(f"{where}: found position_embedding_type {positions!r}, supported is 'absolute'")
+        found = Architecture(
+            family=self.name,
+            name=self.name,
+            layers=int(config["num_hidden_layers"]),
+            hidden_size=int(config["hidden_size"]),
+            heads=int(config["num_attention_heads"]),
+            intermediate_size=int(config["intermediate_size"]),
+            embedding_size=self.embedding_size(config),
+            vocabulary_size=int(self.field(config, "vocab_size")),
+            positions=int(self.field(config, "max_position_embeddings")),
+            segments=int(self.field(config, "type_vocab_size")),
+            activation=str(activation),
+            layer_norm_eps=float(config.get("layer_norm_eps", 1e-12)),
+            padding_id=int(self.field(config, "pad_token_id")),
+            labels=labels,
+            prefix=self.name,
+            word_embeddings=f"{self.name}.embeddings.word_embeddings.weight",
+            pooler=self.pooler,
+            classifier=self.classifier,
+            tensors=(),
+            position_offset=self.first_position(config),
+            shares_layers=self.shares_layers,
+            initial_std=float(config.get("initializer_range", INITIAL_STD) or INITIAL_STD),
+            parts=tuple((part, f"{self.name}.{self.layer}.{name}") for part, name in self.parts.items()),
+        )
+        return replace(found, tensors=tuple(self._tensors(found)))
+
+    def embedding_size(self, config: Mapping[str, Any]) -> int:
+        """The width of the word embeddings."""
+        return int(config["hidden_size"])
+
+    def _tensors(self, sizes: Architecture) -> Iterator[ModelTensor]:
+        hidden, inner, narrow = sizes.hidden_size, sizes.intermediate_size, sizes.embedding_size
+        embeddings, table = f"{self.name}.embeddings", TensorFacts("embedding", 0, decays=True, linear_weight=False)
+        tables = {"word": sizes.vocabulary_size, "position": sizes.positions, "token_type": sizes.segments}
+        for name, rows in tables.items():
+            yield ModelTensor(f"{embeddings}.{name}_embeddings.weight", (rows, narrow), table)
+        yield from _norm(f"{embeddings}.LayerNorm", narrow, 0)
+        if self.shares_layers:
+            yield from _linear(f"{self.name}.encoder.embedding_hidden_mapping_in", (hidden, narrow), "embedding", 0)
+        shapes = dict.fromkeys(self.parts, (hidden, hidden))
+        shapes |= {"intermediate": (inner, hidden), "output": (hidden, inner)}
+        for number in range(1 if self.shares_layers else sizes.layers):
+            for part, name in sizes.layer(number).items():
+                if part.endswith("_norm"):
+                    yield from _norm(name, hidden, number + 1)
+                else:
+                    kind = _KINDS.get(part, "attention")
+                    yield from _linear(name, shapes[part], kind, number + 1, part=part.replace("_", " "))
+        head = sizes.layers + 1
+        yield from _linear(self.pooler, (hidden, hidden), "pooler", head, origin=self.pooler_origin)
+        yield from _linear(self.classifier, (sizes.labels, hidden), "classifier", head, origin="new")
+
+    def field(self, config: Mapping[str, Any], name: str) -> Any:
+        """The config's own value, else the default that is known here."""
+        return self.fields.get(name) if config.get(name) is None else config[name]
+
+    def first_position(self, config: Mapping[str, Any]) -> int:
+        """0."""
+        return 0
+
+    def spec_fields(self, architecture: Architecture) -> dict[str, Any]:
+        """The spread of new matrices where it is unusual."""
+        return {} if architecture.initial_std == INITIAL_STD else {"initial_std": architecture.initial_std}
+
+    def check(self, folder: ModelFolder, architecture: Architecture) -> None:
+        """UserError where a tensor is missing or has another shape."""
+        encoder_names(folder.path, architecture, folder.shapes)
+
+    def pretrained(self, folder: ModelFolder, architecture: Architecture, dtype: torch.dtype) -> dict[str, Tensor]:
+        """All but what is new: the classifier, RoBERTa's dense layer, a pooler that a masked-LM folder lacks."""
+        names, tensors = encoder_names(folder.path, architecture, folder.shapes), folder.tensors()
+        return {name: tensors[present].to(dtype, copy=True) for name, present in names.items()}
+
+    def drawn(self, architecture: Architecture, names: Collection[str], draws: Draws) -> dict[str, Tensor]:
+        """Matrices N(0, σ²) with the config's `initializer_range` for σ, biases 0 and norms the identity."""
+        import torch
+
+        found: dict[str, Tensor] = {}
+        for tensor in architecture.tensors:
+            if tensor.name not in names:
+                continue
+            if tensor.name.endswith(".bias"):
+                found[tensor.name] = torch.zeros(tensor.shape, dtype=torch.float64)
+            elif tensor.facts.kind == "layer_norm":
+                found[tensor.name] = torch.ones(tensor.shape, dtype=torch.float64)
+            else:
+                values = draws.normal(tensor.name, tensor.shape) * architecture.initial_std
+                found[tensor.name] = torch.from_numpy(values)
+        return found
+
+    def encoder(self, architecture: Architecture, products: torch.dtype | None = None) -> Computation:
+        """Ours, and the kernel beneath it."""
+        from stabbench.models import encoder
+
+        return encoder.Encoder(architecture, products)
+
+    def classifier_fields(self, config: Mapping[str, Any], dropout: float | str) -> dict[str, Any]:
+        """The class, and one probability at all places."""
+        return {
+            "architectures": [f"{self.class_name}ForSequenceClassification"],
+            "hidden_dropout_prob": dropout,
+            "attention_probs_dropout_prob": dropout,
+            "classifier_dropout": dropout,
+            "classifier_dropout_prob": dropout,
+        }
+
+    def operations(self, architecture: Architecture, tokens: float, pairs: float, examples: float) -> float:
+        """As the kernel computes it.
+
+        The last layer is computed for the first token of each example, without keys and values: attention there works
+        on its inputs.
+        """
+        hidden, inner = architecture.hidden_size, architecture.intermediate_size
+        full = architecture.layers - 1
+        per_token = 2 * (4 * hidden * hidden + 2 * hidden * inner)
+        operations = full * (tokens * per_token + 4 * pairs * hidden)
+        operations += examples * (per_token + 2 * hidden * hidden)
+        operations += 4 * tokens * architecture.heads * hidden
+        if architecture.shares_layers:
+            operations += 2 * tokens * architecture.embedding_size * hidden
+        return operations + 2 * examples * hidden * architecture.labels
+
+
+def _linear(
+    name: str,
+    shape: tuple[int, int],
+    kind: str,
+    depth: int,
+    *,
+    part: str = "",
+    origin: Origin = "pretrained",
+) -> Iterator[ModelTensor]:
+    weight = TensorFacts(kind, depth, decays=True, linear_weight=True, part=part)
+    yield ModelTensor(f"{name}.weight", shape, weight, origin)
+    yield ModelTensor(f"{name}.bias", shape[:1], TensorFacts(kind, depth, decays=False, linear_weight=False), origin)
+
+
+def _norm(name: str, size: int, depth: int) -> Iterator[ModelTensor]:
+    for leaf in ("weight", "bias"):
+        facts = TensorFacts("layer_norm", depth, decays=False, linear_weight=False)
+        yield ModelTensor(f"{name}.{leaf}", (size,), facts)
