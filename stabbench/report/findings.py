@@ -8,9 +8,9 @@ import pandas as pd
 
 from stabbench.analysis.gradients import LayerContrast, Pair, Run, contrast, failed_beside_successful
 from stabbench.analysis.stability import MINIMUM_SEEDS
-from stabbench.report.cautions import cautions
 from stabbench.report.content import Content
 from stabbench.report.numbers import counted, exponent, listed, p_equation, score_text, some
+from stabbench.report.warnings import warnings_of
 
 NAMED = 5
 """Names of a kind in a sentence; of the others it says how many there are."""
@@ -173,8 +173,8 @@ def regime(content: Content, model: str) -> str:
 
 
 def warnings(content: Content) -> tuple[str, ...]:
-    """What a reader must know before trusting the table, a sentence each (`report.cautions`)."""
-    return tuple(item.sentence for item in cautions(content))
+    """What a reader must know before trusting the table, a sentence each (`report.warnings`)."""
+    return tuple(item.sentence for item in warnings_of(content))
 
 
 def gradients(content: Content, model: str, task: str) -> tuple[Pair | None, str]:

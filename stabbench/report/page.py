@@ -16,7 +16,6 @@ from markupsafe import Markup
 
 from stabbench.report import cost, findings, making, numbers
 from stabbench.report import provenance as origins
-from stabbench.report.cautions import cautions
 from stabbench.report.content import Content, measured_level
 from stabbench.report.downloads import Download, drawn_rows, figure_downloads, table_link
 from stabbench.report.figures.drawing import COLUMN_WIDTH, style
@@ -26,6 +25,7 @@ from stabbench.report.layout import STAR, blocks
 from stabbench.report.matrix import LOW, matrices
 from stabbench.report.pictures import Picture, Pictures
 from stabbench.report.section import CAUSES, MAKING, PARTS, RESULTS, Section
+from stabbench.report.warnings import warnings_of
 
 FIXED = {
     RESULTS: (
@@ -167,7 +167,7 @@ def _context(content: Content) -> dict[str, Any]:
         "blocks": blocks(content),
         "answers": {model: findings.answer(content, model) for model in content.models},
         "regimes": [text for model in content.models if (text := findings.regime(content, model))],
-        "cautions": cautions(content),
+        "warnings": warnings_of(content),
         "level": level,
         "seeds": _seeds(content),
         "colors": {name: palette[color][0] for name, color in variables.items()},

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stabbench.analysis.cautions import (
+from stabbench.analysis.stability import stability
+from stabbench.analysis.warnings import (
     added_seeds,
     few_seeds,
     in_two_groups,
@@ -14,7 +15,6 @@ from stabbench.analysis.cautions import (
     two_groups,
     unequal_seeds,
 )
-from stabbench.analysis.stability import stability
 from stabbench.records import SelectedCell
 from tests.analysis.synthetic import SyntheticCell, write_runs
 from tests.analysis.test_stability import runs

@@ -8,10 +8,10 @@ from functools import lru_cache
 
 import pandas as pd
 
-from stabbench.analysis.cautions import added_seeds, few_seeds, in_two_groups, stable_in_failure, unequal_seeds
 from stabbench.analysis.frame import seed_list
 from stabbench.analysis.seed_sanity import CAUSES
 from stabbench.analysis.stability import MINIMUM_SEEDS
+from stabbench.analysis.warnings import added_seeds, few_seeds, in_two_groups, stable_in_failure, unequal_seeds
 from stabbench.report.content import Content
 from stabbench.report.numbers import counted, score_text, some
 
@@ -22,7 +22,7 @@ EXAMPLES = 3
 
 
 @dataclass(frozen=True)
-class Caution:
+class ReportWarning:
     """One thing to know, and what it is about."""
 
     kind: str
@@ -32,8 +32,8 @@ class Caution:
 
 
 @lru_cache(maxsize=1)
-def cautions(content: Content) -> tuple[Caution, ...]:
-    """Missing and broken runs, and what `analysis.cautions` and `analysis.seed_sanity` find; few words for any grid."""
+def warnings_of(content: Content) -> tuple[ReportWarning, ...]:
+    """Missing and broken runs, and what `analysis.warnings` and `analysis.seed_sanity` find; few words for any grid."""
     found = [
         *_incomplete(content),
         *_left_out_of_figures(content),
@@ -49,8 +49,8 @@ def cautions(content: Content) -> tuple[Caution, ...]:
 
 
 def table(content: Content) -> pd.DataFrame:
-    """Every cell that a caution is about, a row each: what tables/warnings.csv holds."""
-    rows = [(item.kind, *about) for item in cautions(content) for about in item.about]
+    """Every cell that a warning is about, a row each: what tables/warnings.csv holds."""
+    rows = [(item.kind, *about) for item in warnings_of(content) for about in item.about]
     return pd.DataFrame(rows, columns=["warning", "model", "task", "strategy", "what"])
 
 
@@ -65,7 +65,7 @@ def _named(content: Content, about: Sequence[tuple[str, str, str, str]], most: i
     return some(texts, most)
 
 
-def _incomplete(content: Content) -> list[Caution]:
+def _incomplete(content: Content) -> list[ReportWarning]:
     if content.complete:
         return []
     rows = content.table[content.table["n"] < content.table["planned"]]
@@ -76,10 +76,10 @@ def _incomplete(content: Content) -> list[Caution]:
     parts = some([f"{model}/{task}/{strategy} {what}" for model, task, strategy, what in about], 2 * EXAMPLES)
     missing = int((rows["planned"] - rows["n"]).sum())
     where = f" ({counted(missing, 'run')} of {counted(len(about), 'cell')})" if len(about) > 2 * EXAMPLES else ""
-    return [Caution("incomplete", f"This report is incomplete{where}: {parts}.", about), *_broken(content)]
+    return [ReportWarning("incomplete", f"This report is incomplete{where}: {parts}.", about), *_broken(content)]
 
 
-def _broken(content: Content) -> list[Caution]:
+def _broken(content: Content) -> list[ReportWarning]:
     broken = [
         (item.cell, seed, " ".join(message.split())[:LONGEST_ERROR])
         for item in content.selection.cells
@@ -90,10 +90,10 @@ def _broken(content: Content) -> list[Caution]:
     about = [(cell.model, cell.task, cell.strategy, f"seed {seed}: {text}") for cell, seed, text in broken]
     named = "; ".join(f"seed {seed} of {cell.name}: {text}" for cell, seed, text in broken[:LISTED_ERRORS])
     more = f"; and {len(broken) - LISTED_ERRORS} more" if len(broken) > LISTED_ERRORS else ""
-    return [Caution("broken", f"{counted(len(broken), 'run')} broke: {named}{more}.", about)]
+    return [ReportWarning("broken", f"{counted(len(broken), 'run')} broke: {named}{more}.", about)]
 
 
-def _left_out_of_figures(content: Content) -> list[Caution]:
+def _left_out_of_figures(content: Content) -> list[ReportWarning]:
     if len(content.traced) == len(content.places):
         return []
     within = (
@@ -106,16 +106,16 @@ def _left_out_of_figures(content: Content) -> list[Caution]:
         f"Scores are drawn for the first {len(content.drawn)} of {len(content.places)} pairs of a model and a task"
         f"{within}. The tables, tests and scores hold all of them."
     )
-    return [Caution("drawn", sentence)] if sentence else []
+    return [ReportWarning("drawn", sentence)] if sentence else []
 
 
-def _seedless(content: Content) -> list[Caution]:
+def _seedless(content: Content) -> list[ReportWarning]:
     about = [(*cell, why) for cell, why in content.seedless.items()]
     if not about:
         return []
     first = _named(content, about)
     return [
-        Caution(
+        ReportWarning(
             "seed",
             f"The seed changes nothing, or hardly anything, in {counted(len(about), 'cell')} of {len(content.table)}, "
             f"which no table calls best: {first}. The usual causes: {CAUSES}.",
@@ -124,7 +124,7 @@ def _seedless(content: Content) -> list[Caution]:
     ]
 
 
-def _few_seeds(content: Content) -> list[Caution]:
+def _few_seeds(content: Content) -> list[ReportWarning]:
     few = few_seeds(content.table)
     if few.empty:
         return []
@@ -132,10 +132,10 @@ def _few_seeds(content: Content) -> list[Caution]:
         f"{counted(len(few), 'cell')} of {len(content.table)} with fewer than {MINIMUM_SEEDS} seeds: the tests have "
         "next to no power there, so no star is given."
     )
-    return [Caution("few seeds", sentence, [(*_cell(row), f"n = {row['n']}") for _, row in few.iterrows()])]
+    return [ReportWarning("few seeds", sentence, [(*_cell(row), f"n = {row['n']}") for _, row in few.iterrows()])]
 
 
-def _unjudged(content: Content) -> list[Caution]:
+def _unjudged(content: Content) -> list[ReportWarning]:
     rows = content.table.loc[content.table["failed"].isna(), ["model", "task"]].drop_duplicates()
     if rows.empty:
         return []
@@ -149,10 +149,10 @@ def _unjudged(content: Content) -> list[Caution]:
         f"Which runs failed is not known on {on}: none is counted there, and a cell all of whose runs failed can have "
         "the smallest std."
     )
-    return [Caution("unjudged", sentence, about)]
+    return [ReportWarning("unjudged", sentence, about)]
 
 
-def _in_failure(content: Content) -> list[Caution]:
+def _in_failure(content: Content) -> list[ReportWarning]:
     about = []
     for _, row in stable_in_failure(content.table).iterrows():
         std = score_text(row["std"], content.kind(str(row["metric"])))
@@ -160,10 +160,10 @@ def _in_failure(content: Content) -> list[Caution]:
     if not about:
         return []
     sentence = f"Stable in failure, and therefore not called stable: {_named(content, about)}."
-    return [Caution("stable in failure", sentence, about)]
+    return [ReportWarning("stable in failure", sentence, about)]
 
 
-def _two_groups(content: Content) -> list[Caution]:
+def _two_groups(content: Content) -> list[ReportWarning]:
     metrics = {_cell(row): str(row["metric"]) for _, row in content.table.iterrows()}
     about = []
     for names, groups in in_two_groups(content.runs):
@@ -177,10 +177,10 @@ def _two_groups(content: Content) -> list[Caution]:
         f"Scores in two groups, which mean and std describe badly: {_named(content, about)}. Look at the score of "
         "every seed."
     )
-    return [Caution("two groups", sentence, about)]
+    return [ReportWarning("two groups", sentence, about)]
 
 
-def _added(content: Content) -> list[Caution]:
+def _added(content: Content) -> list[ReportWarning]:
     added = added_seeds(content.selection.cells)
     cells = {item.cell.name: item.cell for item in content.selection.cells}
     about = [
@@ -194,10 +194,10 @@ def _added(content: Content) -> list[Caution]:
         f"Added after the first runs of their cell were trained: {named}. Where seeds are added after a look at the "
         "results, p-values no longer mean what they say."
     )
-    return [Caution("added seeds", sentence, about)]
+    return [ReportWarning("added seeds", sentence, about)]
 
 
-def _unequal(content: Content) -> list[Caution]:
+def _unequal(content: Content) -> list[ReportWarning]:
     unequal = unequal_seeds(content.runs)
     if not unequal:
         return []
@@ -219,7 +219,7 @@ def _unequal(content: Content) -> list[Caution]:
         share = "" if len(apart) == len(unequal) else f" on {len(apart)} of them"
         paired = f" Tests paired by seed are n/a{share}: no seed is shared."
     return [
-        Caution(
+        ReportWarning(
             "unequal seeds",
             f"Strategies have different seeds planned on {where}: {groups}. Seeds may have been added later.{paired}",
             about,
