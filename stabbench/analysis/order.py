@@ -8,13 +8,13 @@ from collections.abc import Collection
 import pandas as pd
 
 from stabbench.analysis.frame import finished, ordered
-from stabbench.analysis.seed_sanity import Key
+from stabbench.analysis.place import Place
 from stabbench.analysis.spread import standard_deviation
 
 ORDERS = ("plan", "std")
 
 
-def strategies_by_std(runs: pd.DataFrame, seedless: Collection[Key] = ()) -> list[str]:
+def strategies_by_std(runs: pd.DataFrame, seedless: Collection[Place] = ()) -> list[str]:
     """The strategies of a frame by the mean, over the (model, task) that have them, of the rank of their std.
 
     The smallest std has rank 1; equal ones share the mean of their ranks. A cell all of whose runs failed, with fewer

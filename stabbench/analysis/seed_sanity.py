@@ -12,6 +12,7 @@ import pandas as pd
 from stabbench.analysis.distinct_scores import FEWEST, Grid, few_distinct
 from stabbench.analysis.frame import CELL, finished
 from stabbench.analysis.metric_kinds import lower_is_better, metric_kind
+from stabbench.analysis.place import Place
 from stabbench.analysis.spread import is_constant
 from stabbench.records import SelectedCell, Selection
 
@@ -30,9 +31,8 @@ CLOSE = 1e-4
 differ as one run does that is computed twice on other hardware: a seed moves a dev set's score by more."""
 
 Array = npt.NDArray[np.float64]
-Key = tuple[str, str, str]
-Alike = Mapping[Key, str]
-"""What is alike in a cell (model, task, strategy), as the end of a sentence."""
+Alike = Mapping[Place, str]
+"""What is alike in a cell, as the end of a sentence."""
 _USED = [*CELL, "seed", "status", "metric", "score", "accuracy", "majority", "failed", "result_digest"]
 
 
@@ -52,15 +52,15 @@ def seedless_cells(
     known = dev_examples or {}
     done = finished(runs[_USED])
     worse = lower_is_better(set(map(str, done["metric"].unique()))) if lower is None else lower
-    found: dict[Key, str] = {}
-    for place, part in done.groupby(["model", "task"], sort=False, observed=True):
-        model, task = map(str, place)
-        cells = _Place(part, known.get((model, task)), str(part["metric"].iloc[0]) in worse)
-        found |= {(model, task, strategy): why for strategy, why in cells.alike()}
+    found: dict[Place, str] = {}
+    for names, part in done.groupby(["model", "task"], sort=False, observed=True):
+        model, task = map(str, names)
+        cells = _Task(part, known.get((model, task)), str(part["metric"].iloc[0]) in worse)
+        found |= {Place(model, task, strategy): why for strategy, why in cells.alike()}
     return found
 
 
-class _Place:
+class _Task:
     """The finished runs of a model and task."""
 
     def __init__(self, runs: pd.DataFrame, dev_examples: int | None, lower: bool) -> None:
@@ -152,13 +152,12 @@ def same_records(selection: Selection) -> Alike:
     Records name the hashes of their files, so nothing beside record.json is read. Logits are part of predictions, hence
     equal ones are no chance.
     """
-    found: dict[Key, str] = {}
+    found: dict[Place, str] = {}
     for item in selection.cells:
-        cell = item.cell
         why = _same_files(item, "history.parquet", "learning curves", ("ok", "failed", "diverged"))
         why = why or _same_files(item, "predictions.parquet", "predictions", ("ok",))
         if why:
-            found[cell.model, cell.task, cell.strategy] = why
+            found[Place.of(item.cell)] = why
     return found
 
 

@@ -17,7 +17,8 @@ from pandas.api.typing import NAType
 from stabbench.analysis.failures import wilson_interval
 from stabbench.analysis.frame import CELL, finished, how_many
 from stabbench.analysis.metric_kinds import lower_is_better
-from stabbench.analysis.seed_sanity import Key, seedless_cells
+from stabbench.analysis.place import Place
+from stabbench.analysis.seed_sanity import seedless_cells
 from stabbench.analysis.spread import spread, standard_deviation
 from stabbench.analysis.variances import Center, levene, permutation_p_values, spread_p_value
 from stabbench.processes import shared_out
@@ -37,7 +38,7 @@ def stability(
     alpha: float = 0.001,
     minimum_seeds: int = MINIMUM_SEEDS,
     lower: Collection[str] | None = None,
-    seedless: Collection[Key] | None = None,
+    seedless: Collection[Place] | None = None,
     executor: Executor | None = None,
 ) -> pd.DataFrame:
     """One row a (model, task, strategy) of a frame of runs, in its order (paper, Table 1).
@@ -45,7 +46,7 @@ def stability(
     Numbers over the finished runs: n of planned, std (ddof 1), mean, max, min, median, iqr, failed with its Wilson 95 %
     interval, diverged, collapsed, std_successful (NA or NaN where it is not known which runs failed). `eligible` is
     false where all runs failed, fewer than two finished, all scores are the same to rounding, or the cell is in
-    `seedless` (model, task, strategy; None: what `seedless_cells` finds): it is neither best nor second smallest.
+    `seedless` (None: what `seedless_cells` finds): it is neither best nor second smallest.
     `mostly_failed`: more than half of the runs are known to have failed.
     Beyond half each further failure lowers the std, as π(1 − π) falls, so such a cell never has the best std, and is
     the second smallest only where its std is above the best one (as Devlin's on RTE in the paper's Table 1).
@@ -79,7 +80,7 @@ def stability(
     return pd.concat(tables, ignore_index=True)
 
 
-def _task_rows(runs: pd.DataFrame, lower: Collection[str], seedless: Collection[Key]) -> pd.DataFrame:
+def _task_rows(runs: pd.DataFrame, lower: Collection[str], seedless: Collection[Place]) -> pd.DataFrame:
     cells = [part for _, part in runs.groupby("strategy", sort=False, observed=True)]
     rows = pd.DataFrame([_cell_row(part) for part in cells]).astype(dict.fromkeys(COUNTS, "Int64"))
     cell_keys = zip(rows["model"], rows["task"], rows["strategy"], strict=True)

@@ -41,7 +41,7 @@ def plan(plan_folder: Path, params_file: Path) -> None:
     from stabbench.errors import Mistakes
     from stabbench.plan import write_plan
     from stabbench.probes import probes_of
-    from stabbench.strategies.cautions import cautions
+    from stabbench.strategies.warnings import warnings_of
     from stabbench.studies import studies_of
 
     config = load(params_file)
@@ -59,7 +59,7 @@ def plan(plan_folder: Path, params_file: Path) -> None:
     _write_studies(plan_folder / "studies", planned)
     for name, group in {"the grid": cells, **planned}.items():
         click.echo(f"{name}: {len(group)} cells, {sum(len(cell.seeds) for cell in group)} runs")
-        for sentence in cautions(group, Path()):
+        for sentence in warnings_of(group, Path()):
             click.echo(f"warning: {sentence}", err=True)
     for sentence in _about_texts([*cells, *chain.from_iterable(planned.values())]):
         click.echo(f"warning: {sentence}", err=True)

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
-
-from matplotlib.figure import Figure
 
 from stabbench.files import write_json, write_text
 from stabbench.processes import keeping_garbage, processes
-from stabbench.report import findings
 from stabbench.report.content import Content, gather
-from stabbench.report.figures.distribution import stability_figure
 from stabbench.report.figures.drawing import style
-from stabbench.report.figures.gradient_norms import gradient_figure
-from stabbench.report.figures.rendering import Drawings, save
-from stabbench.report.figures.training_curves import has_curves, training_figure
+from stabbench.report.figures.rendering import Drawings
 from stabbench.report.metrics import metrics, statistics
 from stabbench.report.page import Page
-from stabbench.report.pictures import Pictures, gradient_stem, training_stem
 from stabbench.report.plots import write_plots
 from stabbench.report.section import Section, write_sections
 from stabbench.report.sections import views
@@ -42,8 +36,7 @@ def build(
     """Make the report of the selection under `runs` in the folder `out`; the same records give the same bytes.
 
     With a `plan` folder, cells that are no longer planned are left out. `sections` makes the chapters of studies and
-    probes, which follow those that the main grid's records give by themselves. Figures are drawn by
-    `workers` processes, this one among them.
+    probes, which follow those of the main grid. Figures are drawn by `workers` processes, this one among them.
 
     Writes index.html, metrics.json, tables/, figures/ (SVG and PNG), studies/ and plots/ (for `dvc plots`). The star
     stands where Levene's test with `levene_center` (`median` or `mean`) against the second smallest std gives p <
@@ -61,75 +54,44 @@ def build(
             levene_center=levene_center,
             alpha=alpha,
             order=order,
+            provenance=provenance,
             executor=executor,
         )
-        write(content, out, _chapters(content, sections), provenance=provenance, executor=executor)
+        write(content, out, sections, executor=executor)
         write_plots(content, out / "plots")
-
-
-def _chapters(content: Content, sections: Callable[[Content], Iterable[Section]]) -> Iterator[Section]:
-    yield from views(content)
-    yield from sections(content)
 
 
 def write(
     content: Content,
     out: Path,
-    chapters: Iterable[Section] = (),
+    sections: Callable[[Content], Iterable[Section]] = lambda content: (),
     *,
-    provenance: bool = False,
     executor: Executor | None = None,
 ) -> None:
-    """Write index.html, metrics.json, tables/ and figures/, and the chapters into studies/.
+    """Write index.html, metrics.json, tables/, and the files of all sections: the runs' own and those of `sections`.
 
-    An `executor`'s processes draw the figures of each chapter while this one makes the next.
+    An `executor`'s processes draw the figures of each section while this one makes the next.
     """
     drawings = Drawings(executor)
     with ThreadPoolExecutor(1) as thread:  # a million runs are written while this one thinks of figures
         scores = thread.submit(write_scores, content, out / "tables")
-        _write_others(content, out, chapters, drawings, provenance=provenance)
+        _write_others(content, out, chain(views(content), sections(content)), drawings)
         scores.result()
 
 
-def _write_others(
-    content: Content, out: Path, chapters: Iterable[Section], drawings: Drawings, *, provenance: bool
-) -> None:
+def _write_others(content: Content, out: Path, sections: Iterable[Section], drawings: Drawings) -> None:
+    made = []
     with style():
-        figures = _figures(content)
-        drawings.begin(figures.values(), pixels=True)
-        pictures = Pictures.of(content)
-        drawings.begin(pictures.figures, pixels=False)
-        made = []
-        for section in chapters:
-            drawings.begin((item.figure for item in section.figures), pixels=True)
+        for section in sections:
+            for item in section.figures:
+                drawings.begin(item.figure, pixels=section.files is None)
+            for saved in section.files or ():
+                drawings.begin(saved.figure, pixels=True)
             made.append(section)
+        draft = Page.of(content, made)
     write_tables(content, out / "tables")
     write_json(out / "metrics.json", metrics(content))
     write_json(out / "tables" / "statistics.json", statistics(content))
-    draft = Page.of(content, made, pictures, provenance=provenance)
     drawings.finish()
     write_text(out / "index.html", draft.html())
-    _write_figures(figures, out / "figures")
-    write_sections(made, out / "studies")
-
-
-def _figures(content: Content) -> dict[str, Figure]:
-    """The figures of the main grid by the stem of their files."""
-    figures = {"stability": stability_figure(content)}
-    for model, task in content.traced:
-        if has_curves(content, model, task):
-            figures[training_stem(model, task)] = training_figure(content, model, task)
-        pair, _ = findings.gradients(content, model, task)
-        if pair is not None:
-            figures[gradient_stem(model, task)] = gradient_figure(pair)
-    return figures
-
-
-def _write_figures(figures: Mapping[str, Figure], folder: Path) -> None:
-    with style():
-        for stem, figure in figures.items():
-            save(figure, folder / stem)
-    for pattern in (training_stem("*", "*"), gradient_stem("*", "*")):
-        for stale in folder.glob(f"{pattern}.*"):
-            if stale.suffix in (".svg", ".png") and stale.stem not in figures:
-                stale.unlink()
+    write_sections(made, out)

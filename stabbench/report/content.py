@@ -18,6 +18,7 @@ from stabbench.analysis.metric_kinds import MetricKind, lower_is_better, metric_
 from stabbench.analysis.order import ORDERS, strategies_by_std
 from stabbench.analysis.pairwise import pairwise
 from stabbench.analysis.permutation import RESAMPLED_UP_TO
+from stabbench.analysis.place import Place
 from stabbench.analysis.seed_sanity import Alike, seedless_cells, seedless_records
 from stabbench.analysis.stability import MINIMUM_SEEDS, stability
 from stabbench.analysis.variances import TEST_NAMES, Center, check_center
@@ -52,6 +53,8 @@ class Content:
     """The metrics of which the lower score is the better one."""
     seedless: Alike = field(default_factory=dict)
     """Cells on which the seed seems to change nothing, and why; none of them is best."""
+    provenance: bool = False
+    """Whether the page also says what another training of the same runs would change."""
 
     def kind(self, metric: str) -> MetricKind:
         """Direction and range of a metric."""
@@ -72,41 +75,41 @@ class Content:
         return ordered(self.table.loc[self.table["model"] == model, "task"])
 
     @property
-    def places(self) -> list[tuple[str, str]]:
-        """(model, task) of all cells in the plan's order: a figure or a paragraph each."""
-        return [(model, task) for model in self.models for task in self.tasks(model)]
+    def places(self) -> list[Place]:
+        """Model and task of all cells in the plan's order: a figure or a paragraph each."""
+        return [Place(model, task) for model in self.models for task in self.tasks(model)]
 
     @cached_property
-    def drawn(self) -> list[tuple[str, str]]:
+    def drawn(self) -> list[Place]:
         """The first `DRAWN_PLACES` of `places`, whose scores have a figure of their own."""
         return self.places[:DRAWN_PLACES]
 
     @cached_property
-    def traced(self) -> list[tuple[str, str]]:
+    def traced(self) -> list[Place]:
         """Those of `drawn` whose runs' own tables are looked into: all, or the first of more than `TRACED_CELLS`."""
         return self.drawn if len(self.selection.cells) <= TRACED_CELLS else self.drawn[:1]
 
     @cached_property
     def traced_cells(self) -> Sequence[SelectedCell]:
         """The selected cells of `traced`, in the plan's order."""
-        return [item for place in self.traced for item in self.cells(*place)]
+        return [item for place in self.traced for item in self.cells(place)]
 
     @cached_property
-    def curves(self) -> Mapping[str, Sequence[LearningCurves]]:
-        """`stabbench.analysis.learning_curves` by the cell's name, `model/task/strategy`, of `traced_cells`."""
-        return {item.cell.name: learning_curves(item) for item in self.traced_cells}
+    def curves(self) -> Mapping[Place, Sequence[LearningCurves]]:
+        """`stabbench.analysis.learning_curves` of each of `traced_cells`."""
+        return {Place.of(item.cell): learning_curves(item) for item in self.traced_cells}
 
-    def heading(self, model: str, task: str) -> str:
+    def heading(self, place: Place) -> str:
         """What a figure or a paragraph about a model and task is called."""
-        return f"{model}: {task}" if len(self.models) > 1 else task
+        return f"{place.model}: {place.task}" if len(self.models) > 1 else place.task
 
-    def cells(self, model: str, task: str) -> Sequence[SelectedCell]:
+    def cells(self, place: Place) -> Sequence[SelectedCell]:
         """The selected cells of a model and task, in the plan's order."""
-        return [item for item in self.selection.cells if item.cell.model == model and item.cell.task == task]
+        return [item for item in self.selection.cells if (item.cell.model, item.cell.task) == (place.model, place.task)]
 
-    def rows(self, model: str, task: str) -> pd.DataFrame:
+    def rows(self, place: Place) -> pd.DataFrame:
         """The rows of `table` of a model and task."""
-        return self.table[(self.table["model"] == model) & (self.table["task"] == task)]
+        return self.table[(self.table["model"] == place.model) & (self.table["task"] == place.task)]
 
     @property
     def recorded(self) -> bool:
@@ -132,6 +135,7 @@ def gather(
     levene_center: str,
     alpha: float,
     order: str = "plan",
+    provenance: bool = False,
     executor: Executor | None = None,
 ) -> Content:
     """Read the selection under `runs` and compute its statistics, strategies in the plan's `order` or by their `std`.
@@ -153,7 +157,8 @@ def gather(
         rows = frame(selection)
     lower = lower_is_better(set(rows["metric"]))
     table = stability(rows, levene_center=center, alpha=alpha, lower=lower, seedless=seedless, executor=executor)
-    return Content(selection, rows, RECORDS, table, pairwise(rows, executor), center, alpha, lower, seedless)
+    pairs = pairwise(rows, executor)
+    return Content(selection, rows, RECORDS, table, pairs, center, alpha, lower, seedless, provenance)
 
 
 def gather_plain(
@@ -184,10 +189,10 @@ def _check_settings(levene_center: str, alpha: float) -> Center:
 
 def _by_std(selection: Selection, strategies: Sequence[str]) -> Selection:
     """The same cells, those of each model and task in the order of `strategies`."""
-    places = list(dict.fromkeys((item.cell.model, item.cell.task) for item in selection.cells))
+    places = list(dict.fromkeys(Place.of(item.cell).whole for item in selection.cells))
 
     def key(item: SelectedCell) -> tuple[int, int]:
-        return places.index((item.cell.model, item.cell.task)), strategies.index(item.cell.strategy)
+        return places.index(Place.of(item.cell).whole), strategies.index(item.cell.strategy)
 
     return Selection(tuple(sorted(selection.cells, key=key)))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from stabbench.report.content import Content
-from stabbench.report.making import Grid
+from stabbench.report.grid import Grid
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,9 @@ class Marks:
     @classmethod
     def of(cls, content: Content) -> Marks:
         """Those of a report."""
-        tasks = list(dict.fromkeys(task for _, task in content.places))
-        headings = {content.heading(model, task): task for model, task in content.places}
-        headings |= {f"{model}: {task}": task for model, task in content.places}
+        tasks = list(dict.fromkeys(place.task for place in content.places))
+        headings = {content.heading(place): place.task for place in content.places}
+        headings |= {f"{place.model}: {place.task}": place.task for place in content.places}
         return cls(tasks, content.strategies, {**headings, **{task: task for task in tasks}})
 
     def attributes(self, task: str | None = None, strategies: Sequence[str] = ()) -> Markup:
@@ -39,9 +39,8 @@ class Marks:
             found += Markup(' data-strategy="{}"').format(" ".join(places))
         return found
 
-    def row(self, grid: Grid, row: Sequence[str]) -> Markup:
-        """The attributes of a table's row by its columns `task` and `strategy`, where it has them."""
-        named = dict(zip(grid.head, row, strict=True))
-        cell = named.get("cell", "").split("/")
-        task, strategy = (cell[1], cell[2]) if len(cell) == 3 else (named.get("task"), named.get("strategy"))
-        return self.attributes(task, [strategy] if strategy else [])
+    def row(self, grid: Grid, index: int) -> Markup:
+        """The attributes of a table's row by its place or, where it has none, its columns `task` and `strategy`."""
+        named = grid.places[index]._asdict() if grid.places else dict(zip(grid.head, grid.rows[index], strict=True))
+        strategy = named.get("strategy")
+        return self.attributes(named.get("task"), [strategy] if strategy else [])

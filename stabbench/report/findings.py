@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import pandas as pd
 
 from stabbench.analysis.gradients import LayerContrast, Pair, Run, contrast, failed_beside_successful
+from stabbench.analysis.place import Place
 from stabbench.analysis.stability import MINIMUM_SEEDS
-from stabbench.report.cautions import cautions
 from stabbench.report.content import Content
 from stabbench.report.numbers import counted, exponent, listed, p_equation, score_text, some
+from stabbench.report.warnings import warnings_of
 
 NAMED = 5
 """Names of a kind in a sentence; of the others it says how many there are."""
@@ -66,7 +67,7 @@ def untestable(content: Content, row: pd.Series) -> str:
         return f"it is a tie with {some(equal, NAMED)}"
     if not row["rival"]:
         return "no other strategy of which at least half of the runs succeeded has a larger one"
-    rows = content.rows(str(row["model"]), str(row["task"]))
+    rows = content.rows(Place(str(row["model"]), str(row["task"])))
     smallest = int(rows.loc[rows["strategy"].isin([row["strategy"], row["rival"]]), "n"].min())
     if smallest < MINIMUM_SEEDS:
         return f"fewer than {MINIMUM_SEEDS} seeds"
@@ -136,7 +137,7 @@ def left_out(content: Content, row: pd.Series) -> str:
         return f"failed in all of its {n} runs"
     if row["std"] == 0:
         return f"has the same score in all of its {n} runs"
-    why = content.seedless.get((str(row["model"]), str(row["task"]), str(row["strategy"])))
+    why = content.seedless.get(Place(str(row["model"]), str(row["task"]), str(row["strategy"])))
     return f"does not seem to change with its seed ({why})" if why else ""
 
 
@@ -199,21 +200,21 @@ def regime(content: Content, model: str) -> str:
 
 
 def warnings(content: Content) -> tuple[str, ...]:
-    """What a reader must know before trusting the table, a sentence each (`report.cautions`)."""
-    return tuple(item.sentence for item in cautions(content))
+    """What a reader must know before trusting the table, a sentence each (`report.warnings`)."""
+    return tuple(item.sentence for item in warnings_of(content))
 
 
-def gradients(content: Content, model: str, task: str) -> tuple[Pair | None, str]:
+def gradients(content: Content, place: Place) -> tuple[Pair | None, str]:
     """The pair of runs to draw and what their gradients show; without a pair, the reason."""
-    cells = content.cells(model, task)
+    cells = content.cells(place)
     pair = failed_beside_successful(cells)
     if pair is None:
         records = [record for cell in cells for record in cell.records.values()]
         reason = "no run failed" if all(record.status == "ok" for record in records) else "no run succeeded"
-        return None, f"{model}, {task}: {reason}, so there is no failed run to set beside a successful one."
+        return None, f"{place.model}, {place.task}: {reason}, so there is no failed run to set beside a successful one."
     missing = [run for run in (pair.failed, pair.successful) if "gradnorms.parquet" not in run.record.data["files"]]
     if missing:
-        return None, f"{model}, {task}: {_runs(missing)} recorded no gradient norms."
+        return None, f"{place.model}, {place.task}: {_runs(missing)} recorded no gradient norms."
     return pair, _contrast_sentence(pair)
 
 

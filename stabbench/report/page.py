@@ -11,39 +11,20 @@ from importlib import resources
 from typing import Any
 
 import jinja2
-import pandas as pd
 from markupsafe import Markup
 
-from stabbench.report import cost, findings, making, numbers
-from stabbench.report import provenance as origins
-from stabbench.report.cautions import cautions
-from stabbench.report.content import Content, measured_level
-from stabbench.report.downloads import Download, drawn_rows, figure_downloads, table_link
+from stabbench.analysis.place import Place
+from stabbench.report import findings, numbers
+from stabbench.report.content import Content
+from stabbench.report.downloads import Download, download
 from stabbench.report.figures.drawing import COLUMN_WIDTH, style
 from stabbench.report.figures.palette import strategy_colors, themes
+from stabbench.report.figures.rendering import page_svg
 from stabbench.report.filtering import Marks
-from stabbench.report.layout import STAR, blocks
-from stabbench.report.matrix import LOW, matrices
-from stabbench.report.pictures import Picture, Pictures
-from stabbench.report.section import CAUSES, MAKING, PARTS, RESULTS, Section
+from stabbench.report.layout import STAR
+from stabbench.report.section import PARTS, Data, Section, SectionFigure
+from stabbench.report.warnings import warnings_of
 
-FIXED = {
-    RESULTS: (
-        ("stability", "Stability"),
-        ("scores", "The score of every seed"),
-        ("failures", "Failed runs"),
-        ("pairs", "All pairs of strategies"),
-        ("cost", "Cost"),
-    ),
-    CAUSES: (("training", "Training curves"), ("gradients", "Gradient norms by layer")),
-    MAKING: (("making", "Strategies and models"), ("definitions", "Definitions"), ("data", "Raw data")),
-}
-"""What the page has beside the sections: (anchor, title) by part; sections follow, but in the last part."""
-OF_RECORDS = ("training", "gradients", "making")
-"""Those of them that only records can fill."""
-
-LISTED_RUNS = 2000
-"""More are in scores.csv alone."""
 MOST_NAMED = 8
 """Of more strategies or models the page's title gives the number."""
 
@@ -55,14 +36,13 @@ class Page:
     context: Mapping[str, Any]
 
     @classmethod
-    def of(cls, content: Content, sections: Sequence[Section], pictures: Pictures, *, provenance: bool = False) -> Page:
-        """What the page will say; with `provenance` also when, at which commit, on what and how fast runs were made."""
-        with style():
-            context = {**_context(content), **vars(pictures), "downloads_of": figure_downloads(content)}
-            missing = [*(() if context["costs"] else ("cost",)), *(() if content.recorded else OF_RECORDS)]
-            context |= _chapters(sections, missing)
-        context["provenance"] = _provenance(content) if provenance else None
-        return cls(context)
+    def of(cls, content: Content, sections: Sequence[Section]) -> Page:
+        """What the page will say."""
+        parts = [
+            (part, title, [_chapter(section) for section in sections if section.part == part])
+            for part, title in PARTS.items()
+        ]
+        return cls({**_context(content), "parts": [found for found in parts if found[2]]})
 
     def html(self) -> str:
         """The HTML: no request to any host, everything from records escaped."""
@@ -100,53 +80,57 @@ def _hash(script: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"
 
 
-def _provenance(content: Content) -> dict[str, Any]:
-    return {
-        "sentences": origins.origin(content),
-        "times": {model: origins.times(content, model) for model in content.models},
-    }
+@dataclass(frozen=True)
+class _Picture:
+    """A figure of the page; what it shows can be had from `links`, unless that is too much."""
+
+    figure: SectionFigure
+    name: str
+    links: Sequence[Download]
+
+    @property
+    def svg(self) -> Markup:
+        """The figure as an element of the page, drawn when it is asked for."""
+        return Markup(page_svg(self.figure.figure, self.name, self.figure.description))
+
+    @property
+    def width(self) -> float:
+        """In inches, as it was drawn."""
+        return self.figure.figure.get_figwidth()
 
 
 @dataclass(frozen=True)
-class _Drawn:
-    """A section with its figures as SVG."""
+class _Chapter:
+    """A section as the page has it."""
 
     section: Section
-    figures: Sequence[Picture]
-    wide: bool
-    """Whether its figures are too wide to stand side by side."""
-    drawn: Sequence[Download | None]
-    """What each figure shows."""
+    pictures: Sequence[_Picture]
     data: Sequence[Download]
 
+    @property
+    def wide(self) -> bool:
+        """Whether its figures are too wide to stand side by side."""
+        return any(picture.width > COLUMN_WIDTH for picture in self.pictures)
 
-def _drawn(section: Section) -> _Drawn:
-    figures = [
-        Picture(item.heading, item.stem, item.figure, f"{section.name}-{item.stem}", item.description)
-        for item in section.figures
-    ]
-    links = {
-        name: table_link(name, table, file=f"studies/{section.name}/{name}.csv") for name, table in section.data.items()
+    def of(self, place: Place) -> list[_Picture]:
+        """What it shows of a model and task."""
+        return [item for item in self.pictures if item.figure.place and item.figure.place.whole == place]
+
+    def file(self, place: Place | None) -> str:
+        """The path without ending of the figure that is kept of a model and task, or of all."""
+        (found,) = (item.stem for item in self.section.saved if item.place == place)
+        return f"{self.section.folder}/{found}"
+
+
+def _chapter(section: Section) -> _Chapter:
+    data = {
+        name: download(Data(name, table, file=f"{section.folder}/{name}.csv")) for name, table in section.data.items()
     }
-    drawn = [
-        links[item.data] if item.data else table_link(f"{item.stem}-as-drawn", drawn_rows(item.figure))
-        for item in section.figures
-    ]
-    wide = any(picture.width > COLUMN_WIDTH for picture in figures)
-    return _Drawn(section, figures, wide, drawn, [link for link in links.values() if link is not None])
-
-
-def _chapters(sections: Sequence[Section], missing: Sequence[str] = ()) -> dict[str, Any]:
-    """The sections by their part of the page, and the table of contents."""
-    chapters = {part: [_drawn(section) for section in sections if section.part == part] for part in PARTS}
-    contents = []
-    for part, title in PARTS.items():
-        own = [(drawn.section.name, drawn.section.title) for drawn in chapters[part]]
-        fixed = [entry for entry in FIXED.get(part, ()) if entry[0] not in missing]
-        entries = [*own, *fixed] if part == MAKING else [*fixed, *own]
-        if entries:
-            contents.append((part, title, entries))
-    return {"chapters": chapters, "contents": contents}
+    pictures = []
+    for item in section.figures:
+        link = data[item.data] if isinstance(item.data, str) else download(item.data)
+        pictures.append(_Picture(item, item.name or f"{section.name}-{item.stem}", [link] if link else []))
+    return _Chapter(section, pictures, [link for link in data.values() if link])
 
 
 def _named(names: Sequence[str], what: str) -> str:
@@ -155,46 +139,21 @@ def _named(names: Sequence[str], what: str) -> str:
 
 def _context(content: Content) -> dict[str, Any]:
     names = content.strategies
-    level = measured_level(content)
     variables = strategy_colors(names)
     palette = themes()
-    costs = cost.cost_table(content.runs)
     return {
         "content": content,
         "title": f"Fine-tuning stability of {_named(names, 'strategies')} on {_named(content.models, 'models')}",
         "most_named": MOST_NAMED,
         "star": STAR,
-        "blocks": blocks(content),
         "answers": {model: findings.answer(content, model) for model in content.models},
         "regimes": [text for model in content.models if (text := findings.regime(content, model))],
-        "cautions": cautions(content),
-        "level": level,
+        "warnings": warnings_of(content),
         "seeds": _seeds(content),
         "colors": {name: palette[color][0] for name, color in variables.items()},
         "palette": list(palette.values()),
-        "cells": _records(content.table),
-        "pairs": _records(content.pairs),
-        "costs": {model: grid for model in content.models if (grid := cost.costs(costs, model)).rows},
-        "economy": cost.economy(content, costs),
-        "matrices": matrices(content),
-        "low": LOW,
         "marks": Marks.of(content),
-        "runs": _records(content.runs) if len(content.runs) <= LISTED_RUNS else [],
-        **(_making(content) if content.recorded else {}),
     }
-
-
-def _making(content: Content) -> dict[str, Any]:
-    return {
-        "strategies": making.strategies(content),
-        "models": making.models(content),
-        "versions": making.versions(content),
-        "specifications": making.specifications(content),
-    }
-
-
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
 
 def _seeds(content: Content) -> str:

@@ -29,16 +29,16 @@ def write_plots(content: Content, folder: Path) -> None:
     write_text(folder / "scores.csv", csv(scores, digits=6))
     losses: list[pd.DataFrame] = []
     dev_scores: list[pd.DataFrame] = []
-    for cell, by_outcome in content.curves.items():
+    for place, by_outcome in content.curves.items():
         for curves in by_outcome:
             for curve, tables in ((curves.train_loss, losses), (curves.dev_score, dev_scores)):
                 table = pd.DataFrame({"step": curve.step.astype(int), "mean": curve.mean, "std": curve.std})
                 tables.append(
                     table.assign(
-                        curve=f"{cell} ({curves.outcome})",
-                        cell=cell,
-                        place=cell.rpartition("/")[0],
-                        strategy=cell.rpartition("/")[2],
+                        curve=f"{place.name} ({curves.outcome})",
+                        cell=place.name,
+                        place=place.whole.name,
+                        strategy=place.strategy,
                         outcome=curves.outcome,
                         runs=curves.runs,
                     )

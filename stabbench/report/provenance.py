@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from stabbench.report.content import Content
-from stabbench.report.making import Grid
+from stabbench.report.grid import Grid
 from stabbench.report.numbers import NOT_AVAILABLE, counted, listed
 
 

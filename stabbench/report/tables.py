@@ -11,7 +11,7 @@ import pyarrow.csv
 
 from stabbench.analysis.stability import COUNTS
 from stabbench.files import write_bytes, write_text
-from stabbench.report import cautions
+from stabbench.report import warnings
 from stabbench.report.content import Content
 from stabbench.report.layout import MEASURES, STAR, Block, Entry, blocks
 from stabbench.report.numbers import metric_name
@@ -48,7 +48,7 @@ def write_tables(content: Content, folder: Path) -> None:
     write_text(folder / "stability.tex", latex(content))
     write_text(folder / "stability.csv", csv(content.table, digits=6))
     write_text(folder / "pairwise.csv", csv(content.pairs, digits=6))
-    write_text(folder / "warnings.csv", csv(cautions.table(content), digits=6))
+    write_text(folder / "warnings.csv", csv(warnings.table(content), digits=6))
 
 
 def write_scores(content: Content, folder: Path) -> None:

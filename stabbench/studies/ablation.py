@@ -213,7 +213,9 @@ def _figures(
         return setting_color(content, options.strategy, epochs, correction, MUTED)
 
     boxes = ablation_figure(runs, color, marked)
-    figures = [SectionFigure("ablation", boxes, "Scores of every seed by learning rate, epochs and bias correction.")]
+    figures = [
+        SectionFigure("ablation", boxes, "Scores of every seed by learning rate, epochs and bias correction.", "runs")
+    ]
     if len(fitted(runs)):
         groups = {
             pair: _group(content, options, *pair) for pair in zip(runs["epochs"], runs["bias_correction"], strict=True)
@@ -223,7 +225,9 @@ def _figures(
         points = points.assign(group=[groups[pair] for pair in pairs])
         colors = {name: color(*pair) for pair, name in sorted(groups.items(), key=lambda item: item[1] == OTHERS)}
         drawn = loss_and_score_figure(points, colors, options.low_training_loss)
-        figures.append(SectionFigure("generalisation", drawn, "Dev score against final training loss, a point a run."))
+        figures.append(
+            SectionFigure("generalisation", drawn, "Dev score against final training loss, a point a run.", "runs")
+        )
     return figures
 
 

@@ -81,7 +81,7 @@ class BiasCorrection(Study[BiasCorrectionOptions]):
         return dataclasses.replace(
             bare,
             found=found or ["No rate has finished runs both without and with bias correction."],
-            figures=[SectionFigure("bias-correction", drawn, description)],
+            figures=[SectionFigure("bias-correction", drawn, description, "runs")],
             tables=[(settings_caption(cells), settings_grid(cells, models=True)), *effects_table(effects)],
             data={"settings": cells, "runs": runs, "correction": effects},
             facts={"rates": {model: list(rates) for model, rates in options.models.items()}},

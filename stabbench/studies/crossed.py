@@ -19,7 +19,7 @@ from stabbench.records import Selection
 from stabbench.report.content import Content
 from stabbench.report.figures.crossed import levels_figure, shares_figure
 from stabbench.report.figures.palette import MUTED, strategy_colors
-from stabbench.report.making import Grid
+from stabbench.report.grid import Grid
 from stabbench.report.numbers import counted, listed, percent, share
 from stabbench.report.section import Section, SectionFigure
 from stabbench.studies.contract import Study
@@ -94,8 +94,10 @@ class Crossed(Study[CrossedOptions]):
             bare,
             found=found,
             figures=[
-                SectionFigure("variance-shares", shares_figure(shares, NAMES), found[1]),
-                SectionFigure("scores-by-level", levels_figure(runs, NAMES, color), f"Scores by level. {summary}"),
+                SectionFigure("variance-shares", shares_figure(shares, NAMES), found[1], "components"),
+                SectionFigure(
+                    "scores-by-level", levels_figure(runs, NAMES, color), f"Scores by level. {summary}", "runs"
+                ),
             ],
             tables=[(_caption(options.levels), _grid(shares))],
             data={"runs": runs, "components": _components(shares)},

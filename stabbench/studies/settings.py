@@ -8,10 +8,11 @@ from typing import Any
 
 import pandas as pd
 
+from stabbench.analysis.place import Place
 from stabbench.plan import Variation
 from stabbench.report.content import Content
 from stabbench.report.figures.palette import Color, strategy_colors
-from stabbench.report.making import Grid, value_text
+from stabbench.report.grid import Grid, value_text
 from stabbench.report.numbers import (
     counted,
     epochs_text,
@@ -71,7 +72,7 @@ def strategy_like(content: Content, base: str, changes: Mapping[str, Any]) -> st
         if item.cell.strategy != base:
             continue
         expected = dataclasses.replace(item.cell.recipe().override(changes), learning_rate=1.0)
-        for other in content.cells(item.cell.model, item.cell.task):
+        for other in content.cells(Place.of(item.cell).whole):
             recipe = dataclasses.replace(other.cell.recipe(), learning_rate=1.0)
             if recipe == expected and other.cell.spec["plugins"] == item.cell.spec["plugins"]:
                 return other.cell.strategy

@@ -20,7 +20,7 @@ from stabbench.records import Selection
 from stabbench.report.content import Content
 from stabbench.report.figures.conditions import Condition, conditions_figure
 from stabbench.report.figures.palette import MUTED, strategy_colors
-from stabbench.report.making import Grid
+from stabbench.report.grid import Grid
 from stabbench.report.numbers import epochs_text, metric_name, p_equation, percent
 from stabbench.report.section import Section, SectionFigure
 from stabbench.studies.contract import Study
@@ -123,7 +123,7 @@ class SmallData(Study[SmallDataOptions]):
             found=found,
             figures=[
                 SectionFigure(
-                    "small-data", conditions_figure(runs, conditions), f"Scores of all runs. {' '.join(found)}"
+                    "small-data", conditions_figure(runs, conditions), f"Scores of all runs. {' '.join(found)}", "runs"
                 )
             ],
             tables=[(CAPTION, _grid(table, cells, options))],

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from stabbench.analysis.manifest import read_manifest
+from stabbench.analysis.place import Place
 from stabbench.files import sha256_of_file, sha256_of_json
 from stabbench.plan import Cell
 from stabbench.tracking.entries import GRID, Entry
@@ -17,8 +19,6 @@ COUNTS = ("n", "planned", "failed", "diverged", "collapsed")
 SCORES = ("std", "mean", "max", "min", "median", "iqr", "std_successful", "failed_low", "failed_high")
 P_VALUES = {"levene_p": "p_levene_median", "levene_p_mean": "p_levene_mean", "levene_p_permutation": "p_permutation"}
 SHARED = "stabbench.shared"
-OVERVIEW = "stability"
-"""The figure of the whole comparison (paper, Fig. 1), which every cell is in."""
 
 
 @dataclass(frozen=True)
@@ -93,36 +93,13 @@ def _where(entry: Entry) -> str:
     )
 
 
-def figures_of(cell: Cell, folder: Path | None, cells: Iterable[Cell]) -> dict[str, Path]:
-    """The figures that show a cell: the one of the whole comparison, and those named for its task and nobody else's.
-
-    Names are matched longest first, so that a figure of `rte-1k` is not taken for one of `rte`.
-    """
-    if folder is None or not folder.is_dir():
+def figures_of(cell: Cell, folder: Path | None) -> dict[str, Path]:
+    """The figures that show a cell: those of the whole comparison and those that are about its task or itself alone."""
+    if folder is None:
         return {}
-    known = {name for other in cells for name in (other.model, other.task, other.strategy)}
-    own = {cell.model, cell.task, cell.strategy}
-    found = {}
-    for path in sorted(folder.rglob("*.png")):
-        named = _names_in(path.relative_to(folder).with_suffix(""), known)
-        if path.stem == OVERVIEW or (cell.task in named and named <= own):
-            found[path.relative_to(folder).as_posix()] = path
-    return found
-
-
-def _names_in(path: Path, known: Iterable[str]) -> set[str]:
-    words = f"-{_spelled(path.as_posix().replace('/', '-'))}-"
-    found = set()
-    for name in sorted(known, key=lambda name: (-len(name), name)):
-        spelled = f"-{_spelled(name)}-"
-        if spelled in words:
-            found.add(name)
-            words = words.replace(spelled, "-")
-    return found
-
-
-def _spelled(name: str) -> str:
-    return name.replace("_", "-").lower()
+    place = Place.of(cell)
+    names = [f"{item.stem}.png" for item in read_manifest(folder) if item.place in (None, place.whole, place)]
+    return {name: folder / name for name in names if (folder / name).is_file()}
 
 
 def _yes(value: object) -> str:

@@ -69,7 +69,6 @@ def update(
 ) -> TrackingOutcome:
     """As `stabbench.tracking.bring_up_to_date`, with a tracking URI that is settled."""
     outcome = TrackingOutcome(uri, f"stabbench/{preset}", missing=wanted.names())
-    grid = [entry.cell for entry in wanted.entries if entry.study is None]
     try:
         with connected(uri) as client:
             experiment = Experiment(client, uri, outcome.experiment)
@@ -83,7 +82,7 @@ def update(
             kept = Store(store) if store is not None else None
             work = CellRuns(experiment, outcome, wanted.entries, marks(wanted.entries), kept, models, progress)
             for entry in wanted.entries:
-                shown = figures_of(entry.cell, figures, grid) if entry.study is None else {}
+                shown = figures_of(entry.cell, figures) if entry.study is None else {}
                 run = None if entry.study is None else above.get(("study", entry.study))
                 work.cell(entry, parents[entry.key], summary(entry, shown), run)
             save_view(client, experiment.id, experiment.tags)

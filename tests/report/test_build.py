@@ -4,12 +4,15 @@ import base64
 import hashlib
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
+from stabbench.analysis.manifest import FILE, FigureFile, read_manifest, write_manifest
+from stabbench.analysis.place import Place
 from stabbench.errors import UserError
 from stabbench.files import read_json
 from stabbench.report.build import build
@@ -93,6 +96,7 @@ def test_everything_that_a_report_has_is_made(project: Path) -> None:
     expected = {
         "index.html",
         "metrics.json",
+        "figures/manifest.json",
         *(f"figures/{name}.{kind}" for name in figures for kind in ("svg", "png")),
     }
     expected |= {
@@ -220,13 +224,50 @@ def test_missing_runs_stop_a_report_before_anything_is_written_and_incomplete_sh
 
 
 def test_figures_of_tasks_that_the_plan_no_longer_has_are_removed(tmp_path: Path) -> None:
-    write_runs(tmp_path / "runs", [SyntheticCell([0.5, 0.0])])
+    write_runs(tmp_path / "runs", [SyntheticCell([0.5, 0.0], task="old")])
     figures = tmp_path / "reports" / "figures"
-    figures.mkdir(parents=True)
-    for name in ("training-curves-synthetic-old.svg", "gradient-norms-synthetic-old.png", "surface-synthetic-old.svg"):
-        (figures / name).write_text("old")
     build(tmp_path / "runs", tmp_path / "reports")
-    assert [path.name for path in figures.glob("*-old.*")] == ["surface-synthetic-old.svg"]
+    assert len(list(figures.glob("*-old.*"))) == 4
+    (figures / "training-curves-mine-old.svg").write_text("somebody's own")
+    shutil.rmtree(tmp_path / "runs")
+    write_runs(tmp_path / "runs", [SyntheticCell([0.5, 0.0])])
+    build(tmp_path / "runs", tmp_path / "reports")
+    assert [path.name for path in figures.glob("*-old.*")] == ["training-curves-mine-old.svg"]
+
+
+def test_the_manifest_says_what_each_figure_is_about(project: Path) -> None:
+    place = Place("synthetic", "acceptability")
+    figures = project / "reports" / "figures"
+    assert read_manifest(figures) == [
+        FigureFile("stability", "scores", None),
+        FigureFile("training-curves-synthetic-acceptability", "training", place),
+        FigureFile("gradient-norms-synthetic-acceptability", "gradients", place),
+    ]
+    assert {path.stem for path in figures.glob("*.svg")} == {item.stem for item in read_manifest(figures)}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{}", '{"figures": 1}', '{"figures": [{"stem": "../../mine", "kind": "scores", "place": null}]}',
+     '{"figures": [{"stem": "mine", "kind": "scores", "place": ["model"]}]}'],
+)  # fmt: skip
+def test_a_manifest_that_cannot_be_read_or_leaves_its_folder_names_no_figure(text: str, tmp_path: Path) -> None:
+    folder = tmp_path / "reports" / "figures"
+    folder.mkdir(parents=True)
+    (tmp_path / "mine.svg").write_text("somebody's own")
+    (folder / FILE).write_text(text)
+    assert read_manifest(folder) == []
+    write_manifest(folder, [])
+    assert (tmp_path / "mine.svg").exists()
+
+
+def test_a_folder_that_no_report_made_is_left_alone(tmp_path: Path) -> None:
+    write_runs(tmp_path / "runs", [SyntheticCell([0.5, 0.0])])
+    mine = tmp_path / "reports" / "studies" / "ablation" / "model" / "cell.json"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("{}")
+    build(tmp_path / "runs", tmp_path / "reports")
+    assert mine.exists()
 
 
 @pytest.mark.parametrize(

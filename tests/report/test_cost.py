@@ -5,7 +5,7 @@ import math
 import pytest
 
 from stabbench.report.content import Content, gather
-from stabbench.report.cost import cost_table, costs, economy
+from stabbench.report.sections.cost import cost_table, costs, economy
 from tests.analysis.synthetic import SyntheticCell, write_runs
 
 

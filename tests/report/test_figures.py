@@ -13,6 +13,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from stabbench.analysis.layers import layer_norms
+from stabbench.analysis.place import Place
 from stabbench.processes import processes
 from stabbench.report.content import Content, gather
 from stabbench.report.figures import rendering
@@ -57,7 +58,7 @@ def test_a_strategy_has_one_colour_in_all_figures(content: Content) -> None:
     colors = strategy_colors(content.strategies)
     with style():
         box = stability_figure(content).axes[0].patches
-        curves = training_figure(content, "synthetic", "acceptability").axes
+        curves = training_figure(content, Place("synthetic", "acceptability")).axes
     assert [to_hex(patch.get_facecolor()) for patch in box] == [colors["devlin"], colors["mosbach"]]
     assert to_hex(str(curves[0].lines[0].get_color())) == colors["devlin"]
     assert to_hex(str(curves[1].lines[0].get_color())) == colors["mosbach"]
@@ -82,16 +83,19 @@ def test_every_colour_of_figures_has_its_own_name() -> None:
 
 
 def test_gradient_norms_are_drawn_per_layer_on_a_logarithmic_axis(content: Content) -> None:
-    pair, text = gradients(content, "synthetic", "acceptability")
+    pair, text = gradients(content, Place("synthetic", "acceptability"))
     assert pair is not None
     with style():
-        failed, successful = gradient_figure(pair).axes
+        figure, table = gradient_figure(pair)
+    failed, successful = figure.axes
     assert failed.get_yscale() == successful.get_yscale() == "log"
     expected = layer_norms(pair.failed.record.gradnorms())
     drawn = {str(line.get_label()): np.asarray(line.get_ydata()) for line in failed.lines}
     assert set(drawn) == set(expected.columns)
     for layer, norms in drawn.items():
         assert norms == pytest.approx(expected[layer].to_numpy())
+        here = table[(table["outcome"] == "failed") & (table["layer"] == layer)]
+        assert here["norm"].to_numpy() == pytest.approx(norms)
     assert failed.get_title(loc="left") == "failed: devlin, seed 2"
     assert "devlin seed 2 failed, its seed 1 succeeded" in text
 
@@ -116,11 +120,12 @@ def test_figures_drawn_by_several_processes_have_the_bytes_of_those_drawn_here(
 ) -> None:
     with style():
         together, alone = (
-            [stability_figure(content), training_figure(content, *content.places[0]), logarithmic_figure(content)]
+            [stability_figure(content), training_figure(content, content.places[0]), logarithmic_figure(content)]
             for _ in range(2)
         )
         drawings = Drawings(executor)
-        drawings.begin(together, pixels=True)
+        for figure in together:
+            drawings.begin(figure, pixels=True)
         drawings.finish()
         with monkeypatch.context() as patch:
             patch.setattr(rendering, "_draw", None)
@@ -149,9 +154,9 @@ def test_a_figure_that_was_passed_on_keeps_the_links_between_its_transforms() ->
 
 
 def logarithmic_figure(content: Content) -> Figure:
-    pair, _ = gradients(content, *content.places[0])
+    pair, _ = gradients(content, content.places[0])
     assert pair is not None
-    return gradient_figure(pair)
+    return gradient_figure(pair)[0]
 
 
 def test_what_a_killed_process_leaves_undrawn_is_drawn_when_it_is_saved(
@@ -162,7 +167,8 @@ def test_what_a_killed_process_leaves_undrawn_is_drawn_when_it_is_saved(
     drawings = Drawings(executor)
     with style():
         figure = stability_figure(content)
-        drawings.begin([figure, stability_figure(content)], pixels=True)
+        for item in (figure, stability_figure(content)):
+            drawings.begin(item, pixels=True)
         drawings.finish()
         save(figure, tmp_path / "figure")
     assert (tmp_path / "figure.png").stat().st_size > 0

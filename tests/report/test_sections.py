@@ -12,6 +12,7 @@ from matplotlib.colors import to_hex
 
 from stabbench.files import read_json
 from stabbench.report.build import build
+from stabbench.report.comparison import compare
 from stabbench.report.content import Content, gather
 from stabbench.report.figures.drawing import style
 from stabbench.report.figures.palette import strategy_colors, themes
@@ -46,13 +47,45 @@ def sections(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Section]:
 
 def test_every_view_has_its_part_of_the_page_and_says_something(sections: dict[str, Section]) -> None:
     assert list(sections) == [
-        "example-stability", "gradient-norms", "failed-runs", "bias-correction-factor", "generalisation",
-        "task-statistics", "hyperparameters", "statistics",
+        "stability", "scores", "failures", "pairs", "cost", "training", "gradients", "example-stability",
+        "gradient-norms", "failed-runs", "bias-correction-factor", "generalisation", "task-statistics",
+        "hyperparameters", "statistics", "making", "definitions", "data",
     ]  # fmt: skip
     for section in sections.values():
         assert section.part in PARTS
-        assert section.looks_for
         assert all(section.found)
+        assert section.block is not None or (section.looks_for and section.found)
+
+
+def test_plain_results_have_the_chapters_that_scores_alone_can_fill() -> None:
+    rows = [(name, seed, 0.5 + step * seed) for name, step in (("a", 0.01), ("b", 0.02)) for seed in range(6)]
+    found = compare(pd.DataFrame(rows, columns=["strategy", "seed", "score"]).assign(task="rte"))
+    assert list(drawn(found.content)) == ["stability", "scores", "failures", "pairs", "definitions", "data"]
+
+
+def test_every_figure_hands_over_a_table_of_what_it_shows(sections: dict[str, Section]) -> None:
+    tables = {
+        (section.name, item.stem): section.data[item.data] if isinstance(item.data, str) else item.data.table
+        for section in sections.values()
+        for item in section.figures
+    }
+    assert len(tables) == 2 + 3 + 1 + 2 + 1 + 1 + 1 + 2
+    assert not any(table.empty for table in tables.values())
+
+    def drawn_by(name: str, place: int = 0) -> pd.DataFrame:
+        return tables[name, sections[name].figures[place].stem]
+
+    norms = drawn_by("gradient-norms")
+    assert list(norms.columns) == ["kind", "layer", "outcome", "strategy", "seed", "step", "norm"]
+    panels = sections["gradient-norms"].figures[0].figure.axes
+    assert len(norms) == sum(np.asarray(line.get_ydata()).size for axes in panels for line in axes.lines)
+    failed = drawn_by("failed-runs")
+    assert set(failed["strategy"]) == {"devlin"}
+    assert set(failed["outcome"]) == {"failed"}
+    shares = drawn_by("example-stability")
+    assert shares.groupby(["over", "strategy"])["share"].max().tolist() == pytest.approx([100.0] * 4)
+    points = drawn_by("generalisation").query("panel == 'runs'")
+    assert sorted(points.loc[points["strategy"] == "mosbach", "score"]) == pytest.approx(STABLE)
 
 
 def test_figures_use_only_colours_that_the_page_can_turn_dark(sections: dict[str, Section]) -> None:
@@ -177,7 +210,7 @@ def test_hyperparameters_stand_beside_the_papers_and_tasks_are_named_where_they_
 def test_cells_without_a_finished_run_are_left_out_and_break_nothing(tmp_path: Path) -> None:
     cells = [SyntheticCell([None, None]), SyntheticCell([None], task="other")]
     found = sections_of(tmp_path / "runs", cells, incomplete=True)
-    assert not any(section.figures for name, section in found.items() if name != "bias-correction-factor")
+    assert [name for name, section in found.items() if section.figures] == ["scores", "bias-correction-factor"]
     assert found["generalisation"].found == ["No run has finished."]
 
 

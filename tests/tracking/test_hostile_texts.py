@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
+from stabbench.analysis.manifest import FigureFile, write_manifest
+from stabbench.analysis.place import Place
 from stabbench.tracking import TrackingOutcome
 from tests.analysis.synthetic import SyntheticCell, write_runs
 
@@ -41,6 +43,8 @@ def test_no_file_that_a_browser_would_run_is_an_artifact(
     write_runs(runs, [SyntheticCell([0.2, 0.3])])
     figures = runs.parent / "figures"
     figures.mkdir()
+    training = FigureFile("training-curves-synthetic-acceptability", "training", Place("synthetic", "acceptability"))
+    write_manifest(figures, [FigureFile("stability", "scores", None), training])
     for name in ("stability.png", "stability.svg", "stability.html", "training-curves-synthetic-acceptability.html"):
         (figures / name).write_bytes(b"<script>1</script>")
     assert track(figures=figures).complete

@@ -19,6 +19,8 @@ from mlflow import MlflowClient
 from mlflow.entities import Experiment, Run
 
 from stabbench.analysis import frame, stability
+from stabbench.analysis.manifest import FigureFile, write_manifest
+from stabbench.analysis.place import Place
 from stabbench.records import Selection
 from stabbench.tracking import TrackingOutcome
 from tests.analysis.synthetic import DIVERGED, SyntheticCell, write_runs
@@ -282,10 +284,16 @@ def test_figures_of_the_cell_and_of_the_whole_comparison_are_on_the_parent_run(
     long_name = dataclasses.replace(MIXOUT, task="acceptability-1k")
     write_runs(runs, [MIXOUT, long_name])
     figures = tmp_path / "figures"
+    known = [FigureFile("stability", "scores", None)]
+    for task in ("acceptability", "acceptability-1k"):
+        known.append(FigureFile(f"gradient-norms-synthetic-{task}", "gradients", Place("synthetic", task)))
+        known.append(FigureFile(f"other-{task}", "training", Place("synthetic", task, "another")))
     figures.mkdir()
-    for stem in ("stability", "gradient-norms-synthetic-acceptability", "gradient-norms-synthetic-acceptability-1k"):
-        (figures / f"{stem}.png").write_bytes(stem.encode())
-        (figures / f"{stem}.svg").write_text(stem)
+    write_manifest(figures, known)
+    for item in known:
+        (figures / f"{item.stem}.png").write_bytes(item.stem.encode())
+        (figures / f"{item.stem}.svg").write_text(item.stem)
+    (figures / "mine-synthetic-acceptability.png").write_bytes(b"in no manifest")
     track(figures=figures)
     for task in ("acceptability", "acceptability-1k"):
         (parent,) = database.search(f"tags.`stabbench.kind` = 'cell' AND tags.task = '{task}'")

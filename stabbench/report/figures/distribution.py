@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stabbench.analysis.frame import finished, ordered
+from stabbench.analysis.place import Place
 from stabbench.report.content import Content
 from stabbench.report.figures.boxes import draw_box, draw_majority, legend_handles, name_slots, thinned
 from stabbench.report.figures.drawing import PAGE_WIDTH, axes_of, new_figure, of_strategy
@@ -27,10 +28,9 @@ def stability_figure(content: Content) -> Figure:
     rows = -(-len(panels) // columns)
     figure = new_figure(PAGE_WIDTH * max(columns, 2) / PANELS_A_ROW, 2.7 * rows)
     grid = [axes for row in axes_of(figure, rows, columns) for axes in row]
-    several = len(content.models) > 1
-    for axes, (model, task) in zip(grid, panels, strict=False):
-        draw_distribution(axes, content, model, task, width=figure.get_figwidth() / columns)
-        axes.set_title(f"{model}: {task}" if several else task, parse_math=False)
+    for axes, place in zip(grid, panels, strict=False):
+        draw_distribution(axes, content, place, width=figure.get_figwidth() / columns)
+        axes.set_title(content.heading(place), parse_math=False)
     for axes in grid[len(panels) :]:
         axes.remove()
     table = content.table
@@ -40,21 +40,21 @@ def stability_figure(content: Content) -> Figure:
     return figure
 
 
-def distribution_panel(content: Content, model: str, task: str) -> Figure:
+def distribution_panel(content: Content, place: Place) -> Figure:
     """One task alone, for the page."""
-    names = len(content.rows(model, task))
+    names = len(content.rows(place))
     figure = new_figure(max(3.3, 0.75 * names), 2.9)
     axes = axes_of(figure, 1, 1)[0][0]
-    draw_distribution(axes, content, model, task, width=figure.get_figwidth())
+    draw_distribution(axes, content, place, width=figure.get_figwidth())
     return figure
 
 
-def draw_distribution(axes: Axes, content: Content, model: str, task: str, width: float) -> None:
+def draw_distribution(axes: Axes, content: Content, place: Place, width: float) -> None:
     """Boxes, every seed's point (a cross where the run failed) and the best constant classifier's line.
 
     `width` is the panel's in inches; strategies' names are turned where it is too small for them.
     """
-    here = (content.runs["model"] == model) & (content.runs["task"] == task)
+    here = (content.runs["model"] == place.model) & (content.runs["task"] == place.task)
     runs = content.runs.loc[here, ["strategy", "seed", "status", "metric", "score", "majority", "failed"]]
     strategies = ordered(runs["strategy"])
     order = content.strategies
@@ -63,9 +63,9 @@ def draw_distribution(axes: Axes, content: Content, model: str, task: str, width
     metric = str(runs["metric"].iloc[0])
     kind = content.kind(metric)
     scale = 100.0 if kind.fraction else 1.0
-    for place, strategy in enumerate(strategies):
+    for slot, strategy in enumerate(strategies):
         before = set(axes.get_children())
-        draw_box(axes, place, done[done["strategy"] == strategy], colors[strategy], scale=scale)
+        draw_box(axes, slot, done[done["strategy"] == strategy], colors[strategy], scale=scale)
         of_strategy(axes, [artist for artist in axes.get_children() if artist not in before], order.index(strategy))
     draw_majority(axes, float(runs["majority"].iloc[0]), named=False, scale=scale)
     name_slots(axes, strategies, width)

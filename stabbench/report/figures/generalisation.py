@@ -10,6 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from stabbench.analysis.curves import SUCCESSFUL
 from stabbench.analysis.frame import finished
+from stabbench.analysis.place import Place
 from stabbench.report.content import Content
 from stabbench.report.figures.distribution import metric_label
 from stabbench.report.figures.drawing import COLUMN_WIDTH, axes_of, legend_above, logarithmic, new_figure
@@ -17,21 +18,28 @@ from stabbench.report.figures.palette import INK, MUTED, Color, strategy_colors
 from stabbench.report.figures.training_curves import draw_band
 
 
-def generalisation_figure(content: Content, model: str, task: str, threshold: float) -> Figure:
-    """Curves above, points below, failed runs as crosses; a dotted line at the loss `threshold` (nats)."""
+def generalisation_figure(content: Content, place: Place, threshold: float) -> tuple[Figure, pd.DataFrame]:
+    """Curves above, points below, failed runs as crosses; a dotted line at the loss `threshold` (nats).
+
+    Beside the figure a table of what it shows.
+    """
     figure = new_figure(COLUMN_WIDTH, 5.0)
     upper, lower = (row[0] for row in axes_of(figure, 2, 1))
     runs = finished(content.runs)
-    runs = runs[(runs["model"] == model) & (runs["task"] == task) & runs["train_loss_final"].gt(0)]
+    runs = runs[(runs["model"] == place.model) & (runs["task"] == place.task) & runs["train_loss_final"].gt(0)]
     colors = strategy_colors(content.strategies)
-    for item in content.cells(model, task):
+    parts = []
+    for item in content.cells(place):
         strategy, color = item.cell.strategy, colors[item.cell.strategy]
-        for curves in content.curves[item.cell.name]:
+        for curves in content.curves[Place.of(item.cell)]:
             if curves.outcome == SUCCESSFUL:
                 epoch = next(iter(item.records.values())).data["steps_per_epoch"]
                 draw_band(upper, curves.dev_score, color, label=f"{strategy} ({curves.runs})", scale=100, unit=epoch)
+                curve = curves.dev_score
+                mean = pd.DataFrame({"panel": "curves", "strategy": strategy, "epochs": curve.step / epoch})
+                parts.append(mean.assign(runs=curves.runs, score=curve.mean, std=curve.std))
         _points(lower, runs[runs["strategy"] == strategy], color, strategy)
-    row = content.rows(model, task).iloc[0]
+    row = content.rows(place).iloc[0]
     for axes in (upper, lower):
         majority = 100 * float(row["majority"])
         axes.axhline(
@@ -46,7 +54,9 @@ def generalisation_figure(content: Content, model: str, task: str, threshold: fl
         logarithmic(lower, "x")
     lower.set_xlabel("final training loss (nats, log scale; all runs)")
     legend_above(figure, upper)
-    return figure
+    points = runs[["strategy", "seed", "status", "score", "train_loss_final"]].assign(panel="runs")
+    columns = ["panel", "strategy", "runs", "epochs", "seed", "status", "train_loss_final", "score", "std"]
+    return figure, pd.concat([*parts, points], ignore_index=True).reindex(columns=columns)
 
 
 def _points(axes: Axes, runs: pd.DataFrame, color: Color, label: str) -> None:

@@ -26,15 +26,21 @@ LINES = {
 }
 
 
-def gradient_figure(pair: Pair, width: float = PAGE_WIDTH) -> Figure:
-    """Failed left, successful right, one logarithmic axis; layers from dark (lowest) to light (highest)."""
+def gradient_figure(pair: Pair, width: float = PAGE_WIDTH) -> tuple[Figure, pd.DataFrame]:
+    """Failed left, successful right, one logarithmic axis; layers from dark (lowest) to light (highest).
+
+    Beside the figure a table of what it shows.
+    """
     narrow = width < PAGE_WIDTH
     figure = new_figure(width, 5.4 if narrow else 2.9)
     grid = axes_of(figure, 2, 1, sharey=True) if narrow else axes_of(figure, 1, 2, sharey=True)
     panels = [axes for row in grid for axes in row]
+    parts = []
     for axes, (kind, run) in zip(panels, (("failed", pair.failed), ("successful", pair.successful)), strict=True):
-        draw_norms(axes, thinned(layer_norms(run.record.gradnorms(), run.tensors), POINTS))
+        norms = thinned(layer_norms(run.record.gradnorms(), run.tensors), POINTS)
+        draw_norms(axes, norms)
         axes.set_title(f"{kind}: {_name(run)}")
+        parts.append(norm_rows(norms, run, kind))
     for axes in panels if narrow else panels[:1]:
         axes.set_ylabel("gradient norm (L2)" if narrow else "gradient norm (L2, before clipping)")
     for axes in panels[-1:] if narrow else panels:
@@ -43,11 +49,18 @@ def gradient_figure(pair: Pair, width: float = PAGE_WIDTH) -> Figure:
     chosen = legend_entries(labels)
     options: dict[str, Any] = {"loc": "outside lower center", "ncols": 3} if narrow else {"loc": "outside right center"}
     figure.legend([handles[index] for index in chosen], [labels[index] for index in chosen], **options)
-    return figure
+    return figure, pd.concat(parts, ignore_index=True)
 
 
 def _name(run: Run) -> str:
     return f"{run.strategy}, seed {run.seed}"
+
+
+def norm_rows(norms: pd.DataFrame, run: Run, outcome: str) -> pd.DataFrame:
+    """A row a point of lines that are the columns of `norms`, with its run's outcome, strategy and seed."""
+    long = norms.rename_axis("step").reset_index().melt("step", var_name="layer", value_name="norm")
+    of_run = {"outcome": outcome, "strategy": run.strategy, "seed": run.seed}
+    return pd.DataFrame(of_run, index=long.index).join(long)
 
 
 def draw_norms(axes: Axes, norms: pd.DataFrame) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterable
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
 from contextlib import suppress
 from dataclasses import dataclass
@@ -45,11 +44,11 @@ class Drawings:
         self._executor = executor
         self._begun: list[tuple[Figure, bool, Future[Drawing]]] = []
 
-    def begin(self, figures: Iterable[Figure], *, pixels: bool) -> None:
-        """Have figures drawn, with `pixels` as PNG too: change them no more."""
+    def begin(self, figure: Figure, *, pixels: bool) -> None:
+        """Have a figure drawn, with `pixels` as PNG too: change it no more."""
         if self._executor is not None:
             with suppress(BrokenExecutor):
-                self._begun += [(figure, pixels, self._executor.submit(_draw, figure, pixels)) for figure in figures]
+                self._begun.append((figure, pixels, self._executor.submit(_draw, figure, pixels)))
 
     def finish(self) -> None:
         """Draw what nobody has begun with, and wait for the rest.

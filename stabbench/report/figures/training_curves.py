@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stabbench.analysis.curves import FAILED, Curve, LearningCurves
+from stabbench.analysis.place import Place
 from stabbench.report.content import Content
 from stabbench.report.figures.distribution import metric_label
 from stabbench.report.figures.drawing import PAGE_WIDTH, axes_of, new_figure
@@ -17,48 +19,43 @@ COLUMNS = 4
 _LEGEND_HEIGHT = 27  # points: two lines above the panel, where no curve can cross them
 
 
-def has_curves(content: Content, model: str, task: str) -> bool:
-    """Whether any run of the model and task has finished."""
-    return any(content.curves[item.cell.name] for item in content.cells(model, task))
-
-
-def training_figure(content: Content, model: str, task: str) -> Figure:
+def training_figure(content: Content, place: Place) -> Figure:
     """All strategies of a model and task side by side, losses above scores, four strategies a row."""
-    names = [item.cell.strategy for item in content.cells(model, task)]
-    columns = min(COLUMNS, len(names))
-    blocks = -(-len(names) // columns)
+    cells = [Place.of(item.cell) for item in content.cells(place)]
+    columns = min(COLUMNS, len(cells))
+    blocks = -(-len(cells) // columns)
     figure = new_figure(PAGE_WIDTH * max(2, columns) / COLUMNS, 4.1 * blocks)
     grid = axes_of(figure, 2 * blocks, columns)
-    for index, strategy in enumerate(names):
+    for index, cell in enumerate(cells):
         block, column = divmod(index, columns)
         upper, lower = grid[2 * block][column], grid[2 * block + 1][column]
-        _draw(upper, lower, content, model, task, strategy, labelled=column == 0)
-        upper.set_title(strategy, pad=_LEGEND_HEIGHT)
-    for index in range(len(names), blocks * columns):
+        _draw(upper, lower, content, cell, labelled=column == 0)
+        upper.set_title(cell.strategy, pad=_LEGEND_HEIGHT)
+    for index in range(len(cells), blocks * columns):
         block, column = divmod(index, columns)
         grid[2 * block][column].remove()
         grid[2 * block + 1][column].remove()
     return figure
 
 
-def training_panel(content: Content, model: str, task: str, strategy: str) -> Figure:
-    """One strategy alone, for the page."""
+def training_panel(content: Content, cell: Place) -> Figure:
+    """One cell alone, for the page."""
     figure = new_figure(3.0, 3.7)
     upper, lower = (row[0] for row in axes_of(figure, 2, 1, sharex=True))
-    _draw(upper, lower, content, model, task, strategy, labelled=True)
+    _draw(upper, lower, content, cell, labelled=True)
     return figure
 
 
-def _draw(upper: Axes, lower: Axes, content: Content, model: str, task: str, strategy: str, *, labelled: bool) -> None:
-    color = strategy_colors(content.strategies)[strategy]
-    for curves in content.curves[f"{model}/{task}/{strategy}"]:
+def _draw(upper: Axes, lower: Axes, content: Content, cell: Place, *, labelled: bool) -> None:
+    color = strategy_colors(content.strategies)[cell.strategy]
+    for curves in content.curves[cell]:
         failed = curves.outcome == FAILED
         label = f"{curves.outcome} ({curves.runs})"
         draw_band(upper, curves.train_loss, INK if failed else color, label=label, dashed=failed)
         draw_band(lower, curves.dev_score, INK if failed else color, label=label, dashed=failed, scale=100)
-    everything = [curves for item in content.cells(model, task) for curves in content.curves[item.cell.name]]
+    everything = [curves for place, found in content.curves.items() if place.whole == cell.whole for curves in found]
     _same_limits(upper, lower, everything)
-    row = content.rows(model, task).iloc[0]
+    row = content.rows(cell.whole).iloc[0]
     lower.axhline(100 * float(row["majority"]), color=INK, linewidth=0.8, linestyle=(0, (4, 2)), zorder=1)
     if upper.lines:
         upper.legend(
@@ -70,6 +67,16 @@ def _draw(upper: Axes, lower: Axes, content: Content, model: str, task: str, str
     if labelled:
         upper.set_ylabel("training loss (nats)")
         lower.set_ylabel(f"dev {metric_label(str(row['metric']))}")
+
+
+def curve_rows(curves: LearningCurves) -> pd.DataFrame:
+    """What two bands show: mean and std of training loss and dev score (a fraction) over the runs, by updates."""
+    parts = [
+        pd.DataFrame({"curve": name, "outcome": curves.outcome, "runs": curves.runs, "step": curve.step.astype(int)})
+        .assign(mean=curve.mean, std=curve.std)
+        for name, curve in (("train_loss", curves.train_loss), ("dev_score", curves.dev_score))
+    ]  # fmt: skip
+    return pd.concat(parts, ignore_index=True)
 
 
 def draw_band(

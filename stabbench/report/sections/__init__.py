@@ -1,4 +1,4 @@
-"""Chapters beside those of studies, one module each: of the main grid's records alone, and of probes."""
+"""Chapters beside those of studies, one module each: of the main grid's runs, and of probes."""
 
 from __future__ import annotations
 
@@ -11,18 +11,33 @@ from stabbench.report.measurement import MeasuredProbe
 from stabbench.report.section import Section
 from stabbench.report.sections import (
     bias_correction_factor,
+    cost,
+    data,
+    definitions,
     example_stability,
     failed_runs,
+    failures,
     forgetting,
     generalisation,
     gradient_norms,
+    gradients,
     hyperparameters,
+    making,
+    pairs,
+    scores,
+    stability,
     statistics,
     surface,
     task_statistics,
+    training,
 )
 
-VIEWS: Sequence[Callable[[Content], Section]] = (
+View = Callable[[Content], Section | None]
+"""What makes a chapter, or None where there is nothing to show."""
+OF_SCORES: Sequence[View] = (stability.section, scores.section, failures.section, pairs.section, cost.section)
+OF_RECORDS: Sequence[View] = (
+    training.section,
+    gradients.section,
     example_stability.section,
     gradient_norms.section,
     failed_runs.section,
@@ -31,8 +46,11 @@ VIEWS: Sequence[Callable[[Content], Section]] = (
     task_statistics.section,
     hyperparameters.section,
     statistics.section,
+    making.section,
 )
-"""In the order of the page within each of its parts."""
+"""Those that plain results, without records behind them, cannot fill."""
+LAST: Sequence[View] = (definitions.section, data.section)
+"""All in the order of the page within each of its parts."""
 
 PROBES: Mapping[str, Callable[[MeasuredProbe, Content], Section]] = {
     "forgetting": forgetting.section,
@@ -43,7 +61,10 @@ PROBES: Mapping[str, Callable[[MeasuredProbe, Content], Section]] = {
 
 def views(content: Content) -> Iterator[Section]:
     """One after the other; to be taken inside `stabbench.report.figures.drawing.style`."""
-    return (view(content) for view in VIEWS)
+    for view in (*OF_SCORES, *(OF_RECORDS if content.recorded else ()), *LAST):
+        section = view(content)
+        if section is not None:
+            yield section
 
 
 def probe_section(folder: Path, content: Content) -> Section:

@@ -52,9 +52,7 @@ def section(content: Content) -> Section:
         found=found,
         part=CAUSES,
         figures=[
-            SectionFigure(
-                "bias-correction-factor", figure, "The factor over updates. " + " ".join(found), data="factor"
-            )
+            SectionFigure("bias-correction-factor", figure, "The factor over updates. " + " ".join(found), "factor")
         ],
         data={"factor": table[table["update"].isin(np.unique(np.geomspace(1, UPDATES, 400).astype(int)))]},
         facts={"runs_updates": lengths},

@@ -16,11 +16,12 @@ from stabbench.analysis.example_stability import (
     least_stable,
     per_point_stability,
 )
+from stabbench.analysis.place import Place
 from stabbench.report.content import Content
 from stabbench.report.figures.example_variances import variance_figure
 from stabbench.report.figures.palette import strategy_colors
-from stabbench.report.making import Grid
-from stabbench.report.section import RESULTS, Section, SectionFigure
+from stabbench.report.grid import Grid
+from stabbench.report.section import RESULTS, Data, Section, SectionFigure
 
 LISTED = 5
 SEED = 0
@@ -29,26 +30,28 @@ SEED = 0
 
 def section(content: Content) -> Section:
     """A figure a model and task, a row of numbers a cell, and each cell's least stable examples by row number."""
-    read = {item.cell.name: correctness(item) for item in content.traced_cells}
-    cells = {name: values for name, values in read.items() if values is not None}
-    tables = {name: by_example(values) for name, values in cells.items()}
-    summary = pd.DataFrame([_row(name, values) for name, values in cells.items()])
+    read = {Place.of(item.cell): correctness(item) for item in content.traced_cells}
+    cells = {cell: values for cell, values in read.items() if values is not None}
+    tables = {cell: by_example(values) for cell, values in cells.items()}
+    summary = pd.DataFrame([_row(cell, values) for cell, values in cells.items()])
     colors = strategy_colors(content.strategies)
     found, figures = [], []
-    for model, task in content.traced:
+    for place in content.traced:
         mine = {
-            item.cell.strategy: tables[item.cell.name]
-            for item in content.cells(model, task)
-            if item.cell.name in tables and len(cells[item.cell.name].correct) > 1
+            cell.strategy: table
+            for cell, table in tables.items()
+            if cell.whole == place and len(cells[cell].correct) > 1
         }
-        heading = content.heading(model, task)
+        heading = content.heading(place)
         if not mine:
             found.append(f"{heading}: no cell has two finished runs.")
             continue
-        found.append(f"{heading}: {_sentence(summary, [f'{model}/{task}/{name}' for name in mine])}")
-        figure = variance_figure(mine, colors)
-        description = f"Variance of each dev example's correctness on {task} with {model}. {found[-1]}"
-        figures.append(SectionFigure(f"example-stability-{model}-{task}", figure, description, heading))
+        here = (summary["model"] == place.model) & (summary["task"] == place.task) & summary["strategy"].isin(mine)
+        found.append(f"{heading}: {_sentence(summary[here])}")
+        stem = f"example-stability-{place.stem}"
+        figure, drawn = variance_figure(mine, colors)
+        description = f"Variance of each dev example's correctness on {place.task} with {place.model}. {found[-1]}"
+        figures.append(SectionFigure(stem, figure, description, Data(stem, drawn), place, heading))
     return Section(
         name="example-stability",
         title="Per-point stability",
@@ -80,9 +83,8 @@ def section(content: Content) -> Section:
     )
 
 
-def _row(name: str, found: Correctness) -> dict[str, object]:
-    model, task, strategy = name.split("/")
-    row: dict[str, object] = {"model": model, "task": task, "strategy": strategy}
+def _row(cell: Place, found: Correctness) -> dict[str, object]:
+    row: dict[str, object] = cell._asdict()
     for kind, correct in (("", found.correct), ("_successful", found.correct[found.successful])):
         result = per_point_stability(correct, np.random.default_rng(SEED))
         row |= {f"{key}{kind}": value for key, value in vars(result).items()}
@@ -100,8 +102,7 @@ def _text(result: PerPointStability) -> str:
     return f"{100 * result.value:.2f} [{100 * result.low:.2f}, {100 * result.high:.2f}]"
 
 
-def _sentence(summary: pd.DataFrame, names: list[str]) -> str:
-    rows = summary[(summary["model"] + "/" + summary["task"] + "/" + summary["strategy"]).isin(names)]
+def _sentence(rows: pd.DataFrame) -> str:
     pieces = []
     for kind, over in (("", "all runs"), ("_successful", "successful runs")):
         known = rows[rows[f"value{kind}"].notna()].sort_values(f"value{kind}", kind="stable")
@@ -137,15 +138,15 @@ def _summary_grid(summary: pd.DataFrame) -> Grid:
     return Grid(head, rows, texts=2)
 
 
-def _least_stable_grid(tables: dict[str, pd.DataFrame]) -> Grid:
+def _least_stable_grid(tables: dict[Place, pd.DataFrame]) -> Grid:
     rows = []
-    for name, table in tables.items():
+    for cell, table in tables.items():
         chosen = least_stable(table, LISTED)
         texts = [f"{row['example']:.0f} ({row['correct']:.2f})" for _, row in chosen.iterrows()]
-        rows.append([name, ", ".join(texts) or "none: all runs agree on every example"])
-    return Grid(["cell", "examples"], rows, words=True)
+        rows.append([cell.name, ", ".join(texts) or "none: all runs agree on every example"])
+    return Grid(["cell", "examples"], rows, words=True, places=list(tables))
 
 
-def _examples(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    parts = [table.assign(cell=name)[["cell", *table.columns]] for name, table in tables.items()]
+def _examples(tables: dict[Place, pd.DataFrame]) -> pd.DataFrame:
+    parts = [table.assign(cell=cell.name)[["cell", *table.columns]] for cell, table in tables.items()]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()

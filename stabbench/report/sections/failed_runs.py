@@ -9,28 +9,29 @@ import pandas as pd
 from stabbench.analysis.failed_runs import TRIVIAL, failed_runs
 from stabbench.report.content import Content
 from stabbench.report.figures.failed_runs import failed_figure
-from stabbench.report.making import Grid
+from stabbench.report.grid import Grid
 from stabbench.report.numbers import counted, percent, share
-from stabbench.report.section import CAUSES, Section, SectionFigure
+from stabbench.report.section import CAUSES, Data, Section, SectionFigure
 
 
 def section(content: Content) -> Section:
     """A figure a model and task that has failed runs; a sentence where none failed."""
     table = failed_runs(content.runs)
     found, figures = [], []
-    for model, task in content.places:
-        part = table[(table["model"] == model) & (table["task"] == task)]
-        heading = content.heading(model, task)
+    for place in content.places:
+        part = table[(table["model"] == place.model) & (table["task"] == place.task)]
+        heading = content.heading(place)
         if part.empty:
-            done = int(content.rows(model, task)["n"].sum())
+            done = int(content.rows(place)["n"].sum())
             found.append(f"{heading}: none of {counted(done, 'run')} failed.")
             continue
         found.append(f"{heading}: {_sentence(part)}")
-        if (model, task) not in content.traced:
+        if place not in content.traced:
             continue
-        figure = failed_figure(content, model, task, float(part["label_entropy"].iloc[0]))
-        description = f"Training loss and dev score of the failed runs on {task} with {model}. {found[-1]}"
-        figures.append(SectionFigure(f"failed-runs-{model}-{task}", figure, description, heading))
+        stem = f"failed-runs-{place.stem}"
+        figure, drawn = failed_figure(content, place, float(part["label_entropy"].iloc[0]))
+        description = f"Training loss and dev score of the failed runs on {place.task} with {place.model}. {found[-1]}"
+        figures.append(SectionFigure(stem, figure, description, Data(stem, drawn), place, heading))
     return Section(
         name="failed-runs",
         title="The loss of failed runs",

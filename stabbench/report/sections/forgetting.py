@@ -9,7 +9,7 @@ import pandas as pd
 from stabbench.analysis.forgetting import layers_to_recover
 from stabbench.report.content import Content
 from stabbench.report.figures.perplexity import perplexity_figure
-from stabbench.report.making import Grid
+from stabbench.report.grid import Grid
 from stabbench.report.measurement import MeasuredProbe, run_name
 from stabbench.report.numbers import counted, listed
 from stabbench.report.section import Section, SectionFigure
@@ -42,7 +42,9 @@ def section(probe: MeasuredProbe, content: Content) -> Section:
         title=title,
         looks_for=looks_for,
         found=found,
-        figures=[SectionFigure("forgetting", figure, "Perplexity over layers put back. " + " ".join(found[:3]))],
+        figures=[
+            SectionFigure("forgetting", figure, "Perplexity over layers put back. " + " ".join(found[:3]), "perplexity")
+        ],
         tables=[("Masked-LM perplexity with the top k layers put back", _grid(table, layers))],
         data={"perplexity": table},
         facts=_facts(probe),

@@ -7,11 +7,12 @@ import math
 import pandas as pd
 
 from stabbench.analysis.generalisation import LOW_LOSS, generalisation, shares_of_variance
+from stabbench.analysis.place import Place
 from stabbench.report.content import Content
 from stabbench.report.figures.generalisation import generalisation_figure
-from stabbench.report.making import Grid
+from stabbench.report.grid import Grid
 from stabbench.report.numbers import counted, p_equation, percent, share
-from stabbench.report.section import CAUSES, Section, SectionFigure
+from stabbench.report.section import CAUSES, Data, Section, SectionFigure
 
 
 def section(content: Content) -> Section:
@@ -19,14 +20,15 @@ def section(content: Content) -> Section:
     table, cells = generalisation(content.runs), shares_of_variance(content.runs)
     found, figures = [], []
     for _, row in table.iterrows():
-        model, task = str(row["model"]), str(row["task"])
-        heading = content.heading(model, task)
+        place = Place(str(row["model"]), str(row["task"]))
+        heading = content.heading(place)
         found.append(f"{heading}: {_sentence(row)}")
-        if (model, task) not in content.traced:
+        if place not in content.traced:
             continue
-        figure = generalisation_figure(content, model, task, float(row["threshold"]))
-        description = f"Dev score of {model} on {task} over epochs, and against training loss. {found[-1]}"
-        figures.append(SectionFigure(f"generalisation-{model}-{task}", figure, description, heading))
+        stem = f"generalisation-{place.stem}"
+        figure, drawn = generalisation_figure(content, place, float(row["threshold"]))
+        description = f"Dev score of {place.model} on {place.task} over epochs, and against training loss. {found[-1]}"
+        figures.append(SectionFigure(stem, figure, description, Data(stem, drawn), place, heading))
     return Section(
         name="generalisation",
         title="Generalisation",

@@ -11,25 +11,26 @@ from stabbench.analysis.matrices import OUTSIDE, matrix_contrast
 from stabbench.report import findings
 from stabbench.report.content import Content
 from stabbench.report.figures.gradient_matrices import matrices_figure
-from stabbench.report.making import Grid
+from stabbench.report.grid import Grid
 from stabbench.report.numbers import p_value
-from stabbench.report.section import CAUSES, Section, SectionFigure
+from stabbench.report.section import CAUSES, Data, Section, SectionFigure
 
 
 def section(content: Content) -> Section:
     """A figure a model and task that has a failed and a successful run; a sentence where it has not."""
     found, figures, tables = [], [], []
-    for model, task in content.traced:
-        pair, text = findings.gradients(content, model, task)
+    for place in content.traced:
+        pair, text = findings.gradients(content, place)
         if pair is None:
             found.append(text)
             continue
         contrast = matrix_contrast(pair)
-        tables.append(contrast.assign(model=model, task=task))
-        found.append(f"{content.heading(model, task)}: {_sentence(pair, contrast)}")
-        description = f"Gradient norms by weight matrix on {task} with {model}. {found[-1]}"
-        stem = f"gradient-matrices-{model}-{task}"
-        figures.append(SectionFigure(stem, matrices_figure(pair), description, content.heading(model, task)))
+        tables.append(contrast.assign(model=place.model, task=place.task))
+        found.append(f"{content.heading(place)}: {_sentence(pair, contrast)}")
+        description = f"Gradient norms by weight matrix on {place.task} with {place.model}. {found[-1]}"
+        stem = f"gradient-matrices-{place.stem}"
+        figure, drawn = matrices_figure(pair)
+        figures.append(SectionFigure(stem, figure, description, Data(stem, drawn), place, content.heading(place)))
     norms = early_norms(content.traced_cells)
     prediction = failure_prediction(norms)
     columns = ["model", "task", "kind", "layer", "failed", "successful", "ratio"]

@@ -11,7 +11,7 @@ import pandas as pd
 from stabbench.analysis.frame import seed_list
 from stabbench.analysis.hyperparameters import Hyperparameters, departures, hyperparameters
 from stabbench.report.content import Content
-from stabbench.report.making import Grid, value_text
+from stabbench.report.grid import Grid, value_text
 from stabbench.report.numbers import counted, plain
 from stabbench.report.section import MAKING, Section
 

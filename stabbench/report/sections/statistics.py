@@ -7,7 +7,7 @@ import pandas as pd
 from stabbench.analysis.columns import TABLES
 from stabbench.analysis.design import ALPHAS, POWER, design_curves, detectable_ratio
 from stabbench.report.content import Content
-from stabbench.report.making import Grid
+from stabbench.report.grid import Grid
 from stabbench.report.numbers import NOT_AVAILABLE, listed
 from stabbench.report.section import MAKING, Section
 

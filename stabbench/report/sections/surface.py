@@ -7,7 +7,7 @@ import pandas as pd
 from stabbench.analysis.surfaces import barrier, neighbourhood, radius_of
 from stabbench.report.content import Content
 from stabbench.report.figures.surface import surface_figure
-from stabbench.report.making import Grid
+from stabbench.report.grid import Grid
 from stabbench.report.measurement import MeasuredProbe, run_name
 from stabbench.report.section import Section, SectionFigure
 
@@ -42,9 +42,7 @@ def section(probe: MeasuredProbe, content: Content) -> Section:
         title=title,
         looks_for=looks_for,
         found=found,
-        figures=[
-            SectionFigure("surface", figure, "Loss and gradient norm in a plane. " + " ".join(found), data="surface")
-        ],
+        figures=[SectionFigure("surface", figure, "Loss and gradient norm in a plane. " + " ".join(found), "surface")],
         tables=[("The three models", _grid(points))],
         data={"surface": surface, "points": points.reset_index(), "line": line},
         facts=_facts(probe),

@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stabbench.analysis.cautions import (
+from stabbench.analysis.place import Place
+from stabbench.analysis.stability import stability
+from stabbench.analysis.warnings import (
     added_seeds,
     few_seeds,
     in_two_groups,
@@ -14,7 +16,6 @@ from stabbench.analysis.cautions import (
     two_groups,
     unequal_seeds,
 )
-from stabbench.analysis.stability import stability
 from stabbench.records import SelectedCell
 from tests.analysis.synthetic import SyntheticCell, write_runs
 from tests.analysis.test_stability import runs
@@ -81,12 +82,12 @@ def test_normal_scores_are_rarely_called_two_groups() -> None:
 
 def test_the_cells_in_two_groups_are_named() -> None:
     ((names, _),) = in_two_groups(runs({"split": [0.1] * 12 + [0.9] * 13, "steady": STEADY}))
-    assert names == {"model": "bert", "task": "rte", "strategy": "split"}
+    assert names == Place("bert", "rte", "split")
 
 
 def test_tasks_whose_strategies_have_different_seeds_are_named_with_their_numbers() -> None:
     (found,) = unequal_seeds(runs({"a": [0.5, 0.6], "b": [0.4, 0.7, 0.8]}))
-    assert (found.model, found.task, found.seeds) == ("bert", "rte", {"a": [1, 2], "b": [1, 2, 3]})
+    assert (found.place, found.seeds) == (Place("bert", "rte"), {"a": [1, 2], "b": [1, 2, 3]})
     assert found.shared
     assert unequal_seeds(runs({"a": [0.5, 0.6], "b": [0.4, float("nan")]})) == []
 
@@ -104,7 +105,7 @@ def test_seeds_that_were_not_planned_when_the_first_run_was_trained_are_named(tm
     )
     planned(whole, [1, 2, 3], [1, 2, 3])
     planned(extended, [1, 2], [1, 2, 3])
-    assert added_seeds([whole, extended]) == {extended.cell.name: [3]}
+    assert added_seeds([whole, extended]) == {Place.of(extended.cell): [3]}
 
 
 def test_records_that_do_not_say_what_was_planned_accuse_nobody(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from stabbench.analysis.distinct_scores import FEWEST
 from stabbench.analysis.frame import CELL, finished
+from stabbench.analysis.place import Place
 from stabbench.analysis.spread import is_constant
 from stabbench.analysis.stability import MINIMUM_SEEDS
 from stabbench.records import SelectedCell
@@ -89,18 +90,18 @@ def _largest_of_one_group(n: int) -> float:
     return float(np.quantile(_shares_between(scores).max(axis=1), 0.99))
 
 
-def in_two_groups(runs: pd.DataFrame) -> list[tuple[Mapping[str, str], Groups]]:
-    """The cells of a frame of runs whose scores fall into `two_groups`, by model, task and strategy."""
-    found: list[tuple[Mapping[str, str], Groups]] = []
+def in_two_groups(runs: pd.DataFrame) -> list[tuple[Place, Groups]]:
+    """The cells of a frame of runs whose scores fall into `two_groups`."""
+    found = []
     for names, part in finished(runs).groupby(CELL, sort=False, observed=True):
         groups = two_groups(part["score"].to_numpy(dtype=np.float64))
         if groups is not None:
-            found.append((dict(zip(CELL, map(str, names), strict=True)), groups))
+            found.append((Place(*map(str, names)), groups))
     return found
 
 
-def same_runs(runs: pd.DataFrame, table: pd.DataFrame) -> list[tuple[str, str, Sequence[str]]]:
-    """Strategies of one model and task (in this order) whose scores are the same seed by seed, and not all alike.
+def same_runs(runs: pd.DataFrame, table: pd.DataFrame) -> list[tuple[Place, Sequence[str]]]:
+    """Strategies of one model and task whose scores are the same seed by seed, and not all alike.
 
     `table` is `stability` of the `runs`: cells of fewer than `FEWEST` runs, and constant ones, are left out.
     """
@@ -111,20 +112,19 @@ def same_runs(runs: pd.DataFrame, table: pd.DataFrame) -> list[tuple[str, str, S
     wanted = pd.MultiIndex.from_frame(candidates[CELL].astype(str))
     done = finished(runs)
     done = done[pd.MultiIndex.from_frame(done[CELL].astype(str)).isin(wanted)]
-    alike: dict[tuple[str, str, bytes], list[str]] = {}
+    alike: dict[tuple[Place, bytes], list[str]] = {}
     for (model, task, strategy), part in done.groupby(CELL, sort=False, observed=True):
         ordered = part.sort_values("seed")
         scores = ordered["seed"].to_numpy().tobytes() + ordered["score"].to_numpy(dtype=np.float64).tobytes()
-        alike.setdefault((str(model), str(task), scores), []).append(str(strategy))
-    return [(model, task, names) for (model, task, _), names in alike.items() if len(names) > 1]
+        alike.setdefault((Place(str(model), str(task)), scores), []).append(str(strategy))
+    return [(place, names) for (place, _), names in alike.items() if len(names) > 1]
 
 
 @dataclass(frozen=True)
 class UnequalSeeds:
     """A task whose strategies have different seeds planned."""
 
-    model: str
-    task: str
+    place: Place
     seeds: Mapping[str, Sequence[int]]
     """By strategy, rising."""
     shared: bool
@@ -137,7 +137,7 @@ def unequal_seeds(runs: pd.DataFrame) -> list[UnequalSeeds]:
     A strategy with seeds of its own may have been given them after a look at the results of the others.
     """
     found = []
-    for (model, task), part in runs.groupby(["model", "task"], sort=False, observed=True):
+    for names, part in runs.groupby(["model", "task"], sort=False, observed=True):
         cells = part.groupby("strategy", sort=False, observed=True)["seed"]
         seeds = {str(name): np.sort(cell.to_numpy(dtype=np.int64)) for name, cell in cells}
         if len({values.tobytes() for values in seeds.values()}) > 1:
@@ -145,12 +145,12 @@ def unequal_seeds(runs: pd.DataFrame) -> list[UnequalSeeds]:
                 values.size for values in seeds.values()
             )
             listed = {name: values.tolist() for name, values in seeds.items()}
-            found.append(UnequalSeeds(str(model), str(task), listed, shared))
+            found.append(UnequalSeeds(Place(*map(str, names)), listed, shared))
     return found
 
 
-def added_seeds(cells: Sequence[SelectedCell]) -> dict[str, list[int]]:
-    """Seeds that were not planned yet when the first run of their cell was trained, by the cell's name.
+def added_seeds(cells: Sequence[SelectedCell]) -> dict[Place, list[int]]:
+    """Seeds that were not planned yet when the first run of their cell was trained.
 
     Every record's provenance holds the seeds its cell had planned when it was trained; the earliest record of a cell
     says which were planned first. A cell none of whose records say so (made before this was recorded, or scores from
@@ -165,5 +165,5 @@ def added_seeds(cells: Sequence[SelectedCell]) -> dict[str, list[int]]:
         first = set(min(known, key=lambda entry: entry[0])[1])
         later = [seed for seed in item.cell.seeds if seed in item.records and seed not in first]
         if later:
-            found[item.cell.name] = later
+            found[Place.of(item.cell)] = later
     return found

@@ -8,10 +8,23 @@ import pandas as pd
 
 from stabbench.analysis.frame import finished
 from stabbench.report.content import Content
-from stabbench.report.making import Grid
+from stabbench.report.grid import Grid
 from stabbench.report.numbers import NOT_AVAILABLE, counted, listed, magnitude
+from stabbench.report.provenance import times
+from stabbench.report.section import RESULTS, Section
 
 MEASURES = ("steps", "tokens", "flops")
+
+
+def section(content: Content) -> Section | None:
+    """A table a model, with measured times where they are wanted; None where nobody says what a run costs."""
+    table = cost_table(content.runs)
+    tables = {model: grid for model in content.models if (grid := costs(table, model)).rows}
+    if not tables:
+        return None
+    measured = {model: times(content, model) for model in content.models} if content.provenance else {}
+    block = {"costs": tables, "times": measured}
+    return Section("cost", "Cost", found=economy(content, table), part=RESULTS, block=block)
 
 
 def cost_table(runs: pd.DataFrame) -> pd.DataFrame:
@@ -54,12 +67,12 @@ def costs(table: pd.DataFrame, model: str) -> Grid:
 def economy(content: Content, table: pd.DataFrame) -> list[str]:
     """A sentence a model and task: operations of a run, of a successful run, and what is cheapest."""
     found = []
-    for model, task in content.places:
-        part = table[(table["model"] == model) & (table["task"] == task)]
+    for place in content.places:
+        part = table[(table["model"] == place.model) & (table["task"] == place.task)]
         if len(part) < 2:
             continue
         each = part.sort_values("flops", kind="stable").iloc[0]
-        text = f"{content.heading(model, task)}: a run of {each['strategy']} costs least ({_operations(each['flops'])})"
+        text = f"{content.heading(place)}: a run of {each['strategy']} costs least ({_operations(each['flops'])})"
         some = part[part["successful"] > 0].sort_values("flops_successful", kind="stable")
         never = listed([str(name) for name in part.loc[part["successful"] == 0, "strategy"]])
         if some.empty:

@@ -10,8 +10,10 @@ import pandas as pd
 
 from stabbench.analysis.frame import ordered
 from stabbench.analysis.metric_kinds import MetricKind
+from stabbench.analysis.place import Place
 from stabbench.report.content import Content
 from stabbench.report.numbers import of_runs, p_equation, p_value, score_text
+from stabbench.report.section import RESULTS, Section
 
 LOW = 0.05
 ABOVE, BELOW = "p_levene_median", "p_fisher"
@@ -31,26 +33,33 @@ class Entry:
 class Matrix:
     """A model and task; `rows` holds an entry a column, None on the diagonal and where a pair was not compared."""
 
-    model: str
-    task: str
+    place: Place
     names: Sequence[str]
     rows: Sequence[Sequence[Entry | None]]
+
+
+def section(content: Content) -> Section:
+    """A square a model and task, and a row a test."""
+    pairs = content.pairs.to_dict("records")
+    tests = [{**pair, "heading": content.heading(Place(pair["model"], pair["task"]))} for pair in pairs]
+    block = {"pairs": tests, "matrices": matrices(content), "low": LOW}
+    return Section("pairs", "All pairs of strategies", part=RESULTS, block=block)
 
 
 def matrices(content: Content) -> list[Matrix]:
     """One a model and task with at least two finished strategies."""
     found = []
-    for model, task in content.places:
-        pairs = content.pairs[(content.pairs["model"] == model) & (content.pairs["task"] == task)]
+    for place in content.places:
+        pairs = content.pairs[(content.pairs["model"] == place.model) & (content.pairs["task"] == place.task)]
         if pairs.empty:
             continue
         by_names = {(str(pair["strategy_a"]), str(pair["strategy_b"])): pair for _, pair in pairs.iterrows()}
-        cells = {str(row["strategy"]): row for _, row in content.rows(model, task).iterrows()}
+        cells = {str(row["strategy"]): row for _, row in content.rows(place).iterrows()}
         names = ordered(pd.concat([pairs["strategy_a"], pairs["strategy_b"]]))
         names.sort(key=list(cells).index)
         kind = content.kind(str(next(iter(cells.values()))["metric"]))
         rows = [[_entry(by_names, cells, names, kind, i, j) for j in range(len(names))] for i in range(len(names))]
-        found.append(Matrix(model, task, names, rows))
+        found.append(Matrix(place, names, rows))
     return found
 
 

@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 from stabbench.plan import Cell
 from stabbench.report.content import Content
-from stabbench.report.numbers import plain
+from stabbench.report.grid import Grid, value_text
+from stabbench.report.provenance import origin
+from stabbench.report.section import MAKING, Section
 
 
-@dataclass(frozen=True)
-class Grid:
-    """A table of text: a head and rows."""
-
-    head: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    words: bool = False
-    """Whether its cells hold text, which is set to the left and may wrap, rather than numbers."""
-    texts: int = 1
-    """How many of its leading columns hold names."""
-    hashed: int = -1
-    """The column of long hashes, where there is one."""
-    sortable: bool = True
-    """Whether its rows are alike, so that a column can order them."""
+def section(content: Content) -> Section:
+    """Tables, and every cell's specification in full; where and when runs were trained only where it is wanted."""
+    block = {
+        "strategies": strategies(content),
+        "models": models(content),
+        "versions": versions(content),
+        "specifications": specifications(content),
+        "origin": origin(content) if content.provenance else None,
+    }
+    return Section("making", "Strategies and models", part=MAKING, block=block)
 
 
 def strategies(content: Content) -> Grid:
@@ -44,17 +41,6 @@ def _plugins(cell: Cell) -> str:
 def _plugin(plugin: Mapping[str, Any]) -> str:
     options = ", ".join(f"{name} = {value_text(value)}" for name, value in plugin["options"].items())
     return f"{plugin['plugin']} {plugin['version']}" + (f" ({options})" if options else "")
-
-
-def value_text(value: object) -> str:
-    """A hyperparameter as people write it."""
-    if value is None:
-        return "none"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, (int, float)):
-        return plain(value)
-    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
 
 
 def models(content: Content) -> Grid:

@@ -8,7 +8,11 @@ from functools import lru_cache
 
 import pandas as pd
 
-from stabbench.analysis.cautions import (
+from stabbench.analysis.frame import seed_list
+from stabbench.analysis.place import Place
+from stabbench.analysis.seed_sanity import CAUSES
+from stabbench.analysis.stability import MINIMUM_SEEDS
+from stabbench.analysis.warnings import (
     added_seeds,
     few_seeds,
     in_two_groups,
@@ -16,9 +20,6 @@ from stabbench.analysis.cautions import (
     stable_in_failure,
     unequal_seeds,
 )
-from stabbench.analysis.frame import seed_list
-from stabbench.analysis.seed_sanity import CAUSES
-from stabbench.analysis.stability import MINIMUM_SEEDS
 from stabbench.report.content import Content
 from stabbench.report.numbers import counted, score_text, some
 
@@ -29,18 +30,18 @@ EXAMPLES = 3
 
 
 @dataclass(frozen=True)
-class Caution:
+class ReportWarning:
     """One thing to know, and what it is about."""
 
     kind: str
     sentence: str
-    about: Sequence[tuple[str, str, str, str]] = ()
-    """(model, task, strategy, what): a row each of tables/warnings.csv, no strategy where it is all of a task."""
+    about: Sequence[tuple[Place, str]] = ()
+    """(place, what): a row each of tables/warnings.csv, no strategy where it is all of a task."""
 
 
 @lru_cache(maxsize=1)
-def cautions(content: Content) -> tuple[Caution, ...]:
-    """Missing and broken runs, and what `analysis.cautions` and `analysis.seed_sanity` find; few words for any grid."""
+def warnings_of(content: Content) -> tuple[ReportWarning, ...]:
+    """Missing and broken runs, and what `analysis.warnings` and `analysis.seed_sanity` find; few words for any grid."""
     found = [
         *_incomplete(content),
         *_left_out_of_figures(content),
@@ -57,51 +58,48 @@ def cautions(content: Content) -> tuple[Caution, ...]:
 
 
 def table(content: Content) -> pd.DataFrame:
-    """Every cell that a caution is about, a row each: what tables/warnings.csv holds."""
-    rows = [(item.kind, *about) for item in cautions(content) for about in item.about]
+    """Every cell that a warning is about, a row each: what tables/warnings.csv holds."""
+    rows = [(item.kind, *place, what) for item in warnings_of(content) for place, what in item.about]
     return pd.DataFrame(rows, columns=["warning", "model", "task", "strategy", "what"])
 
 
-def _named(content: Content, about: Sequence[tuple[str, str, str, str]], most: int = EXAMPLES) -> str:
+def _named(content: Content, about: Sequence[tuple[Place, str]], most: int = EXAMPLES) -> str:
     """The first cells, each with what is said of it in brackets."""
     several = len(content.models) > 1
     texts = []
-    for model, task, strategy, what in about:
-        place = f"{task} ({model}" if several else f"{task} ("
-        text = f"{strategy} on {place}" if strategy else place
+    for (model, task, strategy), what in about:
+        where = f"{task} ({model}" if several else f"{task} ("
+        text = f"{strategy} on {where}" if strategy else where
         texts.append(f"{text}{'; ' if several and what else ''}{what})" if several or what else text[:-2])
     return some(texts, most)
 
 
-def _incomplete(content: Content) -> list[Caution]:
+def _incomplete(content: Content) -> list[ReportWarning]:
     if content.complete:
         return []
     rows = content.table[content.table["n"] < content.table["planned"]]
-    about = [
-        (str(row["model"]), str(row["task"]), str(row["strategy"]), f"n = {row['n']}/{row['planned']}")
-        for _, row in rows.iterrows()
-    ]
-    parts = some([f"{model}/{task}/{strategy} {what}" for model, task, strategy, what in about], 2 * EXAMPLES)
+    about = [(_cell(row), f"n = {row['n']}/{row['planned']}") for _, row in rows.iterrows()]
+    parts = some([f"{place.name} {what}" for place, what in about], 2 * EXAMPLES)
     missing = int((rows["planned"] - rows["n"]).sum())
     where = f" ({counted(missing, 'run')} of {counted(len(about), 'cell')})" if len(about) > 2 * EXAMPLES else ""
-    return [Caution("incomplete", f"This report is incomplete{where}: {parts}.", about), *_broken(content)]
+    return [ReportWarning("incomplete", f"This report is incomplete{where}: {parts}.", about), *_broken(content)]
 
 
-def _broken(content: Content) -> list[Caution]:
+def _broken(content: Content) -> list[ReportWarning]:
     broken = [
-        (item.cell, seed, " ".join(message.split())[:LONGEST_ERROR])
+        (Place.of(item.cell), seed, " ".join(message.split())[:LONGEST_ERROR])
         for item in content.selection.cells
         for seed, message in item.errors.items()
     ]
     if not broken:
         return []
-    about = [(cell.model, cell.task, cell.strategy, f"seed {seed}: {text}") for cell, seed, text in broken]
-    named = "; ".join(f"seed {seed} of {cell.name}: {text}" for cell, seed, text in broken[:LISTED_ERRORS])
+    about = [(place, f"seed {seed}: {text}") for place, seed, text in broken]
+    named = "; ".join(f"seed {seed} of {place.name}: {text}" for place, seed, text in broken[:LISTED_ERRORS])
     more = f"; and {len(broken) - LISTED_ERRORS} more" if len(broken) > LISTED_ERRORS else ""
-    return [Caution("broken", f"{counted(len(broken), 'run')} broke: {named}{more}.", about)]
+    return [ReportWarning("broken", f"{counted(len(broken), 'run')} broke: {named}{more}.", about)]
 
 
-def _left_out_of_figures(content: Content) -> list[Caution]:
+def _left_out_of_figures(content: Content) -> list[ReportWarning]:
     if len(content.traced) == len(content.places):
         return []
     within = (
@@ -114,16 +112,16 @@ def _left_out_of_figures(content: Content) -> list[Caution]:
         f"Scores are drawn for the first {len(content.drawn)} of {len(content.places)} pairs of a model and a task"
         f"{within}. The tables, tests and scores hold all of them."
     )
-    return [Caution("drawn", sentence)] if sentence else []
+    return [ReportWarning("drawn", sentence)] if sentence else []
 
 
-def _seedless(content: Content) -> list[Caution]:
-    about = [(*cell, why) for cell, why in content.seedless.items()]
+def _seedless(content: Content) -> list[ReportWarning]:
+    about = list(content.seedless.items())
     if not about:
         return []
     first = _named(content, about)
     return [
-        Caution(
+        ReportWarning(
             "seed",
             f"The seed changes nothing, or hardly anything, in {counted(len(about), 'cell')} of {len(content.table)}, "
             f"which no table calls best: {first}. The usual causes: {CAUSES}.",
@@ -132,26 +130,27 @@ def _seedless(content: Content) -> list[Caution]:
     ]
 
 
-def _same_runs(content: Content) -> list[Caution]:
+def _same_runs(content: Content) -> list[ReportWarning]:
     found = same_runs(content.runs, content.table)
     if not found:
         return []
     about = [
-        (model, task, name, f"the same scores as {some([other for other in names if other != name], EXAMPLES)}")
-        for model, task, names in found
+        (
+            place._replace(strategy=name),
+            f"the same scores as {some([other for other in names if other != name], EXAMPLES)}",
+        )
+        for place, names in found
         for name in names
     ]
-    named = some(
-        [f"{some(names, EXAMPLES)} on {content.heading(model, task)}" for model, task, names in found], EXAMPLES
-    )
+    named = some([f"{some(names, EXAMPLES)} on {content.heading(place)}" for place, names in found], EXAMPLES)
     sentence = (
         f"Strategies with the same score under every seed: {named}. They are one: an option without effect, or one "
         "run's results under two names."
     )
-    return [Caution("same runs", sentence, about)]
+    return [ReportWarning("same runs", sentence, about)]
 
 
-def _few_seeds(content: Content) -> list[Caution]:
+def _few_seeds(content: Content) -> list[ReportWarning]:
     few = few_seeds(content.table)
     if few.empty:
         return []
@@ -159,15 +158,15 @@ def _few_seeds(content: Content) -> list[Caution]:
         f"{counted(len(few), 'cell')} of {len(content.table)} with fewer than {MINIMUM_SEEDS} seeds: the tests have "
         "next to no power there, so no star is given."
     )
-    return [Caution("few seeds", sentence, [(*_cell(row), f"n = {row['n']}") for _, row in few.iterrows()])]
+    return [ReportWarning("few seeds", sentence, [(_cell(row), f"n = {row['n']}") for _, row in few.iterrows()])]
 
 
-def _unjudged(content: Content) -> list[Caution]:
+def _unjudged(content: Content) -> list[ReportWarning]:
     rows = content.table.loc[content.table["failed"].isna(), ["model", "task"]].drop_duplicates()
     if rows.empty:
         return []
-    about = [(str(row["model"]), str(row["task"]), "", "") for _, row in rows.iterrows()]
-    names = list(dict.fromkeys(task for _, task, _, _ in about))
+    about = [(Place(str(row["model"]), str(row["task"])), "") for _, row in rows.iterrows()]
+    names = list(dict.fromkeys(place.task for place, _ in about))
     tasks = content.table["task"].nunique()
     on = some(names, EXAMPLES)
     if len(names) > EXAMPLES:
@@ -176,67 +175,62 @@ def _unjudged(content: Content) -> list[Caution]:
         f"Which runs failed is not known on {on}: none is counted there, and a cell all of whose runs failed can have "
         "the smallest std."
     )
-    return [Caution("unjudged", sentence, about)]
+    return [ReportWarning("unjudged", sentence, about)]
 
 
-def _in_failure(content: Content) -> list[Caution]:
+def _in_failure(content: Content) -> list[ReportWarning]:
     about = []
     for _, row in stable_in_failure(content.table).iterrows():
         std = score_text(row["std"], content.kind(str(row["metric"])))
-        about.append((*_cell(row), f"{row['failed']} of {row['n']} runs failed, std {std}"))
+        about.append((_cell(row), f"{row['failed']} of {row['n']} runs failed, std {std}"))
     if not about:
         return []
     sentence = f"Stable in failure, and therefore not called stable: {_named(content, about)}."
-    return [Caution("stable in failure", sentence, about)]
+    return [ReportWarning("stable in failure", sentence, about)]
 
 
-def _two_groups(content: Content) -> list[Caution]:
+def _two_groups(content: Content) -> list[ReportWarning]:
     metrics = {_cell(row): str(row["metric"]) for _, row in content.table.iterrows()}
     about = []
-    for names, groups in in_two_groups(content.runs):
-        cell = (names["model"], names["task"], names["strategy"])
+    for cell, groups in in_two_groups(content.runs):
         kind = content.kind(metrics[cell])
         low, high = (score_text(mean, kind) for mean in (groups.mean_lower, groups.mean_higher))
-        about.append((*cell, f"{groups.lower} runs around {low}, {groups.higher} around {high}"))
+        about.append((cell, f"{groups.lower} runs around {low}, {groups.higher} around {high}"))
     if not about:
         return []
     sentence = (
         f"Scores in two groups, which mean and std describe badly: {_named(content, about)}. Look at the score of "
         "every seed."
     )
-    return [Caution("two groups", sentence, about)]
+    return [ReportWarning("two groups", sentence, about)]
 
 
-def _added(content: Content) -> list[Caution]:
+def _added(content: Content) -> list[ReportWarning]:
     added = added_seeds(content.selection.cells)
-    cells = {item.cell.name: item.cell for item in content.selection.cells}
-    about = [
-        (cells[name].model, cells[name].task, cells[name].strategy, f"seeds {seed_list(seeds)}")
-        for name, seeds in added.items()
-    ]
+    about = [(place, f"seeds {seed_list(seeds)}") for place, seeds in added.items()]
     if not about:
         return []
-    named = some([f"seeds {seed_list(seeds)} of {name}" for name, seeds in added.items()], EXAMPLES)
+    named = some([f"seeds {seed_list(seeds)} of {place.name}" for place, seeds in added.items()], EXAMPLES)
     sentence = (
         f"Added after the first runs of their cell were trained: {named}. Where seeds are added after a look at the "
         "results, p-values no longer mean what they say."
     )
-    return [Caution("added seeds", sentence, about)]
+    return [ReportWarning("added seeds", sentence, about)]
 
 
-def _unequal(content: Content) -> list[Caution]:
+def _unequal(content: Content) -> list[ReportWarning]:
     unequal = unequal_seeds(content.runs)
     if not unequal:
         return []
     about = [
-        (item.model, item.task, strategy, f"seeds {seed_list(seeds)}")
+        (item.place._replace(strategy=strategy), f"seeds {seed_list(seeds)}")
         for item in unequal
         for strategy, seeds in item.seeds.items()
     ]
     first, places = unequal[0], len(content.places)
     apart = [item for item in unequal if not item.shared]
     groups = some([f"{name} {seed_list(seeds)}" for name, seeds in first.seeds.items()], EXAMPLES)
-    where = content.heading(first.model, first.task)
+    where = content.heading(first.place)
     if len(unequal) > 1:
         of = "tasks" if len(content.models) == 1 else "pairs of a model and a task"
         many = f"all {places}" if len(unequal) == places else f"{len(unequal)} of {places}"
@@ -246,7 +240,7 @@ def _unequal(content: Content) -> list[Caution]:
         share = "" if len(apart) == len(unequal) else f" on {len(apart)} of them"
         paired = f" Tests paired by seed are n/a{share}: no seed is shared."
     return [
-        Caution(
+        ReportWarning(
             "unequal seeds",
             f"Strategies have different seeds planned on {where}: {groups}. Seeds may have been added later.{paired}",
             about,
@@ -254,5 +248,5 @@ def _unequal(content: Content) -> list[Caution]:
     ]
 
 
-def _cell(row: pd.Series) -> tuple[str, str, str]:
-    return str(row["model"]), str(row["task"]), str(row["strategy"])
+def _cell(row: pd.Series) -> Place:
+    return Place(str(row["model"]), str(row["task"]), str(row["strategy"]))

@@ -11,7 +11,7 @@ from stabbench.strategies.contract import Strategy
 from stabbench.strategies.hooks import hook_of
 
 
-def cautions(cells: Sequence[Cell], root: Path) -> Iterator[str]:
+def warnings_of(cells: Sequence[Cell], root: Path) -> Iterator[str]:
     """A sentence for each strategy of a cell that its recipe does not suit (`Strategy.caution`)."""
     known: dict[str, type[Strategy]] = {}
     for cell in cells:

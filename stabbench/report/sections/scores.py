@@ -1,0 +1,44 @@
+"""Fig. 1: the score of every seed."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from stabbench.analysis.frame import finished
+from stabbench.analysis.place import Place
+from stabbench.report import numbers
+from stabbench.report.content import Content
+from stabbench.report.figures.distribution import distribution_panel, stability_figure
+from stabbench.report.section import RESULTS, Data, SavedFigure, Section, SectionFigure
+
+
+def section(content: Content) -> Section:
+    """A figure a model and task on the page, all of them in one as a file."""
+    panels = [_panel(content, place) for place in content.drawn]
+    whole = SavedFigure("stability", stability_figure(content))
+    return Section("scores", "The score of every seed", part=RESULTS, figures=panels, files=[whole], block={})
+
+
+def _panel(content: Content, place: Place) -> SectionFigure:
+    heading = content.heading(place)
+    description = f"Scores of every seed on {place.task} with {place.model}: " + "; ".join(
+        f"{row['strategy']} median {numbers.percent(row['median'])}, std {numbers.percent(row['std'])}, "
+        f"{'an unknown number' if pd.isna(row['failed']) else row['failed']} of {row['n']} failed"
+        for _, row in content.rows(place).iterrows()
+    )
+    return SectionFigure(
+        f"scores-{heading}",
+        distribution_panel(content, place),
+        description,
+        Data(f"scores-{place.stem}", score_rows(content, place), digits=10, file="tables/scores.csv"),
+        place,
+        heading,
+        name=f"distribution-{place.stem}",
+    )
+
+
+def score_rows(content: Content, place: Place) -> pd.DataFrame:
+    """The finished runs of a model and task: what the figure of their scores shows."""
+    mine = (content.runs["model"] == place.model) & (content.runs["task"] == place.task)
+    names = ["model", "task", "strategy", "seed", "metric", "score", "status", "majority"]
+    return finished(content.runs.loc[mine, names])
