@@ -12,8 +12,8 @@ from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExec
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TypeVar, cast
 
-from stabbench.lifeline import die_with_parent
-from stabbench.stopping import shielded_from_ctrl_c
+from stabbench.signals import shielded_from_ctrl_c
+from stabbench.watchdog import die_with_parent
 
 Item = TypeVar("Item")
 Found = TypeVar("Found")

@@ -44,13 +44,15 @@ def prepare(tasks: tuple[str, ...], data: Path, params_file: Path) -> None:
             raise unknown("task", name, config.tasks)
 
     from stabbench.files import check_writable
-    from stabbench.stopping import standing
+    from stabbench.signals import status_when_stopped
     from stabbench.tasks.preparation import prepare as prepare_task
 
     wanted = list(tasks or config.grid.tasks)
     check_writable(*(data / name for name in wanted))
     left, refused = list(wanted), []
-    with standing(lambda: f"{len(wanted) - len(left)} of {len(wanted)} tasks are prepared, left: {', '.join(left)}"):
+    with status_when_stopped(
+        lambda: f"{len(wanted) - len(left)} of {len(wanted)} tasks are prepared, left: {', '.join(left)}"
+    ):
         for name in wanted:
             block = config.tasks[name]
             try:

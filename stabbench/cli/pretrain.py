@@ -126,7 +126,7 @@ def _run(out: Path, *, config: Any, **inputs: Any) -> None:
 @contextmanager
 def _progress(steps: int) -> Iterator[Callable[[int, float], None]]:
     """A bar with the loss and the time left; nothing where the output is not a terminal."""
-    from stabbench.stopping import standing
+    from stabbench.signals import status_when_stopped
 
     done = 0
 
@@ -145,5 +145,5 @@ def _progress(steps: int) -> Iterator[Callable[[int, float], None]]:
     columns = (TextColumn("loss {task.fields[loss]:.3f}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("pretrain", total=steps, loss=float("nan"))
-        with standing(told):
+        with status_when_stopped(told):
             yield update

@@ -45,11 +45,11 @@ def probe(
     from stabbench.config import load
     from stabbench.execution.settings import Settings
     from stabbench.files import check_writable
-    from stabbench.lifeline import die_with_pipeline
     from stabbench.probes import Measurement, Project, probe_named
     from stabbench.probes.contract import write_measurement
     from stabbench.records import Selection
     from stabbench.records.dead_weights import DeadWeightsError
+    from stabbench.watchdog import die_with_pipeline
 
     die_with_pipeline()
     check_writable(Path("probes") / name)
@@ -79,7 +79,7 @@ def _progress(name: str) -> Iterator[Callable[[str, int, int], None]]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from stabbench.stopping import standing
+    from stabbench.signals import status_when_stopped
 
     part = "nothing is measured yet"
 
@@ -94,5 +94,5 @@ def _progress(name: str) -> Iterator[Callable[[str, int, int], None]]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task(name, total=None)
-        with standing(told):
+        with status_when_stopped(told):
             yield update

@@ -57,7 +57,7 @@ class RunsProgress:
         done = sum(fraction >= 1 for fraction in self.fractions.values())
         self.bar.update(self.task, completed=sum(self.fractions.values()), done=done, failed=self.failed)
 
-    def standing(self) -> str:
+    def summary(self) -> str:
         """What is done and what is left, for who is stopped now."""
         left = self.runs - len(self.finished)
         begun = sum(0 < fraction < 1 for fraction in self.fractions.values())

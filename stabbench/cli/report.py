@@ -56,7 +56,7 @@ def report(
     from stabbench.report.build import build
     from stabbench.report.content import gather
     from stabbench.report.summary import summary
-    from stabbench.stopping import standing
+    from stabbench.signals import status_when_stopped
 
     config = load(params_file)
     settings = config.report
@@ -74,7 +74,7 @@ def report(
         click.echo(summary(content), nl=False)
         return
     check_writable(out)
-    with standing(lambda: f"{out} is not complete"):
+    with status_when_stopped(lambda: f"{out} is not complete"):
         build(
             runs,
             out,

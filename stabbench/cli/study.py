@@ -38,8 +38,8 @@ def study(
       STABBENCH_WORKERS=8 stabbench study small-data
     """
     from stabbench.execution.settings import Settings
-    from stabbench.lifeline import die_with_pipeline
     from stabbench.plan import read_plan
+    from stabbench.watchdog import die_with_pipeline
 
     die_with_pipeline()
     settings = Settings.from_environment(workers=workers, device=device, launcher=launcher)

@@ -40,7 +40,7 @@ def track(uri: str | None, models: bool, marker: Path | None, runs: Path, store:
     from stabbench.cli.planned import select_planned
     from stabbench.config import load
     from stabbench.files import check_writable, write_json
-    from stabbench.stopping import standing
+    from stabbench.signals import status_when_stopped
 
     if marker is not None:
         check_writable(marker.parent)
@@ -53,7 +53,7 @@ def track(uri: str | None, models: bool, marker: Path | None, runs: Path, store:
         part = f"{done} of {total} runs are logged, {total - done} are left"
 
     select_planned(store, runs)
-    with standing(lambda: part):
+    with status_when_stopped(lambda: part):
         outcome = tracking.bring_up_to_date(
             runs,
             preset=config.preset,

@@ -81,7 +81,7 @@ def train(
     from stabbench.execution.settings import Settings
     from stabbench.execution.shards import Shard
     from stabbench.files import check_writable, write_json
-    from stabbench.lifeline import die_with_pipeline
+    from stabbench.watchdog import die_with_pipeline
 
     die_with_pipeline()
     settings = Settings.from_environment(workers=workers, device=device, stacked_seeds=stacked_seeds, launcher=launcher)
@@ -156,11 +156,14 @@ def _train(
         return [CellOutcome(cell, reused=list(seeds)) for cell, seeds, _ in wanted]
 
     from stabbench.execution.grid import train_cells as train_grid
-    from stabbench.stopping import standing
+    from stabbench.signals import status_when_stopped
 
     check_writable(records.root, *{runs for _, _, runs in wanted})
     name = wanted[0][0].name if len(wanted) == 1 else f"{len(wanted)} cells"
-    with RunsProgress(name, sum(len(seeds) for _, seeds, _ in wanted)) as progress, standing(progress.standing):
+    with (
+        RunsProgress(name, sum(len(seeds) for _, seeds, _ in wanted)) as progress,
+        status_when_stopped(progress.summary),
+    ):
         return train_grid([(cell, seeds) for cell, seeds, _ in wanted], records, settings, Path(), progress.listen)
 
 
