@@ -45,7 +45,7 @@ def probe(
     from stabbench.config import load
     from stabbench.execution.settings import Settings
     from stabbench.files import check_writable
-    from stabbench.probes import Measurement, Project, probe_named
+    from stabbench.probes import Measurement, ProbeContext, probe_named
     from stabbench.probes.contract import write_measurement
     from stabbench.records import Selection
     from stabbench.records.dead_weights import DeadWeightsError
@@ -60,9 +60,9 @@ def probe(
     selection = Selection.read(runs, plan=Path("plan") if Path("plan").is_dir() else None)
     out = Path("probes") / name
     with _progress(name) as progress:
-        project = Project(selection, runs, options.open_store(store), settings, progress=progress)
+        context = ProbeContext(selection, runs, options.open_store(store), settings, progress=progress)
         try:
-            found = entry.probe.measure(entry.options, project)
+            found = entry.probe.measure(entry.options, context)
         except DeadWeightsError as error:
             found = Measurement(reason=f"{error}.")
     write_measurement(out, entry.kind, entry.options, found)
