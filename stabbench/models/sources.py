@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from stabbench.errors import Mistakes, UserError
 from stabbench.files import read_json, sha256_of_json
+from stabbench.folders import Folders
 from stabbench.models.checkpoints import conversion, guessed_type
 from stabbench.models.folder_files import INDEX, WANTED, WEIGHTS, has_tokenizer
 from stabbench.models.hub import fetch
@@ -38,7 +39,7 @@ def locate(source: str, revision: str | None = None, root: Path = Path(), name: 
     be had or is not in safetensors form.
     """
     if source == "embedded":
-        folder = root / "models" / name
+        folder = Folders.of(root).model(name)
         if not folder.is_dir():
             raise UserError(f"there is no embedded model in {folder} yet: run `stabbench pretrain` or `dvc repro`")
         return check_folder(folder)

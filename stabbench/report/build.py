@@ -38,7 +38,7 @@ def build(
     provenance: bool = False,
     sections: Callable[[Content], Iterable[Section]] = lambda content: (),
     workers: int = 1,
-) -> None:
+) -> Content:
     """Make the report of the selection under `runs` in the folder `out`; the same records give the same bytes.
 
     With a `plan` folder, cells that are no longer planned are left out. `sections` makes the chapters of studies and
@@ -50,8 +50,8 @@ def build(
     `alpha`. `order` is that of strategies: `plan` or `std`. With `provenance` the page also holds what another training
     of the same runs would change: commits, dates, devices, measured times.
 
-    Raises UserError where there are no runs, a setting is out of range, or, without `incomplete`, where runs are
-    missing: it names the cells and the commands that train them.
+    Returns what it shows. Raises UserError where there are no runs, a setting is out of range, or, without
+    `incomplete`, where runs are missing: it names the cells and the commands that train them.
     """
     with keeping_garbage(), processes(workers) as executor:
         content = gather(
@@ -65,6 +65,7 @@ def build(
         )
         write(content, out, _chapters(content, sections), provenance=provenance, executor=executor)
         write_plots(content, out / "plots")
+    return content
 
 
 def _chapters(content: Content, sections: Callable[[Content], Iterable[Section]]) -> Iterator[Section]:

@@ -19,7 +19,7 @@ from ruamel.yaml import YAML
 
 from stabbench import scaffold
 from stabbench.cli import main
-from stabbench.project import own_folder
+from stabbench.folders import own_folder
 from tests.faults.processes import recorded
 from tests.test_pipeline import SIZES, Project, change_params
 from tests.tiny import PROJECT
