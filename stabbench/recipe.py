@@ -53,7 +53,7 @@ class Recipe:
         wrong = [
             f"{name}: found {value!r}, expected {wanted}"
             for name, value in values.items()
-            if (wanted := instead_of(name, value)) is not None
+            if (wanted := violated_range(name, value)) is not None
         ]
         if wrong:
             raise ValueError("; ".join(wrong))
@@ -133,7 +133,7 @@ _RANGES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
 """The one list of what a recipe's numbers and names may be: whether a value of the right type is, and what may be."""
 
 
-def instead_of(name: str, value: Any) -> str | None:
+def violated_range(name: str, value: Any) -> str | None:
     """What was expected of a field in the place of a value out of its range; None where the value is in it."""
     holds, expected = _RANGES.get(name, (lambda _: True, ""))
     return None if holds(value) else expected

@@ -157,7 +157,7 @@ def test_folders_lie_below_the_root_but_for_those_that_are_elsewhere(tmp_path: P
     assert folders.task("rte") == tmp_path / "data" / "rte"
     assert folders.study_plans == tmp_path / "plan" / "studies"
     assert folders.chapters == Path("/out/studies")
-    assert folders.planned is None
+    assert Folders.of(tmp_path / "none").planned is None
     folders.plan.mkdir()
     assert folders.planned == folders.plan
     with pytest.raises(TypeError, match="plans"):

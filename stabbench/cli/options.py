@@ -24,21 +24,21 @@ def warn(*sentences: str) -> None:
         click.echo(f"warning: {sentence}", err=True)
 
 
-def tell_trained(trained: Trained) -> None:
-    """Tell what became of each cell, and of the runs that broke."""
+def print_trained(trained: Trained) -> None:
+    """Print what became of each cell, and of the runs that broke."""
     for cell in trained.cells:
         click.echo(cell)
-    tell_errors(trained)
+    print_errors(trained)
 
 
-def tell_errors(trained: Trained) -> None:
+def print_errors(trained: Trained) -> None:
     """Name the runs that broke on the error stream."""
     for error in trained.errors:
         click.echo(f"error: {error}", err=True)
 
 
-def tell_chapter(name: str, written: tuple[Section, Path] | None) -> None:
-    """Tell what was found, or that there is nothing to find it beside."""
+def print_chapter(name: str, written: tuple[Section, Path] | None) -> None:
+    """Print what was found, or that there is nothing to find it beside."""
     if written is None:
         click.echo(f"no runs of the main grid yet: `stabbench report` writes the chapter of {name}")
         return

@@ -52,7 +52,7 @@ def probe(
         measure(name, folders, options.open_store(store), settings, progress)
     click.echo(f"wrote {folders.probes / name}/")
     if "DVC_STAGE" not in os.environ:
-        options.tell_chapter(name, probe_chapter(name, folders))
+        options.print_chapter(name, probe_chapter(name, folders))
 
 
 @contextmanager

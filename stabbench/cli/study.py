@@ -36,8 +36,8 @@ def study(name: str, launcher: str | None, workers: int | None, device: str | No
     settings = Settings.from_environment(workers=workers, device=device, launcher=launcher)
     folders = Folders.of(params=params, store=store)
     trained = train_study(name, folders, options.open_store(store), settings, watch_runs)
-    options.tell_trained(trained)
+    options.print_trained(trained)
     if "DVC_STAGE" not in os.environ:
-        options.tell_chapter(name, study_chapter(name, folders))
+        options.print_chapter(name, study_chapter(name, folders))
     if trained.errors:
         raise click.exceptions.Exit(1)

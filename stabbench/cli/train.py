@@ -96,14 +96,14 @@ def train(
         asked = [(cell, wanted or cell.seeds, place) for cell, place in cells]
         trained = fill(asked, folders, records, settings, part, watch_runs)
         click.echo(f"{f'shard {part.number}/{part.count}: ' if part is not None else ''}{trained.counts}")
-        options.tell_errors(trained)
+        options.print_errors(trained)
         if marker is not None:
             write_json(marker, {"store": "filled"})
             return  # what broke is tried again by the stages of its cells
     else:
         chosen = chosen_cells(folders, model, task, strategy)
         trained = train_cells(chosen, wanted, folders, records, settings, watch_runs)
-        options.tell_trained(trained)
+        options.print_trained(trained)
     if trained.errors:
         raise click.exceptions.Exit(1)
 

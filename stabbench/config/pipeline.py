@@ -16,7 +16,7 @@ SHOWN = 10
 """Paths that a message names; the rest is counted."""
 
 
-def unprepared(params_file: Path) -> None:
+def check_task_blocks(params_file: Path) -> None:
     """UserError where the pipeline prepares the tasks of params.yaml's blocks and the grid has one without a block."""
     raw = read_yaml(params_file)
     missing = tasks_without_block(raw)
@@ -31,7 +31,7 @@ def unprepared(params_file: Path) -> None:
         )
 
 
-def unwatched(params_file: Path, command: str, paths: Iterable[str]) -> str | None:
+def missing_dependencies(params_file: Path, command: str, paths: Iterable[str]) -> str | None:
     """A sentence that says which of the paths the stage that runs `stabbench <command>` does not depend on, or None.
 
     Paths are relative to the folder of `params_file`. Without dvc.yaml, or where none of its stages runs the command,

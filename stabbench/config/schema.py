@@ -30,13 +30,13 @@ from stabbench.config.values import (
     names,
     nothing_is_empty,
 )
-from stabbench.recipe import as_field, instead_of
+from stabbench.recipe import as_field, violated_range
 
 EMBEDDED_MODEL = "embedded"
 
 
 def _in_range(name: str, value: Any) -> Any:
-    wanted = instead_of(name, as_field(name, value))
+    wanted = violated_range(name, as_field(name, value))
     if wanted is not None:
         raise ValueError(f"found {value!r}, expected {wanted}")
     return value

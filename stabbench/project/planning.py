@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from itertools import chain
 
 from stabbench import resolve
-from stabbench.config import Config, load, model_folders, own_files, parts, plugin_files, unprepared, unwatched
+from stabbench.config import (
+    Config,
+    check_task_blocks,
+    load,
+    missing_dependencies,
+    model_folders,
+    own_files,
+    parts,
+    plugin_files,
+)
 from stabbench.errors import Mistakes
 from stabbench.files import whole_folder, write_json
 from stabbench.folders import Folders
@@ -86,7 +95,7 @@ def _warnings(
     strategies = [*config.grid.strategies, *(variation.strategy for variation in varied)]
     models = [*config.grid.models, *(variation.model for variation in varied)]
     read = [*plugin_files(config, strategies), *model_folders(config, models)]
-    stale = unwatched(folders.params, "plan", read)
+    stale = missing_dependencies(folders.params, "plan", read)
     if stale is not None:
         yield stale
 
@@ -107,7 +116,7 @@ class Validated:
 def validate(folders: Folders) -> Validated:
     """Check params.yaml, and write what it decides for each stage of the pipeline."""
     config = load(folders.params)
-    unprepared(folders.params)
+    check_task_blocks(folders.params)
     probes, studies = probes_of(config, folders.root), studies_of(config)
     for entry in studies:
         entry.study.variations(entry.options, config)
@@ -118,4 +127,6 @@ def validate(folders: Folders) -> Validated:
         write_json(place / "index.json", sorted(entry.name for entry in entries))
     grid = config.grid
     cells = len(grid.models) * len(grid.tasks) * len(grid.strategies)
-    return Validated(cells, len(studies), len(probes), unwatched(folders.params, "validate", own_files(config)))
+    return Validated(
+        cells, len(studies), len(probes), missing_dependencies(folders.params, "validate", own_files(config))
+    )

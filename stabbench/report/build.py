@@ -9,7 +9,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from stabbench.files import write_json, write_text
-from stabbench.processes import keeping_garbage, processes
+from stabbench.processes import processes, without_garbage_collection
 from stabbench.report import findings
 from stabbench.report.content import Content, gather
 from stabbench.report.figures.distribution import stability_figure
@@ -53,7 +53,7 @@ def build(
     Returns what it shows. Raises UserError where there are no runs, a setting is out of range, or, without
     `incomplete`, where runs are missing: it names the cells and the commands that train them.
     """
-    with keeping_garbage(), processes(workers) as executor:
+    with without_garbage_collection(), processes(workers) as executor:
         content = gather(
             runs,
             plan=plan,
