@@ -5,15 +5,17 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from stabbench.version import __version__
+
 if TYPE_CHECKING:
     from stabbench.errors import UserError
     from stabbench.models.architecture import Architecture, TensorFacts
     from stabbench.models.batch import Batch
+    from stabbench.project import Project
     from stabbench.recipe import Recipe
     from stabbench.report.comparison import Comparison, compare
     from stabbench.strategies.contract import BoundModel, Context, NoOptions, Strategy, Weights, cross_entropy
 
-__version__ = "0.1.0"
 __all__ = [
     "Architecture",
     "Batch",
@@ -21,6 +23,7 @@ __all__ = [
     "Comparison",
     "Context",
     "NoOptions",
+    "Project",
     "Recipe",
     "Strategy",
     "TensorFacts",
@@ -35,7 +38,8 @@ _MODULES = {
     "stabbench.errors": ("UserError",),
     "stabbench.models.architecture": ("Architecture", "TensorFacts"),
     "stabbench.models.batch": ("Batch",),
-    "stabbench.plan": ("Recipe",),
+    "stabbench.project": ("Project",),
+    "stabbench.recipe": ("Recipe",),
     "stabbench.report.comparison": ("Comparison", "compare"),
     "stabbench.strategies.contract": ("BoundModel", "Context", "NoOptions", "Strategy", "Weights", "cross_entropy"),
 }

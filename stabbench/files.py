@@ -14,7 +14,7 @@ from typing import Any
 
 from stabbench.errors import UserError
 from stabbench.scratch import scratch_file, scratch_folder
-from stabbench.stopping import finishing
+from stabbench.signals import deferred_signals
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
 REFUSED = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.EIO, errno.EFBIG}
@@ -105,7 +105,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
         new = scratch / "new"
         new.mkdir()
         yield new
-        with finishing():
+        with deferred_signals():
             if path.exists():
                 path.replace(scratch / "old")
             new.replace(path)

@@ -12,8 +12,8 @@ from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExec
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TypeVar, cast
 
-from stabbench.lifeline import die_with_parent
-from stabbench.stopping import shielded_from_ctrl_c
+from stabbench.signals import shielded_from_ctrl_c
+from stabbench.watchdog import die_with_parent
 
 Item = TypeVar("Item")
 Found = TypeVar("Found")
@@ -53,7 +53,7 @@ def _executor(count: int) -> Iterator[Executor]:
         executor.shutdown(cancel_futures=True)
 
 
-def shared_out(executor: Executor | None, function: Callable[[Item], Found], items: Sequence[Item]) -> list[Found]:
+def parallel_map(executor: Executor | None, function: Callable[[Item], Found], items: Sequence[Item]) -> list[Found]:
     """`function` of each item, in order: this process works through them from the end, the executor's from the start.
 
     What a killed process leaves is done here, and everything is where there is no executor.
@@ -77,7 +77,7 @@ def shared_out(executor: Executor | None, function: Callable[[Item], Found], ite
 
 
 @contextmanager
-def keeping_garbage() -> Iterator[None]:
+def without_garbage_collection() -> Iterator[None]:
     """Without garbage collection: for work that keeps all it makes to its end, a fifth of whose time that search takes.
 
     Processes that are started meanwhile do collect theirs.

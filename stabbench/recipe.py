@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -49,30 +49,14 @@ class Recipe:
     """Matrix products in `fp32` (the paper's), `tf32` or `bf16`, all else in fp32; or everything in `fp64`."""
 
     def __post_init__(self) -> None:
-        wrong = [f"{name}: found {value!r}, expected {expected}" for name, value, expected in self._violations()]
+        values = dataclasses.asdict(self)
+        wrong = [
+            f"{name}: found {value!r}, expected {wanted}"
+            for name, value in values.items()
+            if (wanted := violated_range(name, value)) is not None
+        ]
         if wrong:
             raise ValueError("; ".join(wrong))
-
-    def _violations(self) -> list[tuple[str, object, str]]:
-        checks: list[tuple[str, bool, str]] = [
-            ("learning_rate", _positive(self.learning_rate), "a positive number"),
-            ("epochs", _positive(self.epochs), "a positive number"),
-            ("total_steps", self.total_steps is None or self.total_steps >= 1, "a positive whole number or null"),
-            ("batch_size", self.batch_size >= 1, "a positive whole number"),
-            ("warmup_ratio", 0 <= self.warmup_ratio <= 1, "a number from 0 to 1"),
-            ("adam_beta1", 0 <= self.adam_beta1 < 1, "a number from 0 to below 1"),
-            ("adam_beta2", 0 <= self.adam_beta2 < 1, "a number from 0 to below 1"),
-            ("adam_epsilon", self.adam_epsilon >= 0, "a number of 0 or more"),
-            ("adam_formula", self.adam_formula in ("paper", "torch"), "'paper' or 'torch'"),
-            ("weight_decay", self.weight_decay >= 0, "a number of 0 or more"),
-            ("max_grad_norm", self.max_grad_norm is None or _positive(self.max_grad_norm), "positive or null"),
-            ("dropout", _is_dropout(self.dropout), f"a number from 0 to below 1, or '{OWN_DROPOUT}'"),
-            ("max_length", self.max_length >= 4, "a whole number of 4 or more"),
-            ("evaluations_per_epoch", _is_frequency(self.evaluations_per_epoch), "a whole number or one below 1"),
-            ("gradient_norm_every", self.gradient_norm_every >= 1, "a positive whole number"),
-            ("precision", self.precision in PRECISIONS, " or ".join(PRECISIONS)),
-        ]
-        return [(name, getattr(self, name), expected) for name, holds, expected in checks if not holds]
 
     @property
     def one_dropout(self) -> float | None:
@@ -97,16 +81,7 @@ class Recipe:
         `max_grad_norm` is switched off with 0. Integers given for floating-point fields become floats, so that `3` and
         `3.0` have one fingerprint.
         """
-        values: dict[str, Any] = {}
-        for name, value in changes.items():
-            if value is None:
-                continue
-            if name == "max_grad_norm" and value == 0:
-                values[name] = None
-            elif isinstance(value, int) and not isinstance(value, bool) and name in _FLOATS:
-                values[name] = float(value)
-            else:
-                values[name] = value
+        values = {name: as_field(name, value) for name, value in changes.items() if value is not None}
         return dataclasses.replace(self, **values)
 
 
@@ -114,8 +89,21 @@ def _positive(value: float) -> bool:
     return math.isfinite(value) and value > 0
 
 
-def _is_dropout(value: float | str) -> bool:
-    return value == OWN_DROPOUT if isinstance(value, str) else 0 <= value < 1
+def _is_dropout(value: object) -> bool:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return value == OWN_DROPOUT or (number and _is_share_below_one(value))
+
+
+def _is_share_below_one(value: Any) -> bool:
+    return bool(0 <= value < 1)
+
+
+def _at_least(least: float) -> Callable[[Any], bool]:
+    return lambda value: value >= least
+
+
+def _or_none(holds: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: value is None or holds(value)
 
 
 def _is_frequency(value: float) -> bool:
@@ -124,6 +112,38 @@ def _is_frequency(value: float) -> bool:
 
 RECIPE_FIELDS = tuple(item.name for item in dataclasses.fields(Recipe))
 _FLOATS = {item.name for item in dataclasses.fields(Recipe) if "float" in str(item.type)}
+_RANGES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "learning_rate": (_positive, "a positive number"),
+    "epochs": (_positive, "a positive number"),
+    "total_steps": (_or_none(_at_least(1)), "a positive whole number or null"),
+    "batch_size": (_at_least(1), "a positive whole number"),
+    "warmup_ratio": (lambda value: 0 <= value <= 1, "a number from 0 to 1"),
+    "adam_beta1": (_is_share_below_one, "a number from 0 to below 1"),
+    "adam_beta2": (_is_share_below_one, "a number from 0 to below 1"),
+    "adam_epsilon": (_at_least(0), "a number of 0 or more"),
+    "adam_formula": (lambda value: value in ("paper", "torch"), "'paper' or 'torch'"),
+    "weight_decay": (_at_least(0), "a number of 0 or more"),
+    "max_grad_norm": (_or_none(_positive), "positive or null"),
+    "dropout": (_is_dropout, f"a number from 0 to below 1, or '{OWN_DROPOUT}' for the model's own"),
+    "max_length": (_at_least(4), "a whole number of 4 or more"),
+    "evaluations_per_epoch": (_is_frequency, "a whole number, or one below 1 for less than once an epoch"),
+    "gradient_norm_every": (_at_least(1), "a positive whole number"),
+    "precision": (lambda value: value in PRECISIONS, " or ".join(PRECISIONS)),
+}
+"""The one list of what a recipe's numbers and names may be: whether a value of the right type is, and what may be."""
+
+
+def violated_range(name: str, value: Any) -> str | None:
+    """What was expected of a field in the place of a value out of its range; None where the value is in it."""
+    holds, expected = _RANGES.get(name, (lambda _: True, ""))
+    return None if holds(value) else expected
+
+
+def as_field(name: str, value: Any) -> Any:
+    """The value of a field as params.yaml or a strategy writes it, 0 for no clipping and whole numbers for floats."""
+    if name == "max_grad_norm" and value == 0:
+        return None
+    return float(value) if type(value) is int and name in _FLOATS else value
 
 
 def spec_of(recipe: Recipe, examples: int) -> dict[str, Any]:

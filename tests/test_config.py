@@ -93,7 +93,7 @@ def test_null_means_not_set(read: Read) -> None:
         ("{recipe: {batch_size: 2.5}}", "strategies.devlin.recipe.batch_size: found 2.5, expected a whole number"),
         (
             "{recipe: {warmup_ratio: 2}}",
-            "strategies.devlin.recipe.warmup_ratio: found 2, expected a number of at most 1",
+            "strategies.devlin.recipe.warmup_ratio: found 2, expected a number from 0 to 1",
         ),
         (
             "{recipe: {dropout: 1}}",

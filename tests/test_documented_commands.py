@@ -160,7 +160,8 @@ def benchmark(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def explained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with a study and a probe, all in small, whose grid is trained."""
-    folder = tmp_path_factory.mktemp("explained")
+    folder = tmp_path_factory.mktemp("explained") / "demo"
+    folder.mkdir()
     scaffold.write("demo", folder)
     task = {"dataset": "acceptability", "train_size": 32, "dev_size": 32}
     change_params(
@@ -202,7 +203,7 @@ def test_a_block_that_is_neither_run_nor_named_is_no_documentation() -> None:
     assert {block.language for block in blocks()} <= {"sh", "python", "yaml", "csv", "toml"}
     for block in blocks("python", "toml", "csv"):
         elsewhere = (block.page, block.language) in READ_ELSEWHERE
-        assert elsewhere or block.page == "compare.md", block
+        assert elsewhere or block.page in ("compare.md", "library.md"), block
     whole = "".join(block.text for block in blocks("sh", "yaml"))
     stale = [entry for entry in (*LEFT_OUT, *INSTEAD) if entry not in whole]
     assert stale == []
@@ -213,6 +214,13 @@ def test_the_page_on_tables_of_scores_runs_in_python(scores: Path) -> None:
     first, *_ = [block for block in blocks("python") if block.page == "compare.md"]
     shell(scores, f"{shlex.quote(sys.executable)} -c {shlex.quote(first.text)}")
     assert (scores / "comparison/index.html").exists()
+
+
+def test_the_page_on_python_runs_and_says_what_a_plan_is(explained: Path) -> None:
+    code = the("library.md", "python", r"^project = ").text
+    shown = shell(explained.parent, f"{shlex.quote(sys.executable)} -c {shlex.quote(code)}")
+    assert re.findall(r"print\(project.plan\(\)\) +# (.*)", code)[0] in shown
+    assert (explained / "reports/index.html").exists()
 
 
 @pytest.mark.parametrize("block", [block for block in blocks("yaml") if "strategies:" in block.text], ids=str)

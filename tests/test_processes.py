@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
-from stabbench.processes import keeping_garbage, processes, shared_out
+from stabbench.processes import parallel_map, processes, without_garbage_collection
 from tests.faults.processes import wait_until
 
 
@@ -35,8 +35,8 @@ def killed_in_a_helper(number: int) -> int:
 
 def test_work_is_shared_out_and_comes_back_in_order() -> None:
     with processes(2) as executor:
-        assert shared_out(executor, doubled, range(50)) == [2 * number for number in range(50)]
-        workers = shared_out(executor, where, range(20))
+        assert parallel_map(executor, doubled, range(50)) == [2 * number for number in range(50)]
+        workers = parallel_map(executor, where, range(20))
     assert len(set(workers)) == 2
     assert workers[0] != os.getpid()
     assert workers[-1] == os.getpid()
@@ -45,18 +45,18 @@ def test_work_is_shared_out_and_comes_back_in_order() -> None:
 def test_alone_nobody_is_started() -> None:
     with processes(1) as executor:
         assert executor is None
-        assert shared_out(executor, where, range(2)) == [os.getpid()] * 2
+        assert parallel_map(executor, where, range(2)) == [os.getpid()] * 2
 
 
 def test_what_a_killed_helper_leaves_is_done_here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HELPED", str(os.getpid()))
     with processes(2) as executor:
         for _ in range(2):
-            assert shared_out(executor, killed_in_a_helper, range(10)) == [2 * number for number in range(10)]
+            assert parallel_map(executor, killed_in_a_helper, range(10)) == [2 * number for number in range(10)]
 
 
 def test_garbage_is_kept_by_this_process_alone_and_for_the_while() -> None:
-    with keeping_garbage():
+    with without_garbage_collection():
         assert not gc.isenabled()
         with processes(2) as executor:
             assert executor is not None

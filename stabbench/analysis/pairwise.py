@@ -22,7 +22,7 @@ from stabbench.analysis.levels import mann_whitney_tests, welch_tests
 from stabbench.analysis.permutation import PERMUTATION_SEED
 from stabbench.analysis.spread import ascending
 from stabbench.analysis.variances import fligner_killeen_tests, levene_tests, permutation_p_values, spread_p_value
-from stabbench.processes import shared_out
+from stabbench.processes import parallel_map
 
 P_VALUES = (
     "p_fisher",
@@ -66,12 +66,12 @@ def pairwise(runs: pd.DataFrame, executor: Executor | None = None) -> pd.DataFra
         for _, part in used.groupby(["model", "task"], sort=False, observed=True)
     ]
     pairs = [pair for cells in places for pair in combinations(cells, 2)]
-    rows = chain.from_iterable(shared_out(executor, _rows, places))
+    rows = chain.from_iterable(parallel_map(executor, _rows, places))
     table = pd.DataFrame(rows, columns=COLUMNS)
     table = table.astype({"failed_a": "Int64", "failed_b": "Int64"})
     samples = [(a.scores, b.scores) for a, b in pairs]
     parts = [samples[start : start + _PAIRS_AT_ONCE] for start in range(0, len(samples), _PAIRS_AT_ONCE)]
-    permuted = shared_out(executor, permutation_p_values, parts)
+    permuted = parallel_map(executor, permutation_p_values, parts)
     table[["p_permutation", "p_log_std_ratio"]] = np.concatenate([np.empty((0, 2)), *permuted])
     table["p_spread"] = [
         spread_p_value(asymptotic, None if math.isnan(permutation) else permutation)

@@ -21,7 +21,7 @@ from stabbench.analysis.place import Place
 from stabbench.analysis.seed_sanity import seedless_cells
 from stabbench.analysis.spread import spread, standard_deviation
 from stabbench.analysis.variances import Center, levene, permutation_p_values, spread_p_value
-from stabbench.processes import shared_out
+from stabbench.processes import parallel_map
 
 COUNTS = ("failed", "diverged", "collapsed")
 """Columns of whole numbers, NA where it is not known which runs these are."""
@@ -64,7 +64,7 @@ def stability(
         lower = lower_is_better({str(name) for name in used["metric"].unique()})
     if seedless is None:
         seedless = seedless_cells(runs, lower=lower)
-    tables = shared_out(executor, partial(_task_rows, lower=frozenset(lower), seedless=frozenset(seedless)), parts)
+    tables = parallel_map(executor, partial(_task_rows, lower=frozenset(lower), seedless=frozenset(seedless)), parts)
     contests = [_contest(table, part) for table, part in zip(tables, parts, strict=True)]
     decided = _p_values([(contest.best, contest.rival) for contest in contests if contest is not None])
     for table, contest in zip(tables, contests, strict=True):

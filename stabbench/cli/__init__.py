@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from stabbench import __version__
 from stabbench.cli.group import LazyGroup
+from stabbench.version import __version__
 
 COMMANDS = {
     name: f"stabbench.cli.{name}:{name}".replace("-", "_")

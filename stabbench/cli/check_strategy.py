@@ -12,7 +12,7 @@ from stabbench.cli import options
 @click.command("check-strategy")
 @click.argument("name")
 @options.params
-def check_strategy(name: str, params_file: Path) -> None:
+def check_strategy(name: str, params: Path) -> None:
     """Run the conformance suite: small trainings of tiny models, a few seconds in all.
 
     NAME is a strategy of params.yaml, with its options; an installed strategy; or a class in a file. Where a check does
@@ -23,9 +23,9 @@ def check_strategy(name: str, params_file: Path) -> None:
       stabbench check-strategy mixout
       stabbench check-strategy ./my_strategy.py:MyStrategy
     """
-    from stabbench.cli.named import NamedStrategy
+    from stabbench.project.named import NamedStrategy
 
-    members = NamedStrategy.find(name, params_file).members()
+    members = NamedStrategy.find(name, params).members()
 
     import torch
 

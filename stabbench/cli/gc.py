@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from stabbench.cli import options
+from stabbench.folders import Folders
 
 if TYPE_CHECKING:
     from stabbench.records.sweeping import Leftover
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     "plans",
     type=click.Path(path_type=Path, file_okay=False),
     multiple=True,
-    default=[Path("plan")],
+    default=[Folders.of().plan],
     show_default=True,
     help="A folder of plan files; may be given more than once, where projects share a store.",
 )

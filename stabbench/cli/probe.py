@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from stabbench.cli import options
+from stabbench.folders import Folders
 
 
 @click.command()
@@ -24,7 +25,7 @@ def probe(
     launcher: str | None,
     workers: int | None,
     device: str | None,
-    params_file: Path,
+    params: Path,
     store: Path,
     runs: Path,
 ) -> None:
@@ -40,37 +41,18 @@ def probe(
       stabbench probe surface
       stabbench probe forgetting --device cuda
     """
-    from stabbench.cli.planned import select_planned
-    from stabbench.cli.sections import write_chapter
-    from stabbench.config import load
     from stabbench.execution.settings import Settings
-    from stabbench.files import check_writable
-    from stabbench.lifeline import die_with_pipeline
-    from stabbench.probes import Measurement, Project, probe_named
-    from stabbench.probes.contract import write_measurement
-    from stabbench.records import Selection
-    from stabbench.records.dead_weights import DeadWeightsError
+    from stabbench.project.probes import measure, probe_chapter
+    from stabbench.watchdog import die_with_pipeline
 
     die_with_pipeline()
-    check_writable(Path("probes") / name)
-    config = load(params_file)
-    entry = probe_named(config, name)
     settings = Settings.from_environment(workers=workers, device=device, launcher=launcher)
-    select_planned(store, runs)
-    selection = Selection.read(runs, plan=Path("plan") if Path("plan").is_dir() else None)
-    out = Path("probes") / name
+    folders = Folders.of(params=params, store=store, runs=runs)
     with _progress(name) as progress:
-        project = Project(selection, runs, options.open_store(store), settings, progress=progress)
-        try:
-            found = entry.probe.measure(entry.options, project)
-        except DeadWeightsError as error:
-            found = Measurement(reason=f"{error}.")
-    write_measurement(out, entry.kind, entry.options, found)
-    click.echo(f"wrote {out}/")
+        measure(name, folders, options.open_store(store), settings, progress)
+    click.echo(f"wrote {folders.probes / name}/")
     if "DVC_STAGE" not in os.environ:
-        from stabbench.report.sections import probe_section
-
-        write_chapter(config, name, lambda content: probe_section(out, content))
+        options.print_chapter(name, probe_chapter(name, folders))
 
 
 @contextmanager
@@ -79,7 +61,7 @@ def _progress(name: str) -> Iterator[Callable[[str, int, int], None]]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from stabbench.stopping import standing
+    from stabbench.signals import status_when_stopped
 
     part = "nothing is measured yet"
 
@@ -94,5 +76,5 @@ def _progress(name: str) -> Iterator[Callable[[str, int, int], None]]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task(name, total=None)
-        with standing(told):
+        with status_when_stopped(told):
             yield update

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from stabbench.signals import status_when_stopped
+
 if TYPE_CHECKING:
-    from stabbench.execution.outcome import Report
+    from stabbench.execution.outcome import Listener, Report
 
 
 class RunsProgress:
@@ -57,7 +61,7 @@ class RunsProgress:
         done = sum(fraction >= 1 for fraction in self.fractions.values())
         self.bar.update(self.task, completed=sum(self.fractions.values()), done=done, failed=self.failed)
 
-    def standing(self) -> str:
+    def summary(self) -> str:
         """What is done and what is left, for who is stopped now."""
         left = self.runs - len(self.finished)
         begun = sum(0 < fraction < 1 for fraction in self.fractions.values())
@@ -68,3 +72,10 @@ class RunsProgress:
             self.waited = True
             text = f"another process is training {runs} of these runs: waiting for them"
             self.bar.console.print(text, highlight=False)
+
+
+@contextmanager
+def watch_runs(name: str, runs: int) -> Iterator[Listener]:
+    """The display around a training; where that is stopped, the message says what is done and what is left."""
+    with RunsProgress(name, runs) as progress, status_when_stopped(progress.summary):
+        yield progress.listen

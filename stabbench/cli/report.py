@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from stabbench.cli import options
+from stabbench.folders import Folders
 
 
 @click.command()
@@ -19,13 +20,7 @@ from stabbench.cli import options
     help="folder: all files; md: a summary for a pull request, printed.",
 )
 @click.option("--incomplete", is_flag=True, help="Make it although runs are missing; the tables show n = 23/25.")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("reports"),
-    show_default=True,
-    help="The folder to write.",
-)
+@options.folder("reports", "The folder to write.", flag="out")
 @click.option(
     "--provenance",
     is_flag=True,
@@ -34,9 +29,7 @@ from stabbench.cli import options
 @options.runs
 @options.store
 @options.params
-def report(
-    form: str, incomplete: bool, out: Path, provenance: bool, runs: Path, store: Path, params_file: Path
-) -> None:
+def report(form: str, incomplete: bool, reports: Path, provenance: bool, runs: Path, store: Path, params: Path) -> None:
     """Make index.html, metrics.json, tables (Markdown, LaTeX, CSV) and figures (SVG, PNG) from the records.
 
     Only the records are read: no data, no model, no torch. The same results give the same files. What the store has of
@@ -48,46 +41,14 @@ def report(
       stabbench report --incomplete --out draft
       stabbench report --format md | gh pr comment --body-file -
     """
-    from stabbench.cli.planned import select_planned
-    from stabbench.cli.sections import probe_sections, study_sections
-    from stabbench.config import load
     from stabbench.execution.settings import available_cores
-    from stabbench.files import check_writable
-    from stabbench.report.build import build
-    from stabbench.report.content import gather
-    from stabbench.report.summary import summary
-    from stabbench.stopping import standing
+    from stabbench.project.reporting import report as make_report
+    from stabbench.project.reporting import summarised
 
-    config = load(params_file)
-    settings = config.report
-    select_planned(store, runs)
-    planned = Path("plan") if Path("plan").is_dir() else None
+    folders = Folders.of(reports=reports, runs=runs, params=params)
+    records = options.open_store(store)
     if form == "md":
-        content = gather(
-            runs,
-            plan=planned,
-            incomplete=incomplete,
-            levene_center=settings.levene_center,
-            alpha=settings.alpha,
-            order=settings.order,
-        )
-        click.echo(summary(content), nl=False)
+        click.echo(summarised(folders, records, incomplete=incomplete), nl=False)
         return
-    check_writable(out)
-    with standing(lambda: f"{out} is not complete"):
-        build(
-            runs,
-            out,
-            plan=planned,
-            incomplete=incomplete,
-            levene_center=settings.levene_center,
-            alpha=settings.alpha,
-            order=settings.order,
-            provenance=provenance or settings.provenance,
-            workers=available_cores(),
-            sections=lambda content: [
-                *study_sections(config, content, incomplete=incomplete),
-                *probe_sections(config, content, incomplete=incomplete),
-            ],
-        )
-    click.echo(f"wrote {out / 'index.html'}")
+    made = make_report(folders, records, incomplete=incomplete, provenance=provenance, workers=available_cores())
+    click.echo(f"wrote {made.page}")

@@ -58,7 +58,7 @@ def _row(name: str) -> dict[str, Any]:
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @options.params
-def show(name: str, as_json: bool, params_file: Path) -> None:
+def show(name: str, as_json: bool, params: Path) -> None:
     """Show a strategy's effective recipe and options.
 
     NAME is a strategy of params.yaml, an installed strategy, or a class in a file. Its recipe is shown for each model
@@ -69,9 +69,9 @@ def show(name: str, as_json: bool, params_file: Path) -> None:
       stabbench strategies show mixout
       stabbench strategies show ./my_strategy.py:MyStrategy
     """
-    from stabbench.cli.named import NamedStrategy
+    from stabbench.project.named import NamedStrategy
 
-    strategy = NamedStrategy.find(name, params_file)
+    strategy = NamedStrategy.find(name, params)
     plugins = [_facts(*member) for member in strategy.members()]
     recipes = {model: dataclasses.asdict(recipe) for model, recipe in strategy.recipes().items()}
     if as_json:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
 from stabbench.cli import options
-
-if TYPE_CHECKING:
-    from stabbench.tracking import Part
+from stabbench.folders import Folders
 
 
 @click.command()
@@ -25,7 +21,7 @@ if TYPE_CHECKING:
 @options.runs
 @options.store
 @options.params
-def track(uri: str | None, models: bool, marker: Path | None, runs: Path, store: Path, params_file: Path) -> None:
+def track(uri: str | None, models: bool, marker: Path | None, runs: Path, store: Path, params: Path) -> None:
     """Bring an MLflow server up to date: a parent run a cell, a child run a seed, a run a study and a probe.
 
     Runs that are there already are left alone, so it can be called at any time and again. Where the server cannot be
@@ -36,43 +32,23 @@ def track(uri: str | None, models: bool, marker: Path | None, runs: Path, store:
       stabbench track && mlflow ui --host 127.0.0.1 --backend-store-uri sqlite:///mlflow.db
       MLFLOW_TRACKING_URI=https://mlflow.example.org stabbench track
     """
-    from stabbench import tracking
-    from stabbench.cli.planned import select_planned
-    from stabbench.config import load
     from stabbench.files import check_writable, write_json
-    from stabbench.stopping import standing
+    from stabbench.project.tracking import track as bring_up_to_date
+    from stabbench.signals import status_when_stopped
 
     if marker is not None:
         check_writable(marker.parent)
-    config = load(params_file)
-    figures = Path("reports/figures")
     part = "no run is logged yet"
 
     def progress(done: int, total: int) -> None:
         nonlocal part
         part = f"{done} of {total} runs are logged, {total - done} are left"
 
-    select_planned(store, runs)
-    with standing(lambda: part):
-        outcome = tracking.bring_up_to_date(
-            runs,
-            preset=config.preset,
-            tracking_uri=uri,
-            figures=figures if figures.is_dir() else None,
-            store=store,
-            models=models,
-            studies=[_part("studies", name, block) for name, block in config.studies.items()],
-            probes=[_part("probes", name, block) for name, block in config.probes.items()],
-            progress=progress,
-        )
+    folders = Folders.of(runs=runs, params=params)
+    with status_when_stopped(lambda: part):
+        outcome = bring_up_to_date(folders, options.open_store(store), uri=uri, models=models, progress=progress)
     click.echo(outcome.line(), err=not outcome.complete)
     if not outcome.complete:
         raise click.exceptions.Exit(1)
     if marker is not None:
         write_json(marker, {"up_to_date": True})
-
-
-def _part(kind: str, name: str, block: Mapping[str, Any]) -> Part:
-    from stabbench.tracking import Part
-
-    return Part(name, block, Path(kind) / name, Path("reports/studies") / name)

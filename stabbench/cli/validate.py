@@ -7,18 +7,13 @@ from pathlib import Path
 import click
 
 from stabbench.cli import options
+from stabbench.folders import Folders
 
 
 @click.command()
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("validated"),
-    show_default=True,
-    help="Where the files go that the stages of dvc.yaml depend on.",
-)
+@options.folder("validated", "Where the files go that the stages of dvc.yaml depend on.", flag="out")
 @options.params
-def validate(out: Path, params_file: Path) -> None:
+def validate(validated: Path, params: Path) -> None:
     """Check params.yaml, and write what it decides with all defaults: a file for each stage that reads it.
 
     The first stage of the pipeline. The others depend on these files and not on keys of params.yaml, each of which may
@@ -29,25 +24,9 @@ def validate(out: Path, params_file: Path) -> None:
       stabbench validate
       jq . validated/plan.json
     """
-    from stabbench.config import load, own_files, parts, unprepared, unwatched
-    from stabbench.files import whole_folder, write_json
-    from stabbench.probes import probes_of
-    from stabbench.studies import studies_of
+    from stabbench.project.planning import validate as check
 
-    config = load(params_file)
-    unprepared(params_file)
-    probes = [entry.name for entry in probes_of(config)]
-    studies = studies_of(config)
-    for entry in studies:
-        entry.study.variations(entry.options, config)
-    with whole_folder(out) as folder:
-        for name, value in parts(config, params_file.parent).items():
-            write_json(folder / name, value)
-    write_json(Path("studies/index.json"), sorted(entry.name for entry in studies))
-    write_json(Path("probes/index.json"), sorted(probes))
-    grid = config.grid
-    cells = len(grid.models) * len(grid.tasks) * len(grid.strategies)
-    click.echo(f"{params_file}: no mistakes; {cells} cells, {len(studies)} studies, {len(probes)} probes")
-    stale = unwatched(params_file, "validate", own_files(config))
-    if stale is not None:
-        click.echo(f"warning: {stale}", err=True)
+    found = check(Folders.of(validated=validated, params=params))
+    click.echo(f"{params}: {found}")
+    if found.warning is not None:
+        options.warn(found.warning)

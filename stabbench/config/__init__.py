@@ -5,7 +5,7 @@ from __future__ import annotations
 from stabbench.config.loading import load
 from stabbench.config.names import check_names
 from stabbench.config.parts import parts
-from stabbench.config.pipeline import model_folders, own_files, plugin_files, unprepared, unwatched
+from stabbench.config.pipeline import check_task_blocks, missing_dependencies, model_folders, own_files, plugin_files
 from stabbench.config.schema import (
     Config,
     Grid,
@@ -29,12 +29,12 @@ __all__ = [
     "StrategyBlock",
     "TaskBlock",
     "check_names",
+    "check_task_blocks",
     "load",
+    "missing_dependencies",
     "model_folders",
     "own_files",
     "parse_seeds",
     "parts",
     "plugin_files",
-    "unprepared",
-    "unwatched",
 ]

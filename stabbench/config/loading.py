@@ -17,12 +17,12 @@ from stabbench.config.schema import EMBEDDED_MODEL, Config
 from stabbench.config.seeds import parse_seeds
 from stabbench.config.tasks import DATASETS, OWN_KEYS
 from stabbench.errors import UserError, unknown
-from stabbench.project import why_absent
+from stabbench.folders import why_absent
 
 STRATEGY_GROUP = "stabbench.strategies"
 
 
-def load(path: Path = Path("params.yaml")) -> Config:
+def load(path: Path) -> Config:
     """Read and check a params.yaml.
 
     Names of the grid without a block of their own get the default one: a data set, a strategy plugin or the embedded

@@ -10,12 +10,13 @@ from typing import Any
 from stabbench.config.loading import read_yaml, tasks_without_block
 from stabbench.config.schema import EMBEDDED_MODEL, Config
 from stabbench.errors import UserError
+from stabbench.folders import Folders
 
 SHOWN = 10
 """Paths that a message names; the rest is counted."""
 
 
-def unprepared(params_file: Path) -> None:
+def check_task_blocks(params_file: Path) -> None:
     """UserError where the pipeline prepares the tasks of params.yaml's blocks and the grid has one without a block."""
     raw = read_yaml(params_file)
     missing = tasks_without_block(raw)
@@ -30,7 +31,7 @@ def unprepared(params_file: Path) -> None:
         )
 
 
-def unwatched(params_file: Path, command: str, paths: Iterable[str]) -> str | None:
+def missing_dependencies(params_file: Path, command: str, paths: Iterable[str]) -> str | None:
     """A sentence that says which of the paths the stage that runs `stabbench <command>` does not depend on, or None.
 
     Paths are relative to the folder of `params_file`. Without dvc.yaml, or where none of its stages runs the command,
@@ -68,7 +69,9 @@ def own_files(config: Config) -> list[str]:
 def model_folders(config: Config, models: Iterable[str]) -> list[str]:
     """The folders of the models that lie in one; those of packages and of the hub are left out."""
     sources = {name: config.models[name].source for name in models}
-    folders = {name: f"models/{name}" for name, source in sources.items() if source == EMBEDDED_MODEL}
+    folders = {
+        name: Folders.of().model(name).as_posix() for name, source in sources.items() if source == EMBEDDED_MODEL
+    }
     named = {name: source for name, source in sources.items() if source.startswith(("./", "../", "/", "~"))}
     return [*folders.values(), *(str(Path(source).expanduser()) for source in named.values())]
 
@@ -76,7 +79,7 @@ def model_folders(config: Config, models: Iterable[str]) -> list[str]:
 def _stages(folder: Path) -> dict[str, Mapping[str, Any]]:
     """The stages of dvc.yaml; none where there is no such file (or DVC itself has to say what is wrong with it)."""
     try:
-        stages = read_yaml(folder / "dvc.yaml").get("stages")
+        stages = read_yaml(Folders.of(folder).pipeline).get("stages")
     except UserError:
         return {}
     return {str(name): stage for name, stage in (stages or {}).items() if isinstance(stage, Mapping)}

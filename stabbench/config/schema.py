@@ -4,54 +4,75 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+    model_validator,
+)
 
 from stabbench.config.tasks import TaskBlock
 from stabbench.config.values import (
     Block,
     Count,
-    Dropout,
-    Frequency,
     KeptSeeds,
     Name,
     Names,
     NotNegative,
     Positive,
     Seeds,
-    Share,
     ShareBelowOne,
     names,
     nothing_is_empty,
 )
+from stabbench.recipe import as_field, violated_range
 
 EMBEDDED_MODEL = "embedded"
 
 
-class RecipeOverrides(Block):
-    """Changes to a recipe, field by field as in `stabbench.recipe.Recipe`; null means "not set"."""
+def _in_range(name: str, value: Any) -> Any:
+    wanted = violated_range(name, as_field(name, value))
+    if wanted is not None:
+        raise ValueError(f"found {value!r}, expected {wanted}")
+    return value
 
-    learning_rate: Positive | None = None
-    epochs: Positive | None = None
-    total_steps: Count | None = None
-    batch_size: Count | None = None
-    warmup_ratio: Share | None = None
+
+class RecipeOverrides(Block):
+    """Changes to a recipe, field by field as in `stabbench.recipe`, which has their ranges; null means "not set"."""
+
+    learning_rate: float | None = None
+    epochs: float | None = None
+    total_steps: int | None = None
+    batch_size: int | None = None
+    warmup_ratio: float | None = None
     bias_correction: bool | None = None
-    adam_beta1: ShareBelowOne | None = None
-    adam_beta2: ShareBelowOne | None = None
-    adam_epsilon: NotNegative | None = None
-    adam_formula: Literal["paper", "torch"] | None = None
-    weight_decay: NotNegative | None = None
-    max_grad_norm: NotNegative | None = None
+    adam_beta1: float | None = None
+    adam_beta2: float | None = None
+    adam_epsilon: float | None = None
+    adam_formula: str | None = None
+    weight_decay: float | None = None
+    max_grad_norm: float | None = None
     """0 switches clipping off."""
-    dropout: Dropout | None = None
+    dropout: Annotated[float | str, BeforeValidator(partial(_in_range, "dropout"))] | None = None
     """`model`: in each place what the model's config says."""
-    max_length: Annotated[int, Field(ge=4)] | None = None
+    max_length: int | None = None
     legacy_segments: bool | None = None
-    evaluations_per_epoch: Frequency | None = None
-    gradient_norm_every: Count | None = None
-    precision: Literal["fp32", "tf32", "bf16", "fp64"] | None = None
+    evaluations_per_epoch: float | None = None
+    gradient_norm_every: int | None = None
+    precision: str | None = None
+
+    @field_validator("*", mode="wrap")
+    @classmethod
+    def _is_in_range(cls, value: Any, of_its_type: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+        typed = of_its_type(value)
+        if typed is not None:
+            _in_range(str(info.field_name), value)
+        return typed
 
     def changes(self) -> dict[str, Any]:
         """What is set, by the names of the recipe's fields."""

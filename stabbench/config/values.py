@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from stabbench.config.seeds import parse_seeds
 from stabbench.errors import UserError
@@ -44,28 +44,8 @@ Seeds = Annotated[tuple[int, ...], BeforeValidator(_seeds)]
 KeptSeeds = Annotated[tuple[int, ...], BeforeValidator(_kept)]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
-Share = Annotated[float, Field(ge=0, le=1)]
 ShareBelowOne = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
-
-
-def _frequency(value: float) -> float:
-    if not (0 < value < 1 or (value >= 1 and value.is_integer())):
-        raise ValueError(f"found {value:g}, expected a whole number, or one below 1 for less than once an epoch")
-    return value
-
-
-Frequency = Annotated[float, AfterValidator(_frequency)]
-
-
-def _dropout(value: object) -> object:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if value != "model" and not (number and 0 <= value < 1):  # type: ignore[operator]
-        raise ValueError(f"found {value!r}, expected a number from 0 to below 1, or 'model' for the model's own")
-    return value
-
-
-Dropout = Annotated[float | Literal["model"], BeforeValidator(_dropout)]
 
 
 class Block(BaseModel):

@@ -26,7 +26,7 @@ from stabbench.errors import UserError
 from stabbench.execution import node
 from stabbench.execution.pool import TRIES, Advanced, Broken, Done, Event, Job, NextJob, lost
 from stabbench.execution.settings import Settings
-from stabbench.stopping import pausing
+from stabbench.signals import interruptible
 from stabbench.strategies import files
 from stabbench.training.inputs import TrainingInputs
 
@@ -109,7 +109,7 @@ class Cluster:
             self._send(take)
             if not self.flights:
                 return
-            with pausing():
+            with interruptible():
                 ready, _ = ray.wait(list(self.flights), num_returns=1, timeout=LOOK_SECONDS, fetch_local=False)
             gone = [stream for stream in self._stranded() if stream not in ready]
             for event in [*map(self._receive, ready), *map(self._lose, gone)]:

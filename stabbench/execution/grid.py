@@ -15,7 +15,7 @@ from stabbench.execution.settings import Settings
 from stabbench.execution.workers import Workers
 from stabbench.plan import Cell
 from stabbench.records import Store
-from stabbench.stopping import finishing, heed
+from stabbench.signals import check_signals, deferred_signals
 from stabbench.training.inputs import TrainingInputs
 
 
@@ -29,7 +29,7 @@ def train_cells(
     """Train those of the wanted seeds of each cell that the store does not have, and record them.
 
     Seeds that another process is training are waited for. An error in a run is recorded and the others go on. So do
-    the other cells where the inputs of one are not those of its plan: UserError says so at the end. A signal is heeded
+    the other cells where the inputs of one are not those of its plan: UserError says so at the end. A signal counts
     where no result is on its way into a record.
     """
     listen = listener or (lambda report: None)
@@ -39,7 +39,7 @@ def train_cells(
     open_cells = [training for training in trainings if training.missing]
     refused: list[str] = []
     store.sweep()
-    with finishing():
+    with deferred_signals():
         try:
             if open_cells:
                 with _pool(settings, _missing(open_cells), store) as pool:
@@ -66,7 +66,7 @@ def _train_all(open_cells: Sequence[CellTraining], pool: Pool) -> list[str]:
     """Train; why cells were refused."""
     refused: list[str] = []
     while open_cells:
-        heed()
+        check_signals()
         before = _missing(open_cells)
         refused += _Pass(open_cells, pool, wait=False).train()
         open_cells = [training for training in open_cells if training.missing]

@@ -18,10 +18,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stabbench import __version__
 from stabbench.execution.pool import Advanced, Broken, Event, Job, train_job
 from stabbench.plan import TRAINING_VERSION
 from stabbench.training.inputs import TrainingInputs
+from stabbench.version import __version__
 
 PROGRESS_SECONDS = 1.0
 CODE = f"stabbench {__version__} (training version {TRAINING_VERSION})"

@@ -16,10 +16,10 @@ from typing import Any, Self
 import torch
 
 from stabbench.execution.pool import TRIES, Advanced, Event, Job, NextJob, lost, train_job
-from stabbench.lifeline import die_with_parent
-from stabbench.stopping import pausing, shielded_from_ctrl_c
+from stabbench.signals import interruptible, shielded_from_ctrl_c
 from stabbench.training.inputs import TrainingInputs
 from stabbench.training.precision import check_device
+from stabbench.watchdog import die_with_parent
 
 
 @dataclass(eq=False)
@@ -71,7 +71,7 @@ class Workers:
             if not busy:
                 self._end(self.workers)
                 return
-            with pausing():
+            with interruptible():
                 ready = wait([*(worker.connection for worker in busy), *(worker.process.sentinel for worker in busy)])
             for worker in busy:
                 if worker.connection in ready:

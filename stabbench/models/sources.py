@@ -7,6 +7,7 @@ from pathlib import Path
 
 from stabbench.errors import Mistakes, UserError
 from stabbench.files import sha256_of_json
+from stabbench.folders import Folders
 from stabbench.model_files import INDEX, WANTED, WEIGHTS, has_tokenizer
 from stabbench.models.checkpoints import conversion
 from stabbench.models.folder import ModelFolder
@@ -32,7 +33,7 @@ def locate(source: str, revision: str | None = None, root: Path = Path(), name: 
     be had or is not in safetensors form.
     """
     if source == "embedded":
-        folder = root / "models" / name
+        folder = Folders.of(root).model(name)
         if not folder.is_dir():
             raise UserError(f"there is no embedded model in {folder} yet: run `stabbench pretrain` or `dvc repro`")
         return check_folder(folder)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stabbench.probes.contract import Measurement, Probe, Project
+from stabbench.probes.contract import Measurement, Probe, ProbeContext
 from stabbench.probes.registry import Named, probe_named, probes_of
 
-__all__ = ["Measurement", "Named", "Probe", "Project", "probe_named", "probes_of"]
+__all__ = ["Measurement", "Named", "Probe", "ProbeContext", "probe_named", "probes_of"]

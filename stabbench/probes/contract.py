@@ -24,7 +24,7 @@ Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
-class Project:
+class ProbeContext:
     """What a probe may use: the planned cells with their records, the store, and the machine's settings."""
 
     selection: Selection
@@ -66,7 +66,7 @@ class Probe(ABC, Generic[OptionsT]):
         """UserError where the options do not fit the project; called before any work."""
 
     @abstractmethod
-    def measure(self, options: OptionsT, project: Project) -> Measurement:
+    def measure(self, options: OptionsT, context: ProbeContext) -> Measurement:
         """Choose the runs, get their weights and measure."""
 
 

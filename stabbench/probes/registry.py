@@ -9,7 +9,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import stabbench.probes as package
 from stabbench.config import Config
 from stabbench.config.messages import checked
 from stabbench.errors import UserError, unknown
@@ -30,7 +29,7 @@ class Named:
 
 def kinds() -> list[str]:
     """Names of the probes that exist."""
-    modules = (module.name for module in pkgutil.iter_modules(package.__path__))
+    modules = (module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)]))
     return sorted(name.replace("_", "-") for name in modules if name not in NOT_PROBES)
 
 
@@ -58,7 +57,7 @@ def _make(config: Config, name: str, block: Mapping[str, Any], root: Path) -> Na
     kind = str(block.get("probe", name))
     if kind not in kinds():
         raise unknown(f"probe in probes.{name}", kind, kinds())
-    probe: Probe[Any] = import_module(f"{package.__name__}.{kind.replace('-', '_')}").probe
+    probe: Probe[Any] = import_module(f"stabbench.probes.{kind.replace('-', '_')}").probe
     values = {key: value for key, value in block.items() if key != "probe"}
     options = checked(values, probe.Options, f"probes.{name}")
     try:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from stabbench.config import Config
 from stabbench.errors import unknown
 from stabbench.plan import Cell
-from stabbench.probes.contract import Project
+from stabbench.probes.contract import ProbeContext
 from stabbench.records import Record, Selection, adopt_selection
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def left_out(selection: Selection, model: str | None, task: str | None, run: tup
     return f" ({len(diverged)} diverged and left no weights to work with)" if diverged else ""
 
 
-def with_weights(runs: Sequence[FinishedRun], project: Project) -> list[RunWithWeights]:
+def with_weights(runs: Sequence[FinishedRun], context: ProbeContext) -> list[RunWithWeights]:
     """The runs with their weights, in the same order; those not kept are trained again."""
     from stabbench.execution.weights import runs_with_weights
 
@@ -87,9 +87,9 @@ def with_weights(runs: Sequence[FinishedRun], project: Project) -> list[RunWithW
     cells = {run.cell.name: run.cell for run in runs}
     for name, cell in cells.items():
         seeds = [run.seed for run in runs if run.cell.name == name]
-        adopt_selection(dataclasses.replace(cell, seeds=tuple(seeds)), project.store, project.runs)
-        project.progress("weights", len(found), len(runs))
-        group = runs_with_weights(cell, seeds, project.store, project.settings, project.root)
+        adopt_selection(dataclasses.replace(cell, seeds=tuple(seeds)), context.store, context.runs)
+        context.progress("weights", len(found), len(runs))
+        group = runs_with_weights(cell, seeds, context.store, context.settings, context.root)
         found |= {(name, run.seed): run for run in group}
     return [found[run.cell.name, run.seed] for run in runs]
 

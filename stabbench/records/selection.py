@@ -12,7 +12,7 @@ from pathlib import Path
 from stabbench.errors import UserError
 from stabbench.files import writing
 from stabbench.plan import Cell, plan_path
-from stabbench.processes import shared_out
+from stabbench.processes import parallel_map
 from stabbench.records.record import Record, UnreadableRecordError
 from stabbench.records.store import Store, copy_record, make_folder
 from stabbench.scratch import locked, scratch_folder
@@ -58,7 +58,7 @@ class Selection:
             folders = [path for path in folders if plan_path(plan, *path.parts[-3:]).exists()]
         if not folders:
             raise UserError(f"no runs in {runs}: run `stabbench train` or `dvc repro` first")
-        cells = shared_out(executor, partial(_read_cell, files=files), folders)
+        cells = parallel_map(executor, partial(_read_cell, files=files), folders)
         return cls(tuple(sorted(cells, key=lambda selected: selected.cell.position)))
 
 

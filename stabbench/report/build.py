@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 from stabbench.files import write_json, write_text
-from stabbench.processes import keeping_garbage, processes
+from stabbench.processes import processes, without_garbage_collection
 from stabbench.report.content import Content, gather
 from stabbench.report.figures.drawing import style
 from stabbench.report.figures.rendering import Drawings
@@ -32,7 +32,7 @@ def build(
     provenance: bool = False,
     sections: Callable[[Content], Iterable[Section]] = lambda content: (),
     workers: int = 1,
-) -> None:
+) -> Content:
     """Make the report of the selection under `runs` in the folder `out`; the same records give the same bytes.
 
     With a `plan` folder, cells that are no longer planned are left out. `sections` makes the chapters of studies and
@@ -43,10 +43,10 @@ def build(
     `alpha`. `order` is that of strategies: `plan` or `std`. With `provenance` the page also holds what another training
     of the same runs would change: commits, dates, devices, measured times.
 
-    Raises UserError where there are no runs, a setting is out of range, or, without `incomplete`, where runs are
-    missing: it names the cells and the commands that train them.
+    Returns what it shows. Raises UserError where there are no runs, a setting is out of range, or, without
+    `incomplete`, where runs are missing: it names the cells and the commands that train them.
     """
-    with keeping_garbage(), processes(workers) as executor:
+    with without_garbage_collection(), processes(workers) as executor:
         content = gather(
             runs,
             plan=plan,
@@ -59,6 +59,7 @@ def build(
         )
         write(content, out, sections, executor=executor)
         write_plots(content, out / "plots")
+    return content
 
 
 def write(

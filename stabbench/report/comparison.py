@@ -11,13 +11,15 @@ from pathlib import Path
 import pandas as pd
 
 from stabbench.analysis.results import runs_of
+from stabbench.notebook import html
 from stabbench.report import findings, tables
 from stabbench.report.build import write
 from stabbench.report.content import Content, gather_plain
+from stabbench.report.layout import STAR, blocks
 from stabbench.report.origin import Origin
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
     """What plain results say about the stability of strategies. All scores are fractions."""
 
@@ -52,6 +54,22 @@ class Comparison:
     def warnings(self) -> Sequence[str]:
         """What has to be known before the tables are trusted, a sentence each."""
         return findings.warnings(self.content)
+
+    def __str__(self) -> str:
+        return "\n".join(f"{model}: {text}" if len(self.answers) > 1 else text for model, text in self.answers.items())
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (block.model, task, row.strategy, *entry.text.values(), STAR * entry.star, entry.failed)
+            for block in blocks(self.content)
+            for row in block.rows
+            for (task, _), entry in zip(block.tasks, row.entries, strict=True)
+            if entry is not None
+        ]
+        head = ("model", "task", "strategy", "std", "mean", "best run", "", "failed")
+        return html([*str(self).splitlines(), *self.warnings], head, rows)
 
     def to_markdown(self) -> str:
         """The stability table in the layout of the paper's Table 1, × 100, as GitHub shows it."""

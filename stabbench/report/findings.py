@@ -77,7 +77,7 @@ def untestable(content: Content, row: pd.Series) -> str:
 
 def _equals(content: Content, row: pd.Series) -> list[str]:
     """The other strategies that have the smallest std of a task too."""
-    rows = content.rows(str(row["model"]), str(row["task"]))
+    rows = content.rows(Place(str(row["model"]), str(row["task"])))
     return [str(name) for name in rows.loc[rows["best_std"], "strategy"] if name != row["strategy"]]
 
 

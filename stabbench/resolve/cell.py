@@ -7,6 +7,7 @@ from pathlib import Path
 
 from stabbench.config import Config, ModelBlock
 from stabbench.errors import UserError
+from stabbench.folders import Folders
 from stabbench.models import families, sources
 from stabbench.models.architecture import Architecture
 from stabbench.models.checking import check_model
@@ -39,7 +40,7 @@ def resolve_model(block: ModelBlock, name: str, root: Path) -> ResolvedModel:
 
 def resolve_task(name: str, root: Path) -> PreparedTask:
     """Read a prepared task; UserError where a split of it has one label only."""
-    task = PreparedTask.read(root / "data" / name)
+    task = PreparedTask.read(Folders.of(root).task(name))
     samples = {"train": task.sample, "dev": task.dev_sample}
     check_labels(
         name,
@@ -87,7 +88,7 @@ def make_cell(
         sources={
             "model": block.source,
             "model_revision": block.revision or "",
-            "task": f"data/{task_name}",
+            "task": Folders.of().task(task_name).as_posix(),
             **strategy.sources,
         },
         description=strategy.description,

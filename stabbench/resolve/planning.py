@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from stabbench.config import Config, check_names
 from stabbench.errors import Mistakes, UserError
+from stabbench.folders import Folders
 from stabbench.models.reading import Reading, reading
 from stabbench.plan import Cell, Variation
 from stabbench.recipe import spec_of
@@ -135,7 +136,7 @@ def _varied(cell: Cell, variation: Variation, root: Path) -> Cell:
     except (TypeError, ValueError) as error:
         raise UserError(f"{place}: {error}") from error
     if variation.steps_of is not None:
-        examples = PreparedTask.read(root / "data" / variation.steps_of).counts["train"]
+        examples = PreparedTask.read(Folders.of(root).task(variation.steps_of)).counts["train"]
         recipe = recipe.override({"total_steps": recipe.updates(examples)})
     return dataclasses.replace(
         cell,

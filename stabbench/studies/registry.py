@@ -6,9 +6,9 @@ import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
-import stabbench.studies as package
 from stabbench.config import Config
 from stabbench.config.messages import checked
 from stabbench.errors import UserError, unknown
@@ -28,7 +28,7 @@ class Named:
 
 def kinds() -> list[str]:
     """Names of the studies that exist."""
-    modules = (module.name for module in pkgutil.iter_modules(package.__path__))
+    modules = (module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)]))
     return sorted(name.replace("_", "-") for name in modules if name not in NOT_STUDIES)
 
 
@@ -56,7 +56,7 @@ def _make(name: str, block: Mapping[str, Any]) -> Named:
     kind = str(block.get("study", name))
     if kind not in kinds():
         raise unknown(f"study in studies.{name}", kind, kinds())
-    study: Study[Any] = import_module(f"{package.__name__}.{kind.replace('-', '_')}").study
+    study: Study[Any] = import_module(f"stabbench.studies.{kind.replace('-', '_')}").study
     values = {key: value for key, value in block.items() if key != "study"}
     options = checked(values, study.Options, f"studies.{name}")
     return Named(name, study, options)

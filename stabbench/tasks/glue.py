@@ -10,7 +10,7 @@ from typing import Literal
 import pandas as pd
 
 from stabbench.errors import UserError
-from stabbench.project import own_path
+from stabbench.folders import own_path
 from stabbench.tasks.faults import Rows, told
 from stabbench.tasks.registry import Dataset, FileLayout
 

@@ -37,6 +37,7 @@ def prepare(
     unofficial: bool = False,
     generator: Mapping[str, int] | None = None,
     out: Path,
+    root: Path = Path(),
 ) -> PreparedTask:
     """Read or generate a data set, draw a sample where one is asked for, and write it to `out`.
 
@@ -53,13 +54,14 @@ def prepare(
         generator: embedded data sets only: "train" and "dev" (how many to generate, 500 each by default,
             or as many as the sizes ask for) and "seed" (0 by default).
         out: the folder to write.
+        root: where relative paths of the user's own tables start.
 
     UserError for an unknown data set or source, a source that the data set does not have, an option of another
     source, a size out of range, data that are not the official ones, a split with one label only, and whatever the
     source itself finds wrong. Nothing is written then.
     """
     if isinstance(dataset, OwnTables):
-        found, frames = dataset.read(name)
+        found, frames = dataset.read(name, root)
         chosen = "files"
     else:
         found = dataset_named(dataset)

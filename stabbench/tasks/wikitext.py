@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from stabbench.errors import UserError
-from stabbench.project import own_path
+from stabbench.folders import own_path
 from stabbench.tasks.texts import read_text_file, text_lines
 
 FOLDER_VARIABLE = "STABBENCH_WIKITEXT_DIR"

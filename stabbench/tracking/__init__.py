@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from stabbench.errors import UserError
-from stabbench.project import own_path
+from stabbench.folders import own_path
 from stabbench.tracking.outcome import TrackingOutcome
 from stabbench.tracking.parts import Part
 
@@ -28,6 +28,7 @@ def bring_up_to_date(
     *,
     preset: str,
     tracking_uri: str | None = None,
+    root: Path = Path(),
     figures: Path | None = None,
     store: Path | None = None,
     models: bool = True,
@@ -46,8 +47,9 @@ def bring_up_to_date(
     Args:
         runs: the selection, `runs/<model>/<task>/<strategy>/`.
         preset: names the experiment.
-        tracking_uri: MLFLOW_TRACKING_URI, else `sqlite:///mlflow.db`, where it is not given. A relative path of a
-            database starts at the current folder; in a copy that DVC makes for an experiment, at the project's own.
+        tracking_uri: MLFLOW_TRACKING_URI, else `sqlite:///mlflow.db`, where it is not given.
+        root: the project's folder, at which a relative path of a database starts; of a copy that DVC makes for an
+            experiment it is the project's own.
         figures: the report's figures; those that show a cell become artifacts of its parent run.
         store: where kept weights lie (a selection leaves them out).
         models: whether kept weights are logged as models; those of a diverged run never are.
@@ -67,16 +69,22 @@ def bring_up_to_date(
     uri = tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_TRACKING_URI
     wanted = Wanted.read(runs, studies, probes)
     return update(
-        wanted, preset=preset, uri=_own(uri), figures=figures, store=store, models=models, progress=progress or _silent
+        wanted,
+        preset=preset,
+        uri=_own(uri, root),
+        figures=figures,
+        store=store,
+        models=models,
+        progress=progress or _silent,
     )
 
 
-def _own(uri: str) -> str:
-    """The URI with the place of a database as the project has it (`stabbench.project`)."""
+def _own(uri: str, root: Path) -> str:
+    """The URI with the place of a database as the project has it (`stabbench.folders`)."""
     scheme, separator, path = uri.partition(":///")
     if not scheme.startswith("sqlite") or not path:
         return uri
-    return f"{scheme}{separator}{own_path(Path(path)).as_posix()}"
+    return f"{scheme}{separator}{own_path(Path(path), root).as_posix()}"
 
 
 def _silent(done: int, total: int) -> None:

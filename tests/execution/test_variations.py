@@ -18,12 +18,12 @@ SAME = Variation(name="same", model="embedded", task="acceptability", strategy="
 
 
 def planned(variation: Variation) -> Cell:
-    (cell,) = plan_variations(load(), Path(), [variation])
+    (cell,) = plan_variations(load(Path("params.yaml")), Path(), [variation])
     return cell
 
 
 def test_a_variation_without_changes_has_the_fingerprints_of_the_grid(project: Path) -> None:
-    (grid,) = plan(load(), Path())
+    (grid,) = plan(load(Path("params.yaml")), Path())
     cell = planned(SAME)
     assert (cell.strategy, cell.seeds) == ("same", (1, 2, 9))
     assert [cell.fingerprint(seed) for seed in (1, 2)] == [grid.fingerprint(seed) for seed in (1, 2)]
@@ -58,7 +58,7 @@ def test_single_streams_take_their_own_seeds(project: Path) -> None:
 
 def test_cells_keep_the_order_in_which_they_are_given(project: Path) -> None:
     names = ["second", "first", "third"]
-    cells = plan_variations(load(), Path(), [dataclasses.replace(SAME, name=name) for name in names])
+    cells = plan_variations(load(Path("params.yaml")), Path(), [dataclasses.replace(SAME, name=name) for name in names])
     assert [(cell.strategy, cell.position) for cell in cells] == [("second", 0), ("first", 1), ("third", 2)]
 
 

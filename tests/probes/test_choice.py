@@ -9,28 +9,30 @@ from typing import Any
 import pytest
 
 from stabbench.execution.settings import Settings
-from stabbench.probes import Measurement, Project
-from stabbench.probes.forgetting import ForgettingOptions
-from stabbench.probes.forgetting import choose as choose_forgetting
+from stabbench.probes import Measurement, ProbeContext
 from stabbench.probes.forgetting import probe as forgetting
+from stabbench.probes.forgetting.choice import ForgettingOptions
+from stabbench.probes.forgetting.choice import choose as choose_forgetting
 from stabbench.probes.runs import FinishedRun, runs_at
-from stabbench.probes.surface import SurfaceOptions
-from stabbench.probes.surface import choose as choose_surface
 from stabbench.probes.surface import probe as surface
+from stabbench.probes.surface.choice import SurfaceOptions
+from stabbench.probes.surface.choice import choose as choose_surface
 from stabbench.records import Selection, Store
 from tests.analysis.synthetic import DIVERGED, SyntheticCell, write_runs
 
 
-def project(folder: Path, *cells: SyntheticCell) -> Project:
+def project(folder: Path, *cells: SyntheticCell) -> ProbeContext:
     write_runs(folder / "runs", list(cells))
-    return Project(Selection.read(folder / "runs"), folder / "runs", Store(folder / "runs-store"), Settings(), folder)
+    return ProbeContext(
+        Selection.read(folder / "runs"), folder / "runs", Store(folder / "runs-store"), Settings(), folder
+    )
 
 
 def names(runs: Sequence[FinishedRun]) -> list[tuple[str, int]]:
     return [(run.cell.strategy, run.seed) for run in runs]
 
 
-def measured(of: Any, options: Any, project: Project) -> Measurement:
+def measured(of: Any, options: Any, project: ProbeContext) -> Measurement:
     found = of.measure(options, project)
     assert isinstance(found, Measurement)
     return found

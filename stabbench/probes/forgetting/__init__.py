@@ -2,41 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
-
-from pydantic import Field
 
 from stabbench.config import Config
-from stabbench.config.values import Block, Count, Name, Names
 from stabbench.errors import UserError
 from stabbench.plan import Cell
-from stabbench.probes.contract import Measurement, Probe, Project
-from stabbench.probes.runs import FinishedRun, check_place, left_out, runs_at
+from stabbench.probes.contract import Measurement, Probe, ProbeContext
+from stabbench.probes.forgetting.choice import ForgettingOptions, choose
+from stabbench.probes.runs import check_place, left_out, runs_at
 
 GRAMMAR, WIKITEXT = "grammar", "wikitext-2"
-
-
-class ForgettingOptions(Block):
-    """Which runs, and on which text."""
-
-    model: Name | None = None
-    task: Name | None = None
-    """Null: the grid's first model and task that have failed and successful runs."""
-    strategies: Names | None = None
-    """Where to look for runs; null: all of the grid."""
-    failed: Count = 3
-    successful: Count = 3
-    texts: str | None = None
-    """`grammar` (held-out text of the embedded model's grammar), `wikitext-2` (its test text) or a text file, `./…`;
-    null: the grammar for an embedded model, else WikiText-2."""
-    max_tokens: Count = 20_000
-    """Tokens of the text that are used, from its beginning."""
-    max_length: Annotated[int, Field(ge=8)] = 128
-    """Tokens of a sequence; longer texts are cut into pieces."""
-    mask_probability: Annotated[float, Field(gt=0, lt=1)] = 0.15
-    mask_seed: Annotated[int, Field(ge=0)] = 0
 
 
 class Forgetting(Probe[ForgettingOptions]):
@@ -53,16 +28,16 @@ class Forgetting(Probe[ForgettingOptions]):
                 f"texts: found '{text}', expected {GRAMMAR}, {WIKITEXT} or a text file such as ./heldout.txt"
             )
 
-    def measure(self, options: ForgettingOptions, project: Project) -> Measurement:
+    def measure(self, options: ForgettingOptions, context: ProbeContext) -> Measurement:
         """One row a run and k; where nothing can be measured, the sentence that says why."""
-        runs = runs_at(project.selection, options.model, options.task, options.strategies)
+        runs = runs_at(context.selection, options.model, options.task, options.strategies)
         if not runs:
-            gone = left_out(project.selection, options.model, options.task)
+            gone = left_out(context.selection, options.model, options.task)
             return Measurement(reason=f"There are no finished runs to look at{gone}.")
         cell = runs[0].cell
         place = {"model": cell.model, "task": cell.task}
         chosen = choose(runs, options.failed, options.successful)
-        gone = left_out(project.selection, cell.model, cell.task)
+        gone = left_out(context.selection, cell.model, cell.task)
         for kind, wanted in (("failed", True), ("successful", False)):
             if not any(run.failed == wanted for run in chosen):
                 where = f"{cell.model} on {cell.task}"
@@ -71,21 +46,7 @@ class Forgetting(Probe[ForgettingOptions]):
 
         from stabbench.probes.forgetting.layers import measure
 
-        return measure(chosen, options, lambda: _lines(options, cell, project.root), project)
-
-
-def choose(runs: Sequence[FinishedRun], failed: int, successful: int) -> list[FinishedRun]:
-    """`failed` failed and `successful` successful runs, those of strategies first that have enough of both."""
-    enough = {
-        name: sum(run.failed for run in group) >= failed and sum(not run.failed for run in group) >= successful
-        for name in {run.cell.strategy for run in runs}
-        if (group := [run for run in runs if run.cell.strategy == name])
-    }
-    ordered = sorted(runs, key=lambda run: not enough[run.cell.strategy])
-    return [
-        *[run for run in ordered if run.failed][:failed],
-        *[run for run in ordered if not run.failed][:successful],
-    ]
+        return measure(chosen, options, lambda: _lines(options, cell, context.root), context)
 
 
 def _file(root: Path, text: str) -> Path:

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from stabbench.execution.loading import model_folder
 from stabbench.models.families import read_architecture
 from stabbench.models.tensor_files import read_tensors
-from stabbench.probes.contract import Measurement, Project
+from stabbench.probes.contract import Measurement, ProbeContext
+from stabbench.probes.forgetting.choice import ForgettingOptions
 from stabbench.probes.forgetting.language_model import LanguageModel, NoHeadError, masked_batches, token_count
 from stabbench.probes.runs import FinishedRun, described, with_weights
 from stabbench.training.precision import compute_type
-
-if TYPE_CHECKING:
-    from stabbench.probes.forgetting import ForgettingOptions
 
 LARGEST_LOSS = 700.0
 """In nats; the exponential of more is not a finite number."""
@@ -27,15 +25,15 @@ def measure(
     chosen: Sequence[FinishedRun],
     options: ForgettingOptions,
     text: Callable[[], tuple[str, list[str]]],
-    project: Project,
+    context: ProbeContext,
 ) -> Measurement:
     """One row a run and k; `text` gives the held-out text's name and its lines.
 
     The last row of a run has its embeddings put back too: but for rounding it is the reference.
     """
-    cell, settings = chosen[0].cell, project.settings
+    cell, settings = chosen[0].cell, context.settings
     place = {"model": cell.model, "task": cell.task}
-    folder = model_folder(cell, project.root)
+    folder = model_folder(cell, context.root)
     architecture = read_architecture(folder, cell.spec["task"]["labels"])
     if architecture.shares_layers:
         reason = f"All layers of {cell.model} share their weights: putting back the top k of them is not defined."
@@ -55,13 +53,13 @@ def measure(
         seed=options.mask_seed,
     )
     reference = model.loss(batches)
-    runs = with_weights(chosen, project)
+    runs = with_weights(chosen, context)
     stages = [*((top, False) for top in range(architecture.layers + 1)), (architecture.layers, True)]
     rows: list[dict[str, Any]] = []
     for run in runs:
         weights = read_tensors(run.kept.folder)
         for top, embeddings in stages:
-            project.progress("layers put back", len(rows), len(runs) * len(stages))
+            context.progress("layers put back", len(rows), len(runs) * len(stages))
             model.put_back(weights, top, embeddings=embeddings)
             head = {"strategy": run.cell.strategy, "seed": run.seed, "failed": run.record.status == "failed"}
             rows.append({**head, "top_layers": top, "embeddings": embeddings, **_point(model.loss(batches))})

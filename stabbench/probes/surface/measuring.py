@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 import torch
@@ -15,15 +13,13 @@ from stabbench.files import sha256_of_json
 from stabbench.models.architecture import Architecture
 from stabbench.models.tensor_files import read_tensors
 from stabbench.models.weights import initial_weights
-from stabbench.probes.contract import Measurement, Project
+from stabbench.probes.contract import Measurement, ProbeContext
 from stabbench.probes.runs import FinishedRun, described, with_weights
+from stabbench.probes.surface.choice import SurfaceOptions, head_seed, share_head
 from stabbench.probes.surface.plane import PlaneInputs, Point, distances
 from stabbench.probes.surface.rows import Values, measure_groups
 from stabbench.randomness import Draws
 from stabbench.training.precision import compute_type
-
-if TYPE_CHECKING:
-    from stabbench.probes.surface import SurfaceOptions
 
 VERSION = 1
 """Raised whenever the numbers that a plane gives change: rows kept from before are then measured again."""
@@ -31,16 +27,16 @@ LINE_POINTS = 41
 CORNERS = {"pretrained": (0.0, 0.0), "failed": (1.0, 0.0), "successful": (0.0, 1.0)}
 
 
-def measure(failed: FinishedRun, successful: FinishedRun, options: SurfaceOptions, project: Project) -> Measurement:
+def measure(
+    failed: FinishedRun, successful: FinishedRun, options: SurfaceOptions, context: ProbeContext
+) -> Measurement:
     """Tables: `surface` (alpha, beta, loss, gradient_norm), `points` (the three models) and `line`.
 
     `line` goes straight from the failed run (t = 0) to the successful one (t = 1). θp has the head that the failed run
     began with; `shared_head` says whether the successful one began with it too.
     """
-    from stabbench.probes.surface import head_seed, share_head
-
-    inputs = load_inputs(failed.cell, project.root)
-    runs = with_weights([failed, successful], project)
+    inputs = load_inputs(failed.cell, context.root)
+    runs = with_weights([failed, successful], context)
     recipe = failed.cell.recipe()
     dtype = compute_type(recipe.precision)
     start = initial_weights(inputs.pretrained, inputs.architecture, head_seed(failed), dtype)
@@ -54,14 +50,14 @@ def measure(failed: FinishedRun, successful: FinishedRun, options: SurfaceOption
         "runs": [[run.record.fingerprint, run.kept.result_digest] for run in runs],
         "examples": [options.examples, options.example_seed],
         "groups": groups,
-        "device": project.settings.device.partition(":")[0],
+        "device": context.settings.device.partition(":")[0],
     }
     found = measure_groups(
         whole.cut(),
         groups,
-        project.store.measurements(f"surface-{sha256_of_json(key)}"),
-        project.settings,
-        lambda done, total: project.progress("rows", done, total),
+        context.store.measurements(f"surface-{sha256_of_json(key)}"),
+        context.settings,
+        lambda done, total: context.progress("rows", done, total),
     )
     facts = {
         "model": failed.cell.model,

@@ -17,10 +17,10 @@ import torch
 from stabbench.errors import UserError
 from stabbench.execution.settings import Settings
 from stabbench.files import read_json, write_json
-from stabbench.lifeline import die_with_parent
 from stabbench.models import families
 from stabbench.probes.surface.plane import Plane, PlaneInputs, Point
-from stabbench.stopping import Stopped
+from stabbench.signals import Stopped
+from stabbench.watchdog import die_with_parent
 
 Values = list[tuple[float, float]]
 """(loss, gradient norm) of each point; NaN where a number was not finite."""

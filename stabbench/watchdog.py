@@ -52,7 +52,7 @@ def _watch(chain: list[tuple[int, int]]) -> None:
             time.sleep(POLL_SECONDS)
         os.kill(os.getpid(), signal.SIGKILL)
 
-    threading.Thread(target=poll, daemon=True, name="lifeline").start()
+    threading.Thread(target=poll, daemon=True, name="watchdog").start()
 
 
 def _parent(process: int) -> int | None:

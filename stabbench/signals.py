@@ -36,7 +36,7 @@ class _Requests:
 
 
 @contextmanager
-def stoppable() -> Iterator[None]:
+def signals_as_exceptions() -> Iterator[None]:
     """In this block SIGINT and SIGTERM raise `Stopped` in the main thread; a signal that is ignored stays so.
 
     Once that has happened the process is ending, and further signals say nothing new: they are ignored from then on.
@@ -65,21 +65,23 @@ def _hear(number: int, frame: FrameType | None) -> None:
 
 
 @contextmanager
-def finishing() -> Iterator[None]:
-    """What is begun in this block is finished: a signal counts in `pausing`, where `heed` is called, or at its end."""
+def deferred_signals() -> Iterator[None]:
+    """What is begun in this block is finished: a signal counts where `interruptible` or `check_signals` lets it,
+    or at its end.
+    """
     held, _Requests.held = _Requests.held, True
     try:
         yield
     finally:
         _Requests.held = held
     if not held:
-        heed()
+        check_signals()
 
 
 @contextmanager
-def pausing() -> Iterator[None]:
-    """A wait inside of `finishing`, where nothing is half done: a signal counts at once."""
-    heed()
+def interruptible() -> Iterator[None]:
+    """A wait inside of `deferred_signals`, where nothing is half done: a signal counts at once."""
+    check_signals()
     held, _Requests.held = _Requests.held, False
     try:
         yield
@@ -87,7 +89,7 @@ def pausing() -> Iterator[None]:
         _Requests.held = held
 
 
-def heed() -> None:
+def check_signals() -> None:
     """Raise `Stopped` where a signal has come."""
     if _Requests.asked is not None:
         raise Stopped(_Requests.asked)
@@ -111,7 +113,7 @@ def shielded_from_ctrl_c(*, spawning: bool) -> Iterator[None]:
 
 
 @contextmanager
-def standing(tell: Callable[[], str]) -> Iterator[None]:
+def status_when_stopped(tell: Callable[[], str]) -> Iterator[None]:
     """Where this block is stopped, the message has what `tell` says of what is done and what is left."""
     try:
         yield

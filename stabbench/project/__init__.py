@@ -1,0 +1,142 @@
+"""`stabbench.Project`: a project folder, with a method for each command that works on one."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stabbench.folders import Folders, own_path
+
+if TYPE_CHECKING:
+    from stabbench.execution.outcome import Listener
+    from stabbench.models.pretraining import PretrainingReport
+    from stabbench.probes import Measurement
+    from stabbench.project.planning import Plan
+    from stabbench.project.reporting import Report
+    from stabbench.project.status import Status
+    from stabbench.project.training import Trained
+    from stabbench.records import Store
+    from stabbench.tasks.prepared import PreparedTask
+    from stabbench.tracking import TrackingOutcome
+
+
+class Project:
+    """The project in `folder`: each method does what the command of its name does, and returns it instead of printing.
+
+    Its records are in `store`, else in $STABBENCH_STORE, else in `.stabbench/runs`; relative paths start at `folder`.
+    The machine's settings (`workers`, `device`, `stacked_seeds`, `launcher`) are taken from the environment where they
+    are not given. Whatever is a user's to mend raises `stabbench.UserError`; the current folder and signals are left
+    alone. A record that is damaged and moved aside is a warning.
+
+    Example::
+
+        project = stabbench.Project("demo")
+        project.prepare()
+        print(project.plan())
+        project.train(strategy="devlin", seeds="1-5")
+        project.report(incomplete=True).comparison.stability
+    """
+
+    def __init__(self, folder: str | PathLike[str] = ".", *, store: str | PathLike[str] | None = None) -> None:
+        root = Path(folder).expanduser().resolve()
+        place = store or os.environ.get("STABBENCH_STORE") or Folders.of().store
+        self.folders = Folders.of(root, store=own_path(Path(place).expanduser(), root))
+
+    def __repr__(self) -> str:
+        return f"Project('{self.folders.root}')"
+
+    def prepare(self, *tasks: str) -> list[PreparedTask]:
+        """Read, sample and check the named tasks, else the grid's."""
+        from stabbench.project.preparation import prepare
+
+        return prepare(self.folders, tasks)
+
+    def pretrain(self, model: str = "embedded") -> PretrainingReport:
+        """Pretrain a model whose source is `embedded`."""
+        from stabbench.project.pretraining import pretrain_embedded
+
+        return pretrain_embedded(self.folders, model)
+
+    def plan(self) -> Plan:
+        """Resolve params.yaml into a file a cell: effective recipe, content hashes, seeds and fingerprints."""
+        from stabbench.project.planning import plan
+
+        return plan(self.folders)
+
+    def train(
+        self,
+        *,
+        model: str | None = None,
+        task: str | None = None,
+        strategy: str | None = None,
+        seeds: str | int | list[int] | None = None,
+        listener: Listener | None = None,
+        workers: int | None = None,
+        device: str | None = None,
+        stacked_seeds: int | None = None,
+        launcher: str | None = None,
+    ) -> Trained:
+        """Train what is missing of the chosen cells, else of the grid; `listener` is told how far they are."""
+        from contextlib import nullcontext
+
+        from stabbench.config import parse_seeds
+        from stabbench.execution.settings import Settings
+        from stabbench.project.training import chosen_cells, silent, train
+
+        settings = Settings.from_environment(
+            workers=workers, device=device, stacked_seeds=stacked_seeds, launcher=launcher
+        )
+        wanted = None if seeds is None else parse_seeds(seeds)
+        cells = chosen_cells(self.folders, model, task, strategy)
+        watch = silent if listener is None else lambda name, runs: nullcontext(listener)
+        return train(cells, wanted, self.folders, self._store(), settings, watch)
+
+    def study(self, name: str, *, workers: int | None = None, device: str | None = None) -> Trained:
+        """Train what a study lacks; its chapter is made by `report`."""
+        from stabbench.execution.settings import Settings
+        from stabbench.project.studies import train_study
+
+        return train_study(name, self.folders, self._store(), Settings.from_environment(workers=workers, device=device))
+
+    def probe(self, name: str, *, workers: int | None = None, device: str | None = None) -> Measurement:
+        """Measure what a probe asks for; its chapter is made by `report`."""
+        from stabbench.execution.settings import Settings
+        from stabbench.project.probes import measure
+
+        return measure(name, self.folders, self._store(), Settings.from_environment(workers=workers, device=device))
+
+    def status(self) -> Status:
+        """How many runs of each planned cell are done, failed, diverged, broken and missing."""
+        from stabbench.project.status import status
+
+        return status(self.folders)
+
+    def report(
+        self,
+        out: str | PathLike[str] | None = None,
+        *,
+        incomplete: bool = False,
+        provenance: bool = False,
+        workers: int = 1,
+    ) -> Report:
+        """Write the report into `out`, else into reports/; `workers` processes draw, this one among them."""
+        from dataclasses import replace
+
+        from stabbench.project.reporting import report
+
+        folders = self.folders if out is None else replace(self.folders, reports=self.folders.root / out)
+        return report(folders, self._store(), incomplete=incomplete, provenance=provenance, workers=workers)
+
+    def track(self, uri: str | None = None, *, models: bool = True) -> TrackingOutcome:
+        """Bring an MLflow server up to date; a relative path of a database starts at the project's folder."""
+        from stabbench.project.tracking import track
+
+        return track(self.folders, self._store(), uri=uri, models=models)
+
+    def _store(self) -> Store:
+        from stabbench.records import Store
+
+        return Store(self.folders.store, warn=lambda message: warnings.warn(message, stacklevel=2))

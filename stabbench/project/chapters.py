@@ -1,0 +1,71 @@
+"""The chapters of studies and probes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from stabbench.analysis.frame import check_complete
+from stabbench.config import Config
+from stabbench.errors import UserError
+from stabbench.folders import Folders
+from stabbench.records import Selection
+from stabbench.report.content import Content, gather
+from stabbench.report.figures.drawing import style
+from stabbench.report.section import Section, write_section
+from stabbench.report.sections import probe_section
+from stabbench.studies import studies_of
+
+
+def study_sections(folders: Folders, config: Config, content: Content, *, incomplete: bool) -> list[Section]:
+    """The chapter of every study of params.yaml whose records are there, in its order.
+
+    Raises UserError where runs are missing, unless `incomplete` is set: then their studies are left out.
+    """
+    found = []
+    for entry in studies_of(config):
+        try:
+            selection = Selection.read(folders.studies / entry.name, plan=folders.study_plans / entry.name, files=False)
+            check_complete(selection)
+        except UserError as error:
+            if not incomplete:
+                raise UserError(f"study {entry.name}: {error}\nOr: stabbench study {entry.name}") from error
+            continue
+        found.append(entry.study.section(entry.name, entry.options, selection, content))
+    return found
+
+
+def probe_sections(folders: Folders, config: Config, content: Content, *, incomplete: bool) -> list[Section]:
+    """The chapter of every probe of params.yaml that has been measured, in its order.
+
+    Raises UserError where one has not, unless `incomplete` is set: then it is left out.
+    """
+    places = [folders.probes / name for name in config.probes]
+    return [probe_section(place, content) for place in places if not incomplete or (place / "probe.json").exists()]
+
+
+def gathered(folders: Folders, config: Config, *, incomplete: bool) -> Content:
+    """What the main grid's records say, as params.yaml wants it reported."""
+    settings = config.report
+    return gather(
+        folders.runs,
+        plan=folders.planned,
+        incomplete=incomplete,
+        levene_center=settings.levene_center,
+        alpha=settings.alpha,
+        order=settings.order,
+    )
+
+
+def write_chapter(
+    folders: Folders, config: Config, name: str, make: Callable[[Content], Section]
+) -> tuple[Section, Path] | None:
+    """Write the chapter of one study or probe into a folder of the report; None where the main grid has no runs yet."""
+    if not any(folders.runs.glob("*/*/*/cell.json")):
+        return None
+    content = gathered(folders, config, incomplete=True)
+    out = folders.chapters / name
+    with style():
+        section = make(content)
+    write_section(section, out)
+    return section, out

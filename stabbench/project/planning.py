@@ -1,0 +1,132 @@
+"""What will be run: params.yaml checked and resolved, a plan file a cell."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from stabbench import resolve
+from stabbench.config import (
+    Config,
+    check_task_blocks,
+    load,
+    missing_dependencies,
+    model_folders,
+    own_files,
+    parts,
+    plugin_files,
+)
+from stabbench.errors import Mistakes
+from stabbench.files import whole_folder, write_json
+from stabbench.folders import Folders
+from stabbench.notebook import html
+from stabbench.plan import Cell, Variation, write_plan
+from stabbench.probes import probes_of
+from stabbench.studies import studies_of
+
+
+@dataclass(frozen=True, repr=False)
+class Plan:
+    """What will be run, and what has to be known before."""
+
+    groups: Mapping[str, Sequence[Cell]]
+    """The cells of `the grid`, then of each study by its name."""
+    warnings: Sequence[str]
+
+    def __str__(self) -> str:
+        return "\n".join(
+            f"{name}: {len(cells)} cells, {sum(len(cell.seeds) for cell in cells)} runs"
+            for name, cells in self.groups.items()
+        )
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (name, cell.model, cell.task, cell.strategy, len(cell.seeds), cell.updates())
+            for name, cells in self.groups.items()
+            for cell in cells
+        ]
+        head = ("", "model", "task", "strategy", "seeds", "updates a run")
+        return html([*str(self).splitlines(), *self.warnings], head, rows)
+
+
+def plan(folders: Folders) -> Plan:
+    """Resolve params.yaml into plan files; unchanged ones are left alone. UserError with all that cannot be."""
+    config = load(folders.params)
+    probes_of(config, folders.root)
+    studies = {entry.name: entry.study.variations(entry.options, config) for entry in studies_of(config)}
+    mistakes = Mistakes()
+    groups: dict[str, Sequence[Cell]] = {}
+    with mistakes.collected():
+        groups["the grid"] = resolve.plan(config, folders.root)
+    for name, variations in studies.items():
+        with mistakes.collected():
+            groups[name] = resolve.plan_variations(config, folders.root, variations)
+    mistakes.tell()
+    write_plan(folders.plan, groups["the grid"])
+    _write_studies(folders, {name: groups[name] for name in studies})
+    varied = [variation for variations in studies.values() for variation in variations]
+    return Plan(groups, tuple(_warnings(folders, config, groups.values(), varied)))
+
+
+def _write_studies(folders: Folders, planned: Mapping[str, Sequence[Cell]]) -> None:
+    for stale in folders.study_plans.glob("*"):
+        if stale.name not in planned:
+            shutil.rmtree(stale)
+    for name, cells in planned.items():
+        write_plan(folders.study_plans / name, cells)
+
+
+def _warnings(
+    folders: Folders, config: Config, groups: Iterable[Sequence[Cell]], varied: Sequence[Variation]
+) -> Iterator[str]:
+    from stabbench.strategies.warnings import warnings_of
+
+    for cells in groups:
+        yield from warnings_of(cells, folders.root)
+    yield from dict.fromkeys(
+        f"{cell.model} on {cell.task}: {sentence}"
+        for cell in chain.from_iterable(groups)
+        for sentence in cell.tokens.get("warnings", ())
+    )
+    strategies = [*config.grid.strategies, *(variation.strategy for variation in varied)]
+    models = [*config.grid.models, *(variation.model for variation in varied)]
+    read = [*plugin_files(config, strategies), *model_folders(config, models)]
+    stale = missing_dependencies(folders.params, "plan", read)
+    if stale is not None:
+        yield stale
+
+
+@dataclass(frozen=True)
+class Validated:
+    """How much a params.yaml without mistakes asks for, and what has to be known of its pipeline."""
+
+    cells: int
+    studies: int
+    probes: int
+    warning: str | None
+
+    def __str__(self) -> str:
+        return f"no mistakes; {self.cells} cells, {self.studies} studies, {self.probes} probes"
+
+
+def validate(folders: Folders) -> Validated:
+    """Check params.yaml, and write what it decides for each stage of the pipeline."""
+    config = load(folders.params)
+    check_task_blocks(folders.params)
+    probes, studies = probes_of(config, folders.root), studies_of(config)
+    for entry in studies:
+        entry.study.variations(entry.options, config)
+    with whole_folder(folders.validated) as folder:
+        for name, value in parts(config, folders.params.parent).items():
+            write_json(folder / name, value)
+    for place, entries in ((folders.studies, studies), (folders.probes, probes)):
+        write_json(place / "index.json", sorted(entry.name for entry in entries))
+    grid = config.grid
+    cells = len(grid.models) * len(grid.tasks) * len(grid.strategies)
+    return Validated(
+        cells, len(studies), len(probes), missing_dependencies(folders.params, "validate", own_files(config))
+    )

@@ -1,0 +1,62 @@
+"""The tasks of a project as tables on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from stabbench.config import Config, TaskBlock, load
+from stabbench.config.tasks import OWN_KEYS
+from stabbench.errors import UserError, unknown
+from stabbench.files import check_writable
+from stabbench.folders import Folders
+from stabbench.signals import status_when_stopped
+from stabbench.tasks.own import OwnTables
+from stabbench.tasks.prepared import PreparedTask
+
+
+def prepare(
+    folders: Folders, names: Sequence[str] = (), done: Callable[[PreparedTask], None] = lambda task: None
+) -> list[PreparedTask]:
+    """Read, sample and check the named tasks of params.yaml, else the grid's, and write them.
+
+    `done` is called with each. UserError for a name that is not there, before any work, and at the end with all that
+    cannot be prepared.
+    """
+    config = load(folders.params)
+    for name in names:
+        if name not in config.tasks:
+            raise unknown("task", name, config.tasks)
+    wanted = list(names or config.grid.tasks)
+    check_writable(*(folders.task(name) for name in wanted))
+    found: list[PreparedTask] = []
+    left, refused = list(wanted), []
+    with status_when_stopped(lambda: f"{len(found)} of {len(wanted)} tasks are prepared, left: {', '.join(left)}"):
+        for name in wanted:
+            try:
+                found.append(_prepared(folders, name, config.tasks[name]))
+            except UserError as error:
+                refused.append(str(error))
+                continue
+            done(found[-1])
+            left.remove(name)
+    if refused:
+        raise UserError("\n".join(dict.fromkeys(refused)))
+    return found
+
+
+def prepare_missing(folders: Folders, config: Config, names: Iterable[str]) -> None:
+    """Prepare those of the tasks that are not there."""
+    for name in dict.fromkeys(names):
+        if not (folders.task(name) / "task.json").exists():
+            _prepared(folders, name, config.tasks[name])
+
+
+def _prepared(folders: Folders, name: str, block: TaskBlock) -> PreparedTask:
+    from stabbench.tasks.preparation import prepare
+
+    values: dict[str, Any] = block.model_dump()
+    own = {key: values.pop(key) for key in OWN_KEYS}
+    if block.files is not None:
+        values["dataset"] = OwnTables(**own)
+    return prepare(name, **values, out=folders.task(name), root=folders.root)

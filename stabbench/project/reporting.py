@@ -1,0 +1,68 @@
+"""The report of a project: tables, figures, metrics and the page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from stabbench.config import load
+from stabbench.files import check_writable
+from stabbench.folders import Folders
+from stabbench.project.chapters import gathered, probe_sections, study_sections
+from stabbench.project.selection import select_planned
+from stabbench.records import Store
+from stabbench.report.build import build
+from stabbench.report.comparison import Comparison
+from stabbench.report.summary import summary
+from stabbench.signals import status_when_stopped
+
+
+@dataclass(frozen=True, repr=False)
+class Report:
+    """What was written, and the comparison of strategies that it shows."""
+
+    page: Path
+    """index.html, beside it metrics.json, tables/, figures/, studies/ and plots/."""
+    comparison: Comparison
+
+    def __str__(self) -> str:
+        return f"wrote {self.page}\n{self.comparison}"
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return self.comparison._repr_html_()
+
+
+def report(
+    folders: Folders, store: Store, *, incomplete: bool = False, provenance: bool = False, workers: int = 1
+) -> Report:
+    """Make the report of the selected records in `folders.reports`; `workers` processes draw, this one among them."""
+    config = load(folders.params)
+    settings = config.report
+    select_planned(folders, store)
+    check_writable(folders.reports)
+    with status_when_stopped(lambda: f"{folders.reports} is not complete"):
+        content = build(
+            folders.runs,
+            folders.reports,
+            plan=folders.planned,
+            incomplete=incomplete,
+            levene_center=settings.levene_center,
+            alpha=settings.alpha,
+            order=settings.order,
+            provenance=provenance or settings.provenance,
+            workers=workers,
+            sections=lambda content: [
+                *study_sections(folders, config, content, incomplete=incomplete),
+                *probe_sections(folders, config, content, incomplete=incomplete),
+            ],
+        )
+    return Report(folders.reports / "index.html", Comparison(content, ()))
+
+
+def summarised(folders: Folders, store: Store, *, incomplete: bool = False) -> str:
+    """The answer, a table and the warnings as Markdown."""
+    config = load(folders.params)
+    select_planned(folders, store)
+    return summary(gathered(folders, config, incomplete=incomplete))

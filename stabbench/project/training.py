@@ -1,0 +1,161 @@
+"""Training what the store lacks, of some cells or of all that are planned."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+from stabbench.execution.outcome import CellOutcome, Listener, already_there
+from stabbench.execution.settings import Settings
+from stabbench.execution.shards import Shard
+from stabbench.files import check_writable
+from stabbench.folders import Folders
+from stabbench.notebook import html
+from stabbench.plan import Cell, plan_path
+from stabbench.project.selection import grid_cells
+from stabbench.records import Record, Store, adopt_selection, select
+
+Wanted: TypeAlias = Sequence[tuple[Cell, Sequence[int], Path]]
+"""Cells with the seeds that are wanted of each and the folder that selects its records."""
+Watch: TypeAlias = Callable[[str, int], AbstractContextManager[Listener]]
+"""Around a training: called with its name and its number of runs, gives what is told how far they are."""
+
+
+def silent(name: str, runs: int) -> AbstractContextManager[Listener]:
+    """A training that nobody watches."""
+    return nullcontext(lambda report: None)
+
+
+@dataclass(frozen=True)
+class TrainedCell:
+    """What became of a cell's wanted runs; `records` has those that are finished, where they were selected."""
+
+    outcome: CellOutcome
+    records: Mapping[int, Record] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        outcome, metric = self.outcome, self.outcome.cell.task_facts["metric"]
+        counts = f"{outcome.cell.name}: {len(outcome.trained)} trained, {len(outcome.reused)} already there"
+        return f"{counts}\n  {metric} by seed  {'  '.join(self.scores())}" if self.records else counts
+
+    def scores(self) -> list[str]:
+        """The headline score of each seed, and its status where it is not ok."""
+        finals = {seed: record.data["final"]["scores"] for seed, record in self.records.items()}
+        metric = self.outcome.cell.task_facts["metric"]
+        ends = {seed: "" if record.status == "ok" else f" ({record.status})" for seed, record in self.records.items()}
+        return [f"{seed}: {scores[metric]:.3f}{ends[seed]}" for seed, scores in finals.items()]
+
+
+@dataclass(frozen=True, repr=False)
+class Trained:
+    """What became of the wanted runs, cell by cell."""
+
+    cells: Sequence[TrainedCell]
+
+    @property
+    def errors(self) -> list[str]:
+        """A sentence for each run that broke."""
+        outcomes = [cell.outcome for cell in self.cells]
+        return [f"{out.cell.name} seed {seed}: {text}" for out in outcomes for seed, text in sorted(out.errors.items())]
+
+    @property
+    def counts(self) -> str:
+        """How many runs were trained, and how many were there."""
+        trained = sum(len(cell.outcome.trained) for cell in self.cells)
+        return f"{trained} runs trained, {sum(len(cell.outcome.reused) for cell in self.cells)} already there"
+
+    def __str__(self) -> str:
+        return "\n".join([*map(str, self.cells), *self.errors])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (cell.outcome.cell.name, len(cell.outcome.trained), len(cell.outcome.reused), ", ".join(cell.scores()))
+            for cell in self.cells
+        ]
+        return html([self.counts, *self.errors], ("cell", "trained", "already there", "scores by seed"), rows)
+
+
+def chosen_cells(folders: Folders, model: str | None, task: str | None, strategy: str | None) -> list[Cell]:
+    """The wanted cells: inside a pipeline stage as their plan files say, else resolved now, their tasks prepared."""
+    if "DVC_STAGE" in os.environ:
+        return grid_cells(folders, model, task, strategy)
+
+    from stabbench.config import check_names, load
+    from stabbench.project.preparation import prepare_missing
+    from stabbench.resolve import plan_cell
+
+    config = load(folders.params)
+    grid = config.grid
+    names = [
+        (m, t, s)
+        for m in ([model] if model else grid.models)
+        for t in ([task] if task else grid.tasks)
+        for s in ([strategy] if strategy else grid.strategies)
+    ]
+    for name in names:
+        check_names(config, *name)
+    cells = []
+    for name in names:
+        prepare_missing(folders, config, [name[1]])
+        cells.append(plan_cell(config, folders.root, *name))
+        cells[-1].write(plan_path(folders.plan, *name))
+    return cells
+
+
+def train(
+    cells: Sequence[Cell],
+    seeds: Sequence[int] | None,
+    folders: Folders,
+    store: Store,
+    settings: Settings,
+    watch: Watch = silent,
+) -> Trained:
+    """Train what the cells lack (of the given seeds, else of their own), and put their records into `folders.runs`."""
+    wanted = [(cell, seeds or cell.seeds, folders.runs) for cell in cells]
+    found = []
+    for outcome, (cell, chosen, runs) in zip(_train(wanted, folders, store, settings, watch), wanted, strict=True):
+        selected = select(cell, store, runs).records
+        records = {seed: selected.get(seed) or store.finished(cell.fingerprint(seed)) for seed in chosen}
+        found.append(TrainedCell(outcome, {seed: each for seed, each in records.items() if each is not None}))
+    return Trained(found)
+
+
+def fill(
+    wanted: Wanted,
+    folders: Folders,
+    store: Store,
+    settings: Settings,
+    part: Shard | None = None,
+    watch: Watch = silent,
+) -> Trained:
+    """Train the wanted seeds of each cell (or a part of them all) into the store.
+
+    The longest runs come first, so that no worker is left with one while the others have nothing to do. Runs that broke
+    are named; the stage of their own cell tries them again.
+    """
+    if part is not None:
+        chosen = part.of([(cell, seeds) for cell, seeds, _ in wanted])
+        wanted = [(wanted[place][0], seeds, wanted[place][2]) for place, seeds in chosen.items()]
+    longest_first = sorted(wanted, key=lambda item: item[0].updates(), reverse=True)
+    return Trained([TrainedCell(outcome) for outcome in _train(longest_first, folders, store, settings, watch)])
+
+
+def _train(wanted: Wanted, folders: Folders, store: Store, settings: Settings, watch: Watch) -> Sequence[CellOutcome]:
+    """Train what is missing; torch is imported only where something is."""
+    for cell, _, runs in wanted:
+        adopt_selection(cell, store, runs)
+    if all(already_there(cell, seed, store) for cell, seeds, _ in wanted for seed in seeds):
+        return [CellOutcome(cell, reused=list(seeds)) for cell, seeds, _ in wanted]
+
+    from stabbench.execution.grid import train_cells
+
+    check_writable(store.root, *{runs for _, _, runs in wanted})
+    name = wanted[0][0].name if len(wanted) == 1 else f"{len(wanted)} cells"
+    with watch(name, sum(len(seeds) for _, seeds, _ in wanted)) as listener:
+        return train_cells([(cell, seeds) for cell, seeds, _ in wanted], store, settings, folders.root, listener)
