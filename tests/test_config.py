@@ -108,8 +108,7 @@ def test_null_means_not_set(read: Read) -> None:
         ("{recipe: 3}", "strategies.devlin.recipe: found 3, expected a block of keys"),
         (
             "{plugin: ./mine.py}",
-            "strategies.devlin.plugin: found './mine.py', expected a file and its class such as "
-            "'./my_strategy.py:MyStrategy'",
+            "strategies.devlin.plugin: found './mine.py', expected a file and its class such as './my_file.py:MyClass'",
         ),
         ("{plugin: [devlin, devlin]}", "strategies.devlin.plugin: found 'devlin' twice, expected each name once"),
     ],

@@ -23,6 +23,12 @@ def _own(context: click.Context, parameter: click.Parameter, path: Path) -> Path
     return own_path(path)
 
 
+def warn(sentence: str | None) -> None:
+    """Say it on the error stream, where there is anything to say."""
+    if sentence is not None:
+        click.echo(f"warning: {sentence}", err=True)
+
+
 def params(command: Command) -> Command:
     """`--params`: which params.yaml to read."""
     return click.option(
@@ -39,7 +45,7 @@ def open_store(root: Path) -> Store:
     """The store at `root`, which says on the error stream what it moves aside."""
     from stabbench.records import Store
 
-    return Store(root, warn=lambda message: click.echo(f"warning: {message}", err=True))
+    return Store(root, warn=warn)
 
 
 def store(command: Command) -> Command:

@@ -46,7 +46,8 @@ def plan(plan_folder: Path, params_file: Path) -> None:
 
     config = load(params_file)
     probes_of(config)
-    studies = {entry.name: entry.study.variations(entry.options, config) for entry in studies_of(config)}
+    entries = studies_of(config)
+    studies = {entry.name: entry.plugin.variations(entry.options, config) for entry in entries}
     mistakes = Mistakes()
     planned: dict[str, list[Cell]] = {}
     with mistakes.collected():
@@ -60,16 +61,15 @@ def plan(plan_folder: Path, params_file: Path) -> None:
     for name, group in {"the grid": cells, **planned}.items():
         click.echo(f"{name}: {len(group)} cells, {sum(len(cell.seeds) for cell in group)} runs")
         for sentence in cautions(group, Path()):
-            click.echo(f"warning: {sentence}", err=True)
+            options.warn(sentence)
     for sentence in _about_texts([*cells, *chain.from_iterable(planned.values())]):
-        click.echo(f"warning: {sentence}", err=True)
+        options.warn(sentence)
     varied = [variation for variations in studies.values() for variation in variations]
     strategies = [*config.grid.strategies, *(variation.strategy for variation in varied)]
     models = [*config.grid.models, *(variation.model for variation in varied)]
-    read = [*plugin_files(config, strategies), *model_folders(config, models)]
-    stale = unwatched(params_file, "plan", read)
-    if stale is not None:
-        click.echo(f"warning: {stale}", err=True)
+    plugins = [plugin for name in strategies for plugin in config.strategies[name].plugin]
+    files = plugin_files([*plugins, *(entry.kind for entry in entries)])
+    options.warn(unwatched(params_file, "plan", [*files, *model_folders(config, models)]))
 
 
 def _about_texts(cells: Sequence[Cell]) -> Iterable[str]:

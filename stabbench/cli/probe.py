@@ -42,11 +42,11 @@ def probe(
     """
     from stabbench.cli.planned import select_planned
     from stabbench.cli.sections import write_chapter
-    from stabbench.config import load
+    from stabbench.config import load, plugin_files, unwatched
     from stabbench.execution.settings import Settings
     from stabbench.files import check_writable
     from stabbench.lifeline import die_with_pipeline
-    from stabbench.probes import Measurement, Project, probe_named
+    from stabbench.probes import Measurement, Project, probe_named, probe_section
     from stabbench.probes.contract import write_measurement
     from stabbench.records import Selection
     from stabbench.records.dead_weights import DeadWeightsError
@@ -62,14 +62,13 @@ def probe(
     with _progress(name) as progress:
         project = Project(selection, runs, options.open_store(store), settings, progress=progress)
         try:
-            found = entry.probe.measure(entry.options, project)
+            found = entry.plugin.measure(entry.options, project)
         except DeadWeightsError as error:
             found = Measurement(reason=f"{error}.")
     write_measurement(out, entry.kind, entry.options, found)
     click.echo(f"wrote {out}/")
+    options.warn(unwatched(params_file, "probe", plugin_files([entry.kind])))
     if "DVC_STAGE" not in os.environ:
-        from stabbench.report.sections import probe_section
-
         write_chapter(config, name, lambda content: probe_section(out, content))
 
 

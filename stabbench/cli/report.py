@@ -50,7 +50,8 @@ def report(
     """
     from stabbench.cli.planned import select_planned
     from stabbench.cli.sections import probe_sections, study_sections
-    from stabbench.config import load
+    from stabbench.config import load, plugin_files, unwatched
+    from stabbench.config.blocks import kind_of
     from stabbench.execution.settings import available_cores
     from stabbench.files import check_writable
     from stabbench.report.build import build
@@ -91,3 +92,6 @@ def report(
             ],
         )
     click.echo(f"wrote {out / 'index.html'}")
+    kinds = [kind_of("study", *block) for block in config.studies.items()]
+    kinds += [kind_of("probe", *block) for block in config.probes.items()]
+    options.warn(unwatched(params_file, "report", plugin_files(kinds)))

@@ -35,7 +35,7 @@ def study_sections(config: Config, content: Content, *, incomplete: bool) -> lis
             if not incomplete:
                 raise UserError(f"study {entry.name}: {error}\nOr: stabbench study {entry.name}") from error
             continue
-        found.append(entry.study.section(entry.name, entry.options, selection, content))
+        found.append(entry.plugin.section(entry.name, entry.options, selection, content))
     return found
 
 
@@ -44,7 +44,7 @@ def probe_sections(config: Config, content: Content, *, incomplete: bool) -> lis
 
     Raises UserError where one has not, unless `incomplete` is set: then it is left out.
     """
-    from stabbench.report.sections import probe_section
+    from stabbench.probes import probe_section
 
     folders = [Path("probes") / name for name in config.probes]
     return [probe_section(folder, content) for folder in folders if not incomplete or (folder / "probe.json").exists()]

@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,9 +14,10 @@ from stabbench.cli import options
 
 if TYPE_CHECKING:
     from stabbench.config import Config
+    from stabbench.config.blocks import Named
     from stabbench.execution.settings import Settings
     from stabbench.plan import Cell
-    from stabbench.studies import Named
+    from stabbench.studies import Study
 
 
 @click.command()
@@ -62,7 +63,7 @@ def _study(name: str, params_file: Path, store: Path, settings: Settings) -> boo
     entry = study_named(config, name)
     broken = _select(name, _resolved(config, entry), store, settings)
     selection = Selection.read(Path("studies") / name)
-    write_chapter(config, name, lambda content: entry.study.section(name, entry.options, selection, content))
+    write_chapter(config, name, lambda content: entry.plugin.section(name, entry.options, selection, content))
     return broken
 
 
@@ -76,14 +77,14 @@ def _select(name: str, cells: Sequence[Cell], store: Path, settings: Settings) -
     return train_cells(cells, None, store, settings, selected)
 
 
-def _resolved(config: Config, entry: Named) -> Sequence[Cell]:
+def _resolved(config: Config, entry: Named[Study[Any]]) -> Sequence[Cell]:
     """The cells as params.yaml has them now, written to the plan; tasks that they lack are prepared."""
     from stabbench.cli.prepare import prepare_arguments
     from stabbench.plan import write_plan
     from stabbench.resolve import check_variations, plan_variations
     from stabbench.tasks.preparation import prepare
 
-    variations = entry.study.variations(entry.options, config)
+    variations = entry.plugin.variations(entry.options, config)
     check_variations(config, variations)
     for task in {name for variation in variations for name in (variation.task, variation.steps_of) if name}:
         if not (Path("data") / task / "task.json").exists():

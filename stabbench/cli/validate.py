@@ -39,7 +39,7 @@ def validate(out: Path, params_file: Path) -> None:
     probes = [entry.name for entry in probes_of(config)]
     studies = studies_of(config)
     for entry in studies:
-        entry.study.variations(entry.options, config)
+        entry.plugin.variations(entry.options, config)
     with whole_folder(out) as folder:
         for name, value in parts(config, params_file.parent).items():
             write_json(folder / name, value)
@@ -48,6 +48,4 @@ def validate(out: Path, params_file: Path) -> None:
     grid = config.grid
     cells = len(grid.models) * len(grid.tasks) * len(grid.strategies)
     click.echo(f"{params_file}: no mistakes; {cells} cells, {len(studies)} studies, {len(probes)} probes")
-    stale = unwatched(params_file, "validate", own_files(config))
-    if stale is not None:
-        click.echo(f"warning: {stale}", err=True)
+    options.warn(unwatched(params_file, "validate", own_files(config)))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from stabbench.config.schema import EMBEDDED_MODEL, Config
 from stabbench.config.seeds import parse_seeds
 from stabbench.config.tasks import DATASETS, OWN_KEYS
 from stabbench.errors import UserError, unknown
+from stabbench.plugins import in_file, installed
 from stabbench.project import why_absent
 
 STRATEGY_GROUP = "stabbench.strategies"
@@ -78,8 +77,7 @@ def _kind(data: object) -> str:
 
 def _known_names(raw: dict[str, Any]) -> dict[str, set[str]]:
     """What the grid may name: the blocks that are written, and what has a default block."""
-    installed = {entry.name for entry in entry_points(group=STRATEGY_GROUP)}
-    built_in = {"models": {EMBEDDED_MODEL}, "tasks": set(DATASETS), "strategies": installed}
+    built_in = {"models": {EMBEDDED_MODEL}, "tasks": set(DATASETS), "strategies": installed(STRATEGY_GROUP).names}
     return {section: names | _blocks(raw, section).keys() for section, names in built_in.items()}
 
 
@@ -126,27 +124,27 @@ def _name_problems(raw: dict[str, Any], known: dict[str, set[str]], folder: Path
         for name in _grid(raw, section):
             if name not in known[section]:
                 yield f"grid.{section}", str(unknown(kind, name, known[section]))
-    installed = {entry.name for entry in entry_points(group=STRATEGY_GROUP)}
+    strategies = installed(STRATEGY_GROUP).names
     for name, block in _blocks(raw, "strategies").items():
         plugins = block.get("plugin", name) if isinstance(block, dict) else name
         for plugin in plugins if isinstance(plugins, list) else [plugins]:
             if isinstance(plugin, str):
-                yield from _plugin_problems(f"strategies.{name}.plugin", plugin, installed, folder)
+                yield from _plugin_problems(f"strategies.{name}.plugin", plugin, strategies, folder)
     yield from _stage_problems(raw)
     yield from _kept_problems(raw)
 
 
-def _plugin_problems(where: str, plugin: str, installed: set[str], folder: Path) -> Iterator[Problem]:
-    if ".py" not in plugin:
-        if plugin not in installed:
-            yield where, str(unknown("strategy", plugin, installed))
+def _plugin_problems(where: str, plugin: str, known: set[str], folder: Path) -> Iterator[Problem]:
+    try:
+        file = in_file(plugin)
+    except UserError as error:
+        yield where, str(error)
         return
-    match = re.fullmatch(r"(?P<file>.+\.py):(?P<name>[A-Za-z_]\w*)", plugin)
-    if match is None:
-        yield where, f"found '{plugin}', expected a file and its class such as './my_strategy.py:MyStrategy'"
-    elif not (folder / match["file"]).is_file():
-        file = folder / match["file"]
-        yield where, f"found '{plugin}', but there is no file {file}{why_absent(file)}"
+    if file is None and plugin not in known:
+        yield where, str(unknown("strategy", plugin, known))
+    elif file is not None and not (folder / file.file).is_file():
+        path = folder / file.file
+        yield where, f"found '{plugin}', but there is no file {path}{why_absent(path)}"
 
 
 def _stage_problems(raw: dict[str, Any]) -> Iterator[Problem]:

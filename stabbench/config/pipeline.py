@@ -10,6 +10,7 @@ from typing import Any
 from stabbench.config.loading import read_yaml, tasks_without_block
 from stabbench.config.schema import EMBEDDED_MODEL, Config
 from stabbench.errors import UserError
+from stabbench.plugins import in_file
 
 SHOWN = 10
 """Paths that a message names; the rest is counted."""
@@ -53,10 +54,10 @@ def unwatched(params_file: Path, command: str, paths: Iterable[str]) -> str | No
     return None
 
 
-def plugin_files(config: Config, strategies: Iterable[str]) -> list[str]:
-    """The files of the strategies' plugins, those in packages left out."""
-    plugins = [plugin for name in strategies for plugin in config.strategies[name].plugin]
-    return [str(Path(plugin.rpartition(":")[0])) for plugin in plugins if ".py:" in plugin]
+def plugin_files(plugins: Iterable[str]) -> list[str]:
+    """The files of these plugins, those in packages left out."""
+    files = (in_file(plugin) for plugin in plugins)
+    return [str(Path(file.file)) for file in files if file is not None]
 
 
 def own_files(config: Config) -> list[str]:

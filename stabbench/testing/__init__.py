@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from stabbench.strategies import registry
+from stabbench.strategies.registry import STRATEGIES, find, make_options
 from stabbench.testing import checks
 from stabbench.testing.checks import CHECKS, Check, ContractError
 from stabbench.testing.conformance import Conformance, Verdict
@@ -20,8 +20,8 @@ def conformance(plugin: str, options: Mapping[str, Any] | None = None, root: Pat
 
     Raises UserError where it cannot be found or imported, or does not keep to the contract's signatures.
     """
-    strategy, _ = registry.find(plugin, root or Path())
-    return Conformance(registry.label(plugin), [(strategy, registry.make_options(plugin, strategy, options or {}))])
+    strategy, _ = find(plugin, root or Path())
+    return Conformance(STRATEGIES.label(plugin), [(strategy, make_options(plugin, strategy, options or {}))])
 
 
 class StrategyContract:

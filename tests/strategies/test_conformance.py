@@ -6,10 +6,10 @@ from functools import cache
 
 import pytest
 
-from stabbench.strategies import registry
+from stabbench.strategies.registry import STRATEGIES
 from stabbench.testing import CHECKS, Check, Conformance, conformance
 
-BUILT_IN = [name for name, point in registry.installed().items() if point.dist and point.dist.name == "stabbench"]
+BUILT_IN = [plugin.name for plugin in STRATEGIES.listed() if plugin.distribution == "stabbench"]
 
 
 @cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
@@ -37,6 +37,12 @@ class ForgettingOptions(Block):
     """Tokens of a sequence; longer texts are cut into pieces."""
     mask_probability: Annotated[float, Field(gt=0, lt=1)] = 0.15
     mask_seed: Annotated[int, Field(ge=0)] = 0
+
+
+if TYPE_CHECKING:
+    from stabbench.report.content import Content
+    from stabbench.report.measurement import MeasuredProbe
+    from stabbench.report.section import Section
 
 
 class Forgetting(Probe[ForgettingOptions]):
@@ -73,6 +79,12 @@ class Forgetting(Probe[ForgettingOptions]):
 
         return measure(chosen, options, lambda: _lines(options, cell, project.root), project)
 
+    def section(self, measured: MeasuredProbe, content: Content) -> Section:
+        """Perplexity over the number of layers put back."""
+        from stabbench.report.sections import forgetting
+
+        return forgetting.section(measured, content)
+
 
 def choose(runs: Sequence[FinishedRun], failed: int, successful: int) -> list[FinishedRun]:
     """`failed` failed and `successful` successful runs, those of strategies first that have enough of both."""
@@ -107,6 +119,3 @@ def _lines(options: ForgettingOptions, cell: Cell, root: Path) -> tuple[str, lis
     from stabbench.tasks.texts import read_text_file
 
     return name, read_text_file(_file(root, name))
-
-
-probe = Forgetting()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
@@ -38,6 +38,12 @@ class SurfaceOptions(Block):
     examples: Count = 128
     """Of the training set."""
     example_seed: Annotated[int, Field(ge=0)] = 0
+
+
+if TYPE_CHECKING:
+    from stabbench.report.content import Content
+    from stabbench.report.measurement import MeasuredProbe
+    from stabbench.report.section import Section
 
 
 class Surface(Probe[SurfaceOptions]):
@@ -79,6 +85,12 @@ class Surface(Probe[SurfaceOptions]):
 
         return measure(*pair, options, project)
 
+    def section(self, measured: MeasuredProbe, content: Content) -> Section:
+        """Loss and gradient norm in the plane."""
+        from stabbench.report.sections import surface
+
+        return surface.section(measured, content)
+
 
 def _missing(kind: str, given: RunOption | None, where: str) -> str:
     if given is None:
@@ -116,6 +128,3 @@ def _inputs_of(run: FinishedRun) -> tuple[object, ...]:
     recipe = run.cell.recipe()
     spec = run.cell.spec
     return spec["model"], spec["task"], recipe.max_length, recipe.legacy_segments, recipe.precision
-
-
-probe = Surface()

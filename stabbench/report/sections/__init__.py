@@ -1,24 +1,19 @@
-"""Chapters beside those of studies, one module each: of the main grid's records alone, and of probes."""
+"""Chapters beside those of studies, one module each: of the main grid's records alone; those of probes beside them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
 
-from stabbench.errors import unknown
 from stabbench.report.content import Content
-from stabbench.report.measurement import MeasuredProbe
 from stabbench.report.section import Section
 from stabbench.report.sections import (
     bias_correction_factor,
     example_stability,
     failed_runs,
-    forgetting,
     generalisation,
     gradient_norms,
     hyperparameters,
     statistics,
-    surface,
     task_statistics,
 )
 
@@ -34,21 +29,7 @@ VIEWS: Sequence[Callable[[Content], Section]] = (
 )
 """In the order of the page within each of its parts."""
 
-PROBES: Mapping[str, Callable[[MeasuredProbe, Content], Section]] = {
-    "forgetting": forgetting.section,
-    "surface": surface.section,
-}
-"""By the kind in probe.json."""
-
 
 def views(content: Content) -> Iterator[Section]:
     """One after the other; to be taken inside `stabbench.report.figures.drawing.style`."""
     return (view(content) for view in VIEWS)
-
-
-def probe_section(folder: Path, content: Content) -> Section:
-    """The chapter of what a probe left in `folder`; UserError where it cannot be read or is of an unknown kind."""
-    probe = MeasuredProbe.read(folder)
-    if probe.kind not in PROBES:
-        raise unknown(f"kind of probe in {folder}", probe.kind, PROBES)
-    return PROBES[probe.kind](probe, content)
