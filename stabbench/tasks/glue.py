@@ -10,6 +10,7 @@ from typing import Literal
 import pandas as pd
 
 from stabbench.errors import UserError
+from stabbench.project import own_path
 from stabbench.tasks.faults import Rows, told
 from stabbench.tasks.registry import Dataset, FileLayout
 
@@ -42,9 +43,9 @@ class SplitFile:
 
 
 def folder_from_environment() -> Path | None:
-    """The folder that STABBENCH_GLUE_DIR names, or None where it is unset or empty."""
+    """The folder that STABBENCH_GLUE_DIR names, from the project's folder on; None where it is unset or empty."""
     value = os.environ.get(FOLDER_VARIABLE, "")
-    return Path(value).expanduser() if value else None
+    return own_path(Path(value).expanduser()) if value else None
 
 
 def split_path(dataset: Dataset, folder: Path, split: Literal["train", "dev"]) -> Path:

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from stabbench.errors import UserError
+from stabbench.project import own_path
 from stabbench.tasks.texts import read_text_file, text_lines
 
 FOLDER_VARIABLE = "STABBENCH_WIKITEXT_DIR"
@@ -20,7 +21,7 @@ def wikitext_test(*, repository: str = REPOSITORY, cache: Path | None = None) ->
     UserError where the folder has neither of `FILES`, or the hub cannot be reached.
     """
     named = os.environ.get(FOLDER_VARIABLE, "")
-    return read_text_file(_file(Path(named).expanduser())) if named else _from_hub(repository, cache)
+    return read_text_file(_file(own_path(Path(named).expanduser()))) if named else _from_hub(repository, cache)
 
 
 def _file(folder: Path) -> Path:

@@ -20,6 +20,8 @@ from ruamel.yaml import YAML
 from stabbench import scaffold
 from stabbench.cli import main
 from stabbench.project import own_folder
+from stabbench.tasks.glue import folder_from_environment
+from stabbench.tasks.wikitext import wikitext_test
 from tests.faults.processes import recorded
 from tests.test_pipeline import SIZES, Project, change_params
 from tests.tiny import PROJECT
@@ -157,6 +159,19 @@ def test_a_relative_place_that_somebody_chose_is_the_projects_too(
     assert "2 runs logged" in CliRunner().invoke(main, ["track"]).output
     assert (tmp_path / "notes/tracking.db").exists()
     assert not (copy / "kept").exists()
+
+
+def test_a_relative_folder_of_data_is_the_projects_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy = tmp_path / ".dvc/tmp/exps/tmpa"
+    (copy / ".dvc").mkdir(parents=True)
+    (tmp_path / ".dvc/config").touch()
+    (tmp_path / "wikitext").mkdir()
+    (tmp_path / "wikitext/test.txt").write_text("= Rain =\n\nIt falls on the sea .\n")
+    monkeypatch.chdir(copy)
+    monkeypatch.setenv("STABBENCH_GLUE_DIR", "glue")
+    monkeypatch.setenv("STABBENCH_WIKITEXT_DIR", "wikitext")
+    assert folder_from_environment() == tmp_path / "glue"
+    assert wikitext_test() == ["It falls on the sea ."]
 
 
 def test_a_file_that_dvc_has_left_out_of_the_copy_is_named_with_what_brings_it(
