@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 KINDS = {
     "strategies": "stabbench.strategies.registry:STRATEGIES",
+    "task-sources": "stabbench.tasks.sources:TASK_SOURCES",
     "studies": "stabbench.studies:STUDIES",
     "probes": "stabbench.probes:PROBES",
 }

@@ -68,12 +68,8 @@ def prepare(tasks: tuple[str, ...], data: Path, params_file: Path) -> None:
 
 def prepare_arguments(block: TaskBlock) -> dict[str, Any]:
     """What `stabbench.tasks.preparation.prepare` wants to know of a block."""
-    from stabbench.config.tasks import OWN_KEYS
-    from stabbench.tasks.own import OwnTables
-
-    values = block.model_dump()
-    own = {key: values.pop(key) for key in OWN_KEYS}
-    return values if block.files is None else {**values, "dataset": OwnTables(**own)}
+    sampling = block.model_dump(include={"source", "train_size", "dev_size", "sample_seed"})
+    return {"options": block.asked(), **sampling}
 
 
 def summary(task: PreparedTask) -> str:

@@ -48,4 +48,4 @@ def validate(out: Path, params_file: Path) -> None:
     grid = config.grid
     cells = len(grid.models) * len(grid.tasks) * len(grid.strategies)
     click.echo(f"{params_file}: no mistakes; {cells} cells, {len(studies)} studies, {len(probes)} probes")
-    options.warn(unwatched(params_file, "validate", own_files(config)))
+    options.warn(unwatched(params_file, "validate", own_files(config, params_file.parent)))

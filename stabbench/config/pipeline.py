@@ -60,10 +60,9 @@ def plugin_files(plugins: Iterable[str]) -> list[str]:
     return [str(Path(file.file)) for file in files if file is not None]
 
 
-def own_files(config: Config) -> list[str]:
-    """The files of the tasks that are a user's own."""
-    blocks = [task.files for task in config.tasks.values() if task.files is not None]
-    return [path for files in blocks for path in (files.train, files.dev)]
+def own_files(config: Config, folder: Path) -> list[str]:
+    """The files of a user's own, in `folder` or elsewhere, that tasks are made of."""
+    return [file for task in config.tasks.values() for file in task.own_files(folder).values()]
 
 
 def model_folders(config: Config, models: Iterable[str]) -> list[str]:
