@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from stabbench.analysis.distinct_scores import FEWEST
 from stabbench.analysis.frame import CELL, finished
 from stabbench.analysis.spread import is_constant
 from stabbench.analysis.stability import MINIMUM_SEEDS
@@ -96,6 +97,26 @@ def in_two_groups(runs: pd.DataFrame) -> list[tuple[Mapping[str, str], Groups]]:
         if groups is not None:
             found.append((dict(zip(CELL, map(str, names), strict=True)), groups))
     return found
+
+
+def same_runs(runs: pd.DataFrame, table: pd.DataFrame) -> list[tuple[str, str, Sequence[str]]]:
+    """Strategies of one model and task (in this order) whose scores are the same seed by seed, and not all alike.
+
+    `table` is `stability` of the `runs`: cells of fewer than `FEWEST` runs, and constant ones, are left out.
+    """
+    candidates = table[(table["n"] >= FEWEST) & (table["std"] > 0)]
+    candidates = candidates[candidates.duplicated(["model", "task", "n", "std", "min", "max"], keep=False)]
+    if candidates.empty:
+        return []
+    wanted = pd.MultiIndex.from_frame(candidates[CELL].astype(str))
+    done = finished(runs)
+    done = done[pd.MultiIndex.from_frame(done[CELL].astype(str)).isin(wanted)]
+    alike: dict[tuple[str, str, bytes], list[str]] = {}
+    for (model, task, strategy), part in done.groupby(CELL, sort=False, observed=True):
+        ordered = part.sort_values("seed")
+        scores = ordered["seed"].to_numpy().tobytes() + ordered["score"].to_numpy(dtype=np.float64).tobytes()
+        alike.setdefault((str(model), str(task), scores), []).append(str(strategy))
+    return [(model, task, names) for (model, task, _), names in alike.items() if len(names) > 1]
 
 
 @dataclass(frozen=True)

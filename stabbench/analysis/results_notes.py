@@ -62,7 +62,11 @@ def on_columns(columns: Columns, shape: Sequence[str]) -> list[str]:
     notes = list(shape)
     if "model" not in columns:
         notes.append("There is no column model: all runs were taken for those of one model.")
-    unused = [str(name) for name in columns.table if name not in (*REQUIRED, *OPTIONAL, *COLUMNS)]
+    unused = [
+        str(name).strip() or "one without a name"
+        for name in columns.table
+        if name not in (*REQUIRED, *OPTIONAL, *COLUMNS)
+    ]
     if unused:
         notes.append(f"Columns that were not used: {some(unused)}.")
     return notes

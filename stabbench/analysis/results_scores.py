@@ -18,6 +18,8 @@ _NO_SCORE = (
     "constant prediction scores (its correlation is NaN, as is the loss of a run that diverged), --nan missing as "
     "planned and not finished; or mark those that failed in a column failed or status"
 )
+_MANY = 0.1
+"""Share of the scores from which on those between 0 and 1 are no accident among larger ones."""
 NO_BASELINE = (
     "a number, or what a constant prediction scores on its task, with which a failed run counts: --majority "
     "TASK=VALUE or a column majority"
@@ -44,6 +46,7 @@ class Scores:
         Runs known to have `failed` or to be `missing` need none; `nan` is what the rest without one are.
         """
         scores = self.columns.numbers("score")
+        self._check_unit(scores)
         without = ~np.isfinite(scores) & ~missing
         rest = without & ~failed
         if rest.any() and nan == "error":
@@ -54,6 +57,26 @@ class Scores:
         if (without | missing).any():
             scores = np.where(without | missing, np.nan, scores)
         return self._in_range("score", scores, self.kinds), without, missing
+
+    def _check_unit(self, scores: Floats) -> None:
+        """UserError where whole cells look like fractions beside others that are per cent."""
+        if self.unit == 1:
+            return
+        shares = np.array([kind.fraction and not kind.lower for kind in self.kinds.values()])[self._codes]
+        small = shares & (scores > 0) & (scores <= 1)
+        if not small.any() or not (shares & (scores > 1)).any():
+            return
+        names = [name for name in ("model", "task", "strategy") if name in self.columns]
+        cell = self.columns.table.groupby(names, sort=False, observed=True).ngroup()
+        seen = pd.Series(small | ~np.isfinite(scores)).groupby(cell)
+        whole = (seen.transform("all") & (pd.Series(small).groupby(cell).transform("sum") > 1)).to_numpy(dtype=bool)
+        if whole.any():
+            raise self.columns.faults(
+                whole & small,
+                "score",
+                "per cent like other cells' scores: these look like fractions. Put all scores into one unit; where "
+                "they are right as they are, divide all by 100 and leave --percent (percent=True) out",
+            )
 
     def majority(self) -> Floats | float:
         """The column `majority`, in each row's own metric; NaN where there is none."""
@@ -80,11 +103,20 @@ class Scores:
             if len(set(kinds.values())) > 1:
                 wrong &= np.array([other == kind for other in kinds.values()])[self._codes]
             if wrong.any():
-                raise self.columns.faults(wrong, name, _range(kind, unit, name == "score" and not kind.known))
+                mixed = unit == 1 and name == "score" and np.mean((numbers > 0) & (numbers <= 1)) > _MANY
+                unnamed = name == "score" and not kind.known
+                hint = "; the other scores look like fractions: put all into one unit" if mixed else ""
+                raise self.columns.faults(wrong, name, _range(kind, unit, self._losses(kind) if unnamed else "") + hint)
         fractions = [kind.fraction for kind in kinds.values()]
         if self.unit == 1 or not any(fractions):
             return numbers
         return numbers / (self.unit if all(fractions) else np.where(fractions, self.unit, 1.0)[self._codes])
+
+    def _losses(self, kind: MetricKind) -> str:
+        named = [name for name, other in self.kinds.items() if other == kind]
+        if "metric" in self.columns:
+            return f"; if the lower is better, with any range: --lower-is-better {named[0]} (lower_is_better=…)"
+        return "; if they are losses, name the metric (a column metric, or --columns score=eval_loss)"
 
 
 def known_failed(columns: Columns, status: pd.Series | None, diverged: Flags) -> Bools:
@@ -97,11 +129,10 @@ def known_failed(columns: Columns, status: pd.Series | None, diverged: Flags) ->
     return np.asarray(failed)
 
 
-def _range(kind: MetricKind, unit: float, unnamed: bool) -> str:
+def _range(kind: MetricKind, unit: float, otherwise: str) -> str:
     ends = f"at most {kind.highest * unit:g}"
     if math.isfinite(kind.lowest):
         ends = f"from {kind.lowest * unit:g} to {kind.highest * unit:g}"
     if unit > 1:
         return f"per cent, {ends}"
-    loss = "; if they are losses, name the metric (a column metric, or --columns score=eval_loss)" if unnamed else ""
-    return f"a fraction, {ends}: if the scores are per cent, say so with --percent (percent=True){loss}"
+    return f"a fraction, {ends}: if the scores are per cent, say so with --percent (percent=True){otherwise}"

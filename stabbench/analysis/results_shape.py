@@ -64,11 +64,14 @@ def shaped(
 
     Raises UserError where a name is unknown, a column is missing (with those that it may be), or stands twice.
     """
+    if not isinstance(table, pd.DataFrame):
+        raise UserError(f"{source}: found a {type(table).__name__}, expected a data frame: pandas.read_csv(...)")
     found = table.set_axis([str(name).strip() for name in table.columns], axis=1)
     _check_once(found, source)
     renamed, notes = _renamed(found, source, columns or {})
     if wide is not None:
-        renamed = _long(renamed, source, wide, columns or {})
+        renamed, settings = _long(renamed, source, wide)
+        notes = [*notes, *settings]
     absent = [name for name in REQUIRED if name not in renamed]
     if absent:
         raise UserError(_absent(source, absent, renamed, columns or {}))
@@ -101,20 +104,39 @@ def _renamed(table: pd.DataFrame, source: str, columns: Mapping[str, str]) -> tu
     return renamed.assign(metric=named), [f"There is no column metric: the scores were taken for {metric}."]
 
 
-def _long(table: pd.DataFrame, source: str, wide: Sequence[str], columns: Mapping[str, str]) -> pd.DataFrame:
+def _long(table: pd.DataFrame, source: str, wide: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
+    """The table with a row a run, and what was not taken for a task."""
     for name in ("task", "score"):
         if name in table:
             raise UserError(
                 f"{source}: --wide makes the columns task and score, but there is a column '{name}' already"
             )
-    chosen = _numbers_without_a_name(table) if list(wide) == [WIDE_ALL] else list(dict.fromkeys(wide))
+    chosen, settings = list(dict.fromkeys(wide)), list[str]()
+    if chosen == [WIDE_ALL]:
+        chosen, settings = _tasks_and_settings(table)
     for name in chosen:
         if name not in table:
             raise unknown(f"column of {source} in --wide (wide=…)", name, map(str, table.columns))
     if not chosen:
         raise UserError(f"{source}: --wide finds no column of numbers beside {', '.join(map(str, table.columns))}")
     kept = [name for name in table if name in (*REQUIRED, *OPTIONAL) and name not in chosen]
-    return table.melt(id_vars=kept, value_vars=chosen, var_name="task", value_name="score")
+    notes = [
+        f"{some(settings)} {'is' if len(settings) == 1 else 'are'} the same for all seeds of each strategy, and so "
+        "taken for settings and not for tasks; --wide with names takes them for tasks."
+    ]
+    return table.melt(id_vars=kept, value_vars=chosen, var_name="task", value_name="score"), notes if settings else []
+
+
+def _tasks_and_settings(table: pd.DataFrame) -> tuple[list[str], list[str]]:
+    """The columns of numbers, and apart from them those whose numbers a strategy alone decides, if not all do so."""
+    numbers = _numbers_without_a_name(table)
+    if "strategy" not in table or not table["strategy"].duplicated().any():
+        return numbers, []
+    values = table.groupby("strategy", observed=True)[numbers].nunique(dropna=False) if numbers else pd.DataFrame()
+    settings = [name for name in numbers if (values[name] == 1).all()]
+    if len(settings) == len(numbers):
+        return numbers, []
+    return [name for name in numbers if name not in settings], settings
 
 
 def _numbers_without_a_name(table: pd.DataFrame) -> list[str]:
@@ -153,7 +175,12 @@ def _absent(source: str, absent: Sequence[str], table: pd.DataFrame, columns: Ma
     if rest:
         text += f" Add a column {' and '.join(rest)}."
     meant = "If the numbers are scores on these tasks" if wide and not chosen else "If that is what they are"
-    return f"{text} {meant}: {' '.join(options)}"
+    strategies = (
+        "; if each is a strategy's: make it a row a run (pandas: melt with var_name='strategy', value_name='score')"
+        if wide and "strategy" in rest
+        else ""
+    )
+    return f"{text} {meant}: {' '.join(options)}{strategies}"
 
 
 _TAKEN = (

@@ -25,6 +25,9 @@ _NO_COINCIDENCE = 8
 """Distinct scores without a metric's name that lie on one grid: F1 and correlations of so many have none in common."""
 NEARLY = 0.9
 """Share of a cell's runs from which on equal scores are nearly all of them."""
+CLOSE = 1e-4
+"""Scores of `FEWEST` runs and more that lie within a hundredth of a per cent of each other (losses: of their size)
+differ as one run does that is computed twice on other hardware: a seed moves a dev set's score by more."""
 
 Array = npt.NDArray[np.float64]
 Key = tuple[str, str, str]
@@ -71,6 +74,7 @@ class _Place:
         self.digests = digests.astype(str).to_numpy() if digests.notna().all() and (digests != "").any() else None
         self.seeds = runs["seed"].to_numpy()
         self.metric = str(runs["metric"].iloc[0])
+        self.fraction = metric_kind(self.metric).fraction
         self.lower = lower
         self.dev_examples = dev_examples
         self._grid: Grid | None = None
@@ -97,6 +101,9 @@ class _Place:
         failed = "" if n == rows.size else " of the runs that did not fail"
         if is_constant(scores):
             return f"all {n} scores{failed} are the same"
+        range_, size = float(np.ptp(scores)), 1.0 if self.fraction else float(np.abs(scores).max())
+        if n >= FEWEST and range_ < CLOSE * size:
+            return f"all {n} scores{failed} lie within {range_:.1g} of each other"
         if n < FEWEST or n * (1 - NEARLY) < 1 - 1e-9:
             return ""
         values, counts = np.unique(scores, return_counts=True)

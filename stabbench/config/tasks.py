@@ -99,6 +99,11 @@ class TaskBlock(Block):
         lacking = [name for name in ("files", "text", "label") if getattr(self, name) is None]
         if own and lacking:
             raise ValueError(f"found {', '.join(own)} without {', '.join(lacking)}, expected {OWN_BLOCK}")
+        if self.files is not None and self.files.train == self.files.dev:
+            raise ValueError(f"found {self.files.train!r} for both train and dev, expected a file each")
+        columns = (*(self.text or ()), self.label)
+        if len(set(columns)) < len(columns):
+            raise ValueError(f"found the columns {', '.join(map(str, columns))} for text and label, expected each once")
         return self
 
     @model_validator(mode="after")

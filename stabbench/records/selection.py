@@ -93,7 +93,10 @@ def _sharing(record: Record, first: Record) -> Record:
 
 
 def select(cell: Cell, store: Store, runs: Path) -> SelectedCell:
-    """Make `runs/<model>/<task>/<strategy>/` hold exactly the cell's seeds that the store has, weights left out."""
+    """Make `runs/<model>/<task>/<strategy>/` hold exactly the cell's seeds that the store has, weights left out.
+
+    What lay there as another specification had it goes into the store, where that lacks it.
+    """
     folder = runs / cell.model / cell.task / cell.strategy
     make_folder(folder)
     with locked(folder):
@@ -102,7 +105,7 @@ def select(cell: Cell, store: Store, runs: Path) -> SelectedCell:
         wanted = {"cell.json", *(seed_folder(seed) for seed, record in found.items() if record is not None)}
         for stale in folder.iterdir():
             if stale.name not in wanted:
-                shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
+                _put_away(stale, store)
         for seed, record in found.items():
             if record is not None and not _same(record, folder / seed_folder(seed)):
                 _copy(record, folder / seed_folder(seed))
@@ -112,15 +115,24 @@ def select(cell: Cell, store: Store, runs: Path) -> SelectedCell:
     )
 
 
+def _put_away(stale: Path, store: Store) -> None:
+    if not stale.is_dir():
+        stale.unlink()
+        return
+    if (stale / "record.json").exists():
+        store.adopt(stale)
+    shutil.rmtree(stale)
+
+
 def lacking(cell: Cell, store: Store, runs: Path) -> bool:
-    """Whether the store has a run of the cell that `runs/` does not hold, or holds as another specification had it."""
+    """Whether `runs/` holds a run as another specification had it, or lacks one of the cell that the store has."""
     folder = runs / cell.model / cell.task / cell.strategy
     held: set[str] = set()
     if (folder / "cell.json").exists():
         chosen = Cell.read(folder / "cell.json")
         held = {chosen.fingerprint(seed) for seed in chosen.seeds if (folder / seed_folder(seed)).exists()}
     wanted = {cell.fingerprint(seed) for seed in cell.seeds}
-    return any(store.folder(fingerprint).exists() for fingerprint in wanted - held)
+    return bool(held - wanted) or any(store.folder(fingerprint).exists() for fingerprint in wanted - held)
 
 
 def _copy(record: Record, target: Path) -> None:

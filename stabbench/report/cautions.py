@@ -8,7 +8,14 @@ from functools import lru_cache
 
 import pandas as pd
 
-from stabbench.analysis.cautions import added_seeds, few_seeds, in_two_groups, stable_in_failure, unequal_seeds
+from stabbench.analysis.cautions import (
+    added_seeds,
+    few_seeds,
+    in_two_groups,
+    same_runs,
+    stable_in_failure,
+    unequal_seeds,
+)
 from stabbench.analysis.frame import seed_list
 from stabbench.analysis.seed_sanity import CAUSES
 from stabbench.analysis.stability import MINIMUM_SEEDS
@@ -38,6 +45,7 @@ def cautions(content: Content) -> tuple[Caution, ...]:
         *_incomplete(content),
         *_left_out_of_figures(content),
         *_seedless(content),
+        *_same_runs(content),
         *_few_seeds(content),
         *_unjudged(content),
         *_in_failure(content),
@@ -122,6 +130,25 @@ def _seedless(content: Content) -> list[Caution]:
             about,
         )
     ]
+
+
+def _same_runs(content: Content) -> list[Caution]:
+    found = same_runs(content.runs, content.table)
+    if not found:
+        return []
+    about = [
+        (model, task, name, f"the same scores as {some([other for other in names if other != name], EXAMPLES)}")
+        for model, task, names in found
+        for name in names
+    ]
+    named = some(
+        [f"{some(names, EXAMPLES)} on {content.heading(model, task)}" for model, task, names in found], EXAMPLES
+    )
+    sentence = (
+        f"Strategies with the same score under every seed: {named}. They are one: an option without effect, or one "
+        "run's results under two names."
+    )
+    return [Caution("same runs", sentence, about)]
 
 
 def _few_seeds(content: Content) -> list[Caution]:

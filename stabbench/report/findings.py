@@ -50,16 +50,20 @@ def _smallest_std(content: Content, table: pd.DataFrame) -> str:
 
 def verdict(content: Content, row: pd.Series) -> str:
     """How surely the smallest std of a task, a row of `stability`, is smaller than the second smallest."""
+    if _equals(content, row):
+        return "a tie"
     if row["star"]:
         return f"significantly smaller than the second smallest (p < {content.alpha:g})"
     reason = untestable(content, row)
     if reason:
         return f"which cannot be tested: {reason}"
-    return f"not significantly smaller than the second smallest (p < {content.alpha:g})"
+    return f"not significantly smaller than the second smallest (p ≥ {content.alpha:g})"
 
 
 def untestable(content: Content, row: pd.Series) -> str:
     """Why the smallest std of a task, a row of `stability`, cannot be tested; empty where it can."""
+    if not row["rival"] and (equal := _equals(content, row)):
+        return f"it is a tie with {some(equal, NAMED)}"
     if not row["rival"]:
         return "no other strategy of which at least half of the runs succeeded has a larger one"
     rows = content.rows(str(row["model"]), str(row["task"]))
@@ -68,6 +72,12 @@ def untestable(content: Content, row: pd.Series) -> str:
         return f"fewer than {MINIMUM_SEEDS} seeds"
     column = "p_spread" if content.levene_center == "median" else "p_levene_mean"
     return "the test is not defined for these scores" if pd.isna(row[column]) else ""
+
+
+def _equals(content: Content, row: pd.Series) -> list[str]:
+    """The other strategies that have the smallest std of a task too."""
+    rows = content.rows(str(row["model"]), str(row["task"]))
+    return [str(name) for name in rows.loc[rows["best_std"], "strategy"] if name != row["strategy"]]
 
 
 def _without_a_contest(content: Content, table: pd.DataFrame) -> str:
@@ -88,6 +98,7 @@ def _without_a_contest(content: Content, table: pd.DataFrame) -> str:
         )
         return f"{table['strategy'].iloc[0]} is the only strategy, so there is nothing to compare it with: {spreads}."
     reasons = list(dict.fromkeys(_left_out(content, row) for rows in places for _, row in rows.iterrows()))
+    reasons += _elsewhere(table, places)
     left = [str(row["strategy"]) for rows in places for _, row in rows.iterrows() if row["eligible"]]
     if not left:
         what = "no strategy can be called stable" if on else "none can be called stable"
@@ -98,6 +109,16 @@ def _without_a_contest(content: Content, table: pd.DataFrame) -> str:
         + (f"; {left[0]} alone is left, {described[0]}" if len(left) == 1 else "")
         + "."
     )
+
+
+def _elsewhere(table: pd.DataFrame, places: Sequence[pd.DataFrame]) -> list[str]:
+    """Which strategies of the table have no runs at all on tasks without a contest."""
+    tasks: dict[str, list[str]] = {}
+    for rows in places:
+        for name in table["strategy"].unique():
+            if name not in set(rows["strategy"]):
+                tasks.setdefault(str(name), []).append(str(rows["task"].iloc[0]))
+    return [f"{name} has no runs on {some(absent, NAMED)}" for name, absent in tasks.items()]
 
 
 def _spread(content: Content, row: pd.Series) -> str:
@@ -133,10 +154,15 @@ def _failures(content: Content, table: pd.DataFrame) -> str:
     sums = judged.groupby("strategy", sort=False)[["failed", "n"]].sum()
     sums = sums[sums["n"] > 0]
     if sums.empty:
-        return "No run has finished."
+        return "No run has finished." if not table["n"].any() else "Nobody says which runs failed."
     shares = sums["failed"] / sums["n"]
     if sums["failed"].sum() == 0:
         return f"None of the {sums['n'].sum()} runs failed."
+    if len(sums) > 1 and shares.nunique() == 1:
+        of = sums["n"].sum()
+        if shares.iloc[0] == 1:
+            return f"All {of} runs failed."
+        return f"Of the {of} runs {sums['failed'].sum()} failed, of every strategy the same share."
     most, least = str(shares.idxmax()), str(shares.idxmin())
     failed, n = ({str(name): int(value) for name, value in sums[column].items()} for column in ("failed", "n"))
     text = f"Of its {n[most]} runs {most} failed in {failed[most]}"

@@ -70,7 +70,10 @@ def prepared(source: str, read: Labelled, wanted: Wanted, sample_seed: int = 0) 
     samples: dict[str, dict[str, int] | None] = {"train": None, "dev": None}
     for split, size in wanted.sizes.items():
         if size is not None and size != len(frames[split]):
-            frames[split] = sample_examples(frames[split], size, sample_seed, split)
+            try:
+                frames[split] = sample_examples(frames[split], size, sample_seed, split)
+            except UserError as error:
+                raise UserError(f"task {name}: {error}") from error
             samples[split] = {"size": size, "seed": sample_seed}
     check_labels(name, frames, found.label_names, {split for split, sample in samples.items() if sample})
     return PreparedTask(

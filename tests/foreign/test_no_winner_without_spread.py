@@ -308,3 +308,45 @@ def _share(source: Path, target: Path, file: str) -> None:
     del data["seal"]
     data["files"][file] = json.loads((source / "record.json").read_text())["files"][file]
     (target / "record.json").write_text(json.dumps({**data, "seal": sha256_of_json(data)}))
+
+
+@pytest.mark.parametrize(
+    ("metric", "step"), [("accuracy", 2e-7), ("pearson", 5e-7), ("loss", 5e-7)], ids=["accuracy", "pearson", "loss"]
+)
+def test_scores_that_differ_as_one_run_does_on_other_hardware_are_no_spread(metric: str, step: float) -> None:
+    close = [0.7 + step * seed for seed in range(12)]
+    found = compared({"close": close, "steady": STEADY, "wild": WILD}, metric=metric)
+    assert not row(found, "close")[["eligible", "best_std", "star"]].any()
+    assert row(found, "steady")["best_std"]
+    assert any("within" in sentence and "of each other" in sentence for sentence in found.warnings)
+    apart = [0.7 + 2e-3 * seed for seed in range(12)]
+    assert row(compared({"apart": apart, "wild": WILD}, metric=metric), "apart")["best_std"]
+
+
+def test_strategies_with_the_same_score_under_every_seed_are_named_and_tie() -> None:
+    found = compared({"a": STEADY, "b": STEADY, "c": WILD})
+    assert "a and b each have the smallest standard deviation on mrpc, a tie." in answer(found)
+    (named,) = (sentence for sentence in found.warnings if "same score under every seed" in sentence)
+    assert "a and b on mrpc" in named
+    other = compared({"a": STEADY, "b": [*STEADY[1:], STEADY[0]], "c": WILD})
+    assert not any("under every seed" in sentence for sentence in other.warnings)
+
+
+def test_a_strategy_without_runs_on_a_task_is_why_there_is_no_contest_there() -> None:
+    here, there = compared({"a": STEADY, "b": WILD}).runs, compared({"a": WILD}, task="cola").runs
+    used = ["strategy", "task", "seed", "score"]
+    found = stabbench.compare(pd.concat([here[used], there[used]]).astype({"strategy": str, "task": str}))
+    assert "There is nothing to compare on cola: b has no runs on cola; a alone is left, std" in answer(found)
+
+
+def test_where_all_strategies_failed_alike_no_single_one_is_named_for_it() -> None:
+    none = compared({"a": STEADY, "b": WILD}, failed=True)
+    assert answer(none).endswith("All 24 runs failed.")
+    half = compared({"a": STEADY, "b": WILD}, failed=[True, False] * 12)
+    assert answer(half).endswith("Of the 24 runs 12 failed, of every strategy the same share.")
+
+
+def test_runs_that_nobody_judged_are_not_said_to_be_unfinished() -> None:
+    gaps = {"a": STEADY, "b": [*WILD[:6], *[float("nan")] * 6]}
+    assert "No run has finished" not in answer(compared(gaps, nan="missing"))
+    assert answer(compared(gaps, nan="missing")).endswith("Nobody says which runs failed.")

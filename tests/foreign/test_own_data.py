@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +12,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from stabbench.cli import main
+from stabbench.errors import UserError
+from stabbench.tasks.own import OwnTables
 from tests.tiny import PROJECT
 
 TASKS = """
@@ -76,3 +79,64 @@ def test_rows_without_a_text_are_named_and_nothing_is_written(project: Path) -> 
         "Error: task reviews: dev.csv, data row 5: a text is empty, expected a sentence"
     )
     assert not Path("data/reviews").exists()
+
+
+def test_a_report_after_the_data_changed_does_not_show_the_old_datas_runs(project: Path) -> None:
+    for command in (["prepare"], ["pretrain"], ["plan"], ["train"], ["report"]):
+        assert run(*command).exit_code == 0
+    before = {path.parent.name for path in (project / ".stabbench/runs").glob("??/*/record.json")}
+    write("dev.csv", [(f"{text} for dev {number}", label) for number in range(9) for text, label in ROWS])
+    for command in (["prepare"], ["plan"]):
+        assert run(*command).exit_code == 0
+    result = run("report")
+    assert result.exit_code == 2
+    assert "stabbench train" in result.output
+    assert {path.parent.name for path in (project / ".stabbench/runs").glob("??/*/record.json")} == before
+
+
+def test_runs_of_an_older_plan_that_only_the_selection_has_are_kept_in_the_store(project: Path) -> None:
+    for command in (["prepare"], ["pretrain"], ["plan"], ["train"]):
+        assert run(*command).exit_code == 0
+    before = {path.parent.name for path in (project / ".stabbench/runs").glob("??/*/record.json")}
+    shutil.rmtree(project / ".stabbench/runs")
+    write("dev.csv", [(f"{text} for dev {number}", label) for number in range(9) for text, label in ROWS])
+    for command in (["prepare"], ["plan"], ["train"]):
+        assert run(*command).exit_code == 0
+    assert before < {path.parent.name for path in (project / ".stabbench/runs").glob("??/*/record.json")}
+
+
+@pytest.mark.parametrize(
+    ("block", "told"),
+    [
+        ("files: {train: train.csv, dev: train.csv}, text: text, label: feeling", "for both train and dev"),
+        ("files: {train: train.csv, dev: dev.csv}, text: [text, feeling], label: feeling", "expected each once"),
+        ("files: {train: train.csv, dev: dev.csv}, text: [text, text], label: feeling", "expected each once"),
+    ],
+)
+def test_a_task_that_gives_its_answer_away_is_refused(project: Path, block: str, told: str) -> None:
+    params = Path("params.yaml").read_text()
+    start, end = params.index("{files"), params.index("}\nstrategies")
+    Path("params.yaml").write_text(params[:start] + "{" + block + params[end:])
+    result = run("validate")
+    assert result.exit_code == 2
+    assert told in " ".join(result.output.split())
+
+
+def test_whole_numbers_are_the_same_labels_however_they_are_written(tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text("text,label\n" + "".join(f"one {row},{row % 3}.0\n" for row in range(9)))
+    rows = [{"text": f"two {row}", "label": row % 3} for row in range(6)]
+    (tmp_path / "dev.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    own = OwnTables({"train": "train.csv", "dev": "dev.jsonl"}, ["text"], "label")
+    dataset, tables = own.read("x", tmp_path)
+    assert dataset.label_names == ("0", "1", "2")
+    assert tables["train"]["label"].tolist() == [0, 1, 2] * 3
+    assert tables["dev"]["label"].tolist() == [0, 1, 2] * 2
+
+
+def test_measured_numbers_are_not_taken_for_classes(tmp_path: Path) -> None:
+    for name in ("train.csv", "dev.csv"):
+        lines = [f"{name} {row},{row / 7:.3f}\n" for row in range(20)]
+        (tmp_path / name).write_text("text,yield\n" + "".join(lines))
+    own = OwnTables({"train": "train.csv", "dev": "dev.csv"}, ["text"], "yield")
+    with pytest.raises(UserError, match=r"20 different numbers such as .*expected classes"):
+        own.read("x", tmp_path)

@@ -278,3 +278,36 @@ def test_warnings_do_not_grow_with_the_grid_and_a_file_names_every_cell(tmp_path
     write_tables(stabbench.compare(many).content, tmp_path)
     rows = pd.read_csv(tmp_path / "warnings.csv")
     assert rows["warning"].value_counts().to_dict() == {"few seeds": 80, "unjudged": 40}
+
+
+def test_a_strategy_in_fractions_beside_one_in_per_cent_is_an_error_either_way(tmp_path: Path) -> None:
+    mixed = scores()
+    mixed.loc[mixed["strategy"] == "a", "score"] *= 100
+    for options in ([], ["--percent"]):
+        result = run(tmp_path, mixed.to_csv(index=False), *options)
+        assert result.exit_code == 2
+        assert "12 rows" in result.output
+        assert "into one unit" in line(result.output)
+    low = scores().assign(metric="mcc", score=lambda frame: 100 * (frame["score"] - 0.7))
+    assert stabbench.compare(low, percent=True).runs["score"].abs().max() < 0.1
+
+
+def test_settings_among_the_columns_of_a_wide_table_are_no_tasks(tmp_path: Path) -> None:
+    wide = scores().rename(columns={"score": "SST2"}).drop(columns="task")
+    wide["learning_rate"] = wide["strategy"].map({"a": 1e-5, "b": 2e-5})
+    result = run(tmp_path, wide.to_csv(index=False), "--wide")
+    assert set(table(tmp_path)["task"]) == {"SST2"}
+    assert "learning_rate is the same for all seeds of each strategy" in line(result.output)
+    run(tmp_path, wide.to_csv(index=False), "--wide", "SST2,learning_rate")
+    assert set(table(tmp_path)["task"]) == {"SST2", "learning_rate"}
+
+
+def test_strategies_as_columns_are_met_with_what_makes_rows_of_them(tmp_path: Path) -> None:
+    result = run(tmp_path, "seed,devlin,mosbach\n1,0.5,0.6\n2,0.5,0.7\n")
+    assert result.exit_code == 2
+    assert "var_name='strategy'" in line(result.output)
+
+
+def test_what_is_no_data_frame_is_told_so() -> None:
+    with pytest.raises(UserError, match="found a str, expected a data frame"):
+        stabbench.compare("results.csv")  # type: ignore[arg-type]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,9 @@ OWN = "own files"
 """What a task of own files has in the place of a data set's name."""
 METRICS = ("accuracy", "mcc")
 """Metrics of a task that names none."""
+MOST_NUMBERS = 10
+"""Classes whose names are numbers, not all of them whole, above which they are taken for measurements."""
+_WHOLE = re.compile(r"^([+-]?\d+)\.0+$")
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,10 @@ class OwnTables:
                 wrong.append(f"task {name}: {error}")
         if wrong:
             raise UserError("\n".join(wrong))
-        names = list(self.labels or _classes(table[self.label] for table in tables.values()))
+        names = [_word(label) for label in self.labels or ()]
+        if not names:
+            names = _classes(table[self.label] for table in tables.values())
+            _check_classes(f"task {name}: column '{self.label}'", names)
         metrics = tuple(self.metrics or METRICS)
         if len(names) != 2 and "f1" in metrics:
             raise UserError(
@@ -113,6 +120,20 @@ def _classes(columns: Iterable[pd.Series]) -> list[str]:
         return sorted(found)
 
 
+def _check_classes(place: str, names: Sequence[str]) -> None:
+    """UserError where the labels are measured numbers rather than classes."""
+    try:
+        numbers = [float(name) for name in names]
+    except ValueError:
+        return
+    broken = [name for name, number in zip(names, numbers, strict=True) if not number.is_integer()]
+    if len(names) > MOST_NUMBERS and broken:
+        raise UserError(
+            f"{place} has {len(names)} different numbers such as {broken[0]}, expected classes: make some of them "
+            "(low, high), or, if each is one, name them with labels: [...]"
+        )
+
+
 def _text(value: object) -> str:
     return "" if _is_nothing(value) else str(value)
 
@@ -122,9 +143,12 @@ def _is_nothing(value: object) -> bool:
 
 
 def _word(value: object) -> str:
-    """A label as it is written: 1 for 1 and 1.0, true for True; empty where there is none."""
+    """A label as it is written: 1 for 1, 1.0 and "1.0" (as pandas writes a column with gaps), true for True.
+
+    Empty where there is none.
+    """
     if _is_nothing(value):
         return ""
     if isinstance(value, (bool, np.bool_)):
         return str(value).lower()
-    return str(int(value)) if isinstance(value, (float, np.floating)) and value.is_integer() else str(value).strip()
+    return _WHOLE.sub(r"\1", str(value).strip())
