@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from stabbench.errors import UserError, unknown
 from stabbench.files import sha256_of_file
 from stabbench.plugins.files import import_file, in_file
+from stabbench.project import why_absent
 
 T = TypeVar("T")
 OURS = __name__.partition(".")[0]
@@ -71,7 +72,7 @@ class Registry(Generic[T]):
         else:
             path = root / file.file
             if not path.is_file():
-                raise UserError(f"{label}: there is no file {path}")
+                raise UserError(f"{label}: there is no file {path}{why_absent(path)}")
             names = vars(_attempted(lambda: import_file(path), label))
             if file.name not in names:
                 classes = [key for key, value in names.items() if isinstance(value, type)]
@@ -109,12 +110,14 @@ class Registry(Generic[T]):
 
 def installed(group: str) -> EntryPoints:
     """The entry points of a group; nothing is imported."""
-    return _installed_on(tuple(sys.path), group)
+    found: EntryPoints = _all_on(tuple(sys.path)).select(group=group)
+    return found
 
 
-@lru_cache(maxsize=16)  # the metadata of all distributions is read each time; a plan asks for each of its strategies
-def _installed_on(path: tuple[str, ...], group: str) -> EntryPoints:
-    return entry_points(group=group)
+@lru_cache(maxsize=1)  # the metadata of all distributions is read each time, and a plan asks for each of its strategies
+def _all_on(path: tuple[str, ...]) -> Any:
+    """Of every group; a type with `select` that has another name in each version of Python."""
+    return entry_points()
 
 
 def _described(point: EntryPoint) -> Installed:
