@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, TypeVar
 
 from stabbench.errors import UserError, nearest
@@ -20,18 +20,17 @@ def checked_class(found: object, base: type[BaseT], label: str) -> type[BaseT]:
     cls = subclass(found, base, label)
     methods = [name for name, _ in inspect.getmembers(base, inspect.isroutine) if not name.startswith("_")]
     check_names(cls, base, methods, label)
-    lacking = sorted(getattr(cls, "__abstractmethods__", ()))
-    if lacking:
-        raise UserError(f"{label}: {cls.__name__} has no {', '.join(f'`{name}`' for name in lacking)}")
+    _check_whole(cls.__name__, getattr(cls, "__abstractmethods__", ()), label)
     instance = made(cls, label)
+    _check_whole(cls.__name__, {name for name in dir(base) if name[0] != "_" and not hasattr(instance, name)}, label)
     for name in methods:
         _check_call(getattr(instance, name), getattr(base, name), f"{label}: `{name}`")
     return cls
 
 
 def subclass(found: object, base: type[BaseT], label: str) -> type[BaseT]:
-    """`found` as a class; UserError for what is no subclass of `base`."""
-    if not (isinstance(found, type) and issubclass(found, base)):
+    """`found` as a class; UserError for what is no subclass of `base`, and where that is a protocol, for no class."""
+    if not (isinstance(found, type) and (is_protocol(base) or issubclass(found, base))):
         raise UserError(f"{label} is {found!r}, expected a subclass of {base.__name__}")
     return found
 
@@ -52,6 +51,16 @@ def made(cls: type[BaseT], label: str) -> BaseT:
         return cls()
     except Exception as error:
         raise UserError(f"{label}: `__init__`: {cls.__name__}() raises {error!r}") from error
+
+
+def is_protocol(base: type) -> bool:
+    """Whether classes keep to the contract by what they have, without naming it."""
+    return bool(vars(base).get("_is_protocol"))
+
+
+def _check_whole(name: str, lacking: Collection[str], label: str) -> None:
+    if lacking:
+        raise UserError(f"{label}: {name} has no {', '.join(f'`{each}`' for each in sorted(lacking))}")
 
 
 def _check_call(method: Any, contract: Any, label: str) -> None:

@@ -7,6 +7,7 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 from click.testing import CliRunner
@@ -112,6 +113,31 @@ class HasASize(Rings):
 
 class IsNotCalled(Rings):
     ring = "ding"  # type: ignore[assignment]
+
+
+class Sound(Protocol):
+    @property
+    def pitch(self) -> float: ...
+
+    def ring(self, times: int) -> str: ...
+
+
+class Gong:
+    pitch = 55.0
+
+    def ring(self, times: int) -> str:
+        return "dong" * times
+
+
+def test_a_contract_can_be_a_protocol_that_a_class_need_not_name() -> None:
+    assert checked_class(Gong, Sound, "sound 'gong'") is Gong  # type: ignore[type-abstract]
+    for found, message in (
+        (Rings, "Rings has no `pitch`"),
+        (3, "is 3, expected"),
+        (type("Dumb", (), {}), "Dumb has no"),
+    ):
+        with pytest.raises(UserError, match=message):
+            checked_class(found, Sound, "sound 'gong'")  # type: ignore[type-abstract]
 
 
 @pytest.mark.parametrize("good", [Rings, RingsOftener])
