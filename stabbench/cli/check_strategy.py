@@ -29,11 +29,11 @@ def check_strategy(name: str, params: Path) -> None:
 
     import torch
 
-    from stabbench.strategies import registry
+    from stabbench.strategies.registry import STRATEGIES
     from stabbench.testing import CHECKS, Conformance
 
     torch.set_num_threads(1)
-    label = ", ".join(registry.label(plugin) for plugin, _, _ in members)
+    label = ", ".join(STRATEGIES.label(plugin) for plugin, _, _ in members)
     suite = Conformance(label, [(strategy, values) for _, strategy, values in members])
     click.echo(label)
     marks = {True: "ok", False: "FAILED", None: "-"}

@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def warn(*sentences: str) -> None:
-    """Tell on the error stream what has to be known."""
+def warn(*sentences: str | None) -> None:
+    """Tell on the error stream what has to be known, where there is anything."""
     for sentence in sentences:
-        click.echo(f"warning: {sentence}", err=True)
+        if sentence is not None:
+            click.echo(f"warning: {sentence}", err=True)
 
 
 def print_trained(trained: Trained) -> None:

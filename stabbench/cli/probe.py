@@ -42,7 +42,7 @@ def probe(
       stabbench probe forgetting --device cuda
     """
     from stabbench.execution.settings import Settings
-    from stabbench.project.probes import measure, probe_chapter
+    from stabbench.project.probes import measure, probe_chapter, unwatched
     from stabbench.watchdog import die_with_pipeline
 
     die_with_pipeline()
@@ -51,6 +51,7 @@ def probe(
     with _progress(name) as progress:
         measure(name, folders, options.open_store(store), settings, progress)
     click.echo(f"wrote {folders.probes / name}/")
+    options.warn(unwatched(name, folders))
     if "DVC_STAGE" not in os.environ:
         options.print_chapter(name, probe_chapter(name, folders))
 

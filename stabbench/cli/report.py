@@ -52,3 +52,4 @@ def report(form: str, incomplete: bool, reports: Path, provenance: bool, runs: P
         return
     made = make_report(folders, records, incomplete=incomplete, provenance=provenance, workers=available_cores())
     click.echo(f"wrote {made.page}")
+    options.warn(made.warning)

@@ -30,9 +30,9 @@ def strategies(ctx: click.Context, as_json: bool) -> None:
     """
     if ctx.invoked_subcommand is not None:
         return
-    from stabbench.strategies import registry
+    from stabbench.strategies.registry import STRATEGIES
 
-    rows = [_row(name) for name in registry.installed()]
+    rows = [_row(name) for name in STRATEGIES.names()]
     if as_json:
         click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
         return
@@ -45,10 +45,10 @@ def strategies(ctx: click.Context, as_json: bool) -> None:
 
 def _row(name: str) -> dict[str, Any]:
     from stabbench.errors import UserError
-    from stabbench.strategies import registry
+    from stabbench.strategies.registry import STRATEGIES
 
     try:
-        found = registry.load(name)
+        found = STRATEGIES.load(name)
     except UserError as error:
         return {"name": name, "description": None, "reference": None, "error": str(error)}
     return {"name": name, "description": found.description, "reference": found.reference, "error": None}
@@ -85,12 +85,12 @@ def show(name: str, as_json: bool, params: Path) -> None:
 
 
 def _facts(plugin: str, found: type[Strategy], values: Any) -> dict[str, Any]:
-    from stabbench.strategies import registry
     from stabbench.strategies.contract import HOOKS, overrides
+    from stabbench.strategies.registry import STRATEGIES
 
     return {
         "plugin": plugin,
-        "label": registry.label(plugin),
+        "label": STRATEGIES.label(plugin),
         "description": found.description,
         "reference": found.reference,
         "hooks": [hook for hook in HOOKS if overrides(found, hook)],

@@ -28,5 +28,4 @@ def validate(validated: Path, params: Path) -> None:
 
     found = check(Folders.of(validated=validated, params=params))
     click.echo(f"{params}: {found}")
-    if found.warning is not None:
-        options.warn(found.warning)
+    options.warn(found.warning)

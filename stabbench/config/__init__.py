@@ -16,10 +16,9 @@ from stabbench.config.schema import (
     StrategyBlock,
 )
 from stabbench.config.seeds import parse_seeds
-from stabbench.config.tasks import DATASETS, TaskBlock
+from stabbench.config.tasks import TaskBlock
 
 __all__ = [
-    "DATASETS",
     "Config",
     "Grid",
     "ModelBlock",

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +13,14 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from stabbench.config.messages import Problem, problems_of
 from stabbench.config.schema import EMBEDDED_MODEL, Config
 from stabbench.config.seeds import parse_seeds
-from stabbench.config.tasks import DATASETS, OWN_KEYS
+from stabbench.config.tasks import OWN_KEYS
+from stabbench.datasets import AUTO, DATASETS, OFFICIAL_SOURCES
 from stabbench.errors import UserError, unknown
 from stabbench.folders import why_absent
+from stabbench.plugins import in_file, installed
 
 STRATEGY_GROUP = "stabbench.strategies"
+SOURCE_GROUP = "stabbench.task_sources"
 
 
 def load(path: Path) -> Config:
@@ -78,16 +79,15 @@ def _kind(data: object) -> str:
 
 def _known_names(raw: dict[str, Any]) -> dict[str, set[str]]:
     """What the grid may name: the blocks that are written, and what has a default block."""
-    installed = {entry.name for entry in entry_points(group=STRATEGY_GROUP)}
-    built_in = {"models": {EMBEDDED_MODEL}, "tasks": set(DATASETS), "strategies": installed}
+    built_in = {"models": {EMBEDDED_MODEL}, "tasks": set(DATASETS), "strategies": installed(STRATEGY_GROUP).names}
     return {section: names | _blocks(raw, section).keys() for section, names in built_in.items()}
 
 
 def _with_default_blocks(raw: dict[str, Any], known: dict[str, set[str]]) -> dict[str, Any]:
-    defaults: dict[str, Callable[[str], dict[str, Any]]] = {
-        "models": lambda name: {"source": name},
-        "tasks": lambda name: {"dataset": name} if name in DATASETS else {},
-        "strategies": lambda name: {"plugin": name},
+    defaults: dict[str, Callable[[str, dict[str, Any]], dict[str, Any]]] = {
+        "models": lambda name, block: {"source": name},
+        "tasks": _default_task,
+        "strategies": lambda name, block: {"plugin": name},
     }
     filled = dict(raw)
     for section, default in defaults.items():
@@ -96,16 +96,19 @@ def _with_default_blocks(raw: dict[str, Any], known: dict[str, set[str]]) -> dic
             continue
         written = blocks or {}
         names = [*written, *(name for name in _grid(raw, section) if name not in written and name in known[section])]
-        filled[section] = {name: _merged(default(str(name)), written.get(name)) for name in names}
+        filled[section] = {name: _merged(str(name), written.get(name), default) for name in names}
     return filled
 
 
-def _merged(default: dict[str, Any], written: object) -> object:
-    if written is None:
-        return default
-    if isinstance(written, dict) and any(key in written for key in OWN_KEYS):
-        return written
-    return {**default, **written} if isinstance(written, dict) else written
+def _merged(name: str, written: object, default: Callable[[str, dict[str, Any]], dict[str, Any]]) -> object:
+    block = {} if written is None else written
+    return {**default(name, block), **block} if isinstance(block, dict) else block
+
+
+def _default_task(name: str, block: dict[str, Any]) -> dict[str, Any]:
+    """The data set of that name, for a block that says nothing of data from elsewhere."""
+    elsewhere = any(key in block for key in OWN_KEYS) or block.get("source", AUTO) not in OFFICIAL_SOURCES
+    return {"dataset": name} if name in DATASETS and not elsewhere else {}
 
 
 def _grid(raw: dict[str, Any], section: str) -> list[str]:
@@ -126,27 +129,32 @@ def _name_problems(raw: dict[str, Any], known: dict[str, set[str]], folder: Path
         for name in _grid(raw, section):
             if name not in known[section]:
                 yield f"grid.{section}", str(unknown(kind, name, known[section]))
-    installed = {entry.name for entry in entry_points(group=STRATEGY_GROUP)}
+    strategies = installed(STRATEGY_GROUP).names
     for name, block in _blocks(raw, "strategies").items():
         plugins = block.get("plugin", name) if isinstance(block, dict) else name
         for plugin in plugins if isinstance(plugins, list) else [plugins]:
             if isinstance(plugin, str):
-                yield from _plugin_problems(f"strategies.{name}.plugin", plugin, installed, folder)
+                yield from _plugin_problems(f"strategies.{name}.plugin", "strategy", plugin, strategies, folder)
+    sources = {AUTO, *installed(SOURCE_GROUP).names}
+    for name, block in _blocks(raw, "tasks").items():
+        source = block.get("source") if isinstance(block, dict) else None
+        if isinstance(source, str):
+            yield from _plugin_problems(f"tasks.{name}.source", "task source", source, sources, folder)
     yield from _stage_problems(raw)
     yield from _kept_problems(raw)
 
 
-def _plugin_problems(where: str, plugin: str, installed: set[str], folder: Path) -> Iterator[Problem]:
-    if ".py" not in plugin:
-        if plugin not in installed:
-            yield where, str(unknown("strategy", plugin, installed))
+def _plugin_problems(where: str, kind: str, plugin: str, known: set[str], folder: Path) -> Iterator[Problem]:
+    try:
+        file = in_file(plugin)
+    except UserError as error:
+        yield where, str(error)
         return
-    match = re.fullmatch(r"(?P<file>.+\.py):(?P<name>[A-Za-z_]\w*)", plugin)
-    if match is None:
-        yield where, f"found '{plugin}', expected a file and its class such as './my_strategy.py:MyStrategy'"
-    elif not (folder / match["file"]).is_file():
-        file = folder / match["file"]
-        yield where, f"found '{plugin}', but there is no file {file}{why_absent(file)}"
+    if file is None and plugin not in known:
+        yield where, str(unknown(kind, plugin, known))
+    elif file is not None and not (folder / file.file).is_file():
+        path = folder / file.file
+        yield where, f"found '{plugin}', but there is no file {path}{why_absent(path)}"
 
 
 def _stage_problems(raw: dict[str, Any]) -> Iterator[Problem]:

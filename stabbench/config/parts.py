@@ -30,6 +30,9 @@ def parts(config: Config, folder: Path = Path()) -> dict[str, Any]:
 def _parts(config: Config, folder: Path) -> Iterator[tuple[str, Any]]:
     hashes = _hashes(config, folder)
     whole = config.model_dump(mode="json")
+    for task in whole["tasks"].values():
+        if task["options"] is None:
+            del task["options"]
     yield "grid.json", whole["grid"]
     yield "report.json", {name: whole[name] for name in REPORTED}
     yield "track.json", {name: whole[name] for name in TRACKED}
@@ -45,15 +48,16 @@ def _parts(config: Config, folder: Path) -> Iterator[tuple[str, Any]]:
 
 
 def _hashes(config: Config, folder: Path) -> dict[str, dict[str, Any]]:
-    own = {name: task.files for name, task in config.tasks.items() if task.files is not None}
+    own = {name: files for name, task in config.tasks.items() if (files := task.own_files(folder))}
     missing = [
         f"tasks.{name}.files.{split}: there is no file {folder / file}"
         for name, files in own.items()
-        for split, file in files
+        for split, file in files.items()
         if not (folder / file).is_file()
     ]
     if missing:
         raise UserError(*missing)
     return {
-        name: {"sha256": {split: sha256_of_file(folder / file) for split, file in files}} for name, files in own.items()
+        name: {"sha256": {part: sha256_of_file(folder / file) for part, file in files.items()}}
+        for name, files in own.items()
     }

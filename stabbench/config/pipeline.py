@@ -11,6 +11,7 @@ from stabbench.config.loading import read_yaml, tasks_without_block
 from stabbench.config.schema import EMBEDDED_MODEL, Config
 from stabbench.errors import UserError
 from stabbench.folders import Folders
+from stabbench.plugins import in_file
 
 SHOWN = 10
 """Paths that a message names; the rest is counted."""
@@ -54,16 +55,15 @@ def missing_dependencies(params_file: Path, command: str, paths: Iterable[str]) 
     return None
 
 
-def plugin_files(config: Config, strategies: Iterable[str]) -> list[str]:
-    """The files of the strategies' plugins, those in packages left out."""
-    plugins = [plugin for name in strategies for plugin in config.strategies[name].plugin]
-    return [str(Path(plugin.rpartition(":")[0])) for plugin in plugins if ".py:" in plugin]
+def plugin_files(plugins: Iterable[str]) -> list[str]:
+    """The files of these plugins, those in packages left out."""
+    files = (in_file(plugin) for plugin in plugins)
+    return [str(Path(file.file)) for file in files if file is not None]
 
 
-def own_files(config: Config) -> list[str]:
-    """The files of the tasks that are a user's own."""
-    blocks = [task.files for task in config.tasks.values() if task.files is not None]
-    return [path for files in blocks for path in (files.train, files.dev)]
+def own_files(config: Config, folder: Path) -> list[str]:
+    """The files of a user's own, in `folder` or elsewhere, that tasks are made of."""
+    return [file for task in config.tasks.values() for file in task.own_files(folder).values()]
 
 
 def model_folders(config: Config, models: Iterable[str]) -> list[str]:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from stabbench.config.values import Block, Count
+from stabbench.config.values import Block, Count, nothing_is_empty
+from stabbench.datasets import AUTO, DATASETS, OFFICIAL_SOURCES, SOURCES
 from stabbench.errors import unknown
+from stabbench.plugins import in_file
 
-GLUE_DATASETS = ("rte", "mrpc", "cola", "qnli", "scitail")
-EMBEDDED_DATASETS = ("acceptability", "paraphrase", "entailment")
-DATASETS = (*EMBEDDED_DATASETS, *GLUE_DATASETS)
 OWN_KEYS = ("files", "text", "label", "labels", "metrics")
 """Keys of a task block that say what a user's own data are."""
+OFFICIAL_KEYS = ("dataset", "revision", "unofficial")
+"""Keys of a task block that say which data set it is."""
 OWN_BLOCK = "{files: {train: …, dev: …}, text: <column>, label: <column>}"
 
 
@@ -56,8 +59,10 @@ class TaskBlock(Block):
     """The classes in their order; null: those that the files have, in their natural order."""
     metrics: Annotated[tuple[Literal["accuracy", "f1", "mcc"], ...], BeforeValidator(_words)] | None = None
     """The headline metric first; null: accuracy, mcc."""
-    source: Literal["auto", "folder", "hub", "embedded"] = "auto"
-    """`auto`: the folder of STABBENCH_GLUE_DIR where that is set, else the hub; embedded tasks are always embedded."""
+    source: str = AUTO
+    """`auto`: the folder of STABBENCH_GLUE_DIR where that is set, else the hub; embedded tasks are always embedded. A
+    task source of another package by its name or `./file.py:Class` beside params.yaml takes `options`."""
+    options: Annotated[Mapping[str, Any], BeforeValidator(nothing_is_empty)] | None = None
     revision: str | None = None
     train_size: Count | None = None
     """Size of a seeded sample of the training set; null: all of it."""
@@ -76,8 +81,17 @@ class TaskBlock(Block):
     @model_validator(mode="after")
     def _is_one_or_the_other(self) -> TaskBlock:
         own = [name for name in OWN_KEYS if getattr(self, name) is not None]
-        official = [name for name in ("dataset", "revision") if getattr(self, name) is not None]
-        official += [name for name in ("source", "unofficial") if name in self.model_fields_set]
+        official = [name for name in OFFICIAL_KEYS if name in self.model_fields_set and getattr(self, name) is not None]
+        if self.source not in OFFICIAL_SOURCES:
+            if own or official:
+                raise ValueError(
+                    f"found {', '.join([*own, *official])} beside source '{self.source}', expected its settings under "
+                    "`options`"
+                )
+            return self
+        if self.options is not None:
+            raise ValueError(f"found options beside source '{self.source}', which takes none: leave them out")
+        official += [name for name in ("source",) if name in self.model_fields_set]
         if not own and self.dataset is None:
             raise ValueError(f"found neither dataset nor files, expected {{dataset: <name>}} or {OWN_BLOCK}")
         if own and official:
@@ -96,11 +110,30 @@ class TaskBlock(Block):
     def _source_fits(self) -> TaskBlock:
         if self.dataset is None:
             return self
-        if self.source != "auto" and (self.source == "embedded") != (self.dataset in EMBEDDED_DATASETS):
-            expected = "auto or embedded" if self.dataset in EMBEDDED_DATASETS else "auto, folder or hub"
-            raise ValueError(f"found source '{self.source}' for data set '{self.dataset}', expected {expected}")
-        if self.unofficial and self.dataset in EMBEDDED_DATASETS:
+        found = DATASETS[self.dataset]
+        if self.source not in (AUTO, *SOURCES[found.kind]):
+            expected = [AUTO, *SOURCES[found.kind]]
+            raise ValueError(
+                f"found source '{self.source}' for data set '{self.dataset}', expected "
+                f"{', '.join(expected[:-1])} or {expected[-1]}"
+            )
+        if self.unofficial and not found.counts:
             raise ValueError(
                 f"found unofficial for data set '{self.dataset}', which has no official files: leave it out"
             )
         return self
+
+    def asked(self) -> dict[str, Any]:
+        """The options of its source, by name: those that are written here."""
+        values = self.model_dump()
+        written = {name: values[name] for name in (*OFFICIAL_KEYS, *OWN_KEYS) if values[name] not in (None, False)}
+        return {**written, **(self.options or {})}
+
+    def own_files(self, folder: Path) -> dict[str, str]:
+        """The user's own files that it is made of, by what they are to it; those of `options` lie in `folder`."""
+        if self.files is not None:
+            return dict(self.files)
+        written = {key: value for key, value in (self.options or {}).items() if isinstance(value, str)}
+        found = {key: value for key, value in written.items() if (folder / value).is_file()}
+        source = in_file(self.source)
+        return found if source is None else {"source": str(Path(source.file)), **found}

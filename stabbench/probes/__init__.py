@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from stabbench.probes.contract import Measurement, Probe, ProbeContext
-from stabbench.probes.registry import Named, probe_named, probes_of
+from stabbench.probes.registry import PROBES, probe_named, probe_section, probes_of
 
-__all__ = ["Measurement", "Named", "Probe", "ProbeContext", "probe_named", "probes_of"]
+__all__ = ["PROBES", "Measurement", "Probe", "ProbeContext", "probe_named", "probe_section", "probes_of"]

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import pandas as pd
 
@@ -15,6 +15,11 @@ from stabbench.config.values import Block
 from stabbench.execution.settings import Settings
 from stabbench.files import whole_folder, write_json, write_text
 from stabbench.records import Selection, Store
+
+if TYPE_CHECKING:
+    from stabbench.report.content import Content
+    from stabbench.report.measurement import MeasuredProbe
+    from stabbench.report.section import Section
 
 SCHEMA_VERSION = 1
 OptionsT = TypeVar("OptionsT", bound=Block)
@@ -52,10 +57,9 @@ class Measurement:
 
 
 class Probe(ABC, Generic[OptionsT]):
-    """A measurement on trained weights. A module or package `stabbench.probes.<name>` holds one as `probe`.
+    """A measurement on trained weights, known by its entry point in `stabbench.probes` or as `./file.py:Class`.
 
-    That module imports no torch at module level, so that options can be checked without it. Its reading side, the
-    chapter of the report, is in `stabbench.report.sections`.
+    Its module imports no torch at module level, so that options are checked and chapters written without it.
     """
 
     Options: ClassVar[type[Any]]
@@ -68,6 +72,13 @@ class Probe(ABC, Generic[OptionsT]):
     @abstractmethod
     def measure(self, options: OptionsT, context: ProbeContext) -> Measurement:
         """Choose the runs, get their weights and measure."""
+
+    @abstractmethod
+    def section(self, measured: MeasuredProbe, content: Content) -> Section:
+        """The chapter of the report on what `measure` found earlier; `content` is the main grid's.
+
+        Figures are drawn inside `stabbench.report.figures.drawing.style`.
+        """
 
 
 def write_measurement(folder: Path, kind: str, options: Block, found: Measurement) -> None:

@@ -9,11 +9,11 @@ from stabbench.analysis.frame import check_complete
 from stabbench.config import Config
 from stabbench.errors import UserError
 from stabbench.folders import Folders
+from stabbench.probes import probe_section
 from stabbench.records import Selection
 from stabbench.report.content import Content, gather
 from stabbench.report.figures.drawing import style
 from stabbench.report.section import Section, write_section
-from stabbench.report.sections import probe_section
 from stabbench.studies import studies_of
 
 
@@ -23,7 +23,7 @@ def study_sections(folders: Folders, config: Config, content: Content, *, incomp
     Raises UserError where runs are missing, unless `incomplete` is set: then their studies are left out.
     """
     found = []
-    for entry in studies_of(config):
+    for entry in studies_of(config, folders.root):
         try:
             selection = Selection.read(folders.studies / entry.name, plan=folders.study_plans / entry.name, files=False)
             check_complete(selection)
@@ -31,7 +31,7 @@ def study_sections(folders: Folders, config: Config, content: Content, *, incomp
             if not incomplete:
                 raise UserError(f"study {entry.name}: {error}\nOr: stabbench study {entry.name}") from error
             continue
-        found.append(entry.study.section(entry.name, entry.options, selection, content))
+        found.append(entry.plugin.section(entry.name, entry.options, selection, content))
     return found
 
 
@@ -41,7 +41,11 @@ def probe_sections(folders: Folders, config: Config, content: Content, *, incomp
     Raises UserError where one has not, unless `incomplete` is set: then it is left out.
     """
     places = [folders.probes / name for name in config.probes]
-    return [probe_section(place, content) for place in places if not incomplete or (place / "probe.json").exists()]
+    return [
+        probe_section(place, content, folders.root)
+        for place in places
+        if not incomplete or (place / "probe.json").exists()
+    ]
 
 
 def gathered(folders: Folders, config: Config, *, incomplete: bool) -> Content:

@@ -27,12 +27,13 @@ class NamedStrategy:
         """A strategy of params.yaml comes before an installed one; UserError for an unknown name."""
         from stabbench.config import StrategyBlock, load
         from stabbench.errors import unknown
-        from stabbench.strategies import registry
+        from stabbench.plugins import in_file
+        from stabbench.strategies.registry import STRATEGIES
 
         config = load(params_file) if params_file.exists() else None
         written = config.strategies if config is not None else {}
-        known = {*written, *registry.installed()}
-        if name not in known and not registry.is_file(name):
+        known = {*written, *STRATEGIES.names()}
+        if name not in known and in_file(name) is None:
             raise unknown("strategy", name, known)
         block = written.get(name) or StrategyBlock.model_validate({"plugin": name})
         return cls(name, block, params_file.parent, config)
@@ -40,12 +41,12 @@ class NamedStrategy:
     def members(self) -> list[tuple[str, type[Strategy], Any]]:
         """The plugins in their order: name, class and options."""
         from stabbench.resolve import options_of
-        from stabbench.strategies import registry
+        from stabbench.strategies.registry import STRATEGIES, make_options
 
         self.resolved()
-        classes = [(plugin, registry.find(plugin, self.root)[0]) for plugin in self.block.plugin]
+        classes = [(plugin, STRATEGIES.load(plugin, self.root)) for plugin in self.block.plugin]
         return [
-            (plugin, found, registry.make_options(plugin, found, options_of(self.block, plugin, self.name)))
+            (plugin, found, make_options(plugin, found, options_of(self.block, plugin, self.name)))
             for plugin, found in classes
         ]
 

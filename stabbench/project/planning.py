@@ -57,7 +57,8 @@ def plan(folders: Folders) -> Plan:
     """Resolve params.yaml into plan files; unchanged ones are left alone. UserError with all that cannot be."""
     config = load(folders.params)
     probes_of(config, folders.root)
-    studies = {entry.name: entry.study.variations(entry.options, config) for entry in studies_of(config)}
+    entries = studies_of(config, folders.root)
+    studies = {entry.name: entry.plugin.variations(entry.options, config) for entry in entries}
     mistakes = Mistakes()
     groups: dict[str, Sequence[Cell]] = {}
     with mistakes.collected():
@@ -69,7 +70,8 @@ def plan(folders: Folders) -> Plan:
     write_plan(folders.plan, groups["the grid"])
     _write_studies(folders, {name: groups[name] for name in studies})
     varied = [variation for variations in studies.values() for variation in variations]
-    return Plan(groups, tuple(_warnings(folders, config, groups.values(), varied)))
+    kinds = [entry.kind for entry in entries]
+    return Plan(groups, tuple(_warnings(folders, config, groups.values(), varied, kinds)))
 
 
 def _write_studies(folders: Folders, planned: Mapping[str, Sequence[Cell]]) -> None:
@@ -81,7 +83,11 @@ def _write_studies(folders: Folders, planned: Mapping[str, Sequence[Cell]]) -> N
 
 
 def _warnings(
-    folders: Folders, config: Config, groups: Iterable[Sequence[Cell]], varied: Sequence[Variation]
+    folders: Folders,
+    config: Config,
+    groups: Iterable[Sequence[Cell]],
+    varied: Sequence[Variation],
+    kinds: Sequence[str],
 ) -> Iterator[str]:
     from stabbench.strategies.warnings import warnings_of
 
@@ -94,7 +100,8 @@ def _warnings(
     )
     strategies = [*config.grid.strategies, *(variation.strategy for variation in varied)]
     models = [*config.grid.models, *(variation.model for variation in varied)]
-    read = [*plugin_files(config, strategies), *model_folders(config, models)]
+    plugins = [plugin for name in strategies for plugin in config.strategies[name].plugin]
+    read = [*plugin_files([*plugins, *kinds]), *model_folders(config, models)]
     stale = missing_dependencies(folders.params, "plan", read)
     if stale is not None:
         yield stale
@@ -117,9 +124,9 @@ def validate(folders: Folders) -> Validated:
     """Check params.yaml, and write what it decides for each stage of the pipeline."""
     config = load(folders.params)
     check_task_blocks(folders.params)
-    probes, studies = probes_of(config, folders.root), studies_of(config)
+    probes, studies = probes_of(config, folders.root), studies_of(config, folders.root)
     for entry in studies:
-        entry.study.variations(entry.options, config)
+        entry.plugin.variations(entry.options, config)
     with whole_folder(folders.validated) as folder:
         for name, value in parts(config, folders.params.parent).items():
             write_json(folder / name, value)
@@ -128,5 +135,8 @@ def validate(folders: Folders) -> Validated:
     grid = config.grid
     cells = len(grid.models) * len(grid.tasks) * len(grid.strategies)
     return Validated(
-        cells, len(studies), len(probes), missing_dependencies(folders.params, "validate", own_files(config))
+        cells,
+        len(studies),
+        len(probes),
+        missing_dependencies(folders.params, "validate", own_files(config, folders.params.parent)),
     )

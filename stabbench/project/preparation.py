@@ -6,12 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from stabbench.config import Config, TaskBlock, load
-from stabbench.config.tasks import OWN_KEYS
 from stabbench.errors import UserError, unknown
 from stabbench.files import check_writable
 from stabbench.folders import Folders
 from stabbench.signals import status_when_stopped
-from stabbench.tasks.own import OwnTables
 from stabbench.tasks.prepared import PreparedTask
 
 
@@ -55,8 +53,5 @@ def prepare_missing(folders: Folders, config: Config, names: Iterable[str]) -> N
 def _prepared(folders: Folders, name: str, block: TaskBlock) -> PreparedTask:
     from stabbench.tasks.preparation import prepare
 
-    values: dict[str, Any] = block.model_dump()
-    own = {key: values.pop(key) for key in OWN_KEYS}
-    if block.files is not None:
-        values["dataset"] = OwnTables(**own)
-    return prepare(name, **values, out=folders.task(name), root=folders.root)
+    sampling: dict[str, Any] = block.model_dump(include={"source", "train_size", "dev_size", "sample_seed"})
+    return prepare(name, block.asked(), **sampling, out=folders.task(name), root=folders.root)

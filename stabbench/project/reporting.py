@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from stabbench.config import load
+from stabbench.config import load, missing_dependencies, plugin_files
+from stabbench.config.blocks import kind_of
 from stabbench.files import check_writable
 from stabbench.folders import Folders
 from stabbench.project.chapters import gathered, probe_sections, study_sections
@@ -24,6 +25,8 @@ class Report:
     page: Path
     """index.html, beside it metrics.json, tables/, figures/, studies/ and plots/."""
     comparison: Comparison
+    warning: str | None = None
+    """What dvc.yaml does not watch of what the report is made with."""
 
     def __str__(self) -> str:
         return f"wrote {self.page}\n{self.comparison}"
@@ -58,7 +61,10 @@ def report(
                 *probe_sections(folders, config, content, incomplete=incomplete),
             ],
         )
-    return Report(folders.reports / "index.html", Comparison(content, ()))
+    kinds = [kind_of("study", *block) for block in config.studies.items()]
+    kinds += [kind_of("probe", *block) for block in config.probes.items()]
+    unwatched = missing_dependencies(folders.params, "report", plugin_files(kinds))
+    return Report(folders.reports / "index.html", Comparison(content, ()), unwatched)
 
 
 def summarised(folders: Folders, store: Store, *, incomplete: bool = False) -> str:

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stabbench.execution.settings import Settings
 from stabbench.folders import Folders
@@ -17,8 +17,9 @@ from stabbench.records import Selection, Store
 
 if TYPE_CHECKING:
     from stabbench.config import Config
+    from stabbench.config.blocks import Named
     from stabbench.report.section import Section
-    from stabbench.studies import Named
+    from stabbench.studies import Study
 
 
 def train_study(name: str, folders: Folders, store: Store, settings: Settings, watch: Watch = silent) -> Trained:
@@ -33,7 +34,9 @@ def train_study(name: str, folders: Folders, store: Store, settings: Settings, w
     from stabbench.studies import study_named
 
     config = load(folders.params)
-    return _train(_resolved(folders, config, study_named(config, name)), name, folders, store, settings, watch)
+    return _train(
+        _resolved(folders, config, study_named(config, name, folders.root)), name, folders, store, settings, watch
+    )
 
 
 def study_chapter(name: str, folders: Folders) -> tuple[Section, Path] | None:
@@ -43,9 +46,9 @@ def study_chapter(name: str, folders: Folders) -> tuple[Section, Path] | None:
     from stabbench.studies import study_named
 
     config = load(folders.params)
-    entry, selection = study_named(config, name), Selection.read(folders.studies / name)
+    entry, selection = study_named(config, name, folders.root), Selection.read(folders.studies / name)
     return write_chapter(
-        folders, config, name, lambda content: entry.study.section(name, entry.options, selection, content)
+        folders, config, name, lambda content: entry.plugin.section(name, entry.options, selection, content)
     )
 
 
@@ -58,12 +61,12 @@ def _train(
     return train(cells, None, replace(folders, runs=runs), store, settings, watch)
 
 
-def _resolved(folders: Folders, config: Config, entry: Named) -> Sequence[Cell]:
+def _resolved(folders: Folders, config: Config, entry: Named[Study[Any]]) -> Sequence[Cell]:
     """The cells as params.yaml has them now, written to the plan; tasks that they lack are prepared."""
     from stabbench.project.preparation import prepare_missing
     from stabbench.resolve import check_variations, plan_variations
 
-    variations = entry.study.variations(entry.options, config)
+    variations = entry.plugin.variations(entry.options, config)
     check_variations(config, variations)
     tasks = {name for variation in variations for name in (variation.task, variation.steps_of) if name}
     prepare_missing(folders, config, tasks)

@@ -10,6 +10,7 @@ from typing import Any
 
 from stabbench.config import StrategyBlock
 from stabbench.errors import UserError, unknown
+from stabbench.plugins import in_file
 from stabbench.strategies import registry
 from stabbench.strategies.composition import check_claims
 from stabbench.strategies.contract import Strategy, is_recipe_only
@@ -39,7 +40,8 @@ def resolve_strategy(block: StrategyBlock, name: str, root: Path) -> ResolvedStr
         options = registry.make_options(plugin, strategy, options_of(block, plugin, name))
         if is_recipe_only(strategy):
             continue
-        short = Path(plugin).name if ".py:" in plugin else plugin
+        file = in_file(plugin)
+        short = plugin if file is None else file.short
         where[short] = plugin
         plugins.append({"plugin": short, "version": version, "options": _plain(dataclasses.asdict(options))})
     return ResolvedStrategy(

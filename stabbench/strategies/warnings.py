@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from stabbench.plan import Cell
-from stabbench.strategies import registry
 from stabbench.strategies.contract import Strategy
 from stabbench.strategies.hooks import hook_of
+from stabbench.strategies.registry import STRATEGIES, make_options
 
 
 def warnings_of(cells: Sequence[Cell], root: Path) -> Iterator[str]:
@@ -19,8 +19,8 @@ def warnings_of(cells: Sequence[Cell], root: Path) -> Iterator[str]:
             name = plugin["plugin"]
             source = cell.sources.get(name, name)
             if source not in known:
-                known[source] = registry.find(source, root)[0]
-            options = registry.make_options(name, known[source], plugin["options"])
+                known[source] = STRATEGIES.load(source, root)
+            options = make_options(name, known[source], plugin["options"])
             sentence = hook_of(known[source](), "caution")(cell.recipe(), options)
             if sentence is not None:
                 yield f"{cell.name}: {name}: {sentence}"

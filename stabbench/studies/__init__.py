@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from stabbench.studies.contract import Study
-from stabbench.studies.registry import Named, studies_of, study_named
+from stabbench.studies.registry import STUDIES, studies_of, study_named
 
-__all__ = ["Named", "Study", "studies_of", "study_named"]
+__all__ = ["STUDIES", "Study", "studies_of", "study_named"]

@@ -234,6 +234,3 @@ def _figures(
 def _group(content: Content, options: AblationOptions, epochs: float, correction: bool) -> str:
     like = strategy_like(content, options.strategy, {"epochs": epochs, "bias_correction": correction})
     return OTHERS if like is None else f"{epochs_text(epochs)}, {correction_text(correction)} ({like})"
-
-
-study = Ablation()

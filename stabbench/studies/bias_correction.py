@@ -105,6 +105,3 @@ def _reach(effects: pd.DataFrame, side: str) -> str:
     """Rates at which no run failed."""
     free = effects.loc[effects[f"failed_{side}"] == 0, "learning_rate"]
     return f"no run failed at {listed([exponent(rate) for rate in free])}" if len(free) else "runs failed at every rate"
-
-
-study = BiasCorrection()

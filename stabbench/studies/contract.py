@@ -18,7 +18,7 @@ OptionsT = TypeVar("OptionsT", bound=Block)
 
 
 class Study(ABC, Generic[OptionsT]):
-    """A grid beyond the main one. A module `stabbench.studies.<name>` holds one as `study`.
+    """A grid beyond the main one, known by its entry point in `stabbench.studies` or as `./file.py:Class`.
 
     Its runs are trained into the same store as all others: where a cell's recipe comes out like one of the main grid's,
     the runs are the same ones.

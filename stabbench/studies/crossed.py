@@ -180,6 +180,3 @@ def _grid(shares: VarianceShares) -> Grid:
             else [""] * 3
         )
     return Grid(["component", "variance", "share", "95 % interval", "total share", "95 % interval"], rows)
-
-
-study = Crossed()

@@ -47,7 +47,7 @@ def _check(pair: Pair, config: Config) -> None:
 def _kept(full: TaskBlock) -> list[str]:
     """What the two tasks must have in common; the seed where it draws the full task's examples too."""
     drawn = full.train_size is not None or full.dev_size is not None
-    return ["dataset", *OWN_KEYS, "source", "revision", "dev_size", *(["sample_seed"] if drawn else [])]
+    return ["dataset", *OWN_KEYS, "source", "options", "revision", "dev_size", *(["sample_seed"] if drawn else [])]
 
 
 def _size(task: TaskBlock) -> str:

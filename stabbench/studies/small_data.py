@@ -218,6 +218,3 @@ def _grid(table: pd.DataFrame, cells: Mapping[tuple[str, str], Cell], options: S
         rows.append([cell.task, _strategy(condition, options), *sizes, metric_name(str(row["metric"])), *measures(row)])
     head = ["task", "strategy", "examples", "epochs", "updates", "metric", "std", "mean", "max", "failed"]
     return Grid([*head, "95 % interval"], rows)
-
-
-study = SmallData()

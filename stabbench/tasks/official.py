@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from stabbench.tasks.glue import SplitFile
+from stabbench.datasets import Dataset
 from stabbench.tasks.quoting import Quoting
-from stabbench.tasks.registry import Dataset
+from stabbench.tasks.sources.glue import SplitFile
 
 
 def differences(

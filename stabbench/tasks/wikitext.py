@@ -37,7 +37,7 @@ def _from_hub(repository: str, cache: Path | None) -> list[str]:
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # its retries; the error below says it all
     try:
         table = datasets.load_dataset(repository, CONFIG, split="test", cache_dir=None if cache is None else str(cache))
-    except Exception as error:  # as in stabbench.tasks.hub: each of many types means that the text did not arrive
+    except Exception as error:  # as in tasks.sources.hub: each of many types means that the text did not arrive
         said = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UserError(
             f"WikiText-2 did not arrive from the hub ({repository}: {said}); connect this machine to the network, set "

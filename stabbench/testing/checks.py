@@ -5,7 +5,6 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,6 +16,7 @@ from stabbench.models.weights import save_classifier
 from stabbench.strategies.contract import is_recipe_only
 from stabbench.strategies.unkeyed import UnkeyedDrawError
 from stabbench.testing import tiny
+from stabbench.testing.suite import Check, ContractError
 from stabbench.testing.trial import ARCHITECTURES, KilledError, Trial, distance, first_difference, model
 from stabbench.training.inputs import RunResult, TrainingInputs
 from stabbench.training.loop import Training
@@ -28,26 +28,6 @@ KILLED_AFTER = (3, 7)
 """In the middle of each epoch of four updates."""
 LEAST_SHARE = 1e-7
 """Of the way that training goes: what hooks have to change, three orders of magnitude above rounding in fp64."""
-
-
-class ContractError(AssertionError):
-    """A strategy does what no strategy may do."""
-
-
-@dataclass(frozen=True)
-class Check:
-    """A check with its sentence; it is judged only where those that it `needs` hold."""
-
-    sentence: str
-    function: Callable[[Trial], None]
-    needs: tuple[Check, ...] = ()
-    of_hooks: bool = True
-    """Whether a hook can be what breaks it."""
-
-    @property
-    def name(self) -> str:
-        """The function's name."""
-        return self.function.__name__
 
 
 def picklable(trial: Trial) -> None:
@@ -253,7 +233,7 @@ def _expect_equal(first: RunResult, second: RunResult, what: str, tolerance: flo
         raise ContractError(f"{what}: {found}")
 
 
-PICKLABLE = Check("it can be pickled", picklable, of_hooks=False)
+PICKLABLE = Check("it can be pickled", picklable, in_parts=False)
 KEYED = Check("its draws are keyed by the run's seed", draws_are_keyed)
 FINITE = Check("the loss is finite", finite_loss, (KEYED,))
 SAME_SEED = Check("the same seed gives the same result", same_seed_same_result, (FINITE,))

@@ -5,54 +5,29 @@ from __future__ import annotations
 import inspect
 import traceback
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from stabbench.strategies.contract import Strategy, overrides
 from stabbench.strategies.hooks import METHODS
-from stabbench.testing.checks import Check, ContractError
+from stabbench.testing.suite import Check, Suite
 from stabbench.testing.trial import Members, Trial
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """Whether a check holds; None where it was not judged. `message` says why it does not, or was not."""
-
-    check: Check
-    holds: bool | None
-    message: str = ""
-
-
-class Conformance:
+class Conformance(Suite[Trial]):
     """The checks of one strategy, or of several composed; `label` names plugin and distribution in messages."""
 
     def __init__(self, label: str, members: Members) -> None:
-        self.label = label
-        self.trial = Trial(members)
-        self._verdicts: dict[Check, Verdict] = {}
+        super().__init__(label, Trial(members))
 
-    def verdict(self, check: Check) -> Verdict:
-        """The verdict on one check, after those that it needs."""
-        if check not in self._verdicts:
-            self._verdicts[check] = self._judge(check)
-        return self._verdicts[check]
+    def where(self, check: Check[Trial], error: Exception) -> str:
+        """The hooks that break it."""
+        hooks = ", ".join(f"`{hook}`" for hook in self._culprits(check, error))
+        return f", {'hooks' if ', ' in hooks else 'hook'} {hooks}" if hooks else ""
 
-    def _judge(self, check: Check) -> Verdict:
-        for needed in check.needs:
-            if not self.verdict(needed).holds:
-                return Verdict(check, None, f"not judged: it needs that {needed.sentence}")
-        try:
-            check.function(self.trial)
-        except Exception as error:
-            hooks = ", ".join(f"`{hook}`" for hook in self._culprits(check, error))
-            where = f", {'hooks' if ', ' in hooks else 'hook'} {hooks}" if hooks else ""
-            return Verdict(check, False, f"{self.label}{where}: broken is that {check.sentence}: {_text(error)}")
-        return Verdict(check, True)
-
-    def _culprits(self, check: Check, error: Exception) -> list[str]:
+    def _culprits(self, check: Check[Trial], error: Exception) -> list[str]:
         """The hook that raised, else those without any one of which the check holds, else all of the strategy's own."""
-        if not check.of_hooks:
+        if not check.in_parts:
             return []
-        members = self.trial.members
+        members = self.subject.members
         own = list(dict.fromkeys(hook for cls, _ in members for hook in METHODS if overrides(cls, hook)))
         raised = [name for name in _hooks_of(error, members) if name in own]
         if raised:
@@ -73,7 +48,7 @@ def _hooks_of(error: Exception, members: Members) -> Iterator[str]:
             yield codes[frame.f_code]
 
 
-def _holds_without(check: Check, members: Members, hook: str) -> bool:
+def _holds_without(check: Check[Trial], members: Members, hook: str) -> bool:
     default = {hook: getattr(Strategy, hook)}
     without = [(type(cls.__name__, (cls,), default), options) for cls, options in members]
     try:
@@ -81,9 +56,3 @@ def _holds_without(check: Check, members: Members, hook: str) -> bool:
     except Exception:
         return False
     return True
-
-
-def _text(error: Exception) -> str:
-    if isinstance(error, ContractError):
-        return str(error)
-    return "; ".join([f"raised {type(error).__name__}: {error}", *getattr(error, "__notes__", ())])

@@ -63,7 +63,7 @@ def test_cells_keep_the_order_in_which_they_are_given(project: Path) -> None:
 
 
 def test_steps_of_a_task_are_the_updates_of_the_recipes_epochs_on_it(project: Path) -> None:
-    prepare("larger", dataset="acceptability", train_size=75, dev_size=32, out=Path("data/larger"))
+    prepare("larger", {"dataset": "acceptability"}, train_size=75, dev_size=32, out=Path("data/larger"))
     text = Path("params.yaml").read_text()
     Path("params.yaml").write_text(
         text.replace("tasks:\n  acc", "tasks:\n  larger: {dataset: acceptability, train_size: 75, dev_size: 32}\n  acc")

@@ -24,9 +24,9 @@ from stabbench.models.batch import Batch
 from stabbench.plan import Cell
 from stabbench.records import Record, Selection, Store, select
 from stabbench.strategies.contract import BoundModel, Context, NoOptions, Strategy, Weights
-from stabbench.tasks.glue import FOLDER_VARIABLE
 from stabbench.tasks.prepared import PreparedTask, examples_frame
 from stabbench.tasks.seen import seen
+from stabbench.tasks.sources.glue import FOLDER_VARIABLE
 from stabbench.training.inputs import TrainingInputs
 from stabbench.training.loop import train
 from tests import tiny

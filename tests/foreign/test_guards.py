@@ -16,8 +16,9 @@ from click.testing import CliRunner
 from stabbench import Strategy
 from stabbench.cli import main
 from stabbench.errors import UserError
-from stabbench.strategies import contract, hooks, registry
+from stabbench.strategies import contract, hooks
 from stabbench.strategies.contract import NoOptions
+from stabbench.strategies.registry import find
 from stabbench.testing import CHECKS, conformance
 from stabbench.testing.trial import Trial
 from stabbench.training.inputs import RunResult
@@ -128,7 +129,7 @@ def test_hooks_that_name_some_of_the_arguments_pass_the_whole_suite(tmp_path: Pa
 def test_all_names_that_the_contract_does_not_have_are_told_at_once(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(SUBSETS.replace("weights): return {", "wieghts): weights = {}; return {"))
     with pytest.raises(UserError) as raised:
-        registry.find("./mine.py:Mine", tmp_path)
+        find("./mine.py:Mine", tmp_path)
     assert "`training_weights(wieghts)`: unknown argument 'wieghts' (did you mean 'weights'?)" in str(raised.value)
     assert "hook `loss(batch, model, *, scale=1000000000.0)`: unknown argument 'scale'" in str(raised.value)
 

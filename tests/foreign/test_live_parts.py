@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from stabbench.strategies import registry
 from stabbench.strategies.contract import is_recipe_only
 from stabbench.strategies.freelb import FreeLB
+from stabbench.strategies.registry import STRATEGIES, make_options
 from stabbench.strategies.smart import Smart
 from stabbench.testing import checks, conformance
 from stabbench.testing.trial import Trial, distance
 
-BUILT_IN = [name for name, point in registry.installed().items() if point.dist and point.dist.name == "stabbench"]
+BUILT_IN = [plugin.name for plugin in STRATEGIES.listed() if plugin.distribution == "stabbench"]
 RECIPES = ("devlin", "devlin-bc", "hf-default", "mosbach")
 SWITCHES: list[tuple[str, dict[str, Any], float]] = [
     ("child-tuning-d", {"probability": 1.0}, 0.1),
@@ -44,8 +44,8 @@ SWITCHES: list[tuple[str, dict[str, Any], float]] = [
 
 
 def trial(name: str, **options: Any) -> Trial:
-    strategy = registry.load(name)
-    return Trial([(strategy, registry.make_options(name, strategy, options))])
+    strategy = STRATEGIES.load(name)
+    return Trial([(strategy, make_options(name, strategy, options))])
 
 
 @pytest.mark.parametrize(("name", "off", "least"), SWITCHES, ids=lambda value: value if isinstance(value, str) else "")
@@ -63,9 +63,9 @@ def test_no_part_is_rounded_away_in_fp32_at_its_own_rate(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["devlin-bc", "hf-default", "mosbach"])
 def test_a_recipe_differs_from_devlins(name: str) -> None:
-    ours, theirs = registry.load(name).recipe, registry.load("devlin").recipe
+    ours, theirs = STRATEGIES.load(name).recipe, STRATEGIES.load("devlin").recipe
     assert any(theirs.get(field, value) != value for field, value in ours.items())
-    assert is_recipe_only(registry.load(name))
+    assert is_recipe_only(STRATEGIES.load(name))
 
 
 def test_every_built_in_strategy_is_named_here() -> None:

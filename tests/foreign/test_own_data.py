@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from stabbench.cli import main
 from stabbench.errors import UserError
-from stabbench.tasks.own import OwnTables
+from stabbench.tasks.sources.table import OwnTables
 from tests.tiny import PROJECT
 
 TASKS = """

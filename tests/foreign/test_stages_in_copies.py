@@ -20,7 +20,7 @@ from ruamel.yaml import YAML
 from stabbench import scaffold
 from stabbench.cli import main
 from stabbench.folders import own_folder
-from stabbench.tasks.glue import folder_from_environment
+from stabbench.tasks.sources.glue import folder_from_environment
 from stabbench.tasks.wikitext import wikitext_test
 from tests.faults.processes import recorded
 from tests.test_pipeline import SIZES, Project, change_params

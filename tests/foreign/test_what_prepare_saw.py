@@ -19,18 +19,19 @@ from click.testing import CliRunner, Result
 
 from stabbench.analysis.texts import token_readings, warnings
 from stabbench.cli import main
+from stabbench.datasets import DATASETS
 from stabbench.errors import UserError
 from stabbench.models.reading import LOOKED_AT, reading
 from stabbench.models.tokenization import tokenize
 from stabbench.plan import Cell
 from stabbench.report.content import gather
-from stabbench.tasks import hub, preparation
-from stabbench.tasks.glue import FOLDER_VARIABLE, read_split
+from stabbench.tasks import preparation
 from stabbench.tasks.official import differences
 from stabbench.tasks.prepared import SPLITS, PreparedTask, examples_frame
 from stabbench.tasks.quoting import quoting, swallowed
-from stabbench.tasks.registry import DATASETS
 from stabbench.tasks.seen import seen
+from stabbench.tasks.sources import hub
+from stabbench.tasks.sources.glue import FOLDER_VARIABLE, read_split
 from tests.analysis.synthetic import SyntheticCell, write_runs
 from tests.report.test_sections import drawn, sections_of
 from tests.tasks.test_hub import repository
@@ -224,7 +225,7 @@ def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("dataset", ["acceptability", "paraphrase"])
 def test_lengths_are_those_of_what_a_training_reads(dataset: str, pretrained: Path, tmp_path: Path) -> None:
-    task = preparation.prepare("mine", dataset=dataset, train_size=30, dev_size=20, out=tmp_path)
+    task = preparation.prepare("mine", {"dataset": dataset}, train_size=30, dev_size=20, out=tmp_path)
     folder = pretrained / "models/embedded"
     found = reading(folder, "", task)
     read = [tokenize(folder, *task.texts(split), 128).lengths for split in SPLITS]

@@ -10,11 +10,11 @@ import pytest
 
 from stabbench.execution.settings import Settings
 from stabbench.probes import Measurement, ProbeContext
-from stabbench.probes.forgetting import probe as forgetting
+from stabbench.probes.forgetting import Forgetting
 from stabbench.probes.forgetting.choice import ForgettingOptions
 from stabbench.probes.forgetting.choice import choose as choose_forgetting
 from stabbench.probes.runs import FinishedRun, runs_at
-from stabbench.probes.surface import probe as surface
+from stabbench.probes.surface import Surface
 from stabbench.probes.surface.choice import SurfaceOptions
 from stabbench.probes.surface.choice import choose as choose_surface
 from stabbench.records import Selection, Store
@@ -92,8 +92,8 @@ def test_where_there_is_nothing_to_compare_a_sentence_says_so(
 ) -> None:
     whole = project(tmp_path, SyntheticCell(scores))
     for probe, options, says in (
-        (forgetting, ForgettingOptions(), forgetting_says),
-        (surface, SurfaceOptions(), surface_says),
+        (Forgetting(), ForgettingOptions(), forgetting_says),
+        (Surface(), SurfaceOptions(), surface_says),
     ):
         found = measured(probe, options, whole)
         assert says in str(found.reason)
@@ -103,7 +103,7 @@ def test_where_there_is_nothing_to_compare_a_sentence_says_so(
 
 def test_a_named_run_that_did_not_fail_is_a_sentence(tmp_path: Path) -> None:
     options = SurfaceOptions.model_validate({"failed": {"strategy": "devlin", "seed": 2}})
-    found = measured(surface, options, project(tmp_path, DEVLIN))
+    found = measured(Surface(), options, project(tmp_path, DEVLIN))
     assert found.reason == (
         "devlin seed 2 is not a failed run of synthetic on acceptability, so there is no plane to draw."
     )

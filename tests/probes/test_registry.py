@@ -33,7 +33,7 @@ def test_a_block_names_its_probe_by_its_own_name_or_by_a_key(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("block", "message"),
     [
-        ("surfaces: {}", "unknown probe in probes.surfaces 'surfaces': did you mean 'surface'?"),
+        ("surfaces: {}", "probes.surfaces: unknown probe 'surfaces': did you mean 'surface'?"),
         ("surface: {point: 3}", "probes.surface.point: unknown key: did you mean 'points'?"),
         ("surface: {points: 1}", "probes.surface.points: found 1, expected a number of at least 2"),
         ("surface: {task: acceptabilty}", "unknown task of the grid 'acceptabilty': did you mean 'acceptability'?"),

@@ -14,12 +14,12 @@ from stabbench.analysis.forgetting import layers_to_recover
 from stabbench.analysis.surfaces import barrier, neighbourhood, radius_of
 from stabbench.errors import UserError
 from stabbench.files import write_json
+from stabbench.probes import probe_section
 from stabbench.report.content import Content, gather
 from stabbench.report.figures.drawing import style
 from stabbench.report.figures.palette import strategy_colors, themes
 from stabbench.report.figures.rendering import page_svg
 from stabbench.report.section import Section
-from stabbench.report.sections import probe_section
 from tests.analysis.synthetic import SyntheticCell, write_runs
 
 AXIS = np.linspace(-1.5, 1.5, 13)

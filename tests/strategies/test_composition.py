@@ -11,9 +11,9 @@ import torch
 from stabbench.config import Config, load
 from stabbench.errors import UserError
 from stabbench.resolve import effective_recipe, resolve_strategy
-from stabbench.strategies import registry
 from stabbench.strategies.child_tuning import ChildTuningF, ChildTuningOptions
 from stabbench.strategies.llrd import LayerwiseDecay, LayerwiseDecayOptions
+from stabbench.strategies.registry import STRATEGIES
 from stabbench.strategies.reinit import ReInit, ReInitOptions
 from stabbench.training.loop import Training, train
 from tests import tiny
@@ -115,7 +115,7 @@ def test_a_built_in_alone_is_found_with_its_published_defaults(
     assert plugins == ({"plugin": name, "version": version, "options": options},)
     assert recipe.bias_correction
     assert recipe.learning_rate == 1e-3
-    assert registry.load(name).reference
+    assert STRATEGIES.load(name).reference
 
 
 def test_hooks_run_in_order_and_each_member_draws_its_own() -> None:

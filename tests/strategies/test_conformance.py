@@ -6,10 +6,11 @@ from functools import cache
 
 import pytest
 
-from stabbench.strategies import registry
+from stabbench.strategies.registry import STRATEGIES
 from stabbench.testing import CHECKS, Check, Conformance, conformance
+from stabbench.testing.trial import Trial
 
-BUILT_IN = [name for name, point in registry.installed().items() if point.dist and point.dist.name == "stabbench"]
+BUILT_IN = [plugin.name for plugin in STRATEGIES.listed() if plugin.distribution == "stabbench"]
 
 
 @cache
@@ -19,6 +20,6 @@ def suite(name: str) -> Conformance:
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
 @pytest.mark.parametrize("name", BUILT_IN)
-def test_built_in_strategies_keep_to_the_contract(name: str, check: Check) -> None:
+def test_built_in_strategies_keep_to_the_contract(name: str, check: Check[Trial]) -> None:
     verdict = suite(name).verdict(check)
     assert verdict.holds, verdict.message

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 import stabbench
 from stabbench.cli import main
 from stabbench.errors import UserError
-from stabbench.strategies import registry
+from stabbench.strategies.registry import STRATEGIES, find, make_options
 
 GOOD = "from stabbench import Strategy\n\nclass Mine(Strategy):\n    description = 'mine'\n    reference = 'me'\n"
 Install = Callable[..., None]
@@ -53,7 +53,7 @@ def class_with(line: str) -> str:
     [
         ("import nothing_of_this_name\n", "fails to import: ModuleNotFoundError: No module named 'nothing_of"),
         ("1 / 0\n", "fails to import: ZeroDivisionError"),
-        ("Mine = 3\n", "is 3, expected a subclass of stabbench.Strategy"),
+        ("Mine = 3\n", "is 3, expected a subclass of Strategy"),
         (
             class_with("def loss(self, model, weight, batch, ctx): ..."),
             "hook `loss(model, weight, batch, ctx)`: unknown argument 'weight' (did you mean 'weights'?); it may take "
@@ -73,7 +73,7 @@ def class_with(line: str) -> str:
         ),
         (
             class_with("def initialize(self, weights, state, ctx): ..."),
-            "unknown hook `initialize`: did you mean `initia",
+            "unknown method `initialize`: did you mean `initia",
         ),
         (class_with("scale = 3"), "hook `scale` is 3, expected a method"),
         (class_with("recipe = {'epoch': 3.0}"), "unknown field in the recipe of strategy 'mine' (my_plugin:Mine"),
@@ -85,7 +85,7 @@ def class_with(line: str) -> str:
 def test_a_plugin_that_cannot_be_used_is_named_with_its_distribution(install: Install, code: str, message: str) -> None:
     install("my-plugin", "mine", code)
     with pytest.raises(UserError) as raised:
-        registry.load("mine")
+        STRATEGIES.load("mine")
     assert message in str(raised.value)
     assert "strategy 'mine' (my_plugin:Mine of my-plugin 2.1)" in str(raised.value)
 
@@ -93,23 +93,23 @@ def test_a_plugin_that_cannot_be_used_is_named_with_its_distribution(install: In
 def test_an_option_that_does_not_exist_is_named_with_its_distribution(install: Install) -> None:
     install("my-plugin", "mine")
     with pytest.raises(UserError, match=r"option of strategy 'mine' \(my_plugin:Mine of my-plugin 2.1\) 'strength'"):
-        registry.make_options("mine", registry.load("mine"), {"strength": 1})
+        make_options("mine", STRATEGIES.load("mine"), {"strength": 1})
 
 
 def test_two_plugins_of_one_name_are_an_error_where_that_name_is_asked_for(install: Install) -> None:
     install("my-plugin", "mine")
     install("their-plugin", "mine")
     with pytest.raises(UserError, match=r"two strategies are named 'mine'") as raised:
-        registry.load("mine")
+        STRATEGIES.load("mine")
     assert "my_plugin:Mine of my-plugin 2.1" in str(raised.value)
     assert "their_plugin:Mine of their-plugin 2.1" in str(raised.value)
-    assert registry.load("mixout").__name__ == "Mixout"
+    assert STRATEGIES.load("mixout").__name__ == "Mixout"
 
 
 def test_only_the_named_plugin_is_imported(install: Install) -> None:
     install("my-plugin", "mine")
     install("their-plugin", "theirs", "raise SystemExit('imported')\n")
-    assert registry.find("mine", Path())[1] == "1 of my-plugin 2.1"
+    assert find("mine", Path())[1] == "1 of my-plugin 2.1"
     assert "their_plugin" not in sys.modules
 
 
@@ -193,7 +193,7 @@ def test_check_strategy_says_what_holds_and_exits_1_where_something_does_not(her
 
 
 def test_a_file_strategy_reaches_a_worker_process_that_was_not_forked(here: Path) -> None:
-    strategy, _ = registry.find("./mine.py:Mine", here)
+    strategy, _ = find("./mine.py:Mine", here)
     content = pickle.dumps(strategy())
     program = "import pickle, sys; print(pickle.load(sys.stdin.buffer).description)"
     result = subprocess.run([sys.executable, "-c", program], input=content, capture_output=True, check=False)
@@ -203,7 +203,7 @@ def test_a_file_strategy_reaches_a_worker_process_that_was_not_forked(here: Path
 def test_two_files_of_one_name_in_different_folders_are_two_strategies(here: Path) -> None:
     (here / "other").mkdir()
     (here / "other" / "mine.py").write_text(GOOD.replace("'mine'", "'other'"))
-    ours, theirs = (registry.find(plugin, here)[0] for plugin in ("./mine.py:Mine", "./other/mine.py:Mine"))
+    ours, theirs = (find(plugin, here)[0] for plugin in ("./mine.py:Mine", "./other/mine.py:Mine"))
     assert [pickle.loads(pickle.dumps(found())).description for found in (ours, theirs)] == ["mine", "other"]
 
 

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import stabbench
-from stabbench.strategies import registry
+from stabbench.strategies.registry import STRATEGIES
 
 PACKAGE = Path(stabbench.__file__).parent
 BUILT_IN = {
-    name: point for name, point in registry.installed().items() if point.dist and point.dist.name == "stabbench"
+    plugin.name: plugin.where.split(":") for plugin in STRATEGIES.listed() if plugin.distribution == "stabbench"
 }
-OWN_MODULES = {point.module.rpartition(".")[2] for point in BUILT_IN.values()}
+OWN_MODULES = {module.rpartition(".")[2] for module, _ in BUILT_IN.values()}
 """Modules of the strategies' room that are strategies."""
 OWN_SUBJECT = ("strategies", "studies")
 """The strategies themselves; and the studies, whose options say by default which strategy of the paper is varied."""
@@ -28,8 +28,8 @@ def core() -> list[Path]:
 
 def code_that_names_a_strategy(source: str) -> Iterator[str]:
     """Literals, names and imports of a built-in strategy; docstrings, comments and sentences may have examples."""
-    classes = {point.attr for point in BUILT_IN.values()}
-    modules = {point.module for point in BUILT_IN.values()}
+    classes = {name for _, name in BUILT_IN.values()}
+    modules = {module for module, _ in BUILT_IN.values()}
     tree = ast.parse(source)
     texts = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
@@ -75,7 +75,7 @@ def test_such_a_line_would_be_found() -> None:
 
 def test_every_strategy_of_the_room_has_an_entry_point() -> None:
     """One that nobody can name would be checked by nothing."""
-    named = {(point.module.rpartition(".")[2], point.attr) for point in BUILT_IN.values()}
+    named = {(module.rpartition(".")[2], name) for module, name in BUILT_IN.values()}
     bases = {"Strategy", *(name for _, name in named)}
     for path in (PACKAGE / "strategies").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from stabbench import Batch, BoundModel, Context, Strategy, Weights
-from stabbench.strategies import registry
 from stabbench.strategies.hooks import METHODS
 from stabbench.strategies.mixout import Mixout, MixoutOptions
+from stabbench.strategies.registry import find, make_options
 from stabbench.testing import CHECKS, conformance, tiny
 from stabbench.testing.trial import Trial
 from stabbench.training.loop import Training
@@ -46,15 +46,15 @@ def test_an_example_of_the_page_keeps_to_the_contract(plugin: str, folder: Path)
 
 
 def test_the_pages_mixout_is_the_built_in_one(folder: Path) -> None:
-    strategy, _ = registry.find("./column_mixout.py:ColumnMixout", folder)
+    strategy, _ = find("./column_mixout.py:ColumnMixout", folder)
     ours = Trial([(Mixout, MixoutOptions(probability=0.6))]).alone
-    theirs = Trial([(strategy, registry.make_options("mixout", strategy, {"probability": 0.6}))]).alone
+    theirs = Trial([(strategy, make_options("mixout", strategy, {"probability": 0.6}))]).alone
     assert ours.data["result_digest"] == theirs.data["result_digest"]
 
 
 def test_the_pages_re_initialisation_leaves_all_below_the_top_as_pretrained(folder: Path) -> None:
-    strategy, _ = registry.find("./fresh_top.py:FreshTop", folder)
-    trial = Trial([(strategy, registry.make_options("fresh-top", strategy, {"layers": 2}))])
+    strategy, _ = find("./fresh_top.py:FreshTop", folder)
+    trial = Trial([(strategy, make_options("fresh-top", strategy, {"layers": 2}))])
     inputs = trial.inputs()
     weights = Training(inputs, tiny.seeds(1), torch.device("cpu")).start().weights
     changed = {

@@ -54,7 +54,7 @@ def section_of(
     def make(given: list[SyntheticCell], block: str = BLOCK) -> Section:
         entry = study_named(config_of(block), "ablation")
         with style():
-            return entry.study.section("ablation", entry.options, selection_of(given), content)
+            return entry.plugin.section("ablation", entry.options, selection_of(given), content)
 
     return make
 
@@ -62,7 +62,7 @@ def section_of(
 def test_every_combination_is_a_cell_with_its_own_name(config_of: Callable[..., Config]) -> None:
     config = config_of(BLOCK)
     entry = study_named(config, "ablation")
-    found = entry.study.variations(entry.options, config)
+    found = entry.plugin.variations(entry.options, config)
     assert [item.name for item in found] == [
         *("lr1e-5-e3-nobc", "lr2p5e-5-e3-nobc", "lr1e-5-e20-nobc", "lr2p5e-5-e20-nobc"),
         *("lr1e-5-e3-bc", "lr2p5e-5-e3-bc", "lr1e-5-e20-bc", "lr2p5e-5-e20-bc"),
@@ -75,7 +75,7 @@ def test_a_recommended_setting_outside_of_the_grid_is_refused(config_of: Callabl
     config = config_of(BLOCK.replace("epochs: 20,", "epochs: 10,"))
     entry = study_named(config, "ablation")
     with pytest.raises(UserError, match=r"recommended setting .*\(1e-5, 10 epochs, bias correction\) is none"):
-        entry.study.variations(entry.options, config)
+        entry.plugin.variations(entry.options, config)
 
 
 def test_what_was_found_is_said_in_numbers(section_of: Callable[..., Section]) -> None:

@@ -42,13 +42,13 @@ def section(config_of: Callable[..., Config], content: Content, selection_of: Ca
     ]
     entry = study_named(config_of(BLOCK), "bias-correction")
     with style():
-        return entry.study.section("bias-correction", entry.options, selection_of(cells), content)
+        return entry.plugin.section("bias-correction", entry.options, selection_of(cells), content)
 
 
 def test_every_rate_of_every_model_is_trained_on_both_sides(config_of: Callable[..., Config]) -> None:
     config = config_of(BLOCK)
     entry = study_named(config, "bias-correction")
-    found = [(item.model, item.name, item.seeds) for item in entry.study.variations(entry.options, config)]
+    found = [(item.model, item.name, item.seeds) for item in entry.plugin.variations(entry.options, config)]
     names = [("embedded", "1e-5"), ("embedded", "2e-5"), ("other", "1e-5")]
     assert found == [(model, f"lr{rate}-e3-{side}", (1, 2)) for model, rate in names for side in ("nobc", "bc")]
 

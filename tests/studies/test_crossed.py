@@ -26,12 +26,12 @@ def section_of(
     def make(scores: list[float | None]) -> Section:
         config = config_of(BLOCK)
         entry = study_named(config, "crossed")
-        (variation,) = entry.study.variations(entry.options, config)
+        (variation,) = entry.plugin.variations(entry.options, config)
         cell = SyntheticCell(
             scores, strategy=variation.name, bias_correction=False, streams=variation.streams, gradient_norms=False
         )
         with style():
-            return entry.study.section("crossed", entry.options, selection_of([cell]), content)
+            return entry.plugin.section("crossed", entry.options, selection_of([cell]), content)
 
     return make
 
@@ -41,7 +41,7 @@ def test_every_combination_of_levels_is_one_run_and_the_strategys_own_stream_sta
 ) -> None:
     config = config_of(BLOCK)
     entry = study_named(config, "crossed")
-    (variation,) = entry.study.variations(entry.options, config)
+    (variation,) = entry.plugin.variations(entry.options, config)
     assert variation.seeds == tuple(range(1, 28))
     streams = [variation.streams[str(seed)] for seed in variation.seeds]
     assert len({tuple(stream.items()) for stream in streams}) == 27

@@ -6,24 +6,22 @@ import pytest
 
 from stabbench.config import Config
 from stabbench.errors import UserError
-from stabbench.studies import Study, studies_of, study_named
-from stabbench.studies.registry import kinds
+from stabbench.studies import STUDIES, Study, studies_of, study_named
 
 ConfigOf = Callable[..., Config]
 CROSSED = "crossed: {model: embedded, task: acceptability}"
 
 
-def test_every_module_of_the_package_that_is_a_kind_holds_a_study() -> None:
-    assert {"ablation", "bias-correction", "crossed", "small-data"} <= set(kinds())
-    assert not {"contract", "registry", "options", "pairs", "settings"} & set(kinds())
+def test_the_built_in_studies_come_through_the_entry_points() -> None:
+    assert {"ablation", "bias-correction", "crossed", "small-data"} <= set(STUDIES.names())
 
 
 def test_a_block_has_its_own_name_or_names_its_study(config_of: ConfigOf) -> None:
     config = config_of(CROSSED, "crossed-twice: {study: crossed, model: embedded, task: paraphrase, levels: 3}")
     found = studies_of(config)
     assert [entry.name for entry in found] == ["crossed", "crossed-twice"]
-    assert all(isinstance(entry.study, Study) for entry in found)
-    assert found[0].study is found[1].study
+    assert all(isinstance(entry.plugin, Study) for entry in found)
+    assert type(found[0].plugin) is type(found[1].plugin)
     assert (found[0].options.levels, found[1].options.levels) == (5, 3)
     assert study_named(config, "crossed-twice").options == found[1].options
 
@@ -35,7 +33,7 @@ def test_no_block_is_no_study(config_of: ConfigOf) -> None:
 def test_an_unknown_block_and_an_unknown_kind_name_the_nearest(config_of: ConfigOf) -> None:
     with pytest.raises(UserError, match="unknown study 'crosed': did you mean 'crossed'"):
         study_named(config_of(CROSSED), "crosed")
-    with pytest.raises(UserError, match=r"unknown study in studies\.mine 'ablatoin': did you mean 'ablation'"):
+    with pytest.raises(UserError, match=r"studies\.mine: unknown study 'ablatoin': did you mean 'ablation'"):
         study_named(config_of("mine: {study: ablatoin}"), "mine")
 
 

@@ -25,7 +25,7 @@ def block(pairs: str = PAIR, more: str = "ours: mosbach") -> str:
 
 def variations(config: Config) -> list[Variation]:
     entry = study_named(config, "small-data")
-    return entry.study.variations(entry.options, config)
+    return entry.plugin.variations(entry.options, config)
 
 
 def test_the_conditions_are_full_same_epochs_same_updates_and_ours(config_of: Callable[..., Config]) -> None:
@@ -92,7 +92,7 @@ def section(config_of: Callable[..., Config], content: Content, selection_of: Ca
     ]
     entry = study_named(config_of(block()), "small-data")
     with style():
-        return entry.study.section("small-data", entry.options, selection_of(cells), content)
+        return entry.plugin.section("small-data", entry.options, selection_of(cells), content)
 
 
 def test_the_conditions_are_told_apart_by_examples_epochs_and_updates(section: Section) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from stabbench.datasets import DATASETS
 from stabbench.errors import UserError
-from stabbench.tasks.glue import read_split
-from stabbench.tasks.registry import DATASETS
+from stabbench.tasks.sources.glue import read_split
 
 RTE_HEADER = "index\tsentence1\tsentence2\tlabel\n"
 

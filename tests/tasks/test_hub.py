@@ -10,9 +10,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from stabbench.datasets import DATASETS
 from stabbench.errors import UserError
-from stabbench.tasks.hub import read_hub
-from stabbench.tasks.registry import DATASETS
+from stabbench.tasks.sources.hub import read_hub
 
 CARD = """---
 configs:
@@ -73,8 +73,8 @@ def test_other_columns_or_labels_are_named(tmp_path: Path, columns: dict[str, li
 def test_without_a_network_one_sentence_says_what_to_do(tmp_path: Path) -> None:
     code = (
         "from stabbench.errors import UserError\n"
-        "from stabbench.tasks.hub import read_hub\n"
-        "from stabbench.tasks.registry import DATASETS\n"
+        "from stabbench.tasks.sources.hub import read_hub\n"
+        "from stabbench.datasets import DATASETS\n"
         "try:\n    read_hub(DATASETS['rte'], 'main')\n"
         "except UserError as error:\n    print(error)\n"
     )

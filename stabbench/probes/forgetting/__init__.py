@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stabbench.config import Config
 from stabbench.errors import UserError
@@ -12,6 +13,12 @@ from stabbench.probes.forgetting.choice import ForgettingOptions, choose
 from stabbench.probes.runs import check_place, left_out, runs_at
 
 GRAMMAR, WIKITEXT = "grammar", "wikitext-2"
+
+
+if TYPE_CHECKING:
+    from stabbench.report.content import Content
+    from stabbench.report.measurement import MeasuredProbe
+    from stabbench.report.section import Section
 
 
 class Forgetting(Probe[ForgettingOptions]):
@@ -48,6 +55,12 @@ class Forgetting(Probe[ForgettingOptions]):
 
         return measure(chosen, options, lambda: _lines(options, cell, context.root), context)
 
+    def section(self, measured: MeasuredProbe, content: Content) -> Section:
+        """Perplexity over the number of layers put back."""
+        from stabbench.report.sections import forgetting
+
+        return forgetting.section(measured, content)
+
 
 def _file(root: Path, text: str) -> Path:
     return root / Path(text).expanduser()
@@ -68,6 +81,3 @@ def _lines(options: ForgettingOptions, cell: Cell, root: Path) -> tuple[str, lis
     from stabbench.tasks.texts import read_text_file
 
     return name, read_text_file(_file(root, name))
-
-
-probe = Forgetting()

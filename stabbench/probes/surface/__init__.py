@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stabbench.config import Config
 from stabbench.errors import UserError
 from stabbench.probes.contract import Measurement, Probe, ProbeContext
 from stabbench.probes.runs import FinishedRun, check_place, left_out, runs_at
 from stabbench.probes.surface.choice import RunOption, SurfaceOptions, choose
+
+if TYPE_CHECKING:
+    from stabbench.report.content import Content
+    from stabbench.report.measurement import MeasuredProbe
+    from stabbench.report.section import Section
 
 
 class Surface(Probe[SurfaceOptions]):
@@ -50,6 +56,12 @@ class Surface(Probe[SurfaceOptions]):
 
         return measure(*pair, options, context)
 
+    def section(self, measured: MeasuredProbe, content: Content) -> Section:
+        """Loss and gradient norm in the plane."""
+        from stabbench.report.sections import surface
+
+        return surface.section(measured, content)
+
 
 def _missing(kind: str, given: RunOption | None, where: str) -> str:
     if given is None:
@@ -59,6 +71,3 @@ def _missing(kind: str, given: RunOption | None, where: str) -> str:
 
 def _is(run: FinishedRun, given: RunOption | None) -> bool:
     return given is None or (run.cell.strategy, run.seed) == (given.strategy, given.seed)
-
-
-probe = Surface()

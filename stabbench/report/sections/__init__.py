@@ -1,13 +1,10 @@
-"""Chapters beside those of studies, one module each: of the main grid's runs, and of probes."""
+"""Chapters beside those of studies and probes, one module each: of the main grid's runs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
 
-from stabbench.errors import unknown
 from stabbench.report.content import Content
-from stabbench.report.measurement import MeasuredProbe
 from stabbench.report.section import Section
 from stabbench.report.sections import (
     bias_correction_factor,
@@ -17,7 +14,6 @@ from stabbench.report.sections import (
     example_stability,
     failed_runs,
     failures,
-    forgetting,
     generalisation,
     gradient_norms,
     gradients,
@@ -27,7 +23,6 @@ from stabbench.report.sections import (
     scores,
     stability,
     statistics,
-    surface,
     task_statistics,
     training,
 )
@@ -52,12 +47,6 @@ OF_RECORDS: Sequence[View] = (
 LAST: Sequence[View] = (definitions.section, data.section)
 """All in the order of the page within each of its parts."""
 
-PROBES: Mapping[str, Callable[[MeasuredProbe, Content], Section]] = {
-    "forgetting": forgetting.section,
-    "surface": surface.section,
-}
-"""By the kind in probe.json."""
-
 
 def views(content: Content) -> Iterator[Section]:
     """One after the other; to be taken inside `stabbench.report.figures.drawing.style`."""
@@ -65,11 +54,3 @@ def views(content: Content) -> Iterator[Section]:
         section = view(content)
         if section is not None:
             yield section
-
-
-def probe_section(folder: Path, content: Content) -> Section:
-    """The chapter of what a probe left in `folder`; UserError where it cannot be read or is of an unknown kind."""
-    probe = MeasuredProbe.read(folder)
-    if probe.kind not in PROBES:
-        raise unknown(f"kind of probe in {folder}", probe.kind, PROBES)
-    return PROBES[probe.kind](probe, content)

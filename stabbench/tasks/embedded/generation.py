@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from stabbench.datasets import DATASETS
 from stabbench.tasks.embedded import acceptability, entailment, paraphrase
 from stabbench.tasks.embedded.draws import Draws, Split, split_of
 from stabbench.tasks.embedded.grammar import draw_clause, sentence
 from stabbench.tasks.embedded.rewriting import restated
 
-NAMES: tuple[str, ...] = ("acceptability", "paraphrase", "entailment")
+NAMES = tuple(name for name, dataset in DATASETS.items() if dataset.kind == "embedded")
 DEFAULT_SIZE = 500
 DEFAULT_SEED = 0
 

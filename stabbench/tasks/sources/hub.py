@@ -3,14 +3,40 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
+from stabbench.datasets import Dataset, dataset_for
 from stabbench.errors import UserError
 from stabbench.tasks.faults import Rows, told
-from stabbench.tasks.glue import FOLDER_VARIABLE
-from stabbench.tasks.registry import Dataset
+from stabbench.tasks.sources.contract import Labelled, Source, Wanted
+from stabbench.tasks.sources.glue import FOLDER_VARIABLE
+
+
+@dataclass(frozen=True)
+class HubOptions:
+    """Which data set, at which branch, tag or commit; `unofficial` as of a folder."""
+
+    dataset: str
+    revision: str | None = None
+    unofficial: bool = False
+
+
+class Hub(Source[HubOptions]):
+    """GLUE and SciTail from the Hugging Face hub."""
+
+    description = "GLUE and SciTail from the Hugging Face hub"
+    Options = HubOptions
+
+    def read(self, options: HubOptions, wanted: Wanted) -> Labelled:
+        """The tables of the repository, whole."""
+        dataset = dataset_for("hub", options.dataset)
+        assert dataset.hub is not None
+        place = {"repository": dataset.hub.repository, "config": dataset.hub.config, "revision": options.revision}
+        frames = read_hub(dataset, options.revision)
+        return Labelled(dataset, frames, place, unofficial=options.unofficial)
 
 
 def read_hub(

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 from stabbench.errors import UserError
-from stabbench.tasks.own import OwnTables
 from stabbench.tasks.preparation import prepare
 from stabbench.tasks.prepared import PreparedTask
+from stabbench.tasks.sources.table import OwnTables
 
 TICKETS = [
     ("Printer, again", "hardware"),
@@ -31,9 +33,14 @@ def own(train: str, dev: str, **changes: object) -> OwnTables:
     return OwnTables(**values)  # type: ignore[arg-type]
 
 
+def asked(train: str, dev: str, **changes: object) -> dict[str, Any]:
+    """The same as options of a task."""
+    return dataclasses.asdict(own(train, dev, **changes))
+
+
 def test_a_csv_of_three_classes_is_a_task_with_its_quoting_undone(tmp_path: Path) -> None:
     file = tickets(tmp_path)
-    task = prepare("tickets", dataset=own(file, file), out=tmp_path / "task")
+    task = prepare("tickets", asked(file, file), out=tmp_path / "task")
     read = PreparedTask.read(tmp_path / "task")
     assert read.description() == task.description()
     assert read.label_names == ("access", "hardware", "pay")
@@ -45,7 +52,7 @@ def test_a_csv_of_three_classes_is_a_task_with_its_quoting_undone(tmp_path: Path
 
 def test_one_that_has_its_train_rows_in_dev_is_told_so(tmp_path: Path) -> None:
     file = tickets(tmp_path)
-    task = prepare("tickets", dataset=own(file, file), out=tmp_path / "task")
+    task = prepare("tickets", asked(file, file), out=tmp_path / "task")
     assert task.seen is not None
     assert "4 of 4 dev examples have texts that are in train too" in task.seen["warnings"]
 
@@ -93,7 +100,7 @@ def test_rows_that_cannot_be_used_are_named_all_at_once_for_each_file(tmp_path: 
     train = tickets(tmp_path, [*TICKETS, ("", "pay"), ("words", "")], "train.csv")
     dev = tickets(tmp_path, [("text", "other")] * 12, "dev.csv")
     with pytest.raises(UserError) as caught:
-        prepare("t", dataset=own(train, dev, labels=("access", "hardware", "pay")), out=tmp_path / "task")
+        prepare("t", asked(train, dev, labels=("access", "hardware", "pay")), out=tmp_path / "task")
     assert str(caught.value).splitlines() == [
         f"task t: {train}: 2 data rows cannot be used:",
         "  data row 5: a text is empty, expected a sentence",
@@ -129,4 +136,4 @@ def test_data_of_one_class_are_refused(tmp_path: Path) -> None:
     file = tickets(tmp_path)
     dev = tickets(tmp_path, [("a", "pay"), ("b", "pay")], "dev.csv")
     with pytest.raises(UserError, match="all 2 dev examples have the label 'pay'"):
-        prepare("t", dataset=own(file, dev), out=tmp_path / "task")
+        prepare("t", asked(file, dev), out=tmp_path / "task")

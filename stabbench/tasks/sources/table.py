@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from stabbench.datasets import Dataset
 from stabbench.errors import UserError, nearest
 from stabbench.tables import read_table
 from stabbench.tasks.faults import Rows, told
-from stabbench.tasks.registry import Dataset
+from stabbench.tasks.sources.contract import Labelled, Source, Wanted
 
 OWN = "own files"
 """What a task of own files has in the place of a data set's name."""
@@ -85,6 +86,19 @@ class OwnTables:
             named = ", ".join(f"'{column}'" + (f" (is it '{near}'?)" if near else "") for column, near in close.items())
             raise UserError(f"{path} has no column {named}; found {', '.join(found)}")
         return table
+
+
+class Table(Source[OwnTables]):
+    """Own files."""
+
+    description = "own tables: CSV, Parquet or JSON lines, with texts and a label in columns of any name"
+    Options = OwnTables
+
+    def read(self, options: OwnTables, wanted: Wanted) -> Labelled:
+        """Both files, every row."""
+        dataset, frames = options.read(wanted.task, wanted.root)
+        origin = {"files": dict(options.files), "text": list(options.text), "label": options.label}
+        return Labelled(dataset, frames, origin)
 
 
 def _examples(table: pd.DataFrame, text: Sequence[str], label: str, names: Sequence[str]) -> Rows:

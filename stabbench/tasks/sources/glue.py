@@ -9,12 +9,44 @@ from typing import Literal
 
 import pandas as pd
 
+from stabbench.datasets import Dataset, FileLayout, dataset_for
 from stabbench.errors import UserError
 from stabbench.folders import own_path
 from stabbench.tasks.faults import Rows, told
-from stabbench.tasks.registry import Dataset, FileLayout
+from stabbench.tasks.prepared import SPLITS
+from stabbench.tasks.sources.contract import Labelled, Source, Wanted
 
 FOLDER_VARIABLE = "STABBENCH_GLUE_DIR"
+
+
+@dataclass(frozen=True)
+class FolderOptions:
+    """Which data set, and whether files of its name are taken whose counts, header or quoting are others."""
+
+    dataset: str
+    unofficial: bool = False
+
+
+class Folder(Source[FolderOptions]):
+    """The official files in the folder that STABBENCH_GLUE_DIR names."""
+
+    description = "GLUE's and SciTail's official files, in the folder of STABBENCH_GLUE_DIR"
+    Options = FolderOptions
+
+    def read(self, options: FolderOptions, wanted: Wanted) -> Labelled:
+        """The examples without fault, and what was seen of the files."""
+        dataset = dataset_for("folder", options.dataset)
+        folder = folder_from_environment()
+        if folder is None:
+            raise UserError(
+                f"{FOLDER_VARIABLE} is not set: set it to the folder that holds {dataset.folder}/train.tsv and "
+                f"dev.tsv, or take {dataset.title} from the hub (source: hub)"
+            )
+        for split in SPLITS:
+            split_path(dataset, folder, split)
+        files: dict[str, SplitFile] = {split: read_file(dataset, folder, split) for split in SPLITS}
+        frames = {split: file.frame for split, file in files.items()}
+        return Labelled(dataset, frames, files=files, unofficial=options.unofficial)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The data sets that can be prepared: their metrics, label names, columns and places."""
+"""The data sets that are known by name: their metrics, label names, columns and places."""
 
 from __future__ import annotations
 
@@ -6,7 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from stabbench.errors import unknown
+from stabbench.errors import UserError, unknown
+
+AUTO = "auto"
+"""In the place of a source: the one that a data set has here."""
+SOURCES = {"glue": ("folder", "hub"), "embedded": ("embedded",), "own": ()}
+"""The sources that have data sets, by the kind of these."""
+OFFICIAL_SOURCES = (AUTO, "folder", "hub", "embedded")
+"""What a task of a known data set may have as its source."""
 
 
 @dataclass(frozen=True)
@@ -98,8 +105,11 @@ DATASETS: dict[str, Dataset] = {dataset.name: dataset for dataset in _LISTED}
 """Every data set by its name."""
 
 
-def dataset_named(name: str) -> Dataset:
-    """The data set of that name; UserError with the nearest name where there is none."""
+def dataset_for(source: str, name: str) -> Dataset:
+    """The data set of that name, if the source has it; UserError otherwise."""
     if name not in DATASETS:
         raise unknown("dataset", name, DATASETS)
-    return DATASETS[name]
+    found = DATASETS[name]
+    if source not in SOURCES[found.kind]:
+        raise UserError(f"dataset {name} has no source '{source}': use {' or '.join((AUTO, *SOURCES[found.kind]))}")
+    return found

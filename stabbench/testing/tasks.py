@@ -1,0 +1,193 @@
+"""What must hold of every task source, a function a check."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from stabbench.errors import UserError
+from stabbench.plugins.options import make_options
+from stabbench.tasks.preparation import prepared
+from stabbench.tasks.prepared import PreparedTask
+from stabbench.tasks.seen import check_labels
+from stabbench.tasks.sources import TASK_SOURCES, Labelled, Source, Wanted
+from stabbench.tasks.sources import checking as found_wrong
+from stabbench.testing.suite import Check, ContractError, Suite
+
+SPOILT = b"\x00\xff\xfe no examples \x00"
+
+
+@dataclass(frozen=True)
+class SourceTrial:
+    """A task source, the options that it is asked to read, relative to `root`, and some that it has to refuse."""
+
+    name: str
+    source: type[Source[Any]]
+    options: Mapping[str, Any]
+    root: Path = Path()
+    wrong: Sequence[Mapping[str, Any]] = ()
+
+    @cached_property
+    def found(self) -> Labelled:
+        """What it reads."""
+        return self.read()
+
+    def read(self, options: Mapping[str, Any] | None = None, root: Path | None = None) -> Labelled:
+        """By a fresh object."""
+        made = make_options(self.source.Options, self.options if options is None else options, self.name)
+        return self.source().read(made, Wanted("trial", root or self.root))
+
+    def prepared(self, options: Mapping[str, Any] | None = None, root: Path | None = None) -> PreparedTask:
+        """The task that is made of it."""
+        return prepared(self.name, self.read(options, root), Wanted("trial", root or self.root))
+
+    def files(self) -> list[Path]:
+        """What its options name of the files in `root`, whose paths are relative to it."""
+        paths = [Path(text) for text in _texts(self.options)]
+        return [path for path in paths if not path.is_absolute() and (self.root / path).is_file()]
+
+
+def task_conformance(
+    source: str, options: Mapping[str, Any], root: Path = Path(), wrong: Sequence[Mapping[str, Any]] = ()
+) -> Suite[SourceTrial]:
+    """The suite for an installed task source or a file's class (`./mine.py:Mine`, relative to `root`).
+
+    Raises UserError where it cannot be found or imported, or does not keep to the contract's signatures.
+    """
+    trial = SourceTrial(source, TASK_SOURCES.load(source, root), options, root.absolute(), wrong)
+    return Suite(TASK_SOURCES.label(source), trial)
+
+
+def _judged(judge: Callable[[Labelled], str | None], trial: SourceTrial) -> None:
+    wrong = judge(trial.found)
+    if wrong is not None:
+        raise ContractError(wrong)
+
+
+def reads_both_splits(trial: SourceTrial) -> None:
+    """As tables of examples, with something in them."""
+    _judged(found_wrong.wrong_tables, trial)
+
+
+def labels_within_names(trial: SourceTrial) -> None:
+    """A label is an index of the label names."""
+    _judged(found_wrong.wrong_labels, trial)
+
+
+def ids_unique(trial: SourceTrial) -> None:
+    """Samples and predictions are told apart by them."""
+    _judged(found_wrong.wrong_ids, trial)
+
+
+def texts_whole(trial: SourceTrial) -> None:
+    """One text an example, or two."""
+    _judged(found_wrong.wrong_texts, trial)
+
+
+def metrics_known(trial: SourceTrial) -> None:
+    """The headline one first."""
+    _judged(found_wrong.wrong_metrics, trial)
+
+
+def several_labels(trial: SourceTrial) -> None:
+    """A dev set of one label tells nothing, a training set of one teaches nothing."""
+    try:
+        check_labels("trial", trial.found.frames, trial.found.dataset.label_names, set())
+    except UserError as error:
+        raise ContractError(str(error)) from error
+
+
+def same_bytes_twice(trial: SourceTrial) -> None:
+    """Whatever the global generators of NumPy and Python have drawn."""
+    first, second = (_written(trial, number) for number in (1, 2))
+    differing = [name for name in first if first[name] != second[name]]
+    if differing:
+        raise ContractError(f"prepared twice, {' and '.join(differing)} differ")
+
+
+def same_from_elsewhere(trial: SourceTrial) -> None:
+    """Relative paths are those of the folder of params.yaml, `wanted.root`, not of the current one."""
+    here = Path.cwd()
+    with TemporaryDirectory() as folder:
+        os.chdir(folder)
+        try:
+            again = trial.read()
+        except UserError as error:
+            raise ContractError(f"called from another folder: {error}") from error
+        finally:
+            os.chdir(here)
+    if not all(frame.equals(again.frames[split]) for split, frame in trial.found.frames.items()):
+        raise ContractError("called from another folder, it reads other examples")
+
+
+def mistakes_are_told(trial: SourceTrial) -> None:
+    """A UserError says what is wrong with options or files, before anything is written."""
+    for options in trial.wrong:
+        _refused(lambda options=options: trial.prepared(options), f"options {dict(options)}")  # type: ignore[misc]
+    for file in trial.files():
+        for what in ("taken away", "spoilt"):
+            with TemporaryDirectory() as folder:
+                for path in trial.files():
+                    (Path(folder) / path).parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copy(trial.root / path, Path(folder) / path)
+                if what == "spoilt":
+                    (Path(folder) / file).write_bytes(SPOILT)
+                else:
+                    (Path(folder) / file).unlink()
+                _refused(lambda folder=folder: trial.prepared(root=Path(folder)), f"{file}, {what}")  # type: ignore[misc]
+
+
+def _refused(read: Callable[[], object], what: str) -> None:
+    try:
+        read()
+    except UserError:
+        return
+    except Exception as error:
+        raise ContractError(f"{what}: raised {type(error).__name__}: {error}, expected a UserError") from error
+    raise ContractError(f"{what}: read as if nothing were wrong, expected a UserError")
+
+
+def _written(trial: SourceTrial, number: int) -> dict[str, bytes]:
+    """The files of the prepared task, by name, with the global generators at `number`."""
+    before = random.getstate(), np.random.get_state()
+    random.seed(number)
+    np.random.seed(number)
+    try:
+        with TemporaryDirectory() as folder:
+            trial.prepared().write(Path(folder))
+            return {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir())}
+    finally:
+        random.setstate(before[0])
+        np.random.set_state(before[1])
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _texts(item)
+    elif isinstance(value, Sequence):
+        for item in value:
+            yield from _texts(item)
+
+
+TABLES = Check("it reads both splits as tables of examples", reads_both_splits)
+LABELS = Check("labels are indices of their names", labels_within_names, (TABLES,))
+IDS = Check("an example has a number of its own", ids_unique, (TABLES,))
+TEXTS = Check("no text is empty", texts_whole, (TABLES,))
+KNOWN = Check("its metrics are known", metrics_known, (TABLES,))
+SEVERAL = Check("no split has one label only", several_labels, (LABELS,))
+TWICE = Check("read twice it gives the same bytes", same_bytes_twice, (SEVERAL, IDS, TEXTS, KNOWN))
+ELSEWHERE = Check("it reads the same from another folder", same_from_elsewhere, (TWICE,))
+TOLD = Check("mistakes are told", mistakes_are_told, (ELSEWHERE,))
+TASK_CHECKS = (TABLES, LABELS, IDS, TEXTS, KNOWN, SEVERAL, TWICE, ELSEWHERE, TOLD)
