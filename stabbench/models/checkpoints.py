@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from stabbench.files import read_json
-
 _CLASSES = {
     "Albert": "albert",
     "Bert": "bert",
@@ -52,14 +50,12 @@ def guessed_type(config: Mapping[str, Any], tensors: Sequence[str]) -> str | Non
     return None
 
 
-def conversion(source: str, folder: Path) -> str:
-    """The sentence that says how `source` (a hub id or a folder) becomes safetensors; `folder` has its config.json.
+def conversion(source: str, folder: Path, config: Mapping[str, Any]) -> str:
+    """The sentence that says how `source` (a hub id or the `folder`) becomes safetensors; `config` is its config.json.
 
     A folder is converted in its place, a hub id into a new folder, which params.yaml has to name.
     """
-    loader, classes = "AutoModel", list[Any]()
-    if (folder / "config.json").is_file():
-        classes = read_json(folder / "config.json").get("architectures") or []
+    loader, classes = "AutoModel", config.get("architectures") or []
     suffix = re.search(r"For(MaskedLM|PreTraining)$", str(classes[0])) if classes else None
     if suffix is not None:
         loader += suffix[0]

@@ -53,9 +53,8 @@ def check_folder(folder: Path, source: str | None = None) -> Path:
 
     `source` is the hub id that it was fetched by. Raises UserError with all that is wrong.
     """
-    mistakes = Mistakes()
+    mistakes, opened = Mistakes(), ModelFolder.at(folder)
     with mistakes.collected():
-        opened = ModelFolder.at(folder)
         kind = opened.model_type
         if opened.config.get("auto_map"):
             mistakes.add(
@@ -63,7 +62,7 @@ def check_folder(folder: Path, source: str | None = None) -> Path:
                 f"take a model without it; or remove auto_map where the weights are those of a plain '{kind}'"
             )
     with mistakes.collected():
-        _check_weights(folder, source)
+        _check_weights(opened, source)
     lacking = lacking_package(folder)
     if not has_tokenizer(folder):
         mistakes.add(f"{folder} has no tokenizer: expected {WANTED}")
@@ -73,17 +72,18 @@ def check_folder(folder: Path, source: str | None = None) -> Path:
     return folder
 
 
-def _check_weights(folder: Path, source: str | None) -> None:
+def _check_weights(opened: ModelFolder, source: str | None) -> None:
+    folder = opened.path
     if not (folder / WEIGHTS).is_file() and not (folder / INDEX).is_file():
         if source is not None:
             raise UserError(
                 f"the hub's '{source}' has no {WEIGHTS}, and only safetensors are read: "
-                f"where it has pytorch_model.bin, {conversion(source, folder)}"
+                f"where it has pytorch_model.bin, {conversion(source, folder, opened.settings('config.json'))}"
             )
         if any(folder.glob("pytorch_model*.bin")):
             raise UserError(
                 f"{folder} holds pytorch_model.bin only, and only safetensors are read: "
-                f"{conversion(str(folder), folder)}"
+                f"{conversion(str(folder), folder, opened.settings('config.json'))}"
             )
         raise UserError(f"{folder} has no {WEIGHTS}: only safetensors weights are read")
     lost = [shard.name for shard in weight_files(folder) if not shard.is_file()]

@@ -89,7 +89,7 @@ def _plain_bert(folder: ModelFolder) -> FolderTokenizer | None:
     """BERT's tokenizer where tokenizer.json is just what transformers builds of it by tokenizer_config.json."""
     settings = folder.settings("tokenizer_config.json")
     if (
-        folder.settings("config.json").get("model_type") != "bert"
+        folder.config.get("model_type") != "bert"
         or settings.get("tokenizer_class") not in {"BertTokenizer", "BertTokenizerFast"}
         or not isinstance(settings.get("do_lower_case"), bool)
         or not isinstance(settings.get("tokenize_chinese_chars", True), bool)

@@ -22,8 +22,9 @@ def by_transformers(folder: ModelFolder) -> FolderTokenizer:
     lacking = lacking_package(path)
     if lacking is not None:
         raise UserError(lacking)
-    for name in ("tokenizer_config.json", "config.json"):
-        wanted = folder.settings(name).get("tokenizer_class")
+    settings = {"tokenizer_config.json": folder.settings("tokenizer_config.json"), "config.json": folder.config}
+    for name, found in settings.items():
+        wanted = found.get("tokenizer_class")
         if wanted is not None and not (isinstance(wanted, str) and _TOKENIZER_CLASS.fullmatch(wanted)):
             raise UserError(f"{path / name} names tokenizer_class {wanted!r}, which is no tokenizer")
     from transformers import AutoTokenizer
