@@ -64,6 +64,8 @@ def test_a_project_is_planned_trained_and_reported_from_anywhere_without_a_word(
     assert report.page == elsewhere / "reports" / "index.html"
     assert report.page.is_file()
     assert list(report.comparison.stability["strategy"]) == ["devlin"]
+    assert re.search(r"mcc by seed  1: -?0\.\d{3}.*  2: ", str(trained))
+    assert all("<td>" in shown._repr_html_() for shown in (plan, trained, status, report))
     assert capfd.readouterr() == ("", "")
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == handlers
     assert Path.cwd() == tmp_path
