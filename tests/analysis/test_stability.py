@@ -11,6 +11,7 @@ from statsmodels.stats.multitest import multipletests
 
 from stabbench.analysis.frame import COLUMNS
 from stabbench.analysis.pairwise import holm, pairwise
+from stabbench.analysis.place import Place
 from stabbench.analysis.stability import stability
 from tests.analysis.synthetic import scores_with
 
@@ -144,7 +145,7 @@ def test_of_two_cells_one_of_which_is_not_eligible_none_is_best() -> None:
 
 
 def test_a_cell_that_its_caller_calls_seedless_is_not_eligible() -> None:
-    table = stability(runs(papers_rte()), seedless=[("bert", "rte", "mosbach")])
+    table = stability(runs(papers_rte()), seedless=[Place("bert", "rte", "mosbach")])
     assert not row(table, "mosbach")[["eligible", "best_std", "best_max"]].any()
     assert row(table, "devlin")["rival"] == "mixout"
 
