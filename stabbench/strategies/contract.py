@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -71,9 +71,9 @@ def _unscaled(name: str) -> tuple[float, float]:
     return 1.0, 1.0
 
 
-@dataclass
+@dataclass(frozen=True)
 class Context:
-    """What a hook may know: fixed facts of the training, and where it stands now."""
+    """What a hook may know: fixed facts of the training, and where it stands now; every update has one of its own."""
 
     options: Any
     architecture: Architecture
@@ -91,7 +91,8 @@ class Context:
     """Updates done so far."""
     learning_rate: float = 0.0
     """The schedule's rate of the present update."""
-    place: str = field(default="")
+    place: str = ""
+    """What tells a member's draws from those of the others."""
     first_epoch: Pass = _no_pass
     """Called with weights: the batches of every run's own first epoch in its order, each with the model bound to them.
 
@@ -100,7 +101,7 @@ class Context:
     taken as they are given: no `training_weights` acts.
     """
     scales: Callable[[str], tuple[float, float]] = _unscaled
-    """Factors of a tensor's learning rate and decay now, of all strategies together."""
+    """Factors of a tensor's learning rate and decay now, of all strategies together; 1 while these are asked."""
 
     def rate(self, name: str) -> float:
         """The learning rate of a tensor in the present update."""

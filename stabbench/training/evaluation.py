@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -10,6 +10,8 @@ from torch import Tensor
 
 from stabbench.models.batch import Batch, Integers, TokenizedTexts, make_batch
 from stabbench.models.encoder import Encoder, Weights
+from stabbench.tasks.metrics import score
+from stabbench.training.state import Evaluation
 
 TOKENS_AT_ONCE = {"cpu": 1024, "cuda": 4096}
 """Of one run, by the kind of device: what its cache holds, or what keeps it busy."""
@@ -50,6 +52,20 @@ def _chunks(lengths: Integers, tokens: int) -> list[Integers]:
     order = np.argsort(lengths, kind="stable")
     totals = np.cumsum(lengths[order])
     return [part for part in np.split(order, np.flatnonzero(np.diff(totals // tokens)) + 1) if len(part)]
+
+
+def evaluated(step: int, logits: Tensor, labels: Integers, metrics: Sequence[str]) -> Evaluation:
+    """Loss and scores of every run after `step` updates: logits `(S, examples, labels)`."""
+    finite = torch.isfinite(logits).all(dim=2).all(dim=1).tolist()
+    losses, predictions = mean_cross_entropy(logits, labels), logits.argmax(dim=-1).numpy()
+    return Evaluation(
+        step=step,
+        losses=[loss if whole else None for loss, whole in zip(losses, finite, strict=True)],
+        scores=[
+            {metric: score(metric, labels, predictions[run]) for metric in metrics} if whole else {}
+            for run, whole in enumerate(finite)
+        ],
+    )
 
 
 def mean_cross_entropy(logits: Tensor, labels: Integers) -> list[float]:

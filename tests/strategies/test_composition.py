@@ -139,7 +139,8 @@ def test_three_together_train_and_scale_as_they_do_alone() -> None:
     (without,), (result,) = (
         train(tiny.inputs(strategies=some, dropout=0.0, epochs=1.0), tiny.seeds(1)) for some in (members[:2], members)
     )
-    assert Training(both, tiny.seeds(1), torch.device("cpu")).strategies.scale("bert.pooler.dense.weight") == (1.0, 1.0)
+    moment = Training(both, tiny.seeds(1), torch.device("cpu")).strategies.at(0, 0.0)
+    assert moment.scale("bert.pooler.dense.weight") == (1.0, 1.0)
     for name, weight in without.weights.items():
         torch.testing.assert_close(result.weights[name], weight, rtol=0, atol=1e-10)
     assert {group["learning_rate"] for group in result.data["parameter_groups"]} == {3e-3 * 0.5**k for k in range(5)}

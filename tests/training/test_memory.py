@@ -79,9 +79,9 @@ def test_weights_gradients_and_moments_are_counted_on_the_cut_vocabulary() -> No
     inputs = dataclasses.replace(inputs, train=tiny.texts(90, 1, pieces=30), dev=tiny.texts(48, 2, pieces=30))
     training = Training(inputs, tiny.seeds(1), CPU)
     state = training.start()
-    assert training.cut is not None
+    assert training.parts.cut is not None
     real = sum(tensor.numel() for tensor in state.weights.values())
-    assert parameters(inputs.architecture, len(training.cut.kept)) == real
+    assert parameters(inputs.architecture, len(training.parts.cut.kept)) == real
     assert needs(inputs, tiny.seeds(1)).each > 16 * real
 
 
