@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from stabbench.models.batch import Batch
     from stabbench.recipe import Recipe
     from stabbench.report.comparison import Comparison, compare
-    from stabbench.strategies.contract import BoundModel, Context, NoOptions, Strategy, Weights, cross_entropy
+    from stabbench.strategies.contract import BoundModel, Context, NoOptions, Strategy, Weights
+    from stabbench.tasks.objectives.class_losses import cross_entropy
 
 __version__ = "0.1.0"
 __all__ = [
@@ -37,7 +38,8 @@ _MODULES = {
     "stabbench.models.batch": ("Batch",),
     "stabbench.plan": ("Recipe",),
     "stabbench.report.comparison": ("Comparison", "compare"),
-    "stabbench.strategies.contract": ("BoundModel", "Context", "NoOptions", "Strategy", "Weights", "cross_entropy"),
+    "stabbench.strategies.contract": ("BoundModel", "Context", "NoOptions", "Strategy", "Weights"),
+    "stabbench.tasks.objectives.class_losses": ("cross_entropy",),
 }
 
 

@@ -16,10 +16,10 @@ from pandas.api.typing import NAType
 
 from stabbench.analysis.failures import wilson_interval
 from stabbench.analysis.frame import CELL, finished, how_many
-from stabbench.analysis.metric_kinds import lower_is_better
 from stabbench.analysis.seed_sanity import Key, seedless_cells
 from stabbench.analysis.spread import spread, standard_deviation
 from stabbench.analysis.variances import Center, levene, permutation_p_values, spread_p_value
+from stabbench.metrics.kinds import lower_is_better
 from stabbench.processes import shared_out
 
 COUNTS = ("failed", "diverged", "collapsed")

@@ -14,6 +14,7 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
+from stabbench.metrics.kinds import metric_name
 from stabbench.report import cost, findings, making, numbers
 from stabbench.report import provenance as origins
 from stabbench.report.cautions import cautions
@@ -76,7 +77,7 @@ class Page:
         )
         content: Content = self.context["content"]
         environment.filters.update(
-            metric=numbers.metric_name,
+            metric=metric_name,
             percent=numbers.percent,
             known=numbers.known,
             of_runs=numbers.of_runs,

@@ -18,12 +18,13 @@ from stabbench.strategies.contract import (
     Context,
     Strategy,
     Weights,
-    cross_entropy,
     is_recipe_only,
     overrides,
 )
 from stabbench.strategies.hooks import Hook, hook_of
 from stabbench.strategies.unkeyed import KeyedDraws
+from stabbench.tasks.objectives.classification import CLASSIFICATION
+from stabbench.tasks.objectives.contract import Objective
 
 SINGLE_OWNER = ("loss", "scored_weights")
 
@@ -63,6 +64,7 @@ class Composition:
     """Strategies with the fixed facts of their contexts; empty for a recipe without code."""
 
     members: tuple[tuple[Strategy, Context], ...]
+    objective: Objective = CLASSIFICATION
 
     @cached_property
     def hooks(self) -> Mapping[str, tuple[Owner, ...]]:
@@ -87,9 +89,11 @@ class Composition:
 
     def at(self, step: int, learning_rate: float) -> Moment:
         """The hooks after `step` updates, when the schedule's rate is `learning_rate`."""
-        before = [replace(ctx, step=step, learning_rate=learning_rate) for _, ctx in self.members]
-        factors = Factors(tuple((owner.function, before[owner.member]) for owner in self.hooks["scale"]))
-        return Moment(self.hooks, factors, tuple(replace(ctx, scales=factors) for ctx in before))
+        now: dict[str, Any] = {"step": step, "learning_rate": learning_rate}
+        owners = self.hooks["scale"]
+        factors = Factors(tuple((owner.function, replace(self.members[owner.member][1], **now)) for owner in owners))
+        contexts = tuple(replace(ctx, scales=factors, **now) for _, ctx in self.members)
+        return Moment(self.hooks, factors, contexts, self.objective)
 
 
 @dataclass(frozen=True)
@@ -114,6 +118,7 @@ class Moment:
     hooks: Mapping[str, tuple[Owner, ...]]
     scale: Factors
     contexts: tuple[Context, ...]
+    objective: Objective
 
     def _call(self, owner: Owner, *arguments: Any) -> Any:
         """The hook, which draws nothing but what the run's seed keys: UnkeyedDrawError else."""
@@ -142,11 +147,11 @@ class Moment:
         return weights
 
     def loss(self, model: BoundModel, weights: Weights, batch: Batch) -> Tensor:
-        """The owner's loss, else the mean cross-entropy, shape `(S,)`."""
+        """The owner's loss, else the objective's, shape `(S,)`."""
         for owner in self.hooks["loss"]:
             loss: Tensor = self._call(owner, model, weights, batch)
             return loss
-        return cross_entropy(model(batch), batch.labels)
+        return self.objective.loss(model(batch), batch.labels)
 
     def before_update(
         self, weights: Weights, gradients: MutableMapping[str, Tensor], state: MutableMapping[str, Tensor]

@@ -25,7 +25,6 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from stabbench.models.architecture import Architecture, TensorFacts
@@ -33,6 +32,8 @@ from stabbench.models.batch import Batch
 from stabbench.models.device_draws import DeviceDraws
 from stabbench.randomness import DROPOUT_LEVELS, Draws, dropout_threshold
 from stabbench.recipe import Recipe
+from stabbench.tasks.objectives.classification import CLASSIFICATION
+from stabbench.tasks.objectives.contract import Objective
 
 Weights = Mapping[str, Tensor]
 
@@ -91,6 +92,8 @@ class Context:
     """Updates done so far."""
     learning_rate: float = 0.0
     """The schedule's rate of the present update."""
+    objective: Objective = CLASSIFICATION
+    """What the model is trained for: its `loss(logits, labels)`, its `divergences(logits, others)`."""
     place: str = ""
     """What tells a member's draws from those of the others."""
     first_epoch: Pass = _no_pass
@@ -192,8 +195,8 @@ class Strategy:
         return weights
 
     def loss(self, model: BoundModel, weights: Weights, batch: Batch, ctx: Context) -> Tensor:
-        """The loss of each run, shape `(S,)`; by default the mean cross-entropy."""
-        return cross_entropy(model(batch), batch.labels)
+        """The loss of each run, shape `(S,)`; by default the objective's mean over the batch."""
+        return ctx.objective.loss(model(batch), batch.labels)
 
     def before_update(
         self,
@@ -233,10 +236,3 @@ def overrides(strategy: type[Strategy], hook: str) -> bool:
 def is_recipe_only(strategy: type[Strategy]) -> bool:
     """Whether a strategy is plain data, so that its runs are told apart by their recipe alone."""
     return not any(overrides(strategy, hook) for hook in HOOKS)
-
-
-def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Mean cross-entropy of each run: logits `(S, B, C)`, labels `(S, B)`, result `(S,)`."""
-    runs, size, classes = logits.shape
-    losses = F.cross_entropy(logits.reshape(runs * size, classes), labels.reshape(-1), reduction="none")
-    return losses.view(runs, size).mean(dim=1)

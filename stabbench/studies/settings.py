@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from stabbench.metrics.kinds import metric_name
 from stabbench.plan import Variation
 from stabbench.report.content import Content
 from stabbench.report.figures.palette import Color, strategy_colors
@@ -16,7 +17,6 @@ from stabbench.report.numbers import (
     counted,
     epochs_text,
     exponent,
-    metric_name,
     p_equation,
     p_value,
     percent,

@@ -25,8 +25,9 @@ def composed(parts: Parts) -> Composition:
             draws=draws,
             device=parts.device,
             dtype=parts.dtype,
+            objective=parts.inputs.objective,
             place=f"{number}:",
             first_epoch=lambda weights: first_epoch(parts, weights),
         )
         members.append((strategy, context))
-    return Composition(tuple(members))
+    return Composition(tuple(members), parts.inputs.objective)

@@ -20,7 +20,6 @@ from stabbench.models.device_draws import DeviceDraws
 from stabbench.models.dropout import DeviceDropout
 from stabbench.models.encoder import encoder_layer
 from stabbench.strategies.composition import Composition
-from stabbench.strategies.contract import cross_entropy
 from stabbench.training.adamw import AdamW, frozen_by
 from stabbench.training.device_adamw import DeviceAdamW
 from stabbench.training.norms import clip_factors
@@ -157,7 +156,7 @@ class DeviceStep:
         columns = begin + torch.arange(shape.examples, device=step.device)
         batch = device_batch(self.texts, self.order.index_select(1, columns), shape, self.parts.dtype)
         logits = self.encoder.classify(self.leaves, batch, DeviceDropout(recipe.one_dropout, self.draws, step))
-        losses = cross_entropy(logits, batch.labels)
+        losses = self.parts.inputs.objective.loss(logits, batch.labels)
         gradients = torch.autograd.grad(losses.sum(), list(self.leaves.values()), materialize_grads=True)
         with torch.no_grad():
             norms = [torch.linalg.vector_norm(found.flatten(1), dim=1, dtype=self.parts.dtype) for found in gradients]

@@ -28,7 +28,8 @@ class EagerStep:
         self.names = list(state.weights)
         plain = not strategies.overrides("training_weights", "loss", "before_update")
         single = plain and parts.inputs.architecture.native and parts.encoder.products is None
-        self.plain = PlainStep.of(parts.inputs.architecture, state.weights) if single else None
+        inputs = parts.inputs
+        self.plain = PlainStep.of(inputs.architecture, state.weights, inputs.objective.name) if single else None
 
     def update(self, state: TrainingState) -> None:
         """Change the weights and append what was measured to the state."""

@@ -21,7 +21,7 @@ from stabbench.training.composed import composed
 from stabbench.training.contract import Progress, Trainer
 from stabbench.training.device_step import DeviceStep, step_mode
 from stabbench.training.eager_step import EagerStep
-from stabbench.training.evaluation import Evaluator, evaluated, mean_cross_entropy
+from stabbench.training.evaluation import Evaluator, evaluated, mean_losses
 from stabbench.training.groups import parameter_groups
 from stabbench.training.inputs import RunResult, Seeds, TrainingInputs
 from stabbench.training.measured import Evaluated, Measured
@@ -211,8 +211,7 @@ class Training:
         self.collect(state)
         began = time.perf_counter()
         logits = self.dev_logits = self.dev.logits(self.parts.encoder, self.scored(state))
-        inputs = self.parts.inputs
-        state.evaluations.append(evaluated(state.step, logits, inputs.dev.labels, inputs.metrics))
+        state.evaluations.append(evaluated(state.step, logits, self.parts.inputs))
         self.seconds["evaluation"] += time.perf_counter() - began
         return logits
 
@@ -237,7 +236,8 @@ class Training:
             logits = self.evaluate(state)
         scored = self.scored(state)
         final = self._evaluator(self.parts.train_texts).logits(self.parts.encoder, scored)
-        train_losses = mean_cross_entropy(final, self.parts.inputs.train.labels)
+        inputs = self.parts.inputs
+        train_losses = mean_losses(final, inputs.train.labels, inputs.objective)
         self.seconds["evaluation"] += time.perf_counter() - began
         groups = parameter_groups(self.parts, self.optimizer, self._moment(state.step - 1).scale, state.weights)
         losses, norms, clipped_norms, gradient_norms = (

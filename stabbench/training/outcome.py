@@ -15,9 +15,6 @@ from stabbench.training.inputs import RunResult, TrainingInputs
 from stabbench.training.measured import Evaluated, Measured
 from stabbench.training.schedule import Schedule
 
-COLLAPSED_SHARE = 0.99
-COLLAPSED_LOSS = 0.95
-
 
 def result(inputs: TrainingInputs, measured: Measured) -> RunResult:
     """What the measurements of a run mean, given what it was trained on."""
@@ -81,9 +78,9 @@ def _predictions(inputs: TrainingInputs, logits: np.ndarray, diverged: int | Non
     dev = inputs.dev
     if diverged is not None:
         logits = np.full_like(logits, np.nan)
-        predictions = np.full(len(dev), inputs.majority_label, dtype=np.int64)
+        predictions = np.full(len(dev), inputs.trivial.prediction, dtype=dev.labels.dtype)
     else:
-        predictions = logits.argmax(axis=1)
+        predictions = inputs.objective.predictions(logits)
     return pd.DataFrame(
         {"example": dev.examples, "label": dev.labels, "prediction": predictions, "logits": list(logits)}
     )
@@ -97,19 +94,18 @@ def _data(
     diverged: int | None,
     tables: Mapping[str, pd.DataFrame],
 ) -> dict[str, Any]:
-    headline = inputs.metrics[0]
+    headline, trivial = inputs.metrics[0], inputs.trivial.scores
     last_epoch = measured.losses[-schedule.steps_per_epoch :]
-    entropy = label_entropy(inputs.train.labels)
+    trivial_loss = inputs.objective.trivial_loss(inputs.train.labels)
     if diverged is None:
         final = _point(schedule, evaluations[-1])
-    else:  # a diverged run counts with the best constant classifier's score in each metric
-        final = _point(schedule, Evaluated(diverged, None, inputs.majority))
+    else:  # a diverged run counts with what can be had without a look at the texts
+        final = _point(schedule, Evaluated(diverged, None, trivial))
     scored = [done for done in evaluations if done.scores]
     best = max(scored, key=lambda done: done.scores[headline], default=None)
-    predicted = tables["predictions.parquet"]["prediction"]
-    one_class = predicted.value_counts(normalize=True).iloc[0] >= COLLAPSED_SHARE
+    predicted = tables["predictions.parquet"]["prediction"].to_numpy()
     mean_last = float(np.mean(last_epoch)) if diverged is None else None
-    failed = final["scores"][headline] <= inputs.majority[headline]
+    failed = final["scores"][headline] <= trivial[headline]
     return {
         "status": "diverged" if diverged is not None else "failed" if failed else "ok",
         "error": None,
@@ -117,15 +113,15 @@ def _data(
         "metric": headline,
         "final": final,
         "best": final if best is None else _point(schedule, best),
-        "majority": dict(inputs.majority),
+        "majority": dict(trivial),
         "flags": {
-            "accuracy_at_most_majority": _at_most(final, inputs.majority, "accuracy"),
-            "collapsed": bool(one_class or (mean_last is not None and mean_last >= COLLAPSED_LOSS * entropy)),
+            "accuracy_at_most_majority": _at_most(final, trivial, "accuracy"),
+            "collapsed": inputs.objective.collapsed(predicted, mean_last, trivial_loss),
         },
         "train_loss": {
             "last_epoch": mean_last,
             "final": measured.train_loss if diverged is None and math.isfinite(measured.train_loss) else None,
-            "label_entropy": entropy,
+            "label_entropy": trivial_loss,
         },
         "total_steps": schedule.total_steps,
         "steps_per_epoch": schedule.steps_per_epoch,
@@ -144,8 +140,8 @@ def _point(schedule: Schedule, done: Evaluated) -> dict[str, Any]:
     }
 
 
-def _at_most(final: Mapping[str, Any], majority: Mapping[str, float], metric: str) -> bool | None:
-    return bool(final["scores"][metric] <= majority[metric]) if metric in majority else None
+def _at_most(final: Mapping[str, Any], trivial: Mapping[str, float], metric: str) -> bool | None:
+    return bool(final["scores"][metric] <= trivial[metric]) if metric in trivial else None
 
 
 def _cost(inputs: TrainingInputs, schedule: Schedule, measured: Measured, diverged: int | None) -> dict[str, Any]:
@@ -156,10 +152,3 @@ def _cost(inputs: TrainingInputs, schedule: Schedule, measured: Measured, diverg
     examples = sum(measured.passes[:count]) * len(lengths) / schedule.steps_per_epoch
     operations = training_operations(inputs.architecture, tokens, pairs, examples)
     return {"steps": count, "tokens": tokens, "flops": float(operations)}
-
-
-def label_entropy(labels: np.ndarray) -> float:
-    """Entropy of the label shares in nats: the cross-entropy of the best constant prediction."""
-    shares = np.bincount(labels) / len(labels)
-    shares = shares[shares > 0]
-    return float(-(shares * np.log(shares)).sum())

@@ -15,9 +15,9 @@ from stabbench.models.device_draws import DeviceDraws
 from stabbench.models.dropout import DeviceDropout
 from stabbench.models.encoder import Encoder
 from stabbench.randomness import Draws
-from stabbench.strategies.contract import cross_entropy
 from stabbench.strategies.l2_sp import L2SP
 from stabbench.strategies.mixout import Mixout, MixoutOptions
+from stabbench.tasks.objectives.class_losses import cross_entropy
 from stabbench.training.loop import Training
 from stabbench.training.memory import Needs, balanced, kept_for_backward, largest_batch, needs, parameters
 from stabbench.training.order import Order

@@ -74,7 +74,7 @@ def test_a_run_is_judged_by_its_measurements_alone() -> None:
 def test_a_number_that_is_not_finite_is_a_divergence(changes: dict[str, Any], at: int) -> None:
     data = result(INPUTS, measured(**changes)).data
     assert (data["status"], data["diverged_at"]) == ("diverged", at)
-    assert data["final"]["scores"] == INPUTS.majority
+    assert data["final"]["scores"] == INPUTS.trivial.scores
     assert data["cost"]["tokens"] == sum([10, 20, 30, 40, 50, 60][:at])
 
 
