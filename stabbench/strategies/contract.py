@@ -177,6 +177,10 @@ class Strategy:
         """A sentence where this recipe does not suit the strategy, which the plan passes on as a warning."""
         return None
 
+    def graphs(self, options: Any) -> int:
+        """How many forward passes `loss` keeps at once for their gradients: memory is counted by it."""
+        return 1
+
     def initialise(
         self, weights: MutableMapping[str, Tensor], state: MutableMapping[str, Tensor], ctx: Context
     ) -> None:

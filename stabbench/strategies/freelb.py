@@ -50,6 +50,10 @@ class FreeLB(Strategy):
     recipe = {"epochs": 3.0, "bias_correction": True}
     Options = FreeLBOptions
 
+    def graphs(self, options: FreeLBOptions) -> int:
+        """All K: the gradient is that of their mean."""
+        return options.steps
+
     def loss(self, model: BoundModel, weights: Weights, batch: Batch, ctx: Context) -> Tensor:
         """The mean cross-entropy of the K forward passes, every one of them call 0."""
         options: FreeLBOptions = ctx.options

@@ -38,6 +38,10 @@ class R3F(Strategy):
     recipe = {"epochs": 3.0, "bias_correction": True}
     Options = R3FOptions
 
+    def graphs(self, options: R3FOptions) -> int:
+        """The clean forward pass and the noisy one."""
+        return 2
+
     def loss(self, model: BoundModel, weights: Weights, batch: Batch, ctx: Context) -> Tensor:
         """Cross-entropy of the clean forward pass (call 0) and the divergence of the noisy one (call 1) from it."""
         options: R3FOptions = ctx.options

@@ -58,6 +58,10 @@ class Smart(Strategy):
     Options = SmartOptions
     version = "2"
 
+    def graphs(self, options: SmartOptions) -> int:
+        """The clean forward pass, and that of the ascent or the last one."""
+        return 2
+
     def loss(self, model: BoundModel, weights: Weights, batch: Batch, ctx: Context) -> Tensor:
         """Cross-entropy of the clean forward pass (call 0) and the divergence from it at δ.
 

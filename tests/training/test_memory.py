@@ -15,6 +15,7 @@ from stabbench.models.device_draws import DeviceDraws
 from stabbench.models.dropout import DeviceDropout
 from stabbench.models.encoder import Encoder
 from stabbench.randomness import Draws
+from stabbench.strategies.freelb import FreeLB, FreeLBOptions
 from stabbench.strategies.l2_sp import L2SP
 from stabbench.strategies.mixout import Mixout, MixoutOptions
 from stabbench.tasks.objectives.class_losses import cross_entropy
@@ -108,6 +109,12 @@ def test_a_loss_of_its_own_counts_other_weights_and_the_slopes_that_led_there() 
         needs(tiny.inputs(strategies=((strategy(), strategy.Options()),)), tiny.seeds(1)) for strategy in (Mixout, L2SP)
     )
     assert penalised.each - mixing.each == pytest.approx(2 * size, rel=0.05)
+
+
+def test_every_pass_that_a_loss_keeps_is_counted() -> None:
+    inputs = [tiny.inputs(strategies=((FreeLB(), FreeLBOptions(steps=steps)),)) for steps in (2, 3, 8)]
+    two, three, eight = (needs(one, tiny.seeds(1)).each for one in inputs)
+    assert eight - three == 5 * (three - two) > 0
 
 
 def test_a_margin_is_left_and_one_run_is_always_tried() -> None:
