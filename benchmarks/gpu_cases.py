@@ -19,6 +19,7 @@ from stabbench.models.families import architecture_of
 from stabbench.plan import STREAMS
 from stabbench.recipe import Recipe
 from stabbench.strategies.mixout import Mixout, MixoutOptions
+from stabbench.tasks.objectives.contract import Trivial
 from stabbench.training.cost import training_operations
 from stabbench.training.device_step import DeviceStep
 from stabbench.training.inputs import Seeds, TrainingInputs
@@ -86,8 +87,7 @@ def make_inputs(model: str, task: str, *, strategy: str = "plain", **recipe: Any
         train=texts(task, EXAMPLES[task], 1, PIECES[task]),
         dev=texts(task, 64, 2, PIECES[task]),
         metrics=("accuracy",),
-        majority_label=0,
-        majority={"accuracy": 0.5},
+        trivial=Trivial(0, {"accuracy": 0.5}, {}),
         recipe=Recipe(**values),
         strategies=((Mixout(), MixoutOptions()),) if mixout else (),
     )

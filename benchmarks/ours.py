@@ -12,6 +12,7 @@ from benchmarks.texts import BATCH_SIZE, MAX_LENGTH, ORDER_SEED, TaskTexts
 from stabbench.models.kernel.library import library_for
 from stabbench.recipe import Recipe
 from stabbench.strategies.devlin import Devlin
+from stabbench.tasks.objectives.contract import Trivial
 from stabbench.training.inputs import TrainingInputs
 from stabbench.training.loop import Training
 
@@ -35,8 +36,7 @@ def training_inputs(job: Job) -> TrainingInputs:
         train=job.texts.train,
         dev=job.texts.dev,
         metrics=("accuracy",),
-        majority_label=0,
-        majority={"accuracy": 0.5},
+        trivial=Trivial(0, {"accuracy": 0.5}, {}),
         recipe=job.recipe,
         strategies=(),
     )

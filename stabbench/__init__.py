@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from stabbench.project import Project
     from stabbench.recipe import Recipe
     from stabbench.report.comparison import Comparison, compare
-    from stabbench.strategies.contract import BoundModel, Context, NoOptions, Strategy, Weights, cross_entropy
+    from stabbench.strategies.contract import BoundModel, Context, NoOptions, Strategy, Weights
+    from stabbench.tasks.objectives.class_losses import cross_entropy
 
 __all__ = [
     "Architecture",
@@ -41,7 +42,8 @@ _MODULES = {
     "stabbench.project": ("Project",),
     "stabbench.recipe": ("Recipe",),
     "stabbench.report.comparison": ("Comparison", "compare"),
-    "stabbench.strategies.contract": ("BoundModel", "Context", "NoOptions", "Strategy", "Weights", "cross_entropy"),
+    "stabbench.strategies.contract": ("BoundModel", "Context", "NoOptions", "Strategy", "Weights"),
+    "stabbench.tasks.objectives.class_losses": ("cross_entropy",),
 }
 
 

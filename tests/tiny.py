@@ -12,6 +12,7 @@ from transformers import PreTrainedModel
 
 from stabbench.models.batch import TokenizedTexts
 from stabbench.recipe import Recipe
+from stabbench.tasks.objectives.contract import Trivial
 from stabbench.testing.tiny import (
     CLASSES,
     VOCABULARY,
@@ -77,7 +78,7 @@ def inputs(
     *,
     strategies: tuple[Any, ...] = (),
     examples: int = 90,
-    majority: Mapping[str, float] | None = None,
+    trivial: Mapping[str, float] | None = None,
     **recipe: Any,
 ) -> TrainingInputs:
     """A training of a small model; recipe values go over a float64 recipe that learns within 3 epochs."""
@@ -89,8 +90,7 @@ def inputs(
         train=texts(examples, seed=1),
         dev=texts(48, seed=2),
         metrics=("mcc", "accuracy"),
-        majority_label=0,
-        majority=majority or {"mcc": 0.0, "accuracy": 0.5},
+        trivial=Trivial(0, trivial or {"mcc": 0.0, "accuracy": 0.5}, {}),
         recipe=Recipe(**values),
         strategies=strategies,
     )

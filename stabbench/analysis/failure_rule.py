@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from stabbench.analysis.frame import UNJUDGED
-from stabbench.analysis.metric_kinds import MetricKind
 from stabbench.analysis.results_columns import (
     FALSE,
     LISTED,
@@ -25,6 +24,7 @@ from stabbench.analysis.results_columns import (
 )
 from stabbench.analysis.results_shape import some
 from stabbench.errors import UserError, unknown
+from stabbench.metrics.kinds import MetricKind
 
 
 @dataclass(frozen=True)

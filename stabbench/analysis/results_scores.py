@@ -8,8 +8,8 @@ from collections.abc import Collection, Mapping
 import numpy as np
 import pandas as pd
 
-from stabbench.analysis.metric_kinds import MetricKind, metric_kind
 from stabbench.analysis.results_columns import TRUE, Bools, Columns, Flags, Floats
+from stabbench.metrics.kinds import MetricKind, metric_kind
 
 NAN = ("error", "failed", "missing")
 """What a run without a score may be taken for."""

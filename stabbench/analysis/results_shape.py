@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import pandas as pd
 from pandas.api import types
 
-from stabbench.analysis.metric_kinds import metric_kind
 from stabbench.errors import UserError, nearest, unknown
+from stabbench.metrics.kinds import metric_kind
 
 REQUIRED = ("strategy", "task", "seed", "score")
 OPTIONAL = ("model", "metric", "status", "accuracy", "majority", "failed", "diverged", "collapsed", "result_digest")

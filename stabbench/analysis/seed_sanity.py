@@ -11,9 +11,9 @@ import pandas as pd
 
 from stabbench.analysis.distinct_scores import FEWEST, Grid, few_distinct
 from stabbench.analysis.frame import CELL, finished
-from stabbench.analysis.metric_kinds import lower_is_better, metric_kind
 from stabbench.analysis.place import Place
 from stabbench.analysis.spread import is_constant
+from stabbench.metrics.kinds import lower_is_better, metric_kind
 from stabbench.records import SelectedCell, Selection
 
 CAUSES = (

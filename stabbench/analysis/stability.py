@@ -16,11 +16,11 @@ from pandas.api.typing import NAType
 
 from stabbench.analysis.failures import wilson_interval
 from stabbench.analysis.frame import CELL, finished, how_many
-from stabbench.analysis.metric_kinds import lower_is_better
 from stabbench.analysis.place import Place
 from stabbench.analysis.seed_sanity import seedless_cells
 from stabbench.analysis.spread import spread, standard_deviation
 from stabbench.analysis.variances import Center, levene, permutation_p_values, spread_p_value
+from stabbench.metrics.kinds import lower_is_better
 from stabbench.processes import parallel_map
 
 COUNTS = ("failed", "diverged", "collapsed")

@@ -42,8 +42,8 @@ def _tell(task: PreparedTask) -> None:
 def summary(task: PreparedTask) -> str:
     """What was prepared, as a line and a table of what was seen, a column a split."""
     constants = ", ".join(
-        f"{metric} {value:.3f}" + (f" ({task.label_names[task.majority['labels'][metric]]})" if value else "")
-        for metric, value in task.majority["scores"].items()
+        f"{metric} {value:.3f}" + (f" ({task.label_names[task.trivial.predictions[metric]]})" if value else "")
+        for metric, value in task.trivial.scores.items()
     )
     head = f"{task.name}: {len(task.train):,} train, {len(task.dev):,} dev; best constant classifier: {constants}"
     table = [("", "train", "dev"), *_rows(task)]

@@ -10,21 +10,20 @@ from pathlib import Path
 import torch
 from filelock import FileLock, Timeout
 
+from stabbench.errors import UserError
 from stabbench.execution.loading import load_inputs, model_folder
 from stabbench.execution.outcome import WAITING, CellOutcome, Listener, Report, already_there
 from stabbench.execution.pool import Advanced, Broken, Done, Event, Job, Pool
 from stabbench.execution.provenance import provenance
 from stabbench.execution.settings import Settings
 from stabbench.files import sha256_of_json
-from stabbench.models import families
 from stabbench.models.weights import save_classifier
 from stabbench.plan import Cell
 from stabbench.records import Store
 from stabbench.records.dead_weights import divergence, leave_reason, not_finite
-from stabbench.training.device_step import step_mode
 from stabbench.training.inputs import RunResult, TrainingInputs
-from stabbench.training.memory import balanced, needs
-from stabbench.training.precision import check_precision
+from stabbench.training.loop import NATIVE
+from stabbench.training.memory import balanced
 
 
 class CellTraining:
@@ -47,9 +46,9 @@ class CellTraining:
         self._locks: dict[int, FileLock] = {}
         self._inputs: TrainingInputs | None = None
         if self.missing:
-            device = torch.device(settings.device)
-            check_precision(cell.recipe().precision, device)
-            step_mode(device)
+            reason = NATIVE.unsupported(cell.recipe(), torch.device(settings.device))
+            if reason is not None:
+                raise UserError(reason)
 
     @property
     def inputs(self) -> TrainingInputs:
@@ -132,12 +131,12 @@ class CellTraining:
 
     def _room(self, seeds: Sequence[int], pool: Pool) -> int:
         """How many seeds a worker trains side by side at most."""
-        if not families.of(self.inputs.architecture).capabilities.stacks:
+        inputs, wanted = self.inputs, self.settings.stacked_seeds
+        if wanted is None and torch.device(self.settings.device).type != "cuda":
             return 1
-        if self.settings.stacked_seeds is not None or torch.device(self.settings.device).type != "cuda":
-            return self.settings.stacked_seeds or 1
         streams = [self.cell.run_spec(seed)["seeds"] for seed in seeds]
-        return needs(self.inputs, streams).room(pool.free_memory())
+        room = NATIVE.room(inputs, streams, pool.free_memory() if wanted is None else None)
+        return room if wanted is None else min(wanted, room)
 
     def _job(self, seeds: tuple[int, ...]) -> Job:
         fingerprints = [self.cell.fingerprint(seed) for seed in seeds]

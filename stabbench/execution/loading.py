@@ -44,10 +44,10 @@ def load_inputs(cell: Cell, root: Path) -> TrainingInputs:
         train=_tokenized(folder, task, "train", recipe.max_length, architecture),
         dev=_tokenized(folder, task, "dev", recipe.max_length, architecture),
         metrics=tuple(cell.spec["task"]["metrics"]),
-        majority_label=int(task.majority["label"]),
-        majority=task.majority["scores"],
+        trivial=task.trivial,
         recipe=recipe,
         strategies=tuple(_strategy(cell, plugin, root) for plugin in cell.spec["plugins"]),
+        objective=task.objective,
     )
     if stamps_of(folder) != stamps:  # written while it was read
         _check("model", cell.spec["model"]["content_hash"], sources.content_hash(folder), folder)

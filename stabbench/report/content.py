@@ -14,7 +14,6 @@ import pandas as pd
 from stabbench.analysis.calibration import false_positive_rate
 from stabbench.analysis.curves import LearningCurves, learning_curves
 from stabbench.analysis.frame import check_complete, frame, ordered
-from stabbench.analysis.metric_kinds import MetricKind, lower_is_better, metric_kind
 from stabbench.analysis.order import ORDERS, strategies_by_std
 from stabbench.analysis.pairwise import pairwise
 from stabbench.analysis.permutation import RESAMPLED_UP_TO
@@ -23,6 +22,7 @@ from stabbench.analysis.seed_sanity import Alike, seedless_cells, seedless_recor
 from stabbench.analysis.stability import MINIMUM_SEEDS, stability
 from stabbench.analysis.variances import TEST_NAMES, Center, check_center
 from stabbench.errors import UserError, unknown
+from stabbench.metrics.kinds import MetricKind, lower_is_better, metric_kind
 from stabbench.records import SelectedCell, Selection
 from stabbench.report.origin import RECORDS, Origin
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from pandas.api.typing import NAType
 
-from stabbench.analysis.metric_kinds import MetricKind
+from stabbench.metrics.kinds import MetricKind
 
 NOT_AVAILABLE = "n/a"
 
@@ -35,11 +35,6 @@ def known(count: int | NAType | None) -> str:
 def of_runs(failed: int | NAType | None, n: int) -> str:
     """`3/25`, or `n/a` where it is not known."""
     return NOT_AVAILABLE if failed is None or isinstance(failed, NAType) else f"{failed}/{n}"
-
-
-def metric_name(metric: str) -> str:
-    """The metric's name as papers write it."""
-    return {"mcc": "MCC", "f1": "F1"}.get(metric, metric)
 
 
 def share(fraction: float) -> str:

@@ -14,6 +14,7 @@ import jinja2
 from markupsafe import Markup
 
 from stabbench.analysis.place import Place
+from stabbench.metrics.kinds import metric_name
 from stabbench.report import findings, numbers
 from stabbench.report.content import Content
 from stabbench.report.downloads import Download, download
@@ -56,7 +57,7 @@ class Page:
         )
         content: Content = self.context["content"]
         environment.filters.update(
-            metric=numbers.metric_name,
+            metric=metric_name,
             percent=numbers.percent,
             known=numbers.known,
             of_runs=numbers.of_runs,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 
+from stabbench.metrics.kinds import metric_name
 from stabbench.report import findings
 from stabbench.report.content import Content
 from stabbench.report.layout import STAR
-from stabbench.report.numbers import metric_name, of_runs, score_text
+from stabbench.report.numbers import of_runs, score_text
 from stabbench.report.tables import escape_markdown, markdown_row
 
 LINES = 60

@@ -11,10 +11,10 @@ import pyarrow.csv
 
 from stabbench.analysis.stability import COUNTS
 from stabbench.files import write_bytes, write_text
+from stabbench.metrics.kinds import metric_name
 from stabbench.report import warnings
 from stabbench.report.content import Content
 from stabbench.report.layout import MEASURES, STAR, Block, Entry, blocks
-from stabbench.report.numbers import metric_name
 
 _LATEX = {
     "\\": r"\textbackslash{}",

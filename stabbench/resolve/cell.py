@@ -77,7 +77,7 @@ def make_cell(
     """The cell of (model, task, strategy) names; UserError where the strategy does not support the model."""
     model_name, task_name, strategy_name = names
     recipe = effective_recipe(config, model_name, model.architecture, strategy_name, strategy)
-    architecture = families.read_architecture(model.folder, len(task.label_names))
+    architecture = families.read_architecture(model.folder, task.outputs)
     _check(names, model, architecture, recipe, strategy)
     block = config.models[model_name]
     return Cell(
@@ -104,7 +104,7 @@ def make_cell(
             "task": {
                 "content_hash": task.content_hash,
                 "metrics": list(task.metrics),
-                "labels": len(task.label_names),
+                "labels": task.outputs,
             },
             **spec_of(recipe, task.counts["train"]),
             "plugins": [dict(plugin) for plugin in strategy.plugins],

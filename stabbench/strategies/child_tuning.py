@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from stabbench.strategies.contract import Context, Strategy, Weights, cross_entropy
+from stabbench.strategies.contract import Context, Strategy, Weights
 
 LEAST = 1e-3
 MASK = "child_tuning.mask."
@@ -84,7 +84,7 @@ class ChildTuningD(Strategy):
         total = {name: torch.zeros_like(leaf, requires_grad=False) for name, leaf in leaves.items()}
         for model, batch in ctx.first_epoch({**weights, **leaves}):
             with torch.enable_grad():
-                loss = cross_entropy(model(batch), batch.labels).sum()
+                loss = ctx.objective.loss(model(batch), batch.labels).sum()
                 found = torch.autograd.grad(loss, list(leaves.values()))
             for name, gradient in zip(names, found, strict=True):
                 total[name].addcmul_(gradient, gradient, value=1 / ctx.steps_per_epoch)

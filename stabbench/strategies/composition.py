@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
 from typing import Any, NamedTuple
@@ -18,12 +18,13 @@ from stabbench.strategies.contract import (
     Context,
     Strategy,
     Weights,
-    cross_entropy,
     is_recipe_only,
     overrides,
 )
 from stabbench.strategies.hooks import Hook, hook_of
 from stabbench.strategies.unkeyed import KeyedDraws
+from stabbench.tasks.objectives.classification import CLASSIFICATION
+from stabbench.tasks.objectives.contract import Objective
 
 SINGLE_OWNER = ("loss", "scored_weights")
 
@@ -50,37 +51,28 @@ def check_claims(strategies: Sequence[tuple[str, type[Strategy]]], settled: Cont
                 )
 
 
-class Member(NamedTuple):
-    """A member's own hook, with what it is told and what names it in errors."""
+class Owner(NamedTuple):
+    """Member number `member`'s own hook, and what names it in errors."""
 
     function: Hook
-    ctx: Context
+    member: int
     name: str
-
-    def __call__(self, *arguments: Any) -> Any:
-        """The hook, which draws nothing but what the run's seed keys: UnkeyedDrawError else."""
-        with KeyedDraws(self.name, self.ctx.device, self.ctx.step):
-            return self.function(*arguments, self.ctx)
 
 
 @dataclass(frozen=True)
 class Composition:
-    """Strategies with their contexts, called as one; empty for a recipe without code."""
+    """Strategies with the fixed facts of their contexts; empty for a recipe without code."""
 
     members: tuple[tuple[Strategy, Context], ...]
-
-    def __post_init__(self) -> None:
-        """Let every member know the factors of all."""
-        for _, ctx in self.members:
-            ctx.scales = self.scale
+    objective: Objective = CLASSIFICATION
 
     @cached_property
-    def hooks(self) -> Mapping[str, tuple[Member, ...]]:
+    def hooks(self) -> Mapping[str, tuple[Owner, ...]]:
         """Who has a hook of its own, in order. Signatures are read once; a hook that nobody has costs nothing."""
         return {
             hook: tuple(
-                Member(hook_of(strategy, hook), ctx, f"strategy {type(strategy).__name__}: hook `{hook}`")
-                for strategy, ctx in self.members
+                Owner(hook_of(strategy, hook), number, f"strategy {type(strategy).__name__}: hook `{hook}`")
+                for number, (strategy, _) in enumerate(self.members)
                 if overrides(type(strategy), hook)
             )
             for hook in HOOKS
@@ -91,65 +83,91 @@ class Composition:
         """Whether any member does."""
         return any(strategy.needs_whole_vocabulary for strategy, _ in self.members)
 
-    def at(self, step: int, learning_rate: float) -> None:
-        """Tell every member where the training stands."""
-        for _, ctx in self.members:
-            ctx.step, ctx.learning_rate = step, learning_rate
+    def overrides(self, *hooks: str) -> bool:
+        """Whether any member has one of these hooks of its own."""
+        return any(self.hooks[hook] for hook in hooks)
+
+    def at(self, step: int, learning_rate: float) -> Moment:
+        """The hooks after `step` updates, when the schedule's rate is `learning_rate`."""
+        now: dict[str, Any] = {"step": step, "learning_rate": learning_rate}
+        owners = self.hooks["scale"]
+        factors = Factors(tuple((owner.function, replace(self.members[owner.member][1], **now)) for owner in owners))
+        contexts = tuple(replace(ctx, scales=factors, **now) for _, ctx in self.members)
+        return Moment(self.hooks, factors, contexts, self.objective)
+
+
+@dataclass(frozen=True)
+class Factors:
+    """The members' `scale` hooks with what each is told."""
+
+    scales: tuple[tuple[Hook, Context], ...]
+
+    def __call__(self, name: str) -> tuple[float, float]:
+        """The product of the members' factors for a tensor's rate and decay."""
+        rate, decay = 1.0, 1.0
+        for scale, ctx in self.scales:
+            factors = scale(name, ctx)
+            rate, decay = rate * factors[0], decay * factors[1]
+        return rate, decay
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The hooks of all members as one, at one point of the training."""
+
+    hooks: Mapping[str, tuple[Owner, ...]]
+    scale: Factors
+    contexts: tuple[Context, ...]
+    objective: Objective
+
+    def _call(self, owner: Owner, *arguments: Any) -> Any:
+        """The hook, which draws nothing but what the run's seed keys: UnkeyedDrawError else."""
+        ctx = self.contexts[owner.member]
+        with KeyedDraws(owner.name, ctx.device, ctx.step):
+            return owner.function(*arguments, ctx)
 
     def initialise(self, weights: MutableMapping[str, Tensor], state: MutableMapping[str, Tensor]) -> None:
         """Every member's `initialise`, in order."""
-        for member in self.hooks["initialise"]:
-            member(weights, state)
-
-    def scale(self, name: str) -> tuple[float, float]:
-        """The product of the members' factors for a tensor."""
-        rate, decay = 1.0, 1.0
-        for member in self.hooks["scale"]:
-            factors = member.function(name, member.ctx)
-            rate, decay = rate * factors[0], decay * factors[1]
-        return rate, decay
+        for owner in self.hooks["initialise"]:
+            self._call(owner, weights, state)
 
     def scales_of(self, names: Sequence[str]) -> dict[str, tuple[float, float]] | None:
         """The factors of each tensor, or None where no member has a `scale` of its own."""
         owners = self.hooks["scale"]
         if not owners:
             return None
-        ctx = owners[0].ctx
-        with KeyedDraws(" or ".join(member.name for member in owners), ctx.device, ctx.step):
+        ctx = self.contexts[owners[0].member]
+        with KeyedDraws(" or ".join(owner.name for owner in owners), ctx.device, ctx.step):
             return {name: self.scale(name) for name in names}
-
-    def overrides(self, *hooks: str) -> bool:
-        """Whether any member has one of these hooks of its own."""
-        return any(self.hooks[hook] for hook in hooks)
 
     def training_weights(self, weights: Weights) -> Weights:
         """The weights through every member's `training_weights`."""
-        for member in self.hooks["training_weights"]:
-            weights = member(weights)
+        for owner in self.hooks["training_weights"]:
+            weights = self._call(owner, weights)
         return weights
 
     def loss(self, model: BoundModel, weights: Weights, batch: Batch) -> Tensor:
-        """The owner's loss, else the mean cross-entropy, shape `(S,)`."""
+        """The owner's loss, else the objective's, shape `(S,)`."""
         for owner in self.hooks["loss"]:
-            loss: Tensor = owner(model, weights, batch)
+            loss: Tensor = self._call(owner, model, weights, batch)
             return loss
-        return cross_entropy(model(batch), batch.labels)
+        return self.objective.loss(model(batch), batch.labels)
 
     def before_update(
         self, weights: Weights, gradients: MutableMapping[str, Tensor], state: MutableMapping[str, Tensor]
     ) -> None:
         """Every member's `before_update`, in order."""
-        for member in self.hooks["before_update"]:
-            member(weights, gradients, state)
+        for owner in self.hooks["before_update"]:
+            self._call(owner, weights, gradients, state)
 
     def after_update(self, weights: MutableMapping[str, Tensor], state: MutableMapping[str, Tensor]) -> None:
         """Every member's `after_update`, in order."""
-        for member in self.hooks["after_update"]:
-            member(weights, state)
+        for owner in self.hooks["after_update"]:
+            self._call(owner, weights, state)
 
     def scored_weights(self, weights: Weights, state: Mapping[str, Tensor]) -> Weights:
         """The owner's scored weights, else the weights themselves."""
         for owner in self.hooks["scored_weights"]:
-            scored: Weights = owner(weights, state)
+            scored: Weights = self._call(owner, weights, state)
             return scored
         return weights

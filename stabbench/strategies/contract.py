@@ -20,12 +20,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from stabbench.models.architecture import Architecture, TensorFacts
@@ -33,6 +32,8 @@ from stabbench.models.batch import Batch
 from stabbench.models.device_draws import DeviceDraws
 from stabbench.randomness import DROPOUT_LEVELS, Draws, dropout_threshold
 from stabbench.recipe import Recipe
+from stabbench.tasks.objectives.classification import CLASSIFICATION
+from stabbench.tasks.objectives.contract import Objective
 
 Weights = Mapping[str, Tensor]
 
@@ -71,9 +72,9 @@ def _unscaled(name: str) -> tuple[float, float]:
     return 1.0, 1.0
 
 
-@dataclass
+@dataclass(frozen=True)
 class Context:
-    """What a hook may know: fixed facts of the training, and where it stands now."""
+    """What a hook may know: fixed facts of the training, and where it stands now; every update has one of its own."""
 
     options: Any
     architecture: Architecture
@@ -91,7 +92,10 @@ class Context:
     """Updates done so far."""
     learning_rate: float = 0.0
     """The schedule's rate of the present update."""
-    place: str = field(default="")
+    objective: Objective = CLASSIFICATION
+    """What the model is trained for: its `loss(logits, labels)`, its `divergences(logits, others)`."""
+    place: str = ""
+    """What tells a member's draws from those of the others."""
     first_epoch: Pass = _no_pass
     """Called with weights: the batches of every run's own first epoch in its order, each with the model bound to them.
 
@@ -100,7 +104,7 @@ class Context:
     taken as they are given: no `training_weights` acts.
     """
     scales: Callable[[str], tuple[float, float]] = _unscaled
-    """Factors of a tensor's learning rate and decay now, of all strategies together."""
+    """Factors of a tensor's learning rate and decay now, of all strategies together; 1 while these are asked."""
 
     def rate(self, name: str) -> float:
         """The learning rate of a tensor in the present update."""
@@ -173,6 +177,10 @@ class Strategy:
         """A sentence where this recipe does not suit the strategy, which the plan passes on as a warning."""
         return None
 
+    def graphs(self, options: Any) -> int:
+        """How many forward passes `loss` keeps at once for their gradients: memory is counted by it."""
+        return 1
+
     def initialise(
         self, weights: MutableMapping[str, Tensor], state: MutableMapping[str, Tensor], ctx: Context
     ) -> None:
@@ -191,8 +199,8 @@ class Strategy:
         return weights
 
     def loss(self, model: BoundModel, weights: Weights, batch: Batch, ctx: Context) -> Tensor:
-        """The loss of each run, shape `(S,)`; by default the mean cross-entropy."""
-        return cross_entropy(model(batch), batch.labels)
+        """The loss of each run, shape `(S,)`; by default the objective's mean over the batch."""
+        return ctx.objective.loss(model(batch), batch.labels)
 
     def before_update(
         self,
@@ -232,10 +240,3 @@ def overrides(strategy: type[Strategy], hook: str) -> bool:
 def is_recipe_only(strategy: type[Strategy]) -> bool:
     """Whether a strategy is plain data, so that its runs are told apart by their recipe alone."""
     return not any(overrides(strategy, hook) for hook in HOOKS)
-
-
-def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Mean cross-entropy of each run: logits `(S, B, C)`, labels `(S, B)`, result `(S,)`."""
-    runs, size, classes = logits.shape
-    losses = F.cross_entropy(logits.reshape(runs * size, classes), labels.reshape(-1), reduction="none")
-    return losses.view(runs, size).mean(dim=1)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from stabbench.models.batch import Batch
-from stabbench.strategies.contract import BoundModel, Context, Strategy, Weights, cross_entropy
+from stabbench.strategies.contract import BoundModel, Context, Strategy, Weights
 from stabbench.strategies.perturbation import by_row, norms_by_example
 
 SMALLEST_NORM = 1e-8
@@ -50,6 +50,10 @@ class FreeLB(Strategy):
     recipe = {"epochs": 3.0, "bias_correction": True}
     Options = FreeLBOptions
 
+    def graphs(self, options: FreeLBOptions) -> int:
+        """All K: the gradient is that of their mean."""
+        return options.steps
+
     def loss(self, model: BoundModel, weights: Weights, batch: Batch, ctx: Context) -> Tensor:
         """The mean cross-entropy of the K forward passes, every one of them call 0."""
         options: FreeLBOptions = ctx.options
@@ -61,7 +65,7 @@ class FreeLB(Strategy):
         for step in range(options.steps):
             last = step == options.steps - 1
             delta.requires_grad_(not last)
-            losses.append(cross_entropy(model(batch, embeddings + delta), batch.labels))
+            losses.append(ctx.objective.loss(model(batch, embeddings + delta), batch.labels))
             if not last:
                 (slope,) = torch.autograd.grad(losses[-1].sum(), delta, retain_graph=True)
                 delta = _climbed(batch, delta.detach(), slope, options)

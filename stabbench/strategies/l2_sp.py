@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from stabbench.models.batch import Batch
-from stabbench.strategies.contract import BoundModel, Context, Strategy, Weights, cross_entropy
+from stabbench.strategies.contract import BoundModel, Context, Strategy, Weights
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class L2SP(Strategy):
 
     def loss(self, model: BoundModel, weights: Weights, batch: Batch, ctx: Context) -> Tensor:
         """Cross-entropy and penalty, shape `(S,)`."""
-        loss = cross_entropy(model(batch), batch.labels)
+        loss = ctx.objective.loss(model(batch), batch.labels)
         for name, tensor in weights.items():
             pretrained = ctx.pretrained.get(name)
             if pretrained is not None:

@@ -1,4 +1,4 @@
-"""What strategies that perturb the inputs share: ragged rows by example, and the divergence of two predictions."""
+"""What strategies that perturb the inputs share: ragged rows by example."""
 
 from __future__ import annotations
 
@@ -7,12 +7,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from stabbench.models.batch import Batch
-
-
-def symmetric_divergence(logits: Tensor, others: Tensor) -> Tensor:
-    """KL(p‖q) + KL(q‖p) = Σ (p − q)·(log p − log q) of every example: `(S, B, C)` twice to `(S, B)`."""
-    first, second = F.log_softmax(logits, dim=-1), F.log_softmax(others, dim=-1)
-    return ((first.exp() - second.exp()) * (first - second)).sum(dim=-1)
 
 
 def norms_by_example(batch: Batch, rows: Tensor) -> Tensor:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from stabbench.models.batch import Batch
-from stabbench.strategies.contract import BoundModel, Context, Strategy, Weights, cross_entropy
-from stabbench.strategies.perturbation import symmetric_divergence
+from stabbench.strategies.contract import BoundModel, Context, Strategy, Weights
 
 
 @dataclass(frozen=True)
@@ -39,11 +38,15 @@ class R3F(Strategy):
     recipe = {"epochs": 3.0, "bias_correction": True}
     Options = R3FOptions
 
+    def graphs(self, options: R3FOptions) -> int:
+        """The clean forward pass and the noisy one."""
+        return 2
+
     def loss(self, model: BoundModel, weights: Weights, batch: Batch, ctx: Context) -> Tensor:
         """Cross-entropy of the clean forward pass (call 0) and the divergence of the noisy one (call 1) from it."""
         options: R3FOptions = ctx.options
         embeddings = model.embed(batch)
         noise = ctx.uniform_by_token("noise", batch, embeddings.shape[-1]).mul_(2).sub_(1).mul_(options.epsilon)
         logits = model(batch)
-        divergence = symmetric_divergence(logits, model(batch, embeddings + noise, call=1))
-        return cross_entropy(logits, batch.labels) + options.weight * divergence.mean(dim=1)
+        divergence = ctx.objective.divergences(logits, model(batch, embeddings + noise, call=1))
+        return ctx.objective.loss(logits, batch.labels) + options.weight * divergence.mean(dim=1)

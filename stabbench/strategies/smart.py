@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 
 from stabbench.models.batch import Batch
-from stabbench.strategies.contract import BoundModel, Context, Strategy, Weights, cross_entropy
-from stabbench.strategies.perturbation import symmetric_divergence
+from stabbench.strategies.contract import BoundModel, Context, Strategy, Weights
 
 SMALLEST_SLOPE = 1e-6
 """Added to a token's largest slope where it divides, as in the authors' code: what is flat is not climbed."""
@@ -59,6 +58,10 @@ class Smart(Strategy):
     Options = SmartOptions
     version = "2"
 
+    def graphs(self, options: SmartOptions) -> int:
+        """The clean forward pass, and that of the ascent or the last one."""
+        return 2
+
     def loss(self, model: BoundModel, weights: Weights, batch: Batch, ctx: Context) -> Tensor:
         """Cross-entropy of the clean forward pass (call 0) and the divergence from it at δ.
 
@@ -70,11 +73,11 @@ class Smart(Strategy):
         delta = ctx.normal_by_token("noise", batch, embeddings.shape[-1]).mul_(options.initial_std)
         for step in range(1, options.steps + 1):
             delta.requires_grad_()
-            divergence = symmetric_divergence(model(batch, fixed_embeddings + delta, call=step), fixed_logits)
+            divergence = ctx.objective.divergences(model(batch, fixed_embeddings + delta, call=step), fixed_logits)
             (slope,) = torch.autograd.grad(divergence.sum(), delta)
             delta = _climbed(delta.detach(), slope, options)
-        divergence = symmetric_divergence(logits, model(batch, embeddings + delta, call=options.steps + 1))
-        return cross_entropy(logits, batch.labels) + options.weight * divergence.mean(dim=1)
+        divergence = ctx.objective.divergences(logits, model(batch, embeddings + delta, call=options.steps + 1))
+        return ctx.objective.loss(logits, batch.labels) + options.weight * divergence.mean(dim=1)
 
 
 def _climbed(delta: Tensor, slope: Tensor, options: SmartOptions) -> Tensor:

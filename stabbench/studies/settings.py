@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from stabbench.analysis.place import Place
+from stabbench.metrics.kinds import metric_name
 from stabbench.plan import Variation
 from stabbench.report.content import Content
 from stabbench.report.figures.palette import Color, strategy_colors
@@ -17,7 +18,6 @@ from stabbench.report.numbers import (
     counted,
     epochs_text,
     exponent,
-    metric_name,
     p_equation,
     p_value,
     percent,

@@ -15,13 +15,14 @@ from stabbench.analysis.stability import stability
 from stabbench.config import Config
 from stabbench.config.values import Block, Name, Seeds
 from stabbench.errors import UserError
+from stabbench.metrics.kinds import metric_name
 from stabbench.plan import Cell, Variation
 from stabbench.records import Selection
 from stabbench.report.content import Content
 from stabbench.report.figures.conditions import Condition, conditions_figure
 from stabbench.report.figures.palette import MUTED, strategy_colors
 from stabbench.report.grid import Grid
-from stabbench.report.numbers import epochs_text, metric_name, p_equation, percent
+from stabbench.report.numbers import epochs_text, p_equation, percent
 from stabbench.report.section import Section, SectionFigure
 from stabbench.studies.contract import Study
 from stabbench.studies.pairs import Pair, check_pairs

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from stabbench.errors import UserError
 from stabbench.files import read_json, sha256_of_json, write_bytes, write_json
-from stabbench.tasks.metrics import best_constants
+from stabbench.tasks.objectives.classification import CLASSIFICATION
+from stabbench.tasks.objectives.contract import Objective, Trivial
 
 SCHEMA_VERSION = 1
 SPLITS: tuple[Literal["train", "dev"], ...] = ("train", "dev")
@@ -67,6 +68,7 @@ class PreparedTask:
     dev_sample: Mapping[str, int] | None = None
     origin: Mapping[str, Any] | None = None
     seen: Mapping[str, Any] | None = None
+    objective: Objective = CLASSIFICATION
 
     def __post_init__(self) -> None:
         for split in SPLITS:
@@ -76,8 +78,10 @@ class PreparedTask:
             labels = frame["label"].to_numpy()
             if len(labels) == 0:
                 raise ValueError(f"{split}: no examples")
-            if labels.min() < 0 or labels.max() >= len(self.label_names):
-                raise ValueError(f"{split}: a label is not an index into {list(self.label_names)}")
+            try:
+                self.objective.check(labels, self.label_names)
+            except ValueError as error:
+                raise ValueError(f"{split}: {error}") from error
 
     @property
     def metric(self) -> str:
@@ -116,20 +120,17 @@ class PreparedTask:
     @cached_property
     def label_shares(self) -> dict[str, list[float]]:
         """The share of each label in each split."""
-        size = len(self.label_names)
-        return {
-            split: (np.bincount(self.labels(split), minlength=size) / self.counts[split]).tolist() for split in SPLITS
-        }
+        return {split: self.objective.shares(self.labels(split), self.label_names) for split in SPLITS}
+
+    @property
+    def outputs(self) -> int:
+        """How many outputs a model has for it."""
+        return self.objective.outputs(self.label_names)
 
     @cached_property
-    def majority(self) -> dict[str, Any]:
-        """The most frequent dev label; for each metric the best constant classifier's label and score on dev."""
-        constants = best_constants(self.labels("dev"), self.metrics)
-        return {
-            "label": int(np.bincount(self.labels("dev")).argmax()),
-            "labels": {metric: constant.label for metric, constant in constants.items()},
-            "scores": {metric: constant.score for metric, constant in constants.items()},
-        }
+    def trivial(self) -> Trivial:
+        """What the best constants score on dev."""
+        return self.objective.trivial(self.labels("dev"), self.metrics)
 
     def facts(self) -> dict[str, Any]:
         """What a plan keeps of the task."""
@@ -142,7 +143,11 @@ class PreparedTask:
             "sample": None if self.sample is None else dict(self.sample),
             "dev_sample": None if self.dev_sample is None else dict(self.dev_sample),
             "label_shares": self.label_shares,
-            "majority": self.majority,
+            "majority": {
+                "label": self.trivial.prediction,
+                "labels": dict(self.trivial.predictions),
+                "scores": dict(self.trivial.scores),
+            },
             "content_hash": self.content_hash,
             **({} if self.seen is None else {"seen": dict(self.seen)}),
         }

@@ -98,9 +98,9 @@ def evaluation_untouched(trial: Trial) -> None:
     _expect_same(first, training.scored(state), "`scored_weights` called twice")
     _expect_same(kept[0], state.weights, "the weights before and after scoring")
     _expect_same(kept[1], state.strategy, "the state before and after scoring")
-    training.strategies.training_weights(state.weights)
+    rate = training.parts.schedule.learning_rate(state.step)
+    training.strategies.at(state.step, rate).training_weights(state.weights)
     _expect_same(kept[0], state.weights, "the weights before and after `training_weights`")
-    other.strategies.at(state.step, training.schedule.learning_rate(state.step))
     _expect_same(first, other.scored(state), "`scored_weights` of the same weights with another seed's draws")
 
 

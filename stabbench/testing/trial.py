@@ -21,6 +21,7 @@ from stabbench.models.weights import initial_weights
 from stabbench.recipe import Recipe
 from stabbench.strategies.contract import Strategy
 from stabbench.strategies.hooks import hook_of
+from stabbench.tasks.objectives.contract import Trivial
 from stabbench.testing import tiny
 from stabbench.training.inputs import RunResult, TrainingInputs
 from stabbench.training.loop import train
@@ -79,8 +80,7 @@ class Trial:
             train=tiny.texts(14, seed=1, longest=16),
             dev=tiny.texts(8, seed=2, longest=16),
             metrics=("mcc", "accuracy"),
-            majority_label=0,
-            majority={"mcc": 0.0, "accuracy": 0.5},
+            trivial=Trivial(0, {"mcc": 0.0, "accuracy": 0.5}, {}),
             recipe=dataclasses.replace(values.override({**RECIPE, **recipe}), total_steps=None),
             strategies=tuple((cls(), options) for cls, options in self.members),
         )

@@ -8,7 +8,6 @@ each is run once, captured when it comes again, and replayed from then on.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -19,14 +18,12 @@ from stabbench.models.device_batch import BatchShape, DeviceTexts, device_batch
 from stabbench.models.device_draws import DeviceDraws
 from stabbench.models.dropout import DeviceDropout
 from stabbench.models.encoder import Encoder, encoder_layer
-from stabbench.strategies.contract import cross_entropy
-from stabbench.training.adamw import frozen_by
+from stabbench.strategies.composition import Composition
+from stabbench.training.adamw import AdamW, frozen_by
 from stabbench.training.device_adamw import DeviceAdamW
 from stabbench.training.norms import clip_factors
+from stabbench.training.parts import Parts
 from stabbench.training.state import TrainingState
-
-if TYPE_CHECKING:
-    from stabbench.training.loop import Training
 
 MODES = ("off", "eager", "graph", "compile")
 KEPT_UPDATES = 64
@@ -48,21 +45,24 @@ def step_mode(device: torch.device) -> str:
 class DeviceStep:
     """The update of strategies that leave forward, loss and update as they are; they may scale rates and decays."""
 
-    def __init__(self, training: Training, state: TrainingState, mode: str) -> None:
-        device, recipe = training.device, training.recipe
-        self.training, self.recipe, self.dtype = training, recipe, training.dtype
+    def __init__(
+        self, parts: Parts, strategies: Composition, optimizer: AdamW, state: TrainingState, mode: str
+    ) -> None:
+        device, recipe = parts.device, parts.recipe
+        self.parts, self.recipe, self.strategies, self.host_optimizer = parts, recipe, strategies, optimizer
+        self.names = list(state.weights)
         layer = compile_function(encoder_layer) if mode == "compile" else None
-        self.encoder = Encoder(training.inputs.architecture, training.encoder.products, layer)
-        self.texts = DeviceTexts(training.train_texts, device, segments=not recipe.legacy_segments)
-        self.draws = DeviceDraws(training.dropout, device)
+        self.encoder = Encoder(parts.inputs.architecture, parts.encoder.products, layer)
+        self.texts = DeviceTexts(parts.train_texts, device, segments=not recipe.legacy_segments)
+        self.draws = DeviceDraws(parts.dropout, device)
         self.leaves = state.weights | self._copies(state)
         copies = {name: leaf for name, leaf in self.leaves.items() if leaf is not state.weights[name]}
-        self.optimizer = DeviceAdamW(state.weights, copies, training.optimizer, training.schedule)
-        runs, tensors = len(training.seeds), len(state.weights)
+        self.optimizer = DeviceAdamW(state.weights, copies, optimizer, parts.schedule)
+        runs, tensors = len(parts.seeds), len(state.weights)
         self.clock = torch.full((), state.step, dtype=torch.int64, device=device)
-        self.order = torch.empty(runs, training.order.examples, dtype=torch.int64, device=device)
+        self.order = torch.empty(runs, parts.order.examples, dtype=torch.int64, device=device)
         self.epoch = -1
-        self.measured = torch.zeros(KEPT_UPDATES, 3 + tensors, runs, dtype=self.dtype, device=device)
+        self.measured = torch.zeros(KEPT_UPDATES, 3 + tensors, runs, dtype=parts.dtype, device=device)
         self.collected = state.step
         self.captures = device.type == "cuda" and mode in ("graph", "compile")
         self.graphs: dict[BatchShape, torch.cuda.CUDAGraph | None] = {}
@@ -71,39 +71,38 @@ class DeviceStep:
             self.pool = torch.cuda.graph_pool_handle()
 
     @classmethod
-    def of(cls, training: Training, state: TrainingState) -> DeviceStep | None:
+    def of(cls, parts: Parts, strategies: Composition, optimizer: AdamW, state: TrainingState) -> DeviceStep | None:
         """None where the strategies have hooks of their own in an update, or the device's mode is `off`."""
-        mode = step_mode(training.device)
-        hooks = training.strategies.overrides("training_weights", "loss", "before_update", "after_update")
-        if mode == "off" or hooks or set(state.weights) != set(training.facts):
+        mode = step_mode(parts.device)
+        hooks = strategies.overrides("training_weights", "loss", "before_update", "after_update")
+        if mode == "off" or hooks or set(state.weights) != set(parts.facts):
             return None
-        return cls(training, state, mode)
+        return cls(parts, strategies, optimizer, state, mode)
 
     def _copies(self, state: TrainingState) -> dict[str, Tensor]:
         """Copies of the layers' matrices in the type of the products, which the optimizer keeps up to date.
 
         Gradients are then taken with respect to the copies. A shared layer's are added up over the layers, in fp32.
         """
-        architecture, products = self.training.inputs.architecture, self.training.encoder.products
+        architecture, products = self.parts.inputs.architecture, self.parts.encoder.products
         if products is None or architecture.shares_layers:
             return {}
         head = {f"{architecture.pooler}.weight", f"{architecture.classifier}.weight"}
-        chosen = [name for name, fact in self.training.facts.items() if fact.linear_weight and name not in head]
+        chosen = [name for name, fact in self.parts.facts.items() if fact.linear_weight and name not in head]
         return {name: state.weights[name].detach().to(products).requires_grad_() for name in chosen}
 
     def update(self, state: TrainingState) -> None:
         """Start the update; what it measures reaches the state when it is collected."""
-        training, update = self.training, state.step
-        epoch = update // training.schedule.steps_per_epoch
+        parts, update = self.parts, state.step
+        epoch = update // parts.schedule.steps_per_epoch
         if epoch != self.epoch:
             self.epoch = epoch
-            self.order.copy_(torch.from_numpy(training.order.of_epoch(epoch)))
-        training.strategies.at(update, training.schedule.learning_rate(update))
-        scales = training.strategies.scales_of(training.names)
+            self.order.copy_(torch.from_numpy(parts.order.of_epoch(epoch)))
+        scales = self.strategies.at(update, parts.schedule.learning_rate(update)).scales_of(self.names)
         if scales is not None:
-            training.optimizer.freeze(frozen_by(scales))
-            self.optimizer.take(list(scales.values()), list(training.optimizer.missed.values()))
-        lengths = training.train_texts.lengths[training.order.chosen(update)]
+            self.host_optimizer.freeze(frozen_by(scales))
+            self.optimizer.take(list(scales.values()), list(self.host_optimizer.missed.values()))
+        lengths = parts.train_texts.lengths[parts.order.chosen(update)]
         self._run(BatchShape.of(lengths))
         state.tokens.append([int(count) for count in lengths.sum(axis=1)])
         state.passes.append(1)
@@ -152,14 +151,14 @@ class DeviceStep:
     def _compute(self, shape: BatchShape) -> None:
         """The whole update, of which every number lies on the device."""
         recipe, step = self.recipe, self.clock
-        begin = step % self.training.schedule.steps_per_epoch * recipe.batch_size
+        begin = step % self.parts.schedule.steps_per_epoch * recipe.batch_size
         columns = begin + torch.arange(shape.examples, device=step.device)
-        batch = device_batch(self.texts, self.order.index_select(1, columns), shape, self.dtype)
+        batch = device_batch(self.texts, self.order.index_select(1, columns), shape, self.parts.dtype)
         logits = self.encoder.classify(self.leaves, batch, DeviceDropout(recipe.one_dropout, self.draws, step))
-        losses = cross_entropy(logits, batch.labels)
+        losses = self.parts.inputs.objective.loss(logits, batch.labels)
         gradients = torch.autograd.grad(losses.sum(), list(self.leaves.values()), materialize_grads=True)
         with torch.no_grad():
-            norms = [torch.linalg.vector_norm(found.flatten(1), dim=1, dtype=self.dtype) for found in gradients]
+            norms = [torch.linalg.vector_norm(found.flatten(1), dim=1, dtype=self.parts.dtype) for found in gradients]
             each = torch.stack(norms).masked_fill(~self.optimizer.trained().unsqueeze(1), 0)
             total = each.square().sum(dim=0).sqrt()
             clip = clip_factors(total, recipe.max_grad_norm)

@@ -11,6 +11,9 @@ from torch import Tensor
 from stabbench.models.batch import Batch, Integers, TokenizedTexts, make_batch
 from stabbench.models.encoder import Weights
 from stabbench.models.families.contract import Computation
+from stabbench.tasks.objectives.contract import Objective
+from stabbench.training.inputs import TrainingInputs
+from stabbench.training.state import Evaluation
 
 TOKENS_AT_ONCE = {"cpu": 1024, "cuda": 4096}
 """Of one run, by the kind of device: what its cache holds, or what keeps it busy."""
@@ -53,8 +56,22 @@ def _chunks(lengths: Integers, tokens: int) -> list[Integers]:
     return [part for part in np.split(order, np.flatnonzero(np.diff(totals // tokens)) + 1) if len(part)]
 
 
-def mean_cross_entropy(logits: Tensor, labels: Integers) -> list[float]:
-    """Mean cross-entropy of each run: logits `(S, examples, labels)`."""
-    target = torch.tensor(labels).expand(logits.shape[0], -1).unsqueeze(-1)
-    losses = torch.log_softmax(logits, dim=-1).gather(-1, target).neg().mean(dim=(1, 2))
-    return [float(value) for value in losses]
+def evaluated(step: int, outputs: Tensor, inputs: TrainingInputs) -> Evaluation:
+    """Loss and scores of every run on dev after `step` updates: outputs `(S, examples, C)`."""
+    objective, labels = inputs.objective, inputs.dev.labels
+    finite = torch.isfinite(outputs).all(dim=2).all(dim=1).tolist()
+    losses, predictions = mean_losses(outputs, labels, objective), objective.predictions(outputs.numpy())
+    return Evaluation(
+        step=step,
+        losses=[loss if whole else None for loss, whole in zip(losses, finite, strict=True)],
+        scores=[
+            {metric: objective.score(metric, labels, predictions[run]) for metric in inputs.metrics} if whole else {}
+            for run, whole in enumerate(finite)
+        ],
+    )
+
+
+def mean_losses(outputs: Tensor, labels: Integers, objective: Objective) -> list[float]:
+    """The mean loss of each run: outputs `(S, examples, C)`."""
+    found: list[float] = objective.loss(outputs, torch.tensor(labels).expand(outputs.shape[0], -1)).tolist()
+    return found

@@ -4,35 +4,29 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from stabbench.models.batch import Batch, make_batch
-from stabbench.models.device_draws import DeviceDraws
-from stabbench.models.dropout import DeviceDropout, Dropout
+from stabbench.models.batch import Batch
 from stabbench.models.encoder import Weights
 from stabbench.strategies.contract import BoundModel
+from stabbench.training.masks import Masks
+from stabbench.training.parts import Parts
 
-if TYPE_CHECKING:
-    from stabbench.training.loop import Training
 
-
-def first_epoch(training: Training, weights: Weights) -> Iterator[tuple[BoundModel, Batch]]:
+def first_epoch(parts: Parts, weights: Weights) -> Iterator[tuple[BoundModel, Batch]]:
     """Each batch with the model bound to `weights`; see `stabbench.strategies.contract.Context.first_epoch`."""
-    for number in range(training.schedule.steps_per_epoch):
-        chosen = list(training.order.chosen(number))
-        segments = not training.recipe.legacy_segments
-        batch = make_batch(training.train_texts, chosen, training.dtype, training.device, segments=segments)
-        yield _RunByRun(training, weights, training.schedule.total_steps + number), batch
+    masks = [Masks(parts.recipe.one_dropout, [draws], parts.device) for draws in parts.dropout]
+    for number in range(parts.schedule.steps_per_epoch):
+        yield _RunByRun(parts, masks, weights, parts.schedule.total_steps + number), parts.batch(number)
 
 
 class _RunByRun:
     """A model whose runs are computed one after the other; its dropout is that of a `step` that no update reaches."""
 
-    def __init__(self, training: Training, weights: Weights, step: int) -> None:
-        self.training, self.weights, self.step = training, weights, step
+    def __init__(self, parts: Parts, masks: list[Masks], weights: Weights, step: int) -> None:
+        self.encoder, self.masks, self.weights, self.step = parts.encoder, masks, weights, step
 
     def __call__(
         self, batch: Batch, embeddings: Tensor | None = None, call: int = 0, weights: Weights | None = None
@@ -43,20 +37,11 @@ class _RunByRun:
         for run in range(batch.runs):
             single = {name: tensors[run] for name, tensors in parts.items()}
             own = None if embeddings is None else embeddings[run : run + 1, : batch.tokens[run]]
-            dropout = self._dropout(run, call)
-            logits.append(self.training.encoder.classify(single, _alone(batch, run), dropout, own))
+            logits.append(self.encoder.classify(single, _alone(batch, run), self.masks[run].at(self.step, call), own))
         return torch.cat(logits)
 
     def embed(self, batch: Batch, weights: Weights | None = None) -> Tensor:
-        return self.training.encoder.embed(self.weights if weights is None else weights, batch)
-
-    def _dropout(self, run: int, call: int) -> Dropout | DeviceDropout:
-        probability, device = self.training.recipe.one_dropout, self.training.device
-        draws = [self.training.dropout[run]]
-        if device.type == "cpu":
-            return Dropout(probability, draws, self.step, call)
-        step = torch.full((), self.step, dtype=torch.int64, device=device)
-        return DeviceDropout(probability, DeviceDraws(draws, device), step, call)
+        return self.encoder.embed(self.weights if weights is None else weights, batch)
 
 
 def _alone(batch: Batch, run: int) -> Batch:

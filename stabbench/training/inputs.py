@@ -15,14 +15,16 @@ from stabbench.models.batch import TokenizedTexts
 from stabbench.models.vocabulary import VocabularyCut
 from stabbench.recipe import Recipe
 from stabbench.strategies.contract import Strategy
+from stabbench.tasks.objectives.classification import CLASSIFICATION
+from stabbench.tasks.objectives.contract import Objective, Trivial
 
 
 @dataclass(frozen=True)
 class TrainingInputs:
     """Shared by all runs of a cell.
 
-    `pretrained` holds the encoder's tensors by Hugging Face name without run axis; `majority` the best constant
-    classifier's score on dev in each metric, `majority_label` dev's most frequent label, which a diverged run predicts.
+    `pretrained` holds the encoder's tensors by Hugging Face name without run axis; `trivial` is what can be scored on
+    dev without a look at the texts.
     """
 
     architecture: Architecture
@@ -30,11 +32,11 @@ class TrainingInputs:
     train: TokenizedTexts
     dev: TokenizedTexts
     metrics: tuple[str, ...]
-    majority_label: int
-    majority: Mapping[str, float]
+    trivial: Trivial
     recipe: Recipe
     strategies: tuple[tuple[Strategy, Any], ...]
     """The plugins with their options, in the order in which they apply."""
+    objective: Objective = CLASSIFICATION
 
     def vocabulary_cut(self) -> VocabularyCut | None:
         """The word pieces to train on where not all of the table is needed."""

@@ -1,4 +1,4 @@
-"""The training loop: S runs of one cell, from their heads to their results."""
+"""Our own trainer: the training loop of S runs of one cell, from their heads to what was measured."""
 
 from __future__ import annotations
 
@@ -15,80 +15,121 @@ from stabbench.errors import UserError
 from stabbench.models import families
 from stabbench.models.batch import TokenizedTexts
 from stabbench.models.encoder import Weights
-from stabbench.models.weights import initial_weights
-from stabbench.randomness import Draws
-from stabbench.strategies.composition import Composition
-from stabbench.strategies.contract import Context
-from stabbench.tasks.metrics import score
+from stabbench.recipe import Recipe
+from stabbench.strategies.composition import Moment
 from stabbench.training.adamw import AdamW
-from stabbench.training.device_step import DeviceStep
+from stabbench.training.composed import composed
+from stabbench.training.contract import Progress, Trainer
+from stabbench.training.device_step import DeviceStep, step_mode
 from stabbench.training.eager_step import EagerStep
-from stabbench.training.evaluation import Evaluator, mean_cross_entropy
-from stabbench.training.first_epoch import first_epoch
+from stabbench.training.evaluation import Evaluator, evaluated, mean_losses
+from stabbench.training.groups import parameter_groups
 from stabbench.training.inputs import RunResult, Seeds, TrainingInputs
-from stabbench.training.order import Order
-from stabbench.training.outcome import results
-from stabbench.training.precision import check_device, check_precision, compute_type, matrix_products, product_type
-from stabbench.training.schedule import Schedule
-from stabbench.training.state import Evaluation, TrainingState
+from stabbench.training.measured import Evaluated, Measured
+from stabbench.training.memory import needs
+from stabbench.training.outcome import result
+from stabbench.training.parts import Parts
+from stabbench.training.precision import check_device, lacking, matrix_products
+from stabbench.training.state import TrainingState
 
-Progress = Callable[[int, int], None]
+
+class Native:
+    """Runs side by side in one process; models that are computed one run at a time, one after the other."""
+
+    name = "native"
+    version = "1"
+
+    def unsupported(self, recipe: Recipe, device: torch.device) -> str | None:
+        """A precision that the device does not have. Raises UserError for a STABBENCH_DEVICE_STEP that there is not."""
+        step_mode(device)
+        return lacking(recipe.precision, device)
+
+    def room(self, inputs: TrainingInputs, seeds: Seeds, free: int | None) -> int:
+        """By an estimate from shapes."""
+        if not families.of(inputs.architecture).capabilities.stacks:
+            return 1
+        return max(1, len(seeds)) if free is None else needs(inputs, seeds).room(free)
+
+    def train(
+        self,
+        inputs: TrainingInputs,
+        seeds: Seeds,
+        *,
+        device: torch.device,
+        checkpoint: Path | None = None,
+        checkpoint_seconds: float = 600.0,
+        progress: Progress | None = None,
+        stop: Callable[[TrainingState], None] | None = None,
+    ) -> list[Measured]:
+        """As the contract says; what is trained one by one has a checkpoint folder for each run."""
+        if len(seeds) > 1 and not families.of(inputs.architecture).capabilities.stacks:
+            return [
+                self.train(
+                    inputs,
+                    [seed],
+                    device=device,
+                    checkpoint=checkpoint and checkpoint / f"run-{number}",
+                    checkpoint_seconds=checkpoint_seconds,
+                    progress=progress and _part_of(progress, number, len(seeds)),
+                    stop=stop,
+                )[0]
+                for number, seed in enumerate(seeds)
+            ]
+        with matrix_products(inputs.recipe.precision):
+            training = Training(inputs, seeds, device)
+            state = TrainingState.load(checkpoint, device) if checkpoint is not None else None
+            if state is None:
+                state = training.start()
+            else:
+                training.adopt(state)
+            total, saved = training.parts.schedule.total_steps, time.monotonic()
+            while state.step < total and not training.all_diverged(state):
+                training.update(state)
+                if training.parts.schedule.evaluates_after(state.step):
+                    training.evaluate(state)
+                if progress is not None:
+                    progress(state.step, total)
+                if checkpoint is not None and time.monotonic() - saved > checkpoint_seconds:
+                    training.save(state, checkpoint)
+                    saved = time.monotonic()
+                if stop is not None:
+                    stop(state)
+            return training.finish(state)
+
+
+NATIVE = Native()
 
 
 def train(
     inputs: TrainingInputs,
     seeds: Seeds,
     *,
+    trainer: Trainer = NATIVE,
     device: torch.device | None = None,
     checkpoint: Path | None = None,
     checkpoint_seconds: float = 600.0,
     progress: Progress | None = None,
     stop: Callable[[TrainingState], None] | None = None,
 ) -> list[RunResult]:
-    """Train one run for each entry of `seeds` side by side and return their results in that order.
+    """Have one run for each entry of `seeds` trained, and judge them, in that order; see `Trainer.train`.
 
-    A run's result depends on `inputs` and its own seeds only. A model that is computed one run at a time is trained for
-    one seed after the other, each with a checkpoint folder of its own. Raises UserError where the device lacks the
-    recipe's precision. With a `checkpoint` folder the state is saved there about every `checkpoint_seconds`, and a
-    saved one is continued bit for bit. `progress(step, total)` is called after every update, and so is `stop(state)`,
-    which may raise to end the training.
+    Raises UserError where there is no such device or the trainer cannot do on it what the recipe asks for.
     """
     device = device or torch.device("cpu")
     check_device(device)
-    check_precision(inputs.recipe.precision, device)
-    if len(seeds) > 1 and not families.of(inputs.architecture).capabilities.stacks:
-        return [
-            train(
-                inputs,
-                [seed],
-                device=device,
-                checkpoint=checkpoint and checkpoint / f"run-{number}",
-                checkpoint_seconds=checkpoint_seconds,
-                progress=progress and _part_of(progress, number, len(seeds)),
-                stop=stop,
-            )[0]
-            for number, seed in enumerate(seeds)
-        ]
-    with matrix_products(inputs.recipe.precision):
-        training = Training(inputs, seeds, device)
-        state = TrainingState.load(checkpoint, device) if checkpoint is not None else None
-        if state is None:
-            state = training.start()
-        else:
-            training.adopt(state)
-        saved = time.monotonic()
-        while state.step < training.schedule.total_steps and not training.all_diverged(state):
-            training.update(state)
-            if training.schedule.evaluates_after(state.step):
-                training.evaluate(state)
-            if progress is not None:
-                progress(state.step, training.schedule.total_steps)
-            if checkpoint is not None and time.monotonic() - saved > checkpoint_seconds:
-                training.save(state, checkpoint)
-                saved = time.monotonic()
-            if stop is not None:
-                stop(state)
-        return training.finish(state)
+    reason = trainer.unsupported(inputs.recipe, device)
+    if reason is not None:
+        raise UserError(reason)
+    measured = trainer.train(
+        inputs,
+        seeds,
+        device=device,
+        checkpoint=checkpoint,
+        checkpoint_seconds=checkpoint_seconds,
+        progress=progress,
+        stop=stop,
+    )
+    return [result(inputs, run) for run in measured]
 
 
 def _part_of(progress: Progress, number: int, count: int) -> Progress:
@@ -97,73 +138,30 @@ def _part_of(progress: Progress, number: int, count: int) -> Progress:
 
 
 class Training:
-    """The fixed parts of a training: batches, schedule, encoder, optimizer and strategies."""
+    """The parts of a training with its strategies, its optimizer and one of the two steps."""
 
     def __init__(self, inputs: TrainingInputs, seeds: Seeds, device: torch.device) -> None:
-        recipe = inputs.recipe
-        self.inputs, self.seeds, self.device, self.recipe = inputs, seeds, device, recipe
-        self.dtype = compute_type(recipe.precision)
-        self.encoder = families.encoder_of(inputs.architecture, product_type(recipe.precision))
-        self.facts = inputs.architecture.facts()
-        self.schedule = Schedule.of(recipe, len(inputs.train))
-        self.word_table = inputs.architecture.word_embeddings
-        self.capabilities = families.of(inputs.architecture).capabilities
-        self.cut = inputs.vocabulary_cut()
-        self.train_texts = self.cut.renumber(inputs.train) if self.cut else inputs.train
-        self.dev_texts = self.cut.renumber(inputs.dev) if self.cut else inputs.dev
-        orders = [Draws(seed["order"], "order") for seed in seeds]
-        self.order = Order(orders, len(inputs.train), recipe.batch_size)
-        self.dropout = [Draws(seed["dropout"], "dropout") for seed in seeds]
-        self.strategies = self._strategies()
-        self.dev = self._evaluator(self.dev_texts)
+        self.parts = Parts.of(inputs, seeds, device)
+        self.strategies = composed(self.parts)
+        self.dev = self._evaluator(self.parts.dev_texts)
+        self.dev_logits: Tensor | None = None
+        """Those of the last evaluation."""
         self.seconds = {"training": 0.0, "evaluation": 0.0}
         self.refused_checkpoint = False
 
     def _evaluator(self, texts: TokenizedTexts) -> Evaluator:
-        segments = not self.recipe.legacy_segments
-        return Evaluator(texts, len(self.seeds), self.dtype, self.device, segments=segments)
-
-    def _strategies(self) -> Composition:
-        pretrained = {name: tensor.to(self.device, self.dtype) for name, tensor in self.inputs.pretrained.items()}
-        if self.cut:
-            pretrained[self.word_table] = self.cut.cut(pretrained[self.word_table])
-        stacked = {name: tensor.unsqueeze(0) for name, tensor in pretrained.items()}
-        draws = [Draws(seed["strategy"], "strategy") for seed in self.seeds]
-        members = []
-        for number, (strategy, options) in enumerate(self.inputs.strategies):
-            context = Context(
-                options=options,
-                architecture=self.inputs.architecture,
-                facts=self.facts,
-                pretrained=stacked,
-                total_steps=self.schedule.total_steps,
-                steps_per_epoch=self.schedule.steps_per_epoch,
-                draws=draws,
-                device=self.device,
-                dtype=self.dtype,
-                place=f"{number}:",
-                first_epoch=lambda weights: first_epoch(self, weights),
-            )
-            members.append((strategy, context))
-        return Composition(tuple(members))
+        parts = self.parts
+        segments = not parts.recipe.legacy_segments
+        return Evaluator(texts, len(parts.seeds), parts.dtype, parts.device, segments=segments)
 
     def start(self) -> TrainingState:
         """Heads drawn, strategies initialised, moments at zero."""
-        runs = [self._initial(seed["head"]) for seed in self.seeds]
-        weights = {name: torch.stack([run[name] for run in runs]).to(self.device) for name in runs[0]}
-        state = TrainingState(weights, {}, {})
-        self.strategies.at(0, self.schedule.learning_rate(0))
+        state = TrainingState(self.parts.initial_weights(), {}, {})
         with torch.no_grad():
-            self.strategies.initialise(state.weights, state.strategy)
+            self._moment(0).initialise(state.weights, state.strategy)
         self._prepare(state)
         state.moments, state.missed = self.optimizer.moments, self.optimizer.missed
         return state
-
-    def _initial(self, seed: int) -> dict[str, Tensor]:
-        weights = initial_weights(self.inputs.pretrained, self.inputs.architecture, seed, self.dtype)
-        if self.cut:
-            weights[self.word_table] = self.cut.cut(weights[self.word_table])
-        return weights
 
     def adopt(self, state: TrainingState) -> None:
         """Go on from a saved state."""
@@ -175,15 +173,16 @@ class Training:
         state.moments, state.missed = self.optimizer.moments, self.optimizer.missed
 
     def _prepare(self, state: TrainingState) -> None:
+        parts = self.parts
         for tensor in state.weights.values():
             tensor.requires_grad_(True)
-        self.names = list(state.weights)
-        self.optimizer = AdamW(state.weights, self.recipe, self._decays)
-        device_step = DeviceStep.of(self, state) if self.capabilities.captures else None
-        self.step: DeviceStep | EagerStep = device_step or EagerStep(self, state)
+        self.optimizer = AdamW(state.weights, parts.recipe, parts.decays)
+        given = parts, self.strategies, self.optimizer, state
+        device_step = DeviceStep.of(*given) if parts.capabilities.captures else None
+        self.step: DeviceStep | EagerStep = device_step or EagerStep(*given)
 
-    def _decays(self, name: str) -> bool:
-        return self.facts[name].decays if name in self.facts else not name.endswith(".bias")
+    def _moment(self, step: int) -> Moment:
+        return self.strategies.at(step, self.parts.schedule.learning_rate(step))
 
     def update(self, state: TrainingState) -> None:
         """One optimizer update of every run."""
@@ -208,33 +207,19 @@ class Training:
                 logging.getLogger(__name__).warning("warning: no checkpoint: %s", error)
             self.refused_checkpoint = True
 
-    def evaluate(self, state: TrainingState) -> None:
-        """Score the dev set with the strategy's scored weights; changes nothing of the training."""
+    def evaluate(self, state: TrainingState) -> Tensor:
+        """Score the dev set with the strategy's scored weights, of which these are the logits; changes nothing else."""
         self.collect(state)
         began = time.perf_counter()
-        logits = self.dev.logits(self.encoder, self.scored(state))
-        labels = self.inputs.dev.labels
-        finite = torch.isfinite(logits).all(dim=2).all(dim=1).tolist()
-        losses = mean_cross_entropy(logits, labels)
-        predictions = logits.argmax(dim=-1).numpy()
-        state.evaluations.append(
-            Evaluation(
-                step=state.step,
-                losses=[loss if whole else None for loss, whole in zip(losses, finite, strict=True)],
-                scores=[
-                    {metric: score(metric, labels, predictions[run]) for metric in self.inputs.metrics} if whole else {}
-                    for run, whole in enumerate(finite)
-                ],
-            )
-        )
-        self.last_logits = logits
+        logits = self.dev_logits = self.dev.logits(self.parts.encoder, self.scored(state))
+        state.evaluations.append(evaluated(state.step, logits, self.parts.inputs))
         self.seconds["evaluation"] += time.perf_counter() - began
+        return logits
 
     def scored(self, state: TrainingState) -> Weights:
         """The weights that are evaluated and saved."""
-        self.strategies.at(state.step, self.schedule.learning_rate(state.step))
         with torch.no_grad():
-            return self.strategies.scored_weights(state.weights, state.strategy)
+            return self._moment(state.step).scored_weights(state.weights, state.strategy)
 
     def all_diverged(self, state: TrainingState) -> bool:
         """Whether no run has a finite loss and gradient any more."""
@@ -242,32 +227,56 @@ class Training:
             return False
         return not bool((torch.isfinite(state.losses[-1]) & torch.isfinite(state.norms[-1])).any())
 
-    def finish(self, state: TrainingState) -> list[RunResult]:
-        """The results of all runs."""
+    def finish(self, state: TrainingState) -> list[Measured]:
+        """All runs as they were measured."""
         self.collect(state)
         began = time.perf_counter()
-        if not state.evaluations or state.evaluations[-1].step != state.step or not hasattr(self, "last_logits"):
+        logits = self.dev_logits
+        if not state.evaluations or state.evaluations[-1].step != state.step or logits is None:
             state.evaluations = [done for done in state.evaluations if done.step != state.step]
-            self.evaluate(state)
+            logits = self.evaluate(state)
         scored = self.scored(state)
-        final = self._evaluator(self.train_texts).logits(self.encoder, scored)
-        train_losses = mean_cross_entropy(final, self.inputs.train.labels)
+        final = self._evaluator(self.parts.train_texts).logits(self.parts.encoder, scored)
+        inputs = self.parts.inputs
+        train_losses = mean_losses(final, inputs.train.labels, inputs.objective)
         self.seconds["evaluation"] += time.perf_counter() - began
-        return results(self, state, self.last_logits, train_losses, self._exported(scored))
+        groups = parameter_groups(self.parts, self.optimizer, self._moment(state.step - 1).scale, state.weights)
+        losses, norms, clipped_norms, gradient_norms = (
+            torch.stack(rows).numpy() for rows in (state.losses, state.norms, state.clipped_norms, state.gradient_norms)
+        )
+        return [
+            Measured(
+                losses=losses[:, run],
+                norms=norms[:, run],
+                clipped_norms=clipped_norms[:, run],
+                gradient_norm_steps=state.gradient_norm_steps,
+                gradient_norms=gradient_norms[:, :, run],
+                tensors=list(state.weights),
+                evaluations=[Evaluated(done.step, done.losses[run], done.scores[run]) for done in state.evaluations],
+                dev_logits=logits[run].numpy(),
+                train_loss=train_losses[run],
+                tokens=[row[run] for row in state.tokens],
+                passes=state.passes,
+                parameter_groups=groups,
+                weights=weights,
+                seconds=self.seconds,
+            )
+            for run, weights in enumerate(self._exported(scored))
+        ]
 
     def _exported(self, scored: Weights) -> list[dict[str, Tensor]]:
-        exported = [{name: tensor[run].detach() for name, tensor in scored.items()} for run in range(len(self.seeds))]
-        if self.cut:
-            decayed = float(np.prod([1 - rate for rate in self._decay_rates(self.word_table)]))
-            table = self.inputs.pretrained[self.word_table].to(self.device)
+        parts = self.parts
+        exported = [{name: tensor[run].detach() for name, tensor in scored.items()} for run in range(len(parts.seeds))]
+        if parts.cut:
+            decayed = float(np.prod([1 - rate for rate in self._decay_rates(parts.word_table)]))
+            table = parts.inputs.pretrained[parts.word_table].to(parts.device)
             for run in exported:
-                run[self.word_table] = self.cut.restore(table, run[self.word_table], decayed)
+                run[parts.word_table] = parts.cut.restore(table, run[parts.word_table], decayed)
         return exported
 
     def _decay_rates(self, name: str) -> Iterator[float]:
         """What share of a tensor each update takes away by weight decay."""
-        for update in range(self.schedule.total_steps):
-            rate = self.schedule.learning_rate(update)
-            self.strategies.at(update, rate)
-            factors = self.strategies.scale(name)
+        for update in range(self.parts.schedule.total_steps):
+            factors = self._moment(update).scale(name)
+            rate = self.parts.schedule.learning_rate(update)
             yield rate * factors[0] * self.optimizer.decay[name] * factors[1]

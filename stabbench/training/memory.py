@@ -12,6 +12,7 @@ from stabbench.models.batch import Integers
 from stabbench.models.device_batch import BatchShape
 from stabbench.randomness import Draws
 from stabbench.strategies.contract import overrides
+from stabbench.strategies.hooks import hook_of
 from stabbench.training.evaluation import TOKENS_AT_ONCE
 from stabbench.training.inputs import Seeds, TrainingInputs
 from stabbench.training.order import Order
@@ -47,11 +48,11 @@ def needs(inputs: TrainingInputs, seeds: Seeds) -> Needs:
     """What a training with these seeds takes on a CUDA device.
 
     A run has weights, gradients, two moments and, with lower-precision products, copies of the matrices; what its
-    largest batch keeps for the backward pass, twice, because a new shape is computed beside the captured ones; what is
-    alive for a moment; an evaluation; and the whole word table at the end. Strategies with code may hold the pretrained
-    weights, shared by all runs, and three more tensors for each weight (its changed value and what the change's
-    gradient needs); those with a loss of their own two more, the other weights at which it may run the model and the
-    slopes that led there.
+    largest batch keeps for the backward pass, twice, because a new shape is computed beside the captured ones, or as
+    often as a strategy's loss keeps passes; what is alive for a moment; an evaluation; and the whole word table at the
+    end. Strategies with code may hold the pretrained weights, shared by all runs, and three more tensors for each
+    weight (its changed value and what the change's gradient needs); those with a loss of their own two more, the other
+    weights at which it may run the model and the slopes that led there.
     """
     architecture, recipe = inputs.architecture, inputs.recipe
     real, product = _sizes(recipe.precision)
@@ -68,10 +69,11 @@ def needs(inputs: TrainingInputs, seeds: Seeds) -> Needs:
     rows = max(TOKENS_AT_ONCE["cuda"], longest)
     evaluation = passing_bytes(architecture, BatchShape(-(-rows // longest), rows, longest), recipe.precision)
     plugins = bool(inputs.strategies)
+    graphs = max([2, *(hook_of(strategy, "graphs")(options) for strategy, options in inputs.strategies)])
     copies = 3 * plugins + 2 * any(overrides(type(strategy), "loss") for strategy, _ in inputs.strategies)
     return Needs(
         shared=weights * real if plugins else 0,
-        each=own + 2 * kept + passing + evaluation + real * (restored + copies * weights),
+        each=own + graphs * kept + passing + evaluation + real * (restored + copies * weights),
     )
 
 

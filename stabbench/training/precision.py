@@ -28,13 +28,14 @@ def check_device(device: torch.device) -> None:
         )
 
 
-def check_precision(precision: str, device: torch.device) -> None:
-    """UserError where such a device does not have what the recipe asks for."""
-    if precision == "tf32" and device.type != "cuda":
-        raise UserError(
-            f"found precision 'tf32' on device '{device}', expected a CUDA device, which alone has TF32: "
-            "set precision to fp32 or bf16, or STABBENCH_DEVICE=cuda"
-        )
+def lacking(precision: str, device: torch.device) -> str | None:
+    """A sentence where such a device does not have what the recipe asks for."""
+    if precision != "tf32" or device.type == "cuda":
+        return None
+    return (
+        f"found precision 'tf32' on device '{device}', expected a CUDA device, which alone has TF32: "
+        "set precision to fp32 or bf16, or STABBENCH_DEVICE=cuda"
+    )
 
 
 @contextmanager

@@ -18,7 +18,6 @@ from benchmarks.ours import Job, stream_seeds, training_inputs
 from benchmarks.shapes import SHAPES, Shape
 from benchmarks.texts import BATCH_SIZE, CLS, DISTRIBUTIONS, LEVELS, SEP, TaskTexts, drawn, of_length
 from benchmarks.trainer_rival import ordered_dataset
-from stabbench.models.batch import Batch, make_batch
 from stabbench.training.loop import Training
 
 TINY = Shape("tiny", 1, 16, 2, 32, steps=1)
@@ -30,16 +29,12 @@ def texts() -> TaskTexts:
     return TaskTexts("rte", drawn(known, 100, seed=1), drawn(known, 20, seed=2), "drawn")
 
 
-def batch_of(training: Training, step: int) -> Batch:
-    return make_batch(training.train_texts, list(training.order.chosen(step)), torch.float32, torch.device("cpu"))
-
-
 @pytest.mark.parametrize("step", [0, 5])
 def test_all_contenders_train_on_the_same_batches(texts: TaskTexts, step: int) -> None:
     training = Training(training_inputs(Job(TINY, texts)), [stream_seeds(7)], torch.device("cpu"))
-    batch = batch_of(training, step)
-    assert training.cut is not None
-    ours = training.cut.kept[batch.ids[0, : batch.tokens[0]].numpy()]
+    batch = training.parts.batch(step)
+    assert training.parts.cut is not None
+    ours = training.parts.cut.kept[batch.ids[0, : batch.tokens[0]].numpy()]
 
     lean = Batches(texts).batch(step)
     mask = lean["attention_mask"].bool()
@@ -58,7 +53,7 @@ def test_all_contenders_train_on_the_same_batches(texts: TaskTexts, step: int) -
 def test_two_processes_of_ours_train_different_seeds_on_the_same_batches(texts: TaskTexts) -> None:
     inputs = training_inputs(Job(TINY, texts))
     first, second = (Training(inputs, [stream_seeds(number)], torch.device("cpu")) for number in (1, 2))
-    assert torch.equal(batch_of(first, 3).ids, batch_of(second, 3).ids)
+    assert torch.equal(first.parts.batch(3).ids, second.parts.batch(3).ids)
     heads = [training.start().weights["classifier.weight"] for training in (first, second)]
     assert not torch.equal(*heads)
 

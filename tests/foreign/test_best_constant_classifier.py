@@ -24,6 +24,7 @@ from stabbench.models.batch import Batch
 from stabbench.plan import Cell
 from stabbench.records import Record, Selection, Store, select
 from stabbench.strategies.contract import BoundModel, Context, NoOptions, Strategy, Weights
+from stabbench.tasks.objectives.contract import Trivial
 from stabbench.tasks.prepared import PreparedTask, examples_frame
 from stabbench.tasks.seen import seen
 from stabbench.tasks.sources.glue import FOLDER_VARIABLE
@@ -60,7 +61,7 @@ def rare_ones(strategy: type[Strategy], f1: float) -> TrainingInputs:
         inputs,
         dev=dataclasses.replace(inputs.dev, labels=np.array(RARE)),
         metrics=("f1", "accuracy"),
-        majority={"f1": f1, "accuracy": 0.75},
+        trivial=Trivial(0, {"f1": f1, "accuracy": 0.75}, {}),
     )
 
 
@@ -89,7 +90,11 @@ def keep(store: Store, seed: int, data: Mapping[str, Any], tables: Mapping[str, 
 def test_always_saying_one_is_the_baseline_of_f1_also_where_zeros_are_more_frequent() -> None:
     examples = examples_frame([(row, f"a {row}", f"b {row}", label) for row, label in enumerate(RARE)])
     task = PreparedTask("rare", "mrpc", "folder", ("f1", "accuracy"), ("no", "yes"), examples, examples)
-    assert task.majority == {"label": 0, "labels": {"f1": 1, "accuracy": 0}, "scores": {"f1": 0.4, "accuracy": 0.75}}
+    assert task.facts()["majority"] == {
+        "label": 0,
+        "labels": {"f1": 1, "accuracy": 0},
+        "scores": {"f1": 0.4, "accuracy": 0.75},
+    }
 
 
 def test_a_run_that_always_says_one_failed() -> None:

@@ -84,7 +84,7 @@ def test_keyed_draws_and_generators_that_are_put_back_are_left_alone() -> None:
             with torch.random.fork_rng(devices=[]):
                 torch.rand(3)
             noise = ctx.normal_by_token("noise", batch, model.embed(batch).shape[-1])
-            return contract.cross_entropy(model(batch, model.embed(batch) + 1e-3 * noise), batch.labels)
+            return ctx.objective.loss(model(batch, model.embed(batch) + 1e-3 * noise), batch.labels)
 
     first, second = (train(Careful, 1)[0] for _ in range(2))
     assert first.data["result_digest"] == second.data["result_digest"]
@@ -146,7 +146,7 @@ def test_an_argument_that_a_later_contract_adds_breaks_no_strategy(monkeypatch: 
 AT_OTHER_WEIGHTS = """
 import torch
 from stabbench import Strategy
-from stabbench.strategies.contract import cross_entropy
+from stabbench.tasks.objectives.class_losses import cross_entropy
 
 class Sam(Strategy):
     description, reference, recipe = "SAM", "Foret et al. (2021)", {"epochs": 3.0, "bias_correction": True}

@@ -25,6 +25,7 @@ from stabbench.models.families import architecture_of, encoder_of, read_architec
 from stabbench.models.weights import initial_weights, pretrained_weights, save_classifier
 from stabbench.randomness import Draws
 from stabbench.recipe import Recipe
+from stabbench.tasks.objectives.contract import Trivial
 from stabbench.training.inputs import RunResult, TrainingInputs
 from stabbench.training.loop import train
 from tests import tiny
@@ -223,8 +224,7 @@ def trained(folder: Path, family: str, **recipe: Any) -> tuple[TrainingInputs, R
         train=texts(12, 1, architecture.segments),
         dev=texts(6, 2, architecture.segments),
         metrics=("accuracy",),
-        majority_label=0,
-        majority={"accuracy": 0.5},
+        trivial=Trivial(0, {"accuracy": 0.5}, {}),
         recipe=Recipe().override(families.find(FAMILIES[family][0]).defaults).override(values),
         strategies=(),
     )

@@ -8,7 +8,7 @@ import torch
 
 from stabbench.models.batch import make_batch
 from stabbench.models.encoder import Encoder
-from stabbench.strategies.contract import cross_entropy
+from stabbench.tasks.objectives.class_losses import cross_entropy
 from tests import tiny
 
 CPU = torch.device("cpu")

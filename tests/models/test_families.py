@@ -199,7 +199,7 @@ def test_a_family_can_do_what_it_says(family: str) -> None:
     found, one, chosen = architecture(family), weights(family, 1), batch([0, 1, 2])
     able, computation = families.of(found).capabilities, families.encoder_of(found)
     if able.kernel and library_for(next(iter(one.values()))) is not None:
-        assert PlainStep.of(found, one) is not None
+        assert PlainStep.of(found, one, "classification") is not None
     if able.captures or able.pretrains:
         assert isinstance(computation, encoder.Encoder)
     if able.cuts_vocabulary:

@@ -18,8 +18,8 @@ from stabbench.models.kernel import compilation
 from stabbench.models.kernel.library import DropoutKeys, library_for, multiply
 from stabbench.models.kernel.memory import Blocks
 from stabbench.randomness import Draws, place_number
-from stabbench.strategies.contract import cross_entropy
 from stabbench.strategies.mixout import Mixout, MixoutOptions
+from stabbench.tasks.objectives.class_losses import cross_entropy
 from stabbench.training.loop import train
 from tests import tiny
 

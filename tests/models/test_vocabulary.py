@@ -35,5 +35,5 @@ def test_the_exported_weights_equal_those_of_training_with_every_row() -> None:
 def test_only_rows_in_use_are_trained() -> None:
     training = Training(narrow_inputs(), tiny.seeds(1), torch.device("cpu"))
     rows = training.start().weights["bert.embeddings.word_embeddings.weight"].shape[1]
-    assert training.cut is not None
-    assert rows == len(training.cut.kept) <= 25 < tiny.VOCABULARY
+    assert training.parts.cut is not None
+    assert rows == len(training.parts.cut.kept) <= 25 < tiny.VOCABULARY

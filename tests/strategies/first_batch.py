@@ -12,6 +12,7 @@ from torch import Tensor
 from stabbench.models.weights import initial_weights
 from stabbench.randomness import Draws
 from stabbench.strategies.contract import Context, Strategy
+from stabbench.training import outcome
 from stabbench.training.inputs import RunResult, TrainingInputs
 from stabbench.training.loop import Training, train
 from stabbench.training.state import TrainingState
@@ -90,13 +91,13 @@ def trained(inputs: TrainingInputs, seed: int = 1) -> tuple[RunResult, list[dict
     state = training.start()
     weights = [_copies(state.weights)]
     states = []
-    while state.step < training.schedule.total_steps:
+    while state.step < training.parts.schedule.total_steps:
         training.update(state)
         weights.append(_copies(state.weights))
         moments = {name: (first.clone(), second.clone()) for name, (first, second) in state.moments.items()}
         states.append(TrainingState(weights[-1], moments, _copies(state.strategy), state.step, list(state.losses)))
-    (result,) = training.finish(state)
-    return result, weights, states
+    (measured,) = training.finish(state)
+    return outcome.result(inputs, measured), weights, states
 
 
 def _copies(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -144,9 +144,9 @@ def test_the_pass_has_masks_of_its_own_and_repeats_itself() -> None:
     assert all(torch.equal(one, other) for one, other in zip(first, again, strict=True))
     other_calls = [model(batch, call=1).detach() for model, batch in ctx.first_epoch(weights)]
     assert not any(torch.equal(one, other) for one, other in zip(first, other_calls, strict=True))
-    with_training_masks = training.step.dropout(0, 0)  # type: ignore[union-attr]
+    with_training_masks = training.step.masks.at(0)  # type: ignore[union-attr]
     model, batch = next(ctx.first_epoch(weights))
-    assert not torch.equal(model(batch), training.encoder.classify(weights, batch, with_training_masks))
+    assert not torch.equal(model(batch), training.parts.encoder.classify(weights, batch, with_training_masks))
 
 
 class KilledError(Exception):

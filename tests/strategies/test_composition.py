@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,33 @@ def test_hooks_run_in_order_and_each_member_draws_its_own() -> None:
     assert not torch.equal(forwards.weights[name], training.start().weights[name])
 
 
+def test_a_moment_stays_where_it_is_and_its_hooks_know_the_factors_of_all() -> None:
+    members = ((LayerwiseDecay(), LayerwiseDecayOptions(0.5)), (ChildTuningF(), ChildTuningOptions(0.5)))
+    strategies = Training(tiny.inputs(strategies=members), tiny.seeds(1), torch.device("cpu")).strategies
+    early, late = strategies.at(1, 0.5), strategies.at(2, 0.25)
+    name = "bert.embeddings.word_embeddings.weight"
+    for moment, step, rate in ((early, 1, 0.5), (late, 2, 0.25)):
+        factor = moment.scale(name)[0]
+        assert 0 < factor < 1
+        for ctx in moment.contexts:
+            assert (ctx.step, ctx.learning_rate, ctx.rate(name)) == (step, rate, rate * factor)
+    first, second, again = ({"bias": torch.ones(1, 64, dtype=torch.float64)} for _ in range(3))
+    early.before_update({}, first, {})
+    late.before_update({}, second, {})
+    early.before_update({}, again, {})
+    assert torch.equal(first["bias"], again["bias"])
+    assert not torch.equal(first["bias"], second["bias"])
+
+
+def test_a_hook_cannot_change_what_it_is_told() -> None:
+    strategies = Training(
+        tiny.inputs(strategies=((LayerwiseDecay(), LayerwiseDecayOptions()),)), tiny.seeds(1), torch.device("cpu")
+    ).strategies
+    (ctx,) = strategies.at(1, 0.5).contexts
+    with pytest.raises(FrozenInstanceError):
+        ctx.step = 2  # type: ignore[misc]
+
+
 def test_three_together_train_and_scale_as_they_do_alone() -> None:
     members = (
         (ReInit(), ReInitOptions(1)),
@@ -139,7 +167,8 @@ def test_three_together_train_and_scale_as_they_do_alone() -> None:
     (without,), (result,) = (
         train(tiny.inputs(strategies=some, dropout=0.0, epochs=1.0), tiny.seeds(1)) for some in (members[:2], members)
     )
-    assert Training(both, tiny.seeds(1), torch.device("cpu")).strategies.scale("bert.pooler.dense.weight") == (1.0, 1.0)
+    moment = Training(both, tiny.seeds(1), torch.device("cpu")).strategies.at(0, 0.0)
+    assert moment.scale("bert.pooler.dense.weight") == (1.0, 1.0)
     for name, weight in without.weights.items():
         torch.testing.assert_close(result.weights[name], weight, rtol=0, atol=1e-10)
     assert {group["learning_rate"] for group in result.data["parameter_groups"]} == {3e-3 * 0.5**k for k in range(5)}

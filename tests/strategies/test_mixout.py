@@ -62,8 +62,8 @@ def test_the_gradient_is_that_of_the_kept_columns_over_one_minus_p() -> None:
 def test_its_expectation_over_steps_is_the_weight() -> None:
     ctx, weights = context(probability=0.7)
     total = torch.zeros_like(weights[QUERY])
-    for ctx.step in range(4000):
-        total += Mixout().training_weights({**weights}, ctx)[QUERY]
+    for step in range(4000):
+        total += Mixout().training_weights({**weights}, dataclasses.replace(ctx, step=step))[QUERY]
     difference = (total / 4000 - weights[QUERY]).abs().mean() / (weights[QUERY] - ctx.pretrained[QUERY]).abs().mean()
     assert difference < 0.03
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 import pytest
@@ -87,7 +88,7 @@ def test_pulls_too_small_for_fp32_are_added_up() -> None:
     before = weights[name].clone()
     state: dict[str, Tensor] = {}
     strategy.initialise(weights, state, ctx)
-    ctx.learning_rate = 2e-5
+    ctx = dataclasses.replace(ctx, learning_rate=2e-5)
     for _ in range(2000):
         strategy.after_update(weights, state, ctx)
     moved = (weights[name] - before).double()

@@ -14,14 +14,14 @@ import pytest
 
 import stabbench
 from stabbench.errors import UserError
+from stabbench.metrics.classification import METRICS
 from stabbench.tasks.evaluate_modules import module_path, rescore
-from stabbench.tasks.metrics import METRICS, score
 
 CODE = """
 import json, sys
 import evaluate, numpy as np, pandas as pd
 from stabbench.tasks.evaluate_modules import load, module_path, rescore
-from stabbench.tasks.metrics import METRICS
+from stabbench.metrics.classification import METRICS
 frame = pd.read_json(sys.argv[1])
 direct = evaluate.load(str(module_path("mcc"))).compute(references=[0, 1, 1], predictions=[0, 1, 0])
 constant = pd.DataFrame({"label": [0, 1, 0], "prediction": [1, 1, 1]})
@@ -68,7 +68,7 @@ def test_rescoring_equals_the_fast_metrics_in_degenerate_cases_too(
         ([0, 1, 0], [1, 1, 1]),
         ([0], [0]),
     ]
-    expected = [{metric: score(metric, *each) for metric in METRICS} for each in rows]
+    expected = [{metric: METRICS[metric].score(*each) for metric in METRICS} for each in rows]
     scores = said["scores"]
     assert isinstance(scores, list)
     for found, wanted in zip(scores, expected, strict=True):
@@ -90,7 +90,7 @@ def test_an_unknown_metric_has_no_module() -> None:
 
 def test_the_fast_metrics_and_this_package_import_without_evaluate_and_scikit_learn() -> None:
     code = (
-        "import sys, stabbench.tasks.metrics, stabbench.tasks.evaluate_modules;"
+        "import sys, stabbench.metrics.classification, stabbench.tasks.evaluate_modules;"
         "print(sorted({'evaluate', 'sklearn', 'datasets', 'pandas', 'torch'} & set(sys.modules)))"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}

@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from stabbench import Batch, BoundModel, Strategy, Weights, cross_entropy
+from stabbench import Batch, BoundModel, Context, Strategy, Weights
 
 RADIUS = 0.05
 
@@ -19,9 +19,9 @@ class Sharpness(Strategy):
     reference = "Foret et al. (2021)"
     recipe: ClassVar = {"epochs": 3.0, "bias_correction": True}
 
-    def loss(self, model: BoundModel, weights: Weights, batch: Batch) -> Tensor:  # type: ignore[override]
+    def loss(self, model: BoundModel, weights: Weights, batch: Batch, ctx: Context) -> Tensor:
         names = [name for name, weight in weights.items() if weight.requires_grad]
-        loss = cross_entropy(model(batch), batch.labels).sum()
+        loss = ctx.objective.loss(model(batch), batch.labels).sum()
         slopes = torch.autograd.grad(loss, [weights[name] for name in names])
         norm = torch.stack([slope.flatten(1).square().sum(1) for slope in slopes]).sum(0).sqrt()
         steps = {
@@ -29,4 +29,4 @@ class Sharpness(Strategy):
             for name, slope in zip(names, slopes, strict=True)
         }
         moved = {name: weights[name] + step for name, step in steps.items()}
-        return cross_entropy(model(batch, weights={**weights, **moved}), batch.labels)
+        return ctx.objective.loss(model(batch, weights={**weights, **moved}), batch.labels)

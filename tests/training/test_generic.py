@@ -16,7 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from stabbench.models.batch import make_batch
 from stabbench.models.families import encoder_of
 from stabbench.models.families.huggingface.reading import read as huggingface_architecture
-from stabbench.strategies.contract import BoundModel, Context, NoOptions, Strategy, Weights, cross_entropy
+from stabbench.strategies.contract import BoundModel, Context, NoOptions, Strategy, Weights
 from stabbench.strategies.mixout import Mixout, MixoutOptions
 from stabbench.training.cost import forward_operations
 from stabbench.training.inputs import TrainingInputs
@@ -42,7 +42,7 @@ class Noise(Strategy):
         words = model.embed(batch)
         noise = ctx.uniform("noise", words.shape[1:]) - 0.5
         plain, moved = model(batch), model(batch, words + 0.1 * noise, call=1)
-        return cross_entropy(plain, batch.labels) + 0.1 * (plain - moved).square().mean(dim=(1, 2))
+        return ctx.objective.loss(plain, batch.labels) + 0.1 * (plain - moved).square().mean(dim=(1, 2))
 
     def after_update(self, weights: Any, state: Any, ctx: Context) -> None:
         for name, tensor in weights.items():

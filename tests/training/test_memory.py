@@ -16,9 +16,10 @@ from stabbench.models.dropout import DeviceDropout
 from stabbench.models.encoder import Encoder
 from stabbench.models.families import architecture_of
 from stabbench.randomness import Draws
-from stabbench.strategies.contract import cross_entropy
+from stabbench.strategies.freelb import FreeLB, FreeLBOptions
 from stabbench.strategies.l2_sp import L2SP
 from stabbench.strategies.mixout import Mixout, MixoutOptions
+from stabbench.tasks.objectives.class_losses import cross_entropy
 from stabbench.training.loop import Training
 from stabbench.training.memory import Needs, balanced, kept_for_backward, largest_batch, needs, parameters
 from stabbench.training.order import Order
@@ -84,9 +85,9 @@ def test_weights_gradients_and_moments_are_counted_on_the_cut_vocabulary() -> No
     inputs = dataclasses.replace(inputs, train=tiny.texts(90, 1, pieces=30), dev=tiny.texts(48, 2, pieces=30))
     training = Training(inputs, tiny.seeds(1), CPU)
     state = training.start()
-    assert training.cut is not None
+    assert training.parts.cut is not None
     real = sum(tensor.numel() for tensor in state.weights.values())
-    assert parameters(inputs.architecture, len(training.cut.kept)) == real
+    assert parameters(inputs.architecture, len(training.parts.cut.kept)) == real
     assert needs(inputs, tiny.seeds(1)).each > 16 * real
 
 
@@ -113,6 +114,12 @@ def test_a_loss_of_its_own_counts_other_weights_and_the_slopes_that_led_there() 
         needs(tiny.inputs(strategies=((strategy(), strategy.Options()),)), tiny.seeds(1)) for strategy in (Mixout, L2SP)
     )
     assert penalised.each - mixing.each == pytest.approx(2 * size, rel=0.05)
+
+
+def test_every_pass_that_a_loss_keeps_is_counted() -> None:
+    inputs = [tiny.inputs(strategies=((FreeLB(), FreeLBOptions(steps=steps)),)) for steps in (2, 3, 8)]
+    two, three, eight = (needs(one, tiny.seeds(1)).each for one in inputs)
+    assert eight - three == 5 * (three - two) > 0
 
 
 def test_a_margin_is_left_and_one_run_is_always_tried() -> None:

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from stabbench.models.batch import Batch
-from stabbench.strategies.contract import BoundModel, Context, NoOptions, Strategy, Weights, cross_entropy
-from stabbench.tasks.metrics import score
+from stabbench.strategies.contract import BoundModel, Context, NoOptions, Strategy, Weights
+from stabbench.tasks.objectives.classification import CLASSIFICATION
 from stabbench.training.loop import train
 from tests import tiny
 
@@ -20,7 +20,7 @@ class NotANumberAfterFiveUpdates(Strategy):
     """The loss of the first run of a group is NaN from the sixth update on."""
 
     def loss(self, model: BoundModel, weights: Weights, batch: Batch, ctx: Context) -> torch.Tensor:
-        loss = cross_entropy(model(batch), batch.labels)
+        loss = ctx.objective.loss(model(batch), batch.labels)
         broken = torch.zeros_like(loss)
         broken[0] = float("nan") if ctx.step >= 5 else 0.0
         return loss + broken
@@ -30,7 +30,8 @@ def test_a_run_that_learns_is_ok_and_its_scores_are_those_of_its_predictions() -
     (result,) = train(tiny.inputs(), tiny.seeds(1))
     data, predictions = result.data, result.tables["predictions.parquet"]
     assert data["status"] == "ok"
-    assert data["final"]["scores"]["mcc"] == score("mcc", predictions["label"], predictions["prediction"]) > 0
+    mcc = CLASSIFICATION.score("mcc", predictions["label"], predictions["prediction"])
+    assert data["final"]["scores"]["mcc"] == mcc > 0
     assert data["final"]["step"] == data["total_steps"] == 18
     assert data["best"]["scores"]["mcc"] >= data["final"]["scores"]["mcc"]
     logits = np.stack(predictions["logits"].to_list())
@@ -39,7 +40,7 @@ def test_a_run_that_learns_is_ok_and_its_scores_are_those_of_its_predictions() -
 
 def test_a_run_at_the_majority_baseline_failed() -> None:
     (result,) = train(tiny.inputs(learning_rate=1e-12), tiny.seeds(1))
-    (strict,) = train(tiny.inputs(majority={"mcc": 1.0, "accuracy": 1.0}), tiny.seeds(1))
+    (strict,) = train(tiny.inputs(trivial={"mcc": 1.0, "accuracy": 1.0}), tiny.seeds(1))
     assert strict.data["status"] == "failed"
     assert strict.data["flags"]["accuracy_at_most_majority"] is True
     assert result.data["flags"]["collapsed"] is True

@@ -23,9 +23,12 @@ from stabbench.models.kernel.function import (
 from stabbench.models.kernel.library import library_for
 from stabbench.models.kernel.optimizer import GradientTable, sizes
 
+OBJECTIVES = ("classification",)
+"""Those whose loss the kernel has, by name."""
+
 
 class PlainStep:
-    """The mean cross-entropy of one run and its gradients, for weights that stay where they are in memory."""
+    """The mean loss of one run and its gradients, for weights that stay where they are in memory."""
 
     def __init__(self, architecture: Architecture, library: ctypes.CDLL, weights: Mapping[str, Tensor]) -> None:
         layout = layout_of(architecture)
@@ -41,8 +44,10 @@ class PlainStep:
         self._sizes = sizes(list(self.gradients.values()))
 
     @classmethod
-    def of(cls, architecture: Architecture, weights: Mapping[str, Tensor]) -> PlainStep | None:
-        """None where the kernel cannot compute this: several runs, no library, tensors beside the model's."""
+    def of(cls, architecture: Architecture, weights: Mapping[str, Tensor], objective: str) -> PlainStep | None:
+        """None where the kernel cannot: another loss, several runs, no library, tensors beside the model's."""
+        if objective not in OBJECTIVES:
+            return None
         tensors = list(weights.values())
         library = library_for(tensors[0])
         if library is None or architecture.layers > MOST_LAYERS or set(weights) != set(layout_of(architecture).names):

@@ -43,7 +43,9 @@ def measure(
     ends = [_weights(run, inputs.architecture, dtype) for run in runs]
     chosen = Draws(options.example_seed, "surface").permutation("examples", len(inputs.train))[: options.examples]
     texts = inputs.train.take(np.sort(chosen))
-    whole = PlaneInputs(inputs.architecture, start, ends[0], ends[1], texts, not recipe.legacy_segments)
+    whole = PlaneInputs(
+        inputs.architecture, start, ends[0], ends[1], texts, not recipe.legacy_segments, inputs.objective
+    )
     groups = _groups(options)
     key = {
         "version": VERSION,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -14,6 +14,8 @@ from stabbench.models import families
 from stabbench.models.architecture import Architecture
 from stabbench.models.batch import TokenizedTexts
 from stabbench.models.vocabulary import VocabularyCut
+from stabbench.tasks.objectives.classification import CLASSIFICATION
+from stabbench.tasks.objectives.contract import Objective
 from stabbench.training.evaluation import Evaluator
 from stabbench.training.norms import gradient_norms
 
@@ -36,6 +38,7 @@ class PlaneInputs:
     successful: Mapping[str, Tensor]
     texts: TokenizedTexts
     segments: bool
+    objective: Objective = CLASSIFICATION
 
     def cut(self) -> PlaneInputs:
         """The same with the word pieces in use alone, if it can be cut: the others change neither loss nor gradient."""
@@ -44,7 +47,7 @@ class PlaneInputs:
         cut = VocabularyCut.of((self.texts,), self.architecture.vocabulary_size)
         table = self.architecture.word_embeddings
         start, failed, successful = ({**corner, table: cut.cut(corner[table])} for corner in self.corners)
-        return PlaneInputs(self.architecture, start, failed, successful, cut.renumber(self.texts), self.segments)
+        return replace(self, pretrained=start, failed=failed, successful=successful, texts=cut.renumber(self.texts))
 
     @property
     def corners(self) -> tuple[Mapping[str, Tensor], Mapping[str, Tensor], Mapping[str, Tensor]]:
@@ -69,10 +72,10 @@ class Plane:
         self.encoder = families.encoder_of(inputs.architecture)
         dtype, place = self.corners.dtype, torch.device(device)
         self.batches = Evaluator(inputs.texts, stack, dtype, place, segments=inputs.segments).batches
-        self.examples = len(inputs.texts)
+        self.examples, self.objective = len(inputs.texts), inputs.objective
 
     def at(self, points: Sequence[Point]) -> list[tuple[float, float]]:
-        """(loss, total gradient norm) at each point: the mean cross-entropy in nats over the examples, dropout off."""
+        """(loss, total gradient norm) at each point: the mean loss over the examples, dropout off."""
         found: list[tuple[float, float]] = []
         for start in range(0, len(points), self.stack):
             part = list(points[start : start + self.stack])
@@ -88,8 +91,7 @@ class Plane:
         gradients: list[Tensor] = []
         for batch in self.batches:
             logits = self.encoder.classify(self.weights, batch).double()
-            each = F.cross_entropy(logits.flatten(0, 1), batch.labels.flatten(), reduction="none")
-            part = each.view(self.stack, -1).sum(dim=1) / self.examples
+            part = self.objective.losses(logits, batch.labels).sum(dim=1) / self.examples
             losses += part.detach()
             new = torch.autograd.grad(part.sum(), weights)
             gradients = [*new] if not gradients else [total + more for total, more in zip(gradients, new, strict=True)]

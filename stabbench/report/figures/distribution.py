@@ -7,11 +7,11 @@ from matplotlib.figure import Figure
 
 from stabbench.analysis.frame import finished, ordered
 from stabbench.analysis.place import Place
+from stabbench.metrics.kinds import metric_name
 from stabbench.report.content import Content
 from stabbench.report.figures.boxes import draw_box, draw_majority, legend_handles, name_slots, thinned
 from stabbench.report.figures.drawing import PAGE_WIDTH, axes_of, new_figure, of_strategy
 from stabbench.report.figures.palette import MUTED, strategy_colors
-from stabbench.report.numbers import metric_name
 
 PANELS_A_ROW = 3
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from stabbench.analysis.frame import ordered
-from stabbench.analysis.metric_kinds import MetricKind
 from stabbench.analysis.place import Place
+from stabbench.metrics.kinds import MetricKind
 from stabbench.report.content import Content
 from stabbench.report.numbers import of_runs, p_equation, p_value, score_text
 from stabbench.report.section import RESULTS, Section

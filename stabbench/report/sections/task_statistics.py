@@ -8,9 +8,10 @@ import pandas as pd
 
 from stabbench.analysis.tasks import Comparison, TaskStatistics, beside_the_paper, task_statistics
 from stabbench.analysis.texts import SeenSplit, TokenReading, seen_splits, token_readings, warnings
+from stabbench.metrics.kinds import metric_name
 from stabbench.report.content import Content
 from stabbench.report.grid import Grid
-from stabbench.report.numbers import listed, metric_name, percent
+from stabbench.report.numbers import listed, percent
 from stabbench.report.section import MAKING, Section
 
 _WHAT = {"train": "training examples", "dev": "dev examples", "majority": "best constant classifier"}

@@ -1,6 +1,6 @@
 """The metrics as local modules of Hugging Face's `evaluate`, which load with no network, and scoring with them.
 
-`stabbench.tasks.metrics` computes the same values without that library's eight seconds of import.
+`stabbench.metrics.classification` computes the same values without that library's eight seconds of import.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stabbench.errors import UserError, unknown
-from stabbench.tasks.metrics import METRICS
+from stabbench.metrics.classification import METRICS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def module_path(metric: str) -> Path:
     """The file that `evaluate.load` takes; UserError for an unknown metric."""
     if metric not in METRICS:
-        raise unknown("metric", metric, METRICS)
+        raise unknown("metric", metric, tuple(METRICS))
     return Path(__file__).parent / metric / f"{metric}.py"
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from stabbench.metrics.classification import METRICS
 from stabbench.plugins import checked_class
 from stabbench.plugins.options import check_options
-from stabbench.tasks.metrics import METRICS
 from stabbench.tasks.prepared import SPLITS, examples_frame
 from stabbench.tasks.sources.contract import Labelled, Source
 

@@ -1,16 +1,13 @@
-"""Accuracy, F1 and Matthews' correlation from a confusion matrix, and what constant classifiers score."""
+"""Accuracy, F1 and Matthews' correlation from a confusion matrix."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from stabbench.errors import unknown
-
-METRICS: tuple[str, ...] = ("accuracy", "f1", "mcc")
+from stabbench.metrics.kinds import Metric
 
 
 def confusion_matrix(labels: ArrayLike, predictions: ArrayLike) -> NDArray[np.int64]:
@@ -52,40 +49,13 @@ def mcc(matrix: NDArray[np.int64]) -> float:
     return float(covariance / np.sqrt(spread)) if spread > 0 else 0.0
 
 
-_FUNCTIONS = {"accuracy": accuracy, "f1": f1, "mcc": mcc}
+def _of_matrix(name: str, function: Callable[[NDArray[np.int64]], float]) -> Metric:
+    return Metric(name, lambda labels, predictions: function(confusion_matrix(labels, predictions)))
 
 
-def score(metric: str, labels: ArrayLike, predictions: ArrayLike) -> float:
-    """A metric's value, a fraction; equal to scikit-learn's (`zero_division=0`).
-
-    UserError for an unknown metric, ValueError for rows that do not fit each other.
-    """
-    if metric not in _FUNCTIONS:
-        raise unknown("metric", metric, METRICS)
-    return _FUNCTIONS[metric](confusion_matrix(labels, predictions))
-
-
-@dataclass(frozen=True)
-class Constant:
-    """A classifier that always says `label`, and its score in a metric."""
-
-    label: int
-    score: float
-
-
-def best_constants(labels: ArrayLike, metrics: Sequence[str]) -> dict[str, Constant]:
-    """For each metric the constant classifier that scores highest on these labels: a run that scores no more failed.
-
-    Each metric has its own: accuracy the most frequent label, F1 label 1 however rare it is, MCC any (all score 0). Of
-    equals it is the most frequent label, of equally frequent ones the smallest.
-    """
-    true = np.asarray(labels)
-    values, counts = np.unique(true, return_counts=True)
-    by_frequency = [int(label) for label in values[np.argsort(-counts, kind="stable")]]
-    always = {label: np.full(true.shape, label, dtype=np.int64) for label in by_frequency}
-    found = {}
-    for metric in metrics:
-        scores = {label: score(metric, true, predictions) for label, predictions in always.items()}
-        label = max(by_frequency, key=scores.__getitem__)
-        found[metric] = Constant(label, scores[label])
-    return found
+METRICS: Mapping[str, Metric] = {
+    "accuracy": _of_matrix("accuracy", accuracy),
+    "f1": _of_matrix("f1", f1),
+    "mcc": _of_matrix("mcc", mcc),
+}
+"""Equal to scikit-learn's (`zero_division=0`); ValueError for rows that do not fit each other."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -96,3 +97,26 @@ def _by_name(name: str) -> MetricKind:
         words = words[1:]
     found = _NAMES.get("_".join(words))
     return found or (_LAST_WORDS.get(words[-1], _UNKNOWN) if words else _UNKNOWN)
+
+
+def metric_name(metric: str) -> str:
+    """The metric's name as papers write it."""
+    return {"mcc": "MCC", "f1": "F1"}.get(metric, metric)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric that runs can be scored by: labels and predictions to a number, a fraction where its kind is one."""
+
+    name: str
+    score: Callable[[Any, Any], float]
+
+    @property
+    def kind(self) -> MetricKind:
+        """Direction and range."""
+        return metric_kind(self.name)
+
+    @property
+    def words(self) -> str:
+        """What it is called in tables and figures."""
+        return metric_name(self.name)

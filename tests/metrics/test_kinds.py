@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from stabbench.analysis.metric_kinds import lower_is_better, metric_kind
+from stabbench.metrics.kinds import lower_is_better, metric_kind
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The metrics equal scikit-learn's, in every degenerate case too."""
+"""Classification as an objective; its metrics equal scikit-learn's, in every degenerate case too."""
 
 from __future__ import annotations
 
@@ -6,12 +6,17 @@ import warnings
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 
 from stabbench.errors import UserError
-from stabbench.tasks.metrics import Constant, best_constants, confusion_matrix, score
+from stabbench.metrics.classification import confusion_matrix
+from stabbench.tasks.objectives.classification import CLASSIFICATION
+from stabbench.tasks.objectives.contract import Trivial
+
+score = CLASSIFICATION.score
 
 
 def rows(largest: int) -> st.SearchStrategy[list[tuple[int, int]]]:
@@ -54,17 +59,19 @@ def test_the_order_of_the_examples_changes_nothing(pairs: list[tuple[int, int]])
 
 @given(st.lists(st.integers(0, 2), min_size=1, max_size=60))
 def test_no_constant_classifier_scores_more_than_the_best_one(labels: list[int]) -> None:
-    best = best_constants(labels, ["accuracy", "mcc", "f1"])
-    for metric, constant in best.items():
+    best = CLASSIFICATION.trivial(np.array(labels), ["accuracy", "mcc", "f1"])
+    for metric, found in best.scores.items():
         scores = {label: score(metric, labels, [label] * len(labels)) for label in range(3)}
-        assert constant.score == max(scores.values()) == scores[constant.label]
-    assert best["accuracy"].score == max(labels.count(value) for value in set(labels)) / len(labels)
-    assert best["mcc"].score == 0.0
+        assert found == max(scores.values()) == scores[best.predictions[metric]]
+    assert best.scores["accuracy"] == max(labels.count(value) for value in set(labels)) / len(labels)
+    assert best.scores["mcc"] == 0.0
 
 
 def test_of_equal_constants_it_is_the_most_frequent_label_and_then_the_smallest() -> None:
-    assert best_constants([1, 0, 1, 0], ["accuracy", "f1"]) == {"accuracy": Constant(0, 0.5), "f1": Constant(1, 2 / 3)}
-    assert best_constants([2, 2, 0], ["mcc", "f1"]) == {"mcc": Constant(2, 0.0), "f1": Constant(2, 0.0)}
+    even = CLASSIFICATION.trivial(np.array([1, 0, 1, 0]), ["accuracy", "f1"])
+    assert even == Trivial(0, {"accuracy": 0.5, "f1": 2 / 3}, {"accuracy": 0, "f1": 1})
+    third = CLASSIFICATION.trivial(np.array([2, 2, 0]), ["mcc", "f1"])
+    assert third == Trivial(2, {"mcc": 0.0, "f1": 0.0}, {"mcc": 2, "f1": 2})
 
 
 def test_a_large_split_does_not_overflow() -> None:
@@ -84,3 +91,42 @@ def test_an_unknown_metric_is_named_with_the_nearest_one() -> None:
 def test_rows_that_do_not_fit_are_an_error(labels: list[int], predictions: list[int]) -> None:
     with pytest.raises(ValueError, match="labels and predictions must"):
         confusion_matrix(labels, predictions)
+
+
+def test_the_loss_is_the_mean_cross_entropy_of_each_run_and_divergences_are_symmetric() -> None:
+    generator = torch.Generator().manual_seed(0)
+    first, second = (torch.randn(2, 5, 3, generator=generator, dtype=torch.float64) for _ in range(2))
+    labels = torch.tensor([[0, 1, 2, 0, 1], [2, 2, 1, 0, 0]])
+    for run in range(2):
+        expected = -first[run].log_softmax(1)[range(5), labels[run]].mean()
+        assert CLASSIFICATION.loss(first, labels)[run].item() == pytest.approx(expected.item(), abs=1e-15)
+    apart = CLASSIFICATION.divergences(first, second)
+    assert apart.shape == (2, 5)
+    assert (apart > 0).all()
+    torch.testing.assert_close(apart, CLASSIFICATION.divergences(second, first))
+
+
+def test_guessing_by_the_shares_is_the_trivial_loss_and_a_run_that_does_so_collapsed() -> None:
+    labels = np.array([0, 0, 0, 1])
+    entropy = CLASSIFICATION.trivial_loss(labels)
+    assert entropy == pytest.approx(-(0.75 * np.log(0.75) + 0.25 * np.log(0.25)))
+    assert CLASSIFICATION.shares(labels, ("a", "b", "c")) == [0.75, 0.25, 0.0]
+    varied, constant = np.array([0, 1] * 100), np.array([1] * 199 + [0])
+    assert CLASSIFICATION.collapsed(constant, 0.0, entropy)
+    assert CLASSIFICATION.collapsed(varied, 0.96 * entropy, entropy)
+    assert not CLASSIFICATION.collapsed(varied, 0.94 * entropy, entropy)
+    assert not CLASSIFICATION.collapsed(varied, None, entropy)
+
+
+def test_labels_are_indices_and_each_class_has_an_output() -> None:
+    assert CLASSIFICATION.outputs(("a", "b", "c")) == 3
+    CLASSIFICATION.check(np.array([0, 2]), ("a", "b", "c"))
+    for wrong in ([0, 3], [-1, 0]):
+        with pytest.raises(ValueError, match="a label is not an index into"):
+            CLASSIFICATION.check(np.array(wrong), ("a", "b", "c"))
+
+
+def test_metrics_know_their_direction_range_and_words() -> None:
+    metrics = CLASSIFICATION.metrics
+    assert [metric.words for metric in metrics.values()] == ["accuracy", "F1", "MCC"]
+    assert all(metric.kind.known and metric.kind.fraction and not metric.kind.lower for metric in metrics.values())
