@@ -230,10 +230,10 @@ def _resolved(config: Config, names: tuple[str, str, str]) -> Cell:
 
 def _scores(cell: Cell, seeds: Sequence[int], selected: Mapping[int, Record], store: Store) -> str:
     """The headline score of every seed, as one line."""
-    metric = cell.task_facts["metric"]
+    metric = cell.task_facts.metric
     found = [(seed, selected.get(seed) or store.finished(cell.fingerprint(seed))) for seed in seeds]
     shown = [
-        f"{seed}: {record.data['final']['scores'][metric]:.3f}{'' if record.status == 'ok' else f' ({record.status})'}"
+        f"{seed}: {record.result.final.scores[metric]:.3f}{'' if record.status == 'ok' else f' ({record.status})'}"
         for seed, record in found
         if record is not None
     ]

@@ -13,7 +13,6 @@ import numpy.typing as npt
 from stabbench.errors import UserError, unknown
 from stabbench.files import read_json
 from stabbench.models.config_fields import field_of
-from stabbench.tensor_roles import NO_ROLES, TensorRoles
 
 Integers = npt.NDArray[np.int64]
 SUPPORTED = ("bert", "roberta", "albert")
@@ -168,10 +167,6 @@ class Architecture:
     def spec_fields(self) -> dict[str, Any]:
         """What a spec says of the model beside its type and content: the spread of new matrices where it is unusual."""
         return {} if self.initial_std == INITIAL_STD else {"initial_std": self.initial_std}
-
-    def roles(self) -> TensorRoles:
-        """What a plan says of the tensors: nothing where their names do."""
-        return NO_ROLES
 
     def facts(self) -> dict[str, TensorFacts]:
         """Kind and depth of every tensor."""

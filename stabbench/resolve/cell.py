@@ -14,12 +14,13 @@ from stabbench.models.defaults import model_defaults
 from stabbench.models.generic.architecture import GenericArchitecture
 from stabbench.models.reading import reading
 from stabbench.models.tokenization import positions
-from stabbench.plan import TRAINING_VERSION, Cell
+from stabbench.plan import TRAINING_VERSION, Cell, Spec
 from stabbench.recipe import OWN_DROPOUT, Recipe, spec_of
 from stabbench.resolve.strategy import ResolvedStrategy
 from stabbench.strategies.hooks import hook_of
 from stabbench.tasks.prepared import SPLITS, PreparedTask
 from stabbench.tasks.seen import check_labels
+from stabbench.tensor_roles import roles_of
 
 
 @dataclass(frozen=True)
@@ -94,24 +95,20 @@ def make_cell(
         description=strategy.description,
         reference=strategy.reference,
         task_facts=task.facts(),
-        spec={
-            "training_version": TRAINING_VERSION,
-            "model": {
+        spec=Spec(
+            training_version=TRAINING_VERSION,
+            model={
                 "architecture": model.architecture,
                 "content_hash": model.content_hash,
                 **architecture.spec_fields(),
             },
-            "task": {
-                "content_hash": task.content_hash,
-                "metrics": list(task.metrics),
-                "labels": len(task.label_names),
-            },
+            task={"content_hash": task.content_hash, "metrics": list(task.metrics), "labels": len(task.label_names)},
             **spec_of(recipe, task.counts["train"]),
-            "plugins": [dict(plugin) for plugin in strategy.plugins],
-        },
+            plugins=[dict(plugin) for plugin in strategy.plugins],
+        ),
         keep_weights=tuple(seed for seed in config.seeds if seed in config.keep_weights),
         position=position,
-        tensors=architecture.roles(),
+        tensors=roles_of(architecture.facts(), architecture.layers, shared=architecture.shares_layers),
         tokens=reading(model.folder, model.content_hash, task).facts(recipe.max_length),
     )
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from stabbench.errors import UserError
 from stabbench.models.architecture import SUPPORTED, Architecture, TensorFacts
 from stabbench.models.generic.parts import named_parts
-from stabbench.tensor_roles import Role, TensorRoles
 
 if TYPE_CHECKING:
     from torch import nn
@@ -78,13 +77,6 @@ class GenericArchitecture(Architecture):
         """
         version = importlib.metadata.version("transformers")
         return {"computed_by": f"transformers {'.'.join(version.split('.')[:2])}"}
-
-    def roles(self) -> TensorRoles:
-        """What every tensor is, as the facts say."""
-        facts = self.facts()
-        return TensorRoles(
-            self.layers, {name: Role(fact.kind, fact.depth, fact.decays, fact.part) for name, fact in facts.items()}
-        )
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Every tensor of the model by its Hugging Face name."""

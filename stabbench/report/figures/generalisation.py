@@ -28,7 +28,7 @@ def generalisation_figure(content: Content, model: str, task: str, threshold: fl
         strategy, color = item.cell.strategy, colors[item.cell.strategy]
         for curves in content.curves[item.cell.name]:
             if curves.outcome == SUCCESSFUL:
-                epoch = next(iter(item.records.values())).data["steps_per_epoch"]
+                epoch = next(iter(item.records.values())).result.steps_per_epoch
                 draw_band(upper, curves.dev_score, color, label=f"{strategy} ({curves.runs})", scale=100, unit=epoch)
         _points(lower, runs[runs["strategy"] == strategy], color, strategy)
     row = content.rows(model, task).iloc[0]
