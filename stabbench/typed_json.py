@@ -27,7 +27,7 @@ def from_json(kind: type[T], data: object) -> T:
     are: a whole number stays one where any number is expected. ValueError tells the place and what is wrong there.
     """
     try:
-        return cast(T, _reader(kind)(data))
+        return cast(T, _reader(cast(Any, kind))(data))
     except ValueError as error:
         raise ValueError(str(error).removeprefix(".")) from None
 
