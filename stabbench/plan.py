@@ -129,24 +129,8 @@ class Cell:
 
     def to_json(self) -> dict[str, Any]:
         """The plan file's content."""
-        return {
-            "schema_version": SCHEMA_VERSION,
-            "model": self.model,
-            "task": self.task,
-            "strategy": self.strategy,
-            "seeds": list(self.seeds),
-            "sources": dict(self.sources),
-            "description": self.description,
-            "reference": self.reference,
-            "task_facts": to_json(self.task_facts),
-            "spec": dict(self.spec),
-            "keep_weights": list(self.keep_weights),
-            "position": self.position,
-            "streams": {key: dict(value) for key, value in self.streams.items()},
-            "tensors": dict(self.tensors.lines),
-            "tokens": dict(self.tokens),
-            "fingerprints": {str(seed): self.fingerprint(seed) for seed in self.seeds},
-        }
+        fingerprints = {str(seed): self.fingerprint(seed) for seed in self.seeds}
+        return {"schema_version": SCHEMA_VERSION, **to_json(self), "fingerprints": fingerprints}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Cell:
@@ -154,26 +138,12 @@ class Cell:
 
         ValueError where that is of a newer version or no plan file's, or a name could not be that of a folder.
         """
-        data = migrated(data, SCHEMA_VERSION)
+        cell = from_json(cls, migrated(data, SCHEMA_VERSION))
         for place in ("model", "task", "strategy"):
-            if data[place] in ("", ".", "..") or set(data[place]) & set("/\0"):
-                raise ValueError(f"{place} is {data[place]!r}, which names no folder")
-        return cls(
-            model=data["model"],
-            task=data["task"],
-            strategy=data["strategy"],
-            seeds=tuple(data["seeds"]),
-            sources=data["sources"],
-            description=data["description"],
-            reference=data["reference"],
-            task_facts=from_json(TaskFacts, data["task_facts"]),
-            spec=Spec(data["spec"]),
-            keep_weights=tuple(data.get("keep_weights", ())),
-            position=int(data.get("position", 0)),
-            streams=data.get("streams", {}),
-            tensors=TensorRoles(data["tensors"]),
-            tokens=data.get("tokens", {}),
-        )
+            name = getattr(cell, place)
+            if name in ("", ".", "..") or set(name) & set("/\0"):
+                raise ValueError(f"{place} is {name!r}, which names no folder")
+        return cell
 
     def write(self, path: Path) -> None:
         """Write the plan file; an unchanged one is left alone."""

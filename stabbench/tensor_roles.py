@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
 
 EMBEDDINGS, SHARED, POOLER, CLASSIFIER, OTHER = "embeddings", "shared layer", "pooler", "classifier", "other"
 OUTSIDE_LAYERS = (EMBEDDINGS, POOLER, CLASSIFIER, OTHER)
@@ -13,26 +12,6 @@ ADDED = "added"
 NUMBER = "#"
 """Stands for a layer's number: in a tensor's name counted from 0, in a line from 1."""
 DECAYS, SPARED = "decays", "spared"
-
-
-class Facts(Protocol):
-    """What training knows of a tensor: `depth` is 0 before the layers, 1 … L in them, L + 1 after them."""
-
-    @property
-    def kind(self) -> str:
-        """As `Role.kind`; `decays` and `part` likewise."""
-
-    @property
-    def depth(self) -> int:
-        """Its layer's number."""
-
-    @property
-    def decays(self) -> bool:
-        """Whether weight decay applies."""
-
-    @property
-    def part(self) -> str:
-        """Which matrix of its layer it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +30,8 @@ class Role:
     part: str = ""
 
 
-@dataclass(frozen=True)
-class TensorRoles:
-    """The roles of a model's tensors by Hugging Face name; `lines` is what the plan file holds."""
-
-    lines: Mapping[str, str] = field(default_factory=dict)
+class TensorRoles(dict[str, str]):
+    """A line, as `line_of` makes it, for each Hugging Face name; `#` in a name stands for the number of any layer."""
 
     def of(self, tensor: str) -> Role:
         """The role of a tensor.
@@ -75,7 +51,7 @@ class TensorRoles:
     def _modules(self) -> Mapping[str, str]:
         """The layer that all tensors of a module are in, by the module's name; other modules are left out."""
         found: dict[str, set[str]] = {}
-        for name, line in self.lines.items():
+        for name, line in self.items():
             parts = name.split(".")
             for end in range(1, len(parts)):
                 found.setdefault(".".join(parts[:end]), set()).add(_read(line).layer)
@@ -84,8 +60,8 @@ class TensorRoles:
 
     def _planned(self, tensor: str) -> Role | None:
         for name, number in _spellings(tensor):
-            if name in self.lines:
-                return _read(self.lines[name].replace(NUMBER, number))
+            if name in self:
+                return _read(self[name].replace(NUMBER, number))
         return None
 
     def _added(self, tensor: str) -> Role:
@@ -98,35 +74,8 @@ class TensorRoles:
         return _added_in(OTHER, tensor)
 
 
-def roles_of(facts: Mapping[str, Facts], layers: int, *, shared: bool = False) -> TensorRoles:
-    """The roles of a model of so many layers, of which `shared` says that they are one; by tensor, from its facts."""
-    roles = {
-        name: Role(fact.kind, _layer(fact, layers, shared), fact.decays, fact.part) for name, fact in facts.items()
-    }
-    lines = dict(_entry(name, role, str(facts[name].depth - 1)) for name, role in roles.items())
-    read = TensorRoles(lines)
-    apart = {name: _line(role) for name, role in roles.items() if read.of(name) != role}
-    return TensorRoles(lines | apart)
-
-
-def _layer(fact: Facts, layers: int, shared: bool) -> str:
-    if fact.depth == 0:
-        return EMBEDDINGS
-    if fact.depth > layers:
-        return CLASSIFIER if fact.kind == "classifier" else POOLER
-    return SHARED if shared else f"layer {fact.depth}"
-
-
-def _entry(name: str, role: Role, number: str) -> tuple[str, str]:
-    """Name and line, with `#` for the number of its layer where the name has that."""
-    parts = name.split(".")
-    if role.layer in (*OUTSIDE_LAYERS, SHARED) or number not in parts:
-        return name, _line(role)
-    parts[parts.index(number)] = NUMBER
-    return ".".join(parts), _line(Role(role.kind, f"layer {NUMBER}", role.decays, role.part))
-
-
-def _line(role: Role) -> str:
+def line_of(role: Role) -> str:
+    """What a plan file says of a tensor."""
     return f"{role.kind}, {role.layer}, {DECAYS if role.decays else SPARED}, {role.part}"
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import types
-from collections.abc import Callable, Mapping
-from functools import cache
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache, lru_cache
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
 Reader = Callable[[Any], Any]
-_KINDS: dict[object, tuple[type, ...]] = {int: (int,), float: (int, float), str: (str,), bool: (bool,)}
+_KINDS: dict[object, frozenset[type]] = {kind: frozenset([kind]) for kind in (int, str, bool)}
+_KINDS[float] = frozenset([int, float])
 _WORDS = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
 _LONGEST = 60
 
@@ -59,37 +60,47 @@ def _reader(hint: Any) -> Reader:
         (present,) = (_reader(argument) for argument in arguments if argument is not types.NoneType)
         return lambda value: None if value is None else present(value)
     if origin is tuple:
-        return _of_list(_reader(arguments[0]))
-    return _of_mapping(_reader(arguments[1]) if arguments else None, hint if isinstance(hint, type) else None)
+        return _of_list(arguments[0])
+    return _of_mapping(arguments[1]) if arguments else hint
 
 
 def _plain(hint: Any) -> Reader:
-    kinds, booleans = _KINDS[hint], hint is bool
+    kinds = _KINDS[hint]
 
     def read(value: Any) -> Any:
-        if not isinstance(value, kinds) or (isinstance(value, bool) and not booleans):
+        if type(value) not in kinds and (not isinstance(value, tuple(kinds)) or type(value) is bool):
             raise ValueError(_wrong(value, _WORDS[hint]))
         return value
 
     return read
 
 
-def _of_list(item: Reader) -> Reader:
+def _of_list(hint: Any) -> Reader:
+    item, kinds = _reader(hint), _kinds(hint)
+
     def read(value: Any) -> tuple[Any, ...]:
         if not isinstance(value, (list, tuple)):
             raise ValueError(_wrong(value, "a list"))
-        return tuple(_inside(item, entry, str(place)) for place, entry in enumerate(value))
+        if kinds.issuperset(map(type, value)):
+            return _kept_once(tuple(value)) if hint is str else tuple(value)
+        return tuple(_all(item, enumerate(value)).values())
 
     return read
 
 
-def _of_mapping(item: Reader | None, kind: type | None) -> Reader:
+@lru_cache(maxsize=256)
+def _kept_once(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The first list that was like this one: thousands of files name the same tensors."""
+    return names
+
+
+def _of_mapping(hint: Any) -> Reader:
+    item, kinds = _reader(hint), _kinds(hint)
+
     def read(value: Any) -> Any:
         if not isinstance(value, Mapping):
             raise ValueError(_wrong(value, "an object"))
-        if item is None:
-            return value if kind is None else kind(value)
-        return {key: _inside(item, entry, key) for key, entry in value.items()}
+        return value if kinds.issuperset(map(type, value.values())) else _all(item, value.items())
 
     return read
 
@@ -97,33 +108,55 @@ def _of_mapping(item: Reader | None, kind: type | None) -> Reader:
 def _of_dataclass(kind: type) -> Reader:
     hints = get_type_hints(kind)
     fields = [
-        (field.name, _key(field), _reader(hints[field.name]), not _has_default(field))
+        (_key(field), _kinds(hints[field.name]), _reader(hints[field.name]), _default(field))
         for field in dataclasses.fields(kind)
     ]
 
     def read(data: Any) -> Any:
         if not isinstance(data, Mapping):
             raise ValueError(_wrong(data, "an object"))
-        values = {}
-        for name, key, item, required in fields:
-            if key in data:
-                values[name] = _inside(item, data[key], key)
-            elif required:
-                raise ValueError(f".{key} is absent")
-        return kind(**values)
+        values, key = [], ""
+        try:
+            for key, kinds, item, default in fields:
+                if key in data:
+                    value = data[key]
+                    values.append(value if type(value) in kinds else item(value))
+                else:
+                    values.append(default())
+        except ValueError as error:
+            raise ValueError(f".{key}{error}") from None
+        return kind(*values)
 
     return read
 
 
-def _has_default(field: dataclasses.Field[Any]) -> bool:
-    return field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
+def _kinds(hint: Any) -> frozenset[type]:
+    """What is taken at once; any other value is looked at by the reader."""
+    if get_origin(hint) in (Union, types.UnionType):
+        return frozenset().union(*(_kinds(argument) for argument in get_args(hint)))
+    return frozenset([hint]) if hint is types.NoneType else _KINDS.get(hint, frozenset())
 
 
-def _inside(read: Reader, value: Any, place: str) -> Any:
-    try:
-        return read(value)
-    except ValueError as error:
-        raise ValueError(f".{place}{error}") from None
+def _default(field: dataclasses.Field[Any]) -> Callable[[], Any]:
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory
+    if field.default is not dataclasses.MISSING:
+        return lambda: field.default
+    return _absent
+
+
+def _absent() -> Any:
+    raise ValueError(" is absent")
+
+
+def _all(read: Reader, entries: Iterable[tuple[Any, Any]]) -> dict[Any, Any]:
+    found = {}
+    for place, value in entries:
+        try:
+            found[place] = read(value)
+        except ValueError as error:
+            raise ValueError(f".{place}{error}") from None
+    return found
 
 
 def _wrong(value: object, expected: str) -> str:

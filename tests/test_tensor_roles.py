@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from unittest.mock import Mock
+
 import pytest
 
-from stabbench.models.architecture import TensorFacts, architecture_of
+from stabbench.models.architecture import Architecture, TensorFacts, architecture_of
+from stabbench.models.roles import roles_of
 from stabbench.plan_migrations import by_name
-from stabbench.tensor_roles import ADDED, NUMBER, Role, TensorRoles, roles_of
+from stabbench.tensor_roles import ADDED, NUMBER, Role, TensorRoles
 from tests import tiny
 
 
 def planned(name: str, layers: int = 2) -> TensorRoles:
-    architecture = architecture_of(tiny.hugging_face_model(name, layers=layers).config.to_dict(), 2)
-    return roles_of(architecture.facts(), architecture.layers, shared=architecture.shares_layers)
+    return roles_of(architecture_of(tiny.hugging_face_model(name, layers=layers).config.to_dict(), 2))
 
 
 @pytest.mark.parametrize("name", ["bert", "roberta", "albert"])
 @pytest.mark.parametrize("layers", [1, 2, 12])
 def test_older_plans_are_read_as_those_of_today_are_written(name: str, layers: int) -> None:
-    assert by_name(name) == planned(name, layers).lines
+    assert by_name(name) == planned(name, layers)
 
 
 @pytest.mark.parametrize("name", sorted(tiny.CLASSES))
@@ -64,8 +66,8 @@ def test_the_tensors_of_all_layers_are_one_line_and_those_that_differ_stand_apar
         f"m.layer.{number}.dense.weight": TensorFacts("attention", number + 1, number != 1, linear_weight=True)
         for number in range(4)
     }
-    roles = roles_of(facts, 4)
-    assert [name for name in roles.lines if NUMBER in name] == [f"m.layer.{NUMBER}.dense.weight"]
-    assert len(roles.lines) == 2
+    architecture = Mock(spec=Architecture, layers=4, shares_layers=False, **{"facts.return_value": facts})
+    roles = roles_of(architecture)
+    assert sorted(roles) == [f"m.layer.{NUMBER}.dense.weight", "m.layer.1.dense.weight"]
     assert [roles.of(name).decays for name in facts] == [True, False, True, True]
     assert [roles.of(name).layer for name in facts] == ["layer 1", "layer 2", "layer 3", "layer 4"]

@@ -19,7 +19,7 @@ from stabbench.files import sha256_of_json
 from stabbench.models.weights import save_classifier
 from stabbench.plan import Cell
 from stabbench.records import RecordContent, Store
-from stabbench.records.content import ERROR, Head, RunError
+from stabbench.records.content import ERROR, RunError
 from stabbench.records.dead_weights import divergence, leave_reason, not_finite
 from stabbench.training.device_step import step_mode
 from stabbench.training.inputs import RunResult, TrainingInputs
@@ -177,9 +177,9 @@ class CellTraining:
     def _record_error(self, event: Broken) -> None:
         seed = event.job.seeds[0]
         error, fingerprint = from_json(RunError, event.error), self.cell.fingerprint(seed)
-        head = Head(fingerprint, self.cell.run_spec(seed), ERROR, self.cell.task_facts.metric, error, {})
+        spec, metric = self.cell.run_spec(seed), self.cell.task_facts.metric
         made = provenance(self.root, event.machine, 1, {}, self.cell.seeds)
-        self.store.write(RecordContent(head, None), made, {})
+        self.store.write(RecordContent(fingerprint, spec, ERROR, metric, error, {}), made, {})
         self.outcome.errors[seed] = str(error)
         self.listener(Report(self.number, (seed,), 1, 1, "error"))
 

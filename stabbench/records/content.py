@@ -95,8 +95,8 @@ class RunError:
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
-    """What every record says."""
+class RecordContent:
+    """All of record.json but its schema version and its seal."""
 
     fingerprint: str
     spec: Spec
@@ -108,35 +108,20 @@ class Head:
     """Of an error alone."""
     files: Mapping[str, str]
     """SHA-256 of the tables beside record.json, by name."""
-
-
-@dataclass(frozen=True, slots=True)
-class RecordContent:
-    """All of record.json but its schema version and its seal."""
-
-    head: Head
-    result: Result | None
-    """None in an error."""
+    result: Result | None = None
+    """None in an error; in the file its entries stand beside the others."""
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> RecordContent:
         """The content of a record.json of today's schema; ValueError with the place where it is not."""
-        head = from_json(Head, data)
-        if head.status not in (*FINISHED, ERROR):
-            raise ValueError(f"status is {head.status!r}, expected one of {', '.join((*FINISHED, ERROR))}")
-        if (head.status == ERROR) != (head.error is not None):
-            raise ValueError(f"error is {head.error!r} where status is {head.status!r}")
-        return cls(head, None if head.status == ERROR else from_json(Result, data))
+        found = from_json(cls, data)
+        if found.status not in (*FINISHED, ERROR):
+            raise ValueError(f"status is {found.status!r}, expected one of {', '.join((*FINISHED, ERROR))}")
+        if (found.status == ERROR) != (found.error is not None):
+            raise ValueError(f"error is {found.error!r} where status is {found.status!r}")
+        return found if found.status == ERROR else replace(found, result=from_json(Result, data))
 
     def to_json(self) -> dict[str, Any]:
         """What `from_json` reads."""
-        return {**to_json(self.head), **({} if self.result is None else to_json(self.result))}
-
-    def sharing(self, other: RecordContent) -> RecordContent:
-        """This content with the other's parameter groups where both have the same: most of what thousands hold."""
-        if self.result is None or other.result is None:
-            return self
-        groups = other.result.parameter_groups
-        if self.result.parameter_groups is groups or self.result.parameter_groups != groups:
-            return self
-        return replace(self, result=replace(self.result, parameter_groups=groups))
+        result = {} if self.result is None else to_json(self.result)
+        return {**to_json(replace(self, result=None)), **result}

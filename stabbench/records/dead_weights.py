@@ -25,7 +25,7 @@ class DeadWeightsError(UserError):
 
 def divergence(content: RecordContent) -> str | None:
     """Why the weights of a run with this record are dead, as far as its record tells; None where it does not."""
-    if content.head.status != "diverged" or content.result is None:
+    if content.status != "diverged" or content.result is None:
         return None
     at = content.result.diverged_at
     return "the run diverged" if at is None else f"the run diverged at update {at}"

@@ -46,22 +46,22 @@ class Record:
     @property
     def fingerprint(self) -> str:
         """The hash of the run's spec."""
-        return self.content.head.fingerprint
+        return self.content.fingerprint
 
     @property
     def spec(self) -> Spec:
         """Everything that decided the run's result."""
-        return self.content.head.spec
+        return self.content.spec
 
     @property
     def status(self) -> str:
         """`ok`, `failed`, `diverged` or `error`."""
-        return self.content.head.status
+        return self.content.status
 
     @property
     def metric(self) -> str:
         """The headline metric."""
-        return self.content.head.metric
+        return self.content.metric
 
     @property
     def finished(self) -> bool:
@@ -83,12 +83,12 @@ class Record:
     @property
     def error(self) -> RunError | None:
         """What broke the run, where something did."""
-        return self.content.head.error
+        return self.content.error
 
     @property
     def files(self) -> Mapping[str, str]:
         """SHA-256 of the tables beside record.json, by name."""
-        return self.content.head.files
+        return self.content.files
 
     def gave(self, result_digest: str) -> bool:
         """Whether the run came to its end with this result."""

@@ -77,9 +77,8 @@ def _read_cell(folder: Path, *, files: bool) -> SelectedCell:
         if record.fingerprint != cell.fingerprint(seed):
             raise UserError(f"{path} is not the run that {folder / 'cell.json'} names: run `stabbench train` again")
         if record.finished:
-            first = next(iter(records.values()), record)
-            records[seed] = Record(record.content.sharing(first.content), record.folder)
-            records[seed].provenance()  # read here, where several processes read, and kept
+            records[seed] = record
+            record.provenance()  # read here, where several processes read, and kept
         else:
             errors[seed] = str(record.error)
     return SelectedCell(cell, records, errors)

@@ -91,7 +91,7 @@ class Store:
         `tables`, which maps file names of TABLES to frames, go over `content`'s; `weights` writes a Hugging Face folder
         into the path that it is given. Raises UserError where the disk is full or says no.
         """
-        fingerprint = content.head.fingerprint
+        fingerprint = content.fingerprint
         target = self.folder(fingerprint)
         make_folder(target.parent)
         with writing(target), scratch_folder(target) as scratch:
@@ -169,7 +169,7 @@ class Store:
             make_folder(target.parent)
             told = {
                 "result_digest": result.result_digest,
-                "status": content.head.status,
+                "status": content.status,
                 "final": to_json(result.final),
             }
             write_json(folder / "result.json", told)

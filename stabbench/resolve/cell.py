@@ -13,6 +13,7 @@ from stabbench.models.checking import check_model
 from stabbench.models.defaults import model_defaults
 from stabbench.models.generic.architecture import GenericArchitecture
 from stabbench.models.reading import reading
+from stabbench.models.roles import roles_of
 from stabbench.models.tokenization import positions
 from stabbench.plan import TRAINING_VERSION, Cell, Spec
 from stabbench.recipe import OWN_DROPOUT, Recipe, spec_of
@@ -20,7 +21,6 @@ from stabbench.resolve.strategy import ResolvedStrategy
 from stabbench.strategies.hooks import hook_of
 from stabbench.tasks.prepared import SPLITS, PreparedTask
 from stabbench.tasks.seen import check_labels
-from stabbench.tensor_roles import roles_of
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def make_cell(
         ),
         keep_weights=tuple(seed for seed in config.seeds if seed in config.keep_weights),
         position=position,
-        tensors=roles_of(architecture.facts(), architecture.layers, shared=architecture.shares_layers),
+        tensors=roles_of(architecture),
         tokens=reading(model.folder, model.content_hash, task).facts(recipe.max_length),
     )
 

@@ -9,8 +9,9 @@ import pytest
 from stabbench.analysis.gradients import failed_beside_successful
 from stabbench.analysis.matrices import KINDS, OUTSIDE, matrix_contrast, matrix_norms, matrix_of, thinned
 from stabbench.models.architecture import architecture_of
+from stabbench.models.roles import roles_of
 from stabbench.plan_migrations import by_name
-from stabbench.tensor_roles import TensorRoles, roles_of
+from stabbench.tensor_roles import TensorRoles
 from tests import tiny
 from tests.analysis.synthetic import SyntheticCell, write_runs
 
@@ -18,7 +19,7 @@ from tests.analysis.synthetic import SyntheticCell, write_runs
 def roles(architecture: str) -> TensorRoles:
     """What a plan says of a real model's tensors."""
     found = architecture_of(tiny.hugging_face_model(architecture, layers=2).config.to_dict(), 2)
-    return roles_of(found.facts(), found.layers, shared=found.shares_layers)
+    return roles_of(found)
 
 
 def matrices(architecture: str) -> dict[str, list[str]]:

@@ -30,12 +30,13 @@ from stabbench.models.encoder import encoder_of
 from stabbench.models.generic.architecture import generic_architecture
 from stabbench.models.generic.trial import check_by_trial
 from stabbench.models.keyed_draws import RefuseUnkeyedDraws, UnkeyedDrawError
+from stabbench.models.roles import roles_of
 from stabbench.models.word_pieces import write_word_pieces
 from stabbench.plan import Cell
 from stabbench.randomness import Draws
 from stabbench.records import Selection
 from stabbench.tasks import embedded
-from stabbench.tensor_roles import OTHER, TensorRoles, roles_of
+from stabbench.tensor_roles import OTHER, TensorRoles
 from tests import tiny
 from tests.foreign.tiny_families import FAMILIES, LABELS, NATIVE, config, write
 
@@ -273,10 +274,10 @@ def test_a_correct_run_of_another_family_is_told_as_correct(project: Path) -> No
 def test_no_matrix_of_a_family_drops_out_of_the_figures(family: str) -> None:
     architecture = architecture_of(config(family).to_dict(), LABELS)
     shapes, facts = architecture.shapes(), architecture.facts()
-    roles = roles_of(facts, architecture.layers, shared=architecture.shares_layers)
+    roles = roles_of(architecture)
     placed = {name for name in shapes if matrix_of(name, roles) is not None}
     assert placed == {name for name, shape in shapes.items() if len(shape) > 1}
     assert all(roles.of(name).decays == facts[name].decays for name in shapes)
     assert all(matrix_of(name, roles)[0] == fact.part for name, fact in facts.items() if fact.part)  # type: ignore[index]
     assert all(roles.of(name).kind == facts[name].kind and roles.of(name).layer != OTHER for name in shapes)
-    assert len(json.dumps(roles.lines)) < 4000
+    assert len(json.dumps(roles)) < 4000
