@@ -98,7 +98,7 @@ def _of_mapping(hint: Any) -> Reader:
     item, kinds = _reader(hint), _kinds(hint)
 
     def read(value: Any) -> Any:
-        if not isinstance(value, Mapping):
+        if type(value) is not dict and not isinstance(value, Mapping):
             raise ValueError(_wrong(value, "an object"))
         return value if kinds.issuperset(map(type, value.values())) else _all(item, value.items())
 
@@ -113,7 +113,7 @@ def _of_dataclass(kind: type) -> Reader:
     ]
 
     def read(data: Any) -> Any:
-        if not isinstance(data, Mapping):
+        if type(data) is not dict and not isinstance(data, Mapping):
             raise ValueError(_wrong(data, "an object"))
         values, key = [], ""
         try:

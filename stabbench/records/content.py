@@ -13,7 +13,7 @@ FINISHED = ("ok", "failed", "diverged")
 ERROR = "error"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Point:
     """An evaluation: updates and epochs done, loss in nats (None where it is not finite) and scores by metric."""
 
@@ -23,7 +23,7 @@ class Point:
     scores: Mapping[str, float]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Flags:
     """What a run's predictions and losses look like; None where accuracy is no metric of the task."""
 
@@ -31,7 +31,7 @@ class Flags:
     collapsed: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TrainLoss:
     """Losses in nats: mean over the last epoch, of the final weights on the whole set; None where not finite."""
 
@@ -41,7 +41,7 @@ class TrainLoss:
     """The loss of the best constant prediction."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Cost:
     """Updates, tokens of all forward passes, and floating-point operations."""
 
@@ -50,7 +50,7 @@ class Cost:
     flops: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ParameterGroup:
     """Tensors that the optimizer treated alike at the last update; the rate is that at its peak."""
 
@@ -61,7 +61,7 @@ class ParameterGroup:
     parameters: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Result:
     """What a run that came to its end left."""
 
@@ -82,7 +82,7 @@ class Result:
     result_digest: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RunError:
     """What broke a run."""
 
@@ -94,7 +94,7 @@ class RunError:
         return f"{self.type}: {self.message}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RecordContent:
     """All of record.json but its schema version and its seal."""
 
