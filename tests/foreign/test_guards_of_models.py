@@ -183,7 +183,8 @@ def test_a_plan_names_what_computes_a_model_that_is_not_ours(project: Path) -> N
     version = ".".join(transformers.__version__.split(".")[:2])
     assert cell("modernbert").spec["model"]["computed_by"] == f"transformers {version}"
     assert cell("bert").spec["model"].keys() == {"architecture", "content_hash"}
-    assert "tensors" not in json.loads(Path("plan/bert/acceptability/devlin.json").read_text())
+    assert cell("bert").tensors.of("bert.encoder.layer.1.intermediate.dense.weight").part == "intermediate"
+    assert cell("modernbert").tensors.of("model.layers.1.attn.Wqkv.weight").layer == "layer 2"
     recipes = {(model, name): cell(model, name).recipe().dropout for model in ("modernbert", "bert")
                for name in ("devlin", "hf-default", "mixout")}  # fmt: skip
     assert recipes == {
