@@ -120,7 +120,7 @@ def write_model(folder: Path, number: int) -> None:
 def _write_cell(cell: Cell, runs: Path) -> None:
     random = np.random.default_rng([cell.position, len(cell.seeds)])
     failed = random.random(len(cell.seeds)) < 0.4 * random.random()
-    majority = MAJORITY[cell.task_facts["metric"]]
+    majority = MAJORITY[cell.task_facts.metric]
     scores = np.where(failed, majority, majority + (1 - majority) * random.uniform(0.3, 0.9, len(cell.seeds)))
     scores[random.random(len(cell.seeds)) < 0.02] = DIVERGED
     names = [f"bert.encoder.layer.{layer}.tensor-{number}.weight" for layer in range(6) for number in range(16)]
@@ -129,9 +129,9 @@ def _write_cell(cell: Cell, runs: Path) -> None:
         [
             PlannedCell(
                 scores.tolist(),
-                metrics=tuple(cell.task_facts["metrics"]),
+                metrics=cell.task_facts.metrics,
                 layers=6,
-                counts=cell.task_facts["counts"],
+                counts=cell.task_facts.counts,
                 decayed=names,
                 planned=cell,
                 strategy=cell.strategy,

@@ -22,6 +22,9 @@ Stamps = tuple[tuple[str, int, int, int], ...]
 
 REFUSALS_OF_WRITES = FULL | {errno.EROFS}
 """Errors that no reading gives."""
+_CANONICAL = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False, check_circular=False
+)
 BLOCK = 4096
 
 
@@ -95,7 +98,7 @@ def write_json(path: Path, value: Any) -> None:
 
 def read_json(path: Path) -> Any:
     """Read a JSON file written as UTF-8."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    return json.loads(path.read_bytes().decode("utf-8"))
 
 
 @contextmanager
@@ -127,8 +130,7 @@ def sha256_of_bytes(content: bytes) -> str:
 
 def sha256_of_json(value: Any) -> str:
     """The SHA-256 of a value's canonical JSON (sorted keys, no spaces); NaN and infinity raise ValueError."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
-    return sha256_of_bytes(text.encode("utf-8"))
+    return sha256_of_bytes(_CANONICAL.encode(value).encode("utf-8"))
 
 
 def stamps_of(folder: Path) -> Stamps:

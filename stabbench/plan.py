@@ -7,18 +7,77 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from stabbench.baseline import facts_put_right
 from stabbench.errors import UserError
 from stabbench.files import read_json, sha256_of_json, write_json
+from stabbench.plan_migrations import migrated
 from stabbench.recipe import Recipe
-from stabbench.tensor_roles import NO_ROLES, TensorRoles
+from stabbench.task_facts import TaskFacts
+from stabbench.tensor_roles import TensorRoles
+from stabbench.typed_json import from_json, renamed, to_json
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 TRAINING_VERSION = 2
 """Raised whenever the numbers that training produces change; part of every fingerprint."""
 
 STREAMS = ("head", "order", "dropout", "strategy")
 """The separate random streams of a run, all derived from its seed unless a study crosses them."""
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """A plugin that acts in a strategy."""
+
+    name: str = field(metadata=renamed("plugin"))
+    version: str
+    options: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class PlannedModel:
+    """A model by its type and content; `others` says what is unusual in how it is computed or drawn."""
+
+    architecture: str
+    content_hash: str
+    others: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class PlannedTask:
+    """A task by its content; `metrics` holds the headline one first, `labels` is how many there are."""
+
+    content_hash: str
+    metrics: tuple[str, ...]
+    labels: int
+
+
+class Spec(dict[str, Any]):
+    """Everything that decides results, as it is hashed: what was once written stays as it is."""
+
+    @property
+    def recipe(self) -> Mapping[str, Any]:
+        """Hyperparameters by name: those of the version that planned."""
+        return dict(self["recipe"])
+
+    @property
+    def model(self) -> PlannedModel:
+        """The model that is fine-tuned."""
+        others = dict(self["model"])
+        return PlannedModel(others.pop("architecture"), others.pop("content_hash"), others)
+
+    @property
+    def task(self) -> PlannedTask:
+        """The task that it is fine-tuned on."""
+        return from_json(PlannedTask, self["task"])
+
+    @property
+    def plugins(self) -> list[Plugin]:
+        """What acts beside the recipe, in this order."""
+        return [from_json(Plugin, plugin) for plugin in self["plugins"]]
+
+    @property
+    def seeds(self) -> Mapping[str, int]:
+        """A run's seed of each stream."""
+        return dict(self["seeds"])
 
 
 @dataclass(frozen=True)
@@ -33,16 +92,16 @@ class Cell:
     """Where the model and the task lie, relative to the project folder: `{"model": …, "task": …}`."""
     description: str
     reference: str
-    task_facts: Mapping[str, Any]
-    spec: Mapping[str, Any]
+    task_facts: TaskFacts
+    spec: Spec
     """What all runs of the cell share of their spec; `run_spec` adds the seeds."""
     keep_weights: tuple[int, ...] = ()
     position: int = 0
     """The cell's place in the grid's order, which tables and figures follow."""
     streams: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Seeds of single streams where a study crosses them: `{"7": {"head": 1, "order": 2, …}}`."""
-    tensors: TensorRoles = NO_ROLES
-    """What the model's tensors are, where their names do not say it: of all models but BERT, RoBERTa and ALBERT."""
+    tensors: TensorRoles = field(default_factory=TensorRoles)
+    """What the model's tensors are."""
     tokens: Mapping[str, Any] = field(default_factory=dict)
     """What the model's tokenizer makes of the task's texts (`stabbench.models.reading`); empty in older plans."""
 
@@ -51,10 +110,10 @@ class Cell:
         """`model/task/strategy`."""
         return f"{self.model}/{self.task}/{self.strategy}"
 
-    def run_spec(self, seed: int) -> dict[str, Any]:
+    def run_spec(self, seed: int) -> Spec:
         """Everything that decides the result of one run."""
         streams = self.streams.get(str(seed), {})
-        return {**self.spec, "seeds": {stream: int(streams.get(stream, seed)) for stream in STREAMS}}
+        return Spec({**self.spec, "seeds": {stream: int(streams.get(stream, seed)) for stream in STREAMS}})
 
     def fingerprint(self, seed: int) -> str:
         """The hash of the run's spec: 64 hexadecimal digits."""
@@ -62,55 +121,29 @@ class Cell:
 
     def recipe(self) -> Recipe:
         """The effective hyperparameters of the cell."""
-        return Recipe(**self.spec["recipe"])
+        return Recipe(**self.spec.recipe)
 
     def updates(self) -> int:
         """How many updates each of its runs makes."""
-        return self.recipe().updates(int(self.task_facts["counts"]["train"]))
+        return self.recipe().updates(self.task_facts.counts["train"])
 
     def to_json(self) -> dict[str, Any]:
         """The plan file's content."""
-        return {
-            "schema_version": SCHEMA_VERSION,
-            "model": self.model,
-            "task": self.task,
-            "strategy": self.strategy,
-            "seeds": list(self.seeds),
-            "sources": dict(self.sources),
-            "description": self.description,
-            "reference": self.reference,
-            "task_facts": dict(self.task_facts),
-            "spec": dict(self.spec),
-            "keep_weights": list(self.keep_weights),
-            "position": self.position,
-            "streams": {key: dict(value) for key, value in self.streams.items()},
-            **({"tensors": self.tensors.to_json()} if self.tensors.roles else {}),
-            "tokens": dict(self.tokens),
-            "fingerprints": {str(seed): self.fingerprint(seed) for seed in self.seeds},
-        }
+        fingerprints = {str(seed): self.fingerprint(seed) for seed in self.seeds}
+        return {"schema_version": SCHEMA_VERSION, **to_json(self), "fingerprints": fingerprints}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Cell:
-        """The cell of a plan file's content; ValueError where a name could not be that of a folder."""
+        """The cell of a plan file's content, also of an older version's.
+
+        ValueError where that is of a newer version or no plan file's, or a name could not be that of a folder.
+        """
+        cell = from_json(cls, migrated(data, SCHEMA_VERSION))
         for place in ("model", "task", "strategy"):
-            if data[place] in ("", ".", "..") or set(data[place]) & set("/\0"):
-                raise ValueError(f"{place} is {data[place]!r}, which names no folder")
-        return cls(
-            model=data["model"],
-            task=data["task"],
-            strategy=data["strategy"],
-            seeds=tuple(data["seeds"]),
-            sources=data["sources"],
-            description=data["description"],
-            reference=data["reference"],
-            task_facts=facts_put_right(data["task_facts"]),
-            spec=data["spec"],
-            keep_weights=tuple(data.get("keep_weights", ())),
-            position=int(data.get("position", 0)),
-            streams=data.get("streams", {}),
-            tensors=TensorRoles.from_json(data.get("tensors", {})),
-            tokens=data.get("tokens", {}),
-        )
+            name = getattr(cell, place)
+            if name in ("", ".", "..") or set(name) & set("/\0"):
+                raise ValueError(f"{place} is {name!r}, which names no folder")
+        return cell
 
     def write(self, path: Path) -> None:
         """Write the plan file; an unchanged one is left alone."""

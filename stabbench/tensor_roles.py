@@ -2,73 +2,96 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 
-LAYER = "#"
-"""Stands for a layer's number in a tensor's name, for its depth in a line."""
+EMBEDDINGS, SHARED, POOLER, CLASSIFIER, OTHER = "embeddings", "shared layer", "pooler", "classifier", "other"
+OUTSIDE_LAYERS = (EMBEDDINGS, POOLER, CLASSIFIER, OTHER)
+ADDED = "added"
+NUMBER = "#"
+"""Stands for a layer's number: in a tensor's name counted from 0, in a line from 1."""
 DECAYS, SPARED = "decays", "spared"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Role:
-    """What training knows of a tensor.
+    """What a tensor is.
 
-    `kind`: `embedding`, `attention`, `feed_forward`, `layer_norm`, `pooler` or `classifier`. `depth`: 0 for the
-    embeddings, 1 … L for the layers, L + 1 for what follows them. `part`: which matrix of its layer it is (`query`,
-    `attention output` …), "" for all but matrices of layers.
+    `kind`: `embedding`, `attention`, `feed_forward`, `layer_norm`, `pooler`, `classifier`, or `added` by a strategy.
+    `layer`: `embeddings`, `layer 1` (the lowest) … `layer L`, `shared layer` (ALBERT's one), `pooler` (what lies
+    between the layers and the classifier), `classifier`, else `other`. `part`: which matrix of its layer it is
+    (`query`, `attention output` …), "" for all but matrices of layers.
     """
 
     kind: str
-    depth: int
+    layer: str
     decays: bool
     part: str = ""
 
 
-@dataclass(frozen=True)
-class TensorRoles:
-    """The roles of a model's tensors by Hugging Face name; none where a plan does not say them."""
+class TensorRoles(dict[str, str]):
+    """A line, as `line_of` makes it, for each Hugging Face name; `#` in a name stands for the number of any layer."""
 
-    layers: int = 0
-    roles: Mapping[str, Role] = field(default_factory=dict)
+    def of(self, tensor: str) -> Role:
+        """The role of a tensor.
 
-    def of(self, tensor: str) -> Role | None:
-        """The role of a tensor; None for one that the model does not have, as those that strategies add."""
-        return self.roles.get(tensor)
+        One that a strategy adds is in the layer whose module its name lies in (`other` where there is none), and decays
+        as training has it: biases alone do not.
+        """
+        if tensor not in self._known:
+            self._known[tensor] = self._planned(tensor) or self._added(tensor)
+        return self._known[tensor]
 
-    def to_json(self) -> dict[str, Any]:
-        """`{"layers": L, "names": {name: line}}`, where a name with `#` stands for those of all layers."""
-        lines = dict(_entry(name, role) for name, role in self.roles.items())
-        read = type(self).from_json({"layers": self.layers, "names": lines}).roles
-        apart = {name: _line(role, str(role.depth)) for name, role in self.roles.items() if read.get(name) != role}
-        return {"layers": self.layers, "names": lines | apart}
+    @cached_property
+    def _known(self) -> dict[str, Role]:
+        return {}
 
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> TensorRoles:
-        """The roles that `to_json` wrote; a line for all layers also names tensors that one of them may lack."""
-        layers, lines = int(data.get("layers", 0)), data.get("names", {})
-        roles = {}
-        for name, line in sorted(lines.items(), key=lambda item: LAYER not in item[0]):  # single ones go over patterns
-            kind, depth, decays, part = line.split(", ", 3)
-            for number in range(layers) if LAYER in name else (None,):
-                place = int(depth) if number is None else number + 1
-                roles[name.replace(LAYER, str(number))] = Role(kind, place, decays == DECAYS, part)
-        return cls(layers, roles)
+    @cached_property
+    def _modules(self) -> Mapping[str, str]:
+        """The layer that all tensors of a module are in, by the module's name; other modules are left out."""
+        found: dict[str, set[str]] = {}
+        for name, line in self.items():
+            parts = name.split(".")
+            for end in range(1, len(parts)):
+                found.setdefault(".".join(parts[:end]), set()).add(_read(line).layer)
+        alone = {module: layers.pop() for module, layers in found.items() if len(layers) == 1}
+        return {module: layer for module, layer in alone.items() if (NUMBER in layer) == (NUMBER in module)}
 
+    def _planned(self, tensor: str) -> Role | None:
+        for name, number in _spellings(tensor):
+            if name in self:
+                return _read(self[name].replace(NUMBER, number))
+        return None
 
-def _entry(name: str, role: Role) -> tuple[str, str]:
-    """Name and line, with `#` for the number of its layer where the name has that."""
-    parts, number = name.split("."), str(role.depth - 1)
-    if number not in parts:
-        return name, _line(role, str(role.depth))
-    parts[parts.index(number)] = LAYER
-    return ".".join(parts), _line(role, LAYER)
-
-
-def _line(role: Role, depth: str) -> str:
-    return f"{role.kind}, {depth}, {DECAYS if role.decays else SPARED}, {role.part}"
+    def _added(self, tensor: str) -> Role:
+        module = tensor.rpartition(".")[0]
+        while module:
+            for name, number in _spellings(module):
+                if name in self._modules:
+                    return _added_in(self._modules[name].replace(NUMBER, number), tensor)
+            module = module.rpartition(".")[0]
+        return _added_in(OTHER, tensor)
 
 
-NO_ROLES = TensorRoles()
-"""Of a plan that leaves them to the tensors' names."""
+def line_of(role: Role) -> str:
+    """What a plan file says of a tensor."""
+    return f"{role.kind}, {role.layer}, {DECAYS if role.decays else SPARED}, {role.part}"
+
+
+def _read(line: str) -> Role:
+    kind, layer, decays, part = line.split(", ", 3)
+    return Role(kind, layer, decays == DECAYS, part)
+
+
+def _added_in(layer: str, tensor: str) -> Role:
+    return Role(ADDED, layer, not tensor.endswith(".bias"))
+
+
+def _spellings(name: str) -> Iterator[tuple[str, str]]:
+    """The name as it is, then with `#` for each number in it, and what that says in a line."""
+    yield name, NUMBER
+    parts = name.split(".")
+    for place, part in enumerate(parts):
+        if part.isdecimal():
+            yield ".".join([*parts[:place], NUMBER, *parts[place + 1 :]]), str(int(part) + 1)

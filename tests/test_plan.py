@@ -10,8 +10,9 @@ import pytest
 
 from stabbench.errors import UserError
 from stabbench.files import write_json
-from stabbench.plan import Cell, read_plan, write_plan
+from stabbench.plan import Cell, Spec, read_plan, write_plan
 from stabbench.recipe import Recipe, spec_of
+from tests.typed import task_facts
 
 
 def cell(**changes: Any) -> Cell:
@@ -23,8 +24,8 @@ def cell(**changes: Any) -> Cell:
         "sources": {"model": "embedded", "task": "data/acceptability"},
         "description": "3 epochs",
         "reference": "Devlin et al. (2019)",
-        "task_facts": {"metric": "mcc", "metrics": ["mcc"], "majority": {"label": 1, "scores": {"mcc": 0.0}}},
-        "spec": {"training_version": 1, "recipe": dataclasses.asdict(Recipe())},
+        "task_facts": task_facts(),
+        "spec": Spec(training_version=1, recipe=dataclasses.asdict(Recipe())),
     }
     return Cell(**{**values, **changes})
 
@@ -46,8 +47,8 @@ def test_seed_recipe_and_training_version_are_in_the_fingerprint() -> None:
     recipe = dataclasses.asdict(Recipe(learning_rate=3e-5))
     others = [
         cell().fingerprint(2),
-        cell(spec={"training_version": 1, "recipe": recipe}).fingerprint(1),
-        cell(spec={**cell().spec, "training_version": 2}).fingerprint(1),
+        cell(spec=Spec(training_version=1, recipe=recipe)).fingerprint(1),
+        cell(spec=Spec(cell().spec | {"training_version": 2})).fingerprint(1),
         cell(streams={"1": {"head": 2}}).fingerprint(1),
     ]
     assert len({cell().fingerprint(1), *others}) == 5

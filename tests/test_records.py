@@ -14,13 +14,13 @@ from stabbench.errors import UserError
 from stabbench.plan import Cell
 from stabbench.records import Record, Selection, Store, adopt_selection, seed_folder, select
 from tests.test_plan import cell
+from tests.typed import record_content
 
 TABLE = pd.DataFrame({"step": [1, 2], "train_loss": [0.7, 0.6]})
 
 
 def write(store: Store, of: Cell, seed: int, **data: Any) -> Record:
-    head = {"fingerprint": of.fingerprint(seed), "spec": of.run_spec(seed), "status": "ok", "metric": "mcc"}
-    return store.write({**head, **data}, {"device": "cpu"}, {"history.parquet": TABLE})
+    return store.write(record_content(of, seed, **data), {"device": "cpu"}, {"history.parquet": TABLE})
 
 
 def warned_store(root: Path) -> tuple[Store, list[str]]:
@@ -33,7 +33,7 @@ def test_a_written_record_is_found_with_its_tables(tmp_path: Path) -> None:
     write(store, cell(), 1, result_digest="d")
     record = store.find(cell().fingerprint(1))
     assert record is not None
-    assert record.data["result_digest"] == "d"
+    assert record.result.result_digest == "d"
     assert record.history().equals(TABLE)
     assert store.find(cell().fingerprint(2)) is None
     assert not warnings
@@ -63,7 +63,7 @@ def test_a_harmed_record_is_named_and_moved_aside(file: str, harm: str, tmp_path
 def test_the_first_finished_writer_wins(tmp_path: Path) -> None:
     store, _ = warned_store(tmp_path)
     write(store, cell(), 1, result_digest="first")
-    assert write(store, cell(), 1, result_digest="second").data["result_digest"] == "first"
+    assert write(store, cell(), 1, result_digest="second").result.result_digest == "first"
 
 
 def test_an_error_is_replaced_and_never_counts_as_finished(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_an_error_is_replaced_and_never_counts_as_finished(tmp_path: Path) -> No
 def test_nothing_is_left_behind_when_writing_fails(tmp_path: Path) -> None:
     store, _ = warned_store(tmp_path)
     with pytest.raises(ValueError, match="JSON"):
-        write(store, cell(), 1, result=float("nan"))
+        write(store, cell(), 1, majority={"mcc": float("nan")})
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".lock"]
 
 
@@ -146,13 +146,11 @@ def test_cells_that_are_no_longer_planned_are_left_out_of_a_selection(tmp_path: 
 
 
 def with_weights(store: Store, digest: str) -> Record:
-    head = {"fingerprint": cell().fingerprint(1), "spec": cell().run_spec(1), "status": "ok", "result_digest": digest}
-
     def weights(folder: Path) -> None:
         folder.mkdir()
         (folder / "model.safetensors").write_text(digest)
 
-    return store.write(head, {}, {"history.parquet": TABLE}, weights)
+    return store.write(record_content(cell(), 1, result_digest=digest), {}, {"history.parquet": TABLE}, weights)
 
 
 def test_weights_are_added_to_a_finished_record_that_stays_as_it_is(tmp_path: Path) -> None:
@@ -160,7 +158,7 @@ def test_weights_are_added_to_a_finished_record_that_stays_as_it_is(tmp_path: Pa
     before = write(store, cell(), 1, result_digest="d")
     assert store.weights(before) is None
     after = with_weights(store, "d")
-    assert after.data == before.data
+    assert after.content == before.content
     kept = store.weights(after)
     assert kept is not None
     assert (kept.folder, kept.result_digest) == (after.weights, "d")

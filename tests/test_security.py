@@ -35,6 +35,8 @@ from stabbench.models.word_pieces import write_word_pieces
 from stabbench.records import Record
 from stabbench.tasks.prepared import PreparedTask
 from stabbench.training.state import TrainingState
+from tests.test_plan import cell
+from tests.typed import record_content
 
 PACKAGE = Path(stabbench.__file__).parent
 ROOT = PACKAGE.parent
@@ -214,7 +216,8 @@ def test_parquet_files_cannot_carry_code(tmp_path: Path, touched: Path) -> None:
     assert len(read_results(tmp_path / "results.parquet")) == 2
     for name in ("history", "gradnorms", "predictions"):
         poisoned_parquet(tmp_path / f"{name}.parquet", touched, {"step": [1, 2]})
-        known = {"files": {f"{name}.parquet": sha256_of_file(tmp_path / f"{name}.parquet")}}
+        files = {f"{name}.parquet": sha256_of_file(tmp_path / f"{name}.parquet")}
+        known = record_content(cell(), 1, files=files)
         assert len(getattr(Record(known, tmp_path), name)()) == 2
 
 

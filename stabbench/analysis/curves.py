@@ -50,7 +50,7 @@ def learning_curves(selected: SelectedCell, points: int = POINTS) -> list[Learni
 
 def curves_of(selected: SelectedCell, outcome: str, points: int) -> LearningCurves | None:
     """The curves of a cell's runs of one outcome, the loss at about `points` steps; None without such runs."""
-    metric = str(selected.cell.task_facts["metric"])
+    metric = selected.cell.task_facts.metric
     records = [
         selected.records[seed]
         for seed in selected.cell.seeds
@@ -60,7 +60,7 @@ def curves_of(selected: SelectedCell, outcome: str, points: int) -> LearningCurv
         return None
     score = f"dev_{metric}"
     histories = [record.columns("history.parquet", ["step", "train_loss", score]) for record in records]
-    total = max(int(record.data["total_steps"]) for record in records)
+    total = max(record.result.total_steps for record in records)
     window = max(1, -(-total // points))
     losses = [_windowed(history["step"], history["train_loss"], window) for history in histories]
     scores = [(history["step"], history[score]) for history in histories]

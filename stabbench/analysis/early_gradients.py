@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from stabbench.analysis.layers import CLASSIFIER, EMBEDDINGS, OTHER, POOLER, depth_of, layer_of
+from stabbench.analysis.layers import depth_of
 from stabbench.analysis.levels import mann_whitney
 from stabbench.records import Record, SelectedCell
-from stabbench.tensor_roles import NO_ROLES, TensorRoles
+from stabbench.tensor_roles import OUTSIDE_LAYERS, TensorRoles
 
 EARLY = 1 / 3
 """The share of training that counts as early, from the end of the warm-up."""
@@ -34,13 +34,13 @@ def early_norms(cells: Sequence[SelectedCell]) -> pd.DataFrame:
         for item in cells
         for cell in [item.cell]
         for seed, record in sorted(item.records.items())
-        if "gradnorms.parquet" in record.data["files"]
+        if "gradnorms.parquet" in record.files
     ]
     table = pd.DataFrame(rows, columns=columns)
     return table[np.isfinite(table["norm"].astype("float64"))]
 
 
-def early_norm(record: Record, tensors: TensorRoles = NO_ROLES) -> float:
+def early_norm(record: Record, tensors: TensorRoles) -> float:
     """Median over early steps of the L2 gradient norm of the bottom layers, before clipping; NaN where there is none.
 
     Early: from the end of the warm-up to a third of the updates, or the first recorded step after the warm-up.
@@ -48,12 +48,12 @@ def early_norm(record: Record, tensors: TensorRoles = NO_ROLES) -> float:
     """
     table = record.columns("gradnorms.parquet", ["step", "parameter", "norm"])
     codes, names = pd.factorize(table["parameter"])
-    layers = [layer_of(str(name), tensors) for name in names]
-    inside = sorted(set(layers) - {EMBEDDINGS, POOLER, CLASSIFIER, OTHER}, key=depth_of)
+    layers = [tensors.of(str(name)).layer for name in names]
+    inside = sorted(set(layers) - set(OUTSIDE_LAYERS), key=depth_of)
     bottom = inside[: max(1, round(BOTTOM * len(inside)))]
     steps = np.unique(table["step"])
-    warm = steps[steps >= record.data["warmup_steps"]]
-    early = warm[warm <= EARLY * record.data["total_steps"]]
+    warm = steps[steps >= record.result.warmup_steps]
+    early = warm[warm <= EARLY * record.result.total_steps]
     chosen = early if len(early) else warm[:1]
     kept = np.isin(layers, bottom)[codes] & np.isin(table["step"], chosen)
     if not kept.any():

@@ -69,8 +69,8 @@ def _row(selected: SelectedCell, seed: int) -> dict[str, Any]:
         "strategy": cell.strategy,
         "seed": seed,
         "status": MISSING,
-        "metric": cell.task_facts["metric"],
-        "majority": cell.task_facts["majority"]["scores"][cell.task_facts["metric"]],
+        "metric": cell.task_facts.metric,
+        "majority": cell.task_facts.constant.scores[cell.task_facts.metric],
         "failed": False,
         "diverged": False,
         "accuracy_at_most_majority": False,
@@ -82,29 +82,27 @@ def _row(selected: SelectedCell, seed: int) -> dict[str, Any]:
 
 
 def _result(record: Record) -> dict[str, Any]:
-    data = record.data
-    final, best, cost, train_loss = data["final"], data["best"], data["cost"], data["train_loss"]
-    metric = data["metric"]
+    result, metric = record.result, record.metric
     return {
         "status": record.status,
         "metric": metric,
-        "score": final["scores"][metric],
-        "best_score": best["scores"][metric] if best else math.nan,
-        "best_step": best["step"] if best else None,
-        "accuracy": final["scores"].get("accuracy", math.nan),
-        "dev_loss": final["dev_loss"],
-        "majority": data["majority"][metric],
+        "score": record.score,
+        "best_score": result.best.scores[metric],
+        "best_step": result.best.step,
+        "accuracy": result.final.scores.get("accuracy", math.nan),
+        "dev_loss": result.final.dev_loss,
+        "majority": result.constant[metric],
         "failed": record.status in ("failed", "diverged"),
         "diverged": record.status == "diverged",
-        "accuracy_at_most_majority": data["flags"]["accuracy_at_most_majority"],
-        "collapsed": data["flags"]["collapsed"],
-        "train_loss_last_epoch": train_loss["last_epoch"],
-        "train_loss_final": train_loss["final"],
-        "label_entropy": train_loss["label_entropy"],
-        "steps": cost["steps"],
-        "tokens": cost["tokens"],
-        "flops": cost["flops"],
-        "result_digest": data["result_digest"],
+        "accuracy_at_most_majority": result.flags.accuracy_at_most_majority,
+        "collapsed": result.flags.collapsed,
+        "train_loss_last_epoch": result.train_loss.last_epoch,
+        "train_loss_final": result.train_loss.final,
+        "label_entropy": result.train_loss.label_entropy,
+        "steps": result.cost.steps,
+        "tokens": result.cost.tokens,
+        "flops": result.cost.flops,
+        "result_digest": result.result_digest,
     }
 
 

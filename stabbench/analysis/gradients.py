@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from stabbench.analysis.layers import CLASSIFIER, EMBEDDINGS, OTHER, POOLER, layer_norms
+from stabbench.analysis.layers import layer_norms
 from stabbench.records import Record, SelectedCell
-from stabbench.tensor_roles import NO_ROLES, TensorRoles
+from stabbench.tensor_roles import OUTSIDE_LAYERS, TensorRoles
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,8 @@ class Run:
     strategy: str
     seed: int
     record: Record
-    tensors: TensorRoles = NO_ROLES
-    """What its model's tensors are, as its plan says."""
+    tensors: TensorRoles
+    """What its model's tensors are."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def _successful(selected: SelectedCell) -> list[Run]:
 def _first_failed(selected: SelectedCell) -> Run | None:
     def typical(item: tuple[int, Record]) -> tuple[bool, bool, int]:
         seed, record = item
-        return record.status == "diverged", not record.data["flags"]["collapsed"], seed
+        return record.status == "diverged", not record.result.flags.collapsed, seed
 
     failed = [item for item in selected.records.items() if item[1].status != "ok"]
     if not failed:
@@ -98,11 +98,10 @@ class LayerContrast:
 def contrast(pair: Pair) -> list[LayerContrast]:
     """Failed against successful for the layers that both runs have, lowest first, embeddings and head left out."""
     failed, successful = (
-        second_half(layer_norms(run.record.gradnorms(), run.tensors), run.record.data["total_steps"])
+        second_half(layer_norms(run.record.gradnorms(), run.tensors), run.record.result.total_steps)
         for run in (pair.failed, pair.successful)
     )
-    outside = {EMBEDDINGS, POOLER, CLASSIFIER, OTHER}
-    layers = [name for name in failed.index if name in successful.index and name not in outside]
+    layers = [name for name in failed.index if name in successful.index and name not in OUTSIDE_LAYERS]
     return [LayerContrast(name, float(failed[name]), float(successful[name])) for name in layers]
 
 

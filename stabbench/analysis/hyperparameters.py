@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from stabbench.plan import Cell
 from stabbench.recipe import RECIPE_FIELDS
 from stabbench.records import Record, SelectedCell
-from stabbench.tensor_roles import NO_ROLES, TensorRoles
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,7 @@ def hyperparameters(selected: SelectedCell) -> Hyperparameters | None:
     cell, records = selected.cell, _records(selected)
     if not records:
         return None
-    recipes = [record.data["spec"]["recipe"] for record in records]
+    recipes = [record.spec.recipe for record in records]
     known = {name for recipe in recipes for name in recipe}
     names = [name for name in RECIPE_FIELDS if name in known] + sorted(known - set(RECIPE_FIELDS))
     return Hyperparameters(
@@ -51,7 +49,7 @@ def hyperparameters(selected: SelectedCell) -> Hyperparameters | None:
         task=cell.task,
         strategy=cell.strategy,
         recipe={name: _distinct([recipe.get(name) for recipe in recipes]) for name in names},
-        steps=_distinct([(int(item.data["total_steps"]), int(item.data["warmup_steps"])) for item in records]),
+        steps=_distinct([(item.result.total_steps, item.result.warmup_steps) for item in records]),
         groups=_distinct([_groups(record) for record in records]),
     )
 
@@ -70,14 +68,8 @@ def _distinct(values: list[Any]) -> tuple[Any, ...]:
 
 def _groups(record: Record) -> tuple[TensorGroup, ...]:
     return tuple(
-        TensorGroup(
-            float(group["learning_rate"]),
-            float(group["weight_decay"]),
-            float(group["epsilon"]),
-            len(group["tensors"]),
-            int(group["parameters"]),
-        )
-        for group in record.data["parameter_groups"]
+        TensorGroup(group.learning_rate, group.weight_decay, group.epsilon, len(group.tensors), group.parameters)
+        for group in record.result.parameter_groups
     )
 
 
@@ -94,8 +86,8 @@ class Departure:
 def departures(selected: SelectedCell) -> list[Departure]:
     """Where a cell's records and its plan differ: recipe, lengths, and each tensor's rate, decay and ε.
 
-    Decay is planned for every tensor but biases and the weights of norms, which the plan names or their names tell. A
-    strategy that scales rates or decays by tensor (layer-wise rates, say) departs on purpose.
+    Decay is planned for every tensor but biases and the weights of norms. A strategy that scales rates or decays by
+    tensor (layer-wise rates, say) departs on purpose.
     """
     cell = selected.cell
     return [
@@ -107,38 +99,28 @@ def departures(selected: SelectedCell) -> list[Departure]:
 
 
 def _differences(cell: Cell, record: Record) -> Iterator[tuple[str, str, str]]:
-    planned, recorded = cell.spec["recipe"], record.data["spec"]["recipe"]
+    planned, recorded = cell.spec.recipe, record.spec.recipe
     for name in sorted({*planned, *recorded}):
         if planned.get(name) != recorded.get(name):
             yield name, str(recorded.get(name)), str(planned.get(name))
-    recipe, data = cell.recipe(), record.data
-    total = recipe.total_steps or max(1, round(recipe.epochs * data["steps_per_epoch"]))
-    for name, expected in (("total_steps", total), ("warmup_steps", recipe.warmup_updates(total))):
-        if data[name] != expected:
-            yield name, str(data[name]), str(expected)
+    recipe, result = cell.recipe(), record.result
+    total = recipe.total_steps or max(1, round(recipe.epochs * result.steps_per_epoch))
+    for name, found, expected in (
+        ("total_steps", result.total_steps, total),
+        ("warmup_steps", result.warmup_steps, recipe.warmup_updates(total)),
+    ):
+        if found != expected:
+            yield name, str(found), str(expected)
     wrong: dict[tuple[str, float, float], int] = {}
-    for group in data["parameter_groups"]:
-        for tensor in group["tensors"]:
-            for name, value in (
-                ("learning_rate", recipe.learning_rate),
-                ("weight_decay", recipe.weight_decay if decays(tensor, cell.tensors) else 0.0),
-                ("epsilon", recipe.adam_epsilon),
+    for group in result.parameter_groups:
+        for tensor in group.tensors:
+            for name, had, value in (
+                ("learning_rate", group.learning_rate, recipe.learning_rate),
+                ("weight_decay", group.weight_decay, recipe.weight_decay if cell.tensors.of(tensor).decays else 0.0),
+                ("epsilon", group.epsilon, recipe.adam_epsilon),
             ):
-                if group[name] != value:
-                    key = (name, float(group[name]), float(value))
+                if had != value:
+                    key = (name, had, value)
                     wrong[key] = wrong.get(key, 0) + 1
-    for (name, found, expected), tensors in wrong.items():
-        yield name, f"{found:g} on {tensors} tensors", f"{expected:g}"
-
-
-def decays(tensor: str, tensors: TensorRoles = NO_ROLES) -> bool:
-    """Whether weight decay is meant for a tensor: biases and the weights of norms have none."""
-    role = tensors.of(tensor)
-    return role.decays if role is not None else _decays_by_name(tensor)
-
-
-@cache
-def _decays_by_name(tensor: str) -> bool:
-    """As BERT, RoBERTa and ALBERT name them."""
-    name = tensor.lower().replace("_", "")
-    return not (name.endswith("bias") or "layernorm" in name)
+    for (name, had, value), tensors in wrong.items():
+        yield name, f"{had:g} on {tensors} tensors", f"{value:g}"

@@ -2,57 +2,31 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-
 import numpy as np
 import pandas as pd
 
 from stabbench.analysis.gradients import Pair, Run, second_half
-from stabbench.analysis.layers import CLASSIFIER, EMBEDDINGS, POOLER, depth_of, layer_of
-from stabbench.tensor_roles import NO_ROLES, TensorRoles
+from stabbench.analysis.layers import depth_of
+from stabbench.tensor_roles import ADDED, TensorRoles
 
 OUTSIDE = "outside the layers"
 """The kind of embeddings, pooler and classifier: one line each."""
-
-KINDS: Mapping[str, tuple[str, ...]] = {
-    "query": (".attention.self.query", ".attention.query", ".attention.q_lin"),
-    "key": (".attention.self.key", ".attention.key", ".attention.k_lin"),
-    "value": (".attention.self.value", ".attention.value", ".attention.v_lin"),
-    "attention output": (".attention.output.dense", ".attention.dense", ".attention.out_lin"),
-    "intermediate": (".intermediate.dense", ".ffn", ".ffn.lin1"),
-    "output": (".output.dense", ".ffn_output", ".ffn.lin2"),
-}
-"""Matrices of a layer by the endings of their names in BERT, RoBERTa and ELECTRA, in ALBERT, and in DistilBERT, for
-records whose plan does not say what a tensor is."""
-
-_EMBEDDING = re.compile(r"(_embeddings|\.embedding_hidden_mapping_in|\.embeddings_project)$")
+KINDS = ("query", "key", "value", "attention output", "intermediate", "output")
+"""The matrices of a layer that most models have; those of others are called by their place."""
 
 
-def matrix_of(parameter: str, tensors: TensorRoles = NO_ROLES) -> tuple[str, str] | None:
-    """(kind, layer) of a weight matrix by its Hugging Face name; None for biases, LayerNorm and unknown tensors.
+def matrix_of(parameter: str, tensors: TensorRoles) -> tuple[str, str] | None:
+    """(kind, layer) of a weight matrix; None for biases, norms and what strategies add.
 
-    Embeddings, pooler and classifier are of the kind `OUTSIDE`, each its own layer. A matrix of a layer that has no
-    name of its own among `KINDS` is of the kind of its place. What `tensors` does not know is told by its name.
+    Embeddings, pooler and classifier are of the kind `OUTSIDE`, each its own layer.
     """
     role = tensors.of(parameter)
-    if role is not None:
-        return (role.part or OUTSIDE, layer_of(parameter, tensors)) if role.decays else None
-    name = f".{parameter}".removesuffix(".weight")
-    if name == f".{parameter}":
-        return None
-    layer = layer_of(parameter)
-    if layer == EMBEDDINGS:
-        return (OUTSIDE, layer) if _EMBEDDING.search(name) else None
-    if layer in (POOLER, CLASSIFIER):
-        return OUTSIDE, layer
-    for kind, endings in KINDS.items():
-        if name.endswith(endings):
-            return kind, layer
-    return None
+    if role.part:
+        return role.part, role.layer
+    return (OUTSIDE, role.layer) if role.decays and role.kind != ADDED else None
 
 
-def matrix_norms(gradnorms: pd.DataFrame, tensors: TensorRoles = NO_ROLES) -> dict[str, pd.DataFrame]:
+def matrix_norms(gradnorms: pd.DataFrame, tensors: TensorRoles) -> dict[str, pd.DataFrame]:
     """For each kind that the model has: L2 norm before clipping, a row a step, a column a layer, lowest first.
 
     Several tensors of one place (the embedding tables) are joined as the root of the sum of their squares.
@@ -94,7 +68,7 @@ def matrix_contrast(pair: Pair) -> pd.DataFrame:
 
 
 def _medians(run: Run) -> dict[tuple[str, str], float]:
-    steps = int(run.record.data["total_steps"])
+    steps = run.record.result.total_steps
     norms = matrix_norms(run.record.gradnorms(), run.tensors)
     halves = {kind: second_half(table, steps) for kind, table in norms.items()}
     return {(kind, str(layer)): float(median) for kind, half in halves.items() for layer, median in half.items()}

@@ -163,9 +163,7 @@ def same_records(selection: Selection) -> Alike:
 
 def _same_files(item: SelectedCell, name: str, what: str, statuses: Collection[str]) -> str:
     hashes = {
-        seed: str(record.data["files"].get(name, ""))
-        for seed, record in item.records.items()
-        if record.status in statuses
+        seed: str(record.files.get(name, "")) for seed, record in item.records.items() if record.status in statuses
     }
     seeds = _repeated(hashes)
     return f"{seeds} have the same {what}" if seeds else ""
@@ -187,11 +185,7 @@ def _repeated(values: Mapping[int, str]) -> str:
 
 def dev_examples(selection: Selection) -> dict[tuple[str, str], int]:
     """How many examples the scores of each model and task were counted on, as the plan says."""
-    return {
-        (item.cell.model, item.cell.task): int(item.cell.task_facts["counts"]["dev"])
-        for item in selection.cells
-        if not math.isnan(float(item.cell.task_facts["counts"].get("dev", math.nan)))
-    }
+    return {(item.cell.model, item.cell.task): item.cell.task_facts.counts["dev"] for item in selection.cells}
 
 
 def seedless_records(runs: pd.DataFrame, selection: Selection) -> Alike:

@@ -23,7 +23,7 @@ def with_settings(table: pd.DataFrame, selection: Selection) -> pd.DataFrame:
             "model": cell.model,
             "task": cell.task,
             "strategy": cell.strategy,
-            **{name: cell.spec["recipe"][name] for name in SETTING},
+            **{name: cell.spec.recipe[name] for name in SETTING},
         }
         for cell in (item.cell for item in selection.cells)
     ]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from stabbench.records import SelectedCell
+from stabbench.task_facts import TaskFacts
 
 ROUNDING = 0.005 + 1e-9
 """The paper prints two decimals."""
@@ -71,36 +71,28 @@ class Comparison:
 
 def task_statistics(cells: Sequence[SelectedCell]) -> list[TaskStatistics]:
     """One entry a task, in the plan's order; a task whose content differs between cells has several."""
-    first: dict[tuple[str, str], Mapping[str, Any]] = {}
+    first: dict[tuple[str, str], TaskFacts] = {}
     for item in cells:
         facts = item.cell.task_facts
-        first.setdefault((item.cell.task, str(facts["content_hash"])), facts)
+        first.setdefault((item.cell.task, facts.content_hash), facts)
     return [_statistics(task, facts) for (task, _), facts in first.items()]
 
 
-def _statistics(task: str, facts: Mapping[str, Any]) -> TaskStatistics:
-    samples = {"train": facts.get("sample"), "dev": facts.get("dev_sample")}
-    names = [str(name) for name in facts["label_names"]]
+def _statistics(task: str, facts: TaskFacts) -> TaskStatistics:
+    samples = {"train": facts.sample, "dev": facts.dev_sample}
     return TaskStatistics(
         task=task,
-        dataset=str(facts.get("dataset", task)),
-        counts=facts["counts"],
-        label_names=names,
-        label_shares=facts.get("label_shares", {}),
-        metrics=facts["metrics"],
-        majority=facts["majority"]["scores"],
-        constants={metric: names[label] for metric, label in _constants(facts).items()},
-        samples={split: int(sample["size"]) for split, sample in samples.items() if sample},
-        content_hash=str(facts["content_hash"]),
-        official=not facts.get("seen", {}).get("differs", False),
+        dataset=facts.dataset,
+        counts=facts.counts,
+        label_names=facts.label_names,
+        label_shares=facts.label_shares,
+        metrics=facts.metrics,
+        majority=facts.constant.scores,
+        constants={metric: facts.label_names[label] for metric, label in facts.constant.labels.items()},
+        samples={split: sample["size"] for split, sample in samples.items() if sample},
+        content_hash=facts.content_hash,
+        official=facts.seen is None or not facts.seen.differs,
     )
-
-
-def _constants(facts: Mapping[str, Any]) -> Mapping[str, int]:
-    """Labels by metric; older plans name the most frequent label only, and F1's best constant is always 1."""
-    majority = facts["majority"]
-    constants = {metric: 1 if metric == "f1" else majority["label"] for metric in facts["metrics"]}
-    return {**constants, **majority.get("labels", {})}
 
 
 def beside_the_paper(statistics: TaskStatistics) -> list[Comparison]:

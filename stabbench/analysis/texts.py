@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stabbench.plan import Cell
+from stabbench.task_facts import TaskFacts
 
 
 @dataclass(frozen=True)
@@ -45,12 +46,12 @@ def seen_splits(cells: Iterable[Cell]) -> list[SeenSplit]:
     """Train and dev of each task, in the plan's order; nothing for tasks that an older version prepared."""
     found = []
     for task, facts in _tasks(cells):
-        if (seen := facts.get("seen")) is None:
+        if (seen := facts.seen) is None:
             continue
         for split in ("train", "dev"):
-            across = seen["dev_in_train"] if split == "dev" else None
-            official = (seen["official"] or {}).get(split)
-            found.append(SeenSplit(task, split, seen["read"][split], official, seen["splits"][split], across))
+            across = seen.dev_in_train if split == "dev" else None
+            official = (seen.official or {}).get(split)
+            found.append(SeenSplit(task, split, seen.read[split], official, seen.splits[split], across))
     return found
 
 
@@ -59,25 +60,23 @@ def token_readings(cells: Iterable[Cell]) -> list[TokenReading]:
     found: dict[tuple[object, ...], TokenReading] = {}
     for cell in cells:
         if cell.tokens:
-            key = cell.model, cell.task, cell.tokens["max_length"], cell.task_facts["content_hash"]
+            key = cell.model, cell.task, cell.tokens["max_length"], cell.task_facts.content_hash
             found.setdefault(key, TokenReading(cell.model, cell.task, **cell.tokens))
     return list(found.values())
 
 
 def warnings(cells: Sequence[Cell]) -> list[str]:
     """What preparing a task and planning a model for it warned of, with their names before each."""
-    prepared = [
-        (task, sentence) for task, facts in _tasks(cells) for sentence in facts.get("seen", {}).get("warnings", ())
-    ]
+    prepared = [(task, sentence) for task, facts in _tasks(cells) if facts.seen for sentence in facts.seen.warnings]
     planned = [
         (f"{found.model} on {found.task}", sentence) for found in token_readings(cells) for sentence in found.warnings
     ]
     return list(dict.fromkeys(f"{place}: {sentence}" for place, sentence in [*prepared, *planned]))
 
 
-def _tasks(cells: Iterable[Cell]) -> list[tuple[str, Mapping[str, Any]]]:
+def _tasks(cells: Iterable[Cell]) -> list[tuple[str, TaskFacts]]:
     """Name and facts of each task; one whose content differs between cells has several."""
-    first: dict[tuple[str, str], Mapping[str, Any]] = {}
+    first: dict[tuple[str, str], TaskFacts] = {}
     for cell in cells:
-        first.setdefault((cell.task, str(cell.task_facts["content_hash"])), cell.task_facts)
+        first.setdefault((cell.task, cell.task_facts.content_hash), cell.task_facts)
     return [(task, facts) for (task, _), facts in first.items()]

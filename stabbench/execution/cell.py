@@ -19,11 +19,13 @@ from stabbench.execution.settings import Settings
 from stabbench.files import sha256_of_json
 from stabbench.models.weights import save_classifier
 from stabbench.plan import Cell
-from stabbench.records import Store
+from stabbench.records import RecordContent, Store
+from stabbench.records.content import ERROR, RunError
 from stabbench.records.dead_weights import divergence, leave_reason, not_finite
 from stabbench.training.inputs import RunResult, TrainingInputs
 from stabbench.training.loop import NATIVE
 from stabbench.training.memory import balanced
+from stabbench.typed_json import from_json
 
 
 class CellTraining:
@@ -134,49 +136,51 @@ class CellTraining:
         inputs, wanted = self.inputs, self.settings.stacked_seeds
         if wanted is None and torch.device(self.settings.device).type != "cuda":
             return 1
-        streams = [self.cell.run_spec(seed)["seeds"] for seed in seeds]
+        streams = [self.cell.run_spec(seed).seeds for seed in seeds]
         room = NATIVE.room(inputs, streams, pool.free_memory() if wanted is None else None)
         return room if wanted is None else min(wanted, room)
 
     def _job(self, seeds: tuple[int, ...]) -> Job:
         fingerprints = [self.cell.fingerprint(seed) for seed in seeds]
         name = fingerprints[0] if len(seeds) == 1 else f"{fingerprints[0]}-{sha256_of_json(fingerprints)[:12]}"
-        streams = tuple(self.cell.run_spec(seed)["seeds"] for seed in seeds)
+        streams = tuple(self.cell.run_spec(seed).seeds for seed in seeds)
         keep = any(seed in self.cell.keep_weights for seed in seeds)
         return Job(self.number, seeds, streams, self.store.checkpoint(name), keep)
 
     def _record(self, seed: int, result: RunResult, event: Done) -> None:
         keep = seed in self.cell.keep_weights
-        head = {"fingerprint": self.cell.fingerprint(seed), "spec": self.cell.run_spec(seed)}
+        head = {"fingerprint": self.cell.fingerprint(seed), "spec": self.cell.run_spec(seed), "files": {}}
+        content = RecordContent.from_json({**head, **result.data})
         record = self.store.write(
-            {**head, **result.data},
+            content,
             provenance(self.root, event.machine, len(event.job.seeds), result.seconds, self.cell.seeds),
             result.tables,
-            (lambda folder: self._save(folder, result)) if keep else None,
+            (lambda folder: self._save(folder, content, result)) if keep else None,
         )
         self._clear(seed)
         self.outcome.trained.append(seed)
         self.listener(Report(self.number, (seed,), 1, 1, record.status))
 
-    def _save(self, folder: Path, result: RunResult) -> None:
+    def _save(self, folder: Path, content: RecordContent, result: RunResult) -> None:
         """Keep a run's weights, or say in their place why they are dead."""
         weights = {name: torch.as_tensor(value) for name, value in result.weights.items()}
-        reason = divergence(result.data) or next(
+        reason = divergence(content) or next(
             (not_finite(name) for name, value in weights.items() if not value.isfinite().all()), None
         )
         if reason is not None:
             leave_reason(folder, reason)
             return
-        labels = tuple(self.cell.task_facts["label_names"])
+        labels = self.cell.task_facts.label_names
         source, recipe = model_folder(self.cell, self.root), self.cell.recipe()
         save_classifier(folder, weights, source, labels, recipe.dropout, legacy_segments=recipe.legacy_segments)
 
     def _record_error(self, event: Broken) -> None:
         seed = event.job.seeds[0]
-        head = {"fingerprint": self.cell.fingerprint(seed), "spec": self.cell.run_spec(seed)}
-        data = {**head, "status": "error", "error": dict(event.error), "metric": self.cell.task_facts["metric"]}
-        self.store.write(data, provenance(self.root, event.machine, 1, {}, self.cell.seeds), {})
-        self.outcome.errors[seed] = f"{event.error['type']}: {event.error['message']}"
+        error, fingerprint = from_json(RunError, event.error), self.cell.fingerprint(seed)
+        spec, metric = self.cell.run_spec(seed), self.cell.task_facts.metric
+        made = provenance(self.root, event.machine, 1, {}, self.cell.seeds)
+        self.store.write(RecordContent(fingerprint, spec, ERROR, metric, error, {}), made, {})
+        self.outcome.errors[seed] = str(error)
         self.listener(Report(self.number, (seed,), 1, 1, "error"))
 
     def _clear(self, seed: int) -> None:

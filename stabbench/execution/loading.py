@@ -15,7 +15,7 @@ from stabbench.models.architecture import Architecture
 from stabbench.models.batch import TokenizedTexts
 from stabbench.models.tokenization import tokenize
 from stabbench.models.weights import pretrained_weights
-from stabbench.plan import Cell
+from stabbench.plan import Cell, Plugin
 from stabbench.strategies import registry
 from stabbench.strategies.contract import Strategy
 from stabbench.tasks.prepared import PreparedTask
@@ -32,25 +32,25 @@ def load_inputs(cell: Cell, root: Path) -> TrainingInputs:
     """What training a cell needs; UserError where model, task or plugin are not those that the plan names."""
     folder = model_folder(cell, root)
     stamps = stamps_of(folder)
-    _check("model", cell.spec["model"]["content_hash"], sources.content_hash(folder), folder)
+    _check("model", cell.spec.model.content_hash, sources.content_hash(folder), folder)
     task = PreparedTask.read(root / cell.sources["task"])
-    _check("task", cell.spec["task"]["content_hash"], task.content_hash, root / cell.sources["task"])
+    _check("task", cell.spec.task.content_hash, task.content_hash, root / cell.sources["task"])
     recipe = cell.recipe()
-    architecture = families.read_architecture(folder, cell.spec["task"]["labels"])
+    architecture = families.read_architecture(folder, cell.spec.task.labels)
     _check_computation(cell, architecture)
     inputs = TrainingInputs(
         architecture=architecture,
         pretrained=pretrained_weights(folder, architecture, compute_type(recipe.precision)),
         train=_tokenized(folder, task, "train", recipe.max_length, architecture),
         dev=_tokenized(folder, task, "dev", recipe.max_length, architecture),
-        metrics=tuple(cell.spec["task"]["metrics"]),
+        metrics=cell.spec.task.metrics,
         trivial=task.trivial,
         recipe=recipe,
-        strategies=tuple(_strategy(cell, plugin, root) for plugin in cell.spec["plugins"]),
+        strategies=tuple(_strategy(cell, plugin, root) for plugin in cell.spec.plugins),
         objective=task.objective,
     )
     if stamps_of(folder) != stamps:  # written while it was read
-        _check("model", cell.spec["model"]["content_hash"], sources.content_hash(folder), folder)
+        _check("model", cell.spec.model.content_hash, sources.content_hash(folder), folder)
     return inputs
 
 
@@ -65,9 +65,7 @@ def _check(kind: str, planned: str, found: str, folder: Path) -> None:
 def _check_computation(cell: Cell, architecture: Architecture) -> None:
     """UserError where a model would be computed, or its head drawn, otherwise than the plan says."""
     here = families.of(architecture).spec_fields(architecture)
-    planned = {
-        name: value for name, value in cell.spec["model"].items() if name not in ("architecture", "content_hash")
-    }
+    planned = cell.spec.model.others
     if planned != here:
         raise UserError(
             f"model '{cell.model}': the plan says {_said(planned)}, here it is {_said(here)}: run `stabbench plan` "
@@ -94,11 +92,11 @@ def _tokenized(
     )
 
 
-def _strategy(cell: Cell, plugin: dict[str, Any], root: Path) -> tuple[Strategy, Any]:
-    name = plugin["plugin"]
+def _strategy(cell: Cell, plugin: Plugin, root: Path) -> tuple[Strategy, Any]:
+    name = plugin.name
     strategy, version = registry.find(cell.sources.get(name, name), root)
-    if version != plugin["version"]:
+    if version != plugin.version:
         raise UserError(
-            f"strategy '{name}' is of version {version}, the plan names {plugin['version']}: run `stabbench plan` again"
+            f"strategy '{name}' is of version {version}, the plan names {plugin.version}: run `stabbench plan` again"
         )
-    return strategy(), registry.make_options(name, strategy, plugin["options"])
+    return strategy(), registry.make_options(name, strategy, plugin.options)

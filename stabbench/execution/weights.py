@@ -28,7 +28,7 @@ class RunWithWeights:
     @property
     def same_result(self) -> bool:
         """Whether the training that left the weights gave what the record holds, bit for bit."""
-        return bool(self.kept.result_digest == self.record.data["result_digest"])
+        return self.record.gave(self.kept.result_digest)
 
 
 def runs_with_weights(

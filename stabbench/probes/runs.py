@@ -96,7 +96,7 @@ def with_weights(runs: Sequence[FinishedRun], context: ProbeContext) -> list[Run
 
 def described(run: RunWithWeights) -> dict[str, Any]:
     """A run as probe.json names it; `same_result` is false where training it again gave another result."""
-    data = run.record.data
+    result = run.record.result
     return {
         "model": run.cell.model,
         "task": run.cell.task,
@@ -104,10 +104,10 @@ def described(run: RunWithWeights) -> dict[str, Any]:
         "seed": run.seed,
         "fingerprint": run.record.fingerprint,
         "status": run.record.status,
-        "score": data["final"]["scores"][data["metric"]],
-        "metric": data["metric"],
-        "train_loss": data["train_loss"]["final"],
-        "result_digest": data["result_digest"],
+        "score": run.record.score,
+        "metric": run.record.metric,
+        "train_loss": result.train_loss.final,
+        "result_digest": result.result_digest,
         "weights_result_digest": run.kept.result_digest,
         "weights_status": run.kept.status,
         "same_result": run.same_result,

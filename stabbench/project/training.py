@@ -38,14 +38,14 @@ class TrainedCell:
     records: Mapping[int, Record] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        outcome, metric = self.outcome, self.outcome.cell.task_facts["metric"]
+        outcome, metric = self.outcome, self.outcome.cell.task_facts.metric
         counts = f"{outcome.cell.name}: {len(outcome.trained)} trained, {len(outcome.reused)} already there"
         return f"{counts}\n  {metric} by seed  {'  '.join(self.scores())}" if self.records else counts
 
     def scores(self) -> list[str]:
         """The headline score of each seed, and its status where it is not ok."""
-        finals = {seed: record.data["final"]["scores"] for seed, record in self.records.items()}
-        metric = self.outcome.cell.task_facts["metric"]
+        finals = {seed: record.result.final.scores for seed, record in self.records.items()}
+        metric = self.outcome.cell.task_facts.metric
         ends = {seed: "" if record.status == "ok" else f" ({record.status})" for seed, record in self.records.items()}
         return [f"{seed}: {scores[metric]:.3f}{ends[seed]}" for seed, scores in finals.items()]
 

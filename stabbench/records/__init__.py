@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from stabbench.records.record import FINISHED, SCHEMA_VERSION, TABLES, Record, UnreadableRecordError
+from stabbench.records.content import RecordContent
+from stabbench.records.record import SCHEMA_VERSION, TABLES, Record, UnreadableRecordError
 from stabbench.records.selection import SelectedCell, Selection, adopt_selection, lacking, seed_folder, select
 from stabbench.records.store import KeptWeights, Store, check_weights, make_folder
 
 __all__ = [
-    "FINISHED",
     "SCHEMA_VERSION",
     "TABLES",
     "KeptWeights",
     "Record",
+    "RecordContent",
     "SelectedCell",
     "Selection",
     "Store",

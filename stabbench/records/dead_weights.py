@@ -10,6 +10,7 @@ from typing import Any
 
 from stabbench.errors import UserError
 from stabbench.files import read_json, write_json
+from stabbench.records.content import RecordContent
 
 DEAD = "dead.json"
 """In the place of weights that were not kept: `{"reason": why}`."""
@@ -22,11 +23,11 @@ class DeadWeightsError(UserError):
     """A run was asked for its weights and has none that work: there is nothing to measure on them."""
 
 
-def divergence(data: Mapping[str, Any]) -> str | None:
+def divergence(content: RecordContent) -> str | None:
     """Why the weights of a run with this record are dead, as far as its record tells; None where it does not."""
-    if data.get("status") != "diverged":
+    if content.status != "diverged" or content.result is None:
         return None
-    at = data.get("diverged_at")
+    at = content.result.diverged_at
     return "the run diverged" if at is None else f"the run diverged at update {at}"
 
 

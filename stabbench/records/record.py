@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 from stabbench.errors import UserError
 from stabbench.files import read_json, sha256_of_bytes, sha256_of_file, sha256_of_json
-from stabbench.records.rejudging import judged
+from stabbench.plan import Spec
+from stabbench.records.content import RecordContent, Result, RunError
+from stabbench.records.migrations import STEPS, migrated
 
 if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
 SCHEMA_VERSION = 1
-READABLE_VERSIONS = (1,)
 PROVENANCE = "provenance.json"
 TABLES = ("history.parquet", "gradnorms.parquet", "predictions.parquet")
 _SEAL_LENGTH = 64
-FINISHED = ("ok", "failed", "diverged")
 
 
 class UnreadableRecordError(Exception):
@@ -35,28 +35,64 @@ class UnreadableRecordError(Exception):
 
 @dataclass(frozen=True)
 class Record:
-    """One run's record: `data` is record.json, `folder` where it lies.
+    """One run's record: `content` is record.json, `folder` where it lies.
 
     The files beside it are verified when they are read: UserError where one is missing, truncated or changed.
     """
 
-    data: Mapping[str, Any]
+    content: RecordContent
     folder: Path
 
     @property
     def fingerprint(self) -> str:
         """The hash of the run's spec."""
-        return str(self.data["fingerprint"])
+        return self.content.fingerprint
+
+    @property
+    def spec(self) -> Spec:
+        """Everything that decided the run's result."""
+        return self.content.spec
 
     @property
     def status(self) -> str:
         """`ok`, `failed`, `diverged` or `error`."""
-        return str(self.data["status"])
+        return self.content.status
+
+    @property
+    def metric(self) -> str:
+        """The headline metric."""
+        return self.content.metric
 
     @property
     def finished(self) -> bool:
         """Whether training came to its end (an error did not)."""
-        return self.status in FINISHED
+        return self.content.result is not None
+
+    @property
+    def result(self) -> Result:
+        """What a finished run left; ValueError for an error, which left nothing."""
+        if self.content.result is None:
+            raise ValueError(f"{self.folder} is the record of an error: {self.error}")
+        return self.content.result
+
+    @property
+    def score(self) -> float:
+        """The headline score at the last step; a diverged run's is the best constant classifier's."""
+        return self.result.final.scores[self.metric]
+
+    @property
+    def error(self) -> RunError | None:
+        """What broke the run, where something did."""
+        return self.content.error
+
+    @property
+    def files(self) -> Mapping[str, str]:
+        """SHA-256 of the tables beside record.json, by name."""
+        return self.content.files
+
+    def gave(self, result_digest: str) -> bool:
+        """Whether the run came to its end with this result."""
+        return self.finished and self.result.result_digest == result_digest
 
     def history(self) -> pd.DataFrame:
         """A row per update: step, epoch, learning rate, losses, gradient norms and the scores where evaluated."""
@@ -74,22 +110,22 @@ class Record:
         """Some columns of one of `TABLES` as arrays, NaN where there is no number: a sixth of a frame's time."""
         from pyarrow import BufferReader, parquet
 
-        with parquet.ParquetFile(BufferReader(self._content(table))) as file:
+        with parquet.ParquetFile(BufferReader(self._bytes(table))) as file:
             found = file.read(columns=list(names), use_threads=False)
         return {name: found.column(name).to_numpy() for name in names}
 
     def _table(self, name: str) -> pd.DataFrame:
         import pandas as pd  # here, as records are copied and counted far more often than their tables are read
 
-        return pd.read_parquet(BytesIO(self._content(name)))
+        return pd.read_parquet(BytesIO(self._bytes(name)))
 
-    def _content(self, name: str) -> bytes:
+    def _bytes(self, name: str) -> bytes:
         path = self.folder / name
         try:
             content = path.read_bytes()
         except FileNotFoundError:
             raise UnreadableRecordError(f"{path} is missing").for_readers() from None
-        if sha256_of_bytes(content) != self.data["files"].get(name):
+        if sha256_of_bytes(content) != self.files.get(name):
             raise _changed(path).for_readers()
         return content
 
@@ -115,7 +151,8 @@ class Record:
     def read(cls, folder: Path, *, verify: bool = True, files: bool = True) -> Record:
         """Read a record's folder; with `verify`, check record.json and, with `files`, whatever lies beside it.
 
-        Raises UnreadableRecordError, naming the file, where anything that is checked is missing, truncated or changed.
+        Raises UnreadableRecordError, naming the file, where anything that is checked is missing, truncated or changed,
+        and the place where record.json holds something strange.
         """
         path = folder / "record.json"
         try:
@@ -130,15 +167,25 @@ class Record:
         if verify and files:
             check_files(folder, data.get("files", {}))
             _provenance(folder / PROVENANCE)
-        return cls(judged(data, cls(data, folder)._table), folder)
+        return cls(_typed(folder, data), folder)
+
+
+def _typed(folder: Path, data: Mapping[str, Any]) -> RecordContent:
+    def table(name: str) -> pd.DataFrame:
+        return Record(RecordContent.from_json(data), folder)._table(name)
+
+    try:
+        return RecordContent.from_json(migrated(data, table))
+    except (ValueError, KeyError, TypeError) as error:
+        raise UnreadableRecordError(f"{folder / 'record.json'}: {error}") from error
 
 
 def _check_head(path: Path, data: object) -> None:
     if not isinstance(data, dict) or not {"schema_version", "fingerprint", "spec", "status"} <= data.keys():
         raise UnreadableRecordError(f"{path} lacks the keys of a record")
-    if data["schema_version"] not in READABLE_VERSIONS:
+    if data["schema_version"] not in STEPS:
         version = data["schema_version"]
-        raise UnreadableRecordError(f"{path} has schema version {version}, readable: {READABLE_VERSIONS}")
+        raise UnreadableRecordError(f"{path} has schema version {version}, readable: {tuple(STEPS)}")
 
 
 def _check_content(folder: Path, data: Mapping[str, Any]) -> None:

@@ -77,19 +77,11 @@ def _read_cell(folder: Path, *, files: bool) -> SelectedCell:
         if record.fingerprint != cell.fingerprint(seed):
             raise UserError(f"{path} is not the run that {folder / 'cell.json'} names: run `stabbench train` again")
         if record.finished:
-            records[seed] = _sharing(record, next(iter(records.values()), record))
-            records[seed].provenance()  # read here, where several processes read, and kept
+            records[seed] = record
+            record.provenance()  # read here, where several processes read, and kept
         else:
-            errors[seed] = "{type}: {message}".format(**record.data["error"])
+            errors[seed] = str(record.error)
     return SelectedCell(cell, records, errors)
-
-
-def _sharing(record: Record, first: Record) -> Record:
-    """The record with the first one's list of tensors where both have the same: most of what thousands would hold."""
-    name = "parameter_groups"
-    if record is first or name not in first.data or record.data.get(name) != first.data[name]:
-        return record
-    return Record({**record.data, name: first.data[name]}, record.folder)
 
 
 def select(cell: Cell, store: Store, runs: Path) -> SelectedCell:
@@ -111,7 +103,7 @@ def select(cell: Cell, store: Store, runs: Path) -> SelectedCell:
                 _copy(record, folder / seed_folder(seed))
     finished = {seed: record for seed, record in found.items() if record is not None and record.finished}
     return SelectedCell(
-        cell, {seed: Record(record.data, folder / seed_folder(seed)) for seed, record in finished.items()}
+        cell, {seed: Record(record.content, folder / seed_folder(seed)) for seed, record in finished.items()}
     )
 
 
@@ -152,6 +144,6 @@ def adopt_selection(cell: Cell, store: Store, runs: Path) -> None:
 
 def _same(record: Record, target: Path) -> bool:
     try:
-        return Record.read(target).data == record.data
+        return Record.read(target).content == record.content
     except UnreadableRecordError:
         return False

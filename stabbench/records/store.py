@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock
 
 from stabbench.files import read_json, sha256_of_file, write_json, writing
+from stabbench.records.content import RecordContent
 from stabbench.records.dead_weights import divergence, reason_in
 from stabbench.records.record import (
     PROVENANCE,
@@ -21,6 +22,7 @@ from stabbench.records.record import (
     sealed,
 )
 from stabbench.scratch import scratch_folder, sweep
+from stabbench.typed_json import to_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,19 +80,18 @@ class Store:
 
     def write(
         self,
-        data: Mapping[str, Any],
+        content: RecordContent,
         provenance: Mapping[str, Any],
         tables: Mapping[str, pd.DataFrame],
         weights: Callable[[Path], None] | None = None,
     ) -> Record:
         """Write a record whole or not at all; the first finished writer of a fingerprint wins.
 
-        A finished record stays as it is; of a later writer it takes the weights alone (see `weights`). `data` lacks
-        `schema_version`, `files` and `seal`, which are added here; `tables` maps file names of TABLES to frames;
-        `weights` writes a Hugging Face folder into the path that it is given. Raises UserError where the disk is full
-        or says no.
+        A finished record stays as it is; of a later writer it takes the weights alone (see `weights`). The hashes of
+        `tables`, which maps file names of TABLES to frames, go over `content`'s; `weights` writes a Hugging Face folder
+        into the path that it is given. Raises UserError where the disk is full or says no.
         """
-        fingerprint = str(data["fingerprint"])
+        fingerprint = content.fingerprint
         target = self.folder(fingerprint)
         make_folder(target.parent)
         with writing(target), scratch_folder(target) as scratch:
@@ -103,12 +104,14 @@ class Store:
                 _name_hashes(new / "weights")
             write_json(new / PROVENANCE, sealed(provenance))
             files = {name: sha256_of_file(new / name) for name in sorted(tables)}
-            write_json(new / "record.json", sealed({**data, "schema_version": SCHEMA_VERSION, "files": files}))
+            write_json(
+                new / "record.json", sealed({**content.to_json(), "schema_version": SCHEMA_VERSION, "files": files})
+            )
             with self.lock(fingerprint):
                 existing = self.find(fingerprint)
                 if existing is not None and existing.finished:
                     if weights is not None:
-                        self._keep_weights(existing, data, new / "weights")
+                        self._keep_weights(existing, content, new / "weights")
                     return existing
                 if target.exists():
                     target.replace(scratch / "old")
@@ -126,7 +129,7 @@ class Store:
             return None
         own = record.folder / "weights"
         if self._whole_weights(own, record.fingerprint):
-            return KeptWeights(own, str(record.data.get("result_digest")), record.status)
+            return KeptWeights(own, record.result.result_digest, record.status)
         folder = self._other_weights(record.fingerprint)
         if not self._whole_weights(folder, record.fingerprint):
             return None
@@ -139,7 +142,7 @@ class Store:
         It diverged, or values of its final weights are not finite numbers.
         """
         own, other = record.folder / "weights", self._other_weights(record.fingerprint)
-        return divergence(record.data) or reason_in(own) or (None if own.exists() else reason_in(other))
+        return divergence(record.content) or reason_in(own) or (None if own.exists() else reason_in(other))
 
     def _whole_weights(self, folder: Path, fingerprint: str) -> bool:
         if not folder.exists():
@@ -155,15 +158,21 @@ class Store:
     def _other_weights(self, fingerprint: str) -> Path:
         return self.root / ".weights" / fingerprint
 
-    def _keep_weights(self, record: Record, data: Mapping[str, Any], folder: Path) -> None:
+    def _keep_weights(self, record: Record, content: RecordContent, folder: Path) -> None:
         """Move the weights of a run that was trained again to where `weights` looks for them."""
         if self.weights(record) is not None or self.dead_weights(record) is not None:
             return
         target = record.folder / "weights"
-        if data.get("result_digest") != record.data.get("result_digest"):
+        result = content.result
+        if result is not None and not record.gave(result.result_digest):
             target = self._other_weights(record.fingerprint)
             make_folder(target.parent)
-            write_json(folder / "result.json", {name: data.get(name) for name in ("result_digest", "status", "final")})
+            told = {
+                "result_digest": result.result_digest,
+                "status": content.status,
+                "final": to_json(result.final),
+            }
+            write_json(folder / "result.json", told)
             _name_hashes(folder)
         folder.replace(target)
 

@@ -187,7 +187,7 @@ def _where_it_shows(content: Content, table: pd.DataFrame, most: str, least: str
 def regime(content: Content, model: str) -> str:
     """A warning where a learning rate is above the paper's; empty where none is."""
     rates = {
-        float(item.cell.spec["recipe"]["learning_rate"]) for item in content.selection.cells if item.cell.model == model
+        float(item.cell.spec.recipe["learning_rate"]) for item in content.selection.cells if item.cell.model == model
     }
     if max(rates, default=0.0) <= PAPER_LARGEST_LEARNING_RATE:
         return ""
@@ -212,7 +212,7 @@ def gradients(content: Content, place: Place) -> tuple[Pair | None, str]:
         records = [record for cell in cells for record in cell.records.values()]
         reason = "no run failed" if all(record.status == "ok" for record in records) else "no run succeeded"
         return None, f"{place.model}, {place.task}: {reason}, so there is no failed run to set beside a successful one."
-    missing = [run for run in (pair.failed, pair.successful) if "gradnorms.parquet" not in run.record.data["files"]]
+    missing = [run for run in (pair.failed, pair.successful) if "gradnorms.parquet" not in run.record.files]
     if missing:
         return None, f"{place.model}, {place.task}: {_runs(missing)} recorded no gradient norms."
     return pair, _contrast_sentence(pair)

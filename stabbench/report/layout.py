@@ -170,7 +170,7 @@ def learning_rates(content: Content, model: str) -> str:
     rates: dict[str, set[float]] = {}
     for item in content.selection.cells:
         if item.cell.model == model:
-            rates.setdefault(item.cell.strategy, set()).add(float(item.cell.spec["recipe"]["learning_rate"]))
+            rates.setdefault(item.cell.strategy, set()).add(float(item.cell.spec.recipe["learning_rate"]))
     if not rates:
         return ""
     if len(set.union(*rates.values())) == 1:

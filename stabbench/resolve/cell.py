@@ -13,8 +13,9 @@ from stabbench.models.architecture import Architecture
 from stabbench.models.checking import check_model
 from stabbench.models.folder import ModelFolder
 from stabbench.models.reading import reading
+from stabbench.models.roles import roles_of
 from stabbench.models.tokenization import positions
-from stabbench.plan import TRAINING_VERSION, Cell
+from stabbench.plan import TRAINING_VERSION, Cell, Spec
 from stabbench.recipe import OWN_DROPOUT, Recipe, spec_of
 from stabbench.resolve.strategy import ResolvedStrategy
 from stabbench.strategies.hooks import hook_of
@@ -94,24 +95,20 @@ def make_cell(
         description=strategy.description,
         reference=strategy.reference,
         task_facts=task.facts(),
-        spec={
-            "training_version": TRAINING_VERSION,
-            "model": {
+        spec=Spec(
+            training_version=TRAINING_VERSION,
+            model={
                 "architecture": model.architecture,
                 "content_hash": model.content_hash,
                 **families.of(architecture).spec_fields(architecture),
             },
-            "task": {
-                "content_hash": task.content_hash,
-                "metrics": list(task.metrics),
-                "labels": task.outputs,
-            },
+            task={"content_hash": task.content_hash, "metrics": list(task.metrics), "labels": task.outputs},
             **spec_of(recipe, task.counts["train"]),
-            "plugins": [dict(plugin) for plugin in strategy.plugins],
-        },
+            plugins=[dict(plugin) for plugin in strategy.plugins],
+        ),
         keep_weights=tuple(seed for seed in config.seeds if seed in config.keep_weights),
         position=position,
-        tensors=families.of(architecture).roles(architecture),
+        tensors=roles_of(architecture),
         tokens=reading(model.folder, model.content_hash, task).facts(recipe.max_length),
     )
 

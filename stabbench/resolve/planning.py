@@ -11,7 +11,7 @@ from stabbench.config import Config, check_names
 from stabbench.errors import Mistakes, UserError
 from stabbench.folders import Folders
 from stabbench.models.reading import Reading, reading
-from stabbench.plan import Cell, Variation
+from stabbench.plan import Cell, Spec, Variation
 from stabbench.recipe import spec_of
 from stabbench.resolve.cell import make_cell, resolve_model, resolve_task
 from stabbench.resolve.strategy import resolve_strategy
@@ -142,10 +142,10 @@ def _varied(cell: Cell, variation: Variation, root: Path) -> Cell:
         cell,
         strategy=variation.name,
         seeds=variation.seeds,
-        spec={
-            **{key: value for key, value in cell.spec.items() if key != "warmup_updates"},
-            **spec_of(recipe, int(cell.task_facts["counts"]["train"])),
-        },
+        spec=Spec(
+            {key: value for key, value in cell.spec.items() if key != "warmup_updates"},
+            **spec_of(recipe, cell.task_facts.counts["train"]),
+        ),
         keep_weights=(),
         streams=variation.streams,
     )

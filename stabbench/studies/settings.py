@@ -74,7 +74,7 @@ def strategy_like(content: Content, base: str, changes: Mapping[str, Any]) -> st
         expected = dataclasses.replace(item.cell.recipe().override(changes), learning_rate=1.0)
         for other in content.cells(Place.of(item.cell).whole):
             recipe = dataclasses.replace(other.cell.recipe(), learning_rate=1.0)
-            if recipe == expected and other.cell.spec["plugins"] == item.cell.spec["plugins"]:
+            if recipe == expected and other.cell.spec.plugins == item.cell.spec.plugins:
                 return other.cell.strategy
     return None
 

@@ -169,19 +169,19 @@ def _strategy(condition: str, options: SmallDataOptions) -> str:
 
 
 def _epochs(cell: Cell) -> str:
-    recipe, examples = cell.recipe(), cell.task_facts["counts"]["train"]
+    recipe, examples = cell.recipe(), cell.task_facts.counts["train"]
     return epochs_text(round(recipe.updates(examples) / recipe.steps_per_epoch(examples), 1))
 
 
 def _label(cell: Cell, condition: str) -> str:
-    lines = [f"n = {cell.task_facts['counts']['train']:,}", _epochs(cell)]
+    lines = [f"n = {cell.task_facts.counts['train']:,}", _epochs(cell)]
     return "\n".join([*lines, cell.strategy] if condition == OURS else lines)
 
 
 def _texts(task: str, cells: Mapping[tuple[str, str], Cell], options: SmallDataOptions) -> dict[str, str]:
     """`devlin, 1,000 examples, 71 epochs` for each condition of a task."""
     return {
-        condition: f"{_strategy(condition, options)}, {cell.task_facts['counts']['train']:,} examples, {_epochs(cell)}"
+        condition: f"{_strategy(condition, options)}, {cell.task_facts.counts['train']:,} examples, {_epochs(cell)}"
         for (of, condition), cell in cells.items()
         if of == task
     }
@@ -214,7 +214,7 @@ def _grid(table: pd.DataFrame, cells: Mapping[tuple[str, str], Cell], options: S
     for _, row in table.iterrows():
         condition = str(row["strategy"])
         cell = cells[str(row["task"]), condition]
-        examples = cell.task_facts["counts"]["train"]
+        examples = cell.task_facts.counts["train"]
         sizes = [f"{examples:,}", _epochs(cell), f"{cell.recipe().updates(examples):,}"]
         rows.append([cell.task, _strategy(condition, options), *sizes, metric_name(str(row["metric"])), *measures(row)])
     head = ["task", "strategy", "examples", "epochs", "updates", "metric", "std", "mean", "max", "failed"]

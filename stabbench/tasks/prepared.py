@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 
 from stabbench.errors import UserError
 from stabbench.files import read_json, sha256_of_json, write_bytes, write_json
+from stabbench.task_facts import BestConstant, SeenInTexts, TaskFacts
 from stabbench.tasks.objectives.classification import CLASSIFICATION
 from stabbench.tasks.objectives.contract import Objective, Trivial
+from stabbench.typed_json import from_json, to_json
 
 SCHEMA_VERSION = 1
 SPLITS: tuple[Literal["train", "dev"], ...] = ("train", "dev")
@@ -132,25 +134,21 @@ class PreparedTask:
         """What the best constants score on dev."""
         return self.objective.trivial(self.labels("dev"), self.metrics)
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> TaskFacts:
         """What a plan keeps of the task."""
-        return {
-            "dataset": self.dataset,
-            "metric": self.metric,
-            "metrics": list(self.metrics),
-            "label_names": list(self.label_names),
-            "counts": self.counts,
-            "sample": None if self.sample is None else dict(self.sample),
-            "dev_sample": None if self.dev_sample is None else dict(self.dev_sample),
-            "label_shares": self.label_shares,
-            "majority": {
-                "label": self.trivial.prediction,
-                "labels": dict(self.trivial.predictions),
-                "scores": dict(self.trivial.scores),
-            },
-            "content_hash": self.content_hash,
-            **({} if self.seen is None else {"seen": dict(self.seen)}),
-        }
+        return TaskFacts(
+            dataset=self.dataset,
+            metric=self.metric,
+            metrics=self.metrics,
+            label_names=self.label_names,
+            counts=self.counts,
+            sample=self.sample,
+            dev_sample=self.dev_sample,
+            label_shares={split: tuple(shares) for split, shares in self.label_shares.items()},
+            constant=BestConstant(self.trivial.prediction, self.trivial.predictions, self.trivial.scores),
+            content_hash=self.content_hash,
+            seen=None if self.seen is None else from_json(SeenInTexts, self.seen),
+        )
 
     def description(self) -> dict[str, Any]:
         """The content of `task.json`."""
@@ -159,7 +157,7 @@ class PreparedTask:
             "name": self.name,
             "source": self.source,
             "origin": None if self.origin is None else dict(self.origin),
-            **self.facts(),
+            **to_json(self.facts()),
         }
 
     def write(self, folder: Path) -> None:

@@ -227,4 +227,4 @@ def attempt(
 
 def _shows(run: Run, record: Record) -> bool:
     """Whether a run is whole and of this very result."""
-    return whole(run) and run.data.tags.get(DIGEST) == record.data["result_digest"]
+    return whole(run) and run.data.tags.get(DIGEST) == record.result.result_digest

@@ -68,20 +68,20 @@ def cell_tags(entry: Entry) -> dict[str, str]:
         "model": cell.model,
         "task": cell.task,
         "strategy": cell.strategy,
-        "metric": str(cell.task_facts["metric"]),
+        "metric": cell.task_facts.metric,
     }
 
 
 def description(cell: Cell) -> str:
     """The strategy in a line, its reference and what its numbers are, for the head of the run's page."""
     facts = cell.task_facts
-    metric = facts["metric"]
+    metric = facts.metric
     strategy, words, reference, task = map(plain, (cell.strategy, cell.description, cell.reference, cell.task))
     return (
         f"**{strategy}**: {words} ({reference})\n\n"
-        f"{metric} on {facts['counts']['dev']} dev examples of {task} at the last step, as fractions; "
+        f"{metric} on {facts.counts['dev']} dev examples of {task} at the last step, as fractions; "
         "std with ddof 1. A run failed where it is not above the best constant classifier "
-        f"({facts['majority']['scores'][metric]:.3f})."
+        f"({facts.constant.scores[metric]:.3f})."
     )
 
 

@@ -43,9 +43,9 @@ def model_weights(record: Record, store: Store | None) -> tuple[Path | None, str
     if store is not None:
         with suppress(UnreadableRecordError):
             kept = Record.read(store.folder(record.fingerprint), verify=False)
-    if kept.data.get("result_digest") != record.data["result_digest"]:
+    if not kept.gave(record.result.result_digest):
         return None, None
-    weights, dead = kept.weights, divergence(record.data) or reason_in(kept.folder / "weights")
+    weights, dead = kept.weights, divergence(record.content) or reason_in(kept.folder / "weights")
     if weights is not None and dead is None:
         try:
             check_weights(weights)
@@ -73,7 +73,7 @@ def log_model(
     _delete_unfinished(client, experiment_id, run_id)
     with tempfile.TemporaryDirectory(prefix="stabbench-model-") as temporary:
         saved = Path(temporary) / "model"
-        scores = {names.name(f"final_{name}"): str(value) for name, value in record.data["final"]["scores"].items()}
+        scores = {names.name(f"final_{name}"): str(value) for name, value in record.result.final.scores.items()}
         model = client.create_logged_model(
             experiment_id,
             name=names.model_name(f"{cell.model}-{cell.task}-{cell.strategy}-seed-{seed}"),
@@ -95,7 +95,7 @@ def log_model(
         _forget_paths(saved)
         client.log_model_artifacts(model.model_id, str(saved))
     client.finalize_logged_model(model.model_id, "READY")
-    client.log_outputs(run_id, [LoggedModelOutput(model.model_id, int(record.data["final"]["step"]))])
+    client.log_outputs(run_id, [LoggedModelOutput(model.model_id, record.result.final.step)])
     return str(model.model_id)
 
 
@@ -123,9 +123,9 @@ def signature() -> ModelSignature:
 
 
 def _options(cell: Cell) -> dict[str, Any]:
-    recipe = cell.spec["recipe"]
+    recipe = cell.spec.recipe
     return {
-        "label_names": list(cell.task_facts["label_names"]),
+        "label_names": list(cell.task_facts.label_names),
         "max_length": int(recipe["max_length"]),
         "legacy_segments": bool(recipe["legacy_segments"]),
         "batch_size": BATCH_SIZE,

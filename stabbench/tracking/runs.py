@@ -69,62 +69,58 @@ def run_tags(record: Record, provenance: Mapping[str, Any]) -> dict[str, str]:
         KIND: "run",
         FINGERPRINT: record.fingerprint,
         STATUS: record.status,
-        DIGEST: str(record.data["result_digest"]),
-        "collapsed": json.dumps(bool(record.data["flags"]["collapsed"])),
+        DIGEST: record.result.result_digest,
+        "collapsed": json.dumps(record.result.flags.collapsed),
     }
     if provenance.get("git_commit"):
         tags["mlflow.source.git.commit"] = str(provenance["git_commit"])
     if provenance.get("device"):
         tags["device"] = str(provenance["device"])
-    if record.data.get("diverged_at") is not None:
-        tags["diverged_at"] = str(record.data["diverged_at"])
+    if record.result.diverged_at is not None:
+        tags["diverged_at"] = str(record.result.diverged_at)
     return tags
 
 
 def cell_params(cell: Cell) -> dict[str, str]:
     """The effective recipe and the options of its plugins (`mixout.probability`), as MLflow compares them."""
-    params = {name: shown(value) for name, value in cell.spec["recipe"].items()}
-    for plugin in cell.spec.get("plugins", ()):
-        name = str(plugin["plugin"])
-        params[name] = f"version {plugin['version']}"
-        params.update({f"{name}.{option}": shown(value) for option, value in plugin.get("options", {}).items()})
+    params = {name: shown(value) for name, value in cell.spec.recipe.items()}
+    for plugin in cell.spec.plugins:
+        params[plugin.name] = f"version {plugin.version}"
+        params.update({f"{plugin.name}.{option}": shown(value) for option, value in plugin.options.items()})
     return params
 
 
 def run_params(cell: Cell, seed: int, record: Record) -> dict[str, str]:
     """The cell's parameters with the seed and the steps that were planned."""
-    data = record.data
-    steps = {name: shown(data[name]) for name in ("total_steps", "steps_per_epoch", "warmup_steps")}
-    streams = cell.run_spec(seed)["seeds"]
+    steps = {name: shown(getattr(record.result, name)) for name in ("total_steps", "steps_per_epoch", "warmup_steps")}
+    streams = cell.run_spec(seed).seeds
     crossed = {f"seed.{stream}": str(value) for stream, value in streams.items() if value != seed}
     return {**cell_params(cell), **steps, "seed": str(seed), **crossed}
 
 
 def run_metrics(record: Record, provenance: Mapping[str, Any], span: Span) -> list[Metric]:
     """Final and best scores, losses, cost and the thinned curves; values that are not finite are left out."""
-    data = record.data
-    total = int(data["total_steps"])
+    result = record.result
+    total = result.total_steps
     metrics = [
         Metric(point.key, point.value, span.at(point.step, total), point.step) for point in curves(record.history())
     ]
-    final, best = data["final"], data["best"]
+    final, best = result.final, result.best
     values: dict[str, Any] = {
         "failed": float(record.status in ("failed", "diverged")),
         "diverged": float(record.status == "diverged"),
-        "train_loss_last_epoch": data["train_loss"]["last_epoch"],
-        "train_loss_final": data["train_loss"]["final"],
-        "cost_steps": data["cost"]["steps"],
-        "cost_tokens": data["cost"]["tokens"],
-        "cost_flops": data["cost"]["flops"],
+        "train_loss_last_epoch": result.train_loss.last_epoch,
+        "train_loss_final": result.train_loss.final,
+        "cost_steps": result.cost.steps,
+        "cost_tokens": result.cost.tokens,
+        "cost_flops": result.cost.flops,
         "seconds": provenance.get("seconds", {}).get("total"),
-        "final_dev_loss": final["dev_loss"],
-        **{f"final_{name}": value for name, value in final["scores"].items()},
+        "final_dev_loss": final.dev_loss,
+        **{f"final_{name}": value for name, value in final.scores.items()},
     }
-    if best:
-        values |= {f"best_{name}": value for name, value in best["scores"].items()}
-        values |= {"best_step": best["step"]}
-    step = int(final["step"])
-    metrics += [Metric(key, float(value), span.end, step) for key, value in values.items() if finite(value)]
+    values |= {f"best_{name}": value for name, value in best.scores.items()}
+    values |= {"best_step": best.step}
+    metrics += [Metric(key, float(value), span.end, final.step) for key, value in values.items() if finite(value)]
     return metrics
 
 
@@ -141,20 +137,19 @@ def run_span(record: Record, provenance: Mapping[str, Any]) -> Span:
 def dataset_input(cell: Cell) -> DatasetInput:
     """The cell's task as MLflow's input, known by its content hash."""
     facts = cell.task_facts
-    content_hash = str(facts["content_hash"])
     columns = [{"name": name, "type": "string", "required": name == "text_a"} for name in ("text_a", "text_b")]
     columns.append({"name": "label", "type": "long", "required": True})
     profile = {
-        "num_rows": facts["counts"]["train"],
-        "dev_rows": facts["counts"]["dev"],
-        "metric": facts["metric"],
-        "label_names": list(facts["label_names"]),
-        "majority": facts["majority"]["scores"],
-        "content_hash": content_hash,
+        "num_rows": facts.counts["train"],
+        "dev_rows": facts.counts["dev"],
+        "metric": facts.metric,
+        "label_names": list(facts.label_names),
+        "majority": facts.constant.scores,
+        "content_hash": facts.content_hash,
     }
     dataset = Dataset(
         name=cell.task,
-        digest=content_hash[:DIGEST_LENGTH],
+        digest=facts.content_hash[:DIGEST_LENGTH],
         source_type="local",
         source=json.dumps({"uri": cell.sources["task"]}),
         schema=json.dumps({"mlflow_colspec": columns}),

@@ -11,9 +11,13 @@ import numpy as np
 import pandas as pd
 
 from stabbench.files import sha256_of_json
-from stabbench.plan import Cell
+from stabbench.plan import Cell, Spec
+from stabbench.plan_migrations import by_name
 from stabbench.recipe import Recipe
-from stabbench.records import SelectedCell, Store, select
+from stabbench.records import RecordContent, SelectedCell, Store, select
+from stabbench.task_facts import BestConstant, TaskFacts
+from stabbench.tensor_roles import TensorRoles
+from tests.typed import record_content
 
 MAJORITY = {"mcc": 0.0, "accuracy": 0.69, "f1": 0.812}
 DIVERGED = float("nan")
@@ -65,6 +69,7 @@ class SyntheticCell:
             bias_correction=self.strategy != "devlin" if self.bias_correction is None else self.bias_correction,
         )
         plugins = [{"plugin": "mixout", "version": "1", "options": {"p": 0.7}}] if self.strategy == "mixout" else []
+        majority = {metric: MAJORITY[metric] for metric in self.metrics}
         task_hash, model_hash = sha256_of_json(["synthetic", self.task]), sha256_of_json(["synthetic", self.model])
         return Cell(
             model=self.model,
@@ -74,26 +79,27 @@ class SyntheticCell:
             sources={"model": f"models/{self.model}", "task": f"data/{self.task}"},
             description=self.description,
             reference=self.reference,
-            task_facts={
-                "dataset": self.dataset or self.task,
-                "metric": self.metrics[0],
-                "metrics": list(self.metrics),
-                "label_names": list(self.label_names),
-                "counts": dict(self.counts),
-                "label_shares": {"train": [0.31, 0.69], "dev": [0.31, 0.69]},
-                "sample": self.sample,
-                "dev_sample": None,
-                "majority": {"label": 1, "scores": {metric: MAJORITY[metric] for metric in self.metrics}},
-                "content_hash": task_hash,
-            },
-            spec={
-                "training_version": 1,
-                "model": {"architecture": self.architecture, "content_hash": model_hash},
-                "task": {"content_hash": task_hash, "metrics": list(self.metrics), "labels": 2},
-                "recipe": asdict(recipe),
-                "plugins": plugins,
-            },
+            task_facts=TaskFacts(
+                dataset=self.dataset or self.task,
+                metric=self.metrics[0],
+                metrics=tuple(self.metrics),
+                label_names=tuple(self.label_names),
+                counts=dict(self.counts),
+                label_shares={"train": (0.31, 0.69), "dev": (0.31, 0.69)},
+                sample=self.sample,
+                dev_sample=None,
+                constant=BestConstant(1, dict.fromkeys(self.metrics, 1), majority),
+                content_hash=task_hash,
+            ),
+            spec=Spec(
+                training_version=1,
+                model={"architecture": self.architecture, "content_hash": model_hash},
+                task={"content_hash": task_hash, "metrics": list(self.metrics), "labels": 2},
+                recipe=asdict(recipe),
+                plugins=plugins,
+            ),
             streams=self.streams,
+            tensors=TensorRoles(by_name(self.architecture)),
         )
 
 
@@ -114,8 +120,8 @@ def write_runs(runs: Path, cells: Sequence[SyntheticCell]) -> list[SelectedCell]
 
 def _write_error(store: Store, cell: Cell, seed: int, message: str) -> None:
     error = {"type": "RuntimeError", "message": message, "traceback": f"RuntimeError: {message}"}
-    head = {"fingerprint": cell.fingerprint(seed), "spec": cell.run_spec(seed), "metric": cell.task_facts["metric"]}
-    store.write({**head, "status": "error", "error": error}, {"created": "2026-01-01T00:00:00Z"}, {})
+    content = record_content(cell, seed, status="error", error=error)
+    store.write(content, {"created": "2026-01-01T00:00:00Z"}, {})
 
 
 def _write_run(store: Store, synthetic: SyntheticCell, cell: Cell, seed: int, score: float) -> None:
@@ -163,7 +169,7 @@ def _write_run(store: Store, synthetic: SyntheticCell, cell: Cell, seed: int, sc
         "threads": 1,
         "seconds": {"training": 1.0 + seed, "evaluation": 0.1, "total": 1.1 + seed},
     }
-    store.write(data, provenance, tables)
+    store.write(RecordContent.from_json(data | {"files": {}}), provenance, tables)
 
 
 def _group(synthetic: SyntheticCell, tensors: Sequence[str], decay: float) -> dict[str, Any]:

@@ -15,12 +15,12 @@ def test_the_early_norm_is_that_of_the_bottom_quarter_from_the_warm_up_to_a_thir
     (selected,) = write_runs(tmp_path / "runs", [SyntheticCell([0.4], layers=8, epochs=20)])
     record = selected.records[1]
     table = record.gradnorms()
-    total, warmup = record.data["total_steps"], record.data["warmup_steps"]
+    total, warmup = record.result.total_steps, record.result.warmup_steps
     bottom = table[table["parameter"].str.contains(r"encoder\.layer\.[01]\.")]
     early = bottom[(bottom["step"] >= warmup) & (bottom["step"] <= total / 3)]
     expected = early.groupby("step")["norm"].apply(lambda norm: np.sqrt((norm**2).sum())).median()
     assert early["step"].nunique() > 2
-    assert early_norm(record) == pytest.approx(expected)
+    assert early_norm(record, selected.cell.tensors) == pytest.approx(expected)
 
 
 def test_runs_that_recorded_no_gradient_norms_are_left_out(tmp_path: Path) -> None:

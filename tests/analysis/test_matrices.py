@@ -8,16 +8,27 @@ import pytest
 
 from stabbench.analysis.gradients import failed_beside_successful
 from stabbench.analysis.matrices import KINDS, OUTSIDE, matrix_contrast, matrix_norms, matrix_of, thinned
+from stabbench.models.families import architecture_of
+from stabbench.models.roles import roles_of
+from stabbench.plan_migrations import by_name
+from stabbench.tensor_roles import TensorRoles
 from tests import tiny
 from tests.analysis.synthetic import SyntheticCell, write_runs
+
+
+def roles(architecture: str) -> TensorRoles:
+    """What a plan says of a real model's tensors."""
+    found = architecture_of(tiny.hugging_face_model(architecture, layers=2).config.to_dict(), 2)
+    return roles_of(found)
 
 
 def matrices(architecture: str) -> dict[str, list[str]]:
     """Names of the weight matrices of a real model by their kind and layer."""
     model = tiny.hugging_face_model(architecture, layers=2)
     found: dict[str, list[str]] = {}
+    tensors = roles(architecture)
     for name, tensor in model.named_parameters():
-        place = matrix_of(name)
+        place = matrix_of(name, tensors)
         if place is not None:
             assert tensor.dim() == 2, name
             found.setdefault("/".join(place), []).append(name)
@@ -58,7 +69,7 @@ def test_tensors_of_one_place_are_joined_and_biases_left_out() -> None:
         (0, "bert.encoder.layer.9.attention.output.dense.bias", 100.0),
         (0, "bert.encoder.layer.9.output.dense.weight", 7.0),
     ]
-    norms = matrix_norms(pd.DataFrame(rows, columns=["step", "parameter", "norm"]))
+    norms = matrix_norms(pd.DataFrame(rows, columns=["step", "parameter", "norm"]), TensorRoles(by_name("bert")))
     assert list(norms) == ["attention output", "output", OUTSIDE]
     assert norms[OUTSIDE].loc[0, "embeddings"] == pytest.approx(5.0)
     assert dict(norms["attention output"].loc[0]) == {"layer 10": 1.0, "layer 11": 2.0}

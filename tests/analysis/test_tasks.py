@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from stabbench.analysis.tasks import Comparison, TaskStatistics, beside_the_paper, task_statistics
+from stabbench.plan import Cell
 from tests.analysis.synthetic import SyntheticCell, write_runs
+from tests.typed import of_schema_1
 
 RTE = TaskStatistics(
     task="rte",
@@ -78,7 +80,8 @@ def test_every_task_has_one_entry_whatever_the_number_of_its_cells(tmp_path: Pat
 @pytest.mark.parametrize("missing", ["dataset", "label_shares", "sample"])
 def test_plans_without_the_newer_facts_are_read(tmp_path: Path, missing: str) -> None:
     (selected,) = write_runs(tmp_path / "runs", [SyntheticCell([0.5])])
-    facts = {key: value for key, value in selected.cell.task_facts.items() if key != missing}
-    old = dataclasses.replace(selected, cell=dataclasses.replace(selected.cell, task_facts=facts))
+    content = of_schema_1(selected.cell)
+    del content["task_facts"][missing]
+    old = dataclasses.replace(selected, cell=Cell.from_json(content))
     (found,) = task_statistics([old])
     assert found.dataset == "acceptability"

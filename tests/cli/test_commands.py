@@ -12,9 +12,10 @@ from click.testing import CliRunner, Result
 
 from stabbench.cli import COMMANDS, main
 from stabbench.files import write_json
-from stabbench.plan import Cell, write_plan
+from stabbench.plan import Cell, Spec, write_plan
 from stabbench.recipe import Recipe
 from stabbench.records import Store, select
+from tests.typed import record_content, task_facts
 
 
 @pytest.fixture
@@ -155,17 +156,15 @@ class TestStatus:
     @pytest.fixture(autouse=True)
     def planned(self, folder: Path) -> None:
         spec = {"training_version": 1, "recipe": Recipe().__dict__, "plugins": []}
-        facts = {"metric": "mcc", "metrics": ["mcc"]}
         cells = [
-            Cell("embedded", "acceptability", strategy, seeds, {}, "", "", facts, {**spec, "strategy": strategy})
+            Cell("embedded", "acceptability", strategy, seeds, {}, "", "", task_facts(), Spec(spec, strategy=strategy))
             for strategy, seeds in (("devlin", (1, 2, 3, 4, 5)), ("mosbach", (1, 2)))
         ]
         write_plan(folder / "plan", cells)
         self.devlin = cells[0]
         store = Store(folder / ".stabbench/runs")
         for seed, status in ((1, "ok"), (2, "failed"), (3, "diverged"), (4, "error")):
-            spec_of_run = self.devlin.run_spec(seed)
-            store.write({"fingerprint": self.devlin.fingerprint(seed), "spec": spec_of_run, "status": status}, {}, {})
+            store.write(record_content(self.devlin, seed, status=status), {}, {})
         self.store = store
 
     def test_counts_each_kind_of_run_cell_by_cell(self) -> None:

@@ -12,11 +12,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from stabbench.cli import main
-from stabbench.plan import Cell, write_plan
+from stabbench.plan import Cell, Spec, write_plan
 from stabbench.records import Record, Store
 from tests.test_plan import cell
+from tests.typed import record_content
 
-OTHER = dataclasses.replace(cell(), strategy="other", spec={**cell().spec, "plugins": [{"plugin": "x"}]})
+OTHER = dataclasses.replace(cell(), strategy="other", spec=Spec({**cell().spec, "plugins": [{"plugin": "x"}]}))
 DAY = 24 * 3600
 TABLE = pd.DataFrame({"step": [1], "train_loss": [0.7]})
 
@@ -30,8 +31,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
 
 
 def write(store: Store, of: Cell, seed: int) -> Record:
-    head = {"fingerprint": of.fingerprint(seed), "spec": of.run_spec(seed), "status": "ok", "metric": "mcc"}
-    return store.write(head, {"device": "cpu"}, {"history.parquet": TABLE})
+    return store.write(record_content(of, seed), {"device": "cpu"}, {"history.parquet": TABLE})
 
 
 def gc(*arguments: str, answer: str = "") -> Result:

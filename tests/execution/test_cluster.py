@@ -64,7 +64,7 @@ def record(seed: int, strategy: str = "devlin", store: Path | str = STORE) -> Re
 
 def digests(strategy: str = "devlin", store: Path | str = STORE) -> dict[int, str]:
     found = {seed: record(seed, strategy, store) for seed in cell(strategy).seeds}
-    return {seed: each.data["result_digest"] for seed, each in found.items()}
+    return {seed: each.result.result_digest for seed, each in found.items()}
 
 
 def test_results_on_a_cluster_are_those_of_this_machine_bit_for_bit(on_cluster: Callable[..., Result]) -> None:
@@ -97,11 +97,10 @@ def before_update(self, weights, gradients, state, ctx):
     assert "3 trained" in result.output
     assert "seed 3: RuntimeError: seed three does not like this" in result.output
     train("--strategy", "fussy", "--store", "local")
-    here, there = record(3, "fussy", "local").data, record(3, "fussy").data
-    assert there["status"] == "error"
-    assert there["error"] == here["error"]
-    assert [record(seed, "fussy").data["result_digest"] for seed in (1, 2, 4)] == [
-        record(seed, "fussy", "local").data["result_digest"] for seed in (1, 2, 4)
+    assert record(3, "fussy").error == record(3, "fussy", "local").error
+    assert record(3, "fussy").status == "error"
+    assert [record(seed, "fussy").result.result_digest for seed in (1, 2, 4)] == [
+        record(seed, "fussy", "local").result.result_digest for seed in (1, 2, 4)
     ]
 
 
@@ -144,7 +143,7 @@ def after_update(self, weights, state, ctx):
     add_strategy("mortal", body)
     result = on_cluster("--strategy", "mortal", "--seeds", "1-2")
     assert result.exit_code == 1
-    assert record(2, "mortal").data["error"]["type"] == "WorkerLost"
+    assert str(record(2, "mortal").error).startswith("WorkerLost: ")
     assert (tmp_path / "tries").read_text() == "xxx"
     assert record(1, "mortal").finished
 

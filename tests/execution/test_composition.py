@@ -23,8 +23,8 @@ def test_a_composed_cell_is_planned_trained_and_recorded_with_all_its_plugins(pr
     (cell,) = read_plan(Path("plan"))
     (selected,) = Selection.read(Path("runs")).cells
     for seed, record in selected.records.items():
-        assert record.data["fingerprint"] == cell.fingerprint(seed)
-        assert record.data["spec"]["plugins"] == [
+        assert record.fingerprint == cell.fingerprint(seed)
+        assert record.spec["plugins"] == [
             {"plugin": "reinit", "version": "1", "options": {"layers": 1}},
             {"plugin": "child-tuning-d", "version": "1", "options": {"probability": 0.3}},
         ]

@@ -81,7 +81,7 @@ def test_a_grid_of_both_trains_and_its_records_load_in_hugging_face(folder: Path
     for kind in KINDS:
         for strategy in ("devlin", "mixout"):
             found = record(kind, strategy, 2)
-            assert found.data["spec"]["model"]["architecture"] == kind
+            assert found.spec.model.architecture == kind
             assert found.weights is not None
             model: Any = AutoModelForSequenceClassification.from_pretrained(found.weights).eval()
             assert model.config.id2label == {0: "unacceptable", 1: "acceptable"}
@@ -98,7 +98,7 @@ def test_seeds_that_are_to_be_stacked_are_trained_one_by_one_with_the_same_resul
         assert result.exit_code == 0, result.output
     for seed in (1, 2):
         one, two = (record("electra", "devlin", seed, store) for store in ("one", "two"))
-        assert one.data["result_digest"] == two.data["result_digest"]
+        assert one.result.result_digest == two.result.result_digest
         assert json.loads((two.folder / "provenance.json").read_text())["stacked_seeds"] == 1
 
 

@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from stabbench.cli import main
 from stabbench.errors import UserError
 from stabbench.execution.shards import Shard
-from stabbench.plan import Cell
+from stabbench.plan import Cell, Spec
 from stabbench.recipe import Recipe
 from stabbench.records import Store
+from tests.typed import task_facts
 
 STUDIES = """
   mosbach: {plugin: mosbach, recipe: {epochs: 4}}
@@ -37,8 +38,8 @@ def cell(number: int, seeds: Sequence[int], epochs: int, keep_weights: Sequence[
         sources={},
         description="",
         reference="",
-        task_facts={"counts": {"train": 100}},
-        spec={"number": number, "recipe": dataclasses.asdict(Recipe(epochs=epochs))},
+        task_facts=task_facts(counts={"train": 100}),
+        spec=Spec(number=number, recipe=dataclasses.asdict(Recipe(epochs=epochs))),
         keep_weights=tuple(keep_weights),
     )
 

@@ -48,10 +48,10 @@ def test_the_crossed_design_trains_all_combinations_but_the_one_that_the_grid_ha
     assert stored() == 11
     (cell,) = Selection.read(Path("studies/crossed")).cells
     assert not cell.missing
-    seeds = [cell.records[number].data["spec"]["seeds"] for number in (1, 8)]
+    seeds = [cell.records[number].spec.seeds for number in (1, 8)]
     assert seeds[0] == {"head": 1, "order": 1, "dropout": 1, "strategy": 1}
     assert seeds[1] == {"head": 2, "order": 2, "dropout": 2, "strategy": 1}
-    digests = [record.data["result_digest"] for record in cell.records.values()]
+    digests = [record.result.result_digest for record in cell.records.values()]
     assert len(set(digests)) == 8
 
 
@@ -73,7 +73,7 @@ def test_the_small_sample_makes_as_many_updates_as_the_full_set(with_studies: Pa
     assert stored() == 4 + 8
     cells = {cell.cell.name: cell for cell in Selection.read(Path("studies/small-data")).cells}
     schedules = {
-        name: {(record.data["total_steps"], record.data["warmup_steps"]) for record in cell.records.values()}
+        name: {(record.result.total_steps, record.result.warmup_steps) for record in cell.records.values()}
         for name, cell in cells.items()
     }
     assert schedules == {

@@ -36,7 +36,7 @@ def record(seed: int, strategy: str = "devlin", store: str = ".stabbench/runs") 
 
 
 def digests(store: str = ".stabbench/runs") -> dict[int, str]:
-    return {seed: record(seed, store=store).data["result_digest"] for seed in cell().seeds}
+    return {seed: record(seed, store=store).result.result_digest for seed in cell().seeds}
 
 
 def test_only_what_is_missing_is_trained(project: Path) -> None:
@@ -86,9 +86,9 @@ def test_stacked_seeds_give_the_same_scores(project: Path) -> None:
     train("--store", "alone")
     train("--store", "stacked", "--stacked-seeds", "4")
     for seed in cell().seeds:
-        alone, stacked = record(seed, store="alone").data, record(seed, store="stacked").data
-        assert alone["final"]["scores"] == stacked["final"]["scores"]
-        assert alone["final"]["dev_loss"] == pytest.approx(stacked["final"]["dev_loss"], abs=1e-5)
+        alone, stacked = (record(seed, store=name).result.final for name in ("alone", "stacked"))
+        assert alone.scores == stacked.scores
+        assert alone.dev_loss == pytest.approx(stacked.dev_loss, abs=1e-5)
 
 
 def test_a_strategy_that_raises_for_one_seed_leaves_the_others_and_is_tried_again(
@@ -106,7 +106,8 @@ def after_update(self, weights, state, ctx):
     assert "seed 3: RuntimeError: seed three does not like this" in result.output
     broken = record(3, "fussy")
     assert broken.status == "error"
-    assert 'raise RuntimeError("seed three does not like this")' in broken.data["error"]["traceback"]
+    assert broken.error is not None
+    assert 'raise RuntimeError("seed three does not like this")' in broken.error.traceback
     (project / "mended").touch()
     again = train("--strategy", "fussy")
     assert again.exit_code == 0
@@ -152,7 +153,7 @@ def after_update(self, weights, state, ctx):
     add_strategy("mortal", body)
     result = train("--strategy", "mortal")
     assert result.exit_code == 1
-    assert record(2, "mortal").data["error"]["type"] == "WorkerLost"
+    assert str(record(2, "mortal").error).startswith("WorkerLost: ")
     assert record(4, "mortal").finished
 
 
@@ -169,7 +170,7 @@ def training_weights(self, weights, ctx):
     result = train("--strategy", "wild")
     assert result.exit_code == 0, result.output
     assert record(1, "wild").status == "diverged"
-    assert record(1, "wild").data["final"]["scores"] == dict(cell("wild").task_facts["majority"]["scores"])
+    assert record(1, "wild").result.final.scores == cell("wild").task_facts.constant.scores
     assert record(2, "wild").status != "diverged"
 
 
@@ -223,7 +224,7 @@ def test_a_record_says_where_it_was_made_outside_of_its_digest(project: Path) ->
     train("--seeds", "1")
     made = record(1).provenance()
     assert {"created", "device", "versions", "seconds", "stacked_seeds", "threads"} <= made.keys()
-    assert "created" not in json.dumps(dict(record(1).data))
+    assert "created" not in json.dumps(record(1).content.to_json())
 
 
 @pytest.mark.parametrize(

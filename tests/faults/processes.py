@@ -179,4 +179,4 @@ def finished(folder: Path, store: Path, cells: Iterable[Path] | None = None) -> 
 def digests(folder: Path, store: Path | None = None) -> dict[str, str]:
     """The result digests of all planned runs of a project that a store (by default its own) has."""
     records = finished(folder, store or folder / ".stabbench/runs")
-    return {name: record.data["result_digest"] for name, record in records.items()}
+    return {name: record.result.result_digest for name, record in records.items()}

@@ -59,7 +59,7 @@ def test_runs_in_memory_finish_on_what_was_verified_and_later_ones_are_refused(
     assert "Traceback" not in ended.errors
     assert message in ended.errors
     assert ended.errors.count("Error: ") == 1
-    done = {name: record.data["result_digest"] for name, record in finished(project, store, [first]).items()}
+    done = {name: record.result.result_digest for name, record in finished(project, store, [first]).items()}
     assert done == whole
     cell = Cell.read(second)
     assert not [seed for seed in cell.seeds if Store(store).folder(cell.fingerprint(seed)).exists()]

@@ -134,6 +134,6 @@ def test_no_flipped_bit_of_a_record_is_read_as_if_it_were_whole(kept: Path, tmp_
             except UnreadableRecordError as error:
                 named = name in str(error)
             else:  # `1e-5` and `1E-5` are one number
-                named = (found.data, found.provenance()) == (good.data, made)
+                named = (found.content, found.provenance()) == (good.content, made)
             assert named, (name, place)
         (folder / name).write_bytes(content)

@@ -127,7 +127,8 @@ def test_a_strategy_that_raises_in_seed_three_leaves_the_other_seeds_and_is_trie
     assert {statuses[seed] for seed in (2, 4, 5, 6)} <= {"ok", "failed"}
     broken = records[3]
     assert broken is not None
-    assert 'raise RuntimeError("seed three does not like this")' in broken.data["error"]["traceback"]
+    assert broken.error is not None
+    assert 'raise RuntimeError("seed three does not like this")' in broken.error.traceback
     (pipeline / "mended").touch()
     again = repro(pipeline, stage).ended()
     assert again.status == 0, again.errors

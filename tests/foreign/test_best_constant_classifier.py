@@ -19,11 +19,12 @@ from stabbench.analysis import frame
 from stabbench.analysis.tasks import task_statistics
 from stabbench.cli import main
 from stabbench.errors import UserError
-from stabbench.files import read_json
+from stabbench.files import read_json, write_json
 from stabbench.models.batch import Batch
-from stabbench.plan import Cell
-from stabbench.records import Record, Selection, Store, select
+from stabbench.plan import Cell, Spec
+from stabbench.records import Record, RecordContent, Selection, Store, select
 from stabbench.strategies.contract import BoundModel, Context, NoOptions, Strategy, Weights
+from stabbench.task_facts import BestConstant
 from stabbench.tasks.objectives.contract import Trivial
 from stabbench.tasks.prepared import PreparedTask, examples_frame
 from stabbench.tasks.seen import seen
@@ -31,6 +32,7 @@ from stabbench.tasks.sources.glue import FOLDER_VARIABLE
 from stabbench.training.inputs import TrainingInputs
 from stabbench.training.loop import train
 from tests import tiny
+from tests.typed import of_schema_1, task_facts
 
 HEADER = "Quality\t#1 ID\t#2 ID\t#1 String\t#2 String\n"
 RARE = [int(row % 4 == 0) for row in range(48)]
@@ -66,35 +68,27 @@ def rare_ones(strategy: type[Strategy], f1: float) -> TrainingInputs:
 
 
 def cell(f1: float) -> Cell:
-    facts = {
-        "dataset": "mrpc",
-        "metric": "f1",
-        "metrics": ["f1", "accuracy"],
-        "label_names": ["no", "yes"],
-        "counts": {"train": 90, "dev": 48},
-        "label_shares": {"train": [0.5, 0.5], "dev": [0.75, 0.25]},
-        "sample": None,
-        "dev_sample": None,
-        "majority": {"label": 0, "scores": {"f1": f1, "accuracy": 0.75}},
-        "content_hash": "0" * 64,
-    }
-    spec = {"training_version": 1, "task": {"content_hash": "0" * 64}, "recipe": {}, "plugins": []}
+    facts = task_facts(
+        dataset="mrpc",
+        metric="f1",
+        metrics=("f1", "accuracy"),
+        counts={"train": 90, "dev": 48},
+        label_shares={"train": (0.5, 0.5), "dev": (0.75, 0.25)},
+        constant=BestConstant(0, {"f1": 1, "accuracy": 0}, {"f1": f1, "accuracy": 0.75}),
+    )
+    spec = Spec(training_version=1, task={"content_hash": "0" * 64}, recipe={}, plugins=[])
     return Cell("m", "rare", "s", (1, 2), {"model": "m", "task": "t"}, "", "", facts, spec)
 
 
 def keep(store: Store, seed: int, data: Mapping[str, Any], tables: Mapping[str, Any]) -> Record:
-    head = {"fingerprint": cell(0.4).fingerprint(seed), "spec": cell(0.4).run_spec(seed)}
-    return store.write({**head, **data}, {"device": "cpu"}, tables)
+    head = {"fingerprint": cell(0.4).fingerprint(seed), "spec": cell(0.4).run_spec(seed), "files": {}}
+    return store.write(RecordContent.from_json({**head, **data}), {"device": "cpu"}, tables)
 
 
 def test_always_saying_one_is_the_baseline_of_f1_also_where_zeros_are_more_frequent() -> None:
     examples = examples_frame([(row, f"a {row}", f"b {row}", label) for row, label in enumerate(RARE)])
     task = PreparedTask("rare", "mrpc", "folder", ("f1", "accuracy"), ("no", "yes"), examples, examples)
-    assert task.facts()["majority"] == {
-        "label": 0,
-        "labels": {"f1": 1, "accuracy": 0},
-        "scores": {"f1": 0.4, "accuracy": 0.75},
-    }
+    assert task.facts().constant == BestConstant(0, {"f1": 1, "accuracy": 0}, {"f1": 0.4, "accuracy": 0.75})
 
 
 def test_a_run_that_always_says_one_failed() -> None:
@@ -122,7 +116,8 @@ def test_a_record_of_the_old_baseline_is_read_as_a_training_of_today_leaves_it(
     record = store.find(cell(0.4).fingerprint(1))
     assert record is not None
     assert record.status == status
-    assert {key: record.data[key] for key in new.data} == json.loads(json.dumps(new.data))
+    read = record.content.to_json()
+    assert {key: read[key] for key in new.data} == json.loads(json.dumps(new.data))
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
@@ -132,8 +127,7 @@ def test_records_and_plans_of_the_old_baseline_make_todays_table(tmp_path: Path)
         (old,) = train(rare_ones(strategy, 0.0), tiny.seeds(seed))
         keep(store, seed, old.data, old.tables)
     select(cell(0.0), store, tmp_path / "runs")
-    plan_file = tmp_path / "runs/m/rare/s/cell.json"
-    assert read_json(plan_file)["task_facts"]["majority"]["scores"]["f1"] == 0.0
+    write_json(tmp_path / "runs/m/rare/s/cell.json", of_schema_1(cell(0.0)))
     selection = Selection.read(tmp_path / "runs", files=False)
     runs = frame(selection)
     assert runs["status"].tolist() == ["failed", "diverged"]
@@ -147,11 +141,14 @@ def test_a_record_whose_baseline_was_right_is_read_as_it_stands(tmp_path: Path) 
     (result,) = train(rare_ones(AlwaysOne, 0.3), tiny.seeds(1))
     record = keep(Store(tmp_path), 1, result.data, result.tables)
     assert record.status == "ok"
-    assert Record.read(record.folder).data == read_json(record.folder / "record.json")
+    written = read_json(record.folder / "record.json")
+    assert Record.read(record.folder).content.to_json() == {
+        key: value for key, value in written.items() if key not in ("schema_version", "seal")
+    }
 
 
 def test_a_plan_of_the_old_baseline_keeps_its_fingerprints() -> None:
-    old, new = (Cell.from_json(cell(f1).to_json()) for f1 in (0.0, 0.4))
+    old, new = Cell.from_json(of_schema_1(cell(0.0))), Cell.from_json(cell(0.4).to_json())
     assert old.task_facts == new.task_facts
     assert old.fingerprint(1) == new.fingerprint(1)
 

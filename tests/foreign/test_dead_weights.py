@@ -116,7 +116,7 @@ def test_a_diverged_runs_weights_are_not_kept_and_their_place_says_why() -> None
     assert dead.weights is None
     assert sorted(path.name for path in (dead.folder / "weights").iterdir()) == [DEAD, "hashes.json"]
     said = json.loads((dead.folder / "weights" / DEAD).read_text())["reason"]
-    assert said == f"the run diverged at update {dead.data['diverged_at']}"
+    assert said == f"the run diverged at update {dead.result.diverged_at}"
     assert record("devlin").weights is not None
 
 
@@ -130,7 +130,7 @@ def test_a_diverged_run_is_not_trained_again_and_again_for_weights_that_cannot_b
 @pytest.mark.usefixtures("project")
 def test_no_model_of_a_diverged_run_is_logged_and_track_says_so(trained: tuple[Path, str]) -> None:
     assert models() == ["embedded-acceptability-devlin-seed-1", "embedded-acceptability-mosbach-seed-1"]
-    at = record("boom").data["diverged_at"]
+    at = record("boom").result.diverged_at
     assert f"no model of embedded/acceptability/boom seed 1: the run diverged at update {at}" in trained[1]
 
 

@@ -6,6 +6,7 @@ import importlib.metadata
 import json
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +17,12 @@ import transformers
 from click.testing import CliRunner, Result
 
 from stabbench.analysis.gradients import Run
-from stabbench.analysis.hyperparameters import decays, departures
-from stabbench.analysis.layers import layer_norms, layer_of
+from stabbench.analysis.hyperparameters import departures
+from stabbench.analysis.layers import layer_norms
 from stabbench.analysis.matrices import KINDS, OUTSIDE, matrix_norms, matrix_of
 from stabbench.cli import main
 from stabbench.errors import UserError
 from stabbench.execution.loading import load_inputs
-from stabbench.models import families
 from stabbench.models.architecture import Architecture
 from stabbench.models.batch import make_batch
 from stabbench.models.dropout import Dropout
@@ -31,12 +31,13 @@ from stabbench.models.families.huggingface.padding import check_padding
 from stabbench.models.families.huggingface.reading import read as huggingface_architecture
 from stabbench.models.families.huggingface.trial import check_by_trial
 from stabbench.models.keyed_draws import RefuseUnkeyedDraws, UnkeyedDrawError
+from stabbench.models.roles import roles_of
 from stabbench.models.word_pieces import write_word_pieces
 from stabbench.plan import Cell
 from stabbench.randomness import Draws
 from stabbench.records import Selection
 from stabbench.tasks import embedded
-from stabbench.tensor_roles import TensorRoles
+from stabbench.tensor_roles import OTHER, TensorRoles
 from tests import tiny
 from tests.foreign.tiny_families import FAMILIES, LABELS, NATIVE, config, write
 
@@ -203,7 +204,8 @@ def test_a_plan_names_what_computes_a_model_that_is_not_ours(project: Path) -> N
     version = ".".join(transformers.__version__.split(".")[:2])
     assert cell("modernbert").spec["model"]["computed_by"] == f"transformers {version}"
     assert cell("bert").spec["model"].keys() == {"architecture", "content_hash"}
-    assert "tensors" not in json.loads(Path("plan/bert/acceptability/devlin.json").read_text())
+    assert cell("bert").tensors.of("bert.encoder.layer.1.intermediate.dense.weight").part == "intermediate"
+    assert cell("modernbert").tensors.of("model.layers.1.attn.Wqkv.weight").layer == "layer 2"
     recipes = {(model, name): cell(model, name).recipe().dropout for model in ("modernbert", "bert")
                for name in ("devlin", "hf-default", "mixout")}  # fmt: skip
     assert recipes == {
@@ -228,7 +230,7 @@ def test_numbers_of_two_versions_of_transformers_share_no_table(project: Path, m
     assert cell("bert").fingerprint(1) == ours.fingerprint(1)
     assert "1 trained, 0 already there" in run(*train).output
     (selected,) = Selection.read(Path("runs")).cells
-    assert selected.records[1].data["spec"]["model"]["computed_by"] == "transformers 5.99"
+    assert selected.records[1].spec.model.others["computed_by"] == "transformers 5.99"
 
 
 def test_a_model_that_draws_by_itself_is_refused_when_planning(project: Path) -> None:
@@ -265,12 +267,16 @@ def test_a_correct_run_of_another_family_is_told_as_correct(project: Path) -> No
     for model in ("modernbert", "deberta"):
         item = found[model]
         assert departures(item) == []
-        spared = [name for group in item.records[1].data["parameter_groups"] if not group["weight_decay"]
-                  for name in group["tensors"]]  # fmt: skip
+        spared = [
+            name
+            for group in item.records[1].result.parameter_groups
+            if not group.weight_decay
+            for name in group.tensors
+        ]
         assert any("norm" in name.lower() for name in spared)
-        assert {name for name in spared if decays(name, item.cell.tensors)} == set()
+        assert {name for name in spared if item.cell.tensors.of(name).decays} == set()
     item = found["modernbert"]
-    assert departures(type(item)(cell_without_tensors(item.cell), item.records)) != []
+    assert departures(type(item)(replace(item.cell, tensors=TensorRoles()), item.records)) != []
     figures = {
         model: matrix_norms(run.record.gradnorms(), run.tensors)
         for model, item in found.items()
@@ -286,19 +292,14 @@ def test_a_correct_run_of_another_family_is_told_as_correct(project: Path) -> No
         assert all(len(table.columns) == 2 for kind, table in figures[model].items() if kind != OUTSIDE)
 
 
-def cell_without_tensors(planned: Cell) -> Cell:
-    return Cell.from_json({key: value for key, value in planned.to_json().items() if key != "tensors"})
-
-
 @pytest.mark.parametrize("family", FAMILIES)
 def test_no_matrix_of_a_family_drops_out_of_the_figures(family: str) -> None:
     architecture = architecture_of(config(family).to_dict(), LABELS)
-    native = family in NATIVE
-    roles = TensorRoles.from_json(json.loads(json.dumps(families.of(architecture).roles(architecture).to_json())))
     shapes, facts = architecture.shapes(), architecture.facts()
+    roles = roles_of(architecture)
     placed = {name for name in shapes if matrix_of(name, roles) is not None}
     assert placed == {name for name, shape in shapes.items() if len(shape) > 1}
-    assert all(decays(name, roles) == facts[name].decays for name in shapes)
+    assert all(roles.of(name).decays == facts[name].decays for name in shapes)
     assert all(matrix_of(name, roles)[0] == fact.part for name, fact in facts.items() if fact.part)  # type: ignore[index]
-    assert not native or all(matrix_of(name) is None or layer_of(name) != "other" for name in shapes)
-    assert len(json.dumps(roles.to_json())) < 4000
+    assert all(roles.of(name).kind == facts[name].kind and roles.of(name).layer != OTHER for name in shapes)
+    assert len(json.dumps(roles)) < 4000

@@ -36,6 +36,7 @@ from tests.analysis.synthetic import SyntheticCell, write_runs
 from tests.report.test_sections import drawn, sections_of
 from tests.tasks.test_hub import repository
 from tests.tiny import PROJECT
+from tests.typed import task_facts
 
 HEADER = "Quality\t#1 ID\t#2 ID\t#1 String\t#2 String\n"
 SAID = 'She said , " late " .'
@@ -269,7 +270,7 @@ def test_texts_that_the_tokenizer_does_not_know_or_that_are_cut_are_told_when_pl
     assert (reading.looked_at, reading.examples) == (80, 80)
     assert f"warning: embedded on acceptability: {100 * reading.unknown_share:.1f} % of the tokens are unknown" in said
     assert "warning: embedded on acceptability: 10.0 % of the examples are cut at max_length 128" in said
-    assert cell.fingerprint(1) == replace(cell, tokens={}, task_facts={}).fingerprint(1)
+    assert cell.fingerprint(1) == replace(cell, tokens={}, task_facts=task_facts()).fingerprint(1)
 
 
 def test_of_a_large_task_a_part_is_looked_at_and_the_plan_says_so(

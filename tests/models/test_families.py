@@ -26,6 +26,7 @@ from stabbench.models.dropout import Dropout
 from stabbench.models.folder import ModelFolder
 from stabbench.models.kernel.library import library_for
 from stabbench.models.kernel.step import PlainStep
+from stabbench.models.roles import roles_of
 from stabbench.models.vocabulary import VocabularyCut
 from stabbench.models.weights import initial_weights, pretrained_weights
 from stabbench.randomness import Draws
@@ -124,12 +125,12 @@ def test_defaults_fill_a_recipe_and_fields_are_transformers(family: str) -> None
 
 
 @every_family
-def test_a_spec_and_a_plan_say_what_names_do_not(family: str) -> None:
+def test_a_spec_and_a_plan_say_what_the_model_is(family: str) -> None:
     found = architecture(family)
-    fields, roles = families.of(found).spec_fields(found), families.of(found).roles(found)
+    fields, roles = families.of(found).spec_fields(found), roles_of(found)
     assert json.loads(json.dumps(fields)) == fields
     assert not fields.keys() & {"architecture", "content_hash"}
-    assert set(roles.roles) in (set(), set(found.shapes()))
+    assert {roles.of(name).kind for name in found.shapes()} <= {fact.kind for fact in found.facts().values()}
 
 
 @every_family

@@ -89,7 +89,7 @@ def test_gradient_norms_are_drawn_per_layer_on_a_logarithmic_axis(content: Conte
         figure, table = gradient_figure(pair)
     failed, successful = figure.axes
     assert failed.get_yscale() == successful.get_yscale() == "log"
-    expected = layer_norms(pair.failed.record.gradnorms())
+    expected = layer_norms(pair.failed.record.gradnorms(), pair.failed.tensors)
     drawn = {str(line.get_label()): np.asarray(line.get_ydata()) for line in failed.lines}
     assert set(drawn) == set(expected.columns)
     for layer, norms in drawn.items():

@@ -11,6 +11,7 @@ import pytest
 from stabbench.errors import UserError
 from stabbench.files import read_json, sha256_of_file, write_json
 from stabbench.tasks.prepared import PreparedTask, examples_frame
+from stabbench.typed_json import to_json
 
 FILES = ("train.parquet", "dev.parquet", "task.json")
 
@@ -50,7 +51,7 @@ def test_the_same_content_gives_the_same_bytes(task: PreparedTask, tmp_path: Pat
 
 def test_the_facts_are_computed_from_the_dev_labels(task: PreparedTask, tmp_path: Path) -> None:
     task.write(tmp_path)
-    facts = task.facts()
+    facts = to_json(task.facts())
     assert facts["metric"] == "f1"
     assert facts["counts"] == {"train": 3, "dev": 3}
     assert facts["majority"] == {

@@ -16,7 +16,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
 
 import stabbench
-from stabbench.plan import Cell
+from stabbench.plan import Cell, Spec
 from stabbench.records import SelectedCell
 from stabbench.tracking import TrackingOutcome, bring_up_to_date
 from tests.analysis.synthetic import SyntheticCell, write_runs
@@ -30,7 +30,7 @@ class LegacyCell(SyntheticCell):
         """The cell as the plan would hold it."""
         cell = super().plan()
         recipe = {**cell.spec["recipe"], "legacy_segments": True}
-        return dataclasses.replace(cell, spec={**cell.spec, "recipe": recipe})
+        return dataclasses.replace(cell, spec=Spec(cell.spec, recipe=recipe))
 
 
 Track = Callable[..., TrackingOutcome]

@@ -13,7 +13,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.utils import validation
 
-from stabbench.plan import Cell
+from stabbench.plan import Cell, Spec
 from stabbench.tracking import TrackingOutcome, bring_up_to_date, names
 from tests.analysis.synthetic import SyntheticCell, write_runs
 from tests.tracking.processes import Server
@@ -48,7 +48,7 @@ class PluginCell(SyntheticCell):
     def plan(self) -> Cell:
         cell = super().plan()
         plugins = [{"plugin": name, "version": "1", "options": {"k": self.option}} for name in self.plugins]
-        return dataclasses.replace(cell, spec={**cell.spec, "plugins": plugins})
+        return dataclasses.replace(cell, spec=Spec(cell.spec, plugins=plugins))
 
 
 def logged(uri: str, preset: str) -> dict[str, Run]:

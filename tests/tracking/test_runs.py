@@ -105,11 +105,11 @@ def test_a_seed_becomes_a_child_run_with_its_recipe_scores_curves_data_set_and_f
     assert run.data.tags["stabbench.status"] == "ok"
     expected = {"seed": "2", "mixout.p": "0.7", "epochs": "3.0", "max_grad_norm": "1.0", "warmup_steps": "3"}
     assert {name: run.data.params[name] for name in expected} == expected
-    assert run.data.params["total_steps"] == str(record.data["total_steps"])
+    assert run.data.params["total_steps"] == str(record.result.total_steps)
     metrics = run.data.metrics
     assert metrics["final_mcc"] == metrics["best_mcc"] == 0.2
     assert metrics["train_loss_final"] == 0.05
-    assert metrics["cost_flops"] == record.data["cost"]["flops"]
+    assert metrics["cost_flops"] == record.result.cost.flops
     assert metrics["failed"] == 0
 
     history = record.history()
@@ -120,7 +120,7 @@ def test_a_seed_becomes_a_child_run_with_its_recipe_scores_curves_data_set_and_f
     assert run.inputs is not None
     (dataset,) = run.inputs.dataset_inputs
     assert dataset.dataset.name == "acceptability"
-    assert selected.cell.task_facts["content_hash"].startswith(dataset.dataset.digest)
+    assert selected.cell.task_facts.content_hash.startswith(dataset.dataset.digest)
     assert len(dataset.dataset.digest) == 36
     for name in ("record.json", "gradnorms.parquet"):
         found = database.client.download_artifacts(run.info.run_id, name, str(tmp_path))

@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from stabbench.models.architecture import Architecture
-from stabbench.tensor_roles import NO_ROLES, TensorRoles
 
 if TYPE_CHECKING:
     import torch
@@ -110,10 +109,6 @@ class Family(ABC):
     def spec_fields(self, architecture: Architecture) -> dict[str, Any]:
         """What a spec says of the model beside its type and content, such as what it is computed by."""
         return {}
-
-    def roles(self, architecture: Architecture) -> TensorRoles:
-        """What a plan says of the tensors: nothing where their names do."""
-        return NO_ROLES
 
     @abstractmethod
     def check(self, folder: ModelFolder, architecture: Architecture) -> None:

@@ -34,7 +34,7 @@ def measure(
     cell, settings = chosen[0].cell, context.settings
     place = {"model": cell.model, "task": cell.task}
     folder = model_folder(cell, context.root)
-    architecture = read_architecture(folder, cell.spec["task"]["labels"])
+    architecture = read_architecture(folder, cell.spec.task.labels)
     if architecture.shares_layers:
         reason = f"All layers of {cell.model} share their weights: putting back the top k of them is not defined."
         return Measurement(facts=place, reason=reason)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -45,7 +46,12 @@ def choose(failed: Sequence[FinishedRun], successful: Sequence[FinishedRun]) -> 
     pairs = [(bad, good) for bad in failed for good in successful if _inputs_of(bad) == _inputs_of(good)]
     candidates = [pair for pair in pairs if share_head(*pair)] or pairs
     of_first = [pair for pair in candidates if pair[0] is candidates[0][0]]
-    return min(of_first, key=lambda pair: float(pair[1].record.data["train_loss"]["final"]), default=None)
+    return min(of_first, key=lambda pair: _final_loss(pair[1]), default=None)
+
+
+def _final_loss(run: FinishedRun) -> float:
+    loss = run.record.result.train_loss.final
+    return math.inf if loss is None else loss
 
 
 def share_head(first: FinishedRun, second: FinishedRun) -> bool:
@@ -55,10 +61,10 @@ def share_head(first: FinishedRun, second: FinishedRun) -> bool:
 
 def head_seed(run: FinishedRun) -> int:
     """The seed of the stream that the run's head was drawn from."""
-    return int(run.cell.run_spec(run.seed)["seeds"]["head"])
+    return run.cell.run_spec(run.seed).seeds["head"]
 
 
 def _inputs_of(run: FinishedRun) -> tuple[object, ...]:
     recipe = run.cell.recipe()
     spec = run.cell.spec
-    return spec["model"], spec["task"], recipe.max_length, recipe.legacy_segments, recipe.precision
+    return spec.model, spec.task, recipe.max_length, recipe.legacy_segments, recipe.precision

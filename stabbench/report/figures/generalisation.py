@@ -33,7 +33,7 @@ def generalisation_figure(content: Content, place: Place, threshold: float) -> t
         strategy, color = item.cell.strategy, colors[item.cell.strategy]
         for curves in content.curves[Place.of(item.cell)]:
             if curves.outcome == SUCCESSFUL:
-                epoch = next(iter(item.records.values())).data["steps_per_epoch"]
+                epoch = next(iter(item.records.values())).result.steps_per_epoch
                 draw_band(upper, curves.dev_score, color, label=f"{strategy} ({curves.runs})", scale=100, unit=epoch)
                 curve = curves.dev_score
                 mean = pd.DataFrame({"panel": "curves", "strategy": strategy, "epochs": curve.step / epoch})

@@ -9,10 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stabbench.analysis.gradients import Pair, Run
-from stabbench.analysis.layers import CLASSIFIER, EMBEDDINGS, OTHER, POOLER, layer_norms
+from stabbench.analysis.layers import layer_norms
 from stabbench.analysis.matrices import thinned
 from stabbench.report.figures.drawing import PAGE_WIDTH, axes_of, logarithmic, new_figure
 from stabbench.report.figures.palette import INK, MUTED, depth_color
+from stabbench.tensor_roles import CLASSIFIER, EMBEDDINGS, OTHER, POOLER
 
 LEGEND_ENTRIES = 10
 POINTS = 150

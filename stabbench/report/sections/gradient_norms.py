@@ -6,7 +6,6 @@ import pandas as pd
 
 from stabbench.analysis.early_gradients import early_norms, failure_prediction
 from stabbench.analysis.gradients import Pair
-from stabbench.analysis.layers import SHARED
 from stabbench.analysis.matrices import OUTSIDE, matrix_contrast
 from stabbench.report import findings
 from stabbench.report.content import Content
@@ -14,6 +13,7 @@ from stabbench.report.figures.gradient_matrices import matrices_figure
 from stabbench.report.grid import Grid
 from stabbench.report.numbers import p_value
 from stabbench.report.section import CAUSES, Data, Section, SectionFigure
+from stabbench.tensor_roles import SHARED
 
 
 def section(content: Content) -> Section:

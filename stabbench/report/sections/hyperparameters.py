@@ -88,7 +88,7 @@ def _table(content: Content, found: Sequence[Hyperparameters], model: str) -> Gr
 
 def _architecture(content: Content, model: str) -> str:
     cell = next(item.cell for item in content.selection.cells if item.cell.model == model)
-    return str(cell.spec["model"]["architecture"])
+    return cell.spec.model.architecture
 
 
 def _in_recipe(item: Hyperparameters, name: str) -> str:

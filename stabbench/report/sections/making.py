@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
 
-from stabbench.plan import Cell
+from stabbench.plan import Cell, Plugin
 from stabbench.report.content import Content
 from stabbench.report.grid import Grid, value_text
 from stabbench.report.provenance import origin
@@ -35,18 +33,18 @@ def strategies(content: Content) -> Grid:
 
 
 def _plugins(cell: Cell) -> str:
-    return "; ".join(_plugin(plugin) for plugin in cell.spec["plugins"]) or "none: a recipe alone"
+    return "; ".join(_plugin(plugin) for plugin in cell.spec.plugins) or "none: a recipe alone"
 
 
-def _plugin(plugin: Mapping[str, Any]) -> str:
-    options = ", ".join(f"{name} = {value_text(value)}" for name, value in plugin["options"].items())
-    return f"{plugin['plugin']} {plugin['version']}" + (f" ({options})" if options else "")
+def _plugin(plugin: Plugin) -> str:
+    options = ", ".join(f"{name} = {value_text(value)}" for name, value in plugin.options.items())
+    return f"{plugin.name} {plugin.version}" + (f" ({options})" if options else "")
 
 
 def models(content: Content) -> Grid:
     """Each model's architecture and content hash."""
-    first = {item.cell.model: item.cell.spec["model"] for item in reversed(content.selection.cells)}
-    rows = [[name, first[name]["architecture"], first[name]["content_hash"]] for name in content.models]
+    first = {item.cell.model: item.cell.spec.model for item in reversed(content.selection.cells)}
+    rows = [[name, first[name].architecture, first[name].content_hash] for name in content.models]
     return Grid(["model", "architecture", "SHA-256"], rows, words=True, hashed=2)
 
 

@@ -11,7 +11,6 @@ from stabbench.models.architecture import Architecture
 from stabbench.models.families.contract import PAPER, Capabilities, Computation, Family
 from stabbench.models.families.huggingface.reading import default_of, read
 from stabbench.recipe import OWN_DROPOUT
-from stabbench.tensor_roles import Role, TensorRoles
 
 if TYPE_CHECKING:
     import torch
@@ -49,13 +48,6 @@ class HuggingFace(Family):
         """
         version = importlib.metadata.version("transformers")
         return {"computed_by": f"transformers {'.'.join(version.split('.')[:2])}"}
-
-    def roles(self, architecture: Architecture) -> TensorRoles:
-        """What every tensor is, as the facts say."""
-        roles = {
-            name: Role(fact.kind, fact.depth, fact.decays, fact.part) for name, fact in architecture.facts().items()
-        }
-        return TensorRoles(architecture.layers, roles)
 
     def check(self, folder: ModelFolder, architecture: Architecture) -> None:
         """By a trial, by measuring whether padding counts, and by loading it."""

@@ -1,18 +1,29 @@
-"""Records that were judged by an older F1 baseline, judged again when they are read."""
+"""Records of older versions, brought to today's form and judgement when they are read; the files stay as they are."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from stabbench.baseline import f1_of_always_one, outdated
+from stabbench.plan_migrations import f1_of_always_one, outdated
 
 if TYPE_CHECKING:
     import pandas as pd
 
+Data = Mapping[str, Any]
+Tables = Callable[[str], "pd.DataFrame"]
+"""Reads a file beside record.json."""
 
-def judged(data: Mapping[str, Any], table: Callable[[str], pd.DataFrame]) -> Mapping[str, Any]:
-    """The content of record.json as the best constant classifier judges it; `table` reads a file beside it.
+
+def migrated(data: Data, table: Tables) -> Data:
+    """The content of record.json in today's form."""
+    for step in STEPS[data["schema_version"]]:
+        data = step(data, table)
+    return data
+
+
+def _judged_by_todays_f1(data: Data, table: Tables) -> Data:
+    """As the best constant classifier judges it, where an older version took the most frequent label for that.
 
     What the run did is never touched. Where the baseline changes, so do a run's status if its score is at most that, a
     diverged run's score, which is the baseline, and the digest over these. The labels are those of the predictions.
@@ -33,3 +44,7 @@ def judged(data: Mapping[str, Any], table: Callable[[str], pd.DataFrame]) -> Map
 
         new["result_digest"] = result_digest(new, {name: table(name) for name in data["files"]})
     return new
+
+
+STEPS: Mapping[int, Sequence[Callable[[Data, Tables], Data]]] = {1: (_judged_by_todays_f1,)}
+"""What is done, in this order, to a record of each schema version that can be read."""
