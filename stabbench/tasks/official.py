@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from stabbench.datasets import Dataset
 from stabbench.tasks.quoting import Quoting
-from stabbench.tasks.sources.glue import SplitFile
+from stabbench.tasks.split_file import SplitFile
 
 
 def differences(

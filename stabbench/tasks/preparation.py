@@ -16,7 +16,7 @@ from stabbench.tasks.sampling import sample_examples
 from stabbench.tasks.seen import check_labels, seen
 from stabbench.tasks.sources import TASK_SOURCES, Labelled, Wanted, source_for
 from stabbench.tasks.sources.checking import fault
-from stabbench.tasks.sources.glue import SplitFile
+from stabbench.tasks.split_file import SplitFile
 
 
 def prepare(

@@ -6,18 +6,18 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from stabbench.models.architecture import Architecture
 from stabbench.models.batch import Integers
 from stabbench.models.device_batch import BatchShape
-from stabbench.randomness import Draws
 from stabbench.strategies.contract import overrides
 from stabbench.strategies.hooks import hook_of
 from stabbench.training.evaluation import TOKENS_AT_ONCE
 from stabbench.training.inputs import Seeds, TrainingInputs
 from stabbench.training.order import Order
+from stabbench.training.parts import Parts
 from stabbench.training.precision import compute_type, product_type
-from stabbench.training.schedule import Schedule
 
 MARGIN = 0.1
 """Share of the free memory that is left for fragments and other libraries."""
@@ -56,12 +56,10 @@ def needs(inputs: TrainingInputs, seeds: Seeds) -> Needs:
     """
     architecture, recipe = inputs.architecture, inputs.recipe
     real, product = _sizes(recipe.precision)
-    cut = inputs.vocabulary_cut()
-    weights = parameters(architecture, architecture.vocabulary_size if cut is None else len(cut.kept))
-    restored = 0 if cut is None else architecture.vocabulary_size * architecture.embedding_size
-    orders = [Draws(seed["order"], "order") for seed in seeds]
-    order = Order(orders, len(inputs.train), recipe.batch_size)
-    shape = largest_batch(inputs.train.lengths, order, Schedule.of(recipe, len(inputs.train)).total_steps)
+    parts = Parts.of(inputs, seeds, torch.device("cuda"))
+    weights = parameters(architecture, len(parts.cut.kept) if parts.cut else architecture.vocabulary_size)
+    restored = architecture.vocabulary_size * architecture.embedding_size if parts.cut else 0
+    shape = largest_batch(inputs.train.lengths, parts.order, parts.schedule.total_steps)
     kept = kept_for_backward(architecture, shape, recipe.precision, dropping=recipe.one_dropout != 0)
     own = weights * (4 * real + (product if product < real else 0))
     passing = passing_bytes(architecture, shape, recipe.precision)

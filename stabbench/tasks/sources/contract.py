@@ -13,7 +13,7 @@ import pandas as pd
 from stabbench.datasets import Dataset
 
 if TYPE_CHECKING:
-    from stabbench.tasks.sources.glue import SplitFile
+    from stabbench.tasks.split_file import SplitFile
 
 OptionsT = TypeVar("OptionsT")
 

@@ -12,9 +12,10 @@ import pandas as pd
 from stabbench.datasets import Dataset, FileLayout, dataset_for
 from stabbench.errors import UserError
 from stabbench.folders import own_path
-from stabbench.tasks.faults import Rows, told
+from stabbench.tasks.faults import Rows
 from stabbench.tasks.prepared import SPLITS
 from stabbench.tasks.sources.contract import Labelled, Source, Wanted
+from stabbench.tasks.split_file import SplitFile
 
 FOLDER_VARIABLE = "STABBENCH_GLUE_DIR"
 
@@ -47,31 +48,6 @@ class Folder(Source[FolderOptions]):
         files: dict[str, SplitFile] = {split: read_file(dataset, folder, split) for split in SPLITS}
         frames = {split: file.frame for split, file in files.items()}
         return Labelled(dataset, frames, files=files, unofficial=options.unofficial)
-
-
-@dataclass(frozen=True)
-class SplitFile:
-    """A split's file as it was read."""
-
-    path: Path
-    frame: pd.DataFrame
-    """The examples without fault; `example` counts all from 0 after the header."""
-    count: int
-    """Examples in the file, with those that cannot be used."""
-    faults: tuple[tuple[int, str], ...]
-    """Lines that cannot be used, with what is wrong; they are never left out in silence (`message`)."""
-    header: tuple[str, ...] | None
-    """The file's first line, where that is a header."""
-    index_gap: tuple[int, str, int] | None
-    """Where a column of row numbers leaves its order first: line, what stands there, what was expected."""
-
-    @property
-    def message(self) -> str:
-        """All faults in one message; empty where there are none."""
-        if not self.faults:
-            return ""
-        hint = "\nIs this the official file, unquoted?" if any("columns" in fault for _, fault in self.faults) else ""
-        return told(str(self.path), "line", self.faults) + hint
 
 
 def folder_from_environment() -> Path | None:
