@@ -46,6 +46,7 @@ from stabbench.models.families import architecture_of, encoder_of, read_architec
 from stabbench.models.families.huggingface.padding import check_padding
 from stabbench.models.sources import check_folder, locate
 from stabbench.models.tokenization import tokenize
+from stabbench.models.tokenizer import read_tokenizer
 from stabbench.models.word_pieces import write_word_pieces
 from tests.foreign.tokenizer_folders import SIZE
 from tests.models.test_sources import into_cache, locate_in_a_new_process
@@ -87,6 +88,7 @@ def planned(project: Path, params: dict[str, Any], monkeypatch: pytest.MonkeyPat
 def test_all_mistakes_of_models_tasks_and_strategies_are_told_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setitem(sys.modules, "sentencepiece", None)  # as where it is not installed
     sizes: dict[str, Any] = {"type_vocab_size": 0, "position_biased_input": False, "relative_attention": True}
     deberta = DebertaV2Model(DebertaV2Config(vocab_size=40, **sizes, **SIZE))
     (pickled(saved(tmp_path / "hub-layout", deberta, tokenizer=False)) / "spm.model").write_bytes(b"x")
@@ -127,6 +129,15 @@ def test_all_mistakes_of_models_tasks_and_strategies_are_told_at_once(
         assert [line for line in lines if re.search(pattern, line)], (pattern, lines)
     for name in ("spm.model", "spiece.model"):
         assert [line for line in lines if name in line and "tiktoken" not in line], lines
+
+
+def test_a_sentencepiece_model_that_is_none_is_called_so(tmp_path: Path) -> None:
+    albert = AlbertModel(AlbertConfig(vocab_size=40, embedding_size=8, **SIZE))
+    folder = saved(tmp_path / "spiece", albert, tokenizer=False)
+    (folder / "spiece.model").write_bytes(b"x")
+    with pytest.raises(UserError, match=r"spiece\.model cannot be read as a sentencepiece model") as raised:
+        read_tokenizer(folder)
+    assert "tiktoken" not in str(raised.value)
 
 
 def test_a_message_does_not_grow_with_the_grid() -> None:

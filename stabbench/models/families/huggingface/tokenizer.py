@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from stabbench.errors import UserError
+from stabbench.model_files import sentencepiece_only
 from stabbench.models.families.huggingface.quiet import in_short, quiet_transformers
 from stabbench.models.folder import ModelFolder
 from stabbench.models.pipelines import ROLES, FolderTokenizer, decisive_parts, lacking_package, written_pipeline
@@ -33,6 +34,12 @@ def by_transformers(folder: ModelFolder) -> FolderTokenizer:
         with quiet_transformers():
             loaded: Any = AutoTokenizer.from_pretrained(str(path), local_files_only=True, trust_remote_code=False)
     except Exception as error:  # whatever files of another library's making run into
+        alone = sentencepiece_only(path)
+        if alone is not None and "tiktoken" in str(error):  # what transformers tries where it cannot parse the file
+            raise UserError(
+                f"{path / alone} cannot be read as a sentencepiece model: is it complete, and no pointer of Git LFS? "
+                "Fetch it again, or put a tokenizer.json beside it"
+            ) from error
         raise UserError(
             f"no tokenizer can be read from {path}: {in_short(error)}; put a tokenizer.json there "
             "(`AutoTokenizer.from_pretrained(…).save_pretrained(…)` writes one where its packages are installed)"
