@@ -26,8 +26,8 @@ from stabbench.errors import UserError
 from stabbench.execution import node
 from stabbench.execution.pool import TRIES, Advanced, Broken, Done, Event, Job, NextJob, lost
 from stabbench.execution.settings import Settings
+from stabbench.plugins import files
 from stabbench.signals import interruptible
-from stabbench.strategies import files
 from stabbench.training.inputs import TrainingInputs
 
 CONNECT_SECONDS = 10.0
