@@ -26,7 +26,7 @@ from benchmarks.ours import RECIPE
 from benchmarks.texts import MAX_LENGTH
 from benchmarks.trainer_rival import plain_arguments
 from stabbench.files import write_json
-from stabbench.tasks.objectives.classification import CLASSIFICATION
+from stabbench.tasks import objectives
 from stabbench.tasks.prepared import SPLITS, PreparedTask
 
 
@@ -60,8 +60,8 @@ def main(model_folder: str, task_folder: str, padding: str, seed: int, out: Path
             processing_class=tokenizer,
             data_collator=default_data_collator if padded else DataCollatorWithPadding(tokenizer),
             compute_metrics=lambda found: {
-                metric: CLASSIFICATION.score(
-                    metric, np.asarray(found.label_ids), CLASSIFICATION.predictions(np.asarray(found.predictions))
+                metric: objectives.find().score(
+                    metric, np.asarray(found.label_ids), objectives.find().predictions(np.asarray(found.predictions))
                 )
                 for metric in task.metrics
             },

@@ -24,7 +24,7 @@ from stabbench.analysis.results_columns import (
 )
 from stabbench.analysis.results_shape import some
 from stabbench.errors import UserError, unknown
-from stabbench.metrics.kinds import MetricKind
+from stabbench.metrics.contract import MetricKind
 
 
 @dataclass(frozen=True)

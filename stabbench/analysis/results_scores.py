@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from stabbench.analysis.results_columns import TRUE, Bools, Columns, Flags, Floats
-from stabbench.metrics.kinds import MetricKind, metric_kind
+from stabbench.metrics.contract import MetricKind
+from stabbench.metrics.kinds import metric_kind
 
 NAN = ("error", "failed", "missing")
 """What a run without a score may be taken for."""

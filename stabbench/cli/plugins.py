@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 KINDS = {
     "strategies": "stabbench.strategies.registry:STRATEGIES",
     "task-sources": "stabbench.tasks.sources:TASK_SOURCES",
+    "objectives": "stabbench.tasks.objectives:OBJECTIVES",
+    "metrics": "stabbench.metrics:METRICS",
+    "families": "stabbench.models.families:FAMILIES",
+    "trainers": "stabbench.training.trainers:TRAINERS",
     "studies": "stabbench.studies:STUDIES",
     "probes": "stabbench.probes:PROBES",
 }

@@ -22,8 +22,8 @@ from stabbench.plan import Cell
 from stabbench.records import RecordContent, Store
 from stabbench.records.content import ERROR, RunError
 from stabbench.records.dead_weights import divergence, leave_reason, not_finite
+from stabbench.training import trainers
 from stabbench.training.inputs import RunResult, TrainingInputs
-from stabbench.training.loop import NATIVE
 from stabbench.training.memory import balanced
 from stabbench.typed_json import from_json
 
@@ -48,7 +48,7 @@ class CellTraining:
         self._locks: dict[int, FileLock] = {}
         self._inputs: TrainingInputs | None = None
         if self.missing:
-            reason = NATIVE.unsupported(cell.recipe(), torch.device(settings.device))
+            reason = trainers.find().unsupported(cell.recipe(), torch.device(settings.device))
             if reason is not None:
                 raise UserError(reason)
 
@@ -137,7 +137,7 @@ class CellTraining:
         if wanted is None and torch.device(self.settings.device).type != "cuda":
             return 1
         streams = [self.cell.run_spec(seed).seeds for seed in seeds]
-        room = NATIVE.room(inputs, streams, pool.free_memory() if wanted is None else None)
+        room = trainers.find().room(inputs, streams, pool.free_memory() if wanted is None else None)
         return room if wanted is None else min(wanted, room)
 
     def _job(self, seeds: tuple[int, ...]) -> Job:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from abc import abstractmethod
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from stabbench.metrics.kinds import Metric
+from stabbench.metrics.contract import Metric, MetricKind
 
 
 def confusion_matrix(labels: ArrayLike, predictions: ArrayLike) -> NDArray[np.int64]:
@@ -27,35 +27,53 @@ def confusion_matrix(labels: ArrayLike, predictions: ArrayLike) -> NDArray[np.in
     return np.bincount(true * size + predicted, minlength=size * size).reshape(size, size).astype(np.int64)
 
 
-def accuracy(matrix: NDArray[np.int64]) -> float:
+class _OfMatrix(Metric):
+    """Equal to scikit-learn's (`zero_division=0`); ValueError for rows that do not fit each other."""
+
+    def score(self, labels: ArrayLike, predictions: ArrayLike) -> float:
+        """From the confusion matrix."""
+        return self.of(confusion_matrix(labels, predictions))
+
+    @abstractmethod
+    def of(self, matrix: NDArray[np.int64]) -> float:
+        """The score of a confusion matrix."""
+
+
+class Accuracy(_OfMatrix):
     """The share of right predictions."""
-    return float(np.trace(matrix) / matrix.sum())
+
+    kind = MetricKind(counted=True)
+    words = "accuracy"
+
+    def of(self, matrix: NDArray[np.int64]) -> float:
+        """Right ones over all."""
+        return float(np.trace(matrix) / matrix.sum())
 
 
-def f1(matrix: NDArray[np.int64]) -> float:
+class F1(_OfMatrix):
     """The harmonic mean of precision and recall of label 1; 0 where label 1 is never right."""
-    if len(matrix) < 2:
-        return 0.0
-    marked = int(matrix[1].sum() + matrix[:, 1].sum())
-    return 2.0 * int(matrix[1, 1]) / marked if marked else 0.0
+
+    kind = MetricKind()
+    words = "F1"
+
+    def of(self, matrix: NDArray[np.int64]) -> float:
+        """Twice the right ones over all that are or were called label 1."""
+        if len(matrix) < 2:
+            return 0.0
+        marked = int(matrix[1].sum() + matrix[:, 1].sum())
+        return 2.0 * int(matrix[1, 1]) / marked if marked else 0.0
 
 
-def mcc(matrix: NDArray[np.int64]) -> float:
+class MatthewsCorrelation(_OfMatrix):
     """Matthews' correlation (its form for any number of labels); 0 where labels or predictions are all one."""
-    counts = matrix.astype(np.float64)
-    true, predicted, total = counts.sum(axis=1), counts.sum(axis=0), counts.sum()
-    covariance = np.trace(counts) * total - true @ predicted
-    spread = (total**2 - true @ true) * (total**2 - predicted @ predicted)
-    return float(covariance / np.sqrt(spread)) if spread > 0 else 0.0
 
+    kind = MetricKind(trivial=0.0)
+    words = "MCC"
 
-def _of_matrix(name: str, function: Callable[[NDArray[np.int64]], float]) -> Metric:
-    return Metric(name, lambda labels, predictions: function(confusion_matrix(labels, predictions)))
-
-
-METRICS: Mapping[str, Metric] = {
-    "accuracy": _of_matrix("accuracy", accuracy),
-    "f1": _of_matrix("f1", f1),
-    "mcc": _of_matrix("mcc", mcc),
-}
-"""Equal to scikit-learn's (`zero_division=0`); ValueError for rows that do not fit each other."""
+    def of(self, matrix: NDArray[np.int64]) -> float:
+        """Covariance over both standard deviations."""
+        counts = matrix.astype(np.float64)
+        true, predicted, total = counts.sum(axis=1), counts.sum(axis=0), counts.sum()
+        covariance = np.trace(counts) * total - true @ predicted
+        spread = (total**2 - true @ true) * (total**2 - predicted @ predicted)
+        return float(covariance / np.sqrt(spread)) if spread > 0 else 0.0

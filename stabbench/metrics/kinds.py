@@ -4,32 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from collections.abc import Collection
+from dataclasses import replace
 from functools import lru_cache
-from typing import Any
 
-
-@dataclass(frozen=True)
-class MetricKind:
-    """A metric's direction and range, in fractions where it is one."""
-
-    lower: bool = False
-    """Whether the lower score is the better one."""
-    lowest: float = -1.0
-    highest: float = 1.0
-    trivial: float | None = None
-    """What any constant prediction scores by the metric's definition; None where that hangs on the data."""
-    counted: bool = False
-    """Whether a score is a share of the examples: a multiple of one over their number."""
-    known: bool = True
-    """Whether the name says so; else it is an assumption."""
-
-    @property
-    def fraction(self) -> bool:
-        """Whether a score is a share or a correlation, which tables print × 100; a loss is printed as it stands."""
-        return math.isfinite(self.highest)
-
+from stabbench import metrics
+from stabbench.metrics.contract import MetricKind
 
 _HIGHER = MetricKind()
 _CORRELATION = MetricKind(trivial=0.0)
@@ -41,16 +21,16 @@ _UNKNOWN = MetricKind(known=False)
 _NAMES = {
     name: kind
     for kind, names in (
-        (MetricKind(counted=True), "accuracy acc exact_match em"),
+        (MetricKind(counted=True), "acc exact_match em"),
         (
             _HIGHER,
-            "balanced_accuracy precision recall f1 f1_score macro_f1 micro_f1 f1_macro "
+            "balanced_accuracy precision recall f1_score macro_f1 micro_f1 f1_macro "
             "f1_micro f1_weighted weighted_f1 fbeta jaccard iou average_precision auprc map mrr ndcg bleu sacrebleu "
             "rouge1 rouge2 rougel rougelsum meteor chrf bertscore specificity sensitivity",
         ),
         (
             _CORRELATION,
-            "mcc matthews matthews_correlation matthews_corrcoef kappa cohen_kappa cohens_kappa pearson pearsonr "
+            "matthews matthews_correlation matthews_corrcoef kappa cohen_kappa cohens_kappa pearson pearsonr "
             "pearson_correlation spearman spearmanr spearman_correlation spearman_rho kendall kendalltau kendall_tau "
             "corr correlation",
         ),
@@ -95,28 +75,12 @@ def _by_name(name: str) -> MetricKind:
     words = [word for word in re.split(r"[^a-z0-9]+", name.lower()) if word]
     while len(words) > 1 and words[0] in _SPLITS:
         words = words[1:]
-    found = _NAMES.get("_".join(words))
+    joined = "_".join(words)
+    found = metrics.find(joined).kind if metrics.METRICS.has(joined) else _NAMES.get(joined)
     return found or (_LAST_WORDS.get(words[-1], _UNKNOWN) if words else _UNKNOWN)
 
 
+@lru_cache(maxsize=1024)
 def metric_name(metric: str) -> str:
     """The metric's name as papers write it."""
-    return {"mcc": "MCC", "f1": "F1"}.get(metric, metric)
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A metric that runs can be scored by: labels and predictions to a number, a fraction where its kind is one."""
-
-    name: str
-    score: Callable[[Any, Any], float]
-
-    @property
-    def kind(self) -> MetricKind:
-        """Direction and range."""
-        return metric_kind(self.name)
-
-    @property
-    def words(self) -> str:
-        """What it is called in tables and figures."""
-        return metric_name(self.name)
+    return metrics.find(metric).words if metrics.METRICS.has(metric) else metric

@@ -48,7 +48,7 @@ class _Network:
         self.architecture = families.architecture_of(config.to_dict(), labels=1)
         self.family = families.of(self.architecture)
         if not self.family.capabilities.pretrains:
-            able = ", ".join(name for name, family in families.NAMED.items() if family.capabilities.pretrains)
+            able = ", ".join(name for name, family in families.named().items() if family.capabilities.pretrains)
             raise UserError(f"pretraining: found a '{self.architecture.name}' model, expected {able}")
         self.encoder, self.head = families.encoder_of(self.architecture), prediction_head(model)
         self.named = dict(model.named_parameters())

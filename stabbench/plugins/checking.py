@@ -66,8 +66,10 @@ def _check_whole(name: str, lacking: Collection[str], label: str) -> None:
 def _check_call(method: Any, contract: Any, label: str) -> None:
     if not callable(method):
         raise UserError(f"{label} is {method!r}, expected a method")
-    names = list(inspect.signature(contract).parameters)[1:]
+    _, *given = inspect.signature(contract).parameters.values()
+    named = {each.name: each for each in given if each.kind is each.KEYWORD_ONLY}
+    names = [each.name for each in given]
     try:
-        inspect.signature(method).bind(*names)
+        inspect.signature(method).bind(*(name for name in names if name not in named), **named)
     except TypeError as error:
         raise UserError(f"{label} is called with ({', '.join(names)}): {error}") from error

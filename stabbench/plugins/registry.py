@@ -55,6 +55,10 @@ class Registry(Generic[T]):
         """What is installed, by the alphabet; nothing is imported."""
         return list(dict.fromkeys(plugin.name for plugin in self.listed()))
 
+    def has(self, name: str) -> bool:
+        """Whether something of that name is installed; nothing is imported."""
+        return name in installed(self.group).names
+
     def listed(self) -> list[Installed]:
         """Every entry point, by the alphabet; nothing is imported."""
         return [_described(point) for point in sorted(installed(self.group), key=lambda point: point.name)]
@@ -79,6 +83,10 @@ class Registry(Generic[T]):
                 raise unknown(f"class in {path}", file.name, classes)
             found = names[file.name]
         return self.check(found, label)
+
+    def shared(self, name: str) -> Any:
+        """An object of an installed class, one for all who ask; raises as `load` does."""
+        return _made(self, name, tuple(sys.path))
 
     def code(self, name: str, root: Path = Path()) -> str:
         """What tells a plugin's code from another's of its name: a file's hash, the distribution of another package.
@@ -118,6 +126,11 @@ def installed(group: str) -> EntryPoints:
 def _all_on(path: tuple[str, ...]) -> Any:
     """Of every group; a type with `select` that has another name in each version of Python."""
     return entry_points()
+
+
+@lru_cache(maxsize=256)
+def _made(registry: Registry[Any], name: str, path: tuple[str, ...]) -> Any:
+    return registry.load(name)()
 
 
 def _described(point: EntryPoint) -> Installed:

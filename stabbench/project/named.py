@@ -64,7 +64,7 @@ class NamedStrategy:
 
         resolved = self.resolved()
         if self.config is None:
-            recipes = {kind: Recipe().override(family.defaults) for kind, family in families.NAMED.items()}
+            recipes = {kind: Recipe().override(family.defaults) for kind, family in families.named().items()}
             for member in resolved.classes:
                 recipes = {kind: recipe.override(member.recipe) for kind, recipe in recipes.items()}
             return recipes

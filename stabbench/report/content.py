@@ -22,7 +22,8 @@ from stabbench.analysis.seed_sanity import Alike, seedless_cells, seedless_recor
 from stabbench.analysis.stability import MINIMUM_SEEDS, stability
 from stabbench.analysis.variances import TEST_NAMES, Center, check_center
 from stabbench.errors import UserError, unknown
-from stabbench.metrics.kinds import MetricKind, lower_is_better, metric_kind
+from stabbench.metrics.contract import MetricKind
+from stabbench.metrics.kinds import lower_is_better, metric_kind
 from stabbench.records import SelectedCell, Selection
 from stabbench.report.origin import RECORDS, Origin
 

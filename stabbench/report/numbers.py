@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from pandas.api.typing import NAType
 
-from stabbench.metrics.kinds import MetricKind
+from stabbench.metrics.contract import MetricKind
 
 NOT_AVAILABLE = "n/a"
 

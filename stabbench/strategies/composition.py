@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import combinations
 from typing import Any, NamedTuple
@@ -23,7 +23,7 @@ from stabbench.strategies.contract import (
 )
 from stabbench.strategies.hooks import Hook, hook_of
 from stabbench.strategies.unkeyed import KeyedDraws
-from stabbench.tasks.objectives.classification import CLASSIFICATION
+from stabbench.tasks import objectives
 from stabbench.tasks.objectives.contract import Objective
 
 SINGLE_OWNER = ("loss", "scored_weights")
@@ -42,12 +42,12 @@ def check_claims(strategies: Sequence[tuple[str, type[Strategy]]], settled: Cont
         for one, base in ((first, second), (second, first)):
             if issubclass(one, base) and not is_recipe_only(base):
                 raise UserError(f"strategies {name} and {other} are one method ({base.__name__}): name one of them")
-        for field in first.recipe.keys() & second.recipe.keys():
-            values = first.recipe[field], second.recipe[field]
-            if values[0] != values[1] and field not in settled:
+        for key in first.recipe.keys() & second.recipe.keys():
+            values = first.recipe[key], second.recipe[key]
+            if values[0] != values[1] and key not in settled:
                 raise UserError(
-                    f"strategies {name} and {other} ask for different values of {field} ({values[0]} and {values[1]}): "
-                    f"say which one under `recipe` in params.yaml, such as `recipe: {{{field}: {values[0]}}}`"
+                    f"strategies {name} and {other} ask for different values of {key} ({values[0]} and {values[1]}): "
+                    f"say which one under `recipe` in params.yaml, such as `recipe: {{{key}: {values[0]}}}`"
                 )
 
 
@@ -64,7 +64,7 @@ class Composition:
     """Strategies with the fixed facts of their contexts; empty for a recipe without code."""
 
     members: tuple[tuple[Strategy, Context], ...]
-    objective: Objective = CLASSIFICATION
+    objective: Objective = field(default_factory=objectives.find)
 
     @cached_property
     def hooks(self) -> Mapping[str, tuple[Owner, ...]]:

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -32,7 +32,7 @@ from stabbench.models.batch import Batch
 from stabbench.models.device_draws import DeviceDraws
 from stabbench.randomness import DROPOUT_LEVELS, Draws, dropout_threshold
 from stabbench.recipe import Recipe
-from stabbench.tasks.objectives.classification import CLASSIFICATION
+from stabbench.tasks import objectives
 from stabbench.tasks.objectives.contract import Objective
 
 Weights = Mapping[str, Tensor]
@@ -92,7 +92,7 @@ class Context:
     """Updates done so far."""
     learning_rate: float = 0.0
     """The schedule's rate of the present update."""
-    objective: Objective = CLASSIFICATION
+    objective: Objective = field(default_factory=objectives.find)
     """What the model is trained for: its `loss(logits, labels)`, its `divergences(logits, others)`."""
     place: str = ""
     """What tells a member's draws from those of the others."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from stabbench.errors import UserError
 from stabbench.files import read_json, sha256_of_json, write_bytes, write_json
 from stabbench.task_facts import BestConstant, SeenInTexts, TaskFacts
-from stabbench.tasks.objectives.classification import CLASSIFICATION
+from stabbench.tasks import objectives
 from stabbench.tasks.objectives.contract import Objective, Trivial
 from stabbench.typed_json import from_json, to_json
 
@@ -70,7 +70,7 @@ class PreparedTask:
     dev_sample: Mapping[str, int] | None = None
     origin: Mapping[str, Any] | None = None
     seen: Mapping[str, Any] | None = None
-    objective: Objective = CLASSIFICATION
+    objective: Objective = field(default_factory=objectives.find)
 
     def __post_init__(self) -> None:
         for split in SPLITS:

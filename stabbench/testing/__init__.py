@@ -9,23 +9,34 @@ from typing import Any, ClassVar
 from stabbench.strategies.registry import STRATEGIES, find, make_options
 from stabbench.testing.checks import CHECKS
 from stabbench.testing.conformance import Conformance
+from stabbench.testing.families import FamilyTrial, family_conformance
+from stabbench.testing.family_checks import FAMILY_CHECKS
 from stabbench.testing.suite import Check, Contract, ContractError, Suite, Verdict
 from stabbench.testing.tasks import TASK_CHECKS, SourceTrial, task_conformance
+from stabbench.testing.trainers import TRAINER_CHECKS, TrainerTrial, trainer_conformance
 
 __all__ = [
     "CHECKS",
+    "FAMILY_CHECKS",
     "TASK_CHECKS",
+    "TRAINER_CHECKS",
     "Check",
     "Conformance",
     "Contract",
     "ContractError",
+    "FamilyContract",
+    "FamilyTrial",
     "SourceTrial",
     "StrategyContract",
     "Suite",
     "TaskContract",
+    "TrainerContract",
+    "TrainerTrial",
     "Verdict",
     "conformance",
+    "family_conformance",
     "task_conformance",
+    "trainer_conformance",
 ]
 
 
@@ -76,3 +87,36 @@ class TaskContract(Contract):
     def suite(cls) -> Suite[SourceTrial]:
         """That of the source with its options."""
         return task_conformance(cls.source, cls.options, cls.root, cls.wrong)
+
+
+class FamilyContract(Contract):
+    """The same for a family of models, of which `config` is a tiny model's: fields for transformers' config class.
+
+    `wrong` are fields over it that the family has to refuse; `root` is where a family in a file lies. A model type that
+    transformers does not know is made known to it first (`AutoConfig.register` and its like).
+    """
+
+    checks = FAMILY_CHECKS
+    family: ClassVar[str]
+    config: ClassVar[Mapping[str, Any]]
+    wrong: ClassVar[Sequence[Mapping[str, Any]]] = ()
+    root: ClassVar[Path] = Path()
+
+    @classmethod
+    def suite(cls) -> Suite[FamilyTrial]:
+        """That of the family on its tiny model."""
+        return family_conformance(cls.family, cls.config, cls.root, cls.wrong)
+
+
+class TrainerContract(Contract):
+    """The same for a trainer, whose trainings of a tiny model are looked at; `recipe` goes over theirs."""
+
+    checks = TRAINER_CHECKS
+    trainer: ClassVar[str]
+    recipe: ClassVar[Mapping[str, Any]] = {}
+    root: ClassVar[Path] = Path()
+
+    @classmethod
+    def suite(cls) -> Suite[TrainerTrial]:
+        """That of the trainer with that recipe."""
+        return trainer_conformance(cls.trainer, cls.recipe, cls.root)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pickle
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,6 +16,7 @@ from stabbench.models.weights import save_classifier
 from stabbench.strategies.contract import is_recipe_only
 from stabbench.strategies.unkeyed import UnkeyedDrawError
 from stabbench.testing import tiny
+from stabbench.testing.families import logits_of
 from stabbench.testing.suite import Check, ContractError
 from stabbench.testing.trial import ARCHITECTURES, KilledError, Trial, distance, first_difference, model
 from stabbench.training.inputs import RunResult, TrainingInputs
@@ -121,36 +122,18 @@ def loads_in_hugging_face(trial: Trial) -> None:
 def _hugging_face_logits(folder: Path, inputs: TrainingInputs, kind: str) -> np.ndarray:
     from transformers import AutoModelForSequenceClassification
 
-    with _quiet():
+    with tiny.quiet():
         loaded, report = AutoModelForSequenceClassification.from_pretrained(
             folder, output_loading_info=True, local_files_only=True, use_safetensors=True, trust_remote_code=False
         )
     for what in ("missing_keys", "unexpected_keys", "mismatched_keys"):
         if report[what]:
             raise ContractError(f"{kind}: {what.replace('_', ' ')} {', '.join(sorted(map(str, report[what])))}")
-    dev, rows = inputs.dev, []
-    with torch.no_grad():
-        for begin, end in zip(dev.offsets[:-1], dev.offsets[1:], strict=True):
-            ids, segments = (torch.from_numpy(values[begin:end]).unsqueeze(0) for values in (dev.ids, dev.segments))
-            segments = torch.zeros_like(segments) if inputs.recipe.legacy_segments else segments
-            rows.append(loaded(input_ids=ids, token_type_ids=segments).logits[0].numpy())
-    return np.stack(rows)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """No warnings and no progress bars of transformers."""
-    from transformers.utils import logging
-
-    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if bars:
-            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+    dev = inputs.dev
+    if inputs.recipe.legacy_segments:
+        dev = dataclasses.replace(dev, segments=np.zeros_like(dev.segments))
+    logits: np.ndarray = logits_of(loaded, dev).numpy()
+    return logits
 
 
 def works_or_says_why(trial: Trial) -> None:

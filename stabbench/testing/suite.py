@@ -15,6 +15,12 @@ class ContractError(AssertionError):
     """A plugin does what none of its kind may do."""
 
 
+def expect(holds: object, message: str) -> None:
+    """ContractError with the message where it does not hold."""
+    if not holds:
+        raise ContractError(message)
+
+
 @dataclass(frozen=True)
 class Check(Generic[SubjectT]):
     """A check with its sentence; it is judged only where those that it `needs` hold."""

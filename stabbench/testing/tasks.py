@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,8 +10,6 @@ from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-
-import numpy as np
 
 from stabbench.errors import UserError
 from stabbench.plugins.options import make_options
@@ -22,6 +19,7 @@ from stabbench.tasks.seen import check_labels
 from stabbench.tasks.sources import TASK_SOURCES, Labelled, Source, Wanted
 from stabbench.tasks.sources import checking as found_wrong
 from stabbench.testing.suite import Check, ContractError, Suite
+from stabbench.testing.trial import elsewhere
 
 SPOILT = b"\x00\xff\xfe no examples \x00"
 
@@ -158,16 +156,9 @@ def _refused(read: Callable[[], object], what: str) -> None:
 
 def _written(trial: SourceTrial, number: int) -> dict[str, bytes]:
     """The files of the prepared task, by name, with the global generators at `number`."""
-    before = random.getstate(), np.random.get_state()
-    random.seed(number)
-    np.random.seed(number)
-    try:
-        with TemporaryDirectory() as folder:
-            trial.prepared().write(Path(folder))
-            return {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir())}
-    finally:
-        random.setstate(before[0])
-        np.random.set_state(before[1])
+    with elsewhere(number), TemporaryDirectory() as folder:
+        trial.prepared().write(Path(folder))
+        return {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir())}
 
 
 def _texts(value: object) -> Iterator[str]:

@@ -6,7 +6,7 @@ import dataclasses
 import math
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -118,19 +118,24 @@ class Trial:
         dtype = compute_type(inputs.recipe.precision)
         return acting, plain, initial_weights(inputs.pretrained, inputs.architecture, seed["head"], dtype)
 
-    @contextmanager
-    def _elsewhere(self) -> Iterator[None]:
+    def _elsewhere(self) -> AbstractContextManager[None]:
         self._trainings += 1
-        before = random.getstate(), np.random.get_state()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self._trainings)
-            random.seed(self._trainings)
-            np.random.seed(self._trainings)
-            try:
-                yield
-            finally:
-                random.setstate(before[0])
-                np.random.set_state(before[1])
+        return elsewhere(self._trainings)
+
+
+@contextmanager
+def elsewhere(number: int) -> Iterator[None]:
+    """With the global generators of torch, NumPy and Python at another place for each `number`."""
+    before = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(number)
+        random.seed(number)
+        np.random.seed(number)
+        try:
+            yield
+        finally:
+            random.setstate(before[0])
+            np.random.set_state(before[1])
 
 
 @cache

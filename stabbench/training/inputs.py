@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -15,7 +15,7 @@ from stabbench.models.batch import TokenizedTexts
 from stabbench.models.vocabulary import VocabularyCut
 from stabbench.recipe import Recipe
 from stabbench.strategies.contract import Strategy
-from stabbench.tasks.objectives.classification import CLASSIFICATION
+from stabbench.tasks import objectives
 from stabbench.tasks.objectives.contract import Objective, Trivial
 
 
@@ -36,7 +36,7 @@ class TrainingInputs:
     recipe: Recipe
     strategies: tuple[tuple[Strategy, Any], ...]
     """The plugins with their options, in the order in which they apply."""
-    objective: Objective = CLASSIFICATION
+    objective: Objective = field(default_factory=objectives.find)
 
     def vocabulary_cut(self) -> VocabularyCut | None:
         """The word pieces to train on where not all of the table is needed."""

@@ -17,6 +17,7 @@ from stabbench.models.batch import TokenizedTexts
 from stabbench.models.encoder import Weights
 from stabbench.recipe import Recipe
 from stabbench.strategies.composition import Moment
+from stabbench.training import trainers
 from stabbench.training.adamw import AdamW
 from stabbench.training.composed import composed
 from stabbench.training.contract import Progress, Trainer
@@ -97,14 +98,11 @@ class Native:
             return training.finish(state)
 
 
-NATIVE = Native()
-
-
 def train(
     inputs: TrainingInputs,
     seeds: Seeds,
     *,
-    trainer: Trainer = NATIVE,
+    trainer: Trainer | None = None,
     device: torch.device | None = None,
     checkpoint: Path | None = None,
     checkpoint_seconds: float = 600.0,
@@ -117,6 +115,7 @@ def train(
     """
     device = device or torch.device("cpu")
     check_device(device)
+    trainer = trainer or trainers.find()
     reason = trainer.unsupported(inputs.recipe, device)
     if reason is not None:
         raise UserError(reason)

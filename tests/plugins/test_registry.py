@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from stabbench.cli import main
+from stabbench.cli.plugins import KINDS
 from stabbench.errors import UserError
 from stabbench.plugins import InFile, Registry, checked_class, in_file
 from stabbench.probes import PROBES
@@ -187,7 +188,8 @@ def test_every_kind_is_listed_with_what_cannot_be_loaded(install: Install) -> No
     assert result.exit_code == 0, result.output
     lines = [line.split() for line in result.output.splitlines()]
     found = {(kind, name): rest for kind, name, *rest in lines}
-    assert {kind for kind, _ in found} == {"strategies", "task-sources", "studies", "probes"}
+    assert {kind for kind, _ in found} == set(KINDS)
+    assert {"families", "metrics", "objectives", "trainers"} < set(KINDS)
     assert found["probes", "surface"][:2] == ["stabbench", "0.1.0"]
     assert " ".join(found["studies", "mine"]).startswith("my-study 2.1 error: study 'mine' (my_study:Mine of my-study")
     rows = json.loads(CliRunner().invoke(main, ["plugins", "task-sources", "--json"]).output)

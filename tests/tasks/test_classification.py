@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 
 from stabbench.errors import UserError
+from stabbench.metrics import METRICS
 from stabbench.metrics.classification import confusion_matrix
-from stabbench.tasks.objectives.classification import CLASSIFICATION
+from stabbench.tasks import objectives
 from stabbench.tasks.objectives.contract import Trivial
 
+CLASSIFICATION = objectives.find()
 score = CLASSIFICATION.score
 
 
@@ -127,6 +129,6 @@ def test_labels_are_indices_and_each_class_has_an_output() -> None:
 
 
 def test_metrics_know_their_direction_range_and_words() -> None:
-    metrics = CLASSIFICATION.metrics
-    assert [metric.words for metric in metrics.values()] == ["accuracy", "F1", "MCC"]
-    assert all(metric.kind.known and metric.kind.fraction and not metric.kind.lower for metric in metrics.values())
+    metrics = [CLASSIFICATION.metric(name) for name in METRICS.names()]
+    assert [metric.words for metric in metrics] == ["accuracy", "F1", "MCC"]
+    assert all(metric.kind.known and metric.kind.fraction and not metric.kind.lower for metric in metrics)

@@ -11,7 +11,7 @@ import pytest
 
 from stabbench.datasets import DATASETS
 from stabbench.errors import UserError
-from stabbench.metrics.classification import METRICS
+from stabbench.metrics import METRICS
 from stabbench.tasks import embedded
 from stabbench.tasks.preparation import prepare
 from stabbench.tasks.prepared import PreparedTask, examples_frame
@@ -146,7 +146,7 @@ def test_every_example_is_as_likely_to_be_in_a_sample_as_any_other() -> None:
 def test_every_data_set_has_known_metrics_and_its_kind_s_layout() -> None:
     for name, dataset in DATASETS.items():
         assert name == dataset.name
-        assert set(dataset.metrics) <= set(METRICS)
+        assert set(dataset.metrics) <= set(METRICS.names())
         assert (dataset.file is not None) == (dataset.hub is not None) == (dataset.kind == "glue")
         if dataset.file is not None and dataset.hub is not None:
             assert (dataset.file.text_b is not None) == (dataset.hub.text_b is not None) == dataset.pair

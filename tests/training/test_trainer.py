@@ -11,13 +11,15 @@ import torch
 
 from stabbench.errors import UserError
 from stabbench.recipe import Recipe
+from stabbench.training import trainers
 from stabbench.training.contract import Trainer
 from stabbench.training.inputs import Seeds, TrainingInputs
-from stabbench.training.loop import NATIVE, train
+from stabbench.training.loop import train
 from stabbench.training.measured import Evaluated, Measured
 from stabbench.training.outcome import result
 from tests import tiny
 
+NATIVE = trainers.find()
 INPUTS = tiny.inputs(epochs=1.0)
 """6 updates over 48 examples of dev."""
 

@@ -6,31 +6,52 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stabbench.errors import UserError
 from stabbench.models.architecture import Architecture
-from stabbench.models.families.albert import Albert
-from stabbench.models.families.bert import Bert
-from stabbench.models.families.contract import Computation, Family
-from stabbench.models.families.huggingface.family import HuggingFace
-from stabbench.models.families.roberta import Roberta
+from stabbench.models.families.contract import Capabilities, Computation, Family
 from stabbench.models.folder import ModelFolder
+from stabbench.plugins import Registry, checked_class
+from stabbench.recipe import Recipe
 
 if TYPE_CHECKING:
     import torch
 
-NAMED: Mapping[str, Family] = {family.name: family for family in (Bert(), Roberta(), Albert())}
-"""Those of one model type, by that; the paper's."""
-OTHERS: Family = HuggingFace()
-"""That of every other model type."""
+OTHERS = "huggingface"
+"""The family of every model type that is no other's name."""
+
+
+def check_family(found: object, label: str) -> type[Family]:
+    """The class itself, if it keeps to the contract of model families; UserError otherwise."""
+    family = checked_class(found, Family, label)  # type: ignore[type-abstract]
+    for name, kind in (("name", str), ("capabilities", Capabilities)):
+        value = getattr(family, name, None)
+        if not isinstance(value, kind):
+            raise UserError(f"{label}: `{name}` is {value!r}, expected a {kind.__name__}")
+    try:
+        Recipe().override(family.defaults)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{label}: `defaults`: {error}") from error
+    return family
+
+
+FAMILIES = Registry("model family", "stabbench.families", check_family)
+
+
+def named() -> dict[str, Family]:
+    """Those of one model type, by that."""
+    return {name: FAMILIES.shared(name) for name in FAMILIES.names() if name != OTHERS}
 
 
 def find(model_type: str) -> Family:
     """The family of a Hugging Face `model_type`."""
-    return NAMED.get(model_type, OTHERS)
+    family: Family = FAMILIES.shared(model_type if FAMILIES.has(model_type) else OTHERS)
+    return family
 
 
 def of(architecture: Architecture) -> Family:
-    """The family that an architecture names."""
-    return next(family for family in (*NAMED.values(), OTHERS) if family.name == architecture.family)
+    """The family that an architecture names; UserError where it is not installed."""
+    family: Family = FAMILIES.shared(architecture.family)
+    return family
 
 
 def encoder_of(architecture: Architecture, products: torch.dtype | None = None) -> Computation:

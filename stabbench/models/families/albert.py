@@ -12,7 +12,7 @@ from stabbench.models.families.unpadded import FIELDS, UnpaddedFamily
 
 
 class Albert(UnpaddedFamily):
-    """With one group of layers, as the published ones have."""
+    """ALBERT, computed as BERT; with one group of layers, as the published ones have."""
 
     name = "albert"
     class_name = "Albert"

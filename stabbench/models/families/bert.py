@@ -6,7 +6,7 @@ from stabbench.models.families.unpadded import UnpaddedFamily
 
 
 class Bert(UnpaddedFamily):
-    """What the others are told apart from."""
+    """BERT, unpadded and side by side, by the kernel where there is one."""
 
     name = "bert"
     class_name = "Bert"

@@ -85,7 +85,7 @@ class Family(ABC):
     """A family of models; its module imports neither torch nor another family before they are needed."""
 
     name: ClassVar[str]
-    """By which its architectures name it."""
+    """By which its architectures name it: that of its entry point in `stabbench.families`."""
     capabilities: ClassVar[Capabilities]
     defaults: ClassVar[Mapping[str, Any]] = PAPER
     """The models' own hyperparameters; a strategy's recipe goes over them."""

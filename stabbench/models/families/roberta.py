@@ -13,7 +13,7 @@ from stabbench.models.families.unpadded import FIELDS, UnpaddedFamily
 
 
 class Roberta(UnpaddedFamily):
-    """Its dense layer over the first token is new for every run, as its classifier."""
+    """RoBERTa, computed as BERT; its dense layer over the first token is new for every run, as its classifier."""
 
     name = "roberta"
     class_name = "Roberta"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 import torch.nn.functional as F
@@ -14,7 +14,7 @@ from stabbench.models import families
 from stabbench.models.architecture import Architecture
 from stabbench.models.batch import TokenizedTexts
 from stabbench.models.vocabulary import VocabularyCut
-from stabbench.tasks.objectives.classification import CLASSIFICATION
+from stabbench.tasks import objectives
 from stabbench.tasks.objectives.contract import Objective
 from stabbench.training.evaluation import Evaluator
 from stabbench.training.norms import gradient_norms
@@ -38,7 +38,7 @@ class PlaneInputs:
     successful: Mapping[str, Tensor]
     texts: TokenizedTexts
     segments: bool
-    objective: Objective = CLASSIFICATION
+    objective: Objective = field(default_factory=objectives.find)
 
     def cut(self) -> PlaneInputs:
         """The same with the word pieces in use alone, if it can be cut: the others change neither loss nor gradient."""

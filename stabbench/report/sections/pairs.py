@@ -10,7 +10,7 @@ import pandas as pd
 
 from stabbench.analysis.frame import ordered
 from stabbench.analysis.place import Place
-from stabbench.metrics.kinds import MetricKind
+from stabbench.metrics.contract import MetricKind
 from stabbench.report.content import Content
 from stabbench.report.numbers import of_runs, p_equation, p_value, score_text
 from stabbench.report.section import RESULTS, Section

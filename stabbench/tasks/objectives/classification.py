@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stabbench.metrics.classification import METRICS
 from stabbench.tasks.objectives.contract import Array, Objective, Trivial
 
 if TYPE_CHECKING:
@@ -20,10 +19,9 @@ COLLAPSED_LOSS = 0.95
 
 
 class Classification(Objective):
-    """Labels are indices into the names of the classes; an output is a class's logit."""
+    """One of several classes for each text; labels are indices into their names, an output is a class's logit."""
 
     name = "classification"
-    metrics = METRICS
 
     def outputs(self, label_names: Sequence[str]) -> int:
         """One a class."""
@@ -82,6 +80,3 @@ class Classification(Objective):
         """The share of each class."""
         found: list[float] = (np.bincount(labels, minlength=len(label_names)) / len(labels)).tolist()
         return found
-
-
-CLASSIFICATION = Classification()

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from stabbench.errors import unknown
-from stabbench.metrics.kinds import Metric
+from stabbench import metrics
+from stabbench.errors import UserError
+from stabbench.metrics.contract import Metric
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,8 +39,7 @@ class Objective(ABC):
     """Of S runs side by side, B examples and C outputs."""
 
     name: ClassVar[str]
-    metrics: ClassVar[Mapping[str, Metric]]
-    """Those that a task may name."""
+    """That of its entry point in `stabbench.objectives`."""
 
     @abstractmethod
     def outputs(self, label_names: Sequence[str]) -> int:
@@ -66,10 +66,17 @@ class Objective(ABC):
         """`(…, C)` to what is predicted, `(…)`."""
 
     def score(self, metric: str, labels: ArrayLike, predictions: ArrayLike) -> float:
-        """A metric's value; UserError for an unknown one, ValueError for rows that do not fit each other."""
-        if metric not in self.metrics:
-            raise unknown("metric", metric, tuple(self.metrics))
-        return self.metrics[metric].score(labels, predictions)
+        """A metric's value; UserError as `metric` raises it, ValueError for rows that do not fit each other."""
+        return self.metric(metric).score(labels, predictions)
+
+    def metric(self, name: str) -> Metric:
+        """One that a task may name; UserError for an unknown one, or one that cannot judge these runs."""
+        found = metrics.find(name)
+        if found.objective != self.name:
+            raise UserError(f"metric '{name}' is of {found.objective}, expected one of {self.name}")
+        if found.kind.lower:
+            raise UserError(f"metric '{name}': the lower is the better, runs are judged by scores that are to be high")
+        return found
 
     @abstractmethod
     def trivial(self, labels: Array, metrics: Sequence[str]) -> Trivial:

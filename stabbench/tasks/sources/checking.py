@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from stabbench.metrics.classification import METRICS
+from stabbench.errors import UserError
+from stabbench.metrics import METRICS
 from stabbench.plugins import checked_class
 from stabbench.plugins.options import check_options
+from stabbench.tasks import objectives
 from stabbench.tasks.prepared import SPLITS, examples_frame
 from stabbench.tasks.sources.contract import Labelled, Source
 
@@ -65,10 +67,15 @@ def wrong_texts(read: Labelled) -> str | None:
 
 
 def wrong_metrics(read: Labelled) -> str | None:
-    """A metric that is not known; none at all."""
-    strange = [metric for metric in read.dataset.metrics if metric not in METRICS]
-    if strange or not read.dataset.metrics:
-        return f"its metrics are {', '.join(read.dataset.metrics) or 'none'}, expected some of {', '.join(METRICS)}"
+    """A metric that is not known, or cannot judge runs; none at all."""
+    metrics = read.dataset.metrics
+    if not metrics or not all(map(METRICS.has, metrics)):
+        return f"its metrics are {', '.join(metrics) or 'none'}, expected some of {', '.join(METRICS.names())}"
+    try:
+        for metric in metrics:
+            objectives.find().metric(metric)
+    except UserError as error:
+        return str(error)
     return None
 
 

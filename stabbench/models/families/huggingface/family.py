@@ -23,7 +23,7 @@ ANY_LABELS = 2
 
 
 class HuggingFace(Family):
-    """A peer of those that `Encoder` computes; what is known of its models, transformers says."""
+    """Any other encoder, by the module of transformers, which says what is known of it; one run at a time."""
 
     name = "huggingface"
     capabilities = Capabilities(own_dropout=True)

@@ -1,0 +1,44 @@
+"""The contract of a metric: how runs are scored by it, and what is to be known of a score."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True)
+class MetricKind:
+    """A metric's direction and range, in fractions where it is one."""
+
+    lower: bool = False
+    """Whether the lower score is the better one."""
+    lowest: float = -1.0
+    highest: float = 1.0
+    trivial: float | None = None
+    """What any constant prediction scores by the metric's definition; None where that hangs on the data."""
+    counted: bool = False
+    """Whether a score is a share of the examples: a multiple of one over their number."""
+    known: bool = True
+    """Whether the name says so; else it is an assumption."""
+
+    @property
+    def fraction(self) -> bool:
+        """Whether a score is a share or a correlation, which tables print × 100; a loss is printed as it stands."""
+        return math.isfinite(self.highest)
+
+
+class Metric(ABC):
+    """A metric that runs can be scored by, known by its entry point in `stabbench.metrics`."""
+
+    objective: ClassVar[str] = "classification"
+    """Whose labels and predictions it scores."""
+    kind: ClassVar[MetricKind]
+    """Direction and range."""
+    words: ClassVar[str]
+    """What it is called in tables and figures."""
+
+    @abstractmethod
+    def score(self, labels: Any, predictions: Any) -> float:
+        """Of two rows of equal length, a fraction where its kind is one; ValueError for rows that do not fit."""

@@ -1,0 +1,266 @@
+"""What must hold of every trainer, a function a check."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stabbench.models import families
+from stabbench.models.batch import TokenizedTexts, make_batch
+from stabbench.recipe import PRECISIONS
+from stabbench.strategies.contract import BoundModel, Context, NoOptions, Strategy, Weights
+from stabbench.testing import tiny
+from stabbench.testing.suite import Check, ContractError, Suite, expect
+from stabbench.testing.trial import KilledError, Members, Trial, elsewhere, first_difference
+from stabbench.training.contract import Trainer
+from stabbench.training.inputs import RunResult, TrainingInputs
+from stabbench.training.loop import train
+from stabbench.training.measured import Measured
+from stabbench.training.schedule import Schedule
+from stabbench.training.trainers import TRAINERS
+
+CPU, BEYOND_NUMBERS = torch.device("cpu"), 1e300
+KILLED_AFTER = (3, 7)
+TOLERANCE = 1e-8
+"""Rounding in fp64, between other orders of the same sums."""
+GROUP = {"learning_rate", "weight_decay", "epsilon", "tensors", "parameters"}
+OTHERWISE: Mapping[str, Any] = {
+    "learning_rate": 2e-4, "warmup_ratio": 0.5, "bias_correction": False, "adam_beta1": 0.5, "adam_beta2": 0.9,
+    "adam_epsilon": 1e-3, "adam_formula": "torch", "weight_decay": 0.5, "max_grad_norm": 0.01, "dropout": 0.0,
+    "batch_size": 7, "legacy_segments": True,
+}  # fmt: skip
+"""Another value of each field that a trainer acts on."""
+
+
+class Flat(Strategy):
+    """A loss that is 0 whatever the weights are."""
+
+    def loss(self, model: BoundModel, weights: Weights, batch: Any, ctx: Context) -> Tensor:
+        """`(S,)`, with gradients that are 0, too."""
+        return 0 * ctx.objective.loss(model(batch), batch.labels)
+
+
+@dataclass(frozen=True)
+class TrainerTrial:
+    """A trainer and its trainings of a tiny BERT, 8 updates each; `recipe` goes over that of the trial."""
+
+    name: str
+    trainer: type[Trainer]
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    _number: itertools.count[int] = field(default_factory=itertools.count)
+
+    def inputs(self, members: Members = (), **recipe: Any) -> TrainingInputs:
+        """What it is given; `recipe` goes over its own."""
+        return Trial(members).inputs("bert", **{**self.recipe, **recipe})
+
+    def measured(self, inputs: TrainingInputs, *seeds: int, **how: Any) -> list[Measured]:
+        """By a fresh object, with the global generators at another place each time."""
+        with elsewhere(next(self._number)):
+            return self.trainer().train(inputs, tiny.seeds(*seeds), device=CPU, **how)
+
+    def results(self, inputs: TrainingInputs, *seeds: int, **how: Any) -> list[RunResult]:
+        """The same, judged."""
+        with elsewhere(next(self._number)):
+            return train(inputs, tiny.seeds(*seeds), trainer=self.trainer(), checkpoint_seconds=0.0, **how)
+
+    @cached_property
+    def alone(self) -> RunResult:
+        """The run of seed 2 by itself."""
+        return self.results(self.inputs(), 2)[0]
+
+
+def trainer_conformance(
+    trainer: str, recipe: Mapping[str, Any] | None = None, root: Path = Path()
+) -> Suite[TrainerTrial]:
+    """The suite for an installed trainer or a file's class (`./mine.py:Mine`, relative to `root`).
+
+    Raises UserError where it cannot be found or imported, or does not keep to the contract's signatures.
+    """
+    return Suite(TRAINERS.label(trainer), TrainerTrial(trainer, TRAINERS.load(trainer, root), recipe or {}))
+
+
+def says_in_a_sentence(trial: TrainerTrial) -> None:
+    """Of every precision and device; the recipe of the trial is none of what it cannot do."""
+    for precision in PRECISIONS:
+        recipe = trial.inputs(precision=precision).recipe
+        for device in ("cpu", "cuda"):
+            reason = trial.trainer().unsupported(recipe, torch.device(device))
+            sentence = reason is None or (isinstance(reason, str) and reason.strip())
+            expect(sentence, f"`unsupported` gives {reason!r} of {precision} on {device}, expected None or a sentence")
+    reason = trial.trainer().unsupported(trial.inputs().recipe, CPU)
+    expect(reason is None, f"it cannot do the recipe of the trial: {reason}")
+
+
+def has_room_for_one(trial: TrainerTrial) -> None:
+    """However little memory is free, and no less where more is."""
+    inputs, seeds = trial.inputs(), tiny.seeds(1, 2, 3)
+    rooms = [trial.trainer().room(inputs, seeds, free) for free in (0, 1 << 20, 1 << 40, None)]
+    good = all(isinstance(room, int) and room >= 1 for room in rooms) and rooms[:3] == sorted(rooms[:3])
+    expect(good, f"`room` gives {rooms} for 0 bytes, a mebibyte, a tebibyte and no limit")
+
+
+def measures_everything(trial: TrainerTrial) -> None:
+    """One number an update, a norm of every tensor where measured, evaluations when they are due, and the weights."""
+    inputs = trial.inputs(gradient_norm_every=3)
+    (run,), schedule = trial.measured(inputs, 2), Schedule.of(inputs.recipe, len(inputs.train))
+    updates, shapes = schedule.total_steps, inputs.architecture.shapes()
+    due = [step for step in range(1, updates + 1) if step == updates or schedule.evaluates_after(step)]
+    measured = list(range(0, updates, 3))
+    grouped = sorted(name for group in run.parameter_groups for name in group["tensors"])
+    for what, found, expected in (
+        *((name, np.shape(getattr(run, name)), (updates,)) for name in ("losses", "norms", "clipped_norms")),
+        *((name, len(getattr(run, name)), updates) for name in ("tokens", "passes")),
+        ("gradient_norm_steps", list(run.gradient_norm_steps), measured),
+        ("gradient_norms", np.shape(run.gradient_norms), (len(measured), len(shapes))),
+        ("tensors", sorted(run.tensors), sorted(shapes)),
+        ("the steps of evaluations", [done.step for done in run.evaluations], due),
+        ("the metrics of evaluations", {name for done in run.evaluations for name in done.scores}, set(inputs.metrics)),
+        ("dev_logits", np.shape(run.dev_logits), (len(inputs.dev), inputs.architecture.labels)),
+        ("the shapes of weights", {name: tuple(tensor.shape) for name, tensor in run.weights.items()}, shapes),
+        ("the tensors of parameter_groups", grouped, sorted(shapes)),
+        (
+            "what is lacking in parameter_groups",
+            [GROUP - group.keys() for group in run.parameter_groups if GROUP - group.keys()],
+            [],
+        ),
+    ):
+        expect(found == expected, f"{what}: found {found}, expected {expected}")
+
+
+def scores_follow_from_weights(trial: TrainerTrial) -> None:
+    """The last evaluation is of the logits, and these and the training loss are of the weights that it hands over."""
+    inputs = trial.inputs()
+    (run,) = trial.measured(inputs, 2)
+    last, labels = run.evaluations[-1], inputs.dev.labels
+    predictions = inputs.objective.predictions(run.dev_logits)
+    scores = {metric: inputs.objective.score(metric, labels, predictions) for metric in inputs.metrics}
+    expect(dict(last.scores) == scores, f"its last scores are {dict(last.scores)}, those of its logits are {scores}")
+    logits = _logits(inputs, run, inputs.dev)
+    apart = float(np.abs(logits.numpy() - run.dev_logits).max())
+    expect(apart < TOLERANCE, f"its logits and those of its weights differ by up to {apart:.1e}")
+    for what, found, values, texts in (
+        ("last dev loss", last.loss, logits, inputs.dev),
+        ("training loss", run.train_loss, _logits(inputs, run, inputs.train), inputs.train),
+    ):
+        expected = float(inputs.objective.losses(values[None], torch.from_numpy(texts.labels)[None]).mean())
+        close = found is not None and abs(found - expected) < TOLERANCE
+        expect(close, f"its {what} is {found}, that of its weights is {expected}")
+
+
+def _logits(inputs: TrainingInputs, run: Measured, texts: TokenizedTexts) -> Tensor:
+    batch = make_batch(texts, [np.arange(len(texts))], torch.float64, CPU, segments=not inputs.recipe.legacy_segments)
+    weights = {name: torch.as_tensor(tensor).unsqueeze(0) for name, tensor in run.weights.items()}
+    with torch.no_grad():
+        return families.encoder_of(inputs.architecture).classify(weights, batch)[0]
+
+
+def same_seeds_same_digest(trial: TrainerTrial) -> None:
+    """Trained again, a run comes out the same to the last bit, wherever the global generators are."""
+    (again,) = trial.results(trial.inputs(), 2)
+    _expect_equal(trial.alone, again, "trained again", 0.0)
+    digests = {run.data["result_digest"] for run in (trial.alone, again)}
+    expect(len(digests) == 1, f"trained again, the digest is another: {' and '.join(sorted(digests))}")
+
+
+def a_run_for_each_seed(trial: TrainerTrial) -> None:
+    """In the order of the seeds, each equal to the run alone up to rounding in fp64."""
+    runs = trial.results(trial.inputs(), 3, 2, 1)
+    expect(len(runs) == 3, f"of 3 seeds it has trained {len(runs)} runs")
+    _expect_equal(trial.alone, runs[1], "alone and as the second of three runs", TOLERANCE)
+    _expect_equal(trial.results(trial.inputs(), 3)[0], runs[0], "alone and as the first of three runs", TOLERANCE)
+
+
+def tells_of_every_update(trial: TrainerTrial) -> None:
+    """`progress` up to the last one, and `stop`, which may end the training."""
+    told: list[tuple[int, int]] = []
+    steps: list[int] = []
+    trial.measured(
+        trial.inputs(), 2, progress=lambda *now: told.append(now), stop=lambda state: steps.append(state.step)
+    )
+    total = int(trial.alone.data["total_steps"])
+    everything = list(range(1, total + 1))
+    expect(
+        told == [(step, total) for step in everything], f"`progress` is told {told}, expected each of {total} updates"
+    )
+    expect(steps == everything, f"`stop` is asked after the updates {steps}, expected each of {total}")
+
+
+def resumes_bit_for_bit(trial: TrainerTrial) -> None:
+    """Killed twice and gone on with by a fresh object, a run equals the uninterrupted one."""
+    with TemporaryDirectory() as folder:
+        for step in KILLED_AFTER:
+            try:
+                trial.results(trial.inputs(), 2, checkpoint=Path(folder), stop=_kill_after(step))
+            except KilledError:
+                continue
+            raise ContractError(f"`stop` has raised after update {step}, and the training went on")
+        (resumed,) = trial.results(trial.inputs(), 2, checkpoint=Path(folder))
+    _expect_equal(trial.alone, resumed, "uninterrupted and resumed", 0.0)
+
+
+def recipe_acts_or_is_refused(trial: TrainerTrial) -> None:
+    """Another value of a field changes the run, or `unsupported` says that it cannot do it."""
+    for name, value in OTHERWISE.items():
+        inputs = trial.inputs(**{name: value})
+        if inputs.recipe == trial.inputs().recipe or trial.trainer().unsupported(inputs.recipe, CPU) is not None:
+            continue
+        same = first_difference(trial.alone, trial.results(inputs, 2)[0]) is None
+        expect(not same, f"with {name} {value} the run is the same to the last bit, and `unsupported` says nothing")
+    for precision in PRECISIONS:
+        inputs = trial.inputs(precision=precision)
+        if trial.trainer().unsupported(inputs.recipe, CPU) is None:
+            loss = trial.results(inputs, 2)[0].data["train_loss"]["final"]
+            expect(loss is not None and math.isfinite(loss), f"in {precision} the training loss is {loss}")
+
+
+def strategies_act(trial: TrainerTrial) -> None:
+    """A loss without a gradient leaves none."""
+    (run,) = trial.measured(trial.inputs([(Flat, NoOptions())]), 2)
+    largest = float(np.abs(run.norms).max())
+    expect(
+        largest == 0, f"under a strategy whose loss is 0 the gradient's norm is {largest:.3g}: its hooks are not called"
+    )
+
+
+def divergence_is_seen(trial: TrainerTrial) -> None:
+    """Numbers that are not finite are handed over as such, so that the run is judged to have diverged."""
+    (run,) = trial.results(trial.inputs(learning_rate=BEYOND_NUMBERS), 2)
+    status = run.data["status"]
+    expect(status == "diverged", f"with a learning rate of {BEYOND_NUMBERS:g} the run is judged '{status}'")
+
+
+def _kill_after(step: int) -> Callable[[Any], None]:
+    def kill(state: Any) -> None:
+        if state.step == step:
+            raise KilledError
+
+    return kill
+
+
+def _expect_equal(first: RunResult, second: RunResult, what: str, tolerance: float) -> None:
+    found = first_difference(first, second, tolerance)
+    expect(found is None, f"{what}: {found}")
+
+
+SENTENCE = Check("what it cannot do it says in a sentence", says_in_a_sentence)
+ROOM = Check("there is room for a run", has_room_for_one, (SENTENCE,))
+COMPLETE = Check("what it measures is complete", measures_everything, (SENTENCE,))
+SCORES = Check("its scores follow from its weights", scores_follow_from_weights, (COMPLETE,))
+SAME = Check("the same seeds give the same digest", same_seeds_same_digest, (COMPLETE,))
+SEEDS = Check("each seed has its run in their order", a_run_for_each_seed, (SAME,))
+TELLS = Check("it tells of every update", tells_of_every_update, (SAME,))
+RESUMES = Check("killed and resumed equals uninterrupted", resumes_bit_for_bit, (TELLS,))
+RECIPE = Check("a recipe acts or is refused", recipe_acts_or_is_refused, (SAME,))
+HOOKS = Check("strategies act", strategies_act, (COMPLETE,))
+DIVERGED = Check("a divergence is seen", divergence_is_seen, (COMPLETE,))
+TRAINER_CHECKS = (SENTENCE, ROOM, COMPLETE, SCORES, SAME, SEEDS, TELLS, RESUMES, RECIPE, HOOKS, DIVERGED)
