@@ -266,7 +266,9 @@ def kept_folder_reads_back(trial: FamilyTrial) -> None:
             folder / "config.json", config | trial.made.classifier_fields(config, dropout) | {"dtype": "float64"}
         )
         with tiny.quiet():
-            loaded: Any = AutoModelForSequenceClassification.from_pretrained(folder, local_files_only=True)
+            loaded: Any = AutoModelForSequenceClassification.from_pretrained(
+                folder, local_files_only=True, trust_remote_code=False
+            )
     said, expected = loaded.config.architectures, [type(trial.model).__name__]
     expect(said == expected, f"its config.json says architectures {said}, expected {expected}")
     found = trial.computation.classify(weights, batch_of(texts))[0]
