@@ -58,6 +58,7 @@ INSTEAD = {
 READ_ELSEWHERE = {
     ("strategies.md", "python"): "tests/strategies/test_reference_page.py",
     ("plugins.md", "python"): "tests/plugins/test_in_files.py",
+    ("plugins.md", "toml"): "tests/plugins/test_in_files.py",
     ("strategies.md", "toml"): "tests/execution/test_plugin_package.py",
 }
 """Blocks that other tests run as they stand."""

@@ -7,17 +7,21 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 from stabbench.cli import main
-from stabbench.testing import TASK_CHECKS
+from stabbench.testing import FAMILY_CHECKS, TASK_CHECKS, TRAINER_CHECKS, Check
 from tests.tiny import PROJECT
 
 PAGE = (Path(__file__).parents[2] / "docs" / "plugins.md").read_text(encoding="utf-8")
 FILES = dict(re.findall(r"```python\n# (\w+\.py)\n(.*?)```", PAGE, flags=re.DOTALL))
+(ENTRY_POINT,) = re.findall(r"```toml\n\[project\.entry-points\.\"(stabbench\.\w+\"\].*?)```", PAGE, flags=re.DOTALL)
+ENTRY_POINT = "[" + ENTRY_POINT.replace('"', "")
 (BLOCKS,) = re.findall(r"```yaml\n(tasks:.*?)```", PAGE, flags=re.DOTALL)
 PIPELINE = """
 stages:
@@ -84,10 +88,32 @@ def test_every_stage_that_reads_such_a_file_is_asked_to_watch_it(said: dict[str,
     }
 
 
-def test_the_pages_tests_of_its_source_pass(project: Path) -> None:
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_words.py"]
+@pytest.mark.parametrize(
+    ("file", "checks"),
+    [("test_words.py", TASK_CHECKS), ("test_xlm_roberta.py", FAMILY_CHECKS), ("test_one_by_one.py", TRAINER_CHECKS)],
+)
+def test_the_pages_tests_pass(file: str, checks: Sequence[Check[Any]], project: Path) -> None:
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", file]
     result = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
-    assert f"{len(TASK_CHECKS)} passed" in result.stdout, result.stdout
+    assert f"{len(checks)} passed" in result.stdout, result.stdout
+
+
+def test_an_installed_family_is_that_of_its_model_type(project: Path, tmp_path: Path) -> None:
+    metadata = tmp_path / "my_models-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: my-models\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text(ENTRY_POINT)
+    paths = [str(tmp_path), str(project), *sys.path]
+    program = """
+from stabbench.models import families
+sizes = {"num_hidden_layers": 1, "hidden_size": 8, "num_attention_heads": 2, "intermediate_size": 8}
+found = families.architecture_of({"model_type": "xlm-roberta", **sizes}, 2)
+print(found.family, families.of(found).capabilities.stacks, found.word_embeddings)
+"""
+    command = [sys.executable, "-c", program]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in paths if path)}
+    said = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    assert said.split() == ["xlm-roberta", "True", "roberta.embeddings.word_embeddings.weight"]
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ class Albert(UnpaddedFamily):
 
     name = "albert"
     class_name = "Albert"
+    prefix = "albert"
     defaults = {**PAPER, "weight_decay": 0.0, "dropout": 0.0}
     fields = {**FIELDS, "vocab_size": 30000, "hidden_act": "gelu_new"}
     layer = "encoder.albert_layer_groups.0.albert_layers.0"

@@ -10,4 +10,5 @@ class Bert(UnpaddedFamily):
 
     name = "bert"
     class_name = "Bert"
+    prefix = "bert"
     pooler = "bert.pooler.dense"

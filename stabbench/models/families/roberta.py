@@ -17,6 +17,7 @@ class Roberta(UnpaddedFamily):
 
     name = "roberta"
     class_name = "Roberta"
+    prefix = "roberta"
     defaults = {**PAPER, "adam_beta2": 0.98, "weight_decay": 0.1, "max_grad_norm": 0}
     fields = {**FIELDS, "vocab_size": 50265, "pad_token_id": 1}
     pooler = "classifier.dense"

@@ -46,6 +46,8 @@ class UnpaddedFamily(Family):
     capabilities = Capabilities(stacks=True, kernel=True, captures=True, cuts_vocabulary=True, pretrains=True)
     class_name: ClassVar[str]
     """The first part of the names of transformers' classes."""
+    prefix: ClassVar[str]
+    """The first part of the encoder's tensor names."""
     fields: ClassVar[Mapping[str, Any]] = FIELDS
     layer: ClassVar[str] = "encoder.layer.#"
     """Where a layer is, below the encoder's name."""
@@ -78,15 +80,15 @@ class UnpaddedFamily(Family):
             layer_norm_eps=float(config.get("layer_norm_eps", 1e-12)),
             padding_id=int(self.field(config, "pad_token_id")),
             labels=labels,
-            prefix=self.name,
-            word_embeddings=f"{self.name}.embeddings.word_embeddings.weight",
+            prefix=self.prefix,
+            word_embeddings=f"{self.prefix}.embeddings.word_embeddings.weight",
             pooler=self.pooler,
             classifier=self.classifier,
             tensors=(),
             position_offset=self.first_position(config),
             shares_layers=self.shares_layers,
             initial_std=float(config.get("initializer_range", INITIAL_STD) or INITIAL_STD),
-            parts=tuple((part, f"{self.name}.{self.layer}.{name}") for part, name in self.parts.items()),
+            parts=tuple((part, f"{self.prefix}.{self.layer}.{name}") for part, name in self.parts.items()),
         )
         return replace(found, tensors=tuple(self._tensors(found)))
 
@@ -96,13 +98,13 @@ class UnpaddedFamily(Family):
 
     def _tensors(self, sizes: Architecture) -> Iterator[ModelTensor]:
         hidden, inner, narrow = sizes.hidden_size, sizes.intermediate_size, sizes.embedding_size
-        embeddings, table = f"{self.name}.embeddings", TensorFacts("embedding", 0, decays=True, linear_weight=False)
+        embeddings, table = f"{self.prefix}.embeddings", TensorFacts("embedding", 0, decays=True, linear_weight=False)
         tables = {"word": sizes.vocabulary_size, "position": sizes.positions, "token_type": sizes.segments}
         for name, rows in tables.items():
             yield ModelTensor(f"{embeddings}.{name}_embeddings.weight", (rows, narrow), table)
         yield from _norm(f"{embeddings}.LayerNorm", narrow, 0)
         if self.shares_layers:
-            yield from _linear(f"{self.name}.encoder.embedding_hidden_mapping_in", (hidden, narrow), "embedding", 0)
+            yield from _linear(f"{self.prefix}.encoder.embedding_hidden_mapping_in", (hidden, narrow), "embedding", 0)
         shapes = dict.fromkeys(self.parts, (hidden, hidden))
         shapes |= {"intermediate": (inner, hidden), "output": (hidden, inner)}
         for number in range(1 if self.shares_layers else sizes.layers):
