@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
-from importlib.metadata import EntryPoint, EntryPoints, entry_points
+from functools import cache, lru_cache
+from importlib.metadata import Distribution, EntryPoint, EntryPoints, entry_points
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -121,9 +121,12 @@ def _all_on(path: tuple[str, ...]) -> Any:
 
 
 def _described(point: EntryPoint) -> Installed:
-    distribution = point.dist
-    named = ("no distribution", "") if distribution is None else (distribution.name, distribution.version)
-    return Installed(point.name, point.value, *named)
+    return Installed(point.name, point.value, *_named(point.dist))
+
+
+@cache  # each look parses the distribution's whole metadata, and a plan names a strategy for each of its cells
+def _named(distribution: Distribution | None) -> tuple[str, str]:
+    return ("no distribution", "") if distribution is None else (distribution.name, distribution.version)
 
 
 def _attempted(importing: Callable[[], T], label: str) -> T:
