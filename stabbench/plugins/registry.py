@@ -110,7 +110,12 @@ class Registry(Generic[T]):
 
 def installed(group: str) -> EntryPoints:
     """The entry points of a group; nothing is imported."""
-    found: EntryPoints = _all_on(tuple(sys.path)).select(group=group)
+    return _of_group(group, tuple(sys.path))
+
+
+@lru_cache(maxsize=32)
+def _of_group(group: str, path: tuple[str, ...]) -> EntryPoints:
+    found: EntryPoints = _all_on(path).select(group=group)
     return found
 
 
