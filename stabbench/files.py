@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -128,9 +128,25 @@ def sha256_of_bytes(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+canonical_json = _CANONICAL.encode
+"""A value's canonical JSON (sorted keys, no spaces); NaN and infinity raise ValueError."""
+
+
+def canonical_around(content: Mapping[str, Any], key: str) -> tuple[str, str]:
+    """The canonical JSON of an object before and after the value of its `key`, whatever that may be."""
+    before = canonical_json({name: value for name, value in content.items() if name < key} | {key: 0})
+    after = canonical_json({key: 0} | {name: value for name, value in content.items() if name > key})
+    return before[:-2], after[len(canonical_json({key: 0})) - 1 :]
+
+
 def sha256_of_json(value: Any) -> str:
-    """The SHA-256 of a value's canonical JSON (sorted keys, no spaces); NaN and infinity raise ValueError."""
-    return sha256_of_bytes(_CANONICAL.encode(value).encode("utf-8"))
+    """The SHA-256 of a value's canonical JSON."""
+    return sha256_of_text(canonical_json(value))
+
+
+def sha256_of_text(text: str) -> str:
+    """The SHA-256 of a text in UTF-8."""
+    return sha256_of_bytes(text.encode("utf-8"))
 
 
 def stamps_of(folder: Path) -> Stamps:

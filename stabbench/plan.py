@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from stabbench.errors import UserError
-from stabbench.files import read_json, sha256_of_json, write_json
+from stabbench.files import canonical_around, canonical_json, read_json, sha256_of_text, write_json
 from stabbench.plan_migrations import migrated
 from stabbench.recipe import Recipe
 from stabbench.task_facts import TaskFacts
@@ -112,12 +113,20 @@ class Cell:
 
     def run_spec(self, seed: int) -> Spec:
         """Everything that decides the result of one run."""
-        streams = self.streams.get(str(seed), {})
-        return Spec({**self.spec, "seeds": {stream: int(streams.get(stream, seed)) for stream in STREAMS}})
+        return Spec({**self.spec, "seeds": self._seeds(seed)})
 
     def fingerprint(self, seed: int) -> str:
         """The hash of the run's spec: 64 hexadecimal digits."""
-        return sha256_of_json(self.run_spec(seed))
+        before, after = self._around_seeds
+        return sha256_of_text(before + canonical_json(self._seeds(seed)) + after)
+
+    @cached_property
+    def _around_seeds(self) -> tuple[str, str]:
+        return canonical_around(self.spec, "seeds")
+
+    def _seeds(self, seed: int) -> dict[str, int]:
+        streams = self.streams.get(str(seed), {})
+        return {stream: int(streams.get(stream, seed)) for stream in STREAMS}
 
     def recipe(self) -> Recipe:
         """The effective hyperparameters of the cell."""

@@ -49,10 +49,9 @@ class Recipe:
     """Matrix products in `fp32` (the paper's), `tf32` or `bf16`, all else in fp32; or everything in `fp64`."""
 
     def __post_init__(self) -> None:
-        values = dataclasses.asdict(self)
         wrong = [
             f"{name}: found {value!r}, expected {wanted}"
-            for name, value in values.items()
+            for name, value in vars(self).items()
             if (wanted := violated_range(name, value)) is not None
         ]
         if wrong:

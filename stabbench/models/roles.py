@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from stabbench.models.architecture import Architecture, TensorFacts
 from stabbench.tensor_roles import (
     CLASSIFIER,
@@ -16,6 +18,7 @@ from stabbench.tensor_roles import (
 )
 
 
+@lru_cache(maxsize=32)
 def roles_of(architecture: Architecture) -> TensorRoles:
     """The role of every tensor, those of all layers in one line where they have the same."""
     facts = architecture.facts()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
-from importlib.metadata import EntryPoint, EntryPoints, entry_points
+from functools import cache, lru_cache
+from importlib.metadata import Distribution, EntryPoint, EntryPoints, entry_points
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -118,7 +118,12 @@ class Registry(Generic[T]):
 
 def installed(group: str) -> EntryPoints:
     """The entry points of a group; nothing is imported."""
-    found: EntryPoints = _all_on(tuple(sys.path)).select(group=group)
+    return _of_group(group, tuple(sys.path))
+
+
+@lru_cache(maxsize=32)
+def _of_group(group: str, path: tuple[str, ...]) -> EntryPoints:
+    found: EntryPoints = _all_on(path).select(group=group)
     return found
 
 
@@ -134,9 +139,12 @@ def _made(registry: Registry[Any], name: str, path: tuple[str, ...]) -> Any:
 
 
 def _described(point: EntryPoint) -> Installed:
-    distribution = point.dist
-    named = ("no distribution", "") if distribution is None else (distribution.name, distribution.version)
-    return Installed(point.name, point.value, *named)
+    return Installed(point.name, point.value, *_named(point.dist))
+
+
+@cache  # each look parses the distribution's whole metadata, and a plan names a strategy for each of its cells
+def _named(distribution: Distribution | None) -> tuple[str, str]:
+    return ("no distribution", "") if distribution is None else (distribution.name, distribution.version)
 
 
 def _attempted(importing: Callable[[], T], label: str) -> T:
