@@ -267,7 +267,7 @@ def kept_folder_reads_back(trial: FamilyTrial) -> None:
         )
         with tiny.quiet():
             loaded: Any = AutoModelForSequenceClassification.from_pretrained(
-                folder, local_files_only=True, trust_remote_code=False
+                folder, local_files_only=True, use_safetensors=True, trust_remote_code=False
             )
     said, expected = loaded.config.architectures, [type(trial.model).__name__]
     expect(said == expected, f"its config.json says architectures {said}, expected {expected}")
