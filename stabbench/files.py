@@ -141,12 +141,7 @@ def canonical_around(content: Mapping[str, Any], key: str) -> tuple[str, str]:
 
 def sha256_of_json(value: Any) -> str:
     """The SHA-256 of a value's canonical JSON."""
-    return sha256_of_text(canonical_json(value))
-
-
-def sha256_of_text(text: str) -> str:
-    """The SHA-256 of a text in UTF-8."""
-    return sha256_of_bytes(text.encode("utf-8"))
+    return sha256_of_bytes(canonical_json(value).encode("utf-8"))
 
 
 def stamps_of(folder: Path) -> Stamps:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stabbench.errors import UserError
-from stabbench.files import canonical_around, canonical_json, read_json, sha256_of_text, write_json
+from stabbench.files import canonical_around, canonical_json, read_json, sha256_of_bytes, write_json
 from stabbench.plan_migrations import migrated
 from stabbench.recipe import Recipe
 from stabbench.task_facts import TaskFacts
@@ -118,7 +118,7 @@ class Cell:
     def fingerprint(self, seed: int) -> str:
         """The hash of the run's spec: 64 hexadecimal digits."""
         before, after = self._around_seeds
-        return sha256_of_text(before + canonical_json(self._seeds(seed)) + after)
+        return sha256_of_bytes((before + canonical_json(self._seeds(seed)) + after).encode("utf-8"))
 
     @cached_property
     def _around_seeds(self) -> tuple[str, str]:

@@ -135,10 +135,7 @@ def _of_dataclass(kind: type) -> Reader:
 
 
 def _maker(kind: type) -> Callable[..., Any]:
-    """`kind` as it is called, in a quarter of the time: a frozen class sets its fields one by one on a slow road.
-
-    A twin that is not frozen is filled in and given the class; one that does more than set its fields is called.
-    """
+    """`kind` as it is called, in less time: its twin is filled in faster, as it is not frozen, and given its class."""
     if hasattr(kind, "__post_init__"):
         return kind
     twin = dataclasses.make_dataclass(kind.__name__, [field.name for field in dataclasses.fields(kind)])
