@@ -11,17 +11,20 @@ from stabbench.errors import UserError, nearest
 BaseT = TypeVar("BaseT")
 
 
-def checked_class(found: object, base: type[BaseT], label: str) -> type[BaseT]:
+def checked_class(found: object, base: type[BaseT], label: str, **attributes: type) -> type[BaseT]:
     """The class itself, if it keeps to the contract `base`; `label` names the plugin in errors.
 
     UserError for what is no subclass, lacks a method or has one of nearly its name, cannot be made without arguments,
-    or has a method that cannot be called as the contract's.
+    or has a method that cannot be called as the contract's, or one of its `attributes` of another type.
     """
     cls = subclass(found, base, label)
     methods = [name for name, _ in inspect.getmembers(base, inspect.isroutine) if not name.startswith("_")]
     check_names(cls, base, methods, label)
     _check_whole(cls.__name__, getattr(cls, "__abstractmethods__", ()), label)
     instance = made(cls, label)
+    for name, kind in attributes.items():
+        if not isinstance(value := getattr(instance, name, None), kind):
+            raise UserError(f"{label}: `{name}` is {value!r}, expected a {kind.__name__}")
     _check_whole(cls.__name__, {name for name in dir(base) if name[0] != "_" and not hasattr(instance, name)}, label)
     for name in methods:
         _check_call(getattr(instance, name), getattr(base, name), f"{label}: `{name}`")

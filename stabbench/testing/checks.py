@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pickle
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,7 +18,7 @@ from stabbench.strategies.unkeyed import UnkeyedDrawError
 from stabbench.testing import tiny
 from stabbench.testing.families import logits_of
 from stabbench.testing.suite import Check, ContractError
-from stabbench.testing.trial import ARCHITECTURES, KilledError, Trial, distance, first_difference, model
+from stabbench.testing.trial import ARCHITECTURES, KilledError, Trial, distance, expect_equal, kill_after, model
 from stabbench.training.inputs import RunResult, TrainingInputs
 from stabbench.training.loop import Training
 from stabbench.training.state import TrainingState
@@ -78,18 +78,18 @@ def _finite(result: RunResult, kind: str) -> None:
 
 def same_seed_same_result(trial: Trial) -> None:
     """Trained again, a run comes out the same to the last bit."""
-    _expect_equal(trial.alone, trial.train(2)[0], "trained again")
+    expect_equal(trial.alone, trial.train(2)[0], "trained again")
 
 
 def independent_of_companions(trial: Trial) -> None:
     """A run between two others equals the run alone to rounding in fp64."""
-    _expect_equal(trial.alone, trial.train(1, 2, 3)[1], "alone and between two other runs", TOLERANCE)
+    expect_equal(trial.alone, trial.train(1, 2, 3)[1], "alone and between two other runs", TOLERANCE)
 
 
 def evaluation_untouched(trial: Trial) -> None:
     """Scoring changes nothing, draws nothing, and does not see what acts in training only."""
     often = trial.train(2, evaluations_per_epoch=4.0)[0]
-    _expect_equal(trial.alone, often, "evaluated every 4 updates and after each")
+    expect_equal(trial.alone, often, "evaluated every 4 updates and after each")
     training, other = _training(trial.inputs()), _training(trial.inputs(), strategy=99)
     state = training.start()
     for _ in range(5):
@@ -157,12 +157,12 @@ def resumes_bit_for_bit(trial: Trial) -> None:
     with TemporaryDirectory() as folder:
         for step in KILLED_AFTER:
             try:
-                trial.train(2, checkpoint=Path(folder), stop=_kill_after(step))
+                trial.train(2, checkpoint=Path(folder), stop=kill_after(step))
             except KilledError:
                 continue
             raise AssertionError(f"the training was over before update {step}")
         (resumed,) = trial.train(2, checkpoint=Path(folder))
-    _expect_equal(trial.alone, resumed, "uninterrupted and resumed by a fresh object")
+    expect_equal(trial.alone, resumed, "uninterrupted and resumed by a fresh object")
 
 
 def its_part_acts(trial: Trial) -> None:
@@ -184,14 +184,6 @@ def its_part_acts(trial: Trial) -> None:
         raise ContractError("in fp32, at its recipe's rate, its hooks change no bit of the final weights: rounded away")
 
 
-def _kill_after(step: int) -> Callable[[TrainingState], None]:
-    def kill(state: TrainingState) -> None:
-        if state.step == step:
-            raise KilledError
-
-    return kill
-
-
 def _supported(trial: Trial) -> list[str]:
     return [kind for kind in ARCHITECTURES if trial.unsupported(kind) is None]
 
@@ -208,12 +200,6 @@ def _expect_same(first: Mapping[str, Tensor], second: Mapping[str, Tensor], what
     for name in first.keys() | second.keys():
         if name not in first or name not in second or not torch.equal(first[name], second[name]):
             raise ContractError(f"{what}: {name} differs")
-
-
-def _expect_equal(first: RunResult, second: RunResult, what: str, tolerance: float = 0.0) -> None:
-    found = first_difference(first, second, tolerance)
-    if found is not None:
-        raise ContractError(f"{what}: {found}")
 
 
 PICKLABLE = Check("it can be pickled", picklable, in_parts=False)

@@ -47,10 +47,8 @@ def imported_without_torch(trial: FamilyTrial) -> None:
 def reads_the_same_everywhere(trial: FamilyTrial) -> None:
     """An architecture is data: equal and of one hash wherever the config is read, and it goes to worker processes."""
     first, text = trial.architecture, json.dumps(trial.model.config.to_dict())
-    for other in (
-        trial.family().architecture(json.loads(text), LABELS, "elsewhere"),
-        pickle.loads(pickle.dumps(first)),
-    ):
+    again = trial.family().architecture(json.loads(text), LABELS, "elsewhere")
+    for other in (again, pickle.loads(pickle.dumps(first))):
         expect(other == first and hash(other) == hash(first), "the same config is read as another architecture")
     expect(first.family == trial.made.name, f"its architecture names '{first.family}', it is '{trial.made.name}'")
     expect(first.labels == LABELS, f"its architecture has {first.labels} labels, it was asked for {LABELS}")
@@ -214,15 +212,9 @@ def stacks_or_refuses(trial: FamilyTrial) -> None:
         except ValueError:
             return
         raise ContractError("it says that it stacks no runs, and takes two")
-    alone = [
-        trial.computation.classify(
-            {name: tensor[run : run + 1] for name, tensor in both.items()}, batch_of(texts, chosen)
-        )
-        for run, chosen in enumerate(([0, 1], [2, 3]))
-    ]
-    close(
-        trial.computation.classify(both, batch_of(texts, [0, 1], [2, 3])), torch.cat(alone), "two runs and each alone"
-    )
+    alone = [trial.computation.classify(trial.weights(run), batch_of(texts, [2 * run, 2 * run + 1])) for run in (0, 1)]
+    beside = trial.computation.classify(both, batch_of(texts, [0, 1], [2, 3]))
+    close(beside, torch.cat(alone), "the logits of two runs side by side and of each alone")
 
 
 def able_as_it_says(trial: FamilyTrial) -> None:
@@ -262,9 +254,8 @@ def kept_folder_reads_back(trial: FamilyTrial) -> None:
     with TemporaryDirectory() as name:
         folder, weights = Path(name), trial.weights(1)
         save_tensors({key: tensor[0].contiguous() for key, tensor in weights.items()}, folder / "model.safetensors")
-        write_json(
-            folder / "config.json", config | trial.made.classifier_fields(config, dropout) | {"dtype": "float64"}
-        )
+        own = trial.made.classifier_fields(config, dropout)
+        write_json(folder / "config.json", config | own | {"dtype": "float64"})
         with tiny.quiet():
             loaded: Any = AutoModelForSequenceClassification.from_pretrained(
                 folder, local_files_only=True, use_safetensors=True, trust_remote_code=False
@@ -272,12 +263,7 @@ def kept_folder_reads_back(trial: FamilyTrial) -> None:
     said, expected = loaded.config.architectures, [type(trial.model).__name__]
     expect(said == expected, f"its config.json says architectures {said}, expected {expected}")
     found = trial.computation.classify(weights, batch_of(texts))[0]
-    close(
-        logits_of(loaded.eval(), texts),
-        found,
-        "the logits of the kept folder and those that it was kept with",
-        FOREIGN_TOLERANCE,
-    )
+    close(logits_of(loaded.eval(), texts), found, "the logits of a kept folder and of its weights", FOREIGN_TOLERANCE)
 
 
 LIGHT = Check("it is imported without torch", imported_without_torch)

@@ -23,6 +23,7 @@ from stabbench.strategies.contract import Strategy
 from stabbench.strategies.hooks import hook_of
 from stabbench.tasks.objectives.contract import Trivial
 from stabbench.testing import tiny
+from stabbench.testing.suite import expect
 from stabbench.training.inputs import RunResult, TrainingInputs
 from stabbench.training.loop import train
 from stabbench.training.precision import compute_type
@@ -44,6 +45,16 @@ Members = Sequence[tuple[type[Strategy], Any]]
 
 class KilledError(Exception):
     """Stands for the end of the process."""
+
+
+def kill_after(step: int) -> Callable[[Any], None]:
+    """What ends a training after its update `step`."""
+
+    def kill(state: Any) -> None:
+        if state.step == step:
+            raise KilledError
+
+    return kill
 
 
 class Trial:
@@ -165,6 +176,12 @@ def first_difference(first: RunResult, second: RunResult, tolerance: float = 0.0
         if _differing(ours, theirs, tolerance).any():
             return f"the final tensor {name} differs by up to {np.abs(ours - theirs).max():.1e}"
     return None
+
+
+def expect_equal(first: RunResult, second: RunResult, what: str, tolerance: float = 0.0) -> None:
+    """ContractError with what differs first between two runs of a seed."""
+    found = first_difference(first, second, tolerance)
+    expect(found is None, f"{what}: {found}")
 
 
 def distance(first: Mapping[str, Tensor], second: Mapping[str, Tensor]) -> float:

@@ -15,10 +15,13 @@ from click.testing import CliRunner
 from stabbench.cli import main
 from stabbench.cli.plugins import KINDS
 from stabbench.errors import UserError
+from stabbench.metrics import METRICS
 from stabbench.plugins import InFile, Registry, checked_class, in_file
 from stabbench.probes import PROBES
 from stabbench.studies import STUDIES
+from stabbench.tasks.objectives import OBJECTIVES
 from stabbench.tasks.sources import TASK_SOURCES
+from stabbench.training.trainers import TRAINERS
 
 GOOD = "class Mine:\n    'A bell.'\n"
 Install = Callable[..., None]
@@ -52,6 +55,9 @@ def test_a_new_kind_is_a_registry_and_a_group(install: Install) -> None:
     assert "my_bells" not in sys.modules
     assert type(BELLS.load("mine")).__name__ == "type"
     assert BELLS.code("mine") == "my-bells 2.1"
+    assert BELLS.has("mine")
+    assert not BELLS.has("mien")
+    assert BELLS.shared("mine") is BELLS.shared("mine")
     with pytest.raises(UserError, match="unknown bell 'mien': did you mean 'mine'"):
         BELLS.load("mien")
 
@@ -180,6 +186,47 @@ def test_options_of_another_kind_are_refused(registry: Registry[type[object]], t
         (tmp_path / "mine.py").write_text(code)
         with pytest.raises(UserError, match=r"`Options` is (None|<class 'dict'>), expected a"):
             registry.load("./mine.py:Mine", tmp_path)
+
+
+TRAINER = """class Mine:
+    name, version = "mine", "1"
+    def unsupported(self, recipe, device): ...
+    def room(self, inputs, seeds, free): ...
+    def train(self, inputs, seeds, *, device, checkpoint, checkpoint_seconds, progress, stop): ...
+"""
+METRIC = """from stabbench.metrics.contract import Metric, MetricKind
+class Mine(Metric):
+    kind, words = MetricKind(), "mine"
+    def score(self, labels, predictions): ...
+"""
+OBJECTIVE = """from stabbench.tasks.objectives.classification import Classification
+class Mine(Classification):
+    '''Mine.'''
+"""
+
+
+@pytest.mark.parametrize(
+    ("registry", "code", "old", "new", "message"),
+    [
+        (TRAINERS, TRAINER, '"1"', "1", "`version` is 1, expected a str"),
+        (TRAINERS, TRAINER, "device, ", "", "`train` is called with (inputs, seeds, device, checkpoint"),
+        (TRAINERS, TRAINER, "room", "space", "Mine has no `room`"),
+        (METRICS, METRIC, "MetricKind()", '"higher"', "`kind` is 'higher', expected a MetricKind"),
+        (METRICS, METRIC, "score(", "scores(", "unknown method `scores`: did you mean `score`?"),
+        (OBJECTIVES, OBJECTIVE, "'''Mine.'''", "name = None", "`name` is None, expected a str"),
+        (OBJECTIVES, OBJECTIVE, "'''Mine.'''", "def losses(self): ...", "`losses` is called with (outputs, labels)"),
+    ],
+)
+def test_a_class_in_a_file_that_breaks_its_kinds_contract_is_refused(
+    registry: Registry[type[object]], code: str, old: str, new: str, message: str, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.py").write_text(code)
+    assert registry.load("./mine.py:Mine", tmp_path).__name__ == "Mine"
+    assert old in code
+    (tmp_path / "mine.py").write_text(code.replace(old, new))
+    with pytest.raises(UserError) as caught:
+        registry.load("./mine.py:Mine", tmp_path)
+    assert message in str(caught.value)
 
 
 def test_every_kind_is_listed_with_what_cannot_be_loaded(install: Install) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,9 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 
+from stabbench import metrics
 from stabbench.errors import UserError
 from stabbench.metrics import METRICS
-from stabbench.metrics.classification import confusion_matrix
+from stabbench.metrics.classification import Accuracy, confusion_matrix
+from stabbench.metrics.contract import MetricKind
 from stabbench.tasks import objectives
 from stabbench.tasks.objectives.contract import Trivial
 
@@ -132,3 +135,18 @@ def test_metrics_know_their_direction_range_and_words() -> None:
     metrics = [CLASSIFICATION.metric(name) for name in METRICS.names()]
     assert [metric.words for metric in metrics] == ["accuracy", "F1", "MCC"]
     assert all(metric.kind.known and metric.kind.fraction and not metric.kind.lower for metric in metrics)
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        ({"objective": "regression"}, "metric 'mine' is of regression, expected one of classification"),
+        ({"kind": MetricKind(lower=True)}, "metric 'mine': the lower is the better"),
+    ],
+)
+def test_a_metric_that_cannot_judge_runs_is_refused(
+    members: dict[str, Any], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metrics, "find", lambda name: type("Mine", (Accuracy,), members)())
+    with pytest.raises(UserError, match=message):
+        CLASSIFICATION.score("mine", [0, 1], [0, 1])

@@ -139,5 +139,5 @@ class TestNative(TrainerContract):
 def test_pytest_gets_a_test_for_each_check() -> None:
     tests = [name for name in dir(TestNative) if name.startswith("test_")]
     assert len(tests) == len(TRAINER_CHECKS)
-    suite = trainer_conformance("native")
+    suite = trainer_conformance("native", {})
     assert [suite.verdict(check).message for check in TRAINER_CHECKS] == [""] * len(TRAINER_CHECKS)

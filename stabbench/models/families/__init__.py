@@ -22,11 +22,7 @@ OTHERS = "huggingface"
 
 def check_family(found: object, label: str) -> type[Family]:
     """The class itself, if it keeps to the contract of model families; UserError otherwise."""
-    family = checked_class(found, Family, label)  # type: ignore[type-abstract]
-    for name, kind in (("name", str), ("capabilities", Capabilities)):
-        value = getattr(family, name, None)
-        if not isinstance(value, kind):
-            raise UserError(f"{label}: `{name}` is {value!r}, expected a {kind.__name__}")
+    family = checked_class(found, Family, label, name=str, capabilities=Capabilities)  # type: ignore[type-abstract]
     try:
         Recipe().override(family.defaults)
     except (TypeError, ValueError) as error:
