@@ -1,8 +1,7 @@
 """The encoder as a function of its weights: BERT, RoBERTa and ALBERT, `S` runs at once, without padding.
 
 Weights are a mapping of Hugging Face names to tensors with a leading run axis `[S, …]`. Tokens of a batch are
-concatenated; only attention sees single examples. The last layer is computed for the first token alone where nothing
-else is asked for: the classifier reads nothing else (exact, gradients included).
+concatenated; only attention sees single examples. The last layer is computed for the first token where that suffices.
 """
 
 from __future__ import annotations
