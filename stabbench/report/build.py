@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
-from itertools import chain
 from pathlib import Path
 
 from stabbench.files import write_json, write_text
@@ -76,8 +75,14 @@ def write(
     drawings = Drawings(executor)
     with ThreadPoolExecutor(1) as thread:  # a million runs are written while this one thinks of figures
         scores = thread.submit(write_scores, content, out / "tables")
-        _write_others(content, out, chain(views(content), sections(content)), drawings)
+        _write_others(content, out, _all(content, sections), drawings)
         scores.result()
+
+
+def _all(content: Content, sections: Callable[[Content], Iterable[Section]]) -> Iterator[Section]:
+    """One after the other, so that all are made, and their figures begun, in the style that is set around them."""
+    yield from views(content)
+    yield from sections(content)
 
 
 def _write_others(content: Content, out: Path, sections: Iterable[Section], drawings: Drawings) -> None:

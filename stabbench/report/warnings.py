@@ -144,8 +144,8 @@ def _same_runs(content: Content) -> list[ReportWarning]:
     ]
     named = some([f"{some(names, EXAMPLES)} on {content.heading(place)}" for place, names in found], EXAMPLES)
     sentence = (
-        f"Strategies with the same score under every seed: {named}. They are one: an option without effect, or one "
-        "run's results under two names."
+        f"Strategies with the same score under every seed: {named}. An option without effect on any "
+        "score, or one run's results under two names."
     )
     return [ReportWarning("same runs", sentence, about)]
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
+import matplotlib as mpl
 import pytest
 
 from stabbench.analysis.manifest import FILE, FigureFile, read_manifest, write_manifest
@@ -16,7 +17,9 @@ from stabbench.analysis.place import Place
 from stabbench.errors import UserError
 from stabbench.files import read_json
 from stabbench.report.build import build
-from stabbench.report.content import gather
+from stabbench.report.content import Content, gather
+from stabbench.report.figures.drawing import style
+from stabbench.report.section import Section
 from tests.analysis.synthetic import DIVERGED, SyntheticCell, write_runs
 
 HOSTILE = "<script>alert('x')</script> & \"co\""
@@ -316,3 +319,15 @@ def test_statistics_are_nested_by_model_task_and_strategy_with_the_tests_beside(
     assert tests["smallest_std"]["strategy"] == "mosbach"
     assert {"p_levene_median", "p_levene_mean", "p_permutation", "star"} <= tests["smallest_std"].keys()
     assert all(float(f"{number:.6g}") == number for number in numbers_in(metrics))
+
+
+def test_what_studies_and_probes_draw_has_the_style_of_all_figures(project: Path, tmp_path: Path) -> None:
+    seen: list[object] = []
+
+    def sections(content: Content) -> list[Section]:
+        seen.append(mpl.rcParams["font.size"])
+        return []
+
+    build(project / "runs", tmp_path / "reports", sections=sections)
+    with style():
+        assert seen == [mpl.rcParams["font.size"]] != [mpl.rcParamsDefault["font.size"]]
