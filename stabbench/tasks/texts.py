@@ -18,18 +18,22 @@ def read_text_file(path: Path) -> list[str]:
     """
     if not path.is_file():
         raise UserError(f"{path}: there is no such text file")
+    lines = text_lines(read_utf8(path))
+    if not lines:
+        raise UserError(f"{path}: there is no text in this file")
+    return lines
+
+
+def read_utf8(path: Path) -> str:
+    """The text of a UTF-8 file with or without a byte order mark; UserError naming the line of what is none."""
     content = path.read_bytes()
     try:
-        text = content.decode("utf-8-sig")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise UserError(
             f"{path}, line {line}: byte 0x{content[error.start]:02x} is not UTF-8; save the file as UTF-8"
         ) from error
-    lines = text_lines(text)
-    if not lines:
-        raise UserError(f"{path}: there is no text in this file")
-    return lines
 
 
 def text_lines(text: str) -> list[str]:

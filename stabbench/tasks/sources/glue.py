@@ -16,6 +16,7 @@ from stabbench.tasks.faults import Rows
 from stabbench.tasks.prepared import SPLITS
 from stabbench.tasks.sources.contract import Labelled, Source, Wanted
 from stabbench.tasks.split_file import SplitFile
+from stabbench.tasks.texts import read_utf8
 
 FOLDER_VARIABLE = "STABBENCH_GLUE_DIR"
 
@@ -121,14 +122,7 @@ def _header(first: list[str], layout: FileLayout, labels: dict[str, int]) -> tup
 
 def _lines(path: Path) -> list[str]:
     """The lines of a UTF-8 file with or without a byte order mark, ended by LF or CR LF."""
-    content = path.read_bytes()
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise UserError(
-            f"{path}, line {line}: byte 0x{content[error.start]:02x} is not UTF-8; save the file as UTF-8"
-        ) from error
+    text = read_utf8(path)
     if not text.strip():
         raise UserError(f"{path}: the file is empty")
     return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
