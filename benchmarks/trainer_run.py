@@ -26,7 +26,6 @@ from benchmarks.ours import RECIPE
 from benchmarks.texts import MAX_LENGTH
 from benchmarks.trainer_rival import plain_arguments
 from stabbench.files import write_json
-from stabbench.tasks import objectives
 from stabbench.tasks.prepared import SPLITS, PreparedTask
 
 
@@ -60,10 +59,8 @@ def main(model_folder: str, task_folder: str, padding: str, seed: int, out: Path
             processing_class=tokenizer,
             data_collator=default_data_collator if padded else DataCollatorWithPadding(tokenizer),
             compute_metrics=lambda found: {
-                metric: objectives.find().score(
-                    metric, np.asarray(found.label_ids), objectives.find().predictions(np.asarray(found.predictions))
-                )
-                for metric in task.metrics
+                name: task.objective.score(metric, np.asarray(found.label_ids), np.asarray(found.predictions))
+                for name, metric in task.scorers.items()
             },
         )
         trainer.train()

@@ -9,6 +9,7 @@ from stabbench.version import __version__
 
 if TYPE_CHECKING:
     from stabbench.errors import UserError
+    from stabbench.metrics.own import metric
     from stabbench.models.architecture import Architecture, TensorFacts
     from stabbench.models.batch import Batch
     from stabbench.project import Project
@@ -33,10 +34,12 @@ __all__ = [
     "__version__",
     "compare",
     "cross_entropy",
+    "metric",
 ]
 
 _MODULES = {
     "stabbench.errors": ("UserError",),
+    "stabbench.metrics.own": ("metric",),
     "stabbench.models.architecture": ("Architecture", "TensorFacts"),
     "stabbench.models.batch": ("Batch",),
     "stabbench.project": ("Project",),

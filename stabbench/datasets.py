@@ -57,6 +57,8 @@ class Dataset:
     file: FileLayout | None = None
     hub: HubLayout | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
+    objective: str = "classification"
+    """Of regression there are no label names: labels are numbers."""
 
 
 _ENTAILMENT = ("entailment", "not_entailment")

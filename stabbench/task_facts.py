@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
+from stabbench.metrics.contract import Metric, MetricKind
 from stabbench.typed_json import renamed
 
 
@@ -13,9 +17,9 @@ from stabbench.typed_json import renamed
 class BestConstant:
     """The best constant classifier on the dev labels, which each metric has of its own."""
 
-    label: int
-    """The most frequent label."""
-    labels: Mapping[str, int]
+    label: float
+    """The one that a diverged run counts as having predicted: the most frequent label, or the labels' mean."""
+    labels: Mapping[str, float]
     """What it always says, by metric."""
     scores: Mapping[str, float]
     """What that scores, by metric; fractions."""
@@ -38,6 +42,32 @@ class SeenInTexts:
 
 
 @dataclass(frozen=True)
+class OwnMetric:
+    """What is to be known of a metric that lies in a file, as `MetricKind` has it; no bound is None."""
+
+    words: str
+    lower: bool
+    lowest: float | None
+    highest: float | None
+    trivial: float | None
+    counted: bool
+
+    @classmethod
+    def of(cls, metric: Metric) -> OwnMetric:
+        """What a metric says of itself."""
+        kind = metric.kind
+        lowest, highest = (bound if math.isfinite(bound) else None for bound in (kind.lowest, kind.highest))
+        return cls(metric.words, kind.lower, lowest, highest, kind.trivial, kind.counted)
+
+    @property
+    def kind(self) -> MetricKind:
+        """Its kind."""
+        lowest = -math.inf if self.lowest is None else self.lowest
+        highest = math.inf if self.highest is None else self.highest
+        return MetricKind(self.lower, lowest, highest, self.trivial, self.counted)
+
+
+@dataclass(frozen=True)
 class TaskFacts:
     """What a plan keeps of a task."""
 
@@ -52,8 +82,28 @@ class TaskFacts:
     """Size and seed where train is a sample; `dev_sample` likewise."""
     dev_sample: Mapping[str, int] | None
     label_shares: Mapping[str, tuple[float, ...]]
-    """Shares of the labels by split; empty in plans of older versions."""
+    """Shares of the labels by split; empty in plans of older versions, and where labels are numbers."""
     constant: BestConstant = field(metadata=renamed("majority"))
     content_hash: str
     seen: SeenInTexts | None = None
     """None where an older version prepared the task."""
+    objective: Mapping[str, Any] | None = None
+    """Its `name` and its settings; None for classification."""
+    label_ranges: Mapping[str, tuple[float, ...]] | None = None
+    """Smallest label, mean, std (over n) and largest label by split, where labels are numbers."""
+    own_metrics: Mapping[str, OwnMetric] | None = None
+    """Those of `metrics` that are not installed."""
+
+    def label(self, value: float) -> str:
+        """What a label is called."""
+        return named(self.label_names, value)
+
+
+def named(label_names: Sequence[str], label: float) -> str:
+    """What a label is called: its name, or the number."""
+    return label_names[int(label)] if label_names else f"{label:.4g}"
+
+
+def label_range(labels: np.ndarray[Any, Any]) -> tuple[float, ...]:
+    """Smallest, mean, std (over n) and largest."""
+    return tuple(float(value) for value in (labels.min(), labels.mean(), labels.std(), labels.max()))

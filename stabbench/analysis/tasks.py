@@ -88,7 +88,7 @@ def _statistics(task: str, facts: TaskFacts) -> TaskStatistics:
         label_shares=facts.label_shares,
         metrics=facts.metrics,
         majority=facts.constant.scores,
-        constants={metric: facts.label_names[label] for metric, label in facts.constant.labels.items()},
+        constants={metric: facts.label(label) for metric, label in facts.constant.labels.items()},
         samples={split: sample["size"] for split, sample in samples.items() if sample},
         content_hash=facts.content_hash,
         official=facts.seen is None or not facts.seen.differs,

@@ -10,6 +10,7 @@ import click
 
 from stabbench.cli import options
 from stabbench.folders import Folders
+from stabbench.task_facts import named
 
 if TYPE_CHECKING:
     from stabbench.tasks.prepared import PreparedTask
@@ -42,7 +43,7 @@ def _tell(task: PreparedTask) -> None:
 def summary(task: PreparedTask) -> str:
     """What was prepared, as a line and a table of what was seen, a column a split."""
     constants = ", ".join(
-        f"{metric} {value:.3f}" + (f" ({task.label_names[task.trivial.predictions[metric]]})" if value else "")
+        f"{metric} {value:.3f}" + (f" ({named(task.label_names, task.trivial.predictions[metric])})" if value else "")
         for metric, value in task.trivial.scores.items()
     )
     head = f"{task.name}: {len(task.train):,} train, {len(task.dev):,} dev; best constant classifier: {constants}"

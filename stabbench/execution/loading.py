@@ -33,7 +33,7 @@ def load_inputs(cell: Cell, root: Path) -> TrainingInputs:
     folder = model_folder(cell, root)
     stamps = stamps_of(folder)
     _check("model", cell.spec.model.content_hash, sources.content_hash(folder), folder)
-    task = PreparedTask.read(root / cell.sources["task"])
+    task = PreparedTask.read(root / cell.sources["task"], root)
     _check("task", cell.spec.task.content_hash, task.content_hash, root / cell.sources["task"])
     recipe = cell.recipe()
     architecture = families.read_architecture(folder, cell.spec.task.labels)
@@ -48,6 +48,7 @@ def load_inputs(cell: Cell, root: Path) -> TrainingInputs:
         recipe=recipe,
         strategies=tuple(_strategy(cell, plugin, root) for plugin in cell.spec.plugins),
         objective=task.objective,
+        own_metrics=task.own_metrics,
     )
     if stamps_of(folder) != stamps:  # written while it was read
         _check("model", cell.spec.model.content_hash, sources.content_hash(folder), folder)

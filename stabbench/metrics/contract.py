@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,10 @@ class MetricKind:
     known: bool = True
     """Whether the name says so; else it is an assumption."""
 
+    def no_better(self, score: float, other: float) -> bool:
+        """Whether a score is as good as another one, or worse."""
+        return score >= other if self.lower else score <= other
+
     @property
     def fraction(self) -> bool:
         """Whether a score is a share or a correlation, which tables print × 100; a loss is printed as it stands."""
@@ -34,6 +38,8 @@ class Metric(ABC):
 
     objective: ClassVar[str] = "classification"
     """Whose labels and predictions it scores."""
+    takes: ClassVar[Literal["predictions", "probabilities"]] = "predictions"
+    """What it scores: what is predicted, `(n,)`, or the probability of each class, `(n, C)`."""
     kind: ClassVar[MetricKind]
     """Direction and range."""
     words: ClassVar[str]
@@ -41,4 +47,8 @@ class Metric(ABC):
 
     @abstractmethod
     def score(self, labels: Any, predictions: Any) -> float:
-        """Of two rows of equal length, a fraction where its kind is one; ValueError for rows that do not fit."""
+        """Of n labels and what the metric `takes` of them; a fraction where its kind is one.
+
+        ValueError for rows that do not fit. What is not defined for a constant prediction, such as a correlation, is
+        what the metric's kind says of constants.
+        """

@@ -24,24 +24,23 @@ _NAMES = {
         (MetricKind(counted=True), "acc exact_match em"),
         (
             _HIGHER,
-            "balanced_accuracy precision recall f1_score macro_f1 micro_f1 f1_macro "
-            "f1_micro f1_weighted weighted_f1 fbeta jaccard iou average_precision auprc map mrr ndcg bleu sacrebleu "
+            "precision recall f1_score micro_f1 f1_macro f1_micro f1_weighted fbeta jaccard iou auprc map mrr ndcg bleu sacrebleu "
             "rouge1 rouge2 rougel rougelsum meteor chrf bertscore specificity sensitivity",
         ),
         (
             _CORRELATION,
-            "matthews matthews_correlation matthews_corrcoef kappa cohen_kappa cohens_kappa pearson pearsonr "
-            "pearson_correlation spearman spearmanr spearman_correlation spearman_rho kendall kendalltau kendall_tau "
+            "matthews matthews_correlation matthews_corrcoef kappa cohen_kappa cohens_kappa pearsonr "
+            "pearson_correlation spearmanr spearman_correlation spearman_rho kendall kendalltau kendall_tau "
             "corr correlation",
         ),
-        (MetricKind(lowest=-math.inf, trivial=0.0), "r2 r2_score explained_variance"),
-        (MetricKind(trivial=0.5), "auroc roc_auc rocauc auc auc_roc"),
+        (MetricKind(lowest=-math.inf, trivial=0.0), "r2_score explained_variance"),
+        (MetricKind(trivial=0.5), "roc_auc rocauc auc auc_roc"),
         (replace(_ERROR, counted=True), "error error_rate err zero_one_loss"),
         (_ERROR, "ece brier brier_score hamming_loss eer"),
         (_EDITS, "wer cer ter per"),
         (
             _LOSS,
-            "loss perplexity ppl nll log_loss logloss cross_entropy crossentropy bpb bpc bits_per_byte mae mse rmse "
+            "loss perplexity ppl nll logloss cross_entropy crossentropy bpb bpc bits_per_byte mse "
             "mape msle rmsle mean_absolute_error mean_squared_error root_mean_squared_error kl kl_divergence hinge",
         ),
     )

@@ -41,7 +41,7 @@ def resolve_model(block: ModelBlock, name: str, root: Path) -> ResolvedModel:
 
 def resolve_task(name: str, root: Path) -> PreparedTask:
     """Read a prepared task; UserError where a split of it has one label only."""
-    task = PreparedTask.read(Folders.of(root).task(name))
+    task = PreparedTask.read(Folders.of(root).task(name), root)
     samples = {"train": task.sample, "dev": task.dev_sample}
     check_labels(
         name,

@@ -136,7 +136,7 @@ def _varied(cell: Cell, variation: Variation, root: Path) -> Cell:
     except (TypeError, ValueError) as error:
         raise UserError(f"{place}: {error}") from error
     if variation.steps_of is not None:
-        examples = PreparedTask.read(Folders.of(root).task(variation.steps_of)).counts["train"]
+        examples = PreparedTask.read(Folders.of(root).task(variation.steps_of), root).counts["train"]
         recipe = recipe.override({"total_steps": recipe.updates(examples)})
     return dataclasses.replace(
         cell,

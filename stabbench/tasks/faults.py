@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from stabbench.tasks.prepared import examples_frame
@@ -17,9 +18,9 @@ class Rows:
     def __init__(self) -> None:
         self.faults: list[tuple[int, str]] = []
         self.count = 0
-        self._good: list[tuple[int, str, str | None, int]] = []
+        self._good: list[tuple[int, str, str | None, float]] = []
 
-    def add(self, number: int, texts: Sequence[object], label: int | None, wrong_label: str) -> None:
+    def add(self, number: int, texts: Sequence[object], label: float | None, wrong_label: str) -> None:
         """One example: `number` is its line or row, `texts` are one or two; `label` is None where it is unknown."""
         example, self.count = self.count, self.count + 1
         if label is None:
@@ -35,9 +36,9 @@ class Rows:
         self.count += 1
         self.faults.append((number, fault))
 
-    def frame(self) -> pd.DataFrame:
+    def frame(self, label_type: type = np.int64) -> pd.DataFrame:
         """The examples without fault, as `PreparedTask` wants them; `example` counts all from 0."""
-        return examples_frame(self._good)
+        return examples_frame(self._good, label_type)
 
 
 def told(place: str, noun: str, faults: Sequence[tuple[int, str]]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from stabbench.datasets import AUTO, Dataset
 from stabbench.errors import UserError
 from stabbench.plugins.options import make_options
+from stabbench.tasks import objectives
 from stabbench.tasks.official import differences
 from stabbench.tasks.prepared import PreparedTask
 from stabbench.tasks.quoting import quoting
@@ -76,6 +77,10 @@ def prepared(source: str, read: Labelled, wanted: Wanted, sample_seed: int = 0) 
                 raise UserError(f"task {name}: {error}") from error
             samples[split] = {"size": size, "seed": sample_seed}
     check_labels(name, frames, found.label_names, {split for split, sample in samples.items() if sample})
+    try:
+        objective = objectives.find(found.objective).fitted(frames["train"]["label"].to_numpy(), read.scaled)
+    except ValueError as error:
+        raise UserError(f"task {name}: {error}") from error
     return PreparedTask(
         name=name,
         dataset=found.name,
@@ -90,6 +95,9 @@ def prepared(source: str, read: Labelled, wanted: Wanted, sample_seed: int = 0) 
         seen=seen(
             frames, found.label_names, read=counts, official=found.counts, differences=strange, quotings=quotings
         ),
+        objective=objective,
+        own_metrics=read.own_metrics,
+        metric_code=read.metric_code,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,37 +13,31 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
+from stabbench import metrics
 from stabbench.errors import UserError
 from stabbench.files import read_json, sha256_of_json, write_bytes, write_json
-from stabbench.task_facts import BestConstant, SeenInTexts, TaskFacts
+from stabbench.metrics import METRICS
+from stabbench.metrics.contract import Metric
+from stabbench.task_facts import BestConstant, OwnMetric, SeenInTexts, TaskFacts, label_range
 from stabbench.tasks import objectives
-from stabbench.tasks.objectives.contract import Objective, Trivial
+from stabbench.tasks.objectives.contract import Array, Objective, Trivial
 from stabbench.typed_json import from_json, to_json
 
 SCHEMA_VERSION = 1
 SPLITS: tuple[Literal["train", "dev"], ...] = ("train", "dev")
-_SCHEMA = pa.schema(
-    [
-        pa.field("example", pa.int64(), nullable=False),
-        pa.field("text_a", pa.string(), nullable=False),
-        pa.field("text_b", pa.string()),
-        pa.field("label", pa.int64(), nullable=False),
-    ]
-)
-_COLUMNS: list[str] = list(_SCHEMA.names)
+_COLUMNS = ["example", "text_a", "text_b", "label"]
 
 
-def examples_frame(rows: list[tuple[int, str, str | None, int]]) -> pd.DataFrame:
-    """A table of examples from rows of (example, text_a, text_b, label)."""
+def examples_frame(rows: Sequence[tuple[int, str, str | None, float]], label_type: type = np.int64) -> pd.DataFrame:
+    """A table of examples from rows of (example, text_a, text_b, label); the objective says of which type labels are."""
     columns = list(zip(*rows, strict=True)) or [(), (), (), ()]
     return pd.DataFrame(
         {
             "example": np.asarray(columns[0], dtype=np.int64),
             "text_a": pd.Series(columns[1], dtype=object),
             "text_b": pd.Series(columns[2], dtype=object),
-            "label": np.asarray(columns[3], dtype=np.int64),
+            "label": np.asarray(columns[3], dtype=label_type),
         }
     )
 
@@ -53,8 +47,9 @@ class PreparedTask:
     """Labelled data with its metrics.
 
     `train` and `dev` have the columns example (int64, the row in the source), text_a, text_b (None in
-    single-sentence tasks) and label (int64, an index into `label_names`). `metrics` holds the headline
-    metric first. `source` is folder, hub or embedded; `origin` says more where it is known (a hub revision,
+    single-sentence tasks) and label (of the objective's `label_type`: an index into `label_names`, or a number).
+    `metrics` holds the headline metric first; `own_metrics` has those of files, of which `metric_code` has where they
+    are (`plugin`) and what tells their code apart (`code`). `source` is folder, hub or embedded; `origin` says more where it is known (a hub revision,
     a generator's sizes and seed). `sample` and `dev_sample` are {"size", "seed"} where a table is a sample. `seen` is
     what the preparation saw (`stabbench.tasks.seen`); None in tasks that an older version prepared.
     """
@@ -71,6 +66,8 @@ class PreparedTask:
     origin: Mapping[str, Any] | None = None
     seen: Mapping[str, Any] | None = None
     objective: Objective = field(default_factory=objectives.find)
+    own_metrics: Mapping[str, Metric] = field(default_factory=dict)
+    metric_code: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for split in SPLITS:
@@ -90,13 +87,18 @@ class PreparedTask:
         """The headline metric."""
         return self.metrics[0]
 
+    @cached_property
+    def scorers(self) -> Mapping[str, Metric]:
+        """The metrics themselves, in their order."""
+        return {name: self.own_metrics.get(name) or metrics.find(name) for name in self.metrics}
+
     def frame(self, split: Literal["train", "dev"]) -> pd.DataFrame:
         """The table of a split."""
         return self.train if split == "train" else self.dev
 
-    def labels(self, split: Literal["train", "dev"]) -> NDArray[np.int64]:
+    def labels(self, split: Literal["train", "dev"]) -> Array:
         """The labels of a split, shape [n]."""
-        return self.frame(split)["label"].to_numpy(dtype=np.int64)
+        return self.frame(split)["label"].to_numpy(dtype=self.objective.label_type)
 
     def texts(self, split: Literal["train", "dev"]) -> tuple[list[str], list[str] | None]:
         """First and second texts of a split; None for the second in single-sentence tasks."""
@@ -106,13 +108,21 @@ class PreparedTask:
 
     @cached_property
     def content_hash(self) -> str:
-        """SHA-256 of everything that a result can depend on: both tables, the metrics and the label names."""
+        """SHA-256 of everything that a result can depend on: both tables, metrics, label names and the objective."""
         tables = {}
         for split in SPLITS:
             frame = self.frame(split)
             second = [text if isinstance(text, str) else None for text in frame["text_b"]]
             tables[split] = [frame["example"].tolist(), list(frame["text_a"]), second, frame["label"].tolist()]
-        return sha256_of_json({**tables, "metrics": list(self.metrics), "label_names": list(self.label_names)})
+        described = {"metrics": list(self.metrics), "label_names": list(self.label_names)}
+        code = {name: self.metric_code[name]["code"] for name in self.metrics if name in self.metric_code}
+        others = {"objective": self._objective(), "metric_code": code}
+        return sha256_of_json({**tables, **described, **{key: value for key, value in others.items() if value}})
+
+    def _objective(self) -> dict[str, Any] | None:
+        """The objective by name and settings; None for the one that tasks have which say nothing of it."""
+        name = self.objective.name
+        return None if name == objectives.CLASSIFICATION else {"name": name, **self.objective.settings()}
 
     @cached_property
     def counts(self) -> dict[str, int]:
@@ -132,7 +142,7 @@ class PreparedTask:
     @cached_property
     def trivial(self) -> Trivial:
         """What the best constants score on dev."""
-        return self.objective.trivial(self.labels("dev"), self.metrics)
+        return self.objective.trivial(self.labels("dev"), self.scorers)
 
     def facts(self) -> TaskFacts:
         """What a plan keeps of the task."""
@@ -147,6 +157,9 @@ class PreparedTask:
             label_shares={split: tuple(shares) for split, shares in self.label_shares.items()},
             constant=BestConstant(self.trivial.prediction, self.trivial.predictions, self.trivial.scores),
             content_hash=self.content_hash,
+            objective=self._objective(),
+            label_ranges=None if self.label_names else {split: label_range(self.labels(split)) for split in SPLITS},
+            own_metrics={name: OwnMetric.of(metric) for name, metric in self.own_metrics.items()} or None,
             seen=None if self.seen is None else from_json(SeenInTexts, self.seen),
         )
 
@@ -158,20 +171,25 @@ class PreparedTask:
             "source": self.source,
             "origin": None if self.origin is None else dict(self.origin),
             **to_json(self.facts()),
+            **({"metric_code": dict(self.metric_code)} if self.metric_code else {}),
         }
 
     def write(self, folder: Path) -> None:
         """Write `train.parquet`, `dev.parquet` and `task.json`; equal content gives equal bytes."""
         for split in SPLITS:
-            table = pa.Table.from_pandas(self.frame(split), schema=_SCHEMA, preserve_index=False)
+            schema = _schema(self.objective)
+            table = pa.Table.from_pandas(self.frame(split), schema=schema, preserve_index=False)
             buffer = io.BytesIO()
             pq.write_table(table.replace_schema_metadata(None), buffer, compression="zstd")
             write_bytes(folder / f"{split}.parquet", buffer.getvalue())
         write_json(folder / "task.json", self.description())
 
     @classmethod
-    def read(cls, folder: Path) -> PreparedTask:
-        """Read a folder that `write` made; UserError where it is missing, unreadable or was changed since."""
+    def read(cls, folder: Path, root: Path = Path()) -> PreparedTask:
+        """Read a folder that `write` made; UserError where it is missing, unreadable or was changed since.
+
+        `root` is the folder of params.yaml, in which metrics in files lie.
+        """
         again = f"prepare it again with `stabbench prepare {folder.name}`"
         if not (folder / "task.json").is_file():
             raise UserError(f"{folder}: there is no prepared task here (task.json is missing): {again}")
@@ -179,7 +197,10 @@ class PreparedTask:
             data = read_json(folder / "task.json")
             if data["schema_version"] != SCHEMA_VERSION:
                 raise ValueError(f"schema version {data['schema_version']}, expected {SCHEMA_VERSION}")
-            frames = {split: _read_table(folder / f"{split}.parquet") for split in SPLITS}
+            chosen = dict(data.get("objective") or {"name": objectives.CLASSIFICATION})
+            objective = objectives.find(chosen.pop("name"), **chosen)
+            frames = {split: _read_table(folder / f"{split}.parquet", objective) for split in SPLITS}
+            code = data.get("metric_code", {})
             task = cls(
                 name=data["name"],
                 dataset=data["dataset"],
@@ -192,6 +213,9 @@ class PreparedTask:
                 dev_sample=data["dev_sample"],
                 origin=data["origin"],
                 seen=data.get("seen"),
+                objective=objective,
+                own_metrics={name: METRICS.load(entry["plugin"], root)() for name, entry in code.items()},
+                metric_code=code,
             )
         except KeyError as error:
             raise UserError(f"{folder}: task.json has no entry {error}: {again}") from error
@@ -205,9 +229,20 @@ class PreparedTask:
         return task
 
 
-def _read_table(path: Path) -> pd.DataFrame:
+def _schema(objective: Objective) -> pa.Schema:
+    return pa.schema(
+        [
+            pa.field("example", pa.int64(), nullable=False),
+            pa.field("text_a", pa.string(), nullable=False),
+            pa.field("text_b", pa.string()),
+            pa.field("label", pa.from_numpy_dtype(objective.label_type), nullable=False),
+        ]
+    )
+
+
+def _read_table(path: Path, objective: Objective) -> pd.DataFrame:
     table = pq.ParquetFile(path).read()
-    if not table.schema.equals(_SCHEMA):
+    if not table.schema.equals(_schema(objective)):
         raise ValueError(f"{path.name} has columns {', '.join(table.schema.names)} of other types than expected")
     columns = table.to_pydict()
-    return examples_frame(list(zip(*(columns[name] for name in _COLUMNS), strict=True)))
+    return examples_frame(list(zip(*(columns[name] for name in _COLUMNS), strict=True)), objective.label_type)

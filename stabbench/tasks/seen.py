@@ -80,10 +80,8 @@ def check_labels(name: str, frames: Mapping[str, pd.DataFrame], label_names: Seq
             continue
         what = "no score can tell a run from a constant classifier" if split == "dev" else "there is nothing to learn"
         todo = f"set a larger {split}_size or another sample_seed" if split in sampled else "take data with more labels"
-        wrong.append(
-            f"task {name}: all {len(frame):,} {split} examples have the label {label_names[int(values[0])]!r}, so "
-            f"{what}: {todo}"
-        )
+        label = label_names[int(values[0])] if label_names else float(values[0])
+        wrong.append(f"task {name}: all {len(frame):,} {split} examples have the label {label!r}, so {what}: {todo}")
     if wrong:
         raise UserError("\n".join(wrong))
 
@@ -121,11 +119,11 @@ def _is_latin(character: str) -> bool:
 
 def _across(train: pd.DataFrame, dev: pd.DataFrame) -> dict[str, int]:
     """Dev examples whose texts are a train example's, and those of them that never have the same label there."""
-    labels: dict[tuple[str, str], set[int]] = {}
+    labels: dict[tuple[str, str], set[float]] = {}
     for first, second, label in zip(train["text_a"], train["text_b"].fillna(""), train["label"], strict=True):
-        labels.setdefault((first, second), set()).add(int(label))
+        labels.setdefault((first, second), set()).add(label)
     known = [
-        int(label) in labels[key]
+        label in labels[key]
         for *key_parts, label in zip(dev["text_a"], dev["text_b"].fillna(""), dev["label"], strict=True)
         if (key := (key_parts[0], key_parts[1])) in labels
     ]

@@ -136,8 +136,7 @@ def scores_follow_from_weights(trial: TrainerTrial) -> None:
     inputs = trial.inputs()
     (run,) = trial.measured(inputs, 2)
     last, labels = run.evaluations[-1], inputs.dev.labels
-    predictions = inputs.objective.predictions(run.dev_logits)
-    scores = {metric: inputs.objective.score(metric, labels, predictions) for metric in inputs.metrics}
+    scores = {name: inputs.objective.score(each, labels, run.dev_logits) for name, each in inputs.scorers.items()}
     expect(dict(last.scores) == scores, f"its last scores are {dict(last.scores)}, those of its logits are {scores}")
     logits = _logits(inputs, run, inputs.dev)
     apart = float(np.abs(logits.numpy() - run.dev_logits).max())

@@ -60,12 +60,14 @@ def evaluated(step: int, outputs: Tensor, inputs: TrainingInputs) -> Evaluation:
     """Loss and scores of every run on dev after `step` updates: outputs `(S, examples, C)`."""
     objective, labels = inputs.objective, inputs.dev.labels
     finite = torch.isfinite(outputs).all(dim=2).all(dim=1).tolist()
-    losses, predictions = mean_losses(outputs, labels, objective), objective.predictions(outputs.numpy())
+    losses, arrays = mean_losses(outputs, labels, objective), outputs.numpy()
     return Evaluation(
         step=step,
         losses=[loss if whole else None for loss, whole in zip(losses, finite, strict=True)],
         scores=[
-            {metric: objective.score(metric, labels, predictions[run]) for metric in inputs.metrics} if whole else {}
+            {name: objective.score(metric, labels, arrays[run]) for name, metric in inputs.scorers.items()}
+            if whole
+            else {}
             for run, whole in enumerate(finite)
         ],
     )

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
 from torch import Tensor
 
+from stabbench import metrics
+from stabbench.metrics.contract import Metric
 from stabbench.models import families
 from stabbench.models.architecture import Architecture
 from stabbench.models.batch import TokenizedTexts
@@ -37,6 +40,13 @@ class TrainingInputs:
     strategies: tuple[tuple[Strategy, Any], ...]
     """The plugins with their options, in the order in which they apply."""
     objective: Objective = field(default_factory=objectives.find)
+    own_metrics: Mapping[str, Metric] = field(default_factory=dict)
+    """Those of `metrics` that are not installed."""
+
+    @cached_property
+    def scorers(self) -> Mapping[str, Metric]:
+        """The metrics themselves, in their order."""
+        return {name: self.own_metrics.get(name) or metrics.find(name) for name in self.metrics}
 
     def vocabulary_cut(self) -> VocabularyCut | None:
         """The word pieces to train on where not all of the table is needed."""

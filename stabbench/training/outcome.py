@@ -102,10 +102,11 @@ def _data(
     else:  # a diverged run counts with what can be had without a look at the texts
         final = _point(schedule, Evaluated(diverged, None, trivial))
     scored = [done for done in evaluations if done.scores]
-    best = max(scored, key=lambda done: done.scores[headline], default=None)
+    kind = inputs.scorers[headline].kind
+    best = (min if kind.lower else max)(scored, key=lambda done: done.scores[headline], default=None)
     predicted = tables["predictions.parquet"]["prediction"].to_numpy()
     mean_last = float(np.mean(last_epoch)) if diverged is None else None
-    failed = final["scores"][headline] <= trivial[headline]
+    failed = kind.no_better(final["scores"][headline], trivial[headline])
     return {
         "status": "diverged" if diverged is not None else "failed" if failed else "ok",
         "error": None,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from stabbench.metrics.contract import Metric
 from stabbench.tasks.objectives.contract import Array, Objective, Trivial
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ class Classification(Objective):
     """One of several classes for each text; labels are indices into their names, an output is a class's logit."""
 
     name = "classification"
+    metrics = ("accuracy", "mcc")
 
     def outputs(self, label_names: Sequence[str]) -> int:
         """One a class."""
@@ -29,8 +31,9 @@ class Classification(Objective):
 
     def check(self, labels: Array, label_names: Sequence[str]) -> None:
         """ValueError where a label is no index."""
-        if labels.min() < 0 or labels.max() >= len(label_names):
-            raise ValueError(f"a label is not an index into {list(label_names)}")
+        strange = labels[(labels < 0) | (labels >= len(label_names))]
+        if len(strange):
+            raise ValueError(f"the label {strange[0]} is not an index into {list(label_names)}")
 
     def losses(self, outputs: Tensor, labels: Tensor) -> Tensor:
         """Cross-entropy in nats."""
@@ -48,21 +51,31 @@ class Classification(Objective):
         """The class with the largest logit."""
         return np.asarray(outputs.argmax(axis=-1))
 
-    def trivial(self, labels: Array, metrics: Sequence[str]) -> Trivial:
+    def probabilities(self, outputs: Array) -> Array:
+        """The softmax of the logits."""
+        powers = np.exp(outputs - outputs.max(axis=-1, keepdims=True))
+        return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
+
+    def trivial(self, labels: Array, metrics: Mapping[str, Metric]) -> Trivial:
         """Constant classifiers; of equals the most frequent label, of equally frequent ones the smallest.
 
-        Accuracy has the most frequent label, F1 label 1 however rare it is, MCC any (all score 0).
+        Accuracy has the most frequent label, F1 label 1 however rare it is, MCC any (all score 0). What scores
+        probabilities has the labels' shares, the best that a constant can say in it.
         """
         true = np.asarray(labels)
         values, counts = np.unique(true, return_counts=True)
         by_frequency = [int(label) for label in values[np.argsort(-counts, kind="stable")]]
-        always = {label: np.full(true.shape, label, dtype=np.int64) for label in by_frequency}
         scores: dict[str, float] = {}
         best: dict[str, int] = {}
-        for metric in metrics:
-            found = {label: self.score(metric, true, predictions) for label, predictions in always.items()}
-            best[metric] = max(by_frequency, key=found.__getitem__)
-            scores[metric] = found[best[metric]]
+        for name, metric in metrics.items():
+            if metric.takes == "probabilities":
+                shares = np.bincount(true) / len(true)
+                scores[name], best[name] = metric.score(true, np.tile(shares, (len(true), 1))), by_frequency[0]
+                continue
+            found = {label: metric.score(true, np.full(true.shape, label)) for label in by_frequency}
+            better = min if metric.kind.lower else max
+            best[name] = better(by_frequency, key=found.__getitem__)
+            scores[name] = found[best[name]]
         return Trivial(by_frequency[0], scores, best)
 
     def trivial_loss(self, labels: Array) -> float:

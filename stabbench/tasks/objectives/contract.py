@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from stabbench import metrics
 from stabbench.errors import UserError
 from stabbench.metrics.contract import Metric
 
@@ -27,11 +26,11 @@ Array = np.ndarray[Any, Any]
 class Trivial:
     """What can be scored on some labels without a look at the texts: a run that scores no more failed."""
 
-    prediction: int
+    prediction: float
     """The one constant that a run which broke down counts as having predicted."""
     scores: Mapping[str, float]
     """For each metric what the constant scores that is best in it."""
-    predictions: Mapping[str, int]
+    predictions: Mapping[str, float]
     """That constant."""
 
 
@@ -40,6 +39,23 @@ class Objective(ABC):
 
     name: ClassVar[str]
     """That of its entry point in `stabbench.objectives`."""
+    label_type: ClassVar[type[np.int64] | type[np.float64]] = np.int64
+    """Of a label in tables: an index into the labels' names, or a number."""
+    metrics: ClassVar[tuple[str, ...]]
+    """Those of a task that names none, the headline one first."""
+
+    def settings(self) -> Mapping[str, float]:
+        """What it is made with, as `objectives.find(name, **settings)`; part of what a task is."""
+        return {}
+
+    def fitted(self, labels: Array, scale: bool) -> Objective:
+        """The objective for these training labels, where asked for with what it is trained on brought to one scale.
+
+        ValueError where there is nothing to scale.
+        """
+        if scale:
+            raise ValueError(f"the labels of {self.name} have no scale: leave `scale` out")
+        return self
 
     @abstractmethod
     def outputs(self, label_names: Sequence[str]) -> int:
@@ -65,22 +81,24 @@ class Objective(ABC):
     def predictions(self, outputs: Array) -> Array:
         """`(…, C)` to what is predicted, `(…)`."""
 
-    def score(self, metric: str, labels: ArrayLike, predictions: ArrayLike) -> float:
-        """A metric's value; UserError as `metric` raises it, ValueError for rows that do not fit each other."""
-        return self.metric(metric).score(labels, predictions)
+    def probabilities(self, outputs: Array) -> Array:
+        """`(…, C)` to the probability of each class, `(…, C)`; ValueError where there are none."""
+        raise ValueError(f"the outputs of {self.name} are no probabilities")
 
-    def metric(self, name: str) -> Metric:
-        """One that a task may name; UserError for an unknown one, or one that cannot judge these runs."""
-        found = metrics.find(name)
-        if found.objective != self.name:
-            raise UserError(f"metric '{name}' is of {found.objective}, expected one of {self.name}")
-        if found.kind.lower:
-            raise UserError(f"metric '{name}': the lower is the better, runs are judged by scores that are to be high")
-        return found
+    def score(self, metric: Metric, labels: ArrayLike, outputs: Array) -> float:
+        """A metric's value for outputs `(B, C)`; ValueError for rows that do not fit each other."""
+        return metric.score(
+            labels, self.predictions(outputs) if metric.takes == "predictions" else self.probabilities(outputs)
+        )
+
+    def check_metric(self, name: str, metric: Metric) -> None:
+        """UserError where a metric is of another objective."""
+        if metric.objective != self.name:
+            raise UserError(f"metric '{name}' is of {metric.objective}, expected one of {self.name}")
 
     @abstractmethod
-    def trivial(self, labels: Array, metrics: Sequence[str]) -> Trivial:
-        """The best constants on these labels."""
+    def trivial(self, labels: Array, metrics: Mapping[str, Metric]) -> Trivial:
+        """The best constants on these labels, by the metrics' names."""
 
     @abstractmethod
     def trivial_loss(self, labels: Array) -> float:

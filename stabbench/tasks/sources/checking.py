@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from stabbench.errors import UserError
-from stabbench.metrics import METRICS
+from stabbench.metrics import METRICS, find
 from stabbench.plugins import checked_class
 from stabbench.plugins.options import check_options
 from stabbench.tasks import objectives
@@ -24,7 +24,7 @@ def wrong_tables(read: Labelled) -> str | None:
     """What the tables are not: one for each split, as `examples_frame` makes it, with something in it."""
     if sorted(read.frames) != sorted(SPLITS):
         return f"it has read {', '.join(sorted(read.frames)) or 'nothing'}, expected {' and '.join(SPLITS)}"
-    expected = examples_frame([]).dtypes.to_dict()
+    expected = examples_frame([], objectives.find(read.dataset.objective).label_type).dtypes.to_dict()
     for split, frame in read.frames.items():
         if frame.dtypes.to_dict() != expected:
             found = ", ".join(f"{name} {kind}" for name, kind in frame.dtypes.items())
@@ -35,11 +35,13 @@ def wrong_tables(read: Labelled) -> str | None:
 
 
 def wrong_labels(read: Labelled) -> str | None:
-    """A label that is not an index of the label names."""
+    """A label that is none by the objective: no index of the label names, no number."""
+    objective = objectives.find(read.dataset.objective)
     for split, frame in read.frames.items():
-        strange = frame["label"][~frame["label"].between(0, len(read.dataset.label_names) - 1)]
-        if len(strange):
-            return f"{split} has the label {strange.iloc[0]}, expected an index of {list(read.dataset.label_names)}"
+        try:
+            objective.check(frame["label"].to_numpy(), read.dataset.label_names)
+        except ValueError as error:
+            return f"{split}: {error}"
     return None
 
 
@@ -68,12 +70,12 @@ def wrong_texts(read: Labelled) -> str | None:
 
 def wrong_metrics(read: Labelled) -> str | None:
     """A metric that is not known, or cannot judge runs; none at all."""
-    metrics = read.dataset.metrics
-    if not metrics or not all(map(METRICS.has, metrics)):
+    metrics, objective = read.dataset.metrics, objectives.find(read.dataset.objective)
+    if not metrics or not all(name in read.own_metrics or METRICS.has(name) for name in metrics):
         return f"its metrics are {', '.join(metrics) or 'none'}, expected some of {', '.join(METRICS.names())}"
     try:
-        for metric in metrics:
-            objectives.find().metric(metric)
+        for name in metrics:
+            objective.check_metric(name, read.own_metrics.get(name) or find(name))
     except UserError as error:
         return str(error)
     return None

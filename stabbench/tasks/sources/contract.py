@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 import pandas as pd
 
 from stabbench.datasets import Dataset
+from stabbench.metrics.contract import Metric
 
 if TYPE_CHECKING:
     from stabbench.tasks.split_file import SplitFile
@@ -41,6 +42,12 @@ class Labelled:
     origin: Mapping[str, Any] | None = None
     files: Mapping[str, SplitFile] = field(default_factory=dict)
     """The official files that they were read from."""
+    scaled: bool = False
+    """Whether a model is trained on the labels less their mean, over their standard deviation (`Objective.fitted`)."""
+    own_metrics: Mapping[str, Metric] = field(default_factory=dict)
+    """Those of the data set's metrics that are not installed, by name."""
+    metric_code: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Where each of them is (`plugin`), and what tells its code apart (`code`)."""
     unofficial: bool = False
     """Whether they are taken though they are not the official ones."""
 
