@@ -24,8 +24,8 @@ _NAMES = {
         (MetricKind(counted=True), "acc exact_match em"),
         (
             _HIGHER,
-            "precision recall f1_score micro_f1 f1_macro f1_micro f1_weighted fbeta jaccard iou auprc map mrr ndcg bleu "
-            "sacrebleu rouge1 rouge2 rougel rougelsum meteor chrf bertscore specificity sensitivity",
+            "precision recall f1_score micro_f1 f1_macro f1_micro f1_weighted fbeta jaccard iou auprc map mrr ndcg "
+            "bleu sacrebleu rouge1 rouge2 rougel rougelsum meteor chrf bertscore specificity sensitivity",
         ),
         (
             _CORRELATION,

@@ -30,7 +30,7 @@ _COLUMNS = ["example", "text_a", "text_b", "label"]
 
 
 def examples_frame(rows: Sequence[tuple[int, str, str | None, float]], label_type: type = np.int64) -> pd.DataFrame:
-    """A table of examples from rows of (example, text_a, text_b, label); the objective says of which type labels are."""
+    """A table of examples from rows of (example, text_a, text_b, label), this of the objective's `label_type`."""
     columns = list(zip(*rows, strict=True)) or [(), (), (), ()]
     return pd.DataFrame(
         {
@@ -49,9 +49,10 @@ class PreparedTask:
     `train` and `dev` have the columns example (int64, the row in the source), text_a, text_b (None in
     single-sentence tasks) and label (of the objective's `label_type`: an index into `label_names`, or a number).
     `metrics` holds the headline metric first; `own_metrics` has those of files, of which `metric_code` has where they
-    are (`plugin`) and what tells their code apart (`code`). `source` is folder, hub or embedded; `origin` says more where it is known (a hub revision,
-    a generator's sizes and seed). `sample` and `dev_sample` are {"size", "seed"} where a table is a sample. `seen` is
-    what the preparation saw (`stabbench.tasks.seen`); None in tasks that an older version prepared.
+    are (`plugin`) and what tells their code apart (`code`). `source` is a task source's name; `origin` says more where
+    it is known (a hub revision, a generator's sizes and seed). `sample` and `dev_sample` are {"size", "seed"} where a
+    table is a sample. `seen` is what the preparation saw (`stabbench.tasks.seen`); None in tasks that an older version
+    prepared.
     """
 
     name: str

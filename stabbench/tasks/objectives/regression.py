@@ -70,10 +70,7 @@ class Regression(Objective):
         return np.asarray(outputs[..., 0] * self.std + self.mean)
 
     def trivial(self, labels: Array, metrics: Mapping[str, Metric]) -> Trivial:
-        """The better of the labels' mean, which no constant's squared error is below, and their median, for absolute ones.
-
-        A correlation is that of its definition: 0 for any constant.
-        """
+        """The better of the labels' mean, which has the smallest squared error, and their median (absolute error)."""
         constants = [float(labels.mean()), float(np.median(labels))]
         scores: dict[str, float] = {}
         best: dict[str, float] = {}
