@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -78,3 +78,14 @@ def unknown(kind: str, name: str, choices: Iterable[str]) -> UserError:
     hint = f": did you mean '{close}'?" if close else "."
     listed = ", ".join(known) if known else "none"
     return UserError(f"unknown {kind} '{name}'{hint} Known: {listed}")
+
+
+def told(place: str, noun: str, faults: Sequence[tuple[int, str]]) -> str:
+    """One message for all faults of a place, by line or row: the first ten and the count."""
+    if len(faults) == 1:
+        return f"{place}, {noun} {faults[0][0]}: {faults[0][1]}"
+    lines = [f"{place}: {len(faults):,} {noun}s cannot be used:"]
+    lines += [f"  {noun} {number}: {fault}" for number, fault in faults[:SHOWN]]
+    if len(faults) > SHOWN:
+        lines.append(f"  and {len(faults) - SHOWN:,} more")
+    return "\n".join(lines)

@@ -9,8 +9,6 @@ import pandas as pd
 
 from stabbench.tasks.prepared import examples_frame
 
-SHOWN = 10
-
 
 class Rows:
     """The examples of a source as they come in, and what is wrong with those that cannot be used."""
@@ -20,9 +18,19 @@ class Rows:
         self.count = 0
         self._good: list[tuple[int, str, str | None, float]] = []
 
-    def add(self, number: int, texts: Sequence[object], label: float | None, wrong_label: str) -> None:
-        """One example: `number` is its line or row, `texts` are one or two; `label` is None where it is unknown."""
-        example, self.count = self.count, self.count + 1
+    def add(
+        self,
+        number: int,
+        texts: Sequence[object],
+        label: float | None,
+        wrong_label: str,
+        example: int | None = None,
+    ) -> None:
+        """One example: `number` is its line or row, `texts` are one or two; `label` is None where it is unknown.
+
+        `example` is the number that it is known by; by default those before it are counted.
+        """
+        example, self.count = self.count if example is None else example, self.count + 1
         if label is None:
             self.faults.append((number, wrong_label))
         elif not all(isinstance(text, str) and text.strip() for text in texts):
@@ -39,14 +47,3 @@ class Rows:
     def frame(self, label_type: type = np.int64) -> pd.DataFrame:
         """The examples without fault, as `PreparedTask` wants them; `example` counts all from 0."""
         return examples_frame(self._good, label_type)
-
-
-def told(place: str, noun: str, faults: Sequence[tuple[int, str]]) -> str:
-    """One message for all faults of a place, by line or row: the first ten and the count."""
-    if len(faults) == 1:
-        return f"{place}, {noun} {faults[0][0]}: {faults[0][1]}"
-    lines = [f"{place}: {len(faults):,} {noun}s cannot be used:"]
-    lines += [f"  {noun} {number}: {fault}" for number, fault in faults[:SHOWN]]
-    if len(faults) > SHOWN:
-        lines.append(f"  and {len(faults) - SHOWN:,} more")
-    return "\n".join(lines)

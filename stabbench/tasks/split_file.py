@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from stabbench.tasks.faults import told
+from stabbench.errors import told
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pandas as pd
 
 from stabbench.datasets import Dataset, dataset_for
-from stabbench.errors import UserError
-from stabbench.tasks.faults import Rows, told
+from stabbench.errors import UserError, told
+from stabbench.tasks.faults import Rows
 from stabbench.tasks.sources.contract import Labelled, Source, Wanted
 from stabbench.tasks.sources.glue import FOLDER_VARIABLE
 

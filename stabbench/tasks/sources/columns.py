@@ -1,0 +1,239 @@
+"""What the columns of a table mean: texts, a label, rows to leave out, and what becomes of a table without a dev set."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from stabbench.datasets import Dataset
+from stabbench.errors import Mistakes, UserError, nearest, told
+from stabbench.metrics import METRICS, find
+from stabbench.metrics.contract import Metric
+from stabbench.plugins import in_file
+from stabbench.tables import Table
+from stabbench.tasks import objectives
+from stabbench.tasks.faults import Rows
+from stabbench.tasks.sources.contract import Labelled, Wanted
+from stabbench.tasks.splitting import split_rows
+
+OWN = "own files"
+"""What a task of own tables has in the place of a data set's name."""
+MOST_NUMBERS = 10
+"""Classes whose names are numbers, not all of them whole, above which they are taken for measurements."""
+_WHOLE = re.compile(r"^([+-]?\d+)\.0+$")
+
+
+@dataclass(frozen=True)
+class LabelledColumns:
+    """Which columns of a table are the texts and the label, and how they are read.
+
+    `labels` gives the names of the classes and their order; without it they are those that the tables have, numbers by
+    their value and words by the alphabet. `drop` has, by column, the values whose rows are left out ("" for none).
+    Tables without a dev set are split by `split_seed`: `dev_share` of the rows, or the `fold` of `folds` equal parts
+    (counted from 1), with the same share of each class, and the rows of one `group` on one side.
+    """
+
+    text: Sequence[str] = ()
+    label: str = ""
+    labels: Sequence[str] | None = None
+    metrics: Sequence[str] | None = None
+    objective: str = objectives.CLASSIFICATION
+    scale: bool = False
+    drop: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    dev_share: float | None = None
+    group: str | None = None
+    folds: int | None = None
+    fold: int | None = None
+    split_seed: int = 0
+
+    @property
+    def columns(self) -> list[str]:
+        """All that a table has to have."""
+        return list(dict.fromkeys([*self.text, self.label, *self.drop, *([self.group] if self.group else [])]))
+
+    def labelled(self, tables: Mapping[str, Table], places: Mapping[str, str], wanted: Wanted) -> Labelled:
+        """The examples of tables that were read; `example` is the row's number, from 0.
+
+        Args:
+            tables: `train`, and `dev` where there is one.
+            places: what messages call them.
+            wanted: the task, by whose folder metrics in files are found.
+
+        UserError naming the task where a column is missing, rows have an empty text or a label that is none (the first
+        ten and their count), the labels are measured numbers though classes are asked for, or dev has a class that
+        train lacks.
+        """
+        name, mistakes, kept = wanted.task, Mistakes(), {}
+        for split, table in tables.items():
+            with mistakes.collected():
+                kept[split] = self._kept(table.frame, f"task {name}: {places[split]}")
+        mistakes.tell()
+        objective = objectives.find(self.objective)
+        names = [word(label) for label in self.labels or ()]
+        if not names and self.objective == objectives.CLASSIFICATION:
+            names = _classes(frame[self.label] for frame in kept.values())
+            _check_classes(f"task {name}: column '{self.label}'", names)
+        metrics, own, code = self._metrics(name, objective.metrics, names, wanted.root)
+        read = {split: self._rows(frame, names, tables[split].first_line) for split, frame in kept.items()}
+        for split, rows in read.items():
+            if rows.faults:
+                noun = "row" if tables[split].first_line is None else "line"
+                mistakes.add(told(f"task {name}: {places[split]}", noun, rows.faults))
+        mistakes.tell()
+        frames = {split: rows.frame(objective.label_type) for split, rows in read.items()}
+        left_out = {split: len(table.frame) - len(kept[split]) for split, table in tables.items()}
+        if "dev" not in frames:
+            frames = self._split(frames["train"], kept["train"], name)
+        if names:
+            _check_classes_of_dev(name, frames, names, self.label)
+        dataset = Dataset(OWN, OWN, "own", metrics, tuple(names), len(self.text) == 2, objective=self.objective)
+        origin = {"text": list(self.text), "label": self.label, **self._said(left_out)}
+        return Labelled(dataset, frames, origin, scaled=self.scale, own_metrics=own, metric_code=code)
+
+    def _said(self, left_out: Mapping[str, int]) -> dict[str, object]:
+        """What else `task.json` has of where the examples are from: all that is not as it is without a word."""
+        split = {"dev_share": self.dev_share, "folds": self.folds, "fold": self.fold, "group": self.group}
+        found: dict[str, object] = {key: value for key, value in split.items() if value is not None}
+        if found:
+            found["split_seed"] = self.split_seed
+        return {**found, **({"left_out": dict(left_out)} if self.drop else {})}
+
+    def _kept(self, table: pd.DataFrame, place: str) -> pd.DataFrame:
+        """The rows that are not left out, by their numbers from 0."""
+        found = [str(column).strip() for column in table.columns]
+        missing = [column for column in self.columns if column not in found]
+        if missing:
+            close = {column: nearest(column, found) for column in missing}
+            named = ", ".join(f"'{column}'" + (f" (is it '{near}'?)" if near else "") for column, near in close.items())
+            raise UserError(f"{place} has no column {named}; found {', '.join(found)}")
+        twice = [column for column in self.columns if found.count(column) > 1]
+        if twice:
+            raise UserError(f"{place} has more than one column '{twice[0]}'")
+        kept = table.set_axis(found, axis="columns")[self.columns].reset_index(drop=True)
+        for column, values in self.drop.items():
+            kept = kept[~kept[column].map(word).isin([word(value) for value in values])]
+        if kept.empty:
+            raise UserError(f"{place} has no rows" + (" beside those that `drop` leaves out" if self.drop else ""))
+        return kept
+
+    def _rows(self, frame: pd.DataFrame, names: Sequence[str], first_line: int | None) -> Rows:
+        numbers = {name: number for number, name in enumerate(names)}
+        rows = Rows()
+        first = 1 if first_line is None else first_line
+        labels, texts = list(frame[self.label]), [list(frame[column]) for column in self.text]
+        for row, value, *parts in zip(frame.index, labels, *texts, strict=True):
+            said = word(value)
+            label = numbers.get(said) if names else _number(said)
+            wrong = f"label {said!r}, expected {'one of ' + ', '.join(names) if names else 'a number'}"
+            rows.add(row + first, [_text(part) for part in parts], label, wrong if said else "there is no label", row)
+        return rows
+
+    def _metrics(
+        self, name: str, usual: Sequence[str], classes: Sequence[str], root: Path
+    ) -> tuple[tuple[str, ...], dict[str, Metric], dict[str, Mapping[str, str]]]:
+        """The metrics' names, those of files, and where these are."""
+        named: list[str] = []
+        own: dict[str, Metric] = {}
+        code: dict[str, Mapping[str, str]] = {}
+        for said in self.metrics or usual:
+            file = in_file(said)
+            short = said.replace("-", "_") if file is None else file.name
+            named.append(short)
+            if file is None:
+                find(short)
+                continue
+            if METRICS.has(short) or short in own:
+                raise UserError(f"task {name}: metric '{said}' has the name of another, {short}: call it otherwise")
+            own[short] = METRICS.load(said, root)()
+            code[short] = {"plugin": said, "code": METRICS.code(said, root)}
+        if classes and len(classes) != 2 and "f1" in named:
+            raise UserError(
+                f"task {name}: f1 is that of the second of two classes, and there are {len(classes)}: take macro_f1"
+            )
+        return tuple(named), own, code
+
+    def _split(self, frame: pd.DataFrame, kept: pd.DataFrame, name: str) -> dict[str, pd.DataFrame]:
+        groups = None if self.group is None else kept[self.group].map(word).to_numpy()
+        try:
+            dev = split_rows(
+                frame["label"].to_numpy(),
+                groups,
+                share=self.dev_share,
+                folds=self.folds,
+                fold=self.fold,
+                seed=self.split_seed,
+            )
+        except ValueError as error:
+            raise UserError(f"task {name}: {error}") from error
+        return {"train": frame[~dev].reset_index(drop=True), "dev": frame[dev].reset_index(drop=True)}
+
+
+def _classes(columns: Iterable[pd.Series]) -> list[str]:
+    """The labels that the columns have, without gaps: numbers by their value, words by the alphabet."""
+    found = {said for column in columns for value in column.unique() if (said := word(value))}
+    try:
+        return sorted(found, key=lambda said: (float(said), said))
+    except ValueError:
+        return sorted(found)
+
+
+def _check_classes(place: str, names: Sequence[str]) -> None:
+    """UserError where the labels are measured numbers rather than classes."""
+    numbers = [_number(name) for name in names]
+    broken = [name for name, number in zip(names, numbers, strict=True) if number and not number.is_integer()]
+    if len(names) > MOST_NUMBERS and broken and None not in numbers:
+        raise UserError(
+            f"{place} has {len(names)} different numbers such as {broken[0]}, expected classes: set `objective: "
+            "regression`, make classes of them (low, high), or, if each is one, name them with labels: [...]"
+        )
+
+
+def _check_classes_of_dev(name: str, frames: Mapping[str, pd.DataFrame], names: Sequence[str], label: str) -> None:
+    train, dev = (frames[split]["label"] for split in ("train", "dev"))
+    lacking = [names[number] for number in sorted(set(dev) - set(train))]
+    if lacking:
+        counts = ", ".join(
+            f"{said!r} ({int((dev == names.index(said)).sum()):,} dev examples)" for said in lacking[:10]
+        )
+        more = f" and {len(lacking) - 10} more" if len(lacking) > 10 else ""
+        raise UserError(
+            f"task {name}: dev has classes that train lacks, which no run can learn: {counts}{more}: leave them out "
+            f"with drop: {{{label}: [{', '.join(lacking[:10])}]}}, or take other rows for training"
+        )
+
+
+def _number(said: str) -> float | None:
+    """The finite number that a label says, or None."""
+    try:
+        value = float(said)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def _text(value: object) -> str:
+    return "" if _is_nothing(value) else str(value)
+
+
+def _is_nothing(value: object) -> bool:
+    return value is None or value is pd.NA or (isinstance(value, (float, np.floating)) and math.isnan(value))
+
+
+def word(value: object) -> str:
+    """A value as it is written: 1 for 1, 1.0 and "1.0" (as pandas writes a column with gaps), true for True.
+
+    Empty where there is none.
+    """
+    if type(value) is str and value[-1:] not in "0 \t\n":  # most are words as they stand
+        return value.strip()
+    if _is_nothing(value):
+        return ""
+    if isinstance(value, (bool, np.bool_)):
+        return str(value).lower()
+    return _WHOLE.sub(r"\1", str(value).strip())

@@ -1,0 +1,94 @@
+"""Which rows of a table are the dev set, where nobody has said so."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Rows = NDArray[np.bool_]
+DEV_SHARE = 0.2
+"""Of a table that says nothing of it."""
+BINS = 10
+"""Equally full ranges of labels that are numbers, each of which is split alike."""
+
+
+def split_rows(
+    labels: NDArray[np.int64] | NDArray[np.float64],
+    groups: NDArray[np.object_] | None = None,
+    *,
+    share: float | None = None,
+    folds: int | None = None,
+    fold: int | None = None,
+    seed: int = 0,
+) -> Rows:
+    """Whether each row is of the dev set, shape `(n,)`: the same for the same seed.
+
+    scikit-learn splits: a stratified shuffle for a share without groups, else one of equally large folds, stratified,
+    in which no group is divided. Groups are as large as they are: with them a share is that of the nearest number of
+    folds (0.2: one of five).
+
+    Args:
+        labels: classes, or numbers, which are stratified by `BINS` quantiles.
+        groups: what each row belongs to.
+        share: of the rows, above 0 and below 1.
+        folds: 2 or more; then `fold`, counted from 1, is the one to take.
+        fold: from 1 to `folds`.
+        seed: of the shuffle.
+
+    ValueError where there are fewer rows (or groups) than folds, or a part would be empty.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, StratifiedShuffleSplit
+
+    strata = _strata(labels)
+    rows = np.arange(len(labels))
+    count = len(set(groups)) if groups is not None else len(labels)
+    if folds is None and groups is None:
+        size = min(max(1, round((share or DEV_SHARE) * len(labels))), len(labels) - 1)
+        if size < 1:
+            raise ValueError(f"{len(labels)} row cannot be split: add a file for dev")
+        splitter = StratifiedShuffleSplit(1, test_size=size, random_state=seed)
+        chosen = _found(splitter.split, rows, _alone_together(strata, size))[0]
+    else:
+        parts = folds or max(2, round(1 / (share or DEV_SHARE)))
+        if count < parts:
+            what = "rows" if groups is None else "groups"
+            raise ValueError(f"there are {count} {what}, which cannot be split into {parts} parts")
+        if groups is None:
+            chosen = _found(StratifiedKFold(parts, shuffle=True, random_state=seed).split, rows, strata)[
+                (fold or 1) - 1
+            ]
+        else:
+            by_group = StratifiedGroupKFold(parts, shuffle=True, random_state=seed)
+            chosen = _found(by_group.split, rows, strata, groups)[(fold or 1) - 1]
+    dev = np.zeros(len(labels), dtype=bool)
+    dev[chosen] = True
+    if dev.all() or not dev.any():
+        raise ValueError("the groups are too large to be split: name another column, or add a file for dev")
+    return dev
+
+
+def _strata(labels: NDArray[np.int64] | NDArray[np.float64]) -> NDArray[np.int64]:
+    if labels.dtype.kind in "iu":
+        return labels.astype(np.int64)
+    edges = np.unique(np.quantile(labels, np.linspace(0, 1, BINS + 1)[1:-1]))
+    return np.searchsorted(edges, labels, side="right")
+
+
+def _alone_together(strata: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+    """The strata, those of one row put together with the largest: a stratum has to have a row for each side.
+
+    All are one where the smaller side has fewer rows than there are strata.
+    """
+    values, places, counts = np.unique(strata, return_inverse=True, return_counts=True)
+    joined = np.where(counts[places] > 1, strata, values[counts.argmax()])
+    few = min(size, len(strata) - size) < len(np.unique(joined))
+    return np.zeros_like(strata) if few else joined
+
+
+def _found(split: object, *arguments: object) -> list[NDArray[np.int64]]:
+    """The rows of each part; scikit-learn's warning of classes with fewer rows than folds is told by what follows."""
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return [dev for _, dev in split(*arguments)]  # type: ignore[operator]
