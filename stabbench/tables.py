@@ -91,9 +91,7 @@ def read(path: Path, words: Collection[str], dialect: Dialect = Dialect()) -> Ta
         if content.startswith(_PARQUET) or ending == ".parquet":
             return Table(pyarrow.parquet.read_table(pa.BufferReader(content)).to_pandas())
         if content.startswith(_ZIP):
-            raise UserError(
-                f"{path}: unknown ending '{ending}' of a zip archive, such as a spreadsheet: save it as CSV"
-            )
+            raise UserError(f"{path}: a zip archive, such as a spreadsheet ('{ending}'): save the table as CSV")
         text = _as_utf8(path, content, dialect.encoding)
         if ending in (".jsonl", ".ndjson") or text.lstrip().startswith(b"{"):
             return _json_lines(path, text)
@@ -115,7 +113,7 @@ def _as_utf8(path: Path, content: bytes, encoding: str | None) -> bytes:
 
 
 def _line(content: bytes, place: int) -> str:
-    return f"line {content.count(b'\n', 0, place) + 1}"
+    return f"line {content.count(bytes([10]), 0, place) + 1}"
 
 
 def _delimited(path: Path, text: bytes, words: Collection[str], dialect: Dialect, ending: str) -> Table:
@@ -148,9 +146,8 @@ def _delimited(path: Path, text: bytes, words: Collection[str], dialect: Dialect
         _check_encoding(path, text)
         table = parse({name: pa.string() for name in names})  # so that checks can name the row
     if ragged:
-        raise UserError(
-            told(str(path), "row", [(row, f"{found} columns, expected {len(names)}") for row, found in ragged])
-        )
+        faults = [(row, f"{found} columns, expected {len(names)}") for row, found in ragged]
+        raise UserError(told(str(path), "row", faults))
     frame: pd.DataFrame = table.to_pandas(split_blocks=True, self_destruct=True)
     lines = text.count(b"\n") + (not text.endswith(b"\n"))
     return Table(frame, 2 if lines == len(frame) + 1 else None)

@@ -54,12 +54,10 @@ def split_rows(
             what = "rows" if groups is None else "groups"
             raise ValueError(f"there are {count} {what}, which cannot be split into {parts} parts")
         if groups is None:
-            chosen = _found(StratifiedKFold(parts, shuffle=True, random_state=seed).split, rows, strata)[
-                (fold or 1) - 1
-            ]
+            each = _found(StratifiedKFold(parts, shuffle=True, random_state=seed).split, rows, strata)
         else:
-            by_group = StratifiedGroupKFold(parts, shuffle=True, random_state=seed)
-            chosen = _found(by_group.split, rows, strata, groups)[(fold or 1) - 1]
+            each = _found(StratifiedGroupKFold(parts, shuffle=True, random_state=seed).split, rows, strata, groups)
+        chosen = each[(fold or 1) - 1]
     dev = np.zeros(len(labels), dtype=bool)
     dev[chosen] = True
     if dev.all() or not dev.any():

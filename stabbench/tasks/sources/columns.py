@@ -1,4 +1,4 @@
-"""What the columns of a table mean: texts, a label, rows to leave out, and what becomes of a table without a dev set."""
+"""What the columns of a table mean: texts, a label, rows to leave out, and how a table without a dev set is split."""
 
 from __future__ import annotations
 
@@ -198,9 +198,8 @@ def _check_classes_of_dev(name: str, frames: Mapping[str, pd.DataFrame], names: 
     train, dev = (frames[split]["label"] for split in ("train", "dev"))
     lacking = [names[number] for number in sorted(set(dev) - set(train))]
     if lacking:
-        counts = ", ".join(
-            f"{said!r} ({int((dev == names.index(said)).sum()):,} dev examples)" for said in lacking[:10]
-        )
+        of_each = {said: int((dev == names.index(said)).sum()) for said in lacking[:10]}
+        counts = ", ".join(f"{said!r} ({count:,} dev examples)" for said, count in of_each.items())
         more = f" and {len(lacking) - 10} more" if len(lacking) > 10 else ""
         raise UserError(
             f"task {name}: dev has classes that train lacks, which no run can learn: {counts}{more}: leave them out "
