@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,8 +48,8 @@ class Folders:
         return cls(root, **{name: root / place for name, place in _USUAL.items()} | elsewhere)
 
     def task(self, name: str) -> Path:
-        """A prepared task."""
-        return self.data / name
+        """A prepared task; the folds of one lie in its folder, which one stage of the pipeline makes."""
+        return self.data / re.sub(r"-(fold-\d+)$", r"/\1", name)
 
     def model(self, name: str) -> Path:
         """A model that the project pretrains itself."""

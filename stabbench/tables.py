@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 import pyarrow as pa
@@ -122,7 +122,11 @@ def _delimited(path: Path, text: bytes, words: Collection[str], dialect: Dialect
         raise UserError(f"{path}: unknown ending '{ending}', expected one of {', '.join(ENDINGS)}")
     quoted = (dialect.quoting or _quoting(text, delimiter.encode())) == "standard"
     types = {name: pa.string() for name in names if name.strip() in words}
-    ragged: list[tuple[int, str]] = []
+    ragged: list[tuple[int, int]] = []
+
+    def skipped(row: Any) -> str:
+        ragged.append((row.number, row.actual_columns))
+        return "skip"
 
     def parse(column_types: Mapping[str, pa.DataType]) -> pa.Table:
         ragged.clear()
@@ -133,7 +137,7 @@ def _delimited(path: Path, text: bytes, words: Collection[str], dialect: Dialect
                 delimiter=delimiter,
                 newlines_in_values=quoted,
                 quote_char='"' if quoted else False,
-                invalid_row_handler=lambda row: ragged.append((row.number, row.actual_columns)) or "skip",
+                invalid_row_handler=skipped,
             ),
             convert_options=pyarrow.csv.ConvertOptions(
                 column_types=dict(column_types), strings_can_be_null=True, null_values=[""], timestamp_parsers=[]
@@ -161,7 +165,7 @@ def _header(path: Path, text: bytes, dialect: Dialect) -> tuple[str, list[str]]:
         _check_encoding(path, text)
         raise
     found = []
-    how = csv.QUOTE_NONE if dialect.quoting == "none" else csv.QUOTE_MINIMAL
+    how: Literal[0, 3] = csv.QUOTE_NONE if dialect.quoting == "none" else csv.QUOTE_MINIMAL
     for delimiter in DELIMITERS if dialect.delimiter is None else (dialect.delimiter,):
         rows = list(csv.reader(lines, delimiter=delimiter, quoting=how))
         names = rows[0] if rows else []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from stabbench.config.messages import Problem, problems_of
 from stabbench.config.schema import EMBEDDED_MODEL, Config
 from stabbench.config.seeds import parse_seeds
-from stabbench.config.tasks import OWN_KEYS
+from stabbench.config.tasks import FOLD, OWN_KEYS, TaskBlock
 from stabbench.datasets import AUTO, DATASETS, OFFICIAL_SOURCES
 from stabbench.errors import UserError, unknown
 from stabbench.folders import why_absent
@@ -44,12 +44,18 @@ def load(path: Path) -> Config:
         lines = "".join(f"\n  {where}: {what}" for where, what in dict.fromkeys(problems))
         count = "1 mistake" if len(set(problems)) == 1 else f"{len(set(problems))} mistakes"
         raise UserError(f"{path}: {count}:{lines}")
-    return config
+    return config.model_copy(update={"tasks": _each_fold(config.tasks)})
+
+
+def _each_fold(tasks: Mapping[str, TaskBlock]) -> dict[str, TaskBlock]:
+    """The tasks, each that has folds as one a fold."""
+    return {made: fold for name, block in tasks.items() for made, fold in block.each_fold(name).items()}
 
 
 def tasks_without_block(raw: dict[str, Any]) -> list[str]:
     """Tasks of the grid that have no block of their own and are known by their name alone."""
-    return [name for name in _grid(raw, "tasks") if name not in _blocks(raw, "tasks")]
+    blocks = _blocks(raw, "tasks")
+    return [name for name in _grid(raw, "tasks") if name not in blocks and name not in _fold_names(blocks)]
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -80,7 +86,20 @@ def _kind(data: object) -> str:
 def _known_names(raw: dict[str, Any]) -> dict[str, set[str]]:
     """What the grid may name: the blocks that are written, and what has a default block."""
     built_in = {"models": {EMBEDDED_MODEL}, "tasks": set(DATASETS), "strategies": installed(STRATEGY_GROUP).names}
-    return {section: names | _blocks(raw, section).keys() for section, names in built_in.items()}
+    known = {section: names | _blocks(raw, section).keys() for section, names in built_in.items()}
+    folds = _fold_names(_blocks(raw, "tasks"))
+    return {**known, "tasks": (known["tasks"] | folds.keys()) - set(folds.values())}
+
+
+def _fold_names(blocks: Mapping[str, Any]) -> dict[str, str]:
+    """The tasks that blocks with folds make, each with the name of its block."""
+    counts = {name: block.get("folds") for name, block in blocks.items() if isinstance(block, dict)}
+    return {
+        f"{name}-fold-{fold}": name
+        for name, count in counts.items()
+        if isinstance(count, int)
+        for fold in range(1, count + 1)
+    }
 
 
 def _with_default_blocks(raw: dict[str, Any], known: dict[str, set[str]]) -> dict[str, Any]:
@@ -95,7 +114,8 @@ def _with_default_blocks(raw: dict[str, Any], known: dict[str, set[str]]) -> dic
         if blocks is not None and not isinstance(blocks, dict):
             continue
         written = blocks or {}
-        names = [*written, *(name for name in _grid(raw, section) if name not in written and name in known[section])]
+        without = (name for name in _grid(raw, section) if name not in written and name in known[section])
+        names = [*written, *(name for name in without if section != "tasks" or name not in _fold_names(written))]
         filled[section] = {name: _merged(str(name), written.get(name), default) for name in names}
     return filled
 
@@ -125,10 +145,21 @@ def _blocks(raw: dict[str, Any], section: str) -> dict[str, Any]:
 
 
 def _name_problems(raw: dict[str, Any], known: dict[str, set[str]], folder: Path) -> Iterator[Problem]:
+    blocks = _blocks(raw, "tasks")
+    folds = _fold_names(blocks)
     for section, kind in {"models": "model", "tasks": "task", "strategies": "strategy"}.items():
         for name in _grid(raw, section):
-            if name not in known[section]:
+            each = [made for made, block in folds.items() if block == name]
+            if section == "tasks" and each:
+                yield "grid.tasks", f"found '{name}', which has {len(each)} folds, expected some of {', '.join(each)}"
+            elif name not in known[section]:
                 yield f"grid.{section}", str(unknown(kind, name, known[section]))
+    for name in blocks:
+        if FOLD.match(name):
+            yield (
+                f"tasks.{name}",
+                "the names that end in -fold-<number> are those that `folds` makes: call it otherwise",
+            )
     strategies = installed(STRATEGY_GROUP).names
     for name, block in _blocks(raw, "strategies").items():
         plugins = block.get("plugin", name) if isinstance(block, dict) else name

@@ -7,11 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from stabbench.config.schema import EMBEDDED_MODEL, Config, PretrainingBlock
+from stabbench.config.tasks import FOLD
 from stabbench.errors import UserError
 from stabbench.files import sha256_of_file
 
 REPORTED = ("preset", "report", "studies", "probes")
 """Sections that the report reads; the plan reads all but these, and the studies."""
+
+LATER_KEYS = (
+    "options", "delimiter", "encoding", "quoting", "hub", "config", "splits", "objective", "scale", "drop", "dev_share",
+    "folds", "fold", "group", "split_seed",
+)  # fmt: skip
+"""Keys of a task block that came later: a task that says nothing of them is the one that it was."""
 
 TRACKED = ("preset", "studies", "probes")
 """Sections that are logged beside the records."""
@@ -31,13 +38,18 @@ def _parts(config: Config, folder: Path) -> Iterator[tuple[str, Any]]:
     hashes = _hashes(config, folder)
     whole = config.model_dump(mode="json")
     for task in whole["tasks"].values():
-        if task["options"] is None:
-            del task["options"]
+        for key in LATER_KEYS:
+            if task[key] is None:
+                del task[key]
     yield "grid.json", whole["grid"]
     yield "report.json", {name: whole[name] for name in REPORTED}
     yield "track.json", {name: whole[name] for name in TRACKED}
     for name, task in whole["tasks"].items():
-        yield f"tasks/{name}.json", task | hashes.get(name, {})
+        fold = FOLD.match(name)
+        if fold is None:
+            yield f"tasks/{name}.json", task | hashes.get(name, {})
+        elif task["fold"] == 1:  # one stage prepares all folds
+            yield f"tasks/{fold[1]}.json", task | hashes.get(name, {})
     for name, probe in whole["probes"].items():
         yield f"probes/{name}.json", probe
     for name, model in config.models.items():

@@ -36,12 +36,12 @@ def missing_dependencies(params_file: Path, command: str, paths: Iterable[str]) 
     """A sentence that says which of the paths the stage that runs `stabbench <command>` does not depend on, or None.
 
     Paths are relative to the folder of `params_file`. Without dvc.yaml, or where none of its stages runs the command,
-    nothing is expected of it.
+    or one does so each time, nothing is expected of it.
     """
     folder = params_file.parent
     for name, stage in _stages(folder).items():
         body = stage.get("do", stage)
-        if not isinstance(body, Mapping) or not _runs(body, command):
+        if not isinstance(body, Mapping) or not _runs(body, command) or body.get("always_changed"):
             continue
         watched = [folder / str(body.get("wdir") or ".") / dep for dep in _dependencies(stage, body, params_file)]
         places = [place.resolve() for place in watched]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from stabbench.config import Config, TaskBlock, load
+from stabbench.config.tasks import FOLD
 from stabbench.errors import UserError, unknown
 from stabbench.files import check_writable
 from stabbench.folders import Folders
@@ -22,10 +23,12 @@ def prepare(
     cannot be prepared.
     """
     config = load(folders.params)
-    for name in names:
-        if name not in config.tasks:
+    wanted: list[str] = []
+    for name in names or config.grid.tasks:
+        each = [task for task in config.tasks if task == name or ((fold := FOLD.match(task)) and fold[1] == name)]
+        if not each:
             raise unknown("task", name, config.tasks)
-    wanted = list(names or config.grid.tasks)
+        wanted += each
     check_writable(*(folders.task(name) for name in wanted))
     found: list[PreparedTask] = []
     left, refused = list(wanted), []

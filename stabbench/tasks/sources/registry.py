@@ -18,7 +18,7 @@ def source_for(source: str, options: Mapping[str, Any]) -> str:
     if source != AUTO:
         return source
     if "dataset" not in options:
-        return "files"
+        return "hub-table" if "hub" in options else "files"
     dataset = DATASETS.get(options["dataset"])
     if dataset is not None and dataset.kind == "embedded":
         return "embedded"

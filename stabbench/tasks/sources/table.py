@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,11 +51,4 @@ class OwnFiles(Source[OwnTables]):
     def read(self, options: OwnTables, wanted: Wanted) -> Labelled:
         """The files' rows without those that are left out."""
         found = options.read(wanted.task, wanted.root)
-        return Labelled(
-            found.dataset,
-            found.frames,
-            {"files": dict(options.files), **(found.origin or {})},
-            scaled=found.scaled,
-            own_metrics=found.own_metrics,
-            metric_code=found.metric_code,
-        )
+        return dataclasses.replace(found, origin={"files": dict(options.files), **(found.origin or {})})

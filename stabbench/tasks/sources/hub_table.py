@@ -1,0 +1,80 @@
+"""Any data set of the Hugging Face hub, by the columns that are its texts and its label."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from stabbench.errors import Mistakes, UserError
+from stabbench.tables import Table
+from stabbench.tasks.sources.columns import LabelledColumns
+from stabbench.tasks.sources.contract import Labelled, Source, Wanted
+
+
+@dataclass(frozen=True)
+class HubTables(LabelledColumns):
+    """Which data set (`owner/name`, or a folder laid out like one, as `./folder`), and its splits by name."""
+
+    hub: str = ""
+    config: str | None = None
+    revision: str | None = None
+    splits: Mapping[str, str] = field(default_factory=lambda: {"train": "train"})
+
+
+class HubTable(Source[HubTables]):
+    """Any data set of the hub."""
+
+    description = "any data set of the Hugging Face hub, by the columns of its texts and its label"
+    Options = HubTables
+
+    def read(self, options: HubTables, wanted: Wanted) -> Labelled:
+        """The rows of its splits without those that are left out; a label's class names are the data set's own."""
+        where = str(wanted.root / options.hub) if options.hub.startswith(".") else options.hub
+        loaded = load(where, options.config, options.revision, f"task {wanted.task}")
+        mistakes, tables = Mistakes(), {}
+        names: list[str] | None = None
+        for split, name in options.splits.items():
+            with mistakes.collected():
+                if name not in loaded:
+                    raise UserError(
+                        f"task {wanted.task}: {options.hub} has no split '{name}', found {', '.join(sorted(loaded))}"
+                    )
+                tables[split] = Table(loaded[name].to_pandas())
+                names = names or getattr(loaded[name].features.get(options.label), "names", None)
+        mistakes.tell()
+        if names is not None:
+            for table in tables.values():  # a row without a label has -1
+                numbers = table.frame[options.label]
+                table.frame[options.label] = [names[number] if number >= 0 else None for number in numbers]
+            options = dataclasses.replace(options, labels=options.labels or _present(names, tables, options))
+        places = {split: f"{options.hub}, {name}" for split, name in options.splits.items()}
+        found = options.labelled(tables, places, wanted)
+        origin = {"repository": options.hub, "config": options.config, "revision": options.revision}
+        return dataclasses.replace(found, origin={**origin, "splits": dict(options.splits), **(found.origin or {})})
+
+
+def _present(names: list[str], tables: Mapping[str, Table], options: HubTables) -> list[str] | None:
+    """The data set's classes in its order, without those that `drop` leaves out."""
+    dropped = set(options.drop.get(options.label, ()))
+    return [name for name in names if name not in dropped]
+
+
+def load(place: str, config: str | None, revision: str | None, task: str, **where: str) -> Mapping[str, Any]:
+    """The splits of a data set through `datasets.load_dataset`, by their names; UserError where it does not arrive."""
+    import datasets
+
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # its retries; the error below says it all
+    # Whatever stands between us and the hub (no network, a proxy, a 404, a changed repository) comes in a
+    # dozen exception types of four libraries; each means that the data did not arrive.
+    try:
+        return dict(datasets.load_dataset(place, config, revision=revision, **where))
+    except Exception as error:
+        said = (str(error).strip() or type(error).__name__).splitlines()[0]
+        at = f" at {revision}" if revision else ""
+        raise UserError(
+            f"{task}: the data set did not arrive from the hub ({place}{at}: {said}); connect this machine to the "
+            "network, or take files of your own: {files: {train: …}, text: …, label: …}"
+        ) from error
