@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torch import Tensor
 
-from stabbench.strategies.contract import Context, Strategy, Weights
+from stabbench.strategies.contract import Context, Strategy, Tensors, Weights
 
 PREFIX = "ema/"
 
@@ -36,16 +36,12 @@ class ExponentialMovingAverage(Strategy):
     Options = ExponentialMovingAverageOptions
     needs_whole_vocabulary = True
 
-    def initialise(
-        self, weights: MutableMapping[str, Tensor], state: MutableMapping[str, Tensor], ctx: Context
-    ) -> None:
+    def initialise(self, weights: Tensors, state: Tensors, ctx: Context) -> None:
         """The average begins at the initial weights."""
         for name, weight in weights.items():
             state[PREFIX + name] = weight.detach().clone()
 
-    def after_update(
-        self, weights: MutableMapping[str, Tensor], state: MutableMapping[str, Tensor], ctx: Context
-    ) -> None:
+    def after_update(self, weights: Tensors, state: Tensors, ctx: Context) -> None:
         """Move the average towards the new weights."""
         updates = ctx.step + 1
         decay = min(ctx.options.decay, (1 + updates) / (10 + updates))

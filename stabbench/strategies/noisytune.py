@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
 from dataclasses import dataclass
 
-from torch import Tensor
-
-from stabbench.strategies.contract import Context, Strategy
+from stabbench.strategies.contract import Context, Strategy, Tensors
 
 
 @dataclass(frozen=True)
@@ -35,9 +32,7 @@ class NoisyTune(Strategy):
     Options = NoisyTuneOptions
     needs_whole_vocabulary = True
 
-    def initialise(
-        self, weights: MutableMapping[str, Tensor], state: MutableMapping[str, Tensor], ctx: Context
-    ) -> None:
+    def initialise(self, weights: Tensors, state: Tensors, ctx: Context) -> None:
         """Add the noise."""
         for name in ctx.pretrained:
             weight = weights[name]

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import MutableMapping
 from dataclasses import dataclass
 
-from torch import Tensor
-
 from stabbench.recipe import Recipe
-from stabbench.strategies.contract import Context, Strategy, Weights
+from stabbench.strategies.contract import Context, Strategy, Tensors, Weights
 
 
 @dataclass(frozen=True)
@@ -61,13 +58,7 @@ class RecAdam(Strategy):
         """The task's share s of the rate, without decay, where the tensor has a pretrained value."""
         return (task_share(ctx), 0.0) if name in ctx.pretrained else (1.0, 1.0)
 
-    def before_update(
-        self,
-        weights: Weights,
-        gradients: MutableMapping[str, Tensor],
-        state: MutableMapping[str, Tensor],
-        ctx: Context,
-    ) -> None:
+    def before_update(self, weights: Weights, gradients: Tensors, state: Tensors, ctx: Context) -> None:
         """The pull, from where the weights are before Adam's step, which depends on them no more."""
         strength = ctx.learning_rate * (1 - task_share(ctx)) * ctx.options.gamma
         for name, pretrained in ctx.pretrained.items():

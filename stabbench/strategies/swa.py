@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torch import Tensor
 
-from stabbench.strategies.contract import Context, Strategy, Weights
+from stabbench.strategies.contract import Context, Strategy, Tensors, Weights
 
 PREFIX = "swa/"
 
@@ -37,9 +37,7 @@ class StochasticWeightAveraging(Strategy):
     Options = StochasticWeightAveragingOptions
     needs_whole_vocabulary = True
 
-    def after_update(
-        self, weights: MutableMapping[str, Tensor], state: MutableMapping[str, Tensor], ctx: Context
-    ) -> None:
+    def after_update(self, weights: Tensors, state: Tensors, ctx: Context) -> None:
         """Take the new weights into the mean where the tail has begun."""
         tail = max(1, round(ctx.options.share * ctx.total_steps))
         count = ctx.step + 1 - (ctx.total_steps - tail)
