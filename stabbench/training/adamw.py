@@ -80,9 +80,7 @@ class AdamW:
         recipe = self.recipe
         for (rate_factor, decay, missed), names, optimizer in self._assignment(scales):
             own = step - missed
-            factor = (
-                bias_correction_factor(own, recipe.adam_beta1, recipe.adam_beta2) if recipe.bias_correction else 1.0
-            )
+            correction, _ = correction_and_root(recipe, own)
             for name in names:
                 self._parameters[name].grad = gradients[name]
             rate = learning_rate * rate_factor
@@ -91,7 +89,7 @@ class AdamW:
                 group["lr"], group["weight_decay"] = rate, decay
                 self._count(optimizer, own - 1 if recipe.bias_correction else NO_CORRECTION)
             else:
-                fused_rate = rate * factor * (1 - rate * decay)
+                fused_rate = rate * correction * (1 - rate * decay)
                 group["lr"] = fused_rate
                 group["weight_decay"] = rate * decay / fused_rate if fused_rate else 0.0
             optimizer.step()
