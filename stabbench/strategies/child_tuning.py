@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from stabbench.strategies.contract import Context, Strategy, Tensors, Weights
+from stabbench.strategies.contract import Context, Strategy, Tensors, Weights, refuse_if
 
 LEAST = 1e-3
 MASK = "child_tuning.mask."
@@ -21,8 +21,7 @@ class ChildTuningOptions:
     probability: float = 0.3
 
     def __post_init__(self) -> None:
-        if not LEAST <= self.probability <= 1:
-            raise ValueError(f"probability: found {self.probability!r}, expected a number from {LEAST:g} to 1")
+        refuse_if(not LEAST <= self.probability <= 1, self, "probability", f"a number from {LEAST:g} to 1")
 
 
 class ChildTuningF(Strategy):

@@ -45,6 +45,12 @@ class NoOptions:
     """For strategies that have none."""
 
 
+def refuse_if(wrong: bool, options: object, name: str, expected: str) -> None:
+    """ValueError with the value of the option `name` and what is expected of it, where it is wrong."""
+    if wrong:
+        raise ValueError(f"{name}: found {getattr(options, name)!r}, expected {expected}")
+
+
 class BoundModel(Protocol):
     """The model with the training weights of this update and its dropout."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from stabbench.strategies.contract import Context, Strategy, Tensors, Weights
+from stabbench.strategies.contract import Context, Strategy, Tensors, Weights, refuse_if
 
 PREFIX = "ema/"
 
@@ -19,8 +19,7 @@ class ExponentialMovingAverageOptions:
     decay: float = 0.999
 
     def __post_init__(self) -> None:
-        if not 0 <= self.decay < 1:
-            raise ValueError(f"decay: found {self.decay!r}, expected a number from 0 to below 1")
+        refuse_if(not 0 <= self.decay < 1, self, "decay", "a number from 0 to below 1")
 
 
 class ExponentialMovingAverage(Strategy):

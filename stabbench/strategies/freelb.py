@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from stabbench.models.batch import Batch
-from stabbench.strategies.contract import BoundModel, Context, Strategy, Weights
+from stabbench.strategies.contract import BoundModel, Context, Strategy, Weights, refuse_if
 
 SMALLEST_NORM = 1e-8
 
@@ -27,12 +27,10 @@ class FreeLBOptions:
     radius: float | None = None
 
     def __post_init__(self) -> None:
-        if self.steps < 1:
-            raise ValueError(f"steps: found {self.steps!r}, expected a positive whole number")
+        refuse_if(self.steps < 1, self, "steps", "a positive whole number")
         for name in ("step_size", "magnitude", "radius"):
             value = getattr(self, name)
-            if value is not None and value < 0:
-                raise ValueError(f"{name}: found {value!r}, expected a number of 0 or more")
+            refuse_if(value is not None and value < 0, self, name, "a number of 0 or more")
 
 
 class FreeLB(Strategy):

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from stabbench.errors import UserError
-from stabbench.strategies.contract import Context, Strategy, Tensors, Weights
+from stabbench.strategies.contract import Context, Strategy, Tensors, Weights, refuse_if
 
 DOWN, UP = "lora_A", "lora_B"
 
@@ -25,10 +25,8 @@ class LoRAOptions:
     include: tuple[str, ...] = ("*.query.weight", "*.value.weight", "*.q_lin.weight", "*.v_lin.weight")
 
     def __post_init__(self) -> None:
-        if self.rank < 1:
-            raise ValueError(f"rank: found {self.rank!r}, expected a positive whole number")
-        if self.alpha <= 0:
-            raise ValueError(f"alpha: found {self.alpha!r}, expected a positive number")
+        refuse_if(self.rank < 1, self, "rank", "a positive whole number")
+        refuse_if(self.alpha <= 0, self, "alpha", "a positive number")
 
 
 class LoRA(Strategy):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stabbench.strategies.contract import Context, Strategy, Tensors
+from stabbench.strategies.contract import Context, Strategy, Tensors, refuse_if
 
 
 @dataclass(frozen=True)
@@ -14,8 +14,7 @@ class NoisyTuneOptions:
     intensity: float = 0.15
 
     def __post_init__(self) -> None:
-        if self.intensity < 0:
-            raise ValueError(f"intensity: found {self.intensity!r}, expected a number of 0 or more")
+        refuse_if(self.intensity < 0, self, "intensity", "a number of 0 or more")
 
 
 class NoisyTune(Strategy):

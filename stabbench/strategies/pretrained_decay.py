@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from stabbench.strategies.contract import Context, Strategy, Tensors
+from stabbench.strategies.contract import Context, Strategy, Tensors, refuse_if
 
 OWED = "pretrained_decay.owed."
 
@@ -18,8 +18,7 @@ class PretrainedDecayOptions:
     decay: float = 1e-3
 
     def __post_init__(self) -> None:
-        if not 0 <= self.decay < float("inf"):
-            raise ValueError(f"decay: found {self.decay!r}, expected a number of 0 or more")
+        refuse_if(not 0 <= self.decay < float("inf"), self, "decay", "a number of 0 or more")
 
 
 class PretrainedDecay(Strategy):

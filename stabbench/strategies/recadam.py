@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from stabbench.recipe import Recipe
-from stabbench.strategies.contract import Context, Strategy, Tensors, Weights
+from stabbench.strategies.contract import Context, Strategy, Tensors, Weights, refuse_if
 
 
 @dataclass(frozen=True)
@@ -18,12 +18,9 @@ class RecAdamOptions:
     steepness: float = 40.0
 
     def __post_init__(self) -> None:
-        if self.gamma < 0:
-            raise ValueError(f"gamma: found {self.gamma!r}, expected a number of 0 or more")
-        if not 0 <= self.middle <= 1:
-            raise ValueError(f"middle: found {self.middle!r}, expected a number from 0 to 1")
-        if not 0 < self.steepness <= 500:
-            raise ValueError(f"steepness: found {self.steepness!r}, expected a number above 0, 500 at most")
+        refuse_if(self.gamma < 0, self, "gamma", "a number of 0 or more")
+        refuse_if(not 0 <= self.middle <= 1, self, "middle", "a number from 0 to 1")
+        refuse_if(not 0 < self.steepness <= 500, self, "steepness", "a number above 0, 500 at most")
 
 
 class RecAdam(Strategy):

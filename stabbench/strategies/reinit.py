@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stabbench.models.architecture import Architecture
-from stabbench.strategies.contract import Context, Strategy, Tensors
+from stabbench.strategies.contract import Context, Strategy, Tensors, refuse_if
 
 INITIAL_STD = 0.02
 
@@ -17,8 +17,7 @@ class ReInitOptions:
     layers: int = 5
 
     def __post_init__(self) -> None:
-        if self.layers != int(self.layers) or self.layers < 0:
-            raise ValueError(f"layers: found {self.layers!r}, expected a whole number of 0 or more")
+        refuse_if(self.layers != int(self.layers) or self.layers < 0, self, "layers", "a whole number of 0 or more")
 
 
 class ReInit(Strategy):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from stabbench.strategies.contract import Context, Strategy, Tensors, Weights
+from stabbench.strategies.contract import Context, Strategy, Tensors, Weights, refuse_if
 
 PREFIX = "swa/"
 
@@ -19,8 +19,7 @@ class StochasticWeightAveragingOptions:
     share: float = 0.25
 
     def __post_init__(self) -> None:
-        if not 0 < self.share <= 1:
-            raise ValueError(f"share: found {self.share!r}, expected a number above 0, 1 at most")
+        refuse_if(not 0 < self.share <= 1, self, "share", "a number above 0, 1 at most")
 
 
 class StochasticWeightAveraging(Strategy):

@@ -87,7 +87,8 @@ class AdamW:
             group = optimizer.param_groups[0]
             if recipe.adam_formula == "torch":
                 group["lr"], group["weight_decay"] = rate, decay
-                self._count(optimizer, own - 1 if recipe.bias_correction else NO_CORRECTION)
+                for state in optimizer.state.values():
+                    state["step"].fill_(own - 1 if recipe.bias_correction else NO_CORRECTION)
             else:
                 fused_rate = rate * correction * (1 - rate * decay)
                 group["lr"] = fused_rate
@@ -145,19 +146,10 @@ class AdamW:
     def _optimizer(self, names: list[str]) -> torch.optim.AdamW:
         recipe = self.recipe
         parameters = [self._parameters[name] for name in names]
-        optimizer = torch.optim.AdamW(
-            parameters,
-            lr=0.0,
-            betas=(recipe.adam_beta1, recipe.adam_beta2),
-            eps=recipe.adam_epsilon,
-            fused=True,
-        )
+        betas = recipe.adam_beta1, recipe.adam_beta2
+        optimizer = torch.optim.AdamW(parameters, lr=0.0, betas=betas, eps=recipe.adam_epsilon, fused=True)
         for name, parameter in zip(names, parameters, strict=True):
             first, second = self.moments[name]
             count = torch.tensor(NO_CORRECTION, dtype=torch.float32, device=parameter.device)
             optimizer.state[parameter] = {"step": count, "exp_avg": first, "exp_avg_sq": second}
         return optimizer
-
-    def _count(self, optimizer: torch.optim.AdamW, steps: float) -> None:
-        for state in optimizer.state.values():
-            state["step"].fill_(steps)
