@@ -89,7 +89,7 @@ def _warnings(
     varied: Sequence[Variation],
     kinds: Sequence[str],
 ) -> Iterator[str]:
-    from stabbench.strategies.warnings import warnings_of
+    from stabbench.strategies.registry import warnings_of
 
     for cells in groups:
         yield from warnings_of(cells, folders.root)

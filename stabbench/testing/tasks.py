@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, wraps
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -98,23 +99,23 @@ def same_from_elsewhere(trial: SourceTrial) -> None:
 def mistakes_are_told(trial: SourceTrial) -> None:
     """A UserError says what is wrong with options or files, before anything is written."""
     for options in trial.wrong:
-        _refused(lambda options=options: trial.prepared(options), f"options {dict(options)}")  # type: ignore[misc]
-    for file in trial.files():
-        for what in ("taken away", "spoilt"):
-            with TemporaryDirectory() as folder:
-                for path in trial.files():
-                    (Path(folder) / path).parent.mkdir(parents=True, exist_ok=True)
-                    shutil.copy(trial.root / path, Path(folder) / path)
-                if what == "spoilt":
-                    (Path(folder) / file).write_bytes(SPOILT)
-                else:
-                    (Path(folder) / file).unlink()
-                _refused(lambda folder=folder: trial.prepared(root=Path(folder)), f"{file}, {what}")  # type: ignore[misc]
+        _refused(trial, f"options {dict(options)}", options=options)
+    for file, what in product(trial.files(), ("taken away", "spoilt")):
+        with TemporaryDirectory() as name:
+            folder = Path(name)
+            for path in trial.files():
+                (folder / path).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(trial.root / path, folder / path)
+            if what == "spoilt":
+                (folder / file).write_bytes(SPOILT)
+            else:
+                (folder / file).unlink()
+            _refused(trial, f"{file}, {what}", root=folder)
 
 
-def _refused(read: Callable[[], object], what: str) -> None:
+def _refused(trial: SourceTrial, what: str, **how: Any) -> None:
     try:
-        read()
+        trial.prepared(**how)
     except UserError:
         return
     except Exception as error:
