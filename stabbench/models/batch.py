@@ -129,7 +129,6 @@ class Batch:
     first: Tensor
     tokens: tuple[int, ...]
     lengths: Integers
-    examples: Integers
     dtype: torch.dtype
 
     @property
@@ -155,9 +154,7 @@ class Batch:
     @cached_property
     def grouping(self) -> Grouping:
         """The examples in buckets of near-equal length, made where it is first asked for."""
-        widest = self.ids.shape[1]
-        begins = np.cumsum(self.lengths, axis=1) - self.lengths + np.arange(self.runs)[:, None] * widest
-        return _grouping(self.lengths.ravel(), begins.ravel(), self.runs, widest, self.dtype, self.ids.device)
+        return _grouping(self)
 
     @cached_property
     def spans(self) -> Spans:
@@ -208,7 +205,6 @@ def make_batch(
         first=torch.from_numpy(row_begins).to(device),
         tokens=tuple(int(count) for count in tokens),
         lengths=lengths,
-        examples=texts.examples[indices],
         dtype=dtype,
     )
 
@@ -219,16 +215,17 @@ def _ranges(lengths: Integers) -> Integers:
     return np.arange(int(ends[-1]), dtype=np.int64) - np.repeat(ends - lengths, lengths)
 
 
-def _grouping(
-    lengths: Integers, begins: Integers, runs: int, widest: int, dtype: torch.dtype, device: torch.device
-) -> Grouping:
+def _grouping(batch: Batch) -> Grouping:
+    widest, device = batch.ids.shape[1], batch.ids.device
+    begins = np.cumsum(batch.lengths, axis=1) - batch.lengths + np.arange(batch.runs)[:, None] * widest
+    lengths, begins = batch.lengths.ravel(), begins.ravel()
     rounded = rounded_length(lengths)
     order = np.lexsort((np.arange(len(lengths)), rounded))
     slots = _ranges(rounded[order])
     owner = np.repeat(order, rounded[order])
     real = slots < lengths[owner]
     regroup = np.where(real, begins[owner] + slots, begins[owner])
-    ungroup = np.full(runs * widest, -1)
+    ungroup = np.full(batch.ids.numel(), -1)
     ungroup[regroup[real]] = np.flatnonzero(real)
     tail = ungroup < 0
     own = np.repeat(ungroup[::widest], widest)  # a tail must not read from another run, whose values may be NaN
@@ -242,7 +239,7 @@ def _grouping(
         mask = None
         if (exact < length).any():
             absent = np.arange(length)[None, :] >= exact[:, None]
-            table = torch.zeros(len(members), 1, 1, int(length), dtype=dtype)
+            table = torch.zeros(len(members), 1, 1, int(length), dtype=batch.dtype)
             mask = table.masked_fill_(torch.from_numpy(absent)[:, None, None, :], float("-inf")).to(device)
         bucket = Bucket(int(length), start, len(members), mask)
         buckets.append(bucket)

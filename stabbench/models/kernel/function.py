@@ -49,13 +49,16 @@ def compute(
     if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (*tensors, embeddings) if tensor is not None):
         found: Tensor = _Differentiable.apply(call, embeddings, *tensors)  # type: ignore[no-untyped-call]
         return found
-    return call.forward(_contiguous(tensors), embeddings, keep=False)
+    return call.forward([tensor.contiguous() for tensor in tensors], embeddings, keep=False)
 
 
 class Layout:
-    """Names of the tensors, and which of them stands at each place of the kernel's table (none: −1)."""
+    """Names of the tensors, and which of them stands at each place of the kernel's table (none: −1).
 
-    def __init__(self, architecture: Architecture, every: bool) -> None:
+    With `every`, it is that of the encoder alone.
+    """
+
+    def __init__(self, architecture: Architecture, every: bool = False) -> None:
         head = (architecture.pooler, architecture.classifier)
         unused = tuple(f"{module}." for module in head) if every else ()
         self.names = tuple(name for name in architecture.shapes() if not name.startswith(unused))
@@ -79,10 +82,8 @@ class Layout:
         return pointers(None if number < 0 else tensors[number] for number in self.table)
 
 
-@lru_cache(maxsize=16)
-def layout_of(architecture: Architecture, every: bool = False) -> Layout:
-    """The layout of an architecture, made once; with `every`, of its encoder alone."""
-    return Layout(architecture, every)
+layout_of = lru_cache(maxsize=16)(Layout)
+"""The layout of an architecture, made once."""
 
 
 def shape_of(architecture: Architecture, vocabulary: int, *, every: bool = False) -> Shape:
@@ -106,7 +107,7 @@ def texts_of(batch: Batch) -> Texts:
 
 def keys_of(dropout: Dropout | None) -> DropoutKeys:
     """What the masks are keyed by; threshold 0 where nothing is dropped."""
-    if dropout is None or not dropout.active:
+    if dropout is None or not dropout.threshold:
         return DropoutKeys()
     draws = dropout.draws[0]
     return DropoutKeys(
@@ -177,16 +178,12 @@ def empty_like(tensors: list[Tensor]) -> list[Tensor]:
     ]
 
 
-def _contiguous(tensors: list[Tensor]) -> list[Tensor]:
-    return [tensor if tensor.is_contiguous() else tensor.contiguous() for tensor in tensors]
-
-
 class _Differentiable(torch.autograd.Function):
     """Logits or states with their gradients with respect to every weight and, where given, the embeddings."""
 
     @staticmethod
     def forward(ctx: Any, call: _Call, embeddings: Tensor | None, *tensors: Tensor) -> Tensor:
-        contiguous = _contiguous(list(tensors))
+        contiguous = [tensor.contiguous() for tensor in tensors]
         ctx.call, ctx.with_embeddings = call, embeddings is not None
         ctx.save_for_backward(*contiguous)
         return call.forward(contiguous, embeddings, keep=True)

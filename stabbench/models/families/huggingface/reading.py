@@ -22,14 +22,6 @@ def read(config: Mapping[str, Any], labels: int, where: str = "config.json") -> 
     return _made(json.dumps(config, sort_keys=True), labels, where)
 
 
-def default_of(config: Mapping[str, Any], name: str) -> Any:
-    """What transformers takes for `name` where a config.json leaves it out; None where it has nothing for that."""
-    from transformers import CONFIG_MAPPING
-
-    kind = str(config.get("model_type"))
-    return getattr(CONFIG_MAPPING[kind](), name, None) if kind in CONFIG_MAPPING and name not in config else None
-
-
 @lru_cache(maxsize=8)
 def _made(text: str, labels: int, where: str) -> Architecture:
     import torch

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import nn
-from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from stabbench.models.architecture import Architecture
+from stabbench.models.dropout import Dropout
+from stabbench.models.families.huggingface.encoder import KeyedDropout
 from stabbench.models.families.huggingface.initialisation import initial_tensors
 from stabbench.models.families.huggingface.network import NO_EMBEDDINGS, build, unsupported
 from stabbench.models.families.huggingface.quiet import in_short, quiet_transformers
@@ -52,11 +52,12 @@ def _passes(model: nn.Module, architecture: Architecture, where: str, *, again: 
     device = next(model.parameters()).device
     tokens = torch.zeros((2, LENGTH), dtype=torch.long, device=device)
     words = torch.zeros((2, LENGTH, architecture.embedding_size), device=device)
+    nothing_dropped = KeyedDropout(Dropout(0.0, [], step=0))
     for training in (False, True):
         model.train(training)
         for inputs in ({"input_ids": tokens}, {"inputs_embeds": words}):
             try:
-                with torch.no_grad(), quiet_transformers(), RefuseUnkeyedDraws("it"), _SomeNumber(), _NoDropout():
+                with torch.no_grad(), quiet_transformers(), RefuseUnkeyedDraws("it"), _SomeNumber(), nothing_dropped:
                     model(**inputs, attention_mask=torch.ones_like(tokens))
             except UnkeyedDrawError as error:
                 raise unsupported(architecture.name, DRAWS.format(error.source), where) from error
@@ -75,15 +76,4 @@ class _SomeNumber(TorchDispatchMode):
     ) -> Any:
         if func is torch.ops.aten._local_scalar_dense.default and args[0].is_meta:
             return torch.ones((), dtype=args[0].dtype).item()
-        return func(*args, **(kwargs or {}))
-
-
-class _NoDropout(TorchFunctionMode):
-    """Dropout, which is done with keyed masks, leaves its values alone."""
-
-    def __torch_function__(
-        self, func: Callable[..., Any], types: Sequence[type], args: Any = (), kwargs: Any = None
-    ) -> Any:
-        if func in (F.dropout, torch.dropout):
-            return args[0] if args else kwargs["input"]
         return func(*args, **(kwargs or {}))
