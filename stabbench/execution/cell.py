@@ -97,14 +97,14 @@ class CellTraining:
 
     def release(self) -> None:
         """Let go of every lock and of the inputs."""
-        self._close(list(self._locks), forget=False)
+        for seed in list(self._locks):
+            self._locks.pop(seed).release()
         self._inputs = None
 
-    def _close(self, seeds: Sequence[int], *, forget: bool = True) -> None:
+    def _close(self, seeds: Sequence[int]) -> None:
         for seed in seeds:
             self._locks.pop(seed).release()
-        if forget:
-            self.missing = [seed for seed in self.missing if seed not in seeds]
+        self.missing = [seed for seed in self.missing if seed not in seeds]
         if not self.missing:
             self._inputs = None
 

@@ -114,12 +114,11 @@ class Grouping:
 
 
 @dataclass(frozen=True)
-class Batch:
-    """`S` runs' batches of `B` examples each; `T` is the largest number of tokens among them.
+class RaggedBatch:
+    """`S` runs' batches of `B` examples each, with `T` rows a run for their tokens.
 
-    `ids`, `segments`, `positions`: `(S, T)`, the tail of a run with fewer tokens is 0 and belongs to no example.
-    `labels`: `(S, B)`. `first`: `(S · B,)`, the flat row of each example's first token in `(S · T)`. `lengths`:
-    `(S, B)`, the tokens of each example. `dtype` is the type of the masks.
+    `ids`, `segments`, `positions`: `(S, T)`. `labels`: `(S, B)`. `first`: `(S · B,)`, the flat row of each example's
+    first token in `(S · T)`.
     """
 
     ids: Tensor
@@ -127,9 +126,6 @@ class Batch:
     positions: Tensor
     labels: Tensor
     first: Tensor
-    tokens: tuple[int, ...]
-    lengths: Integers
-    dtype: torch.dtype
 
     @property
     def runs(self) -> int:
@@ -140,6 +136,19 @@ class Batch:
     def size(self) -> int:
         """B, the examples of one run."""
         return self.labels.shape[1]
+
+
+@dataclass(frozen=True)
+class Batch(RaggedBatch):
+    """A batch of which the host knows the `tokens` of each run and the `lengths` `(S, B)` of its examples.
+
+    `T` is the largest number of tokens; the tail of a run with fewer is 0 and belongs to no example. `dtype` is the
+    type of the masks.
+    """
+
+    tokens: tuple[int, ...]
+    lengths: Integers
+    dtype: torch.dtype
 
     @property
     def most_pairs(self) -> int:

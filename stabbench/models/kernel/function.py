@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from stabbench.models.architecture import Architecture
-from stabbench.models.batch import Batch
-from stabbench.models.dropout import Dropout
+from stabbench.models.batch import Batch, RaggedBatch
+from stabbench.models.dropout import DeviceDropout, Dropout
 from stabbench.models.kernel.library import DropoutKeys, Shape, Texts, library_for, pointers
 from stabbench.models.kernel.memory import Blocks, Bytes
 from stabbench.randomness import place_number
@@ -27,9 +27,10 @@ tapes, gradient_blocks = Blocks(), Blocks()
 
 def compute(
     architecture: Architecture,
+    products: torch.dtype | None,
     weights: Mapping[str, Tensor],
-    batch: Batch,
-    dropout: Dropout | None,
+    batch: RaggedBatch,
+    dropout: Dropout | DeviceDropout | None,
     embeddings: Tensor | None,
     *,
     every: bool,
@@ -38,6 +39,8 @@ def compute(
 
     With `every`, the last layer's output for every token instead, `(1, T, H)`.
     """
+    if products is not None or not isinstance(batch, Batch) or isinstance(dropout, DeviceDropout):
+        return None
     if batch.runs != 1 or architecture.layers > MOST_LAYERS:
         return None
     names = layout_of(architecture, every).names

@@ -10,7 +10,6 @@ from stabbench.errors import Mistakes
 from stabbench.models.architecture import Architecture
 from stabbench.models.families.contract import PAPER, Capabilities, Computation, Family
 from stabbench.models.families.huggingface.quiet import quiet_transformers
-from stabbench.models.families.huggingface.reading import read
 from stabbench.models.fitting import check_fit
 from stabbench.recipe import OWN_DROPOUT
 
@@ -33,6 +32,8 @@ class HuggingFace(Family):
 
     def architecture(self, config: Mapping[str, Any], labels: int, where: str) -> Architecture:
         """From the module tree; UserError, naming the model type, where it is no encoder or has other parts."""
+        from stabbench.models.families.huggingface.reading import read
+
         return read(config, labels, where)
 
     def field(self, config: Mapping[str, Any], name: str) -> Any:
@@ -46,7 +47,7 @@ class HuggingFace(Family):
 
     def first_position(self, config: Mapping[str, Any]) -> int:
         """RoBERTa's relatives count from the padding id, and their tables of positions say so."""
-        return read(config, ANY_LABELS).position_offset
+        return self.architecture(config, ANY_LABELS, "config.json").position_offset
 
     def spec_fields(self, architecture: Architecture) -> dict[str, Any]:
         """What computes the model: transformers, by its minor version, since patch releases mend.

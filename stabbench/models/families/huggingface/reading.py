@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import torch
+from torch import nn
 
 from stabbench.models.architecture import Architecture, ModelTensor, Origin, TensorFacts
+from stabbench.models.families.huggingface.network import build, check_model_type, offset_of, unsupported
 from stabbench.models.families.huggingface.parts import named_parts
-
-if TYPE_CHECKING:
-    from torch import nn
 
 
 def read(config: Mapping[str, Any], labels: int, where: str = "config.json") -> Architecture:
@@ -24,10 +25,6 @@ def read(config: Mapping[str, Any], labels: int, where: str = "config.json") -> 
 
 @lru_cache(maxsize=8)
 def _made(text: str, labels: int, where: str) -> Architecture:
-    import torch
-
-    from stabbench.models.families.huggingface.network import build, check_model_type, offset_of, unsupported
-
     check_model_type(json.loads(text), where)
     with torch.device("meta"):
         model: Any = build(text, labels, where)
@@ -72,8 +69,6 @@ def _made(text: str, labels: int, where: str) -> Architecture:
 
 def _layer_lists(encoder: nn.Module, layers: int) -> list[str]:
     """The outermost lists of as many modules as the encoder has layers: one, or one a part of the layers."""
-    from torch import nn
-
     found: list[str] = []
     for name, module in encoder.named_modules():
         inside = any(name.startswith(f"{outer}.") for outer in found)
@@ -84,8 +79,6 @@ def _layer_lists(encoder: nn.Module, layers: int) -> list[str]:
 
 def _output_layer(model: nn.Module, base: str, labels: int) -> str | None:
     """The last linear layer of `labels` outputs outside the encoder."""
-    from torch import nn
-
     found = [
         name
         for name, module in model.named_modules()
@@ -102,8 +95,6 @@ def _tensors(model: nn.Module, base: str, lists: list[str], layers: int, output:
     the place in the layer. The classifier is always new; what else is outside the encoder, or a pooler, is so where the
     folder lacks it.
     """
-    from torch import nn
-
     reached, path = False, ""
     for name, parameter in model.named_parameters():
         place, _, leaf = name.rpartition(".")

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from stabbench.errors import UserError
 from stabbench.models.architecture import Architecture
 from stabbench.models.dropout import Dropout
 from stabbench.models.families.huggingface.encoder import KeyedDropout
@@ -38,17 +39,15 @@ def check_by_trial(architecture: Architecture, where: str) -> None:
         model = build(architecture.config, architecture.labels, where)
     small = sum(parameter.numel() for parameter in model.parameters()) <= MOST_PARAMETERS
     try:
-        _passes(model, architecture, where, again=small)
-    except _NeedsNumbersError:
-        _passes(build(architecture.config, architecture.labels, where), architecture, where, again=False)
+        _passes(model, architecture, where)
+    except UserError as error:
+        if not small or isinstance(error.__cause__, UnkeyedDrawError):
+            raise
+        _passes(build(architecture.config, architecture.labels, where), architecture, where)
 
 
-class _NeedsNumbersError(Exception):
-    """A pass on the meta device failed, which one with numbers need not do."""
-
-
-def _passes(model: nn.Module, architecture: Architecture, where: str, *, again: bool) -> None:
-    """Tokens and embeddings, without dropout and with it; `again`: another model follows where one fails."""
+def _passes(model: nn.Module, architecture: Architecture, where: str) -> None:
+    """Tokens and embeddings, without dropout and with it; UserError where a pass fails."""
     device = next(model.parameters()).device
     tokens = torch.zeros((2, LENGTH), dtype=torch.long, device=device)
     words = torch.zeros((2, LENGTH, architecture.embedding_size), device=device)
@@ -62,8 +61,6 @@ def _passes(model: nn.Module, architecture: Architecture, where: str, *, again: 
             except UnkeyedDrawError as error:
                 raise unsupported(architecture.name, DRAWS.format(error.source), where) from error
             except Exception as error:  # whatever a module of another library's making runs into
-                if again:
-                    raise _NeedsNumbersError from error
                 reason = NO_EMBEDDINGS if "inputs_embeds" in inputs else f"a trial of it fails: {in_short(error)}"
                 raise unsupported(architecture.name, reason, where) from error
 
