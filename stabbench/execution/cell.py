@@ -72,7 +72,10 @@ class CellTraining:
         done = [seed for seed in mine if self._reuse(seed)]
         self._close(done)
         todo = [seed for seed in mine if seed not in done]
-        return self._jobs(todo, pool) if todo else []
+        if not todo:
+            return []
+        left = iter(todo)
+        return [self._job(tuple(islice(left, size))) for size in balanced(len(todo), self._room(todo, pool))]
 
     def receive(self, event: Event) -> list[Job]:
         """Take in what happened to a job; the jobs that have to be done in its place."""
@@ -125,11 +128,6 @@ class CellTraining:
             return False
         self._locks[seed] = lock
         return True
-
-    def _jobs(self, seeds: Sequence[int], pool: Pool) -> list[Job]:
-        left = iter(seeds)
-        sizes = balanced(len(seeds), self._room(seeds, pool))
-        return [self._job(tuple(islice(left, size))) for size in sizes]
 
     def _room(self, seeds: Sequence[int], pool: Pool) -> int:
         """How many seeds a worker trains side by side at most."""

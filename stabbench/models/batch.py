@@ -173,12 +173,6 @@ class Batch(RaggedBatch):
         return make_spans(self.example_lengths, widest, longest)
 
 
-def rounded_length(length: Integers) -> Integers:
-    """Lengths rounded up to a multiple of 8, above 32 of 16: a function of the example alone."""
-    fine = -(-length // 8) * 8
-    return np.where(length <= 32, fine, -(-length // 16) * 16)
-
-
 def make_batch(
     texts: TokenizedTexts,
     chosen: Sequence[Integers],
@@ -228,7 +222,8 @@ def _grouping(batch: Batch) -> Grouping:
     widest, device = batch.ids.shape[1], batch.ids.device
     begins = np.cumsum(batch.lengths, axis=1) - batch.lengths + np.arange(batch.runs)[:, None] * widest
     lengths, begins = batch.lengths.ravel(), begins.ravel()
-    rounded = rounded_length(lengths)
+    steps = np.where(lengths <= 32, 8, 16)  # what a length is rounded up to is a function of the example alone
+    rounded = -(-lengths // steps) * steps
     order = np.lexsort((np.arange(len(lengths)), rounded))
     slots = _ranges(rounded[order])
     owner = np.repeat(order, rounded[order])

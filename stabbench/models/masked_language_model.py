@@ -12,9 +12,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from stabbench.models.tokenization import SpecialTokens
+from stabbench.models.tokenization import Int64, SpecialTokens
 
-Int64 = npt.NDArray[np.int64]
 Framed = tuple[Int64, Int64]
 """Ids and segment ids of a sequence, both ``[T]``, special tokens included (`SpecialTokens.frame`)."""
 
@@ -112,16 +111,6 @@ def prediction_head(model: nn.Module) -> nn.Module | None:
 def masked_loss(model: nn.Module, batch: MaskedBatch) -> Tensor:
     """Cross-entropy summed over the batch's masked positions, in nats (a scalar; divide by ``len(batch.targets)``)."""
     return nn.functional.cross_entropy(masked_logits(model, batch), batch.targets, reduction="sum")
-
-
-def heldout_batches(
-    sequences: Sequence[Framed], special: SpecialTokens, probability: float, seed: int, batch_size: int = 64
-) -> list[MaskedBatch]:
-    """The masked batches of a held-out text; the masks depend on `seed` alone, so that models can be compared."""
-    random = np.random.default_rng([seed, 0x4D4C4D])
-    order = np.argsort(sequence_lengths(sequences), kind="stable")
-    starts = range(0, len(order), batch_size)
-    return [masked_batch(sequences, order[at : at + batch_size], special, probability, random) for at in starts]
 
 
 def heldout_loss(model: nn.Module, batches: Sequence[MaskedBatch]) -> float:

@@ -14,7 +14,7 @@ from stabbench.errors import UserError
 from stabbench.files import whole_folder, write_json
 from stabbench.models.families.huggingface.pretrained_files import new_model, save, started_model
 from stabbench.models.folder import ModelFolder
-from stabbench.models.masked_language_model import Framed, heldout_batches, heldout_loss
+from stabbench.models.masked_language_model import Framed, heldout_loss, masked_batch, sequence_lengths
 from stabbench.models.pretraining_loop import train
 from stabbench.models.pretraining_options import PretrainingOptions
 from stabbench.models.sources import content_hash
@@ -22,6 +22,7 @@ from stabbench.models.tokenization import SpecialTokens, encode, positions, spec
 
 __all__ = ["PretrainingOptions", "PretrainingReport", "Text", "frame_texts", "measure", "pretrain"]
 
+HELDOUT_BATCH_SIZE = 64
 POINTS_OF_THE_CURVE = 100
 Text = str | tuple[str, str]
 
@@ -107,7 +108,11 @@ def measure(
     sequences, _, _ = frame_texts(folder, texts, config)
     if not sequences:
         raise UserError("pretraining: the held-out text is empty")
-    return heldout_loss(model, heldout_batches(sequences, special, config.mask_probability, config.seed))
+    random = np.random.default_rng([config.seed, 0x4D4C4D])
+    order = np.argsort(sequence_lengths(sequences), kind="stable")
+    parts = [order[at : at + HELDOUT_BATCH_SIZE] for at in range(0, len(order), HELDOUT_BATCH_SIZE)]
+    batches = [masked_batch(sequences, part, special, config.mask_probability, random) for part in parts]
+    return heldout_loss(model, batches)
 
 
 def frame_texts(folder: Path, texts: Sequence[Text], config: PretrainingOptions) -> tuple[list[Framed], float, float]:

@@ -15,16 +15,9 @@ from stabbench.errors import UserError
 from stabbench.models import families
 from stabbench.models.batch import TokenizedTexts, make_batch
 from stabbench.models.dropout import Dropout
-from stabbench.models.masked_language_model import (
-    Framed,
-    Int64,
-    MaskedBatch,
-    masked_batch,
-    prediction_head,
-    sequence_lengths,
-)
+from stabbench.models.masked_language_model import Framed, MaskedBatch, masked_batch, prediction_head, sequence_lengths
 from stabbench.models.pretraining_options import PretrainingOptions
-from stabbench.models.tokenization import SpecialTokens
+from stabbench.models.tokenization import Int64, SpecialTokens
 from stabbench.randomness import Draws
 
 SHARDS = 2

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from stabbench.models.families.huggingface.quiet import quiet_transformers
 from stabbench.models.weights import save_classifier
 from stabbench.strategies.contract import is_recipe_only
 from stabbench.strategies.unkeyed import UnkeyedDrawError
@@ -122,7 +123,7 @@ def loads_in_hugging_face(trial: Trial) -> None:
 def _hugging_face_logits(folder: Path, inputs: TrainingInputs, kind: str) -> np.ndarray:
     from transformers import AutoModelForSequenceClassification
 
-    with tiny.quiet():
+    with quiet_transformers():
         loaded, report = AutoModelForSequenceClassification.from_pretrained(
             folder, output_loading_info=True, local_files_only=True, use_safetensors=True, trust_remote_code=False
         )

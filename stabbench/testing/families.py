@@ -17,6 +17,7 @@ from stabbench.models.architecture import Architecture
 from stabbench.models.batch import Batch, TokenizedTexts, make_batch
 from stabbench.models.families import FAMILIES
 from stabbench.models.families.contract import Computation, Family
+from stabbench.models.families.huggingface.quiet import quiet_transformers
 from stabbench.testing import tiny
 from stabbench.testing.suite import Suite, expect
 
@@ -62,7 +63,7 @@ class FamilyTrial:
     def write(self, folder: Path) -> Path:
         """A pretrained encoder of the config as a folder."""
         auto: Any = transformers.AutoModel
-        with tiny.quiet():
+        with quiet_transformers():
             _moved(auto.from_config(self.model.config)).float().save_pretrained(folder)
         return folder
 

@@ -17,6 +17,7 @@ from stabbench.errors import UserError
 from stabbench.files import write_json
 from stabbench.models.dropout import Dropout
 from stabbench.models.encoder import Encoder
+from stabbench.models.families.huggingface.quiet import quiet_transformers
 from stabbench.models.folder import ModelFolder
 from stabbench.models.kernel.library import library_for
 from stabbench.models.kernel.step import PlainStep
@@ -25,7 +26,6 @@ from stabbench.models.weights import save_tensors
 from stabbench.randomness import Draws
 from stabbench.recipe import Recipe
 from stabbench.tasks import objectives
-from stabbench.testing import tiny
 from stabbench.testing.families import FOREIGN_TOLERANCE, LABELS, PLACE, FamilyTrial, batch_of, close, logits_of
 from stabbench.testing.suite import Check, ContractError, expect
 
@@ -256,7 +256,7 @@ def kept_folder_reads_back(trial: FamilyTrial) -> None:
         save_tensors({key: tensor[0].contiguous() for key, tensor in weights.items()}, folder / "model.safetensors")
         own = trial.made.classifier_fields(config, dropout)
         write_json(folder / "config.json", config | own | {"dtype": "float64"})
-        with tiny.quiet():
+        with quiet_transformers():
             loaded: Any = AutoModelForSequenceClassification.from_pretrained(
                 folder, local_files_only=True, use_safetensors=True, trust_remote_code=False
             )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import cast
 
 import numpy as np
@@ -22,7 +20,6 @@ from transformers import (
     RobertaConfig,
     RobertaForSequenceClassification,
 )
-from transformers.utils import logging
 
 from stabbench.models.architecture import Architecture
 from stabbench.models.batch import TokenizedTexts
@@ -96,17 +93,3 @@ def texts(count: int, seed: int, *, longest: int = 40, labels: int = 2, pieces: 
 def seeds(*numbers: int) -> list[dict[str, int]]:
     """For each number a run all of whose streams have that seed."""
     return [dict.fromkeys(STREAMS, number) for number in numbers]
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """No warnings and no progress bars of transformers."""
-    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if bars:
-            logging.enable_progress_bar()  # type: ignore[no-untyped-call]

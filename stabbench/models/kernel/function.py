@@ -131,16 +131,13 @@ class _Call:
 
     def forward(self, tensors: list[Tensor], embeddings: Tensor | None, *, keep: bool) -> Tensor:
         """Logits or states; with `keep` the tape is kept for `backward`."""
-        architecture, library = self.architecture, self.library
+        architecture, batch = self.architecture, self.batch
         self.shape = shape_of(architecture, tensors[0].shape[1], every=self.every)
-        drops = self.keys.threshold > 0
-        tape = tapes.lend(library.tape_bytes(self.shape, self.texts, drops, keep))
-        size = (
-            (self.batch.tokens[0], architecture.hidden_size) if self.every else (self.batch.size, architecture.labels)
-        )
+        tape = tapes.lend(self.library.tape_bytes(self.shape, self.texts, self.keys.threshold > 0, keep))
+        size = (batch.tokens[0], architecture.hidden_size) if self.every else (batch.size, architecture.labels)
         found = torch.empty(1, *size, dtype=tensors[0].dtype)
         given = None if embeddings is None else embeddings.contiguous()
-        function = library.encode if self.every else library.forward
+        function = self.library.encode if self.every else self.library.forward
         status = function(
             self.shape, self.texts, self.keys, self.layout.places, self.layout.addresses(tensors),
             None if given is None else given.data_ptr(), keep, tape.ctypes.data, found.data_ptr(),

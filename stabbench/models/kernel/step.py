@@ -11,15 +11,7 @@ from torch import Tensor
 from stabbench.models.architecture import Architecture
 from stabbench.models.batch import Batch
 from stabbench.models.dropout import Dropout
-from stabbench.models.kernel.function import (
-    MOST_LAYERS,
-    empty_like,
-    keys_of,
-    layout_of,
-    shape_of,
-    tapes,
-    texts_of,
-)
+from stabbench.models.kernel.function import MOST_LAYERS, empty_like, keys_of, layout_of, shape_of, tapes, texts_of
 from stabbench.models.kernel.optimizer import GradientTable, common_library, sizes
 
 OBJECTIVES = ("classification",)
