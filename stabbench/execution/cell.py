@@ -135,7 +135,7 @@ class CellTraining:
         if wanted is None and torch.device(self.settings.device).type != "cuda":
             return 1
         streams = [self.cell.run_spec(seed).seeds for seed in seeds]
-        room = trainers.find().room(inputs, streams, pool.free_memory() if wanted is None else None)
+        room = trainers.find().room(inputs, streams, pool.free_memory if wanted is None else None)
         return room if wanted is None else min(wanted, room)
 
     def _job(self, seeds: tuple[int, ...]) -> Job:

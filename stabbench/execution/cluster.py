@@ -14,6 +14,7 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -64,7 +65,6 @@ class Cluster(Pool):
         self.measurement = ray.remote(**share)(node.free_memory)
         self.flights: dict[Any, _Flight] = {}
         self.put: dict[int, Any] = {}
-        self._free: int | None = None
         self._looked = time.monotonic()
         self._own = False
 
@@ -91,11 +91,10 @@ class Cluster(Pool):
         if self._own:
             ray.shutdown()
 
+    @cached_property
     def free_memory(self) -> int:
         """Bytes that a worker has for itself on the GPU of a node, as it was before the first job."""
-        if self._free is None:
-            self._free = int(ray.get(self.measurement.remote(self.settings.workers)))
-        return self._free
+        return int(ray.get(self.measurement.remote(self.settings.workers)))
 
     def run(self, next_job: NextJob) -> Iterator[Event]:
         """Train what `next_job` gives until it gives None and all is done, yielding what happens."""

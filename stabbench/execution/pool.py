@@ -85,6 +85,7 @@ class Pool(ABC):
     def run(self, next_job: NextJob) -> Iterator[Event]:
         """Train what `next_job` gives until it gives None and all is done, yielding what happens."""
 
+    @property
     @abstractmethod
     def free_memory(self) -> int:
         """Bytes that a worker has for itself on its GPU, as it was before the first job."""

@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Self
@@ -42,7 +43,6 @@ class Workers(Pool):
         forks = sys.platform == "linux" and device == "cpu"
         self.context: Any = multiprocessing.get_context("fork" if forks else "spawn")
         self.workers: list[_Worker] = []
-        self._free: int | None = None
 
     def __enter__(self) -> Self:
         check_device(torch.device(self.device))
@@ -51,12 +51,11 @@ class Workers(Pool):
     def __exit__(self, *unused: object) -> None:
         self._end(self.workers)
 
+    @cached_property
     def free_memory(self) -> int:
         """Bytes that a worker has for itself on its GPU, as it was before the first job."""
-        if self._free is None:
-            free, _ = torch.cuda.mem_get_info(torch.device(self.device))
-            self._free = free // self.count
-        return self._free
+        free, _ = torch.cuda.mem_get_info(torch.device(self.device))
+        return free // self.count
 
     def run(self, next_job: NextJob) -> Iterator[Event]:
         """Train what `next_job` gives until it gives None and all is done, yielding what happens."""

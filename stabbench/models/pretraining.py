@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,7 +13,8 @@ from torch import nn
 
 from stabbench.errors import UserError
 from stabbench.files import whole_folder, write_json
-from stabbench.models.families.huggingface.pretrained_files import new_model, save, started_model
+from stabbench.model_files import copy_tokenizer
+from stabbench.models.families.huggingface.pretrained_files import masked_language_model, new_model, save
 from stabbench.models.folder import ModelFolder
 from stabbench.models.masked_language_model import Framed, heldout_loss, masked_batch, sequence_lengths
 from stabbench.models.pretraining_loop import train
@@ -71,7 +73,9 @@ def pretrain(
         if start is None:
             model = new_model(folder, config)
         else:
-            model, new_tensors = started_model(folder, start, config)
+            model, new_tensors = masked_language_model(start, config.seed)
+            shutil.copyfile(start / "config.json", folder / "config.json")
+            copy_tokenizer(start, folder)
         special = special_tokens(folder)
         sequences, unknown_share, entropy = frame_texts(folder, texts, config)
         if not sequences:

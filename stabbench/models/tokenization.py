@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -154,20 +154,18 @@ def _special(folder: Path, found: FolderTokenizer) -> SpecialTokens:
     )
 
 
-def _flat(lists: list[list[int]]) -> Int64:
-    if not lists:
-        return np.zeros(0, dtype=np.int64)
-    return np.concatenate([np.asarray(values, dtype=np.int64) for values in lists])
+def _flat(lists: Iterable[list[int]]) -> Int64:
+    return np.fromiter(chain.from_iterable(lists), dtype=np.int64)
 
 
 def _joined(folder: Path, encodings: list[Encoding], special: SpecialTokens) -> Tokenized:
-    ids = _flat([encoding.ids for encoding in encodings])
+    ids = _flat(encoding.ids for encoding in encodings)
     if len(ids) and ids.max() >= special.vocabulary_size:
         raise UserError(
             f"the tokenizer in {folder} gives id {ids.max()}, but the model's vocab_size is {special.vocabulary_size}: "
             "the two do not belong together"
         )
-    segments = _flat([encoding.type_ids for encoding in encodings]) if special.segments > 1 else np.zeros_like(ids)
+    segments = _flat(encoding.type_ids for encoding in encodings) if special.segments > 1 else np.zeros_like(ids)
     offsets = np.zeros(len(encodings) + 1, dtype=np.int64)
     np.cumsum([len(encoding.ids) for encoding in encodings], out=offsets[1:])
     return Tokenized(ids, segments, offsets)

@@ -44,7 +44,7 @@ def _made(text: str, labels: int, where: str) -> Architecture:
     output = _output_layer(model, base, labels)
     if output is None:
         raise unsupported(name, f"no linear layer of {labels} outputs follows its encoder", where)
-    tensors = tuple(named_parts(_tensors(model, base, [f"{base}.{found}." for found in lists], layers, output)))
+    tensors = tuple(_named_parts(_tensors(model, base, [f"{base}.{found}." for found in lists], layers, output)))
     linear = [tensor for tensor in tensors if tensor.facts.linear_weight]
     if not any(0 < tensor.facts.depth <= layers for tensor in linear):
         raise unsupported(name, "its layers have no linear layers of torch's own", where)
@@ -127,27 +127,25 @@ def _tensors(model: nn.Module, base: str, lists: list[str], layers: int, output:
         yield ModelTensor(name, tuple(parameter.shape), facts, origin)
 
 
-def named_parts(tensors: Iterable[ModelTensor]) -> list[ModelTensor]:
+def _named_parts(tensors: Iterable[ModelTensor]) -> list[ModelTensor]:
     """The tensors with the parts of their facts, which are places in a layer (`attention.self.query_proj`), by name.
 
     Projections are told by the last word of their place, attention's output as what comes last beside them, the two
     matrices of a feed-forward layer by their order. Any other matrix keeps the name of its place.
     """
     found = list(tensors)
-    names: dict[tuple[int, str, str], str] = {}
     layers: dict[tuple[int, str], list[str]] = {}
     for facts in (tensor.facts for tensor in found if tensor.facts.part):
         layers.setdefault((facts.depth, facts.kind), []).append(facts.part)
-    for (depth, kind), places in layers.items():
-        own = _attention(places) if kind == "attention" else _feed_forward(places)
-        names |= {(depth, kind, place): name for place, name in own.items()}
+    names = {
+        layer: _attention(places) if layer[1] == "attention" else _feed_forward(places)
+        for layer, places in layers.items()
+    }
 
-    def named(tensor: ModelTensor) -> ModelTensor:
-        facts = tensor.facts
-        part = names.get((facts.depth, facts.kind, facts.part), facts.part)
-        return replace(tensor, facts=replace(facts, part=part))
+    def named(facts: TensorFacts) -> TensorFacts:
+        return replace(facts, part=names.get((facts.depth, facts.kind), {}).get(facts.part, facts.part))
 
-    return [named(tensor) for tensor in found]
+    return [replace(tensor, facts=named(tensor.facts)) for tensor in found]
 
 
 def _attention(places: list[str]) -> dict[str, str]:
