@@ -198,13 +198,10 @@ def gradients(content: Content, place: Place) -> tuple[Pair | None, str]:
         records = [record for cell in cells for record in cell.records.values()]
         reason = "no run failed" if all(record.status == "ok" for record in records) else "no run succeeded"
         return None, f"{place.model}, {place.task}: {reason}, so there is no failed run to set beside a successful one."
-    missing = [
-        f"{run.strategy} seed {run.seed}"
-        for run in (pair.failed, pair.successful)
-        if "gradnorms.parquet" not in run.record.files
-    ]
+    missing = [run for run in (pair.failed, pair.successful) if "gradnorms.parquet" not in run.record.files]
     if missing:
-        return None, f"{place.model}, {place.task}: {listed(missing)} recorded no gradient norms."
+        names = listed([f"{run.strategy} seed {run.seed}" for run in missing])
+        return None, f"{place.model}, {place.task}: {names} recorded no gradient norms."
     return pair, _contrast_sentence(pair)
 
 

@@ -118,15 +118,10 @@ def _note(content: Content, row: pd.Series) -> str:
     if row["best_std"] and (untested := untestable(content, row)):
         return f"{row['strategy']} has the smallest std, which cannot be tested: {untested}"
     if row["rival"]:
-        tests = ", ".join(
-            f"{name} {p_equation(row[column])}"
-            for name, column in (
-                ("Levene median-centred", "p_levene_median"),
-                ("mean-centred", "p_levene_mean"),
-                ("permutation", "p_permutation"),
-            )
+        return (
+            f"{row['strategy']} against {row['rival']}: Levene median-centred {p_equation(row['p_levene_median'])}, "
+            f"mean-centred {p_equation(row['p_levene_mean'])}, permutation {p_equation(row['p_permutation'])}"
         )
-        return f"{row['strategy']} against {row['rival']}: {tests}"
     if row["mostly_failed"]:
         return f"{row['failed']} of {row['n']} runs of {row['strategy']} failed, so its std is never the best"
     return ""

@@ -67,7 +67,7 @@ def _table(content: Content, found: Sequence[Hyperparameters], model: str) -> Gr
     texts: dict[str, Callable[[Hyperparameters], str]] = {
         name: partial(_in_recipe, name=name) for item in mine for name in item.recipe
     }
-    texts["updates of a run (warm-up)"] = _updates
+    texts["updates of a run (warm-up)"] = lambda item: " or ".join(f"{total} ({warm})" for total, warm in item.steps)
     for name in ("learning_rate", "weight_decay", "epsilon"):
         texts[f"{name} in the optimizer (tensors)"] = partial(_in_optimizer, name=name)
     rows = [
@@ -91,10 +91,6 @@ def _table(content: Content, found: Sequence[Hyperparameters], model: str) -> Gr
 
 def _in_recipe(item: Hyperparameters, name: str) -> str:
     return " or ".join(value_text(value) for value in item.recipe.get(name, ()))
-
-
-def _updates(item: Hyperparameters) -> str:
-    return " or ".join(f"{total} ({warmup})" for total, warmup in item.steps)
 
 
 def _in_optimizer(item: Hyperparameters, name: str) -> str:
