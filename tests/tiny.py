@@ -14,7 +14,6 @@ from stabbench.models.batch import TokenizedTexts
 from stabbench.recipe import Recipe
 from stabbench.tasks.objectives.contract import Trivial
 from stabbench.testing.tiny import (
-    CLASSES,
     VOCABULARY,
     architecture,
     hugging_face_model,
@@ -25,7 +24,7 @@ from stabbench.testing.tiny import (
 from stabbench.training.inputs import TrainingInputs
 
 __all__ = [
-    "CLASSES",
+    "KINDS",
     "PROJECT",
     "VOCABULARY",
     "architecture",
@@ -38,6 +37,8 @@ __all__ = [
     "texts",
 ]
 
+KINDS = ("albert", "bert", "distilbert", "electra", "roberta")
+"""Of which there are tiny models."""
 PROJECT = """
 preset: test
 grid: {models: [embedded], tasks: [acceptability], strategies: [devlin]}

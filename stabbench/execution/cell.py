@@ -72,7 +72,10 @@ class CellTraining:
         done = [seed for seed in mine if self._reuse(seed)]
         self._close(done)
         todo = [seed for seed in mine if seed not in done]
-        return self._jobs(todo, pool) if todo else []
+        if not todo:
+            return []
+        left = iter(todo)
+        return [self._job(tuple(islice(left, size))) for size in balanced(len(todo), self._room(todo, pool))]
 
     def receive(self, event: Event) -> list[Job]:
         """Take in what happened to a job; the jobs that have to be done in its place."""
@@ -97,14 +100,14 @@ class CellTraining:
 
     def release(self) -> None:
         """Let go of every lock and of the inputs."""
-        self._close(list(self._locks), forget=False)
+        for seed in list(self._locks):
+            self._locks.pop(seed).release()
         self._inputs = None
 
-    def _close(self, seeds: Sequence[int], *, forget: bool = True) -> None:
+    def _close(self, seeds: Sequence[int]) -> None:
         for seed in seeds:
             self._locks.pop(seed).release()
-        if forget:
-            self.missing = [seed for seed in self.missing if seed not in seeds]
+        self.missing = [seed for seed in self.missing if seed not in seeds]
         if not self.missing:
             self._inputs = None
 
@@ -126,18 +129,13 @@ class CellTraining:
         self._locks[seed] = lock
         return True
 
-    def _jobs(self, seeds: Sequence[int], pool: Pool) -> list[Job]:
-        left = iter(seeds)
-        sizes = balanced(len(seeds), self._room(seeds, pool))
-        return [self._job(tuple(islice(left, size))) for size in sizes]
-
     def _room(self, seeds: Sequence[int], pool: Pool) -> int:
         """How many seeds a worker trains side by side at most."""
         inputs, wanted = self.inputs, self.settings.stacked_seeds
         if wanted is None and torch.device(self.settings.device).type != "cuda":
             return 1
         streams = [self.cell.run_spec(seed).seeds for seed in seeds]
-        room = trainers.find().room(inputs, streams, pool.free_memory() if wanted is None else None)
+        room = trainers.find().room(inputs, streams, pool.free_memory if wanted is None else None)
         return room if wanted is None else min(wanted, room)
 
     def _job(self, seeds: tuple[int, ...]) -> Job:

@@ -11,10 +11,10 @@ import sys
 import threading
 import time
 import weakref
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,7 +24,7 @@ from ray.exceptions import RayError, RayTaskError
 
 from stabbench.errors import UserError
 from stabbench.execution import node
-from stabbench.execution.pool import TRIES, Advanced, Broken, Done, Event, Job, NextJob, lost
+from stabbench.execution.pool import Advanced, Broken, Done, Event, Job, NextJob, Pool
 from stabbench.execution.settings import Settings
 from stabbench.plugins import files
 from stabbench.signals import interruptible
@@ -47,7 +47,7 @@ class _Flight:
     node: str | None = None
 
 
-class Cluster:
+class Cluster(Pool):
     """Tasks on the cluster at $RAY_ADDRESS, else on a Ray of this process alone on this machine.
 
     In flight are as many as the cluster has room for now and as many again, which wait in Ray's queue: no worker waits
@@ -57,16 +57,14 @@ class Cluster:
     """
 
     def __init__(self, settings: Settings, beacon: Path) -> None:
+        super().__init__()
         self.settings, self.beacon = settings, beacon.absolute()
         self.kind = torch.device(settings.device).type
         share = {"num_cpus": 1.0, "num_gpus": 1 / settings.workers if self.kind == "cuda" else 0.0}
         self.task = ray.remote(max_retries=0, num_returns="streaming", **share)(_events)
         self.measurement = ray.remote(**share)(node.free_memory)
         self.flights: dict[Any, _Flight] = {}
-        self.pending: deque[tuple[Job, TrainingInputs]] = deque()
         self.put: dict[int, Any] = {}
-        self.tries: dict[Job, int] = {}
-        self._free: int | None = None
         self._looked = time.monotonic()
         self._own = False
 
@@ -93,27 +91,22 @@ class Cluster:
         if self._own:
             ray.shutdown()
 
+    @cached_property
     def free_memory(self) -> int:
         """Bytes that a worker has for itself on the GPU of a node, as it was before the first job."""
-        if self._free is None:
-            self._free = int(ray.get(self.measurement.remote(self.settings.workers)))
-        return self._free
+        return int(ray.get(self.measurement.remote(self.settings.workers)))
 
     def run(self, next_job: NextJob) -> Iterator[Event]:
         """Train what `next_job` gives until it gives None and all is done, yielding what happens."""
-
-        def take() -> tuple[Job, TrainingInputs] | None:
-            return self.pending.popleft() if self.pending else next_job()
-
         while True:
-            self._send(take)
+            self._send(next_job)
             if not self.flights:
                 return
             with interruptible():
                 ready, _ = ray.wait(list(self.flights), num_returns=1, timeout=LOOK_SECONDS, fetch_local=False)
             gone = [stream for stream in self._stranded() if stream not in ready]
             for event in [*map(self._receive, ready), *map(self._lose, gone)]:
-                self._send(take)  # first, so that no worker waits while a record is written
+                self._send(next_job)  # first, so that no worker waits while a record is written
                 if event is not None:
                     yield event
 
@@ -126,9 +119,9 @@ class Cluster:
         found = int(ray.cluster_resources().get(self._resource, 0))
         return found * self.settings.workers if self.kind == "cuda" else found
 
-    def _send(self, take: NextJob) -> None:
+    def _send(self, next_job: NextJob) -> None:
         most = 2 * max(1, self._slots())
-        while len(self.flights) < most and (taken := take()) is not None:
+        while len(self.flights) < most and (taken := self.take(next_job)) is not None:
             job, inputs = taken
             errand = node.Errand(
                 job=dataclasses.replace(job, checkpoint=job.checkpoint.absolute()),
@@ -174,11 +167,7 @@ class Cluster:
     def _lose(self, stream: Any, how: str = "its node is gone") -> Broken | None:
         """A task that will say nothing any more: its job is begun again, a few times."""
         flight = self.flights.pop(stream)
-        self.tries[flight.job] = self.tries.get(flight.job, 0) + 1
-        if self.tries[flight.job] == TRIES:
-            return lost(flight.job, f"the task was lost ({how})")
-        self.pending.append((flight.job, flight.inputs))
-        return None
+        return self.lose(flight.job, flight.inputs, f"the task was lost ({how})")
 
     def _stranded(self) -> list[Any]:
         """Tasks whose node is gone, which Ray itself may take minutes to tell; asked for now and then."""

@@ -68,10 +68,10 @@ def _train_all(open_cells: Sequence[CellTraining], pool: Pool) -> list[str]:
     while open_cells:
         check_signals()
         before = _missing(open_cells)
-        refused += _Pass(open_cells, pool, wait=False).train()
+        refused += _train(open_cells, pool, wait=False)
         open_cells = [training for training in open_cells if training.missing]
         if open_cells and _missing(open_cells) == before:
-            refused += _Pass(open_cells[:1], pool, wait=True).train()
+            refused += _train(open_cells[:1], pool, wait=True)
             open_cells = [training for training in open_cells if training.missing]
     return refused
 
@@ -80,31 +80,24 @@ def _missing(trainings: Sequence[CellTraining]) -> int:
     return sum(len(training.missing) for training in trainings)
 
 
-class _Pass:
-    """Every run that can be had now, cell after cell."""
+def _train(open_cells: Sequence[CellTraining], pool: Pool, *, wait: bool) -> list[str]:
+    """Train every run that can be had now, cell after cell; why cells were refused."""
+    numbered = {training.number: training for training in open_cells}
+    queue, jobs, refused = deque(open_cells), deque[Job](), list[str]()
 
-    def __init__(self, trainings: Sequence[CellTraining], pool: Pool, *, wait: bool) -> None:
-        self.trainings = {training.number: training for training in trainings}
-        self.pool, self.wait = pool, wait
-        self.queue = deque(trainings)
-        self.jobs: deque[Job] = deque()
-        self.refused: list[str] = []
-
-    def train(self) -> list[str]:
-        """Train; why cells were refused."""
-        for event in self.pool.run(self._next):
-            self.jobs.extend(self.trainings[event.job.cell].receive(event))
-        return self.refused
-
-    def _next(self) -> tuple[Job, TrainingInputs] | None:
-        while not self.jobs and self.queue:
-            training = self.queue.popleft()
+    def next_job() -> tuple[Job, TrainingInputs] | None:
+        while not jobs and queue:
+            training = queue.popleft()
             try:
-                self.jobs.extend(training.claim(self.pool, wait=self.wait))
+                jobs.extend(training.claim(pool, wait=wait))
             except UserError as error:
-                self.refused.append(str(error))
+                refused.append(str(error))
                 training.give_up()
-        if not self.jobs:
+        if not jobs:
             return None
-        job = self.jobs.popleft()
-        return job, self.trainings[job.cell].inputs
+        job = jobs.popleft()
+        return job, numbered[job.cell].inputs
+
+    for event in pool.run(next_job):
+        jobs.extend(numbered[event.job.cell].receive(event))
+    return refused

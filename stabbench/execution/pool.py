@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 import traceback
+from abc import ABC, abstractmethod
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import torch
 
@@ -65,26 +66,41 @@ NextJob = Callable[[], tuple[Job, TrainingInputs] | None]
 """The next job with what its cell shares, or None: there is none now."""
 
 
-class Pool(Protocol):
-    """Workers that train jobs; a context manager, which ends them."""
+class Pool(ABC):
+    """Workers that train jobs; a context manager, which ends them. A job whose worker is lost is begun a few times."""
 
+    def __init__(self) -> None:
+        self.pending: deque[tuple[Job, TrainingInputs]] = deque()
+        self.tries: Counter[Job] = Counter()
+
+    @abstractmethod
     def __enter__(self) -> Self:
         """Make the pool ready; UserError where there is nothing to train on."""
-        ...
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    @abstractmethod
+    def __exit__(self, *unused: object) -> None:
         """End every worker, also in the middle of a training."""
-        ...
 
+    @abstractmethod
     def run(self, next_job: NextJob) -> Iterator[Event]:
         """Train what `next_job` gives until it gives None and all is done, yielding what happens."""
-        ...
 
+    @property
+    @abstractmethod
     def free_memory(self) -> int:
         """Bytes that a worker has for itself on its GPU, as it was before the first job."""
-        ...
+
+    def take(self, next_job: NextJob) -> tuple[Job, TrainingInputs] | None:
+        """A job that has to be begun again, else the next one."""
+        return self.pending.popleft() if self.pending else next_job()
+
+    def lose(self, job: Job, inputs: TrainingInputs, what: str) -> Broken | None:
+        """A job whose worker is lost, of which `what` says how, is begun again: None; or that was its last try."""
+        self.tries[job] += 1
+        if self.tries[job] < TRIES:
+            self.pending.append((job, inputs))
+            return None
+        return Broken(job, {"type": "WorkerLost", "message": f"{what} in {TRIES} tries", "traceback": ""})
 
 
 def train_job(
@@ -120,11 +136,6 @@ def train_job(
         content = {"type": type(error).__name__, "message": str(error), "traceback": traceback.format_exc()}
         return Broken(job, content, machine(device))
     return Done(job, [_portable(result, keep=job.keep_weights) for result in results], machine(device))
-
-
-def lost(job: Job, what: str) -> Broken:
-    """A job whose worker was lost in every try; `what` says how."""
-    return Broken(job, {"type": "WorkerLost", "message": f"{what} in {TRIES} tries", "traceback": ""})
 
 
 def _portable(result: RunResult, *, keep: bool) -> RunResult:

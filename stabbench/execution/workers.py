@@ -9,13 +9,14 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Self
 
 import torch
 
-from stabbench.execution.pool import TRIES, Advanced, Event, Job, NextJob, lost, train_job
+from stabbench.execution.pool import Advanced, Event, Job, NextJob, Pool, train_job
 from stabbench.signals import interruptible, shielded_from_ctrl_c
 from stabbench.training.inputs import TrainingInputs
 from stabbench.training.precision import check_device
@@ -30,19 +31,18 @@ class _Worker:
     job: Job | None = None
 
 
-class Workers:
+class Workers(Pool):
     """At most `count` processes; use as a context manager, which ends them.
 
     A process trains jobs of one cell, whose inputs it shares with this one; for another cell a new one takes its place.
     """
 
     def __init__(self, count: int, device: str, checkpoint_seconds: float) -> None:
+        super().__init__()
         self.count, self.device, self.checkpoint_seconds = count, device, checkpoint_seconds
         forks = sys.platform == "linux" and device == "cpu"
         self.context: Any = multiprocessing.get_context("fork" if forks else "spawn")
         self.workers: list[_Worker] = []
-        self.tries: dict[Job, int] = {}
-        self._free: int | None = None
 
     def __enter__(self) -> Self:
         check_device(torch.device(self.device))
@@ -51,22 +51,16 @@ class Workers:
     def __exit__(self, *unused: object) -> None:
         self._end(self.workers)
 
+    @cached_property
     def free_memory(self) -> int:
         """Bytes that a worker has for itself on its GPU, as it was before the first job."""
-        if self._free is None:
-            free, _ = torch.cuda.mem_get_info(torch.device(self.device))
-            self._free = free // self.count
-        return self._free
+        free, _ = torch.cuda.mem_get_info(torch.device(self.device))
+        return free // self.count
 
     def run(self, next_job: NextJob) -> Iterator[Event]:
         """Train what `next_job` gives until it gives None and all is done, yielding what happens."""
-        pending: list[tuple[Job, TrainingInputs]] = []
-
-        def take() -> tuple[Job, TrainingInputs] | None:
-            return pending.pop() if pending else next_job()
-
         while True:
-            self._hand_out(take)
+            self._hand_out(next_job)
             busy = [worker for worker in self.workers if worker.job is not None]
             if not busy:
                 self._end(self.workers)
@@ -75,17 +69,18 @@ class Workers:
                 ready = wait([*(worker.connection for worker in busy), *(worker.process.sentinel for worker in busy)])
             for worker in busy:
                 if worker.connection in ready:
-                    events = self._receive(worker, pending)
+                    event = self._receive(worker)
                 elif worker.process.sentinel in ready:
-                    events = self._bury(worker, pending)
+                    event = self._bury(worker)
                 else:
                     continue
-                self._hand_out(take)  # first, so that no worker waits while a record is written
-                yield from events
+                self._hand_out(next_job)  # first, so that no worker waits while a record is written
+                if event is not None:
+                    yield event
 
-    def _hand_out(self, take: NextJob) -> None:
+    def _hand_out(self, next_job: NextJob) -> None:
         while sum(worker.job is not None for worker in self.workers) < self.count:
-            taken = take()
+            taken = self.take(next_job)
             if taken is None:
                 return
             worker = self._worker_for(taken[1])
@@ -123,27 +118,23 @@ class Workers:
             worker.connection.close()
         self.workers = [worker for worker in self.workers if worker not in workers]
 
-    def _receive(self, worker: _Worker, pending: list[tuple[Job, TrainingInputs]]) -> list[Event]:
+    def _receive(self, worker: _Worker) -> Event | None:
         try:
             event: Event = worker.connection.recv()
         except (EOFError, OSError):
-            return self._bury(worker, pending)
+            return self._bury(worker)
         if not isinstance(event, Advanced):
             worker.job = None
-        return [event]
+        return event
 
-    def _bury(self, worker: _Worker, pending: list[tuple[Job, TrainingInputs]]) -> list[Event]:
+    def _bury(self, worker: _Worker) -> Event | None:
         """A worker that the system killed: its job goes to another one, a few times."""
         assert worker.job is not None
-        job = worker.job
         worker.process.join(timeout=5)
         worker.connection.close()
         self.workers.remove(worker)
-        self.tries[job] = self.tries.get(job, 0) + 1
-        if self.tries[job] < TRIES:
-            pending.append((job, worker.inputs))
-            return []
-        return [lost(job, f"the worker process ended with exit code {worker.process.exitcode}")]
+        code = worker.process.exitcode
+        return self.lose(worker.job, worker.inputs, f"the worker process ended with exit code {code}")
 
 
 def _work(connection: Connection, parent: int, inputs: TrainingInputs, device: str, checkpoint_seconds: float) -> None:

@@ -114,12 +114,11 @@ class Grouping:
 
 
 @dataclass(frozen=True)
-class Batch:
-    """`S` runs' batches of `B` examples each; `T` is the largest number of tokens among them.
+class RaggedBatch:
+    """`S` runs' batches of `B` examples each, with `T` rows a run for their tokens.
 
-    `ids`, `segments`, `positions`: `(S, T)`, the tail of a run with fewer tokens is 0 and belongs to no example.
-    `labels`: `(S, B)`. `first`: `(S · B,)`, the flat row of each example's first token in `(S · T)`. `lengths`:
-    `(S, B)`, the tokens of each example. `dtype` is the type of the masks.
+    `ids`, `segments`, `positions`: `(S, T)`. `labels`: `(S, B)`. `first`: `(S · B,)`, the flat row of each example's
+    first token in `(S · T)`.
     """
 
     ids: Tensor
@@ -127,10 +126,6 @@ class Batch:
     positions: Tensor
     labels: Tensor
     first: Tensor
-    tokens: tuple[int, ...]
-    lengths: Integers
-    examples: Integers
-    dtype: torch.dtype
 
     @property
     def runs(self) -> int:
@@ -141,6 +136,19 @@ class Batch:
     def size(self) -> int:
         """B, the examples of one run."""
         return self.labels.shape[1]
+
+
+@dataclass(frozen=True)
+class Batch(RaggedBatch):
+    """A batch of which the host knows the `tokens` of each run and the `lengths` `(S, B)` of its examples.
+
+    `T` is the largest number of tokens; the tail of a run with fewer is 0 and belongs to no example. `dtype` is the
+    type of the masks.
+    """
+
+    tokens: tuple[int, ...]
+    lengths: Integers
+    dtype: torch.dtype
 
     @property
     def most_pairs(self) -> int:
@@ -155,9 +163,7 @@ class Batch:
     @cached_property
     def grouping(self) -> Grouping:
         """The examples in buckets of near-equal length, made where it is first asked for."""
-        widest = self.ids.shape[1]
-        begins = np.cumsum(self.lengths, axis=1) - self.lengths + np.arange(self.runs)[:, None] * widest
-        return _grouping(self.lengths.ravel(), begins.ravel(), self.runs, widest, self.dtype, self.ids.device)
+        return _grouping(self)
 
     @cached_property
     def spans(self) -> Spans:
@@ -165,12 +171,6 @@ class Batch:
         widest = self.ids.shape[1]
         longest = max(int(self.lengths.max()), widest - min(self.tokens))
         return make_spans(self.example_lengths, widest, longest)
-
-
-def rounded_length(length: Integers) -> Integers:
-    """Lengths rounded up to a multiple of 8, above 32 of 16: a function of the example alone."""
-    fine = -(-length // 8) * 8
-    return np.where(length <= 32, fine, -(-length // 16) * 16)
 
 
 def make_batch(
@@ -208,7 +208,6 @@ def make_batch(
         first=torch.from_numpy(row_begins).to(device),
         tokens=tuple(int(count) for count in tokens),
         lengths=lengths,
-        examples=texts.examples[indices],
         dtype=dtype,
     )
 
@@ -219,16 +218,18 @@ def _ranges(lengths: Integers) -> Integers:
     return np.arange(int(ends[-1]), dtype=np.int64) - np.repeat(ends - lengths, lengths)
 
 
-def _grouping(
-    lengths: Integers, begins: Integers, runs: int, widest: int, dtype: torch.dtype, device: torch.device
-) -> Grouping:
-    rounded = rounded_length(lengths)
+def _grouping(batch: Batch) -> Grouping:
+    widest, device = batch.ids.shape[1], batch.ids.device
+    begins = np.cumsum(batch.lengths, axis=1) - batch.lengths + np.arange(batch.runs)[:, None] * widest
+    lengths, begins = batch.lengths.ravel(), begins.ravel()
+    steps = np.where(lengths <= 32, 8, 16)  # what a length is rounded up to is a function of the example alone
+    rounded = -(-lengths // steps) * steps
     order = np.lexsort((np.arange(len(lengths)), rounded))
     slots = _ranges(rounded[order])
     owner = np.repeat(order, rounded[order])
     real = slots < lengths[owner]
     regroup = np.where(real, begins[owner] + slots, begins[owner])
-    ungroup = np.full(runs * widest, -1)
+    ungroup = np.full(batch.ids.numel(), -1)
     ungroup[regroup[real]] = np.flatnonzero(real)
     tail = ungroup < 0
     own = np.repeat(ungroup[::widest], widest)  # a tail must not read from another run, whose values may be NaN
@@ -242,7 +243,7 @@ def _grouping(
         mask = None
         if (exact < length).any():
             absent = np.arange(length)[None, :] >= exact[:, None]
-            table = torch.zeros(len(members), 1, 1, int(length), dtype=dtype)
+            table = torch.zeros(len(members), 1, 1, int(length), dtype=batch.dtype)
             mask = table.masked_fill_(torch.from_numpy(absent)[:, None, None, :], float("-inf")).to(device)
         bucket = Bucket(int(length), start, len(members), mask)
         buckets.append(bucket)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
 from typing import Any, TypeVar, cast
 
 import torch
+
+from stabbench.models.kernel.compilation import compiler
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 SHAPES = 64
@@ -19,8 +19,7 @@ SHAPES = 64
 @cache
 def can_compile() -> bool:
     """Whether kernels for CUDA can be built here: that takes triton and a C compiler."""
-    found = (shutil.which(name) for name in (os.environ.get("CC"), "cc", "gcc", "clang") if name)
-    return find_spec("triton") is not None and any(found)
+    return find_spec("triton") is not None and compiler() is not None
 
 
 def compiled(function: Function, device: torch.device) -> Function:

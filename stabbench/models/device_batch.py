@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stabbench.models.batch import Bucket, Grouping, Integers, Spans, TokenizedTexts, make_spans
+from stabbench.models.batch import Bucket, Grouping, Integers, RaggedBatch, Spans, TokenizedTexts, make_spans
 
 
 @dataclass(frozen=True)
@@ -47,29 +47,14 @@ class DeviceTexts:
 
 
 @dataclass(frozen=True)
-class DeviceBatch:
+class DeviceBatch(RaggedBatch):
     """As `stabbench.models.batch.Batch`, with the examples' lengths `(S, B)` on the device and one bucket of length L.
 
     A row that belongs to no example repeats its run's first token.
     """
 
-    ids: Tensor
-    segments: Tensor
-    positions: Tensor
-    labels: Tensor
-    first: Tensor
     example_lengths: Tensor
     grouping: Grouping
-
-    @property
-    def runs(self) -> int:
-        """S, the number of runs side by side."""
-        return self.ids.shape[0]
-
-    @property
-    def size(self) -> int:
-        """B, the examples of one run."""
-        return self.labels.shape[1]
 
     @property
     def tokens(self) -> tuple[int, ...]:

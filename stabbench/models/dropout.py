@@ -40,17 +40,12 @@ class Dropout:
         """This one; the same draws with the `probability` that a place asks for where every place has its own."""
         return self if self.probability is not None else Dropout(probability, self.draws, self.step, self.call)
 
-    @property
-    def active(self) -> bool:
-        """Whether anything is dropped."""
-        return self.threshold > 0
-
     def _kept(self, run: int, place: str, count: int) -> np.ndarray:
         return self.draws[run].levels(place, count, self.step, self.call) >= self.threshold
 
     def rows(self, place: str, counts: Sequence[int], like: Tensor) -> Tensor | None:
         """What is kept of `like` `(S, rows, H)`, of which the first `counts[s]` rows of run `s` are real."""
-        if not self.active:
+        if not self.threshold:
             return None
         runs, rows, width = like.shape
         kept = np.ones((runs, rows, width), dtype=bool)
@@ -64,7 +59,7 @@ class Dropout:
         `queries` is the number of query positions of an example, None for all of them. A run draws
         `heads · queries · length` levels for each example, one after the other, at its exact length.
         """
-        if not self.active:
+        if not self.threshold:
             return None
         assert isinstance(batch, Batch)
         sizes = heads * batch.lengths * (queries or batch.lengths)

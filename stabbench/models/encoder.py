@@ -116,7 +116,7 @@ class Encoder:
     ) -> Tensor:
         """Logits of the classifier, shape `(S, B, labels)`; one run on a CPU is computed by the compiled kernel."""
         architecture = self.architecture
-        compiled = self._compiled(weights, batch, dropout, embeddings, every=False)
+        compiled = compute(architecture, self.products, weights, batch, dropout, embeddings, every=False)
         if compiled is not None:
             return compiled
         first = self.hidden_states(weights, batch, dropout, embeddings, first_only=True)
@@ -136,28 +136,15 @@ class Encoder:
     ) -> Tensor:
         """The last layer's output: `(S, B, H)` for the first tokens, else `(S, T, H)` for all of them."""
         architecture = self.architecture
-        compiled = None if first_only else self._compiled(weights, batch, dropout, embeddings, every=True)
-        if compiled is not None:
-            return compiled
+        if not first_only:
+            compiled = compute(architecture, self.products, weights, batch, dropout, embeddings, every=True)
+            if compiled is not None:
+                return compiled
         states = self._embedding_layer(weights, batch, dropout, embeddings)
         for index in range(architecture.layers):
             last = first_only and index == architecture.layers - 1
             states = self._layer(weights, batch, dropout, states, index, first_only=last)
         return states
-
-    def _compiled(
-        self,
-        weights: Weights,
-        batch: AnyBatch,
-        dropout: AnyDropout | None,
-        embeddings: Tensor | None,
-        *,
-        every: bool,
-    ) -> Tensor | None:
-        """What the kernel computes (see `compute`); None where it cannot."""
-        if self.products is not None or not isinstance(batch, Batch) or isinstance(dropout, DeviceDropout):
-            return None
-        return compute(self.architecture, weights, batch, dropout, embeddings, every=every)
 
     def _embedding_layer(
         self, weights: Weights, batch: AnyBatch, dropout: AnyDropout | None, embeddings: Tensor | None

@@ -61,13 +61,17 @@ def is_random(func: Callable[..., Any]) -> bool:
     return torch.Tag.nondeterministic_seeded in getattr(func, "tags", ())
 
 
+def arguments_of(func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """What an operator of torch is called with by the names of its schema, in that order, defaults included."""
+    names = [argument.name for argument in func._schema.arguments]
+    defaults = {argument.name: argument.default_value for argument in func._schema.arguments}
+    return defaults | dict(zip(names, args, strict=False)) | kwargs
+
+
 def _drops_nothing(func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> bool:
     """Whether a random operator was told not to draw: by `dropout_p` 0, or by `training` or `train` False."""
-    for place, argument in enumerate(func._schema.arguments):
-        if argument.name in ("dropout_p", "training", "train"):
-            given = args[place] if place < len(args) else kwargs.get(argument.name, argument.default_value)
-            return not given
-    return False
+    given = arguments_of(func, args, kwargs)
+    return any(not given[name] for name in ("dropout_p", "training", "train") if name in given)
 
 
 def _states() -> tuple[Any, Any]:

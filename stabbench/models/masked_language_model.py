@@ -12,25 +12,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from stabbench.models.tokenization import SpecialTokens
+from stabbench.models.tokenization import Int64, SpecialTokens
 
-Int64 = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Sequences:
-    """Framed sequences: ids and segment ids of each, both int64 ``[T_i]``, special tokens included."""
-
-    ids: list[Int64]
-    segments: list[Int64]
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    @property
-    def lengths(self) -> Int64:
-        """Tokens of each sequence, shape ``[n]``."""
-        return np.array([len(ids) for ids in self.ids], dtype=np.int64)
+Framed = tuple[Int64, Int64]
+"""Ids and segment ids of a sequence, both ``[T]``, special tokens included (`SpecialTokens.frame`)."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +31,11 @@ class MaskedBatch:
     attention: Tensor | None
     positions: Tensor
     targets: Tensor
+
+
+def sequence_lengths(sequences: Sequence[Framed]) -> Int64:
+    """Tokens of each sequence, shape ``[n]``."""
+    return np.array([len(ids) for ids, _ in sequences], dtype=np.int64)
 
 
 def mask_tokens(
@@ -66,7 +56,7 @@ def mask_tokens(
 
 
 def masked_batch(
-    sequences: Sequences,
+    sequences: Sequence[Framed],
     rows: Sequence[int] | Int64,
     special: SpecialTokens,
     probability: float,
@@ -76,14 +66,15 @@ def masked_batch(
 
     Raises ValueError where no token of the rows can be masked.
     """
-    if all(len(sequences.ids[row]) <= 2 for row in rows):
+    framed = [sequences[row] for row in rows]
+    lengths = sequence_lengths(framed)
+    if (lengths <= 2).all():
         raise ValueError("every sequence of the batch is empty: there is nothing to mask")
-    lengths = np.array([len(sequences.ids[row]) for row in rows])
     ids = np.full((len(rows), lengths.max()), special.pad, dtype=np.int64)
     segments = np.zeros_like(ids)
-    for index, row in enumerate(rows):
-        ids[index, : lengths[index]] = sequences.ids[row]
-        segments[index, : lengths[index]] = sequences.segments[row]
+    for index, (own_ids, own_segments) in enumerate(framed):
+        ids[index, : lengths[index]] = own_ids
+        segments[index, : lengths[index]] = own_segments
     masked, chosen = mask_tokens(ids, special, probability, random)
     while not chosen.any():
         masked, chosen = mask_tokens(ids, special, probability, random)
@@ -120,16 +111,6 @@ def prediction_head(model: nn.Module) -> nn.Module | None:
 def masked_loss(model: nn.Module, batch: MaskedBatch) -> Tensor:
     """Cross-entropy summed over the batch's masked positions, in nats (a scalar; divide by ``len(batch.targets)``)."""
     return nn.functional.cross_entropy(masked_logits(model, batch), batch.targets, reduction="sum")
-
-
-def heldout_batches(
-    sequences: Sequences, special: SpecialTokens, probability: float, seed: int, batch_size: int = 64
-) -> list[MaskedBatch]:
-    """The masked batches of a held-out text; the masks depend on `seed` alone, so that models can be compared."""
-    random = np.random.default_rng([seed, 0x4D4C4D])
-    order = np.argsort(sequences.lengths, kind="stable")
-    starts = range(0, len(order), batch_size)
-    return [masked_batch(sequences, order[at : at + batch_size], special, probability, random) for at in starts]
 
 
 def heldout_loss(model: nn.Module, batches: Sequence[MaskedBatch]) -> float:

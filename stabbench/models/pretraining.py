@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,16 +13,18 @@ from torch import nn
 
 from stabbench.errors import UserError
 from stabbench.files import whole_folder, write_json
-from stabbench.models.families.huggingface.pretrained_files import new_model, save, started_model
+from stabbench.model_files import copy_tokenizer
+from stabbench.models.families.huggingface.pretrained_files import masked_language_model, new_model, save
 from stabbench.models.folder import ModelFolder
-from stabbench.models.masked_language_model import Sequences, heldout_batches, heldout_loss
-from stabbench.models.pretraining_loop import LoopOptions, train
+from stabbench.models.masked_language_model import Framed, heldout_loss, masked_batch, sequence_lengths
+from stabbench.models.pretraining_loop import train
 from stabbench.models.pretraining_options import PretrainingOptions
 from stabbench.models.sources import content_hash
 from stabbench.models.tokenization import SpecialTokens, encode, positions, special_tokens
 
 __all__ = ["PretrainingOptions", "PretrainingReport", "Text", "frame_texts", "measure", "pretrain"]
 
+HELDOUT_BATCH_SIZE = 64
 POINTS_OF_THE_CURVE = 100
 Text = str | tuple[str, str]
 
@@ -70,19 +73,21 @@ def pretrain(
         if start is None:
             model = new_model(folder, config)
         else:
-            model, new_tensors = started_model(folder, start, config)
+            model, new_tensors = masked_language_model(start, config.seed)
+            shutil.copyfile(start / "config.json", folder / "config.json")
+            copy_tokenizer(start, folder)
         special = special_tokens(folder)
         sequences, unknown_share, entropy = frame_texts(folder, texts, config)
-        if not len(sequences):
+        if not sequences:
             raise UserError("pretraining: there is no text to train on")
-        losses = train(model, sequences, special, _loop_options(config), progress)
+        losses = train(model, sequences, special, config, progress)
         loss = None
         if heldout is not None:
             loss = measure(model, folder, heldout, config, special)
         report = PretrainingReport(
             steps=config.steps,
             sequences=len(sequences),
-            tokens=int(sequences.lengths.sum()),
+            tokens=sum(len(ids) for ids, _ in sequences),
             unknown_share=unknown_share,
             unigram_entropy=entropy,
             curve=_thinned(losses),
@@ -105,12 +110,16 @@ def measure(
 ) -> float:
     """The masked-LM loss of `model` on held-out `texts`, nats per masked token; masks are fixed by ``config.seed``."""
     sequences, _, _ = frame_texts(folder, texts, config)
-    if not len(sequences):
+    if not sequences:
         raise UserError("pretraining: the held-out text is empty")
-    return heldout_loss(model, heldout_batches(sequences, special, config.mask_probability, config.seed))
+    random = np.random.default_rng([config.seed, 0x4D4C4D])
+    order = np.argsort(sequence_lengths(sequences), kind="stable")
+    parts = [order[at : at + HELDOUT_BATCH_SIZE] for at in range(0, len(order), HELDOUT_BATCH_SIZE)]
+    batches = [masked_batch(sequences, part, special, config.mask_probability, random) for part in parts]
+    return heldout_loss(model, batches)
 
 
-def frame_texts(folder: Path, texts: Sequence[Text], config: PretrainingOptions) -> tuple[Sequences, float, float]:
+def frame_texts(folder: Path, texts: Sequence[Text], config: PretrainingOptions) -> tuple[list[Framed], float, float]:
     """Cut texts into pieces of at most ``max_length`` tokens and frame them; each text of a pair is cut to half of it.
 
     Returns the sequences, the share of unknown tokens, and the entropy (nats) of the tokens' own frequencies: the loss
@@ -132,12 +141,7 @@ def frame_texts(folder: Path, texts: Sequence[Text], config: PretrainingOptions)
     counts = np.bincount(ids) if len(ids) else np.ones(1)
     shares = counts[counts > 0] / counts.sum()
     unknown = float(np.mean(ids == special.unknown)) if len(ids) and special.unknown is not None else 0.0
-    sequences = Sequences(ids=[ids for ids, _ in framed], segments=[segments for _, segments in framed])
-    return sequences, unknown, float(-(shares * np.log(shares)).sum())
-
-
-def _loop_options(config: PretrainingOptions) -> LoopOptions:
-    return LoopOptions(**{name: getattr(config, name) for name in LoopOptions.__dataclass_fields__})
+    return framed, unknown, float(-(shares * np.log(shares)).sum())
 
 
 def _thinned(losses: Sequence[float]) -> list[dict[str, float]]:

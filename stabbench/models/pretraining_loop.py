@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,34 +15,19 @@ from stabbench.errors import UserError
 from stabbench.models import families
 from stabbench.models.batch import TokenizedTexts, make_batch
 from stabbench.models.dropout import Dropout
-from stabbench.models.masked_language_model import Int64, MaskedBatch, Sequences, masked_batch, prediction_head
-from stabbench.models.tokenization import SpecialTokens
+from stabbench.models.masked_language_model import Framed, MaskedBatch, masked_batch, prediction_head, sequence_lengths
+from stabbench.models.pretraining_options import PretrainingOptions
+from stabbench.models.tokenization import Int64, SpecialTokens
 from stabbench.randomness import Draws
 
 SHARDS = 2
 POOL_OF_BATCHES = 64
 
 
-@dataclass(frozen=True)
-class LoopOptions:
-    """What the loop needs to know; see ``PretrainingOptions`` for the meaning and the units."""
-
-    steps: int
-    batch_size: int
-    learning_rate: float
-    warmup_steps: int
-    mask_probability: float
-    weight_decay: float
-    adam_beta2: float
-    max_grad_norm: float
-    dropout: float
-    seed: int
-
-
 class _Network:
     """A Hugging Face masked language model whose encoder is computed without padding, on a CPU by the kernel."""
 
-    def __init__(self, model: nn.Module, options: LoopOptions) -> None:
+    def __init__(self, model: nn.Module, options: PretrainingOptions) -> None:
         config: Any = model.config
         self.architecture = families.architecture_of(config.to_dict(), labels=1)
         self.family = families.of(self.architecture)
@@ -87,9 +71,9 @@ def _without_padding(batch: MaskedBatch, *, two_segments: bool) -> tuple[Tokeniz
 
 def train(
     model: nn.Module,
-    sequences: Sequences,
+    sequences: Sequence[Framed],
     special: SpecialTokens,
-    options: LoopOptions,
+    options: PretrainingOptions,
     progress: Callable[[int, float], None] | None = None,
 ) -> list[float]:
     """Train `model` in place; returns the loss of every step (nats per masked token, before that step's update).
@@ -134,14 +118,14 @@ def train(
     return losses
 
 
-def learning_rate(step: int, options: LoopOptions) -> float:
+def learning_rate(step: int, options: PretrainingOptions) -> float:
     """The rate of update `step` (from 0): linear up over the warm-up, then linear down to 0 after the last update."""
     if step < options.warmup_steps:
         return options.learning_rate * (step + 1) / options.warmup_steps
     return options.learning_rate * (options.steps - step) / max(1, options.steps - options.warmup_steps)
 
 
-def _optimizer(model: nn.Module, options: LoopOptions) -> torch.optim.AdamW:
+def _optimizer(model: nn.Module, options: PretrainingOptions) -> torch.optim.AdamW:
     decayed = [parameter for parameter in model.parameters() if parameter.ndim > 1]
     plain = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
     groups: list[dict[str, Any]] = [
@@ -151,9 +135,9 @@ def _optimizer(model: nn.Module, options: LoopOptions) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, lr=options.learning_rate, betas=(0.9, options.adam_beta2), eps=1e-6, fused=True)
 
 
-def _batches(sequences: Sequences, batch_size: int, random: np.random.Generator) -> Iterator[Int64]:
+def _batches(sequences: Sequence[Framed], batch_size: int, random: np.random.Generator) -> Iterator[Int64]:
     """Rows of endless batches: shuffled, sorted by length within a pool (little padding), and shuffled again."""
-    lengths = sequences.lengths
+    lengths = sequence_lengths(sequences)
     while True:
         order = random.permutation(len(sequences))
         for start in range(0, len(order), batch_size * POOL_OF_BATCHES):

@@ -34,22 +34,17 @@ class PretrainingOptions:
 
     def problems(self) -> list[str]:
         """Everything wrong with these options, one sentence each."""
-        found = []
-        for name in ("layers", "hidden_size", "heads", "intermediate_size", "steps", "batch_size"):
-            if getattr(self, name) < 1:
-                found.append(f"{name} is {getattr(self, name)}: expected 1 or more")
+        counts = ("layers", "hidden_size", "heads", "intermediate_size", "steps", "batch_size")
+        found = [f"{name} is {getattr(self, name)}: expected 1 or more" for name in counts if getattr(self, name) < 1]
         if self.heads >= 1 and self.hidden_size % self.heads:
             found.append(f"hidden_size {self.hidden_size} cannot be divided among {self.heads} heads")
-        if not 0 <= self.warmup_steps <= self.steps:
-            found.append(f"warmup_steps is {self.warmup_steps}: expected 0 to steps ({self.steps})")
-        if not self.learning_rate > 0:
-            found.append(f"learning_rate is {self.learning_rate}: expected more than 0")
-        if not self.max_grad_norm > 0:
-            found.append(f"max_grad_norm is {self.max_grad_norm}: expected more than 0")
-        if not 0 < self.mask_probability < 1:
-            found.append(f"mask_probability is {self.mask_probability}: expected between 0 and 1")
-        if not 0 <= self.dropout < 1:
-            found.append(f"dropout is {self.dropout}: expected 0 or more, and less than 1")
-        if self.max_length < 8:
-            found.append(f"max_length is {self.max_length}: expected 8 or more")
-        return found
+        ranges = {
+            "warmup_steps": (0 <= self.warmup_steps <= self.steps, f"0 to steps ({self.steps})"),
+            "learning_rate": (self.learning_rate > 0, "more than 0"),
+            "max_grad_norm": (self.max_grad_norm > 0, "more than 0"),
+            "mask_probability": (0 < self.mask_probability < 1, "between 0 and 1"),
+            "dropout": (0 <= self.dropout < 1, "0 or more, and less than 1"),
+            "max_length": (self.max_length >= 8, "8 or more"),
+        }
+        outside = {name: expected for name, (within, expected) in ranges.items() if not within}
+        return found + [f"{name} is {getattr(self, name)}: expected {range}" for name, range in outside.items()]

@@ -46,39 +46,31 @@ def tensor_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
     """Name and shape of every tensor, from the heads of the safetensors files."""
     found: dict[str, tuple[int, ...]] = {}
     for file in weight_files(folder):
-        with _mapped(file) as content:
-            found |= {name: tuple(entry["shape"]) for name, entry in _entries(file, content)[1].items()}
+        with _opened(file) as (_, entries):
+            found |= {name: tuple(entry["shape"]) for name, entry in entries.items()}
     return found
 
 
 def tensor_hashes(folder: Path) -> Iterator[list[Any]]:
     """[name, dtype, shape, SHA-256 of the bytes] of each tensor: the safetensors layout, read without any framework."""
     for file in weight_files(folder):
-        with _mapped(file) as content:
-            start, entries = _entries(file, content)
-            view = memoryview(content)
-            try:
-                for name, entry in entries.items():
-                    begin, end = entry["data_offsets"]
-                    if start + end > len(view):
-                        raise UserError(f"{file} is cut off: copy or download it again")
-                    digest = hashlib.sha256(view[start + begin : start + end]).hexdigest()
-                    yield [name, entry["dtype"], entry["shape"], digest]
-            finally:
-                view.release()
+        with _opened(file) as (content, entries):
+            for name, entry in entries.items():
+                begin, end = entry["data_offsets"]
+                if end > len(content):
+                    raise UserError(f"{file} is cut off: copy or download it again")
+                digest = hashlib.sha256(content[begin:end]).hexdigest()
+                yield [name, entry["dtype"], entry["shape"], digest]
 
 
 @contextmanager
-def _mapped(file: Path) -> Iterator[mmap.mmap]:
-    with file.open("rb") as handle, mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        yield content
-
-
-def _entries(file: Path, content: mmap.mmap) -> tuple[int, dict[str, Any]]:
-    """Where the bytes of a safetensors file's tensors begin, and what its head says of each tensor."""
-    size = int.from_bytes(content[:8], "little")
-    try:
-        head = json.loads(content[8 : 8 + size])
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{file} is not a safetensors file: copy or download it again") from error
-    return 8 + size, {name: entry for name, entry in head.items() if name != "__metadata__"}
+def _opened(file: Path) -> Iterator[tuple[memoryview, dict[str, Any]]]:
+    """The bytes of a safetensors file's tensors, and what its head says of each tensor."""
+    with file.open("rb") as handle, mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        size = int.from_bytes(mapped[:8], "little")
+        try:
+            head = json.loads(mapped[8 : 8 + size])
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise UserError(f"{file} is not a safetensors file: copy or download it again") from error
+        with memoryview(mapped) as whole, whole[8 + size :] as content:
+            yield content, {name: entry for name, entry in head.items() if name != "__metadata__"}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,7 +59,6 @@ class Tokenized:
     ids: Int64
     segments: Int64
     offsets: Int64
-    special: SpecialTokens
 
     @property
     def lengths(self) -> Int64:
@@ -69,9 +68,6 @@ class Tokenized:
     def split(self) -> list[Int64]:
         """The ids of each sequence."""
         return [self.ids[start:end] for start, end in pairwise(self.offsets)]
-
-    def __len__(self) -> int:
-        return len(self.offsets) - 1
 
 
 def tokenize(folder: Path, texts_a: Sequence[str], texts_b: Sequence[str] | None, max_length: int) -> Tokenized:
@@ -97,21 +93,13 @@ def tokenize(folder: Path, texts_a: Sequence[str], texts_b: Sequence[str] | None
         raise UserError(f"max_length is {max_length}, but the model has {limit} positions: set it to {limit} or less")
     tokenizer.enable_truncation(max_length, strategy="longest_first", direction=found.cut_from)
     inputs = list(texts_a) if texts_b is None else list(zip(texts_a, texts_b, strict=True))
-    encodings = tokenizer.encode_batch(inputs)
-    return Tokenized(
-        ids=_known_ids(folder, encodings, special),
-        segments=_segments(encodings, special),
-        offsets=_offsets(encodings),
-        special=special,
-    )
+    return _joined(folder, tokenizer.encode_batch(inputs), special)
 
 
 def encode(folder: Path, texts: Sequence[str]) -> Tokenized:
     """Token ids of whole texts, without special tokens and without truncation (long text is for chunking)."""
     found, special = _load(folder)
-    encodings = found.pipeline.encode_batch(list(texts), add_special_tokens=False)
-    ids = _known_ids(folder, encodings, special)
-    return Tokenized(ids=ids, segments=np.zeros_like(ids), offsets=_offsets(encodings), special=special)
+    return _joined(folder, found.pipeline.encode_batch(list(texts), add_special_tokens=False), special)
 
 
 def special_tokens(folder: Path) -> SpecialTokens:
@@ -166,28 +154,18 @@ def _special(folder: Path, found: FolderTokenizer) -> SpecialTokens:
     )
 
 
-def _flat(lists: list[list[int]]) -> Int64:
-    if not lists:
-        return np.zeros(0, dtype=np.int64)
-    return np.concatenate([np.asarray(values, dtype=np.int64) for values in lists])
+def _flat(lists: Iterable[list[int]]) -> Int64:
+    return np.fromiter(chain.from_iterable(lists), dtype=np.int64)
 
 
-def _known_ids(folder: Path, encodings: list[Encoding], special: SpecialTokens) -> Int64:
-    ids = _flat([encoding.ids for encoding in encodings])
+def _joined(folder: Path, encodings: list[Encoding], special: SpecialTokens) -> Tokenized:
+    ids = _flat(encoding.ids for encoding in encodings)
     if len(ids) and ids.max() >= special.vocabulary_size:
         raise UserError(
             f"the tokenizer in {folder} gives id {ids.max()}, but the model's vocab_size is {special.vocabulary_size}: "
             "the two do not belong together"
         )
-    return ids
-
-
-def _segments(encodings: list[Encoding], special: SpecialTokens) -> Int64:
-    segments = _flat([encoding.type_ids for encoding in encodings])
-    return segments if special.segments > 1 else np.zeros_like(segments)
-
-
-def _offsets(encodings: list[Encoding]) -> Int64:
+    segments = _flat(encoding.type_ids for encoding in encodings) if special.segments > 1 else np.zeros_like(ids)
     offsets = np.zeros(len(encodings) + 1, dtype=np.int64)
     np.cumsum([len(encoding.ids) for encoding in encodings], out=offsets[1:])
-    return offsets
+    return Tokenized(ids, segments, offsets)

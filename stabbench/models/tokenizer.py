@@ -9,19 +9,17 @@ to be the same; elsewhere transformers is asked, whose import takes a second or 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Set
+from collections.abc import Set
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from stabbench.files import write_json
 from stabbench.model_files import TOKENIZER_FILES, copy_tokenizer, has_tokenizer
 from stabbench.models.families.huggingface.tokenizer import by_transformers
 from stabbench.models.folder import ModelFolder
 from stabbench.models.pipelines import ROLES, FolderTokenizer, decisive_parts, written_pipeline
-
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
+from stabbench.models.word_pieces import bert_pipeline
 
 _BERT_SETTINGS = {
     "tokenizer_class", "do_lower_case", "strip_accents", "tokenize_chinese_chars", "do_basic_tokenize", "never_split",
@@ -114,35 +112,20 @@ def _plain_bert(folder: ModelFolder) -> FolderTokenizer | None:
     ):
         return None
     pipeline = written_pipeline(folder.path / "tokenizer.json")
-    built = _bert_pipeline(written["model"]["vocab"], tokens, settings)
-    if built is None or decisive_parts(built) != decisive_parts(pipeline):
+    vocabulary = written["model"]["vocab"]
+    if not all(token in vocabulary for token in tokens.values()):
+        return None
+    built = bert_pipeline(
+        vocabulary,
+        tokens,
+        lowercase=settings["do_lower_case"],
+        chinese=settings.get("tokenize_chinese_chars", True),
+        strip_accents=settings.get("strip_accents"),
+    )
+    if decisive_parts(built) != decisive_parts(pipeline):
         return None
     gives = "token_type_ids" in settings.get("model_input_names", ["token_type_ids"])
     return FolderTokenizer(pipeline, tokens, "right", gives, as_written=True)
-
-
-def _bert_pipeline(
-    vocabulary: Mapping[str, int], tokens: Mapping[str, str], settings: Mapping[str, Any]
-) -> Tokenizer | None:
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
-
-    if not all(token in vocabulary for token in tokens.values()):
-        return None
-    built = Tokenizer(models.WordPiece(dict(vocabulary), unk_token=tokens["unk"]))
-    built.normalizer = normalizers.BertNormalizer(
-        clean_text=True,
-        handle_chinese_chars=settings.get("tokenize_chinese_chars", True),
-        strip_accents=settings.get("strip_accents"),
-        lowercase=settings["do_lower_case"],
-    )
-    built.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    built.post_processor = processors.TemplateProcessing(
-        single=f"{tokens['cls']}:0 $A:0 {tokens['sep']}:0",
-        pair=f"{tokens['cls']}:0 $A:0 {tokens['sep']}:0 $B:1 {tokens['sep']}:1",
-        special_tokens=[(tokens[role], vocabulary[tokens[role]]) for role in ("cls", "sep")],
-    )
-    built.add_special_tokens(sorted(tokens.values(), key=lambda token: vocabulary[token]))
-    return built
 
 
 def _spelling(token: Any) -> Any:

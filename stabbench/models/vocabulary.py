@@ -22,12 +22,11 @@ class VocabularyCut:
     """
 
     kept: Integers
-    size: int
 
     @classmethod
-    def of(cls, splits: Sequence[TokenizedTexts], size: int) -> VocabularyCut:
-        """The cut to the pieces that occur in the given splits; `size` is the whole vocabulary's."""
-        return cls(np.unique(np.concatenate([split.ids for split in splits])), size)
+    def of(cls, splits: Sequence[TokenizedTexts]) -> VocabularyCut:
+        """The cut to the pieces that occur in the given splits."""
+        return cls(np.unique(np.concatenate([split.ids for split in splits])))
 
     def renumber(self, texts: TokenizedTexts) -> TokenizedTexts:
         """The same texts with ids that count the kept rows."""

@@ -21,11 +21,9 @@ from stabbench.randomness import Draws
 
 
 def pretrained_weights(folder: Path, architecture: Architecture, dtype: torch.dtype) -> dict[str, Tensor]:
-    """The encoder's tensors by Hugging Face name, without run axis; what the folder lacks is left out.
+    """The tensors that the model's family takes from a folder, by Hugging Face name and without run axis.
 
-    The classifier is never taken (it is always new), nor RoBERTa's dense layer over the first token; a masked-LM
-    folder has no pooler, so that it is new too. Of other models whatever else transformers takes is taken. Raises
-    UserError where an encoder tensor is missing or has another shape.
+    What is new or not there is left out. Raises UserError where another tensor is missing or has another shape.
     """
     return families.of(architecture).pretrained(ModelFolder.at(folder), architecture, dtype)
 

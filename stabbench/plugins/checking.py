@@ -33,7 +33,8 @@ def checked_class(found: object, base: type[BaseT], label: str, **attributes: ty
 
 def subclass(found: object, base: type[BaseT], label: str) -> type[BaseT]:
     """`found` as a class; UserError for what is no subclass of `base`, and where that is a protocol, for no class."""
-    if not (isinstance(found, type) and (is_protocol(base) or issubclass(found, base))):
+    protocol = vars(base).get("_is_protocol")
+    if not (isinstance(found, type) and (protocol or issubclass(found, base))):
         raise UserError(f"{label} is {found!r}, expected a subclass of {base.__name__}")
     return found
 
@@ -54,11 +55,6 @@ def made(cls: type[BaseT], label: str) -> BaseT:
         return cls()
     except Exception as error:
         raise UserError(f"{label}: `__init__`: {cls.__name__}() raises {error!r}") from error
-
-
-def is_protocol(base: type) -> bool:
-    """Whether classes keep to the contract by what they have, without naming it."""
-    return bool(vars(base).get("_is_protocol"))
 
 
 def _check_whole(name: str, lacking: Collection[str], label: str) -> None:

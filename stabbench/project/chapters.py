@@ -11,7 +11,7 @@ from stabbench.errors import UserError
 from stabbench.folders import Folders
 from stabbench.probes import probe_section
 from stabbench.records import Selection
-from stabbench.report.content import Content, gather
+from stabbench.report.content import Content, Settings, gather
 from stabbench.report.figures.drawing import style
 from stabbench.report.section import Section, write_section
 from stabbench.studies import studies_of
@@ -40,25 +40,21 @@ def probe_sections(folders: Folders, config: Config, content: Content, *, incomp
 
     Raises UserError where one has not, unless `incomplete` is set: then it is left out.
     """
-    places = [folders.probes / name for name in config.probes]
     return [
-        probe_section(place, content, folders.root)
-        for place in places
-        if not incomplete or (place / "probe.json").exists()
+        probe_section(folders.probes / name, content, folders.root)
+        for name in config.probes
+        if not incomplete or (folders.probes / name / "probe.json").exists()
     ]
+
+
+def settings_of(folders: Folders, config: Config, *, incomplete: bool) -> Settings:
+    """How params.yaml wants the main grid's records read and reported."""
+    return {"plan": folders.planned, "incomplete": incomplete, **config.report.model_dump()}  # type: ignore[typeddict-item]
 
 
 def gathered(folders: Folders, config: Config, *, incomplete: bool) -> Content:
     """What the main grid's records say, as params.yaml wants it reported."""
-    settings = config.report
-    return gather(
-        folders.runs,
-        plan=folders.planned,
-        incomplete=incomplete,
-        levene_center=settings.levene_center,
-        alpha=settings.alpha,
-        order=settings.order,
-    )
+    return gather(folders.runs, **settings_of(folders, config, incomplete=incomplete))
 
 
 def write_chapter(

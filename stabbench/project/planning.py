@@ -68,18 +68,14 @@ def plan(folders: Folders) -> Plan:
             groups[name] = resolve.plan_variations(config, folders.root, variations)
     mistakes.tell()
     write_plan(folders.plan, groups["the grid"])
-    _write_studies(folders, {name: groups[name] for name in studies})
+    for stale in folders.study_plans.glob("*"):
+        if stale.name not in studies:
+            shutil.rmtree(stale)
+    for name in studies:
+        write_plan(folders.study_plans / name, groups[name])
     varied = [variation for variations in studies.values() for variation in variations]
     kinds = [entry.kind for entry in entries]
     return Plan(groups, tuple(_warnings(folders, config, groups.values(), varied, kinds)))
-
-
-def _write_studies(folders: Folders, planned: Mapping[str, Sequence[Cell]]) -> None:
-    for stale in folders.study_plans.glob("*"):
-        if stale.name not in planned:
-            shutil.rmtree(stale)
-    for name, cells in planned.items():
-        write_plan(folders.study_plans / name, cells)
 
 
 def _warnings(
@@ -89,7 +85,7 @@ def _warnings(
     varied: Sequence[Variation],
     kinds: Sequence[str],
 ) -> Iterator[str]:
-    from stabbench.strategies.warnings import warnings_of
+    from stabbench.strategies.registry import warnings_of
 
     for cells in groups:
         yield from warnings_of(cells, folders.root)

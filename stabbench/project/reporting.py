@@ -9,7 +9,7 @@ from stabbench.config import load, missing_dependencies, plugin_files
 from stabbench.config.blocks import kind_of
 from stabbench.files import check_writable
 from stabbench.folders import Folders
-from stabbench.project.chapters import gathered, probe_sections, study_sections
+from stabbench.project.chapters import gathered, probe_sections, settings_of, study_sections
 from stabbench.project.selection import select_planned
 from stabbench.records import Store
 from stabbench.report.build import build
@@ -42,24 +42,20 @@ def report(
 ) -> Report:
     """Make the report of the selected records in `folders.reports`; `workers` processes draw, this one among them."""
     config = load(folders.params)
-    settings = config.report
+    settings = settings_of(folders, config, incomplete=incomplete)
+    settings["provenance"] |= provenance
     select_planned(folders, store)
     check_writable(folders.reports)
     with status_when_stopped(lambda: f"{folders.reports} is not complete"):
         content = build(
             folders.runs,
             folders.reports,
-            plan=folders.planned,
-            incomplete=incomplete,
-            levene_center=settings.levene_center,
-            alpha=settings.alpha,
-            order=settings.order,
-            provenance=provenance or settings.provenance,
             workers=workers,
             sections=lambda content: [
                 *study_sections(folders, config, content, incomplete=incomplete),
                 *probe_sections(folders, config, content, incomplete=incomplete),
             ],
+            **settings,
         )
     kinds = [kind_of("study", *block) for block in config.studies.items()]
     kinds += [kind_of("probe", *block) for block in config.probes.items()]

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from stabbench.execution.settings import Settings
 from stabbench.folders import Folders
@@ -16,10 +16,7 @@ from stabbench.project.training import Trained, Watch, silent, train
 from stabbench.records import Selection, Store
 
 if TYPE_CHECKING:
-    from stabbench.config import Config
-    from stabbench.config.blocks import Named
     from stabbench.report.section import Section
-    from stabbench.studies import Study
 
 
 def train_study(name: str, folders: Folders, store: Store, settings: Settings, watch: Watch = silent) -> Trained:
@@ -27,16 +24,11 @@ def train_study(name: str, folders: Folders, store: Store, settings: Settings, w
 
     Inside a pipeline stage the cells are those of the plan files; else they are resolved now, their tasks prepared.
     """
-    if "DVC_STAGE" in os.environ:
-        return _train(read_plan(folders.study_plans / name), name, folders, store, settings, watch)
-
-    from stabbench.config import load
-    from stabbench.studies import study_named
-
-    config = load(folders.params)
-    return _train(
-        _resolved(folders, config, study_named(config, name, folders.root)), name, folders, store, settings, watch
-    )
+    runs = folders.studies / name
+    cells = read_plan(folders.study_plans / name) if "DVC_STAGE" in os.environ else _resolved(name, folders)
+    for stale in set(runs.glob("*/*/*")) - {runs / cell.model / cell.task / cell.strategy for cell in cells}:
+        shutil.rmtree(stale)
+    return train(cells, None, replace(folders, runs=runs), store, settings, watch)
 
 
 def study_chapter(name: str, folders: Folders) -> tuple[Section, Path] | None:
@@ -52,24 +44,19 @@ def study_chapter(name: str, folders: Folders) -> tuple[Section, Path] | None:
     )
 
 
-def _train(
-    cells: Sequence[Cell], name: str, folders: Folders, store: Store, settings: Settings, watch: Watch
-) -> Trained:
-    runs = folders.studies / name
-    for stale in set(runs.glob("*/*/*")) - {runs / cell.model / cell.task / cell.strategy for cell in cells}:
-        shutil.rmtree(stale)
-    return train(cells, None, replace(folders, runs=runs), store, settings, watch)
-
-
-def _resolved(folders: Folders, config: Config, entry: Named[Study[Any]]) -> Sequence[Cell]:
+def _resolved(name: str, folders: Folders) -> Sequence[Cell]:
     """The cells as params.yaml has them now, written to the plan; tasks that they lack are prepared."""
+    from stabbench.config import load
     from stabbench.project.preparation import prepare_missing
     from stabbench.resolve import check_variations, plan_variations
+    from stabbench.studies import study_named
 
+    config = load(folders.params)
+    entry = study_named(config, name, folders.root)
     variations = entry.plugin.variations(entry.options, config)
     check_variations(config, variations)
-    tasks = {name for variation in variations for name in (variation.task, variation.steps_of) if name}
+    tasks = {task for variation in variations for task in (variation.task, variation.steps_of) if task}
     prepare_missing(folders, config, tasks)
     cells = plan_variations(config, folders.root, variations)
-    write_plan(folders.study_plans / entry.name, cells)
+    write_plan(folders.study_plans / name, cells)
     return cells

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import TypeAlias
 
@@ -92,12 +93,8 @@ def chosen_cells(folders: Folders, model: str | None, task: str | None, strategy
 
     config = load(folders.params)
     grid = config.grid
-    names = [
-        (m, t, s)
-        for m in ([model] if model else grid.models)
-        for t in ([task] if task else grid.tasks)
-        for s in ([strategy] if strategy else grid.strategies)
-    ]
+    chosen = ((model, grid.models), (task, grid.tasks), (strategy, grid.strategies))
+    names = list(product(*([one] if one else every for one, every in chosen)))
     for name in names:
         check_names(config, *name)
     cells = []

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
+from typing import Unpack
 
 from stabbench.files import write_json, write_text
 from stabbench.processes import processes, without_garbage_collection
-from stabbench.report.content import Content, gather
+from stabbench.report.content import Content, Settings, gather
 from stabbench.report.figures.drawing import style
 from stabbench.report.figures.rendering import Drawings
 from stabbench.report.metrics import metrics, statistics
@@ -23,14 +24,9 @@ def build(
     runs: Path,
     out: Path,
     *,
-    plan: Path | None = None,
-    incomplete: bool = False,
-    levene_center: str = "median",
-    alpha: float = 0.001,
-    order: str = "plan",
-    provenance: bool = False,
     sections: Callable[[Content], Iterable[Section]] = lambda content: (),
     workers: int = 1,
+    **settings: Unpack[Settings],
 ) -> Content:
     """Make the report of the selection under `runs` in the folder `out`; the same records give the same bytes.
 
@@ -46,16 +42,7 @@ def build(
     `incomplete`, where runs are missing: it names the cells and the commands that train them.
     """
     with without_garbage_collection(), processes(workers) as executor:
-        content = gather(
-            runs,
-            plan=plan,
-            incomplete=incomplete,
-            levene_center=levene_center,
-            alpha=alpha,
-            order=order,
-            provenance=provenance,
-            executor=executor,
-        )
+        content = gather(runs, executor=executor, **settings)
         write(content, out, sections, executor=executor)
         write_plots(content, out / "plots")
     return content
@@ -73,9 +60,23 @@ def write(
     An `executor`'s processes draw the figures of each section while this one makes the next.
     """
     drawings = Drawings(executor)
+    made: list[Section] = []
     with ThreadPoolExecutor(1) as thread:  # a million runs are written while this one thinks of figures
         scores = thread.submit(write_scores, content, out / "tables")
-        _write_others(content, out, _all(content, sections), drawings)
+        with style():
+            for section in _all(content, sections):
+                for item in section.figures:
+                    drawings.begin(item.figure, pixels=section.files is None)
+                for saved in section.files or ():
+                    drawings.begin(saved.figure, pixels=True)
+                made.append(section)
+            draft = Page.of(content, made)
+        write_tables(content, out / "tables")
+        write_json(out / "metrics.json", metrics(content))
+        write_json(out / "tables" / "statistics.json", statistics(content))
+        drawings.finish()
+        write_text(out / "index.html", draft.html())
+        write_sections(made, out)
         scores.result()
 
 
@@ -83,21 +84,3 @@ def _all(content: Content, sections: Callable[[Content], Iterable[Section]]) -> 
     """One after the other, so that all are made, and their figures begun, in the style that is set around them."""
     yield from views(content)
     yield from sections(content)
-
-
-def _write_others(content: Content, out: Path, sections: Iterable[Section], drawings: Drawings) -> None:
-    made = []
-    with style():
-        for section in sections:
-            for item in section.figures:
-                drawings.begin(item.figure, pixels=section.files is None)
-            for saved in section.files or ():
-                drawings.begin(saved.figure, pixels=True)
-            made.append(section)
-        draft = Page.of(content, made)
-    write_tables(content, out / "tables")
-    write_json(out / "metrics.json", metrics(content))
-    write_json(out / "tables" / "statistics.json", statistics(content))
-    drawings.finish()
-    write_text(out / "index.html", draft.html())
-    write_sections(made, out)

@@ -17,6 +17,7 @@ from stabbench.report.build import write
 from stabbench.report.content import Content, gather_plain
 from stabbench.report.layout import STAR, blocks
 from stabbench.report.origin import Origin
+from stabbench.report.warnings import warnings_of
 
 
 @dataclass(frozen=True, repr=False)
@@ -53,7 +54,7 @@ class Comparison:
     @property
     def warnings(self) -> Sequence[str]:
         """What has to be known before the tables are trusted, a sentence each."""
-        return findings.warnings(self.content)
+        return [item.sentence for item in warnings_of(self.content)]
 
     def __str__(self) -> str:
         return "\n".join(f"{model}: {text}" if len(self.answers) > 1 else text for model, text in self.answers.items())

@@ -7,6 +7,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TypedDict
 
 import numpy as np
 import pandas as pd
@@ -128,13 +129,24 @@ class Content:
         return TEST_NAMES[self.levene_center]
 
 
+class Settings(TypedDict, total=False):
+    """How `gather` reads and reports a selection, for what hands that on."""
+
+    plan: Path | None
+    incomplete: bool
+    levene_center: str
+    alpha: float
+    order: str
+    provenance: bool
+
+
 def gather(
     runs: Path,
     *,
     plan: Path | None = None,
-    incomplete: bool,
-    levene_center: str,
-    alpha: float,
+    incomplete: bool = False,
+    levene_center: str = "median",
+    alpha: float = 0.001,
     order: str = "plan",
     provenance: bool = False,
     executor: Executor | None = None,

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from stabbench.analysis.gradients import LayerContrast, Pair, Run, contrast, failed_beside_successful
+from stabbench.analysis.gradients import Pair, contrast, failed_beside_successful
 from stabbench.analysis.place import Place
 from stabbench.analysis.stability import MINIMUM_SEEDS
 from stabbench.report.content import Content
 from stabbench.report.numbers import counted, exponent, listed, p_equation, score_text, some
-from stabbench.report.warnings import warnings_of
 
 NAMED = 5
 """Names of a kind in a sentence; of the others it says how many there are."""
@@ -38,23 +37,20 @@ def _smallest_std(content: Content, table: pd.DataFrame) -> str:
     leaders = [str(name) for name in wins[wins == wins.max()].index]
     verb = "has" if len(leaders) == 1 else "each have"
     where = f"on {wins.max()} of {counted(tasks, 'task')}" if tasks > 1 else f"on {best['task'].iloc[0]}"
-    mine = best[best["strategy"].isin(leaders)]
+    mine = best[best["strategy"].isin(leaders)].sort_values("star", ascending=False, kind="stable")
     by_verdict: dict[str, list[str]] = {}
     for _, row in mine.iterrows():
         by_verdict.setdefault(verdict(content, row), []).append(str(row["task"]))
-    pieces = [
-        words if tasks == 1 else f"{words} on {some(names, NAMED)}"
-        for words, names in sorted(by_verdict.items(), key=lambda item: not item[0].startswith("significantly"))
-    ]
+    pieces = [words if tasks == 1 else f"{words} on {some(names, NAMED)}" for words, names in by_verdict.items()]
     return f"{some(leaders, NAMED)} {verb} the smallest standard deviation {where}, {'; '.join(pieces)}."
 
 
 def verdict(content: Content, row: pd.Series) -> str:
     """How surely the smallest std of a task, a row of `stability`, is smaller than the second smallest."""
-    if _equals(content, row):
-        return "a tie"
     if row["star"]:
         return f"significantly smaller than the second smallest (p < {content.alpha:g})"
+    if _equals(content, row):
+        return "a tie"
     reason = untestable(content, row)
     if reason:
         return f"which cannot be tested: {reason}"
@@ -63,9 +59,10 @@ def verdict(content: Content, row: pd.Series) -> str:
 
 def untestable(content: Content, row: pd.Series) -> str:
     """Why the smallest std of a task, a row of `stability`, cannot be tested; empty where it can."""
-    if not row["rival"] and (equal := _equals(content, row)):
-        return f"it is a tie with {some(equal, NAMED)}"
     if not row["rival"]:
+        equal = _equals(content, row)
+        if equal:
+            return f"it is a tie with {some(equal, NAMED)}"
         return "no other strategy of which at least half of the runs succeeded has a larger one"
     rows = content.rows(Place(str(row["model"]), str(row["task"])))
     smallest = int(rows.loc[rows["strategy"].isin([row["strategy"], row["rival"]]), "n"].min())
@@ -87,29 +84,23 @@ def _without_a_contest(content: Content, table: pd.DataFrame) -> str:
     if not places:
         return ""
     tasks = [str(rows["task"].iloc[0]) for rows in places]
-    alone = table["strategy"].nunique() == 1 and bool(table["eligible"].all())
     on = "" if table["task"].nunique() == 1 else f" on {some(tasks, NAMED)}"
-    if alone:
-        spreads = some(
-            [
-                f"{_spread(content, rows.iloc[0])}{f' on {task}' if on else ''}"
-                for task, rows in zip(tasks, places, strict=True)
-            ],
-            NAMED,
-        )
-        return f"{table['strategy'].iloc[0]} is the only strategy, so there is nothing to compare it with: {spreads}."
-    reasons = list(dict.fromkeys(_left_out(content, row) for rows in places for _, row in rows.iterrows()))
-    reasons += _elsewhere(table, places)
-    left = [str(row["strategy"]) for rows in places for _, row in rows.iterrows() if row["eligible"]]
+    if table["strategy"].nunique() == 1 and table["eligible"].all():
+        spreads = [
+            f"{_spread(content, rows.iloc[0])}{f' on {task}' if on else ''}"
+            for task, rows in zip(tasks, places, strict=True)
+        ]
+        alone = f"{table['strategy'].iloc[0]} is the only strategy, so there is nothing to compare it with"
+        return f"{alone}: {some(spreads, NAMED)}."
+    cells = [row for rows in places for _, row in rows.iterrows()]
+    reasons = [*dict.fromkeys(_left_out(content, row) for row in cells), *_elsewhere(table, places)]
+    why = some([reason for reason in reasons if reason], NAMED)
+    left = [row for row in cells if row["eligible"]]
     if not left:
         what = "no strategy can be called stable" if on else "none can be called stable"
-        return f"Of the strategies{on} {what}: {some([reason for reason in reasons if reason], NAMED)}."
-    described = [_spread(content, row) for rows in places for _, row in rows.iterrows() if row["eligible"]]
-    return (
-        f"There is nothing to compare{on}: {some([reason for reason in reasons if reason], NAMED)}"
-        + (f"; {left[0]} alone is left, {described[0]}" if len(left) == 1 else "")
-        + "."
-    )
+        return f"Of the strategies{on} {what}: {why}."
+    alone = f"; {left[0]['strategy']} alone is left, {_spread(content, left[0])}" if len(left) == 1 else ""
+    return f"There is nothing to compare{on}: {why}{alone}."
 
 
 def _elsewhere(table: pd.DataFrame, places: Sequence[pd.DataFrame]) -> list[str]:
@@ -199,11 +190,6 @@ def regime(content: Content, model: str) -> str:
     )
 
 
-def warnings(content: Content) -> tuple[str, ...]:
-    """What a reader must know before trusting the table, a sentence each (`report.warnings`)."""
-    return tuple(item.sentence for item in warnings_of(content))
-
-
 def gradients(content: Content, place: Place) -> tuple[Pair | None, str]:
     """The pair of runs to draw and what their gradients show; without a pair, the reason."""
     cells = content.cells(place)
@@ -214,12 +200,9 @@ def gradients(content: Content, place: Place) -> tuple[Pair | None, str]:
         return None, f"{place.model}, {place.task}: {reason}, so there is no failed run to set beside a successful one."
     missing = [run for run in (pair.failed, pair.successful) if "gradnorms.parquet" not in run.record.files]
     if missing:
-        return None, f"{place.model}, {place.task}: {_runs(missing)} recorded no gradient norms."
+        names = listed([f"{run.strategy} seed {run.seed}" for run in missing])
+        return None, f"{place.model}, {place.task}: {names} recorded no gradient norms."
     return pair, _contrast_sentence(pair)
-
-
-def _runs(runs: Sequence[Run]) -> str:
-    return listed([f"{run.strategy} seed {run.seed}" for run in runs])
 
 
 def _contrast_sentence(pair: Pair) -> str:
@@ -232,9 +215,6 @@ def _contrast_sentence(pair: Pair) -> str:
     layers = contrast(pair)
     if not layers:
         return f"{start}."
-    numbers = "; ".join(f"{item.layer} {item.failed:.2g} against {item.successful:.2g}" for item in _ends(layers))
+    ends = layers if len(layers) < 3 else (layers[0], layers[-1])
+    numbers = "; ".join(f"{item.layer} {item.failed:.2g} against {item.successful:.2g}" for item in ends)
     return f"{start}. Median gradient norm over the second half of training, failed against successful: {numbers}."
-
-
-def _ends(items: Sequence[LayerContrast]) -> Sequence[LayerContrast]:
-    return items if len(items) < 3 else [items[0], items[-1]]

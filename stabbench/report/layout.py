@@ -11,7 +11,7 @@ import pandas as pd
 from stabbench.analysis.stability import MINIMUM_SEEDS
 from stabbench.report.content import Content
 from stabbench.report.findings import left_out, untestable
-from stabbench.report.numbers import counted, exponent, interval, of_runs, p_equation, score_text, share, some
+from stabbench.report.numbers import counted, exponent, extremes, interval, of_runs, p_equation, score_text, share, some
 
 TASKS_A_BLOCK = 3
 STAR = "⋆"
@@ -118,26 +118,19 @@ def _note(content: Content, row: pd.Series) -> str:
     if row["best_std"] and (untested := untestable(content, row)):
         return f"{row['strategy']} has the smallest std, which cannot be tested: {untested}"
     if row["rival"]:
-        tests = ", ".join(
-            f"{name} {p_equation(row[column])}"
-            for name, column in (
-                ("Levene median-centred", "p_levene_median"),
-                ("mean-centred", "p_levene_mean"),
-                ("permutation", "p_permutation"),
-            )
+        return (
+            f"{row['strategy']} against {row['rival']}: Levene median-centred {p_equation(row['p_levene_median'])}, "
+            f"mean-centred {p_equation(row['p_levene_mean'])}, permutation {p_equation(row['p_permutation'])}"
         )
-        return f"{row['strategy']} against {row['rival']}: {tests}"
     if row["mostly_failed"]:
         return f"{row['failed']} of {row['n']} runs of {row['strategy']} failed, so its std is never the best"
     return ""
 
 
 def _caption(content: Content, model: str, part: pd.DataFrame) -> str:
-    planned = sorted({int(value) for value in part["planned"]})
-    seeds = f"{planned[0]}" if len(planned) == 1 else f"{planned[0]} to {planned[-1]}"
     pieces = [
         f"Standard deviation, mean and {_best(content, part)} of the {content.origin.score} when fine-tuning {model} "
-        f"over {seeds} random seeds a cell.",
+        f"over {extremes(part['planned'])} random seeds a cell.",
         learning_rates(content, model),
         "std: ddof 1, lower is more stable; bold: best of the task, where there are two to compare. A cell more than "
         "half of whose runs failed never has the best std, as failing more often lowers it there; one all of whose "

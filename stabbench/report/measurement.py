@@ -13,6 +13,7 @@ from stabbench.errors import UserError
 from stabbench.files import read_json
 from stabbench.report.content import Content
 from stabbench.report.numbers import listed
+from stabbench.report.section import Section
 
 SCHEMA_VERSION = 1
 
@@ -50,10 +51,15 @@ class MeasuredProbe:
         """The name of the probe's block in params.yaml."""
         return self.folder.name
 
-    @property
-    def place(self) -> str:
-        """`: task` after a title, or nothing where no task was chosen."""
-        return f": {self.facts['task']}" if "task" in self.facts else ""
+    def chapter(self, title: str, looks_for: str) -> Section:
+        """Its chapter so far: without figures and tables, and with no more found than why nothing was measured."""
+        return Section(
+            name=self.name,
+            title=f"{title}: {self.facts['task']}" if "task" in self.facts else title,
+            looks_for=looks_for,
+            found=[] if self.reason is None else [self.reason],
+            facts={"options": dict(self.options), "runs": list(self.chosen), **self.facts},
+        )
 
     def table(self, name: str) -> pd.DataFrame:
         """One of the tables; UserError where it is gone."""
@@ -67,7 +73,7 @@ class MeasuredProbe:
         """What a reader must know of the runs: trained again with another result, or no longer in the plan."""
         found = [
             f"{run_name(run)} was trained again for its weights and did not come out as recorded, as another machine "
-            f"or library version can make it (it ended {'the same way' if _same_end(run) else _ended(run)}): the "
+            f"or library version can make it (it ended {_ended(run)}): the "
             "numbers here are those of the new training."
             for run in self.chosen
             if not run["same_result"]
@@ -84,9 +90,7 @@ def run_name(run: Mapping[str, Any]) -> str:
     return f"{run['strategy']} seed {run['seed']}"
 
 
-def _same_end(run: Mapping[str, Any]) -> bool:
-    return bool(run["weights_status"] == run["status"])
-
-
 def _ended(run: Mapping[str, Any]) -> str:
+    if run["weights_status"] == run["status"]:
+        return "the same way"
     return f"as {run['weights_status']} where the record says {run['status']}"

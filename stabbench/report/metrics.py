@@ -63,10 +63,9 @@ def statistics(content: Content) -> dict[str, Any]:
                 **_numbers(row, RIVAL_P_VALUES),
             }
     for _, pair in content.pairs.iterrows():
-        name = f"{pair['strategy_a']} vs {pair['strategy_b']}"
         names = ("std_ratio", "std_ratio_low", "std_ratio_high", *P_VALUES, *(f"{p}_holm" for p in ADJUSTED))
-        numbers = _numbers(pair, names)
-        tests[pair["model"]][pair["task"]]["pairs"][name] = numbers
+        found = tests[pair["model"]][pair["task"]]["pairs"]
+        found[f"{pair['strategy_a']} vs {pair['strategy_b']}"] = _numbers(pair, names)
     settings = {"star": {"levene_center": content.levene_center, "alpha": content.alpha}, "ddof": 1}
     return {"stability": stability, "tests": tests, "settings": settings}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from pandas.api.typing import NAType
 
@@ -103,6 +103,12 @@ def listed(names: Sequence[str]) -> str:
 def some(texts: Sequence[str], most: int) -> str:
     """`a, b and c`, or `a, b, c and 9 more`: what a sentence names of a list that may be long."""
     return listed(texts) if len(texts) <= most else f"{', '.join(texts[:most])} and {len(texts) - most:,} more"
+
+
+def extremes(counts: Iterable[int]) -> str:
+    """`25`, or `5 to 25` where they differ."""
+    low, high = min(counts), max(counts)
+    return f"{low}" if low == high else f"{low} to {high}"
 
 
 def counted(number: int, noun: str) -> str:

@@ -8,7 +8,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import jinja2
 from markupsafe import Markup
@@ -17,8 +18,7 @@ from stabbench.analysis.place import Place
 from stabbench.metrics.kinds import metric_name
 from stabbench.report import findings, numbers
 from stabbench.report.content import Content
-from stabbench.report.downloads import Download, download
-from stabbench.report.figures.drawing import COLUMN_WIDTH, style
+from stabbench.report.figures.drawing import COLUMN_WIDTH
 from stabbench.report.figures.palette import strategy_colors, themes
 from stabbench.report.figures.rendering import page_svg
 from stabbench.report.filtering import Marks
@@ -26,6 +26,8 @@ from stabbench.report.layout import STAR
 from stabbench.report.section import PARTS, Data, Section, SectionFigure
 from stabbench.report.warnings import warnings_of
 
+LARGEST = 200_000
+"""Characters; a table that is longer stays a file beside the page."""
 MOST_NAMED = 8
 """Of more strategies or models the page's title gives the number."""
 
@@ -72,13 +74,19 @@ class Page:
         )
         script = resources.files("stabbench.report").joinpath("templates", "page.js").read_text(encoding="utf-8")
         template = environment.get_template("index.html.j2")
-        with style():
-            return template.render(self.context, script=Markup(script), hash=_hash(script))
+        return template.render(self.context, script=Markup(script), hash=_hash(script))
 
 
 def _hash(script: str) -> str:
     """By which the page's policy knows its own script: nothing else runs, whatever a name in it may be."""
     return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"
+
+
+class _Download(NamedTuple):
+    """A link: what the file is called and where its content is."""
+
+    name: str
+    href: str
 
 
 @dataclass(frozen=True)
@@ -87,7 +95,7 @@ class _Picture:
 
     figure: SectionFigure
     name: str
-    links: Sequence[Download]
+    links: Sequence[_Download]
 
     @property
     def svg(self) -> Markup:
@@ -106,7 +114,7 @@ class _Chapter:
 
     section: Section
     pictures: Sequence[_Picture]
-    data: Sequence[Download]
+    data: Sequence[_Download]
 
     @property
     def wide(self) -> bool:
@@ -125,13 +133,23 @@ class _Chapter:
 
 def _chapter(section: Section) -> _Chapter:
     data = {
-        name: download(Data(name, table, file=f"{section.folder}/{name}.csv")) for name, table in section.data.items()
+        name: _download(Data(name, table, file=f"{section.folder}/{name}.csv")) for name, table in section.data.items()
     }
     pictures = []
     for item in section.figures:
-        link = data[item.data] if isinstance(item.data, str) else download(item.data)
+        link = data[item.data] if isinstance(item.data, str) else _download(item.data)
         pictures.append(_Picture(item, item.name or f"{section.name}-{item.stem}", [link] if link else []))
     return _Chapter(section, pictures, [link for link in data.values() if link])
+
+
+def _download(data: Data) -> _Download | None:
+    """A link with the table in it; to its file beside the page where it is too long, None where it has none."""
+    name = f"{data.name}.csv"
+    if data.table.size <= LARGEST:  # a character a number at the least
+        text = data.table.to_csv(index=False, float_format=f"%.{data.digits}g", lineterminator="\n")
+        if len(text) <= LARGEST:
+            return _Download(name, "data:text/csv;charset=utf-8," + quote(text, safe=" ,:;()[]+=.-_!*'@$"))
+    return _Download(name, data.file) if data.file else None
 
 
 def _named(names: Sequence[str], what: str) -> str:
@@ -139,9 +157,7 @@ def _named(names: Sequence[str], what: str) -> str:
 
 
 def _context(content: Content) -> dict[str, Any]:
-    names = content.strategies
-    variables = strategy_colors(names)
-    palette = themes()
+    names, palette = content.strategies, themes()
     return {
         "content": content,
         "title": f"Fine-tuning stability of {_named(names, 'strategies')} on {_named(content.models, 'models')}",
@@ -150,13 +166,8 @@ def _context(content: Content) -> dict[str, Any]:
         "answers": {model: findings.answer(content, model) for model in content.models},
         "regimes": [text for model in content.models if (text := findings.regime(content, model))],
         "warnings": warnings_of(content),
-        "seeds": _seeds(content),
-        "colors": {name: palette[color][0] for name, color in variables.items()},
+        "seeds": numbers.extremes(content.table["planned"]),
+        "colors": {name: palette[color][0] for name, color in strategy_colors(names).items()},
         "palette": list(palette.values()),
         "marks": Marks.of(content),
     }
-
-
-def _seeds(content: Content) -> str:
-    planned = sorted(set(content.table["planned"]))
-    return f"{planned[0]}" if len(planned) == 1 else f"{planned[0]} to {planned[-1]}"

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from stabbench.analysis.curves import Curve, LearningCurves
 from stabbench.analysis.frame import finished
+from stabbench.analysis.place import Place
 from stabbench.files import write_text
 from stabbench.report.content import Content
 from stabbench.report.tables import csv
@@ -23,31 +25,25 @@ def write_plots(content: Content, folder: Path) -> None:
         template = resources.files("stabbench.report").joinpath("templates", f"dvc-{name}.json")
         write_text(folder / f"{name}.json", template.read_text(encoding="utf-8"))
     runs = finished(content.runs)
-    scores = runs[["model", "task", "strategy", "seed", "score", "failed"]].assign(
-        cell=_names(runs), place=runs["model"] + "/" + runs["task"]
-    )
+    place = runs["model"] + "/" + runs["task"]
+    scores = runs[["model", "task", "strategy", "seed", "score", "failed"]]
+    scores = scores.assign(cell=place + "/" + runs["strategy"], place=place)
     write_text(folder / "scores.csv", csv(scores, digits=6))
-    losses: list[pd.DataFrame] = []
-    dev_scores: list[pd.DataFrame] = []
-    for place, by_outcome in content.curves.items():
-        for curves in by_outcome:
-            for curve, tables in ((curves.train_loss, losses), (curves.dev_score, dev_scores)):
-                table = pd.DataFrame({"step": curve.step.astype(int), "mean": curve.mean, "std": curve.std})
-                tables.append(
-                    table.assign(
-                        curve=f"{place.name} ({curves.outcome})",
-                        cell=place.name,
-                        place=place.whole.name,
-                        strategy=place.strategy,
-                        outcome=curves.outcome,
-                        runs=curves.runs,
-                    )
-                )
     columns = ["curve", "cell", "place", "strategy", "outcome", "runs", "step", "mean", "std"]
-    for name, tables in (("train_loss", losses), ("dev_score", dev_scores)):
+    for name in ("train_loss", "dev_score"):
+        tables = [
+            _rows(cell, curves, getattr(curves, name)) for cell, found in content.curves.items() for curves in found
+        ]
         table = pd.concat(tables)[columns] if tables else pd.DataFrame(columns=columns)
         write_text(folder / f"{name}.csv", csv(table, digits=6))
 
 
-def _names(runs: pd.DataFrame) -> pd.Series:
-    return runs["model"] + "/" + runs["task"] + "/" + runs["strategy"]
+def _rows(cell: Place, curves: LearningCurves, curve: Curve) -> pd.DataFrame:
+    return pd.DataFrame({"step": curve.step.astype(int), "mean": curve.mean, "std": curve.std}).assign(
+        curve=f"{cell.name} ({curves.outcome})",
+        cell=cell.name,
+        place=cell.whole.name,
+        strategy=cell.strategy,
+        outcome=curves.outcome,
+        runs=curves.runs,
+    )

@@ -14,17 +14,11 @@ from matplotlib.figure import Figure
 from stabbench.analysis.manifest import ENDINGS, FigureFile, write_manifest
 from stabbench.analysis.place import Place
 from stabbench.files import write_json, write_text
-from stabbench.report.figures.drawing import style
 from stabbench.report.figures.rendering import save
 from stabbench.report.grid import Grid
 
 RESULTS, CAUSES, STUDIES, MAKING = "results", "causes", "studies", "making"
-PARTS = {
-    RESULTS: "Results",
-    CAUSES: "Why runs fail",
-    STUDIES: "Studies and probes",
-    MAKING: "How it was made",
-}
+PARTS = {RESULTS: "Results", CAUSES: "Why runs fail", STUDIES: "Studies and probes", MAKING: "How it was made"}
 """The parts of the page in their order, with their titles."""
 FIGURES = "figures"
 """The folder, below a report, of the figures of all sections that have none of their own."""
@@ -56,6 +50,15 @@ class SectionFigure:
     """Stands above it on the page, where a section has several."""
     name: str = ""
     """Keeps the ids of several figures of the page apart, where the section's name and its `stem` are not to."""
+
+    @classmethod
+    def of_place(
+        cls, kind: str, place: Place, drawn: tuple[Figure, pd.DataFrame], description: str, heading: str = ""
+    ) -> SectionFigure:
+        """A figure about a model and task, drawn with the table of what it shows: both are called after the place."""
+        figure, table = drawn
+        stem = f"{kind}-{place.stem}"
+        return cls(stem, figure, description, Data(stem, table), place, heading)
 
 
 class SavedFigure(NamedTuple):
@@ -134,6 +137,5 @@ def write_section(section: Section, folder: Path) -> None:
 
 
 def _save(figures: Sequence[SavedFigure], folder: Path) -> None:
-    with style():
-        for figure in figures:
-            save(figure.figure, folder / figure.stem)
+    for figure in figures:
+        save(figure.figure, folder / figure.stem)

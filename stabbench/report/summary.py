@@ -10,6 +10,7 @@ from stabbench.report.content import Content
 from stabbench.report.layout import STAR
 from stabbench.report.numbers import of_runs, score_text
 from stabbench.report.tables import escape_markdown, markdown_row
+from stabbench.report.warnings import warnings_of
 
 LINES = 60
 """A summary has fewer."""
@@ -20,8 +21,9 @@ def summary(content: Content) -> str:
 
     What would not fit is left out, and a line says so.
     """
-    end = ["", f"std and mean × 100 of the {content.origin.score}; failed of finished runs; {_star(content)}"]
-    tail = [line for text in findings.warnings(content) for line in ("", f"> {escape_markdown(text)}")]
+    star = f"{STAR}: p < {content.alpha:g} against the second smallest std, {content.test_name}."
+    end = ["", f"std and mean × 100 of the {content.origin.score}; failed of finished runs; {escape_markdown(star)}"]
+    tail = [line for item in warnings_of(content) for line in ("", f"> {escape_markdown(item.sentence)}")]
     tail = tail[: LINES // 4 * 2]
     lines: list[str] = []
     for number, model in enumerate(content.models):
@@ -33,10 +35,6 @@ def summary(content: Content) -> str:
             break
         lines += ["", *part] if lines else part
     return "\n".join([*lines, *end, *tail, ""])
-
-
-def _star(content: Content) -> str:
-    return escape_markdown(f"{STAR}: p < {content.alpha:g} against the second smallest std, {content.test_name}.")
 
 
 def _table(content: Content, model: str) -> list[str]:

@@ -137,7 +137,7 @@ def _markdown(block: Block) -> str:
         markdown_row(["---"] + ["---:"] * len(heads)),
     ]
     for row in block.rows:
-        texts = [text for entry in row.entries for text in (_markdown_entry(entry) if entry else ["–"] * 4)]
+        texts = [text for entry in row.entries for text in _texts(entry, "**%s**", STAR, "–")]
         lines.append(markdown_row([escape_markdown(row.strategy), *texts]))
     return "\n".join([*lines, "", escape_markdown(block.caption), ""])
 
@@ -147,9 +147,12 @@ def markdown_row(cells: list[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _markdown_entry(entry: Entry) -> list[str]:
-    texts = [f"**{entry.text[name]}**" if entry.bold[name] else entry.text[name] for name in MEASURES]
-    texts[0] += STAR if entry.star else ""
+def _texts(entry: Entry | None, bold: str, star: str, nothing: str) -> list[str]:
+    """The cells of an entry of the plan, where it has one."""
+    if entry is None:
+        return [nothing] * (len(MEASURES) + 1)
+    texts = [bold % text if entry.bold[name] else text for name, text in entry.text.items()]
+    texts[0] += star if entry.star else ""
     return [*texts, entry.failed]
 
 
@@ -172,12 +175,6 @@ def _latex(block: Block) -> str:
         r"\midrule",
     ]
     for row in block.rows:
-        texts = [text for entry in row.entries for text in (_latex_entry(entry) if entry else ["--"] * columns)]
+        texts = [text for entry in row.entries for text in _texts(entry, r"\textbf{%s}", r"\rlap{$^{\star}$}", "--")]
         lines.append(" & ".join([escape_latex(row.strategy), *texts]) + r" \\")
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}", ""])
-
-
-def _latex_entry(entry: Entry) -> list[str]:
-    texts = [rf"\textbf{{{entry.text[name]}}}" if entry.bold[name] else entry.text[name] for name in MEASURES]
-    texts[0] += r"\rlap{$^{\star}$}" if entry.star else ""
-    return [*texts, escape_latex(entry.failed)]

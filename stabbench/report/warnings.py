@@ -42,19 +42,11 @@ class ReportWarning:
 @lru_cache(maxsize=1)
 def warnings_of(content: Content) -> tuple[ReportWarning, ...]:
     """Missing and broken runs, and what `analysis.warnings` and `analysis.seed_sanity` find; few words for any grid."""
-    found = [
-        *_incomplete(content),
-        *_left_out_of_figures(content),
-        *_seedless(content),
-        *_same_runs(content),
-        *_few_seeds(content),
-        *_unjudged(content),
-        *_in_failure(content),
-        *_two_groups(content),
-        *_added(content),
-        *_unequal(content),
-    ]
-    return tuple(found)
+    kinds = (
+        _incomplete, _broken, _left_out_of_figures, _seedless, _same_runs, _few_seeds, _unjudged, _in_failure,
+        _two_groups, _added, _unequal,
+    )  # fmt: skip
+    return tuple(found for kind in kinds if (found := kind(content)) is not None)
 
 
 def table(content: Content) -> pd.DataFrame:
@@ -74,98 +66,91 @@ def _named(content: Content, about: Sequence[tuple[Place, str]], most: int = EXA
     return some(texts, most)
 
 
-def _incomplete(content: Content) -> list[ReportWarning]:
+def _incomplete(content: Content) -> ReportWarning | None:
     if content.complete:
-        return []
+        return None
     rows = content.table[content.table["n"] < content.table["planned"]]
     about = [(_cell(row), f"n = {row['n']}/{row['planned']}") for _, row in rows.iterrows()]
     parts = some([f"{place.name} {what}" for place, what in about], 2 * EXAMPLES)
     missing = int((rows["planned"] - rows["n"]).sum())
     where = f" ({counted(missing, 'run')} of {counted(len(about), 'cell')})" if len(about) > 2 * EXAMPLES else ""
-    return [ReportWarning("incomplete", f"This report is incomplete{where}: {parts}.", about), *_broken(content)]
+    return ReportWarning("incomplete", f"This report is incomplete{where}: {parts}.", about)
 
 
-def _broken(content: Content) -> list[ReportWarning]:
+def _broken(content: Content) -> ReportWarning | None:
     broken = [
         (Place.of(item.cell), seed, " ".join(message.split())[:LONGEST_ERROR])
         for item in content.selection.cells
         for seed, message in item.errors.items()
     ]
     if not broken:
-        return []
+        return None
     about = [(place, f"seed {seed}: {text}") for place, seed, text in broken]
     named = "; ".join(f"seed {seed} of {place.name}: {text}" for place, seed, text in broken[:LISTED_ERRORS])
     more = f"; and {len(broken) - LISTED_ERRORS} more" if len(broken) > LISTED_ERRORS else ""
-    return [ReportWarning("broken", f"{counted(len(broken), 'run')} broke: {named}{more}.", about)]
+    return ReportWarning("broken", f"{counted(len(broken), 'run')} broke: {named}{more}.", about)
 
 
-def _left_out_of_figures(content: Content) -> list[ReportWarning]:
+def _left_out_of_figures(content: Content) -> ReportWarning | None:
     if len(content.traced) == len(content.places):
-        return []
+        return None
     within = (
         f"; what their runs recorded within training (curves, gradient norms, predictions) is looked into for the "
         f"first {len(content.traced)}"
         if content.recorded
         else ""
     )
-    sentence = (
+    return ReportWarning(
+        "drawn",
         f"Scores are drawn for the first {len(content.drawn)} of {len(content.places)} pairs of a model and a task"
-        f"{within}. The tables, tests and scores hold all of them."
+        f"{within}. The tables, tests and scores hold all of them.",
     )
-    return [ReportWarning("drawn", sentence)] if sentence else []
 
 
-def _seedless(content: Content) -> list[ReportWarning]:
+def _seedless(content: Content) -> ReportWarning | None:
     about = list(content.seedless.items())
     if not about:
-        return []
-    first = _named(content, about)
-    return [
-        ReportWarning(
-            "seed",
-            f"The seed changes nothing, or hardly anything, in {counted(len(about), 'cell')} of {len(content.table)}, "
-            f"which no table calls best: {first}. The usual causes: {CAUSES}.",
-            about,
-        )
-    ]
+        return None
+    sentence = (
+        f"The seed changes nothing, or hardly anything, in {counted(len(about), 'cell')} of {len(content.table)}, "
+        f"which no table calls best: {_named(content, about)}. The usual causes: {CAUSES}."
+    )
+    return ReportWarning("seed", sentence, about)
 
 
-def _same_runs(content: Content) -> list[ReportWarning]:
+def _same_runs(content: Content) -> ReportWarning | None:
     found = same_runs(content.runs, content.table)
     if not found:
-        return []
-    about = [
-        (
-            place._replace(strategy=name),
-            f"the same scores as {some([other for other in names if other != name], EXAMPLES)}",
-        )
-        for place, names in found
-        for name in names
-    ]
+        return None
+    about = []
+    for place, names in found:
+        for name in names:
+            others = some([other for other in names if other != name], EXAMPLES)
+            about.append((place._replace(strategy=name), f"the same scores as {others}"))
     named = some([f"{some(names, EXAMPLES)} on {content.heading(place)}" for place, names in found], EXAMPLES)
     sentence = (
         f"Strategies with the same score under every seed: {named}. An option without effect on any "
         "score, or one run's results under two names."
     )
-    return [ReportWarning("same runs", sentence, about)]
+    return ReportWarning("same runs", sentence, about)
 
 
-def _few_seeds(content: Content) -> list[ReportWarning]:
-    few = few_seeds(content.table)
-    if few.empty:
-        return []
+def _few_seeds(content: Content) -> ReportWarning | None:
+    about = [(_cell(row), f"n = {row['n']}") for _, row in few_seeds(content.table).iterrows()]
+    if not about:
+        return None
     sentence = (
-        f"{counted(len(few), 'cell')} of {len(content.table)} with fewer than {MINIMUM_SEEDS} seeds: the tests have "
+        f"{counted(len(about), 'cell')} of {len(content.table)} with fewer than {MINIMUM_SEEDS} seeds: the tests have "
         "next to no power there, so no star is given."
     )
-    return [ReportWarning("few seeds", sentence, [(_cell(row), f"n = {row['n']}") for _, row in few.iterrows()])]
+    return ReportWarning("few seeds", sentence, about)
 
 
-def _unjudged(content: Content) -> list[ReportWarning]:
-    rows = content.table.loc[content.table["failed"].isna(), ["model", "task"]].drop_duplicates()
-    if rows.empty:
-        return []
-    about = [(Place(str(row["model"]), str(row["task"])), "") for _, row in rows.iterrows()]
+def _unjudged(content: Content) -> ReportWarning | None:
+    rows = content.table[content.table["failed"].isna()]
+    about = [(place, "") for place in dict.fromkeys(_cell(row).whole for _, row in rows.iterrows())]
+    if not about:
+        return None
     names = list(dict.fromkeys(place.task for place, _ in about))
     tasks = content.table["task"].nunique()
     on = some(names, EXAMPLES)
@@ -175,53 +160,51 @@ def _unjudged(content: Content) -> list[ReportWarning]:
         f"Which runs failed is not known on {on}: none is counted there, and a cell all of whose runs failed can have "
         "the smallest std."
     )
-    return [ReportWarning("unjudged", sentence, about)]
+    return ReportWarning("unjudged", sentence, about)
 
 
-def _in_failure(content: Content) -> list[ReportWarning]:
+def _in_failure(content: Content) -> ReportWarning | None:
     about = []
     for _, row in stable_in_failure(content.table).iterrows():
         std = score_text(row["std"], content.kind(str(row["metric"])))
         about.append((_cell(row), f"{row['failed']} of {row['n']} runs failed, std {std}"))
     if not about:
-        return []
+        return None
     sentence = f"Stable in failure, and therefore not called stable: {_named(content, about)}."
-    return [ReportWarning("stable in failure", sentence, about)]
+    return ReportWarning("stable in failure", sentence, about)
 
 
-def _two_groups(content: Content) -> list[ReportWarning]:
+def _two_groups(content: Content) -> ReportWarning | None:
     metrics = {_cell(row): str(row["metric"]) for _, row in content.table.iterrows()}
     about = []
     for cell, groups in in_two_groups(content.runs):
-        kind = content.kind(metrics[cell])
-        low, high = (score_text(mean, kind) for mean in (groups.mean_lower, groups.mean_higher))
+        low, high = (score_text(mean, content.kind(metrics[cell])) for mean in (groups.mean_lower, groups.mean_higher))
         about.append((cell, f"{groups.lower} runs around {low}, {groups.higher} around {high}"))
     if not about:
-        return []
+        return None
     sentence = (
         f"Scores in two groups, which mean and std describe badly: {_named(content, about)}. Look at the score of "
         "every seed."
     )
-    return [ReportWarning("two groups", sentence, about)]
+    return ReportWarning("two groups", sentence, about)
 
 
-def _added(content: Content) -> list[ReportWarning]:
-    added = added_seeds(content.selection.cells)
-    about = [(place, f"seeds {seed_list(seeds)}") for place, seeds in added.items()]
+def _added(content: Content) -> ReportWarning | None:
+    about = [(place, f"seeds {seed_list(seeds)}") for place, seeds in added_seeds(content.selection.cells).items()]
     if not about:
-        return []
-    named = some([f"seeds {seed_list(seeds)} of {place.name}" for place, seeds in added.items()], EXAMPLES)
+        return None
     sentence = (
-        f"Added after the first runs of their cell were trained: {named}. Where seeds are added after a look at the "
-        "results, p-values no longer mean what they say."
+        "Added after the first runs of their cell were trained: "
+        f"{some([f'{seeds} of {place.name}' for place, seeds in about], EXAMPLES)}. Where seeds are added after a look "
+        "at the results, p-values no longer mean what they say."
     )
-    return [ReportWarning("added seeds", sentence, about)]
+    return ReportWarning("added seeds", sentence, about)
 
 
-def _unequal(content: Content) -> list[ReportWarning]:
+def _unequal(content: Content) -> ReportWarning | None:
     unequal = unequal_seeds(content.runs)
     if not unequal:
-        return []
+        return None
     about = [
         (item.place._replace(strategy=strategy), f"seeds {seed_list(seeds)}")
         for item in unequal
@@ -239,13 +222,8 @@ def _unequal(content: Content) -> list[ReportWarning]:
     if apart:
         share = "" if len(apart) == len(unequal) else f" on {len(apart)} of them"
         paired = f" Tests paired by seed are n/a{share}: no seed is shared."
-    return [
-        ReportWarning(
-            "unequal seeds",
-            f"Strategies have different seeds planned on {where}: {groups}. Seeds may have been added later.{paired}",
-            about,
-        )
-    ]
+    sentence = f"Strategies have different seeds planned on {where}: {groups}. Seeds may have been added later.{paired}"
+    return ReportWarning("unequal seeds", sentence, about)
 
 
 def _cell(row: pd.Series) -> Place:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import MutableMapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from stabbench.strategies.contract import Context, Strategy, Weights
+from stabbench.strategies.contract import Context, Strategy, Tensors, Weights, refuse_if
 
 LEAST = 1e-3
 MASK = "child_tuning.mask."
@@ -22,8 +21,7 @@ class ChildTuningOptions:
     probability: float = 0.3
 
     def __post_init__(self) -> None:
-        if not LEAST <= self.probability <= 1:
-            raise ValueError(f"probability: found {self.probability!r}, expected a number from {LEAST:g} to 1")
+        refuse_if(not LEAST <= self.probability <= 1, self, "probability", f"a number from {LEAST:g} to 1")
 
 
 class ChildTuningF(Strategy):
@@ -38,13 +36,7 @@ class ChildTuningF(Strategy):
     recipe = {"epochs": 3.0, "bias_correction": True}
     Options = ChildTuningOptions
 
-    def before_update(
-        self,
-        weights: Weights,
-        gradients: MutableMapping[str, Tensor],
-        state: MutableMapping[str, Tensor],
-        ctx: Context,
-    ) -> None:
+    def before_update(self, weights: Weights, gradients: Tensors, state: Tensors, ctx: Context) -> None:
         """Mask every gradient."""
         for name, gradient in gradients.items():
             gradient.mul_(ctx.scaled_bernoulli(name, ctx.options.probability, gradient.shape[1:]))
@@ -66,9 +58,7 @@ class ChildTuningD(Strategy):
     recipe = {"epochs": 3.0, "bias_correction": True}
     Options = ChildTuningOptions
 
-    def initialise(
-        self, weights: MutableMapping[str, Tensor], state: MutableMapping[str, Tensor], ctx: Context
-    ) -> None:
+    def initialise(self, weights: Tensors, state: Tensors, ctx: Context) -> None:
         """Find the mask."""
         layers = range(1, ctx.architecture.layers + 1)
         names = [name for name, facts in ctx.facts.items() if facts.depth in layers]
@@ -90,13 +80,7 @@ class ChildTuningD(Strategy):
                 total[name].addcmul_(gradient, gradient, value=1 / ctx.steps_per_epoch)
         return total
 
-    def before_update(
-        self,
-        weights: Weights,
-        gradients: MutableMapping[str, Tensor],
-        state: MutableMapping[str, Tensor],
-        ctx: Context,
-    ) -> None:
+    def before_update(self, weights: Weights, gradients: Tensors, state: Tensors, ctx: Context) -> None:
         """Mask the layers' gradients."""
         for name, gradient in gradients.items():
             mask = state.get(MASK + name)

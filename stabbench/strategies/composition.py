@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, MutableMapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import combinations
@@ -17,6 +17,7 @@ from stabbench.strategies.contract import (
     BoundModel,
     Context,
     Strategy,
+    Tensors,
     Weights,
     is_recipe_only,
     overrides,
@@ -126,7 +127,7 @@ class Moment:
         with KeyedDraws(owner.name, ctx.device, ctx.step):
             return owner.function(*arguments, ctx)
 
-    def initialise(self, weights: MutableMapping[str, Tensor], state: MutableMapping[str, Tensor]) -> None:
+    def initialise(self, weights: Tensors, state: Tensors) -> None:
         """Every member's `initialise`, in order."""
         for owner in self.hooks["initialise"]:
             self._call(owner, weights, state)
@@ -153,14 +154,12 @@ class Moment:
             return loss
         return self.objective.loss(model(batch), batch.labels)
 
-    def before_update(
-        self, weights: Weights, gradients: MutableMapping[str, Tensor], state: MutableMapping[str, Tensor]
-    ) -> None:
+    def before_update(self, weights: Weights, gradients: Tensors, state: Tensors) -> None:
         """Every member's `before_update`, in order."""
         for owner in self.hooks["before_update"]:
             self._call(owner, weights, gradients, state)
 
-    def after_update(self, weights: MutableMapping[str, Tensor], state: MutableMapping[str, Tensor]) -> None:
+    def after_update(self, weights: Tensors, state: Tensors) -> None:
         """Every member's `after_update`, in order."""
         for owner in self.hooks["after_update"]:
             self._call(owner, weights, state)

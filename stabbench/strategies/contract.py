@@ -36,11 +36,19 @@ from stabbench.tasks import objectives
 from stabbench.tasks.objectives.contract import Objective
 
 Weights = Mapping[str, Tensor]
+Tensors = MutableMapping[str, Tensor]
+"""By name, `[S, …]`: what a hook may change in place."""
 
 
 @dataclass(frozen=True)
 class NoOptions:
     """For strategies that have none."""
+
+
+def refuse_if(wrong: bool, options: object, name: str, expected: str) -> None:
+    """ValueError with the value of the option `name` and what is expected of it, where it is wrong."""
+    if wrong:
+        raise ValueError(f"{name}: found {getattr(options, name)!r}, expected {expected}")
 
 
 class BoundModel(Protocol):
@@ -181,9 +189,7 @@ class Strategy:
         """How many forward passes `loss` keeps at once for their gradients: memory is counted by it."""
         return 1
 
-    def initialise(
-        self, weights: MutableMapping[str, Tensor], state: MutableMapping[str, Tensor], ctx: Context
-    ) -> None:
+    def initialise(self, weights: Tensors, state: Tensors, ctx: Context) -> None:
         """Change or add weights in place before training; `state` tensors `[S, …]` are checkpointed."""
 
     def scale(self, name: str, ctx: Context) -> tuple[float, float]:
@@ -202,18 +208,10 @@ class Strategy:
         """The loss of each run, shape `(S,)`; by default the objective's mean over the batch."""
         return ctx.objective.loss(model(batch), batch.labels)
 
-    def before_update(
-        self,
-        weights: Weights,
-        gradients: MutableMapping[str, Tensor],
-        state: MutableMapping[str, Tensor],
-        ctx: Context,
-    ) -> None:
+    def before_update(self, weights: Weights, gradients: Tensors, state: Tensors, ctx: Context) -> None:
         """Change gradients in place, after clipping and before AdamW; or weights, by a step beside AdamW's."""
 
-    def after_update(
-        self, weights: MutableMapping[str, Tensor], state: MutableMapping[str, Tensor], ctx: Context
-    ) -> None:
+    def after_update(self, weights: Tensors, state: Tensors, ctx: Context) -> None:
         """Follow or change the weights in place after AdamW."""
 
     def scored_weights(self, weights: Weights, state: Mapping[str, Tensor], ctx: Context) -> Weights:
@@ -221,15 +219,7 @@ class Strategy:
         return weights
 
 
-HOOKS = (
-    "initialise",
-    "scale",
-    "training_weights",
-    "loss",
-    "before_update",
-    "after_update",
-    "scored_weights",
-)
+HOOKS = ("initialise", "scale", "training_weights", "loss", "before_update", "after_update", "scored_weights")
 
 
 def overrides(strategy: type[Strategy], hook: str) -> bool:

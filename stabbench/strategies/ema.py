@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torch import Tensor
 
-from stabbench.strategies.contract import Context, Strategy, Weights
+from stabbench.strategies.contract import Context, Strategy, Tensors, Weights, refuse_if
 
 PREFIX = "ema/"
 
@@ -19,8 +19,7 @@ class ExponentialMovingAverageOptions:
     decay: float = 0.999
 
     def __post_init__(self) -> None:
-        if not 0 <= self.decay < 1:
-            raise ValueError(f"decay: found {self.decay!r}, expected a number from 0 to below 1")
+        refuse_if(not 0 <= self.decay < 1, self, "decay", "a number from 0 to below 1")
 
 
 class ExponentialMovingAverage(Strategy):
@@ -36,16 +35,12 @@ class ExponentialMovingAverage(Strategy):
     Options = ExponentialMovingAverageOptions
     needs_whole_vocabulary = True
 
-    def initialise(
-        self, weights: MutableMapping[str, Tensor], state: MutableMapping[str, Tensor], ctx: Context
-    ) -> None:
+    def initialise(self, weights: Tensors, state: Tensors, ctx: Context) -> None:
         """The average begins at the initial weights."""
         for name, weight in weights.items():
             state[PREFIX + name] = weight.detach().clone()
 
-    def after_update(
-        self, weights: MutableMapping[str, Tensor], state: MutableMapping[str, Tensor], ctx: Context
-    ) -> None:
+    def after_update(self, weights: Tensors, state: Tensors, ctx: Context) -> None:
         """Move the average towards the new weights."""
         updates = ctx.step + 1
         decay = min(ctx.options.decay, (1 + updates) / (10 + updates))

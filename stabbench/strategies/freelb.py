@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from stabbench.models.batch import Batch
-from stabbench.strategies.contract import BoundModel, Context, Strategy, Weights
-from stabbench.strategies.perturbation import by_row, norms_by_example
+from stabbench.strategies.contract import BoundModel, Context, Strategy, Weights, refuse_if
 
 SMALLEST_NORM = 1e-8
 
@@ -27,12 +27,10 @@ class FreeLBOptions:
     radius: float | None = None
 
     def __post_init__(self) -> None:
-        if self.steps < 1:
-            raise ValueError(f"steps: found {self.steps!r}, expected a positive whole number")
+        refuse_if(self.steps < 1, self, "steps", "a positive whole number")
         for name in ("step_size", "magnitude", "radius"):
             value = getattr(self, name)
-            if value is not None and value < 0:
-                raise ValueError(f"{name}: found {value!r}, expected a number of 0 or more")
+            refuse_if(value is not None and value < 0, self, name, "a number of 0 or more")
 
 
 class FreeLB(Strategy):
@@ -59,7 +57,7 @@ class FreeLB(Strategy):
         options: FreeLBOptions = ctx.options
         embeddings = model.embed(batch)
         width = embeddings.shape[-1]
-        scale = by_row(batch, options.magnitude / (batch.example_lengths * width).to(ctx.dtype).sqrt())
+        scale = _by_row(batch, options.magnitude / (batch.example_lengths * width).to(ctx.dtype).sqrt())
         delta = ctx.uniform_by_token("start", batch, width).mul_(2).sub_(1).mul_(scale)
         losses = []
         for step in range(options.steps):
@@ -74,9 +72,31 @@ class FreeLB(Strategy):
 
 def _climbed(batch: Batch, delta: Tensor, slope: Tensor, options: FreeLBOptions) -> Tensor:
     """δ one step up the slope, and back to the ball around 0 where it left it."""
-    steps = options.step_size / norms_by_example(batch, slope).clamp(min=SMALLEST_NORM)
-    delta = delta + by_row(batch, steps) * slope
+    steps = options.step_size / _norms_by_example(batch, slope).clamp(min=SMALLEST_NORM)
+    delta = delta + _by_row(batch, steps) * slope
     radius = options.magnitude if options.radius is None else options.radius
     if radius == 0:
         return delta
-    return delta * by_row(batch, (radius / norms_by_example(batch, delta).clamp(min=SMALLEST_NORM)).clamp(max=1))
+    return delta * _by_row(batch, (radius / _norms_by_example(batch, delta).clamp(min=SMALLEST_NORM)).clamp(max=1))
+
+
+def _norms_by_example(batch: Batch, rows: Tensor) -> Tensor:
+    """The L2 norm of each example's rows of `(S, T, E)`: `(S, B)`.
+
+    A sum runs over an example's own rows in their order, so that no other example and no run beside it matters.
+    """
+    lengths = batch.example_lengths
+    starts = lengths.cumsum(dim=1) - lengths
+    within = torch.arange(int(batch.lengths.max()), device=rows.device)
+    index = (starts.unsqueeze(2) + within).clamp(max=rows.shape[1] - 1)
+    squares = rows.square().sum(dim=2).gather(1, index.flatten(1)).view(index.shape)
+    return squares.masked_fill(within >= lengths.unsqueeze(2), 0).sum(dim=2).sqrt()
+
+
+def _by_row(batch: Batch, values: Tensor) -> Tensor:
+    """Each example's value of `(S, B)` at each of its rows: `(S, T, 1)`, 0 in a run's tail."""
+    runs, rows = batch.ids.shape
+    ends = batch.example_lengths.cumsum(dim=1)
+    places = torch.arange(rows, device=values.device).expand(runs, rows).contiguous()
+    owners = torch.searchsorted(ends, places, right=True)
+    return F.pad(values, (0, 1)).gather(1, owners).unsqueeze(2)

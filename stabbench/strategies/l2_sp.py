@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from stabbench.models.batch import Batch
-from stabbench.strategies.contract import BoundModel, Context, Strategy, Weights
+from stabbench.strategies.contract import BoundModel, Context, Strategy, Weights, refuse_if
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,7 @@ class L2SPOptions:
 
     def __post_init__(self) -> None:
         for name in ("alpha", "beta"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise ValueError(f"{name}: found {getattr(self, name)!r}, expected a number of 0 or more")
+            refuse_if(not 0 <= getattr(self, name) < float("inf"), self, name, "a number of 0 or more")
 
 
 class L2SP(Strategy):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stabbench.models.architecture import Architecture
-from stabbench.strategies.contract import Context, Strategy
+from stabbench.strategies.contract import Context, Strategy, refuse_if
 
 
 @dataclass(frozen=True)
@@ -15,8 +15,7 @@ class LayerwiseDecayOptions:
     factor: float = 0.95
 
     def __post_init__(self) -> None:
-        if not 0 < self.factor <= 1:
-            raise ValueError(f"factor: found {self.factor!r}, expected a number above 0, at most 1")
+        refuse_if(not 0 < self.factor <= 1, self, "factor", "a number above 0, at most 1")
 
 
 class LayerwiseDecay(Strategy):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from stabbench.errors import UserError
-from stabbench.strategies.contract import Context, Strategy, Weights
+from stabbench.strategies.contract import Context, Strategy, Tensors, Weights, refuse_if
 
 DOWN, UP = "lora_A", "lora_B"
 
@@ -25,10 +25,8 @@ class LoRAOptions:
     include: tuple[str, ...] = ("*.query.weight", "*.value.weight", "*.q_lin.weight", "*.v_lin.weight")
 
     def __post_init__(self) -> None:
-        if self.rank < 1:
-            raise ValueError(f"rank: found {self.rank!r}, expected a positive whole number")
-        if self.alpha <= 0:
-            raise ValueError(f"alpha: found {self.alpha!r}, expected a positive number")
+        refuse_if(self.rank < 1, self, "rank", "a positive whole number")
+        refuse_if(self.alpha <= 0, self, "alpha", "a positive number")
 
 
 class LoRA(Strategy):
@@ -48,9 +46,7 @@ class LoRA(Strategy):
     recipe = {"epochs": 20.0, "learning_rate": 3e-4, "warmup_ratio": 0.06, "bias_correction": True}
     Options = LoRAOptions
 
-    def initialise(
-        self, weights: MutableMapping[str, Tensor], state: MutableMapping[str, Tensor], ctx: Context
-    ) -> None:
+    def initialise(self, weights: Tensors, state: Tensors, ctx: Context) -> None:
         """Add A and B; UserError where no matrix of a linear layer has a name that is included."""
         chosen = [name for name in ctx.pretrained if _chosen(name, ctx)]
         if not chosen:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stabbench.recipe import Recipe
-from stabbench.strategies.contract import Context, Strategy
+from stabbench.strategies.contract import Context, Strategy, refuse_if
 
 
 @dataclass(frozen=True)
@@ -15,8 +15,7 @@ class LinearProbingOptions:
     probing_epochs: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.probing_epochs < 0:
-            raise ValueError(f"probing_epochs: found {self.probing_epochs!r}, expected a number of 0 or more")
+        refuse_if(self.probing_epochs < 0, self, "probing_epochs", "a number of 0 or more")
 
 
 class LinearProbingFineTuning(Strategy):

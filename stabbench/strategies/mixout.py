@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 
 import torch
 
-from stabbench.strategies.contract import Context, Strategy, Weights
+from stabbench.strategies.contract import Context, Strategy, Weights, refuse_if
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,7 @@ class MixoutOptions:
     exclude: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if not 0 <= self.probability <= 1:
-            raise ValueError(f"probability: found {self.probability!r}, expected a number from 0 to 1")
+        refuse_if(not 0 <= self.probability <= 1, self, "probability", "a number from 0 to 1")
 
 
 class Mixout(Strategy):

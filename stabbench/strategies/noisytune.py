@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
 from dataclasses import dataclass
 
-from torch import Tensor
-
-from stabbench.strategies.contract import Context, Strategy
+from stabbench.strategies.contract import Context, Strategy, Tensors, refuse_if
 
 
 @dataclass(frozen=True)
@@ -17,8 +14,7 @@ class NoisyTuneOptions:
     intensity: float = 0.15
 
     def __post_init__(self) -> None:
-        if self.intensity < 0:
-            raise ValueError(f"intensity: found {self.intensity!r}, expected a number of 0 or more")
+        refuse_if(self.intensity < 0, self, "intensity", "a number of 0 or more")
 
 
 class NoisyTune(Strategy):
@@ -35,9 +31,7 @@ class NoisyTune(Strategy):
     Options = NoisyTuneOptions
     needs_whole_vocabulary = True
 
-    def initialise(
-        self, weights: MutableMapping[str, Tensor], state: MutableMapping[str, Tensor], ctx: Context
-    ) -> None:
+    def initialise(self, weights: Tensors, state: Tensors, ctx: Context) -> None:
         """Add the noise."""
         for name in ctx.pretrained:
             weight = weights[name]

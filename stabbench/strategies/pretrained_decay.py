@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
-from stabbench.strategies.contract import Context, Strategy
+from stabbench.strategies.contract import Context, Strategy, Tensors, refuse_if
 
 OWED = "pretrained_decay.owed."
 
@@ -20,8 +18,7 @@ class PretrainedDecayOptions:
     decay: float = 1e-3
 
     def __post_init__(self) -> None:
-        if not 0 <= self.decay < float("inf"):
-            raise ValueError(f"decay: found {self.decay!r}, expected a number of 0 or more")
+        refuse_if(not 0 <= self.decay < float("inf"), self, "decay", "a number of 0 or more")
 
 
 class PretrainedDecay(Strategy):
@@ -49,17 +46,13 @@ class PretrainedDecay(Strategy):
         """No plain decay beside."""
         return 1.0, 0.0
 
-    def initialise(
-        self, weights: MutableMapping[str, Tensor], state: MutableMapping[str, Tensor], ctx: Context
-    ) -> None:
+    def initialise(self, weights: Tensors, state: Tensors, ctx: Context) -> None:
         """Nothing is owed yet."""
         for name, facts in ctx.facts.items():
             if facts.decays:
                 state[OWED + name] = torch.zeros_like(weights[name])
 
-    def after_update(
-        self, weights: MutableMapping[str, Tensor], state: MutableMapping[str, Tensor], ctx: Context
-    ) -> None:
+    def after_update(self, weights: Tensors, state: Tensors, ctx: Context) -> None:
         """Go a part of the way back, at the tensor's own rate, and remember what rounding kept of it."""
         for name, facts in ctx.facts.items():
             if not facts.decays:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from stabbench.models.batch import Batch
-from stabbench.strategies.contract import BoundModel, Context, Strategy, Weights
+from stabbench.strategies.contract import BoundModel, Context, Strategy, Weights, refuse_if
 
 
 @dataclass(frozen=True)
@@ -18,10 +18,8 @@ class R3FOptions:
     weight: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.epsilon <= 0:
-            raise ValueError(f"epsilon: found {self.epsilon!r}, expected a positive number")
-        if self.weight < 0:
-            raise ValueError(f"weight: found {self.weight!r}, expected a number of 0 or more")
+        refuse_if(self.epsilon <= 0, self, "epsilon", "a positive number")
+        refuse_if(self.weight < 0, self, "weight", "a number of 0 or more")
 
 
 class R3F(Strategy):

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import MutableMapping
 from dataclasses import dataclass
 
-from torch import Tensor
-
 from stabbench.recipe import Recipe
-from stabbench.strategies.contract import Context, Strategy, Weights
+from stabbench.strategies.contract import Context, Strategy, Tensors, Weights, refuse_if
 
 
 @dataclass(frozen=True)
@@ -21,12 +18,9 @@ class RecAdamOptions:
     steepness: float = 40.0
 
     def __post_init__(self) -> None:
-        if self.gamma < 0:
-            raise ValueError(f"gamma: found {self.gamma!r}, expected a number of 0 or more")
-        if not 0 <= self.middle <= 1:
-            raise ValueError(f"middle: found {self.middle!r}, expected a number from 0 to 1")
-        if not 0 < self.steepness <= 500:
-            raise ValueError(f"steepness: found {self.steepness!r}, expected a number above 0, 500 at most")
+        refuse_if(self.gamma < 0, self, "gamma", "a number of 0 or more")
+        refuse_if(not 0 <= self.middle <= 1, self, "middle", "a number from 0 to 1")
+        refuse_if(not 0 < self.steepness <= 500, self, "steepness", "a number above 0, 500 at most")
 
 
 class RecAdam(Strategy):
@@ -61,13 +55,7 @@ class RecAdam(Strategy):
         """The task's share s of the rate, without decay, where the tensor has a pretrained value."""
         return (task_share(ctx), 0.0) if name in ctx.pretrained else (1.0, 1.0)
 
-    def before_update(
-        self,
-        weights: Weights,
-        gradients: MutableMapping[str, Tensor],
-        state: MutableMapping[str, Tensor],
-        ctx: Context,
-    ) -> None:
+    def before_update(self, weights: Weights, gradients: Tensors, state: Tensors, ctx: Context) -> None:
         """The pull, from where the weights are before Adam's step, which depends on them no more."""
         strength = ctx.learning_rate * (1 - task_share(ctx)) * ctx.options.gamma
         for name, pretrained in ctx.pretrained.items():

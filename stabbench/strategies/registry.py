@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from stabbench.plan import Cell
 from stabbench.plugins import Registry, in_file
 from stabbench.plugins.options import make_options as made
 from stabbench.strategies.checking import check_class
 from stabbench.strategies.contract import Strategy
+from stabbench.strategies.hooks import hook_of
 
 STRATEGIES = Registry("strategy", "stabbench.strategies", check_class)
 
@@ -29,3 +31,18 @@ def find(plugin: str, root: Path) -> tuple[type[Strategy], str]:
 def make_options(plugin: str, strategy: type[Strategy], values: Mapping[str, Any]) -> Any:
     """The strategy's options with `values` set; UserError for unknown names and values out of range."""
     return made(strategy.Options, values, STRATEGIES.label(plugin))
+
+
+def warnings_of(cells: Sequence[Cell], root: Path) -> Iterator[str]:
+    """A sentence for each strategy of a cell that its recipe does not suit (`Strategy.caution`)."""
+    known: dict[str, type[Strategy]] = {}
+    for cell in cells:
+        for plugin in cell.spec.plugins:
+            name = plugin.name
+            source = cell.sources.get(name, name)
+            if source not in known:
+                known[source] = STRATEGIES.load(source, root)
+            options = make_options(name, known[source], plugin.options)
+            sentence = hook_of(known[source](), "caution")(cell.recipe(), options)
+            if sentence is not None:
+                yield f"{cell.name}: {name}: {sentence}"

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
 from dataclasses import dataclass
 
-from torch import Tensor
-
 from stabbench.models.architecture import Architecture
-from stabbench.strategies.contract import Context, Strategy
+from stabbench.strategies.contract import Context, Strategy, Tensors, refuse_if
 
 INITIAL_STD = 0.02
 
@@ -20,8 +17,7 @@ class ReInitOptions:
     layers: int = 5
 
     def __post_init__(self) -> None:
-        if self.layers != int(self.layers) or self.layers < 0:
-            raise ValueError(f"layers: found {self.layers!r}, expected a whole number of 0 or more")
+        refuse_if(self.layers != int(self.layers) or self.layers < 0, self, "layers", "a whole number of 0 or more")
 
 
 class ReInit(Strategy):
@@ -45,9 +41,7 @@ class ReInit(Strategy):
             return "its layers share their weights, so that there are no top layers to begin anew"
         return None
 
-    def initialise(
-        self, weights: MutableMapping[str, Tensor], state: MutableMapping[str, Tensor], ctx: Context
-    ) -> None:
+    def initialise(self, weights: Tensors, state: Tensors, ctx: Context) -> None:
         """Draw the new values."""
         highest_kept = ctx.architecture.layers - ctx.options.layers
         for name in ctx.pretrained:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from stabbench.models.batch import Batch
-from stabbench.strategies.contract import BoundModel, Context, Strategy, Weights
+from stabbench.strategies.contract import BoundModel, Context, Strategy, Weights, refuse_if
 
 SMALLEST_SLOPE = 1e-6
 """Added to a token's largest slope where it divides, as in the authors' code: what is flat is not climbed."""
@@ -29,12 +29,9 @@ class SmartOptions:
 
     def __post_init__(self) -> None:
         for name in ("weight", "step_size", "radius"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name}: found {getattr(self, name)!r}, expected a number of 0 or more")
-        if self.initial_std <= 0:
-            raise ValueError(f"initial_std: found {self.initial_std!r}, expected a positive number")
-        if self.steps < 1:
-            raise ValueError(f"steps: found {self.steps!r}, expected a positive whole number")
+            refuse_if(getattr(self, name) < 0, self, name, "a number of 0 or more")
+        refuse_if(self.initial_std <= 0, self, "initial_std", "a positive number")
+        refuse_if(self.steps < 1, self, "steps", "a positive whole number")
 
 
 class Smart(Strategy):

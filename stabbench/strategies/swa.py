@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torch import Tensor
 
-from stabbench.strategies.contract import Context, Strategy, Weights
+from stabbench.strategies.contract import Context, Strategy, Tensors, Weights, refuse_if
 
 PREFIX = "swa/"
 
@@ -19,8 +19,7 @@ class StochasticWeightAveragingOptions:
     share: float = 0.25
 
     def __post_init__(self) -> None:
-        if not 0 < self.share <= 1:
-            raise ValueError(f"share: found {self.share!r}, expected a number above 0, 1 at most")
+        refuse_if(not 0 < self.share <= 1, self, "share", "a number above 0, 1 at most")
 
 
 class StochasticWeightAveraging(Strategy):
@@ -37,9 +36,7 @@ class StochasticWeightAveraging(Strategy):
     Options = StochasticWeightAveragingOptions
     needs_whole_vocabulary = True
 
-    def after_update(
-        self, weights: MutableMapping[str, Tensor], state: MutableMapping[str, Tensor], ctx: Context
-    ) -> None:
+    def after_update(self, weights: Tensors, state: Tensors, ctx: Context) -> None:
         """Take the new weights into the mean where the tail has begun."""
         tail = max(1, round(ctx.options.share * ctx.total_steps))
         count = ctx.step + 1 - (ctx.total_steps - tail)

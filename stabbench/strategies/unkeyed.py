@@ -13,8 +13,6 @@ from stabbench.errors import UserError
 
 WORDS = 624
 """Of a Mersenne Twister's state; in NumPy's the number of the next one follows them."""
-
-
 EARLY_UPDATES = 16
 """In which Python's generator is looked at, too: reading it takes longer than all the rest."""
 

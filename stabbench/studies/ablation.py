@@ -21,9 +21,8 @@ from stabbench.errors import UserError
 from stabbench.plan import Variation
 from stabbench.records import Selection
 from stabbench.report.content import Content
-from stabbench.report.figures.loss_and_score import loss_and_score_figure
 from stabbench.report.figures.palette import MUTED, Color
-from stabbench.report.figures.settings import ablation_figure
+from stabbench.report.figures.settings import ablation_figure, loss_and_score_figure
 from stabbench.report.numbers import counted, epochs_text, exponent, p_equation, percent, share, significant
 from stabbench.report.section import Section, SectionFigure
 from stabbench.studies.contract import Study

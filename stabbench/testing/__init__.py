@@ -6,14 +6,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+from stabbench.models.families import FAMILIES
 from stabbench.strategies.registry import STRATEGIES, find, make_options
-from stabbench.testing.checks import CHECKS
-from stabbench.testing.conformance import Conformance
-from stabbench.testing.families import FamilyTrial, family_conformance
+from stabbench.tasks.sources import TASK_SOURCES
+from stabbench.testing.checks import CHECKS, Conformance
+from stabbench.testing.families import FamilyTrial
 from stabbench.testing.family_checks import FAMILY_CHECKS
 from stabbench.testing.suite import Check, Contract, ContractError, Suite, Verdict
-from stabbench.testing.tasks import TASK_CHECKS, SourceTrial, task_conformance
-from stabbench.testing.trainers import TRAINER_CHECKS, TrainerTrial, trainer_conformance
+from stabbench.testing.tasks import TASK_CHECKS, SourceTrial
+from stabbench.testing.trainers import TRAINER_CHECKS, TrainerTrial
+from stabbench.training.trainers import TRAINERS
 
 __all__ = [
     "CHECKS",
@@ -34,9 +36,6 @@ __all__ = [
     "TrainerTrial",
     "Verdict",
     "conformance",
-    "family_conformance",
-    "task_conformance",
-    "trainer_conformance",
 ]
 
 
@@ -86,7 +85,9 @@ class TaskContract(Contract):
     @classmethod
     def suite(cls) -> Suite[SourceTrial]:
         """That of the source with its options."""
-        return task_conformance(cls.source, cls.options, cls.root, cls.wrong)
+        source = TASK_SOURCES.load(cls.source, cls.root)
+        trial = SourceTrial(cls.source, source, cls.options, cls.root.absolute(), cls.wrong)
+        return Suite(TASK_SOURCES.label(cls.source), trial)
 
 
 class FamilyContract(Contract):
@@ -105,7 +106,8 @@ class FamilyContract(Contract):
     @classmethod
     def suite(cls) -> Suite[FamilyTrial]:
         """That of the family on its tiny model."""
-        return family_conformance(cls.family, cls.config, cls.root, cls.wrong)
+        trial = FamilyTrial(FAMILIES.load(cls.family, cls.root), cls.config, cls.wrong)
+        return Suite(FAMILIES.label(cls.family), trial)
 
 
 class TrainerContract(Contract):
@@ -119,4 +121,4 @@ class TrainerContract(Contract):
     @classmethod
     def suite(cls) -> Suite[TrainerTrial]:
         """That of the trainer with that recipe."""
-        return trainer_conformance(cls.trainer, cls.recipe, cls.root)
+        return Suite(TRAINERS.label(cls.trainer), TrainerTrial(TRAINERS.load(cls.trainer, cls.root), cls.recipe))

@@ -1,10 +1,13 @@
-"""What must hold of every strategy, a function a check: each raises `ContractError` where it does not."""
+"""What must hold of every strategy, a function a check; and which hook of one breaks it."""
 
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import pickle
-from collections.abc import Mapping
+import traceback
+from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,20 +16,19 @@ import torch
 from torch import Tensor
 
 from stabbench.models.weights import save_classifier
-from stabbench.strategies.contract import is_recipe_only
+from stabbench.strategies.contract import Strategy, is_recipe_only, overrides
+from stabbench.strategies.hooks import METHODS
 from stabbench.strategies.unkeyed import UnkeyedDrawError
 from stabbench.testing import tiny
-from stabbench.testing.families import logits_of
-from stabbench.testing.suite import Check, ContractError
-from stabbench.testing.trial import ARCHITECTURES, KilledError, Trial, distance, expect_equal, kill_after, model
+from stabbench.testing.families import loaded, logits_of
+from stabbench.testing.suite import Check, ContractError, Suite, expect
+from stabbench.testing.trial import ARCHITECTURES, Members, Trial, distance, expect_equal, killed_and_resumed, model
 from stabbench.training.inputs import RunResult, TrainingInputs
 from stabbench.training.loop import Training
 from stabbench.training.state import TrainingState
 
 TOLERANCE = 1e-10
 """Rounding in fp64, between different orders of the same sums."""
-KILLED_AFTER = (3, 7)
-"""In the middle of each epoch of four updates."""
 LEAST_SHARE = 1e-7
 """Of the way that training goes: what hooks have to change, three orders of magnitude above rounding in fp64."""
 
@@ -38,8 +40,8 @@ def picklable(trial: Trial) -> None:
             strategy, again = pickle.loads(pickle.dumps((cls(), options)))
         except Exception as error:
             raise ContractError(f"{cls.__name__} with its options: {type(error).__name__}: {error}") from error
-        if type(strategy) is not cls or again != options:
-            raise ContractError(f"{cls.__name__} comes back as {strategy!r} with {again!r}, expected {options!r}")
+        same = type(strategy) is cls and again == options
+        expect(same, f"{cls.__name__} comes back as {strategy!r} with {again!r}, expected {options!r}")
 
 
 def draws_are_keyed(trial: Trial) -> None:
@@ -115,24 +117,18 @@ def loads_in_hugging_face(trial: Trial) -> None:
             save_classifier(saved, result.weights, source, ("0", "1"), inputs.recipe.dropout)
             logits = _hugging_face_logits(saved, inputs, kind)
         recorded = np.stack(result.tables["predictions.parquet"]["logits"].to_list())
-        if np.abs(logits - recorded).max() > TOLERANCE:
-            raise ContractError(f"{kind}: logits differ by up to {np.abs(logits - recorded).max():.1e}")
+        apart = np.abs(logits - recorded).max()
+        expect(not apart > TOLERANCE, f"{kind}: logits differ by up to {apart:.1e}")
 
 
 def _hugging_face_logits(folder: Path, inputs: TrainingInputs, kind: str) -> np.ndarray:
-    from transformers import AutoModelForSequenceClassification
-
-    with tiny.quiet():
-        loaded, report = AutoModelForSequenceClassification.from_pretrained(
-            folder, output_loading_info=True, local_files_only=True, use_safetensors=True, trust_remote_code=False
-        )
+    model, report = loaded(folder)
     for what in ("missing_keys", "unexpected_keys", "mismatched_keys"):
-        if report[what]:
-            raise ContractError(f"{kind}: {what.replace('_', ' ')} {', '.join(sorted(map(str, report[what])))}")
+        expect(not report[what], f"{kind}: {what.replace('_', ' ')} {', '.join(sorted(map(str, report[what])))}")
     dev = inputs.dev
     if inputs.recipe.legacy_segments:
         dev = dataclasses.replace(dev, segments=np.zeros_like(dev.segments))
-    logits: np.ndarray = logits_of(loaded, dev).numpy()
+    logits: np.ndarray = logits_of(model, dev).numpy()
     return logits
 
 
@@ -140,8 +136,8 @@ def works_or_says_why(trial: Trial) -> None:
     """BERT, RoBERTa and ALBERT train, or `unsupported` gives a sentence."""
     for kind in ARCHITECTURES:
         reason = trial.unsupported(kind)
-        if reason is not None and not (isinstance(reason, str) and reason.strip()):
-            raise ContractError(f"{kind}: `unsupported` gives {reason!r}, expected None or a sentence")
+        sentence = reason is None or (isinstance(reason, str) and reason.strip())
+        expect(sentence, f"{kind}: `unsupported` gives {reason!r}, expected None or a sentence")
     for kind in _supported(trial):
         try:
             _finite(trial.trained_on(kind), kind)
@@ -154,14 +150,7 @@ def works_or_says_why(trial: Trial) -> None:
 
 def resumes_bit_for_bit(trial: Trial) -> None:
     """Killed twice and gone on with by a fresh object each time, a run equals the uninterrupted one."""
-    with TemporaryDirectory() as folder:
-        for step in KILLED_AFTER:
-            try:
-                trial.train(2, checkpoint=Path(folder), stop=kill_after(step))
-            except KilledError:
-                continue
-            raise AssertionError(f"the training was over before update {step}")
-        (resumed,) = trial.train(2, checkpoint=Path(folder))
+    resumed = killed_and_resumed(partial(trial.train, 2))
     expect_equal(trial.alone, resumed, "uninterrupted and resumed by a fresh object")
 
 
@@ -174,14 +163,14 @@ def its_part_acts(trial: Trial) -> None:
         return
     acting, plain, start = trial.with_and_without()
     share = distance(acting.weights, plain.weights) / distance(plain.weights, start)
-    if share < LEAST_SHARE:
-        raise ContractError(
-            f"its hooks change the final weights by {share:.1e} of the way that 8 updates go by its recipe alone, "
-            f"expected {LEAST_SHARE:.0e} or more"
-        )
+    expect(
+        not share < LEAST_SHARE,
+        f"its hooks change the final weights by {share:.1e} of the way that 8 updates go by its recipe alone, "
+        f"expected {LEAST_SHARE:.0e} or more",
+    )
     acting, plain, _ = trial.with_and_without(precision="fp32", learning_rate=None)
-    if all(torch.equal(tensor, plain.weights[name]) for name, tensor in acting.weights.items()):
-        raise ContractError("in fp32, at its recipe's rate, its hooks change no bit of the final weights: rounded away")
+    left = any(not torch.equal(tensor, plain.weights[name]) for name, tensor in acting.weights.items())
+    expect(left, "in fp32, at its recipe's rate, its hooks change no bit of the final weights: rounded away")
 
 
 def _supported(trial: Trial) -> list[str]:
@@ -198,8 +187,8 @@ def _copies(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def _expect_same(first: Mapping[str, Tensor], second: Mapping[str, Tensor], what: str) -> None:
     for name in first.keys() | second.keys():
-        if name not in first or name not in second or not torch.equal(first[name], second[name]):
-            raise ContractError(f"{what}: {name} differs")
+        same = name in first and name in second and torch.equal(first[name], second[name])
+        expect(same, f"{what}: {name} differs")
 
 
 PICKLABLE = Check("it can be pickled", picklable, in_parts=False)
@@ -213,3 +202,49 @@ HUGGING_FACE = Check("the final weights load in Hugging Face", loads_in_hugging_
 RESUME = Check("killed and resumed equals uninterrupted", resumes_bit_for_bit, (SAME_SEED,))
 ACTS = Check("its part acts", its_part_acts, (COMPANIONS, EVALUATION, HUGGING_FACE, RESUME))
 CHECKS = (PICKLABLE, KEYED, FINITE, SAME_SEED, COMPANIONS, EVALUATION, ARCHITECTURE, HUGGING_FACE, RESUME, ACTS)
+
+
+class Conformance(Suite[Trial]):
+    """The checks of one strategy, or of several composed; `label` names plugin and distribution in messages."""
+
+    def __init__(self, label: str, members: Members) -> None:
+        super().__init__(label, Trial(members))
+
+    def where(self, check: Check[Trial], error: Exception) -> str:
+        """The hooks that break it."""
+        hooks = ", ".join(f"`{hook}`" for hook in self._culprits(check, error))
+        return f", {'hooks' if ', ' in hooks else 'hook'} {hooks}" if hooks else ""
+
+    def _culprits(self, check: Check[Trial], error: Exception) -> list[str]:
+        """The hook that raised, else those without any one of which the check holds, else all of the strategy's own."""
+        if not check.in_parts:
+            return []
+        members = self.subject.members
+        own = list(dict.fromkeys(hook for cls, _ in members for hook in METHODS if overrides(cls, hook)))
+        raised = [name for name in _hooks_of(error, members) if name in own]
+        if raised:
+            return raised[-1:]
+        return [hook for hook in own if _holds_without(check, members, hook)] or own
+
+
+def _hooks_of(error: Exception, members: Members) -> Iterator[str]:
+    """Names of the strategies' hooks that were running when the error was raised."""
+    codes = {
+        inspect.unwrap(method).__code__: hook
+        for cls, _ in members
+        for hook in METHODS
+        if overrides(cls, hook) and inspect.isfunction(method := getattr(cls, hook))
+    }
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        if frame.f_code in codes:
+            yield codes[frame.f_code]
+
+
+def _holds_without(check: Check[Trial], members: Members, hook: str) -> bool:
+    default = {hook: getattr(Strategy, hook)}
+    without = [(type(cls.__name__, (cls,), default), options) for cls, options in members]
+    try:
+        check.function(Trial(without))
+    except Exception:
+        return False
+    return True

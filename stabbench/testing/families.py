@@ -15,10 +15,10 @@ from torch import Tensor, nn
 
 from stabbench.models.architecture import Architecture
 from stabbench.models.batch import Batch, TokenizedTexts, make_batch
-from stabbench.models.families import FAMILIES
 from stabbench.models.families.contract import Computation, Family
+from stabbench.models.families.huggingface.quiet import quiet_transformers
 from stabbench.testing import tiny
-from stabbench.testing.suite import Suite, expect
+from stabbench.testing.suite import expect
 
 LABELS = 3
 TOLERANCE = 1e-10
@@ -32,7 +32,6 @@ PLACE = "folder/config.json"
 class FamilyTrial:
     """A family, the config of a tiny model of it, which transformers knows too, and fields that it has to refuse."""
 
-    name: str
     family: type[Family]
     config: Mapping[str, Any]
     wrong: Sequence[Mapping[str, Any]] = ()
@@ -62,7 +61,7 @@ class FamilyTrial:
     def write(self, folder: Path) -> Path:
         """A pretrained encoder of the config as a folder."""
         auto: Any = transformers.AutoModel
-        with tiny.quiet():
+        with quiet_transformers():
             _moved(auto.from_config(self.model.config)).float().save_pretrained(folder)
         return folder
 
@@ -99,6 +98,16 @@ def logits_of(model: Any, texts: TokenizedTexts) -> Tensor:
     return torch.stack(rows)
 
 
+def loaded(folder: Path) -> tuple[Any, Mapping[str, Any]]:
+    """A kept classifier as transformers loads it, and what it reports of the tensors."""
+    auto: Any = transformers.AutoModelForSequenceClassification
+    with quiet_transformers():
+        model, report = auto.from_pretrained(
+            folder, output_loading_info=True, local_files_only=True, use_safetensors=True, trust_remote_code=False
+        )
+    return model, report
+
+
 def _moved(model: Any) -> Any:
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(0)
@@ -108,16 +117,6 @@ def _moved(model: Any) -> Any:
             elif "norm" not in name.lower():
                 nn.init.normal_(parameter, 0, 0.05)
     return model
-
-
-def family_conformance(
-    family: str, config: Mapping[str, Any], root: Path = Path(), wrong: Sequence[Mapping[str, Any]] = ()
-) -> Suite[FamilyTrial]:
-    """The suite for an installed family or a file's class (`./mine.py:Mine`, relative to `root`).
-
-    Raises UserError where it cannot be found or imported, or does not keep to the contract's signatures.
-    """
-    return Suite(FAMILIES.label(family), FamilyTrial(family, FAMILIES.load(family, root), config, wrong))
 
 
 def batch_of(texts: TokenizedTexts, *chosen: Sequence[int]) -> Batch:

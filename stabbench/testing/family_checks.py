@@ -8,7 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,8 +24,7 @@ from stabbench.models.weights import save_tensors
 from stabbench.randomness import Draws
 from stabbench.recipe import Recipe
 from stabbench.tasks import objectives
-from stabbench.testing import tiny
-from stabbench.testing.families import FOREIGN_TOLERANCE, LABELS, PLACE, FamilyTrial, batch_of, close, logits_of
+from stabbench.testing.families import FOREIGN_TOLERANCE, LABELS, PLACE, FamilyTrial, batch_of, close, loaded, logits_of
 from stabbench.testing.suite import Check, ContractError, expect
 
 KINDS = {"embedding", "attention", "feed_forward", "layer_norm", "pooler", "classifier"}
@@ -231,7 +229,7 @@ def able_as_it_says(trial: FamilyTrial) -> None:
         loss = torch.tensor([kernel(batch, Dropout(0.0, [Draws(1, "dropout")], 0))[0]], dtype=torch.float64)
         close(loss, objectives.find().loss(logits, batch.labels), "the kernel's loss and that of the logits")
     if able.cuts_vocabulary:
-        cut = VocabularyCut.of((texts,), found.vocabulary_size)
+        cut = VocabularyCut.of((texts,))
         less = one | {found.word_embeddings: cut.cut(one[found.word_embeddings][0]).unsqueeze(0)}
         close(trial.computation.classify(less, batch_of(cut.renumber(texts))), logits, "logits with a cut vocabulary")
 
@@ -247,8 +245,6 @@ def costs_grow(trial: FamilyTrial) -> None:
 
 def kept_folder_reads_back(trial: FamilyTrial) -> None:
     """A kept classifier is a folder that transformers loads, and says its class."""
-    from transformers import AutoModelForSequenceClassification
-
     config, texts = trial.model.config.to_dict(), trial.texts(4, 9)
     dropout: float | str = Recipe().override(trial.made.defaults).dropout
     with TemporaryDirectory() as name:
@@ -256,14 +252,11 @@ def kept_folder_reads_back(trial: FamilyTrial) -> None:
         save_tensors({key: tensor[0].contiguous() for key, tensor in weights.items()}, folder / "model.safetensors")
         own = trial.made.classifier_fields(config, dropout)
         write_json(folder / "config.json", config | own | {"dtype": "float64"})
-        with tiny.quiet():
-            loaded: Any = AutoModelForSequenceClassification.from_pretrained(
-                folder, local_files_only=True, use_safetensors=True, trust_remote_code=False
-            )
-    said, expected = loaded.config.architectures, [type(trial.model).__name__]
+        kept, _ = loaded(folder)
+    said, expected = kept.config.architectures, [type(trial.model).__name__]
     expect(said == expected, f"its config.json says architectures {said}, expected {expected}")
     found = trial.computation.classify(weights, batch_of(texts))[0]
-    close(logits_of(loaded.eval(), texts), found, "the logits of a kept folder and of its weights", FOREIGN_TOLERANCE)
+    close(logits_of(kept.eval(), texts), found, "the logits of a kept folder and of its weights", FOREIGN_TOLERANCE)
 
 
 LIGHT = Check("it is imported without torch", imported_without_torch)

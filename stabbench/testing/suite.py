@@ -6,6 +6,7 @@ import re
 import unittest
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, ClassVar, Generic, TypeVar
 
 SubjectT = TypeVar("SubjectT")
@@ -81,7 +82,6 @@ class Contract:
     """The base of `StrategyContract` and its like: pytest runs a test for each of a kind's `checks`."""
 
     checks: ClassVar[Sequence[Check[Any]]] = ()
-    _made: ClassVar[Suite[Any]]
 
     def __init_subclass__(cls) -> None:
         for check in vars(cls).get("checks", ()):
@@ -93,11 +93,10 @@ class Contract:
         raise NotImplementedError
 
     @classmethod
+    @cache
     def shared_suite(cls) -> Suite[Any]:
         """One for all tests of a subclass, so that they share their work."""
-        if "_made" not in vars(cls):
-            cls._made = cls.suite()
-        return cls._made
+        return cls.suite()
 
 
 def _test_of(check: Check[Any]) -> Callable[[Contract], None]:

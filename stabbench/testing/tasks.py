@@ -6,7 +6,8 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, wraps
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,9 +17,9 @@ from stabbench.plugins.options import make_options
 from stabbench.tasks.preparation import prepared
 from stabbench.tasks.prepared import PreparedTask
 from stabbench.tasks.seen import check_labels
-from stabbench.tasks.sources import TASK_SOURCES, Labelled, Source, Wanted
+from stabbench.tasks.sources import Labelled, Source, Wanted
 from stabbench.tasks.sources import checking as found_wrong
-from stabbench.testing.suite import Check, ContractError, Suite
+from stabbench.testing.suite import Check, ContractError, expect
 from stabbench.testing.trial import elsewhere
 
 SPOILT = b"\x00\xff\xfe no examples \x00"
@@ -54,46 +55,15 @@ class SourceTrial:
         return [path for path in paths if not path.is_absolute() and (self.root / path).is_file()]
 
 
-def task_conformance(
-    source: str, options: Mapping[str, Any], root: Path = Path(), wrong: Sequence[Mapping[str, Any]] = ()
-) -> Suite[SourceTrial]:
-    """The suite for an installed task source or a file's class (`./mine.py:Mine`, relative to `root`).
+def _of_what_is_read(judge: Callable[[Labelled], str | None]) -> Callable[[SourceTrial], None]:
+    """A check by what `stabbench prepare` judges what is read by, too."""
 
-    Raises UserError where it cannot be found or imported, or does not keep to the contract's signatures.
-    """
-    trial = SourceTrial(source, TASK_SOURCES.load(source, root), options, root.absolute(), wrong)
-    return Suite(TASK_SOURCES.label(source), trial)
+    @wraps(judge)
+    def check(trial: SourceTrial) -> None:
+        wrong = judge(trial.found)
+        expect(wrong is None, str(wrong))
 
-
-def _judged(judge: Callable[[Labelled], str | None], trial: SourceTrial) -> None:
-    wrong = judge(trial.found)
-    if wrong is not None:
-        raise ContractError(wrong)
-
-
-def reads_both_splits(trial: SourceTrial) -> None:
-    """As tables of examples, with something in them."""
-    _judged(found_wrong.wrong_tables, trial)
-
-
-def labels_within_names(trial: SourceTrial) -> None:
-    """A label is an index of the label names."""
-    _judged(found_wrong.wrong_labels, trial)
-
-
-def ids_unique(trial: SourceTrial) -> None:
-    """Samples and predictions are told apart by them."""
-    _judged(found_wrong.wrong_ids, trial)
-
-
-def texts_whole(trial: SourceTrial) -> None:
-    """One text an example, or two."""
-    _judged(found_wrong.wrong_texts, trial)
-
-
-def metrics_known(trial: SourceTrial) -> None:
-    """The headline one first."""
-    _judged(found_wrong.wrong_metrics, trial)
+    return check
 
 
 def several_labels(trial: SourceTrial) -> None:
@@ -108,8 +78,7 @@ def same_bytes_twice(trial: SourceTrial) -> None:
     """Whatever the global generators of NumPy and Python have drawn."""
     first, second = (_written(trial, number) for number in (1, 2))
     differing = [name for name in first if first[name] != second[name]]
-    if differing:
-        raise ContractError(f"prepared twice, {' and '.join(differing)} differ")
+    expect(not differing, f"prepared twice, {' and '.join(differing)} differ")
 
 
 def same_from_elsewhere(trial: SourceTrial) -> None:
@@ -123,30 +92,30 @@ def same_from_elsewhere(trial: SourceTrial) -> None:
             raise ContractError(f"called from another folder: {error}") from error
         finally:
             os.chdir(here)
-    if not all(frame.equals(again.frames[split]) for split, frame in trial.found.frames.items()):
-        raise ContractError("called from another folder, it reads other examples")
+    same = all(frame.equals(again.frames[split]) for split, frame in trial.found.frames.items())
+    expect(same, "called from another folder, it reads other examples")
 
 
 def mistakes_are_told(trial: SourceTrial) -> None:
     """A UserError says what is wrong with options or files, before anything is written."""
     for options in trial.wrong:
-        _refused(lambda options=options: trial.prepared(options), f"options {dict(options)}")  # type: ignore[misc]
-    for file in trial.files():
-        for what in ("taken away", "spoilt"):
-            with TemporaryDirectory() as folder:
-                for path in trial.files():
-                    (Path(folder) / path).parent.mkdir(parents=True, exist_ok=True)
-                    shutil.copy(trial.root / path, Path(folder) / path)
-                if what == "spoilt":
-                    (Path(folder) / file).write_bytes(SPOILT)
-                else:
-                    (Path(folder) / file).unlink()
-                _refused(lambda folder=folder: trial.prepared(root=Path(folder)), f"{file}, {what}")  # type: ignore[misc]
+        _refused(trial, f"options {dict(options)}", options=options)
+    for file, what in product(trial.files(), ("taken away", "spoilt")):
+        with TemporaryDirectory() as name:
+            folder = Path(name)
+            for path in trial.files():
+                (folder / path).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(trial.root / path, folder / path)
+            if what == "spoilt":
+                (folder / file).write_bytes(SPOILT)
+            else:
+                (folder / file).unlink()
+            _refused(trial, f"{file}, {what}", root=folder)
 
 
-def _refused(read: Callable[[], object], what: str) -> None:
+def _refused(trial: SourceTrial, what: str, **how: Any) -> None:
     try:
-        read()
+        trial.prepared(**how)
     except UserError:
         return
     except Exception as error:
@@ -172,11 +141,11 @@ def _texts(value: object) -> Iterator[str]:
             yield from _texts(item)
 
 
-TABLES = Check("it reads both splits as tables of examples", reads_both_splits)
-LABELS = Check("labels are indices of their names", labels_within_names, (TABLES,))
-IDS = Check("an example has a number of its own", ids_unique, (TABLES,))
-TEXTS = Check("no text is empty", texts_whole, (TABLES,))
-KNOWN = Check("its metrics are known", metrics_known, (TABLES,))
+TABLES = Check("it reads both splits as tables of examples", _of_what_is_read(found_wrong.wrong_tables))
+LABELS = Check("labels are indices of their names", _of_what_is_read(found_wrong.wrong_labels), (TABLES,))
+IDS = Check("an example has a number of its own", _of_what_is_read(found_wrong.wrong_ids), (TABLES,))
+TEXTS = Check("no text is empty", _of_what_is_read(found_wrong.wrong_texts), (TABLES,))
+KNOWN = Check("its metrics are known", _of_what_is_read(found_wrong.wrong_metrics), (TABLES,))
 SEVERAL = Check("no split has one label only", several_labels, (LABELS,))
 TWICE = Check("read twice it gives the same bytes", same_bytes_twice, (SEVERAL, IDS, TEXTS, KNOWN))
 ELSEWHERE = Check("it reads the same from another folder", same_from_elsewhere, (TWICE,))

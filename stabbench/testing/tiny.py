@@ -2,40 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import cast
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from transformers import (
-    AlbertConfig,
-    AlbertForSequenceClassification,
-    BertConfig,
-    BertForSequenceClassification,
-    DistilBertConfig,
-    DistilBertForSequenceClassification,
-    ElectraConfig,
-    ElectraForSequenceClassification,
-    PreTrainedModel,
-    RobertaConfig,
-    RobertaForSequenceClassification,
-)
-from transformers.utils import logging
+from transformers import CONFIG_MAPPING, AutoModelForSequenceClassification, PreTrainedModel
 
 from stabbench.models.architecture import Architecture
 from stabbench.models.batch import TokenizedTexts
 from stabbench.models.families import architecture_of
 from stabbench.plan import STREAMS
 
-CLASSES = {
-    "bert": (BertConfig, BertForSequenceClassification),
-    "roberta": (RobertaConfig, RobertaForSequenceClassification),
-    "albert": (AlbertConfig, AlbertForSequenceClassification),
-    "electra": (ElectraConfig, ElectraForSequenceClassification),
-    "distilbert": (DistilBertConfig, DistilBertForSequenceClassification),
-}
 VOCABULARY = 60
 
 
@@ -43,13 +21,14 @@ def hugging_face_model(
     kind: str, labels: int = 2, layers: int = 3, seed: int = 0, hidden_size: int = 32
 ) -> PreTrainedModel:
     """A small float64 classifier with weights of noticeable size, dropout on by default as configured."""
-    config_class, model_class = CLASSES[kind]
+    make: Any = CONFIG_MAPPING[kind]
+    auto: Any = AutoModelForSequenceClassification
     own: dict[str, dict[str, int]] = {
         "albert": {"embedding_size": 16},
         "electra": {"embedding_size": 16},
         "distilbert": {"hidden_dim": 2 * hidden_size},
     }
-    config = config_class(
+    config = make(
         vocab_size=VOCABULARY,
         hidden_size=hidden_size,
         num_hidden_layers=layers,
@@ -63,11 +42,11 @@ def hugging_face_model(
     )
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(seed)
-        model = model_class(config).double().eval()
+        model: PreTrainedModel = auto.from_config(config).double().eval()
         for name, parameter in model.named_parameters():
             if "LayerNorm" not in name and "layer_norm" not in name:
                 nn.init.normal_(parameter, 0, 0.15)
-    return cast(PreTrainedModel, model)
+    return model
 
 
 def architecture(model: PreTrainedModel) -> Architecture:
@@ -96,17 +75,3 @@ def texts(count: int, seed: int, *, longest: int = 40, labels: int = 2, pieces: 
 def seeds(*numbers: int) -> list[dict[str, int]]:
     """For each number a run all of whose streams have that seed."""
     return [dict.fromkeys(STREAMS, number) for number in numbers]
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """No warnings and no progress bars of transformers."""
-    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if bars:
-            logging.enable_progress_bar()  # type: ignore[no-untyped-call]

@@ -6,9 +6,7 @@ import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -20,17 +18,15 @@ from stabbench.models.batch import TokenizedTexts, make_batch
 from stabbench.recipe import PRECISIONS
 from stabbench.strategies.contract import BoundModel, Context, NoOptions, Strategy, Weights
 from stabbench.testing import tiny
-from stabbench.testing.suite import Check, ContractError, Suite, expect
-from stabbench.testing.trial import KilledError, Members, Trial, elsewhere, expect_equal, first_difference, kill_after
+from stabbench.testing.suite import Check, expect
+from stabbench.testing.trial import Members, Trial, elsewhere, expect_equal, first_difference, killed_and_resumed
 from stabbench.training.contract import Trainer
 from stabbench.training.inputs import RunResult, TrainingInputs
 from stabbench.training.loop import train
 from stabbench.training.measured import Measured
 from stabbench.training.schedule import Schedule
-from stabbench.training.trainers import TRAINERS
 
 CPU, BEYOND_NUMBERS = torch.device("cpu"), 1e300
-KILLED_AFTER = (3, 7)
 TOLERANCE = 1e-8
 """Rounding in fp64, between other orders of the same sums."""
 GROUP = ["epsilon", "learning_rate", "parameters", "tensors", "weight_decay"]
@@ -54,7 +50,6 @@ class Flat(Strategy):
 class TrainerTrial:
     """A trainer and its trainings of a tiny BERT, 8 updates each; `recipe` goes over that of the trial."""
 
-    name: str
     trainer: type[Trainer]
     recipe: Mapping[str, Any] = field(default_factory=dict)
     _number: itertools.count[int] = field(default_factory=itertools.count)
@@ -77,14 +72,6 @@ class TrainerTrial:
     def alone(self) -> RunResult:
         """The run of seed 2 by itself."""
         return self.results(self.inputs(), 2)[0]
-
-
-def trainer_conformance(trainer: str, recipe: Mapping[str, Any], root: Path = Path()) -> Suite[TrainerTrial]:
-    """The suite for an installed trainer or a file's class (`./mine.py:Mine`, relative to `root`).
-
-    Raises UserError where it cannot be found or imported, or does not keep to the contract's signatures.
-    """
-    return Suite(TRAINERS.label(trainer), TrainerTrial(trainer, TRAINERS.load(trainer, root), recipe))
 
 
 def says_in_a_sentence(trial: TrainerTrial) -> None:
@@ -189,14 +176,7 @@ def tells_of_every_update(trial: TrainerTrial) -> None:
 
 def resumes_bit_for_bit(trial: TrainerTrial) -> None:
     """Killed twice and gone on with by a fresh object, a run equals the uninterrupted one."""
-    with TemporaryDirectory() as folder:
-        for step in KILLED_AFTER:
-            try:
-                trial.results(trial.inputs(), 2, checkpoint=Path(folder), stop=kill_after(step))
-            except KilledError:
-                continue
-            raise ContractError(f"`stop` has raised after update {step}, and the training went on")
-        (resumed,) = trial.results(trial.inputs(), 2, checkpoint=Path(folder))
+    resumed = killed_and_resumed(partial(trial.results, trial.inputs(), 2))
     expect_equal(trial.alone, resumed, "uninterrupted and resumed")
 
 

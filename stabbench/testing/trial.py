@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from functools import cache, cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -23,7 +25,7 @@ from stabbench.strategies.contract import Strategy
 from stabbench.strategies.hooks import hook_of
 from stabbench.tasks.objectives.contract import Trivial
 from stabbench.testing import tiny
-from stabbench.testing.suite import expect
+from stabbench.testing.suite import ContractError, expect
 from stabbench.training.inputs import RunResult, TrainingInputs
 from stabbench.training.loop import train
 from stabbench.training.precision import compute_type
@@ -40,6 +42,8 @@ RECIPE: Mapping[str, Any] = {
 }
 """Goes over the strategy's own recipe: 4 updates an epoch, the last batch of which is smaller."""
 
+KILLED_AFTER = (3, 7)
+"""In the middle of each epoch of four updates."""
 Members = Sequence[tuple[type[Strategy], Any]]
 
 
@@ -47,14 +51,21 @@ class KilledError(Exception):
     """Stands for the end of the process."""
 
 
-def kill_after(step: int) -> Callable[[Any], None]:
-    """What ends a training after its update `step`."""
+def killed_and_resumed(train: Callable[..., list[RunResult]]) -> RunResult:
+    """The run of `train(checkpoint=…, stop=…)`, killed in the middle of each epoch and gone on with each time."""
+    with TemporaryDirectory() as folder:
+        for step in KILLED_AFTER:
 
-    def kill(state: Any) -> None:
-        if state.step == step:
-            raise KilledError
+            def kill(state: Any, step: int = step) -> None:
+                if state.step == step:
+                    raise KilledError
 
-    return kill
+            try:
+                train(checkpoint=Path(folder), stop=kill)
+            except KilledError:
+                continue
+            raise ContractError(f"`stop` has raised after update {step}, and the training went on")
+        return train(checkpoint=Path(folder))[0]
 
 
 class Trial:
@@ -65,7 +76,7 @@ class Trial:
 
     def __init__(self, members: Members) -> None:
         self.members = tuple(members)
-        self._trainings = 0
+        self._number = itertools.count(1)
         self._trained: dict[str, RunResult] = {}
 
     def unsupported(self, kind: str) -> object:
@@ -106,7 +117,7 @@ class Trial:
     ) -> list[RunResult]:
         """One run for each seed, side by side; with `checkpoint`, saved after every update and continued from there."""
         inputs = self.inputs(kind, **recipe)
-        with self._elsewhere():
+        with elsewhere(next(self._number)):
             return train(inputs, tiny.seeds(*seeds), stop=stop, checkpoint=checkpoint, checkpoint_seconds=0.0)
 
     def trained_on(self, kind: str) -> RunResult:
@@ -124,14 +135,10 @@ class Trial:
         """The run of seed 2, the same by the recipe alone, and the weights that the second began with."""
         inputs, (seed,) = self.inputs(**recipe), tiny.seeds(2)
         alone = dataclasses.replace(inputs, strategies=())
-        with self._elsewhere():
+        with elsewhere(next(self._number)):
             (acting,), (plain,) = train(inputs, [seed]), train(alone, [seed])
         dtype = compute_type(inputs.recipe.precision)
         return acting, plain, initial_weights(inputs.pretrained, inputs.architecture, seed["head"], dtype)
-
-    def _elsewhere(self) -> AbstractContextManager[None]:
-        self._trainings += 1
-        return elsewhere(self._trainings)
 
 
 @contextmanager

@@ -80,18 +80,17 @@ class AdamW:
         recipe = self.recipe
         for (rate_factor, decay, missed), names, optimizer in self._assignment(scales):
             own = step - missed
-            factor = (
-                bias_correction_factor(own, recipe.adam_beta1, recipe.adam_beta2) if recipe.bias_correction else 1.0
-            )
+            correction, _ = correction_and_root(recipe, own)
             for name in names:
                 self._parameters[name].grad = gradients[name]
             rate = learning_rate * rate_factor
             group = optimizer.param_groups[0]
             if recipe.adam_formula == "torch":
                 group["lr"], group["weight_decay"] = rate, decay
-                self._count(optimizer, own - 1 if recipe.bias_correction else NO_CORRECTION)
+                for state in optimizer.state.values():
+                    state["step"].fill_(own - 1 if recipe.bias_correction else NO_CORRECTION)
             else:
-                fused_rate = rate * factor * (1 - rate * decay)
+                fused_rate = rate * correction * (1 - rate * decay)
                 group["lr"] = fused_rate
                 group["weight_decay"] = rate * decay / fused_rate if fused_rate else 0.0
             optimizer.step()
@@ -147,19 +146,10 @@ class AdamW:
     def _optimizer(self, names: list[str]) -> torch.optim.AdamW:
         recipe = self.recipe
         parameters = [self._parameters[name] for name in names]
-        optimizer = torch.optim.AdamW(
-            parameters,
-            lr=0.0,
-            betas=(recipe.adam_beta1, recipe.adam_beta2),
-            eps=recipe.adam_epsilon,
-            fused=True,
-        )
+        betas = recipe.adam_beta1, recipe.adam_beta2
+        optimizer = torch.optim.AdamW(parameters, lr=0.0, betas=betas, eps=recipe.adam_epsilon, fused=True)
         for name, parameter in zip(names, parameters, strict=True):
             first, second = self.moments[name]
             count = torch.tensor(NO_CORRECTION, dtype=torch.float32, device=parameter.device)
             optimizer.state[parameter] = {"step": count, "exp_avg": first, "exp_avg_sq": second}
         return optimizer
-
-    def _count(self, optimizer: torch.optim.AdamW, steps: float) -> None:
-        for state in optimizer.state.values():
-            state["step"].fill_(steps)

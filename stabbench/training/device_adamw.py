@@ -29,7 +29,11 @@ class DeviceAdamW:
         table = [(schedule.learning_rate(u), *correction_and_root(recipe, u + 1)) for u in range(schedule.total_steps)]
         self.table = torch.tensor(table, dtype=torch.float64, device=device)
         self.constants = (recipe.adam_beta1, recipe.adam_beta2, recipe.adam_epsilon, recipe.adam_formula == "torch")
-        self.tensors = [_of_one(weight, *optimizer.moments[name], copies.get(name)) for name, weight in weights.items()]
+        self.tensors = []
+        for name, weight in weights.items():
+            first, second = optimizer.moments[name]
+            copy = _by_run(copies[name]) if name in copies else None
+            self.tensors.append((_by_run(weight), _by_run(first), _by_run(second), copy))
         self.factors = torch.ones(len(weights), 2, dtype=torch.float64, device=device)
         self.missed = torch.zeros(len(weights), dtype=torch.int64, device=device)
         self._wanted: tuple[Pairs, list[int]] = ([], [])
@@ -60,13 +64,6 @@ class DeviceAdamW:
         for gradient, tensors, own in zip(gradients, self.tensors, numbers.unbind(0), strict=True):
             weight, first, second, copy = tensors
             self._pass(weight, first, second, copy, _by_run(gradient), factors, own, *self.constants)
-
-
-def _of_one(
-    weight: Tensor, first: Tensor, second: Tensor, copy: Tensor | None
-) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
-    """A tensor with its moments and copy, by run."""
-    return _by_run(weight), _by_run(first), _by_run(second), None if copy is None else _by_run(copy)
 
 
 def _by_run(tensor: Tensor) -> Tensor:

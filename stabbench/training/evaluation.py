@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import torch
 from torch import Tensor
 
-from stabbench.models.batch import Batch, Integers, TokenizedTexts, make_batch
+from stabbench.models.batch import Integers, TokenizedTexts, make_batch
 from stabbench.models.encoder import Weights
 from stabbench.models.families.contract import Computation
 from stabbench.tasks.objectives.contract import Objective
@@ -25,29 +23,15 @@ class Evaluator:
     def __init__(
         self, texts: TokenizedTexts, runs: int, dtype: torch.dtype, device: torch.device, *, segments: bool
     ) -> None:
-        self.texts = texts
-        self.chunks = [
-            (chosen, make_batch(texts, [chosen] * runs, dtype, device, segments=segments))
-            for chosen in _chunks(texts.lengths, TOKENS_AT_ONCE.get(device.type, 1024))
-        ]
+        chunks = _chunks(texts.lengths, TOKENS_AT_ONCE.get(device.type, 1024))
+        self.batches = [make_batch(texts, [chosen] * runs, dtype, device, segments=segments) for chosen in chunks]
+        self._order = np.argsort(np.concatenate(chunks))
 
     @torch.no_grad()
     def logits(self, encoder: Computation, weights: Weights) -> Tensor:
         """Logits of every example in the split's order, shape `(S, examples, labels)`, float64 on the CPU."""
-        parts = torch.cat(list(self._parts(encoder, weights)), dim=1)
-        return parts.to("cpu", torch.float64)[:, self._order()]
-
-    def _parts(self, encoder: Computation, weights: Weights) -> Iterator[Tensor]:
-        for _, batch in self.chunks:
-            yield encoder.classify(weights, batch)
-
-    def _order(self) -> Integers:
-        return np.argsort(np.concatenate([chosen for chosen, _ in self.chunks]))
-
-    @property
-    def batches(self) -> list[Batch]:
-        """The batches, for those who need more than logits."""
-        return [batch for _, batch in self.chunks]
+        parts = torch.cat([encoder.classify(weights, batch) for batch in self.batches], dim=1)
+        return parts.to("cpu", torch.float64)[:, self._order]
 
 
 def _chunks(lengths: Integers, tokens: int) -> list[Integers]:

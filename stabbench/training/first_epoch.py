@@ -57,5 +57,4 @@ def _alone(batch: Batch, run: int) -> Batch:
         first=batch.first[run * batch.size : (run + 1) * batch.size] - begin,
         tokens=(tokens,),
         lengths=batch.lengths[here],
-        examples=batch.examples[here],
     )

@@ -53,7 +53,7 @@ class TrainingInputs:
         cuts = families.of(self.architecture).capabilities.cuts_vocabulary
         if not cuts or any(strategy.needs_whole_vocabulary for strategy, _ in self.strategies):
             return None
-        return VocabularyCut.of((self.train, self.dev), self.architecture.vocabulary_size)
+        return VocabularyCut.of((self.train, self.dev))
 
 
 @dataclass(frozen=True)

@@ -30,15 +30,15 @@ from transformers import (
 from stabbench.errors import UserError
 from stabbench.models.folder import ModelFolder
 from stabbench.models.masked_language_model import (
-    Sequences,
     heldout_loss,
     mask_tokens,
     masked_batch,
     masked_logits,
     masked_loss,
+    sequence_lengths,
 )
 from stabbench.models.pretraining import PretrainingOptions, Text, frame_texts, measure, pretrain
-from stabbench.models.pretraining_loop import LoopOptions, learning_rate, train
+from stabbench.models.pretraining_loop import learning_rate, train
 from stabbench.models.sources import locate
 from stabbench.models.tokenization import SpecialTokens, special_tokens
 
@@ -138,8 +138,7 @@ def test_two_shards_train_as_one_plain_loop_over_whole_batches_does(tmp_path: Pa
     folder = tmp_path / "start"
     sequences, _, _ = frame_texts(folder, sentences(64, 3), TINY)
     special = special_tokens(folder)
-    fields = {name: getattr(TINY, name) for name in LoopOptions.__dataclass_fields__} | {"steps": 12, "batch_size": 64}
-    options = LoopOptions(**fields)
+    options = dataclasses.replace(TINY, steps=12, batch_size=64)
     ours = AutoModelForMaskedLM.from_pretrained(folder, dtype=torch.float64)
     losses = train(ours, sequences, special, options)
 
@@ -152,7 +151,7 @@ def test_two_shards_train_as_one_plain_loop_over_whole_batches_does(tmp_path: Pa
     order = np.random.Generator(np.random.SFC64([options.seed, 0]))
     for step in range(options.steps):
         rows = order.permutation(64)
-        rows = rows[np.argsort(sequences.lengths[rows], kind="stable")]
+        rows = rows[np.argsort(sequence_lengths(sequences)[rows], kind="stable")]
         order.permutation(1)
         halves = [masked_batch(sequences, rows[half::2], special, 0.15, masks) for half in (0, 1)]
         total = sum(len(half.targets) for half in halves)
@@ -212,8 +211,7 @@ def test_logits_at_the_masked_positions_are_those_of_the_whole_model(architectur
     random = np.random.default_rng(1)
     pieces = [random.integers(5, 50, length) for length in (3, 9, 9, 14)]
     framed = [SPECIAL.frame(piece, piece[:2]) for piece in pieces]
-    sequences = Sequences(ids=[ids for ids, _ in framed], segments=[segments for _, segments in framed])
-    batch = masked_batch(sequences, range(4), SPECIAL, 0.3, random)
+    batch = masked_batch(framed, range(4), SPECIAL, 0.3, random)
 
     found = masked_logits(model, batch)
 
@@ -234,8 +232,8 @@ def test_long_texts_are_cut_into_pieces_and_pairs_get_both_segments(tmp_path: Pa
 
     sequences, unknown, _ = frame_texts(tmp_path / "model", texts, TINY)
 
-    assert sequences.lengths.tolist() == [24, 24, 18, 8, 23]
-    assert [int(segments.sum()) for segments in sequences.segments] == [0, 0, 0, 3, 11]
+    assert sequence_lengths(sequences).tolist() == [24, 24, 18, 8, 23]
+    assert [int(segments.sum()) for _, segments in sequences] == [0, 0, 0, 3, 11]
     assert unknown == 0.0
     assert frame_texts(tmp_path / "model", ["the xylophone"], TINY)[1] == 0.5
 

@@ -10,7 +10,7 @@ import torch
 
 from stabbench.models.families.bert import Bert
 from stabbench.models.families.contract import Family
-from stabbench.testing import FAMILY_CHECKS, Check, FamilyContract, FamilyTrial, Suite, family_conformance
+from stabbench.testing import FAMILY_CHECKS, Check, FamilyContract, FamilyTrial, Suite
 from tests.foreign.tiny_families import FAMILIES, NATIVE, config
 from tests.testing import broken_families as broken
 
@@ -50,7 +50,7 @@ BROKEN: list[tuple[type[Family], str, str]] = [
 def test_a_broken_family_is_caught_by_exactly_the_check_it_breaks(
     family: type[Family], check: str, message: str
 ) -> None:
-    suite = Suite(LABEL, FamilyTrial("mine", family, config("bert").to_dict(), [NO_ACTIVATION]))
+    suite = Suite(LABEL, FamilyTrial(family, config("bert").to_dict(), [NO_ACTIVATION]))
     (found,) = [verdict for each in FAMILY_CHECKS if (verdict := suite.verdict(each)).holds is False]
     assert found.check.name == check, found.message
     assert found.message.startswith(f"{LABEL}: broken is that {found.check.sentence}: ")
@@ -64,7 +64,9 @@ def test_every_check_has_a_family_that_breaks_it() -> None:
 @cache
 def suite(family: str) -> Suite[FamilyTrial]:
     kind = FAMILIES[family][0] if family in NATIVE else "huggingface"
-    return family_conformance(kind, config(family).to_dict(), wrong=[NO_ACTIVATION])
+    named = {"family": kind, "config": config(family).to_dict(), "wrong": [NO_ACTIVATION]}
+    contract: type[FamilyContract] = type("Own", (FamilyContract,), named)
+    return contract.suite()
 
 
 @pytest.mark.parametrize("check", FAMILY_CHECKS, ids=lambda check: check.name)

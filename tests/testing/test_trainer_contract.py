@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from stabbench.recipe import Recipe
-from stabbench.testing import TRAINER_CHECKS, Suite, TrainerContract, TrainerTrial, trainer_conformance
+from stabbench.testing import TRAINER_CHECKS, Suite, TrainerContract, TrainerTrial
 from stabbench.training.inputs import Seeds, TrainingInputs
 from stabbench.training.loop import Native
 from stabbench.training.measured import Measured
@@ -121,7 +121,7 @@ BROKEN: list[tuple[type[Native], str, str]] = [
 def test_a_broken_trainer_is_caught_by_exactly_the_check_it_breaks(
     trainer: type[Native], check: str, message: str
 ) -> None:
-    suite = Suite(LABEL, TrainerTrial("mine", trainer))
+    suite = Suite(LABEL, TrainerTrial(trainer))
     (found,) = [verdict for each in TRAINER_CHECKS if (verdict := suite.verdict(each)).holds is False]
     assert found.check.name == check, found.message
     assert found.message.startswith(f"{LABEL}: broken is that {found.check.sentence}: ")
@@ -139,5 +139,5 @@ class TestNative(TrainerContract):
 def test_pytest_gets_a_test_for_each_check() -> None:
     tests = [name for name in dir(TestNative) if name.startswith("test_")]
     assert len(tests) == len(TRAINER_CHECKS)
-    suite = trainer_conformance("native", {})
+    suite = TestNative.suite()
     assert [suite.verdict(check).message for check in TRAINER_CHECKS] == [""] * len(TRAINER_CHECKS)

@@ -190,13 +190,7 @@ class UnpaddedFamily(Family):
 
 
 def _linear(
-    name: str,
-    shape: tuple[int, int],
-    kind: str,
-    depth: int,
-    *,
-    part: str = "",
-    origin: Origin = "pretrained",
+    name: str, shape: tuple[int, int], kind: str, depth: int, *, part: str = "", origin: Origin = "pretrained"
 ) -> Iterator[ModelTensor]:
     weight = TensorFacts(kind, depth, decays=True, linear_weight=True, part=part)
     yield ModelTensor(f"{name}.weight", shape, weight, origin)

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from stabbench.models.architecture import Architecture
-from stabbench.models.batch import Batch
-from stabbench.models.dropout import Dropout
+from stabbench.models.batch import Batch, RaggedBatch
+from stabbench.models.dropout import DeviceDropout, Dropout
 from stabbench.models.kernel.library import DropoutKeys, Shape, Texts, library_for, pointers
 from stabbench.models.kernel.memory import Blocks, Bytes
 from stabbench.randomness import place_number
@@ -27,9 +27,10 @@ tapes, gradient_blocks = Blocks(), Blocks()
 
 def compute(
     architecture: Architecture,
+    products: torch.dtype | None,
     weights: Mapping[str, Tensor],
-    batch: Batch,
-    dropout: Dropout | None,
+    batch: RaggedBatch,
+    dropout: Dropout | DeviceDropout | None,
     embeddings: Tensor | None,
     *,
     every: bool,
@@ -38,6 +39,8 @@ def compute(
 
     With `every`, the last layer's output for every token instead, `(1, T, H)`.
     """
+    if products is not None or not isinstance(batch, Batch) or isinstance(dropout, DeviceDropout):
+        return None
     if batch.runs != 1 or architecture.layers > MOST_LAYERS:
         return None
     names = layout_of(architecture, every).names
@@ -49,13 +52,16 @@ def compute(
     if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (*tensors, embeddings) if tensor is not None):
         found: Tensor = _Differentiable.apply(call, embeddings, *tensors)  # type: ignore[no-untyped-call]
         return found
-    return call.forward(_contiguous(tensors), embeddings, keep=False)
+    return call.forward([tensor.contiguous() for tensor in tensors], embeddings, keep=False)
 
 
 class Layout:
-    """Names of the tensors, and which of them stands at each place of the kernel's table (none: −1)."""
+    """Names of the tensors, and which of them stands at each place of the kernel's table (none: −1).
 
-    def __init__(self, architecture: Architecture, every: bool) -> None:
+    With `every`, it is that of the encoder alone.
+    """
+
+    def __init__(self, architecture: Architecture, every: bool = False) -> None:
         head = (architecture.pooler, architecture.classifier)
         unused = tuple(f"{module}." for module in head) if every else ()
         self.names = tuple(name for name in architecture.shapes() if not name.startswith(unused))
@@ -79,10 +85,8 @@ class Layout:
         return pointers(None if number < 0 else tensors[number] for number in self.table)
 
 
-@lru_cache(maxsize=16)
-def layout_of(architecture: Architecture, every: bool = False) -> Layout:
-    """The layout of an architecture, made once; with `every`, of its encoder alone."""
-    return Layout(architecture, every)
+layout_of = lru_cache(maxsize=16)(Layout)
+"""The layout of an architecture, made once."""
 
 
 def shape_of(architecture: Architecture, vocabulary: int, *, every: bool = False) -> Shape:
@@ -106,7 +110,7 @@ def texts_of(batch: Batch) -> Texts:
 
 def keys_of(dropout: Dropout | None) -> DropoutKeys:
     """What the masks are keyed by; threshold 0 where nothing is dropped."""
-    if dropout is None or not dropout.active:
+    if dropout is None or not dropout.threshold:
         return DropoutKeys()
     draws = dropout.draws[0]
     return DropoutKeys(
@@ -127,16 +131,13 @@ class _Call:
 
     def forward(self, tensors: list[Tensor], embeddings: Tensor | None, *, keep: bool) -> Tensor:
         """Logits or states; with `keep` the tape is kept for `backward`."""
-        architecture, library = self.architecture, self.library
+        architecture, batch = self.architecture, self.batch
         self.shape = shape_of(architecture, tensors[0].shape[1], every=self.every)
-        drops = self.keys.threshold > 0
-        tape = tapes.lend(library.tape_bytes(self.shape, self.texts, drops, keep))
-        size = (
-            (self.batch.tokens[0], architecture.hidden_size) if self.every else (self.batch.size, architecture.labels)
-        )
+        tape = tapes.lend(self.library.tape_bytes(self.shape, self.texts, self.keys.threshold > 0, keep))
+        size = (batch.tokens[0], architecture.hidden_size) if self.every else (batch.size, architecture.labels)
         found = torch.empty(1, *size, dtype=tensors[0].dtype)
         given = None if embeddings is None else embeddings.contiguous()
-        function = library.encode if self.every else library.forward
+        function = self.library.encode if self.every else self.library.forward
         status = function(
             self.shape, self.texts, self.keys, self.layout.places, self.layout.addresses(tensors),
             None if given is None else given.data_ptr(), keep, tape.ctypes.data, found.data_ptr(),
@@ -177,16 +178,12 @@ def empty_like(tensors: list[Tensor]) -> list[Tensor]:
     ]
 
 
-def _contiguous(tensors: list[Tensor]) -> list[Tensor]:
-    return [tensor if tensor.is_contiguous() else tensor.contiguous() for tensor in tensors]
-
-
 class _Differentiable(torch.autograd.Function):
     """Logits or states with their gradients with respect to every weight and, where given, the embeddings."""
 
     @staticmethod
     def forward(ctx: Any, call: _Call, embeddings: Tensor | None, *tensors: Tensor) -> Tensor:
-        contiguous = _contiguous(list(tensors))
+        contiguous = [tensor.contiguous() for tensor in tensors]
         ctx.call, ctx.with_embeddings = call, embeddings is not None
         ctx.save_for_backward(*contiguous)
         return call.forward(contiguous, embeddings, keep=True)

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable
 from ctypes import CDLL, POINTER, Structure, c_double, c_int, c_int64, c_uint64, c_void_p
 from functools import lru_cache
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -69,29 +70,24 @@ def _library(real: str) -> CDLL | None:
     library = compilation.load(real)
     if library is None:
         return None
-    library.tape_bytes.restype = c_int64
-    library.tape_bytes.argtypes = [POINTER(Shape), POINTER(Texts), c_int, c_int]
-    library.forward.argtypes = [
-        POINTER(Shape), POINTER(Texts), POINTER(DropoutKeys), c_void_p, c_void_p, c_void_p, c_int, c_void_p, c_void_p,
-    ]  # fmt: skip
-    library.backward.argtypes = [
-        POINTER(Shape), POINTER(Texts), POINTER(DropoutKeys), c_void_p, c_void_p, c_void_p, c_void_p, c_void_p,
-    ]  # fmt: skip
-    library.backward.restype = None
-    library.encode.argtypes = library.forward.argtypes
-    library.encode_backward.argtypes = library.backward.argtypes
-    library.encode_backward.restype = None
-    library.loss_and_gradients.argtypes = [
-        POINTER(Shape), POINTER(Texts), c_void_p, POINTER(DropoutKeys), *[c_void_p] * 5, POINTER(c_double),
-    ]  # fmt: skip
-    library.multiply.argtypes = [c_int, c_int, *[c_int64] * 3, c_void_p, c_int64, c_void_p, c_int64, c_int, c_void_p]
-    library.multiply.restype = None
-    library.draw_kept.argtypes = [POINTER(DropoutKeys), c_uint64, c_int64, c_void_p]
-    library.draw_kept.restype = None
-    library.square_sums.argtypes = [c_int64, c_void_p, c_void_p, c_void_p]
-    library.square_sums.restype = None
-    library.adamw.argtypes = [c_int64, *[c_void_p] * 5, POINTER(Update), c_void_p, c_void_p]
-    library.adamw.restype = None
+    shape, texts, keys = POINTER(Shape), POINTER(Texts), POINTER(DropoutKeys)
+    forward = (c_int, [shape, texts, keys, *[c_void_p] * 3, c_int, *[c_void_p] * 2])
+    backward = (None, [shape, texts, keys, *[c_void_p] * 5])
+    signatures: dict[str, tuple[Any, list[Any]]] = {
+        "tape_bytes": (c_int64, [shape, texts, c_int, c_int]),
+        "forward": forward,
+        "backward": backward,
+        "encode": forward,
+        "encode_backward": backward,
+        "loss_and_gradients": (c_int, [shape, texts, c_void_p, keys, *[c_void_p] * 5, POINTER(c_double)]),
+        "multiply": (None, [c_int, c_int, *[c_int64] * 3, *[c_void_p, c_int64] * 2, c_int, c_void_p]),
+        "draw_kept": (None, [keys, c_uint64, c_int64, c_void_p]),
+        "square_sums": (None, [c_int64, *[c_void_p] * 3]),
+        "adamw": (None, [c_int64, *[c_void_p] * 5, POINTER(Update), *[c_void_p] * 2]),
+    }
+    for name, (result, arguments) in signatures.items():
+        function = getattr(library, name)
+        function.restype, function.argtypes = result, arguments
     return library
 
 

@@ -21,7 +21,7 @@ class GradientTable(dict[str, Tensor]):
 
 def square_sums(tensors: Sequence[Tensor]) -> list[float] | None:
     """Sum of the squares of each tensor's elements; None where the kernel cannot compute them."""
-    library = _common_library(tensors)
+    library = common_library(tensors)
     if library is None:
         return None
     sums = (ctypes.c_double * len(tensors))()
@@ -47,12 +47,12 @@ class FusedAdamW:
     @classmethod
     def of(cls, weights: Mapping[str, Tensor], moments: Mapping[str, tuple[Tensor, Tensor]]) -> FusedAdamW | None:
         """None where the kernel cannot do it."""
-        library = _common_library([*weights.values(), *(moment for pair in moments.values() for moment in pair)])
+        library = common_library([*weights.values(), *(moment for pair in moments.values() for moment in pair)])
         return cls(library, weights, moments) if library else None
 
     def takes(self, gradients: Mapping[str, Tensor]) -> bool:
         """Whether gradients like these can be used."""
-        return isinstance(gradients, GradientTable) or _common_library(list(gradients.values())) is self.library
+        return isinstance(gradients, GradientTable) or common_library(list(gradients.values())) is self.library
 
     def update(self, gradients: Mapping[str, Tensor], update: Update, factors: Sequence[tuple[float, float]]) -> None:
         """One update in place; `factors` holds the factor of the rate and the decay of each tensor, in their order."""
@@ -74,7 +74,8 @@ def sizes(tensors: Sequence[Tensor]) -> ctypes.Array[ctypes.c_int64]:
     return (ctypes.c_int64 * len(tensors))(*(tensor.numel() for tensor in tensors))
 
 
-def _common_library(tensors: Sequence[Tensor]) -> ctypes.CDLL | None:
+def common_library(tensors: Sequence[Tensor]) -> ctypes.CDLL | None:
+    """The library that computes with all of these tensors as they lie in memory, or None."""
     library = library_for(tensors[0])
     same = tensors[0].dtype
     return library if all(tensor.dtype == same and tensor.is_contiguous() for tensor in tensors) else None

@@ -11,17 +11,8 @@ from torch import Tensor
 from stabbench.models.architecture import Architecture
 from stabbench.models.batch import Batch
 from stabbench.models.dropout import Dropout
-from stabbench.models.kernel.function import (
-    MOST_LAYERS,
-    empty_like,
-    keys_of,
-    layout_of,
-    shape_of,
-    tapes,
-    texts_of,
-)
-from stabbench.models.kernel.library import library_for
-from stabbench.models.kernel.optimizer import GradientTable, sizes
+from stabbench.models.kernel.function import MOST_LAYERS, empty_like, keys_of, layout_of, shape_of, tapes, texts_of
+from stabbench.models.kernel.optimizer import GradientTable, common_library, sizes
 
 OBJECTIVES = ("classification",)
 """Those whose loss the kernel has, by name."""
@@ -48,14 +39,11 @@ class PlainStep:
         """None where the kernel cannot: another loss, several runs, no library, tensors beside the model's."""
         if objective not in OBJECTIVES:
             return None
-        tensors = list(weights.values())
-        library = library_for(tensors[0])
+        library = common_library(list(weights.values()))
         if library is None or architecture.layers > MOST_LAYERS or set(weights) != set(layout_of(architecture).names):
             return None
-        same = all(
-            tensor.shape[0] == 1 and tensor.dtype == tensors[0].dtype and tensor.is_contiguous() for tensor in tensors
-        )
-        return cls(architecture, library, weights) if same else None
+        single = all(tensor.shape[0] == 1 for tensor in weights.values())
+        return cls(architecture, library, weights) if single else None
 
     def __call__(self, batch: Batch, dropout: Dropout) -> tuple[float, list[float]]:
         """The loss and each gradient's sum of squares; the gradients are in `gradients` until the next call."""

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from stabbench.errors import UserError
 from stabbench.models.architecture import Architecture
 from stabbench.models.families.huggingface.pretrained_files import masked_language_model
-from stabbench.models.masked_language_model import MaskedBatch, Sequences, masked_batch, masked_loss
+from stabbench.models.masked_language_model import MaskedBatch, masked_batch, masked_loss, sequence_lengths
 from stabbench.models.pretraining import frame_texts
 from stabbench.models.pretraining_options import PretrainingOptions
 from stabbench.models.tokenization import special_tokens
@@ -92,10 +92,10 @@ def masked_batches(
 ) -> list[MaskedBatch]:
     """The first `max_tokens` tokens of a text as masked batches of similar length; the masks depend on `seed` alone."""
     everything, _, _ = frame_texts(folder, lines, PretrainingOptions(max_length=max_length))
-    count = max(1, int(np.searchsorted(np.cumsum(everything.lengths), max_tokens, side="right")))
-    used = Sequences(everything.ids[:count], everything.segments[:count])
+    count = max(1, int(np.searchsorted(np.cumsum(sequence_lengths(everything)), max_tokens, side="right")))
+    used = everything[:count]
     special, draws = special_tokens(folder), Draws(seed, "masks")
-    order = np.argsort(used.lengths, kind="stable")
+    order = np.argsort(sequence_lengths(used), kind="stable")
     parts = [order[at : at + BATCH_SIZE] for at in range(0, len(order), BATCH_SIZE)]
     return [
         masked_batch(used, part, special, probability, draws.generator("heldout", step))

@@ -44,7 +44,7 @@ class PlaneInputs:
         """The same with the word pieces in use alone, if it can be cut: the others change neither loss nor gradient."""
         if not families.of(self.architecture).capabilities.cuts_vocabulary:
             return self
-        cut = VocabularyCut.of((self.texts,), self.architecture.vocabulary_size)
+        cut = VocabularyCut.of((self.texts,))
         table = self.architecture.word_embeddings
         start, failed, successful = ({**corner, table: cut.cut(corner[table])} for corner in self.corners)
         return replace(self, pretrained=start, failed=failed, successful=successful, texts=cut.renumber(self.texts))

@@ -14,7 +14,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-from stabbench.report.figures.palette import INK, MUTED, Color
+from stabbench.report.figures.palette import INK, Color
 
 BOX_WIDTH = 0.62
 _GOLDEN = 0.6180339887498949
@@ -77,30 +77,10 @@ def draw_points(
         axes.scatter(across[failed], scores[failed], s=16, color=color, marker="x", linewidths=1.1, zorder=4)
 
 
-def draw_majority(axes: Axes, score: float, *, named: bool = True, scale: float = 100) -> None:
-    """The best constant classifier's score × `scale` as a dashed line, with its name unless a legend has it.
-
-    To be called after the boxes. Nothing where the score is NaN.
-    """
-    if math.isnan(score):
-        return
-    majority = scale * score
-    axes.axhline(majority, color=INK, linewidth=0.8, linestyle=DASHES, zorder=1)
-    if not named:
-        return
-    axes.annotate(
-        "best constant classifier",
-        (1.0, majority),
-        xycoords=("axes fraction", "data"),
-        xytext=(0, -2),
-        textcoords="offset points",
-        ha="right",
-        va="top",
-        fontsize=6.5,
-        color=MUTED,
-    )
-    low, high = axes.get_ylim()
-    axes.set_ylim(min(low, majority - 0.09 * (high - low)), high)
+def draw_majority(axes: Axes, score: float, *, scale: float = 100) -> None:
+    """The best constant classifier's score × `scale` as a dashed line; nothing where the score is NaN."""
+    if not math.isnan(score):
+        axes.axhline(scale * score, color=INK, linewidth=0.8, linestyle=DASHES, zorder=1)
 
 
 def legend_handles(*, majority: bool = True, failed: bool = True) -> list[Line2D]:

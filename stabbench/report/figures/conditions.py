@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from stabbench.analysis.frame import finished
 from stabbench.report.figures.boxes import draw_box, draw_majority, legend_handles, name_slots
 from stabbench.report.figures.distribution import metric_label
-from stabbench.report.figures.drawing import PAGE_WIDTH, axes_of, new_figure
+from stabbench.report.figures.drawing import PAGE_WIDTH, new_figure, panels_of
 from stabbench.report.figures.palette import Color
 
 _PANELS_A_ROW = 2
@@ -31,16 +31,14 @@ def conditions_figure(runs: pd.DataFrame, conditions: Mapping[str, Sequence[Cond
     rows = -(-len(conditions) // _PANELS_A_ROW)
     columns = min(_PANELS_A_ROW, len(conditions))
     figure = new_figure(PAGE_WIDTH if columns > 1 else 0.65 * PAGE_WIDTH, 2.9 * rows)
-    grid = [axes for row in axes_of(figure, rows, columns) for axes in row]
-    for axes, (task, group) in zip(grid, conditions.items(), strict=False):
+    panels = panels_of(figure, len(conditions), columns)
+    for axes, (task, group) in zip(panels, conditions.items(), strict=True):
         part = runs[runs["task"] == task]
         for place, condition in enumerate(group):
             draw_box(axes, place, finished(part[part["strategy"] == condition.name]), condition.color)
-        draw_majority(axes, float(part["majority"].iloc[0]), named=False)
+        draw_majority(axes, float(part["majority"].iloc[0]))
         name_slots(axes, [condition.label for condition in group], figure.get_figwidth() / columns)
         axes.set_title(task)
         axes.set_ylabel(f"dev {metric_label(str(part['metric'].iloc[0]))}")
-    for axes in grid[len(conditions) :]:
-        axes.remove()
     figure.legend(handles=legend_handles(), loc="outside lower right", ncols=2)
     return figure

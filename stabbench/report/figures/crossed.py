@@ -57,7 +57,7 @@ def levels_figure(runs: pd.DataFrame, names: Mapping[str, str], color: Color) ->
         for level in np.unique(levels):
             mean = float(scores[levels == level].mean())
             axes.hlines(mean, level - 0.36, level + 0.36, color=INK, linewidth=1.6, zorder=5)
-        draw_majority(axes, float(runs["majority"].iloc[0]), named=False)
+        draw_majority(axes, float(runs["majority"].iloc[0]))
         axes.set_xticks(np.unique(levels))
         axes.grid(visible=False, axis="x")
         axes.set_title(names[factor])

@@ -10,7 +10,7 @@ from stabbench.analysis.place import Place
 from stabbench.metrics.kinds import metric_name
 from stabbench.report.content import Content
 from stabbench.report.figures.boxes import draw_box, draw_majority, legend_handles, name_slots, thinned
-from stabbench.report.figures.drawing import PAGE_WIDTH, axes_of, new_figure, of_strategy
+from stabbench.report.figures.drawing import PAGE_WIDTH, axes_of, new_figure, of_strategy, panels_of
 from stabbench.report.figures.palette import MUTED, strategy_colors
 
 PANELS_A_ROW = 3
@@ -27,12 +27,9 @@ def stability_figure(content: Content) -> Figure:
     columns = min(PANELS_A_ROW, len(panels))
     rows = -(-len(panels) // columns)
     figure = new_figure(PAGE_WIDTH * max(columns, 2) / PANELS_A_ROW, 2.7 * rows)
-    grid = [axes for row in axes_of(figure, rows, columns) for axes in row]
-    for axes, place in zip(grid, panels, strict=False):
+    for axes, place in zip(panels_of(figure, len(panels), columns), panels, strict=True):
         draw_distribution(axes, content, place, width=figure.get_figwidth() / columns)
         axes.set_title(content.heading(place), parse_math=False)
-    for axes in grid[len(panels) :]:
-        axes.remove()
     table = content.table
     handles = legend_handles(majority=bool(table["majority"].notna().any()), failed=bool(table["failed"].notna().any()))
     if handles:
@@ -67,7 +64,7 @@ def draw_distribution(axes: Axes, content: Content, place: Place, width: float) 
         before = set(axes.get_children())
         draw_box(axes, slot, done[done["strategy"] == strategy], colors[strategy], scale=scale)
         of_strategy(axes, [artist for artist in axes.get_children() if artist not in before], order.index(strategy))
-    draw_majority(axes, float(runs["majority"].iloc[0]), named=False, scale=scale)
+    draw_majority(axes, float(runs["majority"].iloc[0]), scale=scale)
     name_slots(axes, strategies, width)
     label = metric_label(metric) if kind.fraction else metric_name(metric)
     better = ", lower is better" if kind.lower else ""

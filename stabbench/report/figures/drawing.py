@@ -70,6 +70,14 @@ def axes_of(figure: Figure, rows: int, columns: int, **options: Any) -> list[lis
     return [list(row) for row in grid]
 
 
+def panels_of(figure: Figure, count: int, columns: int) -> list[Axes]:
+    """`count` axes in rows of `columns`, the last row with as many as are left."""
+    grid = [axes for row in axes_of(figure, -(-count // columns), columns) for axes in row]
+    for unused in grid[count:]:
+        unused.remove()
+    return grid[:count]
+
+
 def legend_above(figure: Figure, axes: Axes) -> None:
     """One legend for the whole of a narrow figure, above it, from what has a label in `axes`."""
     handles, labels = axes.get_legend_handles_labels()

@@ -28,10 +28,7 @@ LINES = {
 
 
 def gradient_figure(pair: Pair, width: float = PAGE_WIDTH) -> tuple[Figure, pd.DataFrame]:
-    """Failed left, successful right, one logarithmic axis; layers from dark (lowest) to light (highest).
-
-    Beside the figure a table of what it shows.
-    """
+    """Failed left, successful right, one logarithmic axis, a line a layer; and a table of what it shows."""
     narrow = width < PAGE_WIDTH
     figure = new_figure(width, 5.4 if narrow else 2.9)
     grid = axes_of(figure, 2, 1, sharey=True) if narrow else axes_of(figure, 1, 2, sharey=True)
@@ -40,7 +37,7 @@ def gradient_figure(pair: Pair, width: float = PAGE_WIDTH) -> tuple[Figure, pd.D
     for axes, (kind, run) in zip(panels, (("failed", pair.failed), ("successful", pair.successful)), strict=True):
         norms = thinned(layer_norms(run.record.gradnorms(), run.tensors), POINTS)
         draw_norms(axes, norms)
-        axes.set_title(f"{kind}: {_name(run)}")
+        axes.set_title(f"{kind}: {run.strategy}, seed {run.seed}")
         parts.append(norm_rows(norms, run, kind))
     for axes in panels if narrow else panels[:1]:
         axes.set_ylabel("gradient norm (L2)" if narrow else "gradient norm (L2, before clipping)")
@@ -51,10 +48,6 @@ def gradient_figure(pair: Pair, width: float = PAGE_WIDTH) -> tuple[Figure, pd.D
     options: dict[str, Any] = {"loc": "outside lower center", "ncols": 3} if narrow else {"loc": "outside right center"}
     figure.legend([handles[index] for index in chosen], [labels[index] for index in chosen], **options)
     return figure, pd.concat(parts, ignore_index=True)
-
-
-def _name(run: Run) -> str:
-    return f"{run.strategy}, seed {run.seed}"
 
 
 def norm_rows(norms: pd.DataFrame, run: Run, outcome: str) -> pd.DataFrame:

@@ -27,8 +27,7 @@ STRATEGIES = (
 """(on light, on dark): Okabe and Ito's colours without yellow and black, then two of Paul Tol's, those on light
 darkened until each has a contrast of 3 to 1 with the page."""
 
-_DEPTHS = 25
-SHADES = _DEPTHS
+SHADES = 25
 """Different colours that `depth_color` has."""
 
 Color = str
@@ -41,11 +40,11 @@ def strategy_colors(strategies: Sequence[str]) -> Mapping[str, Color]:
 
 def depth_color(place: int, count: int) -> Color:
     """The colour of the `place`-th of `count` layers, from dark (lowest) to light (highest)."""
-    return _depth_pair(round(place / max(1, count - 1) * (_DEPTHS - 1)))[0]
+    return _depth_pair(round(place / max(1, count - 1) * (SHADES - 1)))[0]
 
 
 def _depth_pair(index: int) -> tuple[Color, Color]:
-    fraction = index / (_DEPTHS - 1)
+    fraction = index / (SHADES - 1)
     viridis = mpl.colormaps["viridis"]
     return to_hex(viridis(0.85 * fraction)), to_hex(viridis(0.3 + 0.7 * fraction))
 
@@ -61,7 +60,7 @@ def themes() -> dict[Color, tuple[str, Color, Color]]:
     }
     for index, (light, dark) in enumerate(STRATEGIES):
         named[light] = (f"--strategy-{index}", light, dark)
-    for index in range(_DEPTHS):
+    for index in range(SHADES):
         light, dark = _depth_pair(index)
         named[light] = (f"--depth-{index}", light, dark)
     return named

@@ -64,25 +64,17 @@ class Drawings:
         self._begun.clear()
 
 
-def _has(figure: Figure, pixels: bool) -> bool:
-    drawing = _DRAWN.get(figure)
-    return drawing is not None and (not pixels or drawing.png is not None)
-
-
 def _drawing(figure: Figure, *, pixels: bool) -> Drawing:
     """The figure, drawn once, for its files and for the page: change it before."""
-    if not _has(figure, pixels):
-        _DRAWN[figure] = _draw(figure, pixels)
-    return _DRAWN[figure]
+    drawing = _DRAWN.get(figure)
+    if drawing is None or (pixels and drawing.png is None):
+        drawing = _DRAWN[figure] = _draw(figure, pixels)
+    return drawing
 
 
+@style()
 def _draw(figure: Figure, pixels: bool) -> Drawing:
     """Each canvas draws the figure once, where `savefig` would draw it twice; the layout is found for the SVG."""
-    with style():
-        return _drawn(figure, pixels)
-
-
-def _drawn(figure: Figure, pixels: bool) -> Drawing:
     figure.set_facecolor("none")
     for axes in figure.axes:
         axes.patch.set_visible(False)

@@ -1,9 +1,10 @@
-"""Fig. 9 and 5: boxes of every setting of learning rate, epochs and bias correction."""
+"""Fig. 9, 8 (right) and 5: every setting of learning rate, epochs and bias correction; loss against score."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -11,10 +12,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from stabbench.analysis.frame import finished, ordered
-from stabbench.report.figures.boxes import BOX_WIDTH, draw_box, draw_majority, legend_handles, name_slots
+from stabbench.report.figures.boxes import BOX_WIDTH, draw_box, draw_majority, draw_points, legend_handles, name_slots
 from stabbench.report.figures.distribution import metric_label
-from stabbench.report.figures.drawing import PAGE_WIDTH, axes_of, new_figure
-from stabbench.report.figures.palette import INK, Color
+from stabbench.report.figures.drawing import PAGE_WIDTH, axes_of, logarithmic, new_figure, panels_of
+from stabbench.report.figures.palette import INK, MUTED, Color
 from stabbench.report.numbers import epochs_text, exponent
 
 Colors = Callable[[float, bool], Color]
@@ -51,7 +52,7 @@ def _draw_rates(axes: Axes, runs: pd.DataFrame, color: Color, width: float) -> N
     rates = list(runs["learning_rate"].unique())
     for place, rate in enumerate(rates):
         draw_box(axes, place, finished(runs[runs["learning_rate"] == rate]), color)
-    draw_majority(axes, float(runs["majority"].iloc[0]), named=False)
+    draw_majority(axes, float(runs["majority"].iloc[0]))
     name_slots(axes, [exponent(rate) for rate in rates], width)
 
 
@@ -77,10 +78,10 @@ def correction_figure(runs: pd.DataFrame, colors: Colors) -> Figure:
     columns = min(_PANELS_A_ROW, len(models))
     rows = -(-len(models) // columns)
     figure = new_figure(PAGE_WIDTH * max(2, columns) / _PANELS_A_ROW, 0.35 + 2.6 * rows)
-    grid = [axes for row in axes_of(figure, rows, columns) for axes in row]
+    panels = panels_of(figure, len(models), columns)
     epochs = float(runs["epochs"].iloc[0])
     sides = [bool(side) for side in runs["bias_correction"].unique()]
-    for axes, model in zip(grid, models, strict=False):
+    for axes, model in zip(panels, models, strict=True):
         part = runs[runs["model"] == model]
         rates = list(part["learning_rate"].unique())
         for place, rate in enumerate(rates):
@@ -89,15 +90,39 @@ def correction_figure(runs: pd.DataFrame, colors: Colors) -> Figure:
                 chosen = part[(part["learning_rate"] == rate) & (part["bias_correction"] == side)]
                 width = _PAIRED if len(sides) > 1 else BOX_WIDTH
                 draw_box(axes, place + shift, finished(chosen), colors(epochs, side), width)
-        draw_majority(axes, float(part["majority"].iloc[0]), named=False)
+        draw_majority(axes, float(part["majority"].iloc[0]))
         name_slots(axes, [exponent(rate) for rate in rates], figure.get_figwidth() / columns)
         axes.set_title(model)
         axes.set_xlabel("learning rate")
-    for row in range(rows):
-        grid[row * columns].set_ylabel(f"dev {metric_label(str(runs['metric'].iloc[0]))}")
-    for axes in grid[len(models) :]:
-        axes.remove()
+    for axes in panels[::columns]:
+        axes.set_ylabel(f"dev {metric_label(str(runs['metric'].iloc[0]))}")
     names = {side: f"{'with' if side else 'without'} bias correction" for side in sides}
     handles = [Patch(facecolor=colors(epochs, side), alpha=0.6, label=names[side]) for side in sides]
     figure.legend(handles=[*handles, *legend_handles()], loc="outside upper center", ncols=4)
+    return figure
+
+
+def loss_and_score_figure(runs: pd.DataFrame, groups: Mapping[str, Color], threshold: float) -> Figure:
+    """The final score on dev against the final training loss, a point a run; a cross is a failed one.
+
+    `runs` is a frame with a finite training loss in every row and a column `group`.
+    `groups` maps the groups to their colours, in the legend's order; a dotted line stands at the loss `threshold`.
+    """
+    figure = new_figure(PAGE_WIDTH * 0.75, 4.0)
+    axes = axes_of(figure, 1, 1)[0][0]
+    for group, color in groups.items():
+        part = runs[runs["group"] == group]
+        loss, score = (part[name].to_numpy(dtype=np.float64) for name in ("train_loss_final", "score"))
+        draw_points(axes, loss, 100 * score, part["failed"].to_numpy(dtype=bool), color)
+    logarithmic(axes, "x")
+    axes.axvline(threshold, color=MUTED, linewidth=0.8, linestyle=":")
+    draw_majority(axes, float(runs["majority"].iloc[0]))
+    axes.set_xlabel("final training loss (nats, full training set, log scale)")
+    axes.set_ylabel(f"dev {metric_label(str(runs['metric'].iloc[0]))}")
+    handles = [
+        Line2D([], [], color=color, marker="o", linestyle="", markersize=4, label=group)
+        for group, color in groups.items()
+    ]
+    handles += [*legend_handles(), Line2D([], [], color=MUTED, linestyle=":", label=f"loss {threshold:g}")]
+    figure.legend(handles=handles, loc="outside lower left", ncols=2)
     return figure

@@ -1,4 +1,4 @@
-"""Chapters beside those of studies and probes, one module each: of the main grid's runs."""
+"""Chapters beside those of studies and probes: of the main grid's runs."""
 
 from __future__ import annotations
 
@@ -9,11 +9,8 @@ from stabbench.report.section import Section
 from stabbench.report.sections import (
     bias_correction_factor,
     cost,
-    data,
-    definitions,
     example_stability,
     failed_runs,
-    failures,
     generalisation,
     gradient_norms,
     gradients,
@@ -21,15 +18,15 @@ from stabbench.report.sections import (
     making,
     pairs,
     scores,
-    stability,
     statistics,
+    tables,
     task_statistics,
     training,
 )
 
 View = Callable[[Content], Section | None]
 """What makes a chapter, or None where there is nothing to show."""
-OF_SCORES: Sequence[View] = (stability.section, scores.section, failures.section, pairs.section, cost.section)
+OF_SCORES: Sequence[View] = (tables.stability, scores.section, tables.failures, pairs.section, cost.section)
 OF_RECORDS: Sequence[View] = (
     training.section,
     gradients.section,
@@ -44,7 +41,7 @@ OF_RECORDS: Sequence[View] = (
     making.section,
 )
 """Those that plain results, without records behind them, cannot fill."""
-LAST: Sequence[View] = (definitions.section, data.section)
+LAST: Sequence[View] = (tables.definitions, tables.data)
 """All in the order of the page within each of its parts."""
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from stabbench.analysis.example_stability import (
     RESAMPLES,
     Correctness,
-    PerPointStability,
     by_example,
     correctness,
     least_stable,
@@ -18,14 +20,16 @@ from stabbench.analysis.example_stability import (
 )
 from stabbench.analysis.place import Place
 from stabbench.report.content import Content
-from stabbench.report.figures.example_variances import variance_figure
-from stabbench.report.figures.palette import strategy_colors
-from stabbench.report.grid import Grid
-from stabbench.report.section import RESULTS, Data, Section, SectionFigure
+from stabbench.report.figures.drawing import COLUMN_WIDTH, axes_of, legend_above, new_figure
+from stabbench.report.figures.palette import Color, strategy_colors
+from stabbench.report.grid import Grid, cell_columns
+from stabbench.report.section import RESULTS, Section, SectionFigure
 
 LISTED = 5
 SEED = 0
 """Of the bootstrap."""
+PANELS = {"all runs": "variance", "successful runs": "variance_successful"}
+"""Columns of the tables by a panel's title."""
 
 
 def section(content: Content) -> Section:
@@ -48,10 +52,9 @@ def section(content: Content) -> Section:
             continue
         here = (summary["model"] == place.model) & (summary["task"] == place.task) & summary["strategy"].isin(mine)
         found.append(f"{heading}: {_sentence(summary[here])}")
-        stem = f"example-stability-{place.stem}"
-        figure, drawn = variance_figure(mine, colors)
         description = f"Variance of each dev example's correctness on {place.task} with {place.model}. {found[-1]}"
-        figures.append(SectionFigure(stem, figure, description, Data(stem, drawn), place, heading))
+        drawn = _figure(mine, colors)
+        figures.append(SectionFigure.of_place("example-stability", place, drawn, description, heading))
     return Section(
         name="example-stability",
         title="Per-point stability",
@@ -91,51 +94,40 @@ def _row(cell: Place, found: Correctness) -> dict[str, object]:
     return row
 
 
-def _of(row: pd.Series, kind: str) -> PerPointStability:
-    names = ("runs", "value", "low", "high", "accuracy_variance")
-    return PerPointStability(*(row[f"{name}{kind}"] for name in names))
-
-
-def _text(result: PerPointStability) -> str:
-    if math.isnan(result.value):
-        return f"n/a (n = {result.runs})"
-    return f"{100 * result.value:.2f} [{100 * result.low:.2f}, {100 * result.high:.2f}]"
+def _text(row: Mapping[Any, Any], kind: str) -> str:
+    value, low, high = (row[f"{name}{kind}"] for name in ("value", "low", "high"))
+    if math.isnan(value):
+        return f"n/a (n = {row[f'runs{kind}']})"
+    return f"{100 * value:.2f} [{100 * low:.2f}, {100 * high:.2f}]"
 
 
 def _sentence(rows: pd.DataFrame) -> str:
     pieces = []
     for kind, over in (("", "all runs"), ("_successful", "successful runs")):
         known = rows[rows[f"value{kind}"].notna()].sort_values(f"value{kind}", kind="stable")
-        ends = [_named(row, kind) for _, row in known.iterrows()]
+        ends = [_named(row, kind) for row in known.to_dict("records")]
         if ends:
             pieces.append(f"over {over} from {ends[0]} to {ends[-1]}" if len(ends) > 1 else f"over {over} {ends[0]}")
     return f"{'; '.join(pieces)} (× 100)."
 
 
-def _named(row: pd.Series, kind: str) -> str:
+def _named(row: Mapping[Any, Any], kind: str) -> str:
     failed = "" if kind else f" ({row['runs'] - row['runs_successful']} of {row['runs']} runs failed)"
-    return f"{_text(_of(row, kind))} for {row['strategy']}{failed}"
+    return f"{_text(row, kind)} for {row['strategy']}{failed}"
 
 
 def _summary_grid(summary: pd.DataFrame) -> Grid:
-    several = summary["model"].nunique() > 1
-    rows = []
-    for _, row in summary.iterrows():
-        whole, successful = _of(row, ""), _of(row, "_successful")
-        variance = whole.accuracy_variance
-        rows.append(
-            [
-                f"{row['model']}: {row['task']}" if several else str(row["task"]),
-                str(row["strategy"]),
-                str(whole.runs),
-                _text(whole),
-                str(successful.runs),
-                _text(successful),
-                "n/a" if math.isnan(variance) else f"{100 * variance:.3f}",
-            ]
-        )
-    head = ["task", "strategy", "runs", "all runs", "successful", "successful runs", "variance of the accuracy"]
-    return Grid(head, rows, texts=2)
+    columns = {
+        **cell_columns(several=summary["model"].nunique() > 1),
+        "runs": lambda row: str(row["runs"]),
+        "all runs": lambda row: _text(row, ""),
+        "successful": lambda row: str(row["runs_successful"]),
+        "successful runs": lambda row: _text(row, "_successful"),
+        "variance of the accuracy": lambda row: (
+            "n/a" if math.isnan(row["accuracy_variance"]) else f"{100 * row['accuracy_variance']:.3f}"
+        ),
+    }
+    return Grid.of(summary.to_dict("records"), columns, texts=2)
 
 
 def _least_stable_grid(tables: dict[Place, pd.DataFrame]) -> Grid:
@@ -150,3 +142,29 @@ def _least_stable_grid(tables: dict[Place, pd.DataFrame]) -> Grid:
 def _examples(tables: dict[Place, pd.DataFrame]) -> pd.DataFrame:
     parts = [table.assign(cell=cell.name)[["cell", *table.columns]] for cell, table in tables.items()]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def _figure(tables: Mapping[str, pd.DataFrame], colors: Mapping[str, Color]) -> tuple[Figure, pd.DataFrame]:
+    """The share of examples with at most so much variance, from `by_example` tables by strategy; and what it shows."""
+    figure = new_figure(COLUMN_WIDTH, 4.3)
+    rows = axes_of(figure, 2, 1, sharex=True, sharey=True)
+    parts = []
+    for (axes,), (title, column) in zip(rows, PANELS.items(), strict=True):
+        for strategy, table in tables.items():
+            steps = _steps(100 * table[column].dropna().to_numpy(np.float64))
+            if len(steps):
+                across, up = [steps["variance"].iloc[0], *steps["variance"]], [0, *steps["share"]]
+                axes.step(across, up, where="post", color=colors[strategy], linewidth=1.4, label=strategy)
+            parts.append(steps.assign(over=title, strategy=strategy))
+        axes.set_title(title)
+        axes.set_ylabel("share of dev examples (%)")
+        axes.set_ylim(0, 102)
+    rows[1][0].set_xlabel("variance of correctness over runs (× 100)")
+    legend_above(figure, rows[0][0])
+    return figure, pd.concat(parts, ignore_index=True)[["over", "strategy", "variance", "share"]]
+
+
+def _steps(values: np.ndarray) -> pd.DataFrame:
+    """The share of values (%) that are at most each of them."""
+    variances, counts = np.unique(np.round(values, 6), return_counts=True)
+    return pd.DataFrame({"variance": variances, "share": 100 * np.cumsum(counts) / max(1, values.size)})

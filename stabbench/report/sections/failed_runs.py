@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import pandas as pd
+from matplotlib.figure import Figure
 
+from stabbench.analysis.curves import FAILED, curves_of
 from stabbench.analysis.failed_runs import TRIVIAL, failed_runs
+from stabbench.analysis.place import Place
 from stabbench.report.content import Content
-from stabbench.report.figures.failed_runs import failed_figure
-from stabbench.report.grid import Grid
+from stabbench.report.figures.boxes import DASHES
+from stabbench.report.figures.distribution import metric_label
+from stabbench.report.figures.drawing import COLUMN_WIDTH, axes_of, legend_above, new_figure
+from stabbench.report.figures.palette import INK, strategy_colors
+from stabbench.report.figures.training_curves import curve_rows, draw_band
+from stabbench.report.grid import Grid, cell_columns
 from stabbench.report.numbers import counted, percent, share
-from stabbench.report.section import CAUSES, Data, Section, SectionFigure
+from stabbench.report.section import CAUSES, Section, SectionFigure
+
+POINTS = 15
+"""Windows of updates over which a run's loss is averaged: fewer than where single runs would be told apart."""
+_CAPTION = "Failed runs in numbers; loss: mean over the last epoch's updates, in nats."
 
 
 def section(content: Content) -> Section:
@@ -28,10 +41,9 @@ def section(content: Content) -> Section:
         found.append(f"{heading}: {_sentence(part)}")
         if place not in content.traced:
             continue
-        stem = f"failed-runs-{place.stem}"
-        figure, drawn = failed_figure(content, place, float(part["label_entropy"].iloc[0]))
+        drawn = _figure(content, place, float(part["label_entropy"].iloc[0]))
         description = f"Training loss and dev score of the failed runs on {place.task} with {place.model}. {found[-1]}"
-        figures.append(SectionFigure(stem, figure, description, Data(stem, drawn), place, heading))
+        figures.append(SectionFigure.of_place("failed-runs", place, drawn, description, heading))
     return Section(
         name="failed-runs",
         title="The loss of failed runs",
@@ -44,9 +56,7 @@ def section(content: Content) -> Section:
         found=found,
         part=CAUSES,
         figures=figures,
-        tables=[("Failed runs in numbers; loss: mean over the last epoch's updates, in nats.", _grid(table))]
-        if len(table)
-        else [],
+        tables=[(_CAPTION, _grid(table))] if len(table) else [],
         data={"failed-runs": table},
         facts={"trivial_share": TRIVIAL},
     )
@@ -71,37 +81,48 @@ def _sentence(part: pd.DataFrame) -> str:
 
 
 def _grid(table: pd.DataFrame) -> Grid:
-    several = table["model"].nunique() > 1
-    rows = [
-        [
-            f"{row['model']}: {row['task']}" if several else str(row["task"]),
-            str(row["strategy"]),
-            f"{row['failed']}/{row['n']}",
-            str(row["diverged"]),
-            _plus_minus(row["loss_mean"], row["loss_std"]),
-            f"{row['label_entropy']:.3f}",
-            f"{row['trivial']}",
-            f"{percent(row['score_mean'])}"
-            + ("" if math.isnan(row["score_std"]) else f" ± {percent(row['score_std'])}"),
-            percent(row["majority"]),
-        ]
-        for _, row in table.iterrows()
-    ]
-    head = [
-        "task",
-        "strategy",
-        "failed",
-        "diverged",
-        "loss",
-        "guessing",
-        "at the loss of guessing",
-        "score",
-        "majority",
-    ]
-    return Grid(head, rows, texts=2)
+    columns = {
+        **cell_columns(several=table["model"].nunique() > 1),
+        "failed": lambda row: f"{row['failed']}/{row['n']}",
+        "diverged": lambda row: str(row["diverged"]),
+        "loss": lambda row: _plus_minus("{:.3f}".format, row["loss_mean"], row["loss_std"]),
+        "guessing": lambda row: f"{row['label_entropy']:.3f}",
+        "at the loss of guessing": lambda row: str(row["trivial"]),
+        "score": lambda row: _plus_minus(percent, row["score_mean"], row["score_std"]),
+        "majority": lambda row: percent(row["majority"]),
+    }
+    return Grid.of(table.to_dict("records"), columns, texts=2)
 
 
-def _plus_minus(mean: float, std: float) -> str:
+def _plus_minus(text: Callable[[float], str], mean: float, std: float) -> str:
     if math.isnan(mean):
         return "n/a"
-    return f"{mean:.3f}" if math.isnan(std) else f"{mean:.3f} ± {std:.3f}"
+    return text(mean) if math.isnan(std) else f"{text(mean)} ± {text(std)}"
+
+
+def _figure(content: Content, place: Place, label_entropy: float) -> tuple[Figure, pd.DataFrame]:
+    """Mean ± 1 std over each strategy's failed runs, loss above score, and a table of them; `label_entropy` in nats."""
+    figure = new_figure(COLUMN_WIDTH, 4.3)
+    upper, lower = (row[0] for row in axes_of(figure, 2, 1, sharex=True))
+    colors = strategy_colors(content.strategies)
+    parts = []
+    for item in content.cells(place):
+        curves = curves_of(item, FAILED, POINTS)
+        if curves is not None:
+            color, label = colors[item.cell.strategy], f"{item.cell.strategy} ({curves.runs})"
+            draw_band(upper, curves.train_loss, color, label=label)
+            draw_band(lower, curves.dev_score, color, label=label, scale=100)
+            rows = curve_rows(curves)
+            rows.insert(0, "strategy", item.cell.strategy)
+            parts.append(rows)
+    row = content.rows(place).iloc[0]
+    reference: dict[str, Any] = {"color": INK, "linewidth": 0.9, "linestyle": DASHES, "zorder": 4}
+    upper.axhline(label_entropy, **reference, label="guessing, best constant")
+    lower.axhline(100 * float(row["majority"]), **reference)
+    upper.set_ylabel("training loss (nats)")
+    lower.set_ylabel(f"dev {metric_label(str(row['metric']))}")
+    lower.set_xlabel("updates")
+    for axes in (upper, lower):
+        axes.margins(x=0.02)
+    legend_above(figure, upper)
+    return figure, pd.concat(parts, ignore_index=True)

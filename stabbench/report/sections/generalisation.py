@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
+from stabbench.analysis.curves import SUCCESSFUL
+from stabbench.analysis.frame import finished
 from stabbench.analysis.generalisation import LOW_LOSS, generalisation, shares_of_variance
 from stabbench.analysis.place import Place
 from stabbench.report.content import Content
-from stabbench.report.figures.generalisation import generalisation_figure
-from stabbench.report.grid import Grid
+from stabbench.report.figures.distribution import metric_label
+from stabbench.report.figures.drawing import COLUMN_WIDTH, axes_of, legend_above, logarithmic, new_figure
+from stabbench.report.figures.palette import INK, MUTED, Color, strategy_colors
+from stabbench.report.figures.training_curves import draw_band
+from stabbench.report.grid import Grid, cell_columns
 from stabbench.report.numbers import counted, p_equation, percent, share
-from stabbench.report.section import CAUSES, Data, Section, SectionFigure
+from stabbench.report.section import CAUSES, Section, SectionFigure
 
 
 def section(content: Content) -> Section:
@@ -25,10 +34,9 @@ def section(content: Content) -> Section:
         found.append(f"{heading}: {_sentence(row)}")
         if place not in content.traced:
             continue
-        stem = f"generalisation-{place.stem}"
-        figure, drawn = generalisation_figure(content, place, float(row["threshold"]))
+        drawn = _figure(content, place, float(row["threshold"]))
         description = f"Dev score of {place.model} on {place.task} over epochs, and against training loss. {found[-1]}"
-        figures.append(SectionFigure(stem, figure, description, Data(stem, drawn), place, heading))
+        figures.append(SectionFigure.of_place("generalisation", place, drawn, description, heading))
     return Section(
         name="generalisation",
         title="Generalisation",
@@ -77,22 +85,64 @@ def _spearman(rho: float, p: float, n: int) -> str:
 
 
 def _grid(cells: pd.DataFrame, *, several: bool) -> Grid:
-    rows = [
-        [
-            f"{row['model']}: {row['task']}" if several else str(row["task"]),
-            str(row["strategy"]),
-            f"{row['failed']}/{row['n']}",
-            percent(row["std"]),
-            share(row["between"]),
-            percent(row["std_successful"]),
-            "n/a" if math.isnan(row["train_loss_median"]) else f"{row['train_loss_median']:.2g}",
-            str(row["below"]),
-            percent(row["std_below"]),
-        ]
-        for _, row in cells.iterrows()
-    ]
-    head = [
-        "task", "strategy", "failed", "std", "between", "std, successful", "median training loss", "low loss: runs",
-        "low loss: std",
-    ]  # fmt: skip
-    return Grid(head, rows, texts=2)
+    columns = {
+        **cell_columns(several),
+        "failed": lambda row: f"{row['failed']}/{row['n']}",
+        "std": lambda row: percent(row["std"]),
+        "between": lambda row: share(row["between"]),
+        "std, successful": lambda row: percent(row["std_successful"]),
+        "median training loss": lambda row: (
+            "n/a" if math.isnan(row["train_loss_median"]) else f"{row['train_loss_median']:.2g}"
+        ),
+        "low loss: runs": lambda row: str(row["below"]),
+        "low loss: std": lambda row: percent(row["std_below"]),
+    }
+    return Grid.of(cells.to_dict("records"), columns, texts=2)
+
+
+def _figure(content: Content, place: Place, threshold: float) -> tuple[Figure, pd.DataFrame]:
+    """Curves above, points below, failed runs as crosses; a dotted line at the loss `threshold` (nats).
+
+    Beside the figure a table of what it shows.
+    """
+    figure = new_figure(COLUMN_WIDTH, 5.0)
+    upper, lower = (row[0] for row in axes_of(figure, 2, 1))
+    runs = finished(content.runs)
+    runs = runs[(runs["model"] == place.model) & (runs["task"] == place.task) & runs["train_loss_final"].gt(0)]
+    colors = strategy_colors(content.strategies)
+    parts = []
+    for item in content.cells(place):
+        strategy, color = item.cell.strategy, colors[item.cell.strategy]
+        for curves in content.curves[Place.of(item.cell)]:
+            if curves.outcome == SUCCESSFUL:
+                epoch = next(iter(item.records.values())).result.steps_per_epoch
+                draw_band(upper, curves.dev_score, color, label=f"{strategy} ({curves.runs})", scale=100, unit=epoch)
+                curve = curves.dev_score
+                mean = pd.DataFrame({"panel": "curves", "strategy": strategy, "epochs": curve.step / epoch})
+                parts.append(mean.assign(runs=curves.runs, score=curve.mean, std=curve.std))
+        _points(lower, runs[runs["strategy"] == strategy], color, strategy)
+    row = content.rows(place).iloc[0]
+    for axes in (upper, lower):
+        majority = 100 * float(row["majority"])
+        axes.axhline(
+            majority, color=INK, linewidth=0.8, linestyle=(0, (4, 2)), zorder=1, label="best constant classifier"
+        )
+        axes.set_ylabel(f"dev {metric_label(str(row['metric']))}")
+    upper.set_xlabel("epochs (successful runs)")
+    upper.margins(x=0.02)
+    upper.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if len(runs):
+        lower.axvline(threshold, color=MUTED, linewidth=0.9, linestyle=":", zorder=1)
+        logarithmic(lower, "x")
+    lower.set_xlabel("final training loss (nats, log scale; all runs)")
+    legend_above(figure, upper)
+    points = runs[["strategy", "seed", "status", "score", "train_loss_final"]].assign(panel="runs")
+    columns = ["panel", "strategy", "runs", "epochs", "seed", "status", "train_loss_final", "score", "std"]
+    return figure, pd.concat([*parts, points], ignore_index=True).reindex(columns=columns)
+
+
+def _points(axes: Axes, runs: pd.DataFrame, color: Color, label: str) -> None:
+    failed = runs["failed"].to_numpy(dtype=bool)
+    loss, score = runs["train_loss_final"].to_numpy(np.float64), 100 * runs["score"].to_numpy(np.float64)
+    axes.scatter(loss[~failed], score[~failed], s=10, color=color, alpha=0.85, linewidths=0, zorder=3, label=label)
+    axes.scatter(loss[failed], score[failed], s=16, color=color, marker="x", linewidths=1.0, zorder=4)

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from stabbench.analysis.early_gradients import early_norms, failure_prediction
 from stabbench.analysis.gradients import Pair
-from stabbench.analysis.matrices import OUTSIDE, matrix_contrast
+from stabbench.analysis.matrices import OUTSIDE, matrix_contrast, matrix_norms, thinned
 from stabbench.report import findings
 from stabbench.report.content import Content
-from stabbench.report.figures.gradient_matrices import matrices_figure
-from stabbench.report.grid import Grid
+from stabbench.report.figures.drawing import PAGE_WIDTH, axes_of, new_figure
+from stabbench.report.figures.gradient_norms import draw_norms, legend_entries, norm_rows
+from stabbench.report.grid import Grid, cell_columns
 from stabbench.report.numbers import p_value
-from stabbench.report.section import CAUSES, Data, Section, SectionFigure
+from stabbench.report.section import CAUSES, Section, SectionFigure
 from stabbench.tensor_roles import SHARED
+
+KINDS_A_ROW = 2
+POINTS = 60
+"""Of a line; longer ones are medians over windows."""
 
 
 def section(content: Content) -> Section:
@@ -28,9 +35,8 @@ def section(content: Content) -> Section:
         tables.append(contrast.assign(model=place.model, task=place.task))
         found.append(f"{content.heading(place)}: {_sentence(pair, contrast)}")
         description = f"Gradient norms by weight matrix on {place.task} with {place.model}. {found[-1]}"
-        stem = f"gradient-matrices-{place.stem}"
-        figure, drawn = matrices_figure(pair)
-        figures.append(SectionFigure(stem, figure, description, Data(stem, drawn), place, content.heading(place)))
+        drawn = _figure(pair)
+        figures.append(SectionFigure.of_place("gradient-matrices", place, drawn, description, content.heading(place)))
     norms = early_norms(content.traced_cells)
     prediction = failure_prediction(norms)
     columns = ["model", "task", "kind", "layer", "failed", "successful", "ratio"]
@@ -62,20 +68,15 @@ _PREDICTION = (
 
 
 def _grid(prediction: pd.DataFrame) -> Grid:
-    several = prediction["model"].nunique() > 1
-    rows = [
-        [
-            f"{row['model']}: {row['task']}" if several else str(row["task"]),
-            str(row["strategy"]),
-            f"{row['failed']}/{row['failed'] + row['successful']}",
-            f"{row['norm_failed']:.2g}",
-            f"{row['norm_successful']:.2g}",
-            f"{row['auc']:.2f}",
-            p_value(row["p_auc"]),
-        ]
-        for _, row in prediction.iterrows()
-    ]
-    return Grid(["task", "strategy", "failed", "norm, failed", "norm, successful", "AUC", "p"], rows, texts=2)
+    columns = {
+        **cell_columns(several=prediction["model"].nunique() > 1),
+        "failed": lambda row: f"{row['failed']}/{row['failed'] + row['successful']}",
+        "norm, failed": lambda row: f"{row['norm_failed']:.2g}",
+        "norm, successful": lambda row: f"{row['norm_successful']:.2g}",
+        "AUC": lambda row: f"{row['auc']:.2f}",
+        "p": lambda row: p_value(row["p_auc"]),
+    }
+    return Grid.of(prediction.to_dict("records"), columns, texts=2)
 
 
 def _sentence(pair: Pair, contrast: pd.DataFrame) -> str:
@@ -100,3 +101,46 @@ def _sentence(pair: Pair, contrast: pd.DataFrame) -> str:
 
 def _times(ratio: float) -> str:
     return f"{ratio:.2g}×"
+
+
+def _figure(pair: Pair) -> tuple[Figure, pd.DataFrame]:
+    """Two panels a kind of matrix, failed left and successful right, a line a layer, one logarithmic axis for all.
+
+    Beside the figure a table of what it shows.
+    """
+    failed, successful = (matrix_norms(run.record.gradnorms(), run.tensors) for run in (pair.failed, pair.successful))
+    kinds = [kind for kind in failed if kind in successful]
+    rows = len(kinds) // KINDS_A_ROW + 1  # there is always room for the legend
+    figure = new_figure(PAGE_WIDTH, 0.4 + 1.5 * rows)
+    grid = axes_of(figure, rows, 2 * KINDS_A_ROW, sharex=True, sharey=True)
+    panels = [grid[row][2 * column : 2 * column + 2] for row in range(rows) for column in range(KINDS_A_ROW)]
+    sides = (("failed", pair.failed, failed), ("successful", pair.successful, successful))
+    parts = []
+    for kind, beside in zip(kinds, panels, strict=False):
+        beside[0].set_title(kind, fontsize=8)
+        for axes, (outcome, run, norms) in zip(beside, sides, strict=True):
+            lines = thinned(norms[kind], POINTS)
+            draw_norms(axes, lines)
+            axes.set_title(outcome, loc="right", fontsize=8, fontweight="normal")
+            parts.append(norm_rows(lines, run, outcome).assign(kind=kind))
+    for unused in panels[len(kinds) :]:
+        for axes in unused:
+            axes.axis("off")
+    _legend(panels[len(kinds)][0], [axes for pair in panels[: len(kinds)] for axes in pair])
+    for column in range(2 * KINDS_A_ROW):
+        lowest = grid[-1 if 2 * len(kinds) > (rows - 1) * 2 * KINDS_A_ROW + column else -2][column]
+        lowest.set_xlabel("updates")
+        lowest.tick_params(labelbottom=True)
+    figure.supylabel("gradient norm (L2, before clipping, log scale)", fontsize=8)
+    columns = ["kind", "layer", "outcome", "strategy", "seed", "step", "norm"]
+    return figure, pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+
+
+def _legend(axes: Axes, panels: list[Axes]) -> None:
+    lines = {str(line.get_label()): line for panel in panels for line in panel.lines}
+    labels = list(lines)
+    chosen = legend_entries(labels)
+    legend = axes.legend(
+        [lines[labels[index]] for index in chosen], [labels[index] for index in chosen], loc="upper left", ncols=2
+    )
+    legend.set_in_layout(False)

@@ -64,39 +64,33 @@ def section(content: Content) -> Section:
 def _table(content: Content, found: Sequence[Hyperparameters], model: str) -> Grid:
     mine = [values for values in found if values.model == model]
     strategies = [name for name in content.strategies if any(item.strategy == name for item in mine)]
-    names = list(dict.fromkeys(name for item in mine for name in item.recipe))
-    entries: list[tuple[str, Callable[[Hyperparameters], str]]] = [
-        (name, partial(_in_recipe, name=name)) for name in names
-    ]
-    entries.append(("updates of a run (warm-up)", _updates))
+    texts: dict[str, Callable[[Hyperparameters], str]] = {
+        name: partial(_in_recipe, name=name) for item in mine for name in item.recipe
+    }
+    texts["updates of a run (warm-up)"] = lambda item: " or ".join(f"{total} ({warm})" for total, warm in item.steps)
     for name in ("learning_rate", "weight_decay", "epsilon"):
-        entries.append((f"{name} in the optimizer (tensors)", partial(_in_optimizer, name=name)))
-    paper = PAPER.get(_architecture(content, model), {})
+        texts[f"{name} in the optimizer (tensors)"] = partial(_in_optimizer, name=name)
     rows = [
         [
             name,
             *(_by_task([(item.task, text(item)) for item in mine if item.strategy == column]) for column in strategies),
         ]
-        for name, text in entries
+        for name, text in texts.items()
     ]
-    rows.append(["seeds", *(_by_task(_seeds(content, model, column)) for column in strategies)])
-    if not paper:
-        return Grid(["hyperparameter", *strategies], rows, words=True, sortable=False)
-    rows = [[*row, paper.get(row[0], "")] for row in rows]
-    return Grid(["hyperparameter", *strategies, "paper"], rows, words=True, sortable=False)
-
-
-def _architecture(content: Content, model: str) -> str:
-    cell = next(item.cell for item in content.selection.cells if item.cell.model == model)
-    return cell.spec.model.architecture
+    cells = [item for item in content.selection.cells if item.cell.model == model]
+    seeds = [(item.cell, seed_list(sorted(item.records))) for item in cells]
+    rows.append(["seeds"])
+    for name in strategies:
+        rows[-1].append(_by_task([(cell.task, text) for cell, text in seeds if cell.strategy == name]))
+    head = ["hyperparameter", *strategies]
+    paper = PAPER.get(cells[0].cell.spec.model.architecture)
+    if paper is not None:
+        head, rows = [*head, "paper"], [[*row, paper.get(row[0], "")] for row in rows]
+    return Grid(head, rows, words=True, sortable=False)
 
 
 def _in_recipe(item: Hyperparameters, name: str) -> str:
     return " or ".join(value_text(value) for value in item.recipe.get(name, ()))
-
-
-def _updates(item: Hyperparameters) -> str:
-    return " or ".join(f"{total} ({warmup})" for total, warmup in item.steps)
 
 
 def _in_optimizer(item: Hyperparameters, name: str) -> str:
@@ -109,14 +103,6 @@ def _in_optimizer(item: Hyperparameters, name: str) -> str:
             tensors[value] = tensors.get(value, 0) + group.tensors
         texts.append(", ".join(f"{plain(value)}\u00a0({count})" for value, count in tensors.items()))
     return " or ".join(dict.fromkeys(texts))
-
-
-def _seeds(content: Content, model: str, strategy: str) -> list[tuple[str, str]]:
-    return [
-        (item.cell.task, seed_list(sorted(item.records)))
-        for item in content.selection.cells
-        if (item.cell.model, item.cell.strategy) == (model, strategy)
-    ]
 
 
 def _by_task(values: Sequence[tuple[str, str]]) -> str:

@@ -17,7 +17,10 @@ def section(content: Content) -> Section:
         "strategies": strategies(content),
         "models": models(content),
         "versions": versions(content),
-        "specifications": specifications(content),
+        "specifications": [
+            (item.cell.name, json.dumps(item.cell.spec, indent=2, sort_keys=True, ensure_ascii=False))
+            for item in content.selection.cells
+        ],
         "origin": origin(content) if content.provenance else None,
     }
     return Section("making", "Strategies and models", part=MAKING, block=block)
@@ -28,12 +31,11 @@ def strategies(content: Content) -> Grid:
     first: dict[str, Cell] = {}
     for item in content.selection.cells:
         first.setdefault(item.cell.strategy, item.cell)
-    rows = [[name, cell.description, cell.reference, _plugins(cell)] for name, cell in first.items()]
+    rows = [
+        [name, cell.description, cell.reference, "; ".join(map(_plugin, cell.spec.plugins)) or "none: a recipe alone"]
+        for name, cell in first.items()
+    ]
     return Grid(["strategy", "what it is", "source", "plugins"], rows, words=True)
-
-
-def _plugins(cell: Cell) -> str:
-    return "; ".join(_plugin(plugin) for plugin in cell.spec.plugins) or "none: a recipe alone"
 
 
 def _plugin(plugin: Plugin) -> str:
@@ -56,11 +58,3 @@ def versions(content: Content) -> Grid:
             for name, version in record.provenance().get("versions", {}).items():
                 found.setdefault(str(name), set()).add(str(version))
     return Grid(["library", "version"], [[name, ", ".join(sorted(found[name]))] for name in sorted(found)], words=True)
-
-
-def specifications(content: Content) -> list[tuple[str, str]]:
-    """(name, JSON) of every cell: all that a fingerprint is made of but the seeds, in full."""
-    return [
-        (item.cell.name, json.dumps(item.cell.spec, indent=2, sort_keys=True, ensure_ascii=False))
-        for item in content.selection.cells
-    ]

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from stabbench.analysis.frame import ordered
 from stabbench.analysis.place import Place
-from stabbench.metrics.contract import MetricKind
 from stabbench.report.content import Content
 from stabbench.report.numbers import of_runs, p_equation, p_value, score_text
 from stabbench.report.section import RESULTS, Section
@@ -53,38 +51,30 @@ def matrices(content: Content) -> list[Matrix]:
         pairs = content.pairs[(content.pairs["model"] == place.model) & (content.pairs["task"] == place.task)]
         if pairs.empty:
             continue
-        by_names = {(str(pair["strategy_a"]), str(pair["strategy_b"])): pair for _, pair in pairs.iterrows()}
-        cells = {str(row["strategy"]): row for _, row in content.rows(place).iterrows()}
-        names = ordered(pd.concat([pairs["strategy_a"], pairs["strategy_b"]]))
-        names.sort(key=list(cells).index)
-        kind = content.kind(str(next(iter(cells.values()))["metric"]))
-        rows = [[_entry(by_names, cells, names, kind, i, j) for j in range(len(names))] for i in range(len(names))]
-        found.append(Matrix(place, names, rows))
+        by_names = {frozenset((str(pair["strategy_a"]), str(pair["strategy_b"]))): pair for _, pair in pairs.iterrows()}
+        compared = frozenset().union(*by_names)
+        cells = [row for _, row in content.rows(place).iterrows() if row["strategy"] in compared]
+        rows = [[_entry(content, by_names, cells, i, j) for j in range(len(cells))] for i in range(len(cells))]
+        found.append(Matrix(place, [str(cell["strategy"]) for cell in cells], rows))
     return found
 
 
 def _entry(
-    pairs: Mapping[tuple[str, str], pd.Series],
-    cells: Mapping[str, pd.Series],
-    names: Sequence[str],
-    kind: MetricKind,
-    i: int,
-    j: int,
+    content: Content, pairs: Mapping[frozenset[str], pd.Series], cells: Sequence[pd.Series], i: int, j: int
 ) -> Entry | None:
-    a, b = names[min(i, j)], names[max(i, j)]
-    pair = pairs.get((a, b), pairs.get((b, a)))
-    if i == j or pair is None:
+    first, second = cells[min(i, j)], cells[max(i, j)]
+    a, b = str(first["strategy"]), str(second["strategy"])
+    pair = pairs.get(frozenset((a, b)))
+    if pair is None:
         return None
     column = ABOVE if j > i else BELOW
     p, adjusted = float(pair[column]), float(pair[f"{column}_holm"])
     if column == ABOVE:
-        stds = [score_text(float(cells[name]["std"]), kind) for name in (a, b)]
+        kind = content.kind(str(first["metric"]))
+        stds = [score_text(float(cell["std"]), kind) for cell in (first, second)]
         what = f"{a} std {stds[0]}, {b} std {stds[1]}; Levene"
     else:
-        what = f"{a} failed {_failed(cells[a])}, {b} {_failed(cells[b])}; Fisher"
+        failed = [of_runs(cell["failed"], int(cell["n"])) for cell in (first, second)]
+        what = f"{a} failed {failed[0]}, {b} {failed[1]}; Fisher"
     words = f"{what} {p_equation(p)}, Holm {p_equation(adjusted)}"
     return Entry(p_value(adjusted), not math.isnan(adjusted) and adjusted < LOW, words)
-
-
-def _failed(cell: pd.Series) -> str:
-    return of_runs(cell["failed"], int(cell["n"]))

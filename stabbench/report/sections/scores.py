@@ -21,6 +21,9 @@ def section(content: Content) -> Section:
 
 def _panel(content: Content, place: Place) -> SectionFigure:
     heading = content.heading(place)
+    mine = (content.runs["model"] == place.model) & (content.runs["task"] == place.task)
+    names = ["model", "task", "strategy", "seed", "metric", "score", "status", "majority"]
+    shown = finished(content.runs.loc[mine, names])
     description = f"Scores of every seed on {place.task} with {place.model}: " + "; ".join(
         f"{row['strategy']} median {numbers.percent(row['median'])}, std {numbers.percent(row['std'])}, "
         f"{'an unknown number' if pd.isna(row['failed']) else row['failed']} of {row['n']} failed"
@@ -30,15 +33,8 @@ def _panel(content: Content, place: Place) -> SectionFigure:
         f"scores-{heading}",
         distribution_panel(content, place),
         description,
-        Data(f"scores-{place.stem}", score_rows(content, place), digits=10, file="tables/scores.csv"),
+        Data(f"scores-{place.stem}", shown, digits=10, file="tables/scores.csv"),
         place,
         heading,
         name=f"distribution-{place.stem}",
     )
-
-
-def score_rows(content: Content, place: Place) -> pd.DataFrame:
-    """The finished runs of a model and task: what the figure of their scores shows."""
-    mine = (content.runs["model"] == place.model) & (content.runs["task"] == place.task)
-    names = ["model", "task", "strategy", "seed", "metric", "score", "status", "majority"]
-    return finished(content.runs.loc[mine, names])

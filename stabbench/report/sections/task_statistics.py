@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pandas as pd
 
@@ -29,12 +29,8 @@ def section(content: Content) -> Section:
     if splits:
         tables.append(("What preparing the tasks saw; lengths: median, 95th percentile, longest.", _seen(splits)))
     if readings:
-        tables.append(
-            (
-                "The texts as the models' tokenizers read them; lengths in tokens, as above, before any cut.",
-                _read(readings),
-            )
-        )
+        caption = "The texts as the models' tokenizers read them; lengths in tokens, as above, before any cut."
+        tables.append((caption, _read(readings)))
     return Section(
         name="task-statistics",
         title="Task statistics",
@@ -51,29 +47,19 @@ def section(content: Content) -> Section:
 
 
 def _table(found: list[TaskStatistics]) -> Grid:
-    rows = [
-        [
-            item.task,
-            item.dataset,
-            *(_count(item, split) for split in ("train", "dev")),
-            "; ".join(_shares(item, split) for split in ("train", "dev") if split in item.label_shares) or "n/a",
-            ", ".join(metric_name(name) for name in item.metrics),
-            ", ".join(_constant(item, name) for name in item.metrics),
-            item.content_hash,
-        ]
-        for item in found
-    ]
-    head = [
-        "task",
-        "data set",
-        "train",
-        "dev",
-        "class shares (%)",
-        "metrics (headline first)",
-        "best constant",
-        "SHA-256",
-    ]
-    return Grid(head, rows, words=True, hashed=7)
+    columns: dict[str, Callable[[TaskStatistics], str]] = {
+        "task": lambda item: item.task,
+        "data set": lambda item: item.dataset,
+        "train": lambda item: _count(item, "train"),
+        "dev": lambda item: _count(item, "dev"),
+        "class shares (%)": lambda item: (
+            "; ".join(_shares(item, split) for split in ("train", "dev") if split in item.label_shares) or "n/a"
+        ),
+        "metrics (headline first)": lambda item: ", ".join(metric_name(name) for name in item.metrics),
+        "best constant": lambda item: ", ".join(_constant(item, name) for name in item.metrics),
+        "SHA-256": lambda item: item.content_hash,
+    }
+    return Grid.of(found, columns, words=True, hashed=7)
 
 
 def _constant(item: TaskStatistics, metric: str) -> str:
@@ -83,40 +69,35 @@ def _constant(item: TaskStatistics, metric: str) -> str:
 
 
 def _seen(splits: list[SeenSplit]) -> Grid:
-    rows = [
-        [
-            item.task,
-            item.split,
-            f"{item.read:,}" + ("" if item.official is None else f" ({item.official:,})"),
-            *(f"{item.figures[name]:,}" for name in ("quoted", "swallowed", "repeated", "conflicting")),
-            "" if item.in_train is None else f"{item.in_train['examples']:,} ({item.in_train['other_label']:,})",
-            *(_lengths(item.figures[name]) for name in ("words", "characters")),
-            percent(item.figures["not_latin"]),
-        ]
-        for item in splits
-    ]
-    head = [
-        "task", "split", "read (official)", "texts in quotation marks", "lost to a CSV reader", "repeated",
-        "texts with several labels", "in train too (other label)", "words", "characters", "letters not Latin (%)",
-    ]  # fmt: skip
-    return Grid(head, rows, words=True, texts=2)
+    columns: dict[str, Callable[[SeenSplit], str]] = {
+        "task": lambda item: item.task,
+        "split": lambda item: item.split,
+        "read (official)": lambda item: f"{item.read:,}" + ("" if item.official is None else f" ({item.official:,})"),
+        "texts in quotation marks": lambda item: f"{item.figures['quoted']:,}",
+        "lost to a CSV reader": lambda item: f"{item.figures['swallowed']:,}",
+        "repeated": lambda item: f"{item.figures['repeated']:,}",
+        "texts with several labels": lambda item: f"{item.figures['conflicting']:,}",
+        "in train too (other label)": lambda item: (
+            "" if item.in_train is None else f"{item.in_train['examples']:,} ({item.in_train['other_label']:,})"
+        ),
+        "words": lambda item: _lengths(item.figures["words"]),
+        "characters": lambda item: _lengths(item.figures["characters"]),
+        "letters not Latin (%)": lambda item: percent(item.figures["not_latin"]),
+    }
+    return Grid.of(splits, columns, words=True, texts=2)
 
 
 def _read(readings: list[TokenReading]) -> Grid:
-    rows = [
-        [
-            item.model,
-            item.task,
-            f"{item.looked_at:,} of {item.examples:,}",
-            percent(item.unknown_share),
-            _lengths(item.lengths),
-            str(item.max_length),
-            percent(item.cut_share),
-        ]
-        for item in readings
-    ]
-    head = ["model", "task", "examples looked at", "unknown tokens (%)", "tokens", "max_length", "cut (%)"]
-    return Grid(head, rows, words=True, texts=2)
+    columns: dict[str, Callable[[TokenReading], str]] = {
+        "model": lambda item: item.model,
+        "task": lambda item: item.task,
+        "examples looked at": lambda item: f"{item.looked_at:,} of {item.examples:,}",
+        "unknown tokens (%)": lambda item: percent(item.unknown_share),
+        "tokens": lambda item: _lengths(item.lengths),
+        "max_length": lambda item: str(item.max_length),
+        "cut (%)": lambda item: percent(item.cut_share),
+    }
+    return Grid.of(readings, columns, words=True, texts=2)
 
 
 def _lengths(values: Sequence[int]) -> str:
@@ -133,15 +114,14 @@ def _shares(item: TaskStatistics, split: str) -> str:
 
 
 def _comparison(compared: list[Comparison]) -> Grid:
-    rows = []
-    for row in compared:
-        here, paper = (
-            (f"{row.here:.3f}", f"{row.paper:.2f}")
-            if row.what == "majority"
-            else (f"{row.here:,.0f}", f"{row.paper:,.0f}")
-        )
-        rows.append([row.task, _WHAT[row.what], here, paper, row.why or "agrees"])
-    return Grid(["task", "what", "here", "paper", "why they differ"], rows, words=True)
+    columns: dict[str, Callable[[Comparison], str]] = {
+        "task": lambda row: row.task,
+        "what": lambda row: _WHAT[row.what],
+        "here": lambda row: f"{row.here:.3f}" if row.what == "majority" else f"{row.here:,.0f}",
+        "paper": lambda row: f"{row.paper:.2f}" if row.what == "majority" else f"{row.paper:,.0f}",
+        "why they differ": lambda row: row.why or "agrees",
+    }
+    return Grid.of(compared, columns, words=True)
 
 
 def _sentence(compared: list[Comparison]) -> str:

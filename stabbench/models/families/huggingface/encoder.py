@@ -71,7 +71,7 @@ class ModuleEncoder:
             if self.products is not None:
                 modes.enter_context(torch.autocast(table.device.type, self.products))
             if dropout is not None:
-                modes.enter_context(_KeyedDropout(dropout))
+                modes.enter_context(KeyedDropout(dropout))
             return functional_call(module, own, (), self._padded(batch, embeddings) | extra)
 
     def _padded(self, batch: AnyBatch, embeddings: Tensor | None) -> dict[str, Tensor]:
@@ -98,7 +98,7 @@ def _real(batch: AnyBatch) -> Tensor:
     return torch.arange(int(batch.lengths.max()), device=lengths.device) < lengths.unsqueeze(1)
 
 
-class _KeyedDropout(TorchFunctionMode):
+class KeyedDropout(TorchFunctionMode):
     """Every dropout that a forward pass asks for is done with the run's own masks, the n-th at the place `dropout.n`.
 
     A probability of the recipe holds at all places, as it does in `Encoder`; without one each has that it asks for.

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from stabbench.errors import Mistakes
 from stabbench.models.architecture import Architecture
 from stabbench.models.families.contract import PAPER, Capabilities, Computation, Family
-from stabbench.models.families.huggingface.reading import default_of, read
+from stabbench.models.families.huggingface.quiet import quiet_transformers
+from stabbench.models.fitting import check_fit
 from stabbench.recipe import OWN_DROPOUT
 
 if TYPE_CHECKING:
@@ -31,15 +32,22 @@ class HuggingFace(Family):
 
     def architecture(self, config: Mapping[str, Any], labels: int, where: str) -> Architecture:
         """From the module tree; UserError, naming the model type, where it is no encoder or has other parts."""
+        from stabbench.models.families.huggingface.reading import read
+
         return read(config, labels, where)
 
     def field(self, config: Mapping[str, Any], name: str) -> Any:
         """The config's own value, else the default of its model type; None where that has none."""
-        return default_of(config, name) if config.get(name) is None else config[name]
+        from transformers import CONFIG_MAPPING
+
+        kind = str(config.get("model_type"))
+        if name in config or kind not in CONFIG_MAPPING:
+            return config.get(name)
+        return getattr(CONFIG_MAPPING[kind](), name, None)
 
     def first_position(self, config: Mapping[str, Any]) -> int:
         """RoBERTa's relatives count from the padding id, and their tables of positions say so."""
-        return read(config, ANY_LABELS).position_offset
+        return self.architecture(config, ANY_LABELS, "config.json").position_offset
 
     def spec_fields(self, architecture: Architecture) -> dict[str, Any]:
         """What computes the model: transformers, by its minor version, since patch releases mend.
@@ -65,10 +73,39 @@ class HuggingFace(Family):
         mistakes.tell()
 
     def pretrained(self, folder: ModelFolder, architecture: Architecture, dtype: torch.dtype) -> dict[str, Tensor]:
-        """All that transformers' classifier takes from the folder, but for the output layer."""
-        from stabbench.models.families.huggingface.weights import pretrained_weights
+        """All that transformers' classifier takes from the folder, but for the output layer; it knows older names.
 
-        return pretrained_weights(folder.path, architecture, dtype)
+        What lies outside the encoder may be absent, and so may a pooler. Raises UserError where another tensor is
+        missing or has another shape.
+        """
+        import torch
+        from transformers import AutoModelForSequenceClassification
+
+        with torch.random.fork_rng(devices=[]), quiet_transformers():
+            model, info = AutoModelForSequenceClassification.from_pretrained(
+                str(folder.path),
+                num_labels=architecture.labels,
+                dtype=dtype,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,
+                local_files_only=True,
+                use_safetensors=True,
+                trust_remote_code=False,
+            )
+        tensors = dict(model.named_parameters())
+        missing = {name for name in info["missing_keys"] if name in tensors}
+        check_fit(
+            folder.path,
+            architecture,
+            sorted(name for name in missing if not architecture.may_lack(name)),
+            sorted(entry for entry in info["mismatched_keys"] if not architecture.may_lack(entry[0])),
+        )
+        missing |= {name for name, _, _ in info["mismatched_keys"]}
+        return {
+            tensor.name: tensors[tensor.name].detach().clone()
+            for tensor in architecture.tensors
+            if tensor.name not in missing and tensor.origin != "new"
+        }
 
     def drawn(self, architecture: Architecture, names: Collection[str], draws: Draws) -> dict[str, Tensor]:
         """As transformers draws them."""
@@ -84,6 +121,9 @@ class HuggingFace(Family):
 
     def classifier_fields(self, config: Mapping[str, Any], dropout: float | str) -> dict[str, Any]:
         """The class, and its dropout where that is a number."""
-        from stabbench.models.families.huggingface.weights import classifier_config
+        from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES as CLASSES
 
-        return classifier_config(config, dropout)
+        from stabbench.models.families.huggingface.network import dropout_fields
+
+        places = {} if isinstance(dropout, str) else dict.fromkeys(dropout_fields(config), dropout)
+        return {"architectures": [CLASSES[config["model_type"]]], **places}

@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from stabbench.errors import UserError
 from stabbench.models.architecture import Architecture
 from stabbench.models.families.huggingface.network import build
-from stabbench.models.keyed_draws import is_random
+from stabbench.models.keyed_draws import arguments_of, is_random
 from stabbench.randomness import Draws
 
 aten = torch.ops.aten
@@ -67,7 +67,7 @@ class _KeyedInitialisation(TorchDispatchMode):
         tensor: Tensor = args[0]
         if tensor.is_meta:
             return tensor
-        first, second = _arguments(func, args, kwargs or {})
+        _, first, second, *_ = arguments_of(func, args, kwargs or {}).values()  # mean and deviation, or the bounds
         place = self.places.get(tensor.untyped_storage().data_ptr(), "")
         call, shape = self.calls[place], tuple(tensor.shape)
         self.calls[place] += 1
@@ -76,16 +76,6 @@ class _KeyedInitialisation(TorchDispatchMode):
         else:
             values = self.draws.uniform(place, shape, call=call) * (second - first) + first
         return tensor.copy_(torch.from_numpy(values))
-
-
-def _arguments(func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[float, float]:
-    """Mean and standard deviation, or the bounds."""
-    found = [
-        float(args[place] if place < len(args) else kwargs.get(argument.name, argument.default_value))
-        for place, argument in enumerate(func._schema.arguments[:3])
-        if place
-    ]
-    return found[0], found[1]
 
 
 @contextmanager

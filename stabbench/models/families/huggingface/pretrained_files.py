@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from torch import nn
 
 from stabbench.errors import UserError
 from stabbench.files import write_bytes
-from stabbench.model_files import WEIGHTS, copy_tokenizer
+from stabbench.model_files import WEIGHTS
 from stabbench.models.families.huggingface.quiet import quiet_transformers
 from stabbench.models.folder import ModelFolder
 from stabbench.models.pretraining_options import PretrainingOptions
@@ -41,14 +40,6 @@ def new_model(folder: Path, config: PretrainingOptions) -> nn.Module:
         model: nn.Module = BertForMaskedLM(architecture_config)
     architecture_config.save_pretrained(folder)
     return model
-
-
-def started_model(folder: Path, start: Path, config: PretrainingOptions) -> tuple[nn.Module, list[str]]:
-    """The encoder in `start` with a masked-LM head; tensors that `start` lacks are new, drawn from the seed."""
-    model, missing = masked_language_model(start, config.seed)
-    shutil.copyfile(start / "config.json", folder / "config.json")
-    copy_tokenizer(start, folder)
-    return model, missing
 
 
 def masked_language_model(folder: Path, seed: int = 0) -> tuple[nn.Module, list[str]]:

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import torch
+from torch import nn
 
 from stabbench.models.architecture import Architecture, ModelTensor, Origin, TensorFacts
-from stabbench.models.families.huggingface.parts import named_parts
+from stabbench.models.families.huggingface.network import build, check_model_type, offset_of, unsupported
 
-if TYPE_CHECKING:
-    from torch import nn
+_PROJECTIONS = {
+    "query": re.compile(r"w?_?q(uery)?(_proj|_lin)?"),
+    "key": re.compile(r"w?_?k(ey)?(_proj|_lin)?"),
+    "value": re.compile(r"w?_?v(alue)?(_proj|_lin)?"),
+    "query, key and value": re.compile(r"w?_?qkv(_proj|_lin)?|query_key_value|in_proj"),
+}
 
 
 def read(config: Mapping[str, Any], labels: int, where: str = "config.json") -> Architecture:
@@ -22,20 +31,8 @@ def read(config: Mapping[str, Any], labels: int, where: str = "config.json") -> 
     return _made(json.dumps(config, sort_keys=True), labels, where)
 
 
-def default_of(config: Mapping[str, Any], name: str) -> Any:
-    """What transformers takes for `name` where a config.json leaves it out; None where it has nothing for that."""
-    from transformers import CONFIG_MAPPING
-
-    kind = str(config.get("model_type"))
-    return getattr(CONFIG_MAPPING[kind](), name, None) if kind in CONFIG_MAPPING and name not in config else None
-
-
 @lru_cache(maxsize=8)
 def _made(text: str, labels: int, where: str) -> Architecture:
-    import torch
-
-    from stabbench.models.families.huggingface.network import build, check_model_type, offset_of, unsupported
-
     check_model_type(json.loads(text), where)
     with torch.device("meta"):
         model: Any = build(text, labels, where)
@@ -47,7 +44,7 @@ def _made(text: str, labels: int, where: str) -> Architecture:
     output = _output_layer(model, base, labels)
     if output is None:
         raise unsupported(name, f"no linear layer of {labels} outputs follows its encoder", where)
-    tensors = tuple(named_parts(_tensors(model, base, [f"{base}.{found}." for found in lists], layers, output)))
+    tensors = tuple(_named_parts(_tensors(model, base, [f"{base}.{found}." for found in lists], layers, output)))
     linear = [tensor for tensor in tensors if tensor.facts.linear_weight]
     if not any(0 < tensor.facts.depth <= layers for tensor in linear):
         raise unsupported(name, "its layers have no linear layers of torch's own", where)
@@ -80,8 +77,6 @@ def _made(text: str, labels: int, where: str) -> Architecture:
 
 def _layer_lists(encoder: nn.Module, layers: int) -> list[str]:
     """The outermost lists of as many modules as the encoder has layers: one, or one a part of the layers."""
-    from torch import nn
-
     found: list[str] = []
     for name, module in encoder.named_modules():
         inside = any(name.startswith(f"{outer}.") for outer in found)
@@ -92,8 +87,6 @@ def _layer_lists(encoder: nn.Module, layers: int) -> list[str]:
 
 def _output_layer(model: nn.Module, base: str, labels: int) -> str | None:
     """The last linear layer of `labels` outputs outside the encoder."""
-    from torch import nn
-
     found = [
         name
         for name, module in model.named_modules()
@@ -110,8 +103,6 @@ def _tensors(model: nn.Module, base: str, lists: list[str], layers: int, output:
     the place in the layer. The classifier is always new; what else is outside the encoder, or a pooler, is so where the
     folder lacks it.
     """
-    from torch import nn
-
     reached, path = False, ""
     for name, parameter in model.named_parameters():
         place, _, leaf = name.rpartition(".")
@@ -134,3 +125,45 @@ def _tensors(model: nn.Module, base: str, lists: list[str], layers: int, output:
         lacking = ".pooler" in name or not name.startswith(f"{base}.")
         origin: Origin = "new" if place == output else "optional" if lacking else "pretrained"
         yield ModelTensor(name, tuple(parameter.shape), facts, origin)
+
+
+def _named_parts(tensors: Iterable[ModelTensor]) -> list[ModelTensor]:
+    """The tensors with the parts of their facts, which are places in a layer (`attention.self.query_proj`), by name.
+
+    Projections are told by the last word of their place, attention's output as what comes last beside them, the two
+    matrices of a feed-forward layer by their order. Any other matrix keeps the name of its place.
+    """
+    found = list(tensors)
+    layers: dict[tuple[int, str], list[str]] = {}
+    for facts in (tensor.facts for tensor in found if tensor.facts.part):
+        layers.setdefault((facts.depth, facts.kind), []).append(facts.part)
+    names = {
+        layer: _attention(places) if layer[1] == "attention" else _feed_forward(places)
+        for layer, places in layers.items()
+    }
+
+    def named(facts: TensorFacts) -> TensorFacts:
+        return replace(facts, part=names.get((facts.depth, facts.kind), {}).get(facts.part, facts.part))
+
+    return [replace(tensor, facts=named(tensor.facts)) for tensor in found]
+
+
+def _attention(places: list[str]) -> dict[str, str]:
+    named = {place: name for place in places if (name := _projection(place))}
+    beside = {_module(place) for place in named}
+    others = [place for place in places if place not in named and _module(place) in beside]
+    return named | ({others[-1]: "attention output"} if others else {})
+
+
+def _module(place: str) -> str:
+    """The outermost module of a layer that a place is in."""
+    return place.partition(".")[0] if "." in place else ""
+
+
+def _projection(place: str) -> str:
+    last = place.rpartition(".")[2].lower()
+    return next((name for name, pattern in _PROJECTIONS.items() if pattern.fullmatch(last)), "")
+
+
+def _feed_forward(places: list[str]) -> dict[str, str]:
+    return dict(zip(places, ("intermediate", "output"), strict=True)) if len(places) == 2 else {}

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import nn
-from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from stabbench.errors import UserError
 from stabbench.models.architecture import Architecture
+from stabbench.models.dropout import Dropout
+from stabbench.models.families.huggingface.encoder import KeyedDropout
 from stabbench.models.families.huggingface.initialisation import initial_tensors
 from stabbench.models.families.huggingface.network import NO_EMBEDDINGS, build, unsupported
 from stabbench.models.families.huggingface.quiet import in_short, quiet_transformers
@@ -38,31 +39,28 @@ def check_by_trial(architecture: Architecture, where: str) -> None:
         model = build(architecture.config, architecture.labels, where)
     small = sum(parameter.numel() for parameter in model.parameters()) <= MOST_PARAMETERS
     try:
-        _passes(model, architecture, where, again=small)
-    except _NeedsNumbersError:
-        _passes(build(architecture.config, architecture.labels, where), architecture, where, again=False)
+        _passes(model, architecture, where)
+    except UserError as error:
+        if not small or isinstance(error.__cause__, UnkeyedDrawError):
+            raise
+        _passes(build(architecture.config, architecture.labels, where), architecture, where)
 
 
-class _NeedsNumbersError(Exception):
-    """A pass on the meta device failed, which one with numbers need not do."""
-
-
-def _passes(model: nn.Module, architecture: Architecture, where: str, *, again: bool) -> None:
-    """Tokens and embeddings, without dropout and with it; `again`: another model follows where one fails."""
+def _passes(model: nn.Module, architecture: Architecture, where: str) -> None:
+    """Tokens and embeddings, without dropout and with it; UserError where a pass fails."""
     device = next(model.parameters()).device
     tokens = torch.zeros((2, LENGTH), dtype=torch.long, device=device)
     words = torch.zeros((2, LENGTH, architecture.embedding_size), device=device)
+    nothing_dropped = KeyedDropout(Dropout(0.0, [], step=0))
     for training in (False, True):
         model.train(training)
         for inputs in ({"input_ids": tokens}, {"inputs_embeds": words}):
             try:
-                with torch.no_grad(), quiet_transformers(), RefuseUnkeyedDraws("it"), _SomeNumber(), _NoDropout():
+                with torch.no_grad(), quiet_transformers(), RefuseUnkeyedDraws("it"), _SomeNumber(), nothing_dropped:
                     model(**inputs, attention_mask=torch.ones_like(tokens))
             except UnkeyedDrawError as error:
                 raise unsupported(architecture.name, DRAWS.format(error.source), where) from error
             except Exception as error:  # whatever a module of another library's making runs into
-                if again:
-                    raise _NeedsNumbersError from error
                 reason = NO_EMBEDDINGS if "inputs_embeds" in inputs else f"a trial of it fails: {in_short(error)}"
                 raise unsupported(architecture.name, reason, where) from error
 
@@ -75,15 +73,4 @@ class _SomeNumber(TorchDispatchMode):
     ) -> Any:
         if func is torch.ops.aten._local_scalar_dense.default and args[0].is_meta:
             return torch.ones((), dtype=args[0].dtype).item()
-        return func(*args, **(kwargs or {}))
-
-
-class _NoDropout(TorchFunctionMode):
-    """Dropout, which is done with keyed masks, leaves its values alone."""
-
-    def __torch_function__(
-        self, func: Callable[..., Any], types: Sequence[type], args: Any = (), kwargs: Any = None
-    ) -> Any:
-        if func in (F.dropout, torch.dropout):
-            return args[0] if args else kwargs["input"]
         return func(*args, **(kwargs or {}))

@@ -1,0 +1,34 @@
+"""Table 1 and the other chapters that hold the report's own tables alone: failed runs, definitions, raw data."""
+
+from __future__ import annotations
+
+from stabbench.report.content import Content, measured_level
+from stabbench.report.layout import blocks
+from stabbench.report.section import MAKING, RESULTS, Section
+
+LISTED_RUNS = 2000
+"""More are in scores.csv alone."""
+
+
+def stability(content: Content) -> Section:
+    """The table in blocks of tasks, what its star is worth, and all numbers of every cell."""
+    cells = content.table.to_dict("records")
+    block = {"blocks": blocks(content), "level": measured_level(content), "cells": cells}
+    return Section("stability", "Stability", part=RESULTS, block=block)
+
+
+def failures(content: Content) -> Section:
+    """How many runs of each cell failed: a table a model and task, each share with its interval."""
+    places = [(content.heading(place), place.task, content.rows(place).to_dict("records")) for place in content.places]
+    return Section("failures", "Failed runs", part=RESULTS, block={"places": places})
+
+
+def definitions(content: Content) -> Section:
+    """What the words and signs of the tables mean."""
+    return Section("definitions", "Definitions", part=MAKING, block={})
+
+
+def data(content: Content) -> Section:
+    """Links to the files that hold every number, and a row a run where they are not too many."""
+    runs = content.runs.to_dict("records") if len(content.runs) <= LISTED_RUNS else []
+    return Section("data", "Raw data", part=MAKING, block={"runs": runs})
