@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 def prepare(tasks: tuple[str, ...], data: Path, params: Path) -> None:
     """Read, sample and check tasks of params.yaml and write them as parquet: those named, else the grid's.
 
-    GLUE comes from the folder that STABBENCH_GLUE_DIR names (RTE/train.tsv, CoLA/dev.tsv and so on), else from the hub.
+    GLUE, SuperGLUE, SNLI and SciTail come from the folder that STABBENCH_GLUE_DIR names (RTE/train.tsv, CB/val.jsonl
+    and so on), else from the hub.
 
     \b
     Examples:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,10 +12,14 @@ from stabbench.tasks.prepared import examples_frame
 
 
 class Rows:
-    """The examples of a source as they come in, and what is wrong with those that cannot be used."""
+    """The examples of a source as they come in, and what is wrong with those that cannot be used.
+
+    `count` is how many came, `left_out` how many of these are no examples, by why.
+    """
 
     def __init__(self) -> None:
         self.faults: list[tuple[int, str]] = []
+        self.left_out: Counter[str] = Counter()
         self.count = 0
         self._good: list[tuple[int, str, str | None, float]] = []
 
@@ -43,6 +48,16 @@ class Rows:
         """A line that is no example."""
         self.count += 1
         self.faults.append((number, fault))
+
+    def leave_out(self, why: str) -> None:
+        """A row that is no example, though nothing is wrong with it, such as "without a gold label"."""
+        self.count += 1
+        self.left_out[why] += 1
+
+    @property
+    def examples(self) -> int:
+        """How many came, without those that are left out."""
+        return self.count - self.left_out.total()
 
     def frame(self, label_type: type = np.int64) -> pd.DataFrame:
         """The examples without fault, as `PreparedTask` wants them; `example` counts all from 0."""

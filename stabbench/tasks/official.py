@@ -23,15 +23,15 @@ def differences(
     found = []
     for split, official in dataset.counts.items():
         file = files.get(split)
-        place = f"{split}.tsv" if file is not None else split
+        place = file.path.name if file is not None else split
         if counts[split] != official:
             gap = "" if file is None or file.index_gap is None else _gap(*file.index_gap)
             found.append(f"{place} has {counts[split]:,} examples, the official file {official:,}{gap}")
-        if file is not None and dataset.file is not None and file.header != dataset.file.header and file.header:
-            expected = ", ".join(dataset.file.header or ())
+        if file is not None and file.header and split in dataset.files and file.header != dataset.header(split):
+            expected = ", ".join(dataset.header(split) or ())
             found.append(f"{place} has the header {', '.join(file.header)[:120]}, the official file {expected}")
         quoted = quotings[split]
-        if quoted.systematic and quoted.first is not None:
+        if quoted.systematic and quoted.first is not None and not dataset.quoted:
             where = "" if file is None else f" (first: line {quoted.first + (1 if file.header is None else 2)})"
             found.append(
                 f"{place} has {quoted.fields:,} texts that a CSV writer quoted{where}; the official file is not "

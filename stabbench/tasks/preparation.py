@@ -93,7 +93,13 @@ def prepared(source: str, read: Labelled, wanted: Wanted, sample_seed: int = 0) 
         dev_sample=samples["dev"],
         origin=read.origin,
         seen=seen(
-            frames, found.label_names, read=counts, official=found.counts, differences=strange, quotings=quotings
+            frames,
+            found.label_names,
+            read=counts,
+            official=found.counts,
+            differences=strange,
+            quotings=quotings,
+            left_out=read.left_out,
         ),
         objective=objective,
         own_metrics=read.own_metrics,

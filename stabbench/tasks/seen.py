@@ -25,6 +25,7 @@ def seen(
     official: Mapping[str, int],
     differences: Sequence[str],
     quotings: Mapping[str, Quoting] | None = None,
+    left_out: Mapping[str, Mapping[str, int]] | None = None,
 ) -> dict[str, Any]:
     """What `task.json` keeps under `seen`, as plain data.
 
@@ -35,11 +36,17 @@ def seen(
         official: the official files' counts; empty where there are none.
         differences: what is not as in the official files and was taken on request.
         quotings: how the source's texts are quoted, where that is known already.
+        left_out: how many rows of each split are no examples, by why.
     """
     quoted = quotings or {split: quoting(frame) for split, frame in frames.items()}
     splits = {split: _split(frame, quoted[split]) for split, frame in frames.items()}
     across = _across(frames["train"], frames["dev"])
     warnings = [f"taken as they are, on request: {sentence}" for sentence in differences]
+    warnings += [
+        f"{count:,} {split} rows {why} are left out"
+        for split, reasons in (left_out or {}).items()
+        for why, count in reasons.items()
+    ]
     if not official:
         warnings += [
             f"{quoted[split].fields:,} {split} texts are quoted as a CSV writer does, and the marks are read as text"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stabbench.datasets import DATASETS
+from stabbench import metrics
+from stabbench.datasets import DATASETS, TabLayout
 from stabbench.errors import UserError
-from stabbench.metrics import METRICS
-from stabbench.tasks import embedded
+from stabbench.tasks import embedded, objectives
 from stabbench.tasks.preparation import prepare
 from stabbench.tasks.prepared import PreparedTask, examples_frame
 from stabbench.tasks.sampling import sample_examples
@@ -143,14 +144,75 @@ def test_every_example_is_as_likely_to_be_in_a_sample_as_any_other() -> None:
     assert np.abs(hits - 100).max() < 4.5 * (400 * 0.25 * 0.75) ** 0.5
 
 
-def test_every_data_set_has_known_metrics_and_its_kind_s_layout() -> None:
+def test_every_data_set_has_known_metrics_of_its_objective_and_its_kind_s_layouts() -> None:
     for name, dataset in DATASETS.items():
         assert name == dataset.name
-        assert set(dataset.metrics) <= set(METRICS.names())
-        assert (dataset.file is not None) == (dataset.hub is not None) == (dataset.kind == "glue")
-        if dataset.file is not None and dataset.hub is not None:
-            assert (dataset.file.text_b is not None) == (dataset.hub.text_b is not None) == dataset.pair
+        objective = objectives.find(dataset.objective)
+        for metric in dataset.metrics:
+            objective.check_metric(metric, metrics.find(metric))
+        assert bool(dataset.files) == (dataset.hub is not None) == (dataset.kind == "glue") == bool(dataset.counts)
+        assert (dataset.label_range is not None) == (dataset.objective == "regression") == (not dataset.label_names)
+        if dataset.hub is not None:
+            layouts = [file.layout for file in dataset.files.values()]
+            assert list(dataset.files) == list(dataset.counts) == ["train", "dev"]
+            assert {layout.text_b is not None for layout in [*layouts, dataset.hub.columns]} == {dataset.pair}
             assert len(dataset.label_values) == len(dataset.label_names)
+            for layout in layouts:
+                if isinstance(layout, TabLayout) and layout.header is not None:
+                    assert len(layout.header) == layout.columns
+                    assert layout.header[layout.label] in ("label", "score", "is_duplicate", "gold_label", "Quality")
+
+
+def test_what_is_left_out_is_told_and_no_part_of_the_official_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "snli_1.0").mkdir()
+    for split, count in (("train", 50), ("dev", 20)):
+        labels = ["-" if row % 10 == 3 else ("entailment", "neutral", "contradiction")[row % 3] for row in range(count)]
+        rows = [
+            json.dumps({"sentence1": f"{split} {row}", "sentence2": "b", "gold_label": label}) + "\n"
+            for row, label in enumerate(labels)
+        ]
+        (tmp_path / f"snli_1.0/snli_1.0_{split}.jsonl").write_text("".join(rows))
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
+    with pytest.raises(UserError, match=r"snli_1\.0_train\.jsonl has 45 examples, the official file 549,367"):
+        prepare("snli", {"dataset": "snli"}, out=tmp_path / "out")
+    task = prepare("snli", {"dataset": "snli", "unofficial": True}, out=tmp_path / "out")
+    assert task.counts == {"train": 45, "dev": 18}
+    assert task.seen is not None
+    assert task.seen["read"] == task.counts
+    said = [sentence for sentence in task.seen["warnings"] if "left out" in sentence]
+    assert said == ["5 train rows without a gold label are left out", "2 dev rows without a gold label are left out"]
+
+
+def test_a_task_of_scores_is_prepared_and_read_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "STS-B").mkdir()
+    for split in ("train", "dev"):
+        rows = [f"{row}\ta\tb\tc\td\te\tf\t{split} {row}\tB\t{row / 4:.3f}\n" for row in range(20)]
+        (tmp_path / f"STS-B/{split}.tsv").write_text(
+            "\t".join(DATASETS["stsb"].header(split) or ()) + "\n" + "".join(rows)
+        )
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
+    task = prepare("stsb", {"dataset": "stsb", "unofficial": True}, out=tmp_path / "out")
+    read = PreparedTask.read(tmp_path / "out")
+    assert (read.objective.name, read.metrics) == ("regression", ("pearson", "spearman", "pearson_spearman"))
+    assert (read.outputs, read.label_names) == (1, ())
+    assert read.labels("dev").tolist() == [row / 4 for row in range(20)]
+    assert read.content_hash == task.content_hash
+
+
+def test_marks_of_a_csv_writer_are_no_fault_of_qqp_which_is_published_with_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "QQP").mkdir()
+    header = "\t".join(DATASETS["qqp"].header("train") or ())
+    for split in ("train", "dev"):
+        rows = [f'{row}\t1\t2\t"What is ""{row}""?"\tWhy {split}?\t{row % 2}\n' for row in range(20)]
+        (tmp_path / f"QQP/{split}.tsv").write_text(f"{header}\n{''.join(rows)}")
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
+    with pytest.raises(UserError, match="has 20 examples, the official file 363,846") as caught:
+        prepare("qqp", {"dataset": "qqp"}, out=tmp_path / "out")
+    assert "CSV writer" not in str(caught.value)
 
 
 @pytest.mark.skipif(not os.environ.get(FOLDER_VARIABLE), reason=f"{FOLDER_VARIABLE} is not set")

@@ -42,6 +42,8 @@ class Labelled:
     origin: Mapping[str, Any] | None = None
     files: Mapping[str, SplitFile] = field(default_factory=dict)
     """The official files that they were read from."""
+    left_out: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """How many rows of a split are no examples and not in `frames`, by why ("without a gold label"); it is told."""
     scaled: bool = False
     """Whether a model is trained on the labels less their mean, over their standard deviation (`Objective.fitted`)."""
     own_metrics: Mapping[str, Metric] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""GLUE's and SciTail's official tab-separated files, read from a folder."""
+"""The official files of GLUE, SuperGLUE, SNLI and SciTail, read from a folder."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import Literal
 
 import pandas as pd
 
-from stabbench.datasets import Dataset, FileLayout, dataset_for
+from stabbench.datasets import Dataset, dataset_for
 from stabbench.errors import UserError
 from stabbench.folders import own_path
-from stabbench.tasks.faults import Rows
 from stabbench.tasks.prepared import SPLITS
 from stabbench.tasks.sources.contract import Labelled, Source, Wanted
+from stabbench.tasks.sources.lines import read_line
+from stabbench.tasks.sources.rows import KnownRows
 from stabbench.tasks.split_file import SplitFile
 from stabbench.tasks.texts import read_utf8
 
@@ -32,7 +33,7 @@ class FolderOptions:
 class Folder(Source[FolderOptions]):
     """The official files in the folder that STABBENCH_GLUE_DIR names."""
 
-    description = "GLUE's and SciTail's official files, in the folder of STABBENCH_GLUE_DIR"
+    description = "official files of GLUE, SuperGLUE, SNLI and SciTail, in the folder of STABBENCH_GLUE_DIR"
     Options = FolderOptions
 
     def read(self, options: FolderOptions, wanted: Wanted) -> Labelled:
@@ -41,14 +42,15 @@ class Folder(Source[FolderOptions]):
         folder = folder_from_environment()
         if folder is None:
             raise UserError(
-                f"{FOLDER_VARIABLE} is not set: set it to the folder that holds {dataset.folder}/train.tsv and "
-                f"dev.tsv, or take {dataset.title} from the hub (source: hub)"
+                f"{FOLDER_VARIABLE} is not set: set it to the folder that holds {dataset.paths}, or take "
+                f"{dataset.title} from the hub (source: hub)"
             )
         for split in SPLITS:
             split_path(dataset, folder, split)
         files: dict[str, SplitFile] = {split: read_file(dataset, folder, split) for split in SPLITS}
         frames = {split: file.frame for split, file in files.items()}
-        return Labelled(dataset, frames, files=files, unofficial=options.unofficial)
+        left_out = {split: file.left_out for split, file in files.items()}
+        return Labelled(dataset, frames, files=files, left_out=left_out, unofficial=options.unofficial)
 
 
 def folder_from_environment() -> Path | None:
@@ -58,13 +60,13 @@ def folder_from_environment() -> Path | None:
 
 
 def split_path(dataset: Dataset, folder: Path, split: Literal["train", "dev"]) -> Path:
-    """The file of a split: `<folder>/<data set>/<split>.tsv`; UserError where a folder or the file is missing."""
-    layout = f"expected <folder>/{dataset.folder}/train.tsv and dev.tsv, the official files of {dataset.title}"
+    """The file of a split: `<folder>/<data set>/<file>`; UserError where a folder or the file is missing."""
+    layout = f"expected <folder>/{dataset.paths}, the official files of {dataset.title}"
     if not folder.is_dir():
         raise UserError(f"{FOLDER_VARIABLE} names {folder}, which is not a folder: {layout}")
     if not (folder / dataset.folder).is_dir():
         raise UserError(f"{folder}: there is no folder {dataset.folder}: {layout}")
-    path = folder / dataset.folder / f"{split}.tsv"
+    path = folder / dataset.folder / dataset.files[split].name
     if not path.is_file():
         raise UserError(f"{path}: there is no such file: {layout}")
     return path
@@ -82,42 +84,40 @@ def read_split(dataset: Dataset, folder: Path, split: Literal["train", "dev"]) -
 
 
 def read_file(dataset: Dataset, folder: Path, split: Literal["train", "dev"]) -> SplitFile:
-    """A split's file. Fields are never quoted: a quotation mark is a character like any other.
+    """A split's file, tab-separated or JSON objects (`lines.read_line`).
 
-    Faults are a wrong number of columns, an unknown label, an empty text and a missing header. UserError where the
-    file is missing, holds bytes that are not UTF-8 (with the line), or no examples.
+    Faults are a wrong number of columns, a line that is no JSON object or lacks a key, an unknown label or one out of
+    range, an empty text and a missing header. Rows that everybody leaves out of the data set are counted. UserError
+    where the file is missing, holds bytes that are not UTF-8 (with the line), or no examples.
     """
-    path = split_path(dataset, folder, split)
-    layout = dataset.file
-    if layout is None:
-        raise ValueError(f"{dataset.name} has no TSV files")
-    labels = {value: index for index, value in enumerate(dataset.label_values)}
-    lines = [line.split("\t") for line in _lines(path)]
-    header = _header(lines[0], layout, labels)
-    rows = Rows()
+    if not dataset.files:
+        raise ValueError(f"{dataset.name} has no official files")
+    path, layout, official = split_path(dataset, folder, split), dataset.files[split].layout, dataset.header(split)
+    values = {value: index for index, value in enumerate(dataset.label_values)}
+    rows = KnownRows(dataset, values, " or ".join(values))
+    lines = _lines(path)
+    header = None if official is None or _is_example(lines[0], dataset, split, rows) else tuple(lines[0].split("\t"))
+    if official is not None and header is None:
+        rows.faults.append((1, f"this is an example, expected the header line {', '.join(official)}"))
     gap: tuple[int, str, int] | None = None
-    if layout.header is not None and header is None:
-        rows.faults.append((1, f"this is an example, expected the header line {', '.join(layout.header)}"))
-    for number, fields in enumerate(lines[header is not None :], start=1 + (header is not None)):
-        if gap is None and layout.header is not None and layout.header[0] == "index" and fields[0] != str(rows.count):
-            gap = number, fields[0], rows.count
-        if len(fields) != layout.columns:
-            rows.spoilt(number, f"{len(fields)} tab-separated columns, expected {layout.columns} ({dataset.title})")
-            continue
-        label = fields[layout.label]
-        texts = [fields[layout.text_a], *([] if layout.text_b is None else [fields[layout.text_b]])]
-        wrong = f"label {label!r} in column {layout.label + 1}, expected {' or '.join(dataset.label_values)}"
-        rows.add(number, texts, labels.get(label), wrong)
-    if not rows.count:
+    for number, line in enumerate(lines[header is not None :], start=1 + (header is not None)):
+        if gap is None and official is not None and official[0] == "index":
+            index = line.split("\t", 1)[0]
+            gap = None if index == str(rows.count) else (number, index, rows.count)
+        found = read_line(line, layout, dataset.title)
+        if found.fault:
+            rows.cannot(number, found.fault, short=found.short)
+        else:
+            rows.take(number, found.texts, found.label, found.place)
+    if not rows.examples:
         raise UserError(f"{path}: there are no examples in this file, expected {dataset.title}'s {split} split")
-    return SplitFile(path, rows.frame(), rows.count, tuple(rows.faults), header, gap)
+    return SplitFile(path, rows.table(), rows.examples, tuple(rows.faults), header, gap, dict(rows.left_out))
 
 
-def _header(first: list[str], layout: FileLayout, labels: dict[str, int]) -> tuple[str, ...] | None:
-    """The first line, where the layout has a header and the line is not an example."""
-    if layout.header is None or (len(first) == layout.columns and first[layout.label] in labels):
-        return None
-    return tuple(first)
+def _is_example(line: str, dataset: Dataset, split: str, rows: KnownRows) -> bool:
+    """Whether a line has all columns and a label."""
+    found = read_line(line, dataset.files[split].layout, dataset.title)
+    return not found.fault and rows.label(found.label) is not None
 
 
 def _lines(path: Path) -> list[str]:

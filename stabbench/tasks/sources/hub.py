@@ -1,4 +1,4 @@
-"""GLUE and SciTail from the Hugging Face hub."""
+"""GLUE, SuperGLUE, SNLI and SciTail from the Hugging Face hub."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pandas as pd
 
 from stabbench.datasets import Dataset, dataset_for
 from stabbench.errors import UserError, told
-from stabbench.tasks.faults import Rows
 from stabbench.tasks.sources.contract import Labelled, Source, Wanted
 from stabbench.tasks.sources.glue import FOLDER_VARIABLE
+from stabbench.tasks.sources.rows import KnownRows
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class HubOptions:
 
 
 class Hub(Source[HubOptions]):
-    """GLUE and SciTail from the Hugging Face hub."""
+    """GLUE, SuperGLUE, SNLI and SciTail from the Hugging Face hub."""
 
-    description = "GLUE and SciTail from the Hugging Face hub"
+    description = "GLUE, SuperGLUE, SNLI and SciTail from the Hugging Face hub"
     Options = HubOptions
 
     def read(self, options: HubOptions, wanted: Wanted) -> Labelled:
@@ -35,14 +35,24 @@ class Hub(Source[HubOptions]):
         dataset = dataset_for("hub", options.dataset)
         assert dataset.hub is not None
         place = {"repository": dataset.hub.repository, "config": dataset.hub.config, "revision": options.revision}
-        frames = read_hub(dataset, options.revision)
-        return Labelled(dataset, frames, place, unofficial=options.unofficial)
+        rows = read_rows(dataset, options.revision)
+        frames = {split: found.table() for split, found in rows.items()}
+        left_out = {split: dict(found.left_out) for split, found in rows.items()}
+        return Labelled(dataset, frames, place, left_out=left_out, unofficial=options.unofficial)
 
 
 def read_hub(
     dataset: Dataset, revision: str | None = None, *, repository: str | None = None, cache: Path | None = None
 ) -> dict[str, pd.DataFrame]:
-    """The train and dev tables of a data set, through `datasets.load_dataset`; `example` is the row's number.
+    """The train and dev tables of a data set: `read_rows` without what is left out."""
+    found = read_rows(dataset, revision, repository=repository, cache=cache)
+    return {split: rows.table() for split, rows in found.items()}
+
+
+def read_rows(
+    dataset: Dataset, revision: str | None = None, *, repository: str | None = None, cache: Path | None = None
+) -> dict[str, KnownRows]:
+    """The rows of train and dev, through `datasets.load_dataset`; `example` is the row's number.
 
     Args:
         dataset: one with a place on the hub.
@@ -69,35 +79,30 @@ def read_hub(
         raise UserError(
             f"{dataset.title} did not arrive from the hub ({place}"
             f"{f' at {revision}' if revision else ''}: {said}); connect this machine to the network, or set "
-            f"{FOLDER_VARIABLE} to a folder with the official files ({dataset.folder}/train.tsv and dev.tsv)"
+            f"{FOLDER_VARIABLE} to a folder with the official files ({dataset.paths})"
         ) from error
-    return {split: _frame(dataset, place, loaded, name) for split, name in dataset.hub.splits.items()}
+    return {split: _rows(dataset, place, loaded, name) for split, name in dataset.hub.splits.items()}
 
 
-def _frame(dataset: Dataset, place: str, loaded: object, split: str) -> pd.DataFrame:
-    hub = dataset.hub
-    assert hub is not None
+def _rows(dataset: Dataset, place: str, loaded: object, split: str) -> KnownRows:
+    assert dataset.hub is not None
+    columns = dataset.hub.columns
     tables = dict(loaded)  # type: ignore[call-overload]
     if split not in tables:
         raise UserError(f"{place}: there is no split {split!r}, found {', '.join(sorted(tables))}")
     table = tables[split]
-    wanted = [hub.text_a, *([hub.text_b] if hub.text_b else []), hub.label]
-    missing = [name for name in wanted if name not in table.column_names]
+    missing = [name for name in columns.names if name not in table.column_names]
     if missing:
         raise UserError(
             f"{place}, {split}: no column {', '.join(map(repr, missing))}, found {', '.join(table.column_names)}"
         )
-    second: list[str | None] = list(table[hub.text_b]) if hub.text_b else [None] * len(table)
-    numbers = {value: index for index, value in enumerate(dataset.label_values)}
-    numbers |= {name: index for index, name in enumerate(dataset.label_names)}
-    rows = Rows()
-    wrong = f"expected one of {', '.join(dataset.label_names)}"
-    for row, (text_a, text_b, label) in enumerate(zip(table[hub.text_a], second, table[hub.label], strict=True)):
-        number = numbers.get(label) if isinstance(label, str) else label
-        if not isinstance(number, int) or not 0 <= number < len(dataset.label_names):
-            number = None
-        texts = [text_a, text_b] if hub.text_b else [text_a]
-        rows.add(row, texts, number, f"label {label!r}, {wrong}")
+    words = {value: index for index, value in enumerate(dataset.label_values)}
+    words |= {name: index for index, name in enumerate(dataset.label_names)}
+    rows = KnownRows(dataset, words, f"one of {', '.join(dataset.label_names)}")
+    # A slice comes as one list of Python's own values; a column by itself is read row by row.
+    values = zip(*(table[name][:] for name in columns.names), strict=True)
+    for number, row in enumerate(dict(zip(columns.names, each, strict=True)) for each in values):
+        rows.take(number, columns.texts(row), row[columns.label])
     if rows.faults:
         raise UserError(told(f"{place}, {split}", "row", rows.faults))
-    return rows.frame()
+    return rows
