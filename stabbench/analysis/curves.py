@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from stabbench.analysis.spread import Array
 from stabbench.records import SelectedCell
 
 POINTS = 60
 SUCCESSFUL, FAILED = "successful", "failed"
-Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 from scipy import stats
+
+from stabbench.analysis.spread import Array
 
 FEWEST = 5
 """Scores under which ties say nothing."""
@@ -26,8 +27,6 @@ _STEP = 1.15
 _FINEST = 20_000
 _VALUES = 60
 _CHANCE = 1e-3
-
-Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

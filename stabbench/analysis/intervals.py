@@ -7,17 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy import stats
 
 from stabbench.analysis.permutation import RESAMPLED_UP_TO
-from stabbench.analysis.spread import Scores, ascending, is_constant, standard_deviation
+from stabbench.analysis.spread import Array, Scores, ascending, is_constant, standard_deviation
 
 RESAMPLES = 9_999
 _NUMBERS_AT_ONCE = 2_000_000
 _CONSTANT = 1e-10
-
-Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

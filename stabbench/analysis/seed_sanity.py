@@ -12,7 +12,7 @@ import pandas as pd
 from stabbench.analysis.distinct_scores import FEWEST, Grid, few_distinct
 from stabbench.analysis.frame import CELL, finished
 from stabbench.analysis.place import Place
-from stabbench.analysis.spread import is_constant
+from stabbench.analysis.spread import Array, is_constant
 from stabbench.metrics.kinds import lower_is_better, metric_kind
 from stabbench.records import SelectedCell, Selection
 
@@ -30,7 +30,6 @@ CLOSE = 1e-4
 """Scores of `FEWEST` runs and more that lie within a hundredth of a per cent of each other (losses: of their size)
 differ as one run does that is computed twice on other hardware: a seed moves a dev set's score by more."""
 
-Array = npt.NDArray[np.float64]
 Alike = Mapping[Place, str]
 """What is alike in a cell, as the end of a sentence."""
 _USED = [*CELL, "seed", "status", "metric", "score", "accuracy", "majority", "failed", "result_digest"]
