@@ -21,23 +21,12 @@ _OTHER_NAMES: Mapping[str, Sequence[str]] = {
     ),
     "task": ("dataset", "data_set", "data", "benchmark", "corpus", "domain", "test_set", "task_name", "dataset_name"),
     "seed": (
-        *(
-            "random_seed",
-            "random_state",
-            "seed_id",
-            "rng_seed",
-            "run",
-            "run_id",
-            "trial",
-            "repetition",
-            "repeat",
-            "rep",
-        ),
-        *("replicate", "restart", "iteration", "fold"),
+        *("random_seed", "random_state", "seed_id", "rng_seed", "run", "run_id", "trial", "repetition", "repeat"),
+        *("rep", "replicate", "restart", "iteration", "fold"),
     ),
     "score": ("value", "result", "performance", "metric_value", "test_score", "eval_score", "dev_score", "val_score"),
 }
-_TAKEN = (*REQUIRED, *(name for name in OPTIONAL if name != "accuracy"))
+_TAKEN = (*REQUIRED, *(name for name in OPTIONAL if name not in ("accuracy", "result_digest")))
 SHOWN = 12
 """Names that a message lists before it counts the others."""
 WIDE_ALL = "*"
@@ -181,22 +170,6 @@ def _absent(source: str, absent: Sequence[str], table: pd.DataFrame, columns: Ma
         else ""
     )
     return f"{text} {meant}: {' '.join(options)}{strategies}"
-
-
-_TAKEN = (
-    "strategy",
-    "task",
-    "seed",
-    "score",
-    "model",
-    "metric",
-    "status",
-    "majority",
-    "failed",
-    "diverged",
-    "collapsed",
-)
-SHOWN = 12
 
 
 def _quoted(text: str) -> str:
