@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 from pandas.api.typing import NAType
 
+from stabbench.analysis.place import Place
 from stabbench.errors import UserError
 from stabbench.plan import Cell
 from stabbench.records import Record, SelectedCell, Selection
@@ -64,9 +65,7 @@ def _row(selected: SelectedCell, seed: int) -> dict[str, Any]:
     cell = selected.cell
     record = selected.records.get(seed)
     row: dict[str, Any] = {
-        "model": cell.model,
-        "task": cell.task,
-        "strategy": cell.strategy,
+        **Place.of(cell)._asdict(),
         "seed": seed,
         "status": MISSING,
         "metric": cell.task_facts.metric,

@@ -25,10 +25,6 @@ class StdRatio:
     low: float
     high: float
 
-    def inverted(self) -> StdRatio:
-        """That of the second sample over the first's."""
-        return StdRatio(1 / self.ratio, 1 / self.high, 1 / self.low)
-
 
 def std_ratio(
     a: Scores,
@@ -72,7 +68,7 @@ def std_ratios(
         bounds = np.exp(log_std_ratio_intervals(left, right, random(), resamples, confidence))
         for (index, (first, second, swapped)), (low, high) in zip(same.items(), bounds.tolist(), strict=True):
             ratio = StdRatio(standard_deviation(first) / standard_deviation(second), low, high)
-            found[index] = ratio.inverted() if swapped else ratio
+            found[index] = StdRatio(1 / ratio.ratio, 1 / high, 1 / low) if swapped else ratio
     return [found[index] for index in range(len(samples))]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,11 @@ from stabbench.analysis.results_notes import UNNAMED_METRIC
 from stabbench.analysis.results_scores import NAN, NO_BASELINE, Scores, known_failed
 from stabbench.analysis.results_shape import OPTIONAL, REQUIRED, shaped, some
 from stabbench.errors import UserError, unknown
+from stabbench.tables import read_table
 
 UNNAMED_MODEL = "the model"
+TEXT = ("model", "task", "strategy", "metric", "status", "failed", "diverged", "collapsed")
+"""Columns of a text file that are words, whatever they look like: `1` may be a strategy's name."""
 STATUSES = ("ok", "failed", "diverged", MISSING, UNJUDGED)
 
 
@@ -37,6 +41,14 @@ class Results:
     """The metrics of which the lower score is the better one."""
     notes: Sequence[str]
     """What was taken for granted, a sentence each."""
+
+
+def read_results(path: Path, columns: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """A file of scores as it stands (`stabbench.tables.read_table`).
+
+    `TEXT` are words, by the names that `columns` says the file has for them.
+    """
+    return read_table(path, {(columns or {}).get(name, name) for name in TEXT})
 
 
 def runs_of(

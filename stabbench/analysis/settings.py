@@ -9,6 +9,7 @@ import pandas as pd
 from stabbench.analysis.failures import fisher_exact
 from stabbench.analysis.frame import CELL, finished
 from stabbench.analysis.pairwise import holm
+from stabbench.analysis.place import Place
 from stabbench.analysis.spread import of_one_pair, standard_deviation
 from stabbench.analysis.variances import levene
 from stabbench.records import Selection
@@ -19,13 +20,8 @@ SETTING = ["learning_rate", "epochs", "bias_correction"]
 def with_settings(table: pd.DataFrame, selection: Selection) -> pd.DataFrame:
     """`table` (a row a run or a cell, with the columns of `CELL`) with the columns of `SETTING` from the recipes."""
     rows = [
-        {
-            "model": cell.model,
-            "task": cell.task,
-            "strategy": cell.strategy,
-            **{name: cell.spec.recipe[name] for name in SETTING},
-        }
-        for cell in (item.cell for item in selection.cells)
+        {**Place.of(item.cell)._asdict(), **{name: item.cell.spec.recipe[name] for name in SETTING}}
+        for item in selection.cells
     ]
     return table.merge(pd.DataFrame(rows), on=CELL, how="left", validate="many_to_one")
 

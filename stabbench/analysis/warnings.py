@@ -138,9 +138,8 @@ def unequal_seeds(runs: pd.DataFrame) -> list[UnequalSeeds]:
         cells = part.groupby("strategy", sort=False, observed=True)["seed"]
         seeds = {str(name): np.sort(cell.to_numpy(dtype=np.int64)) for name, cell in cells}
         if len({values.tobytes() for values in seeds.values()}) > 1:
-            shared = np.unique(np.concatenate(list(seeds.values()))).size < sum(
-                values.size for values in seeds.values()
-            )
+            every = np.concatenate(list(seeds.values()))
+            shared = np.unique(every).size < every.size
             listed = {name: values.tolist() for name, values in seeds.items()}
             found.append(UnequalSeeds(Place(*map(str, names)), listed, shared))
     return found
