@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from stabbench.analysis import results_notes
@@ -172,8 +171,9 @@ def _repeated(columns: Columns, runs: pd.DataFrame, again: Bools) -> UserError:
         hint = "with the same score: are rows there twice?"
     differ = [
         str(name)
-        for name in columns.table
-        if str(name) not in (*REQUIRED, *OPTIONAL) and _differ(columns.table[name], rows, earlier[rows])
+        for name, column in columns.table.items()
+        if str(name) not in (*REQUIRED, *OPTIONAL)
+        and (column.to_numpy()[rows] != column.to_numpy()[earlier[rows]]).any()
     ]
     if differ:
         hint = f"they differ in {some(differ)}: keep one of them, or make that part of the strategy's name"
@@ -186,11 +186,6 @@ def _repeated(columns: Columns, runs: pd.DataFrame, again: Bools) -> UserError:
     )
     head = f"{columns.source}: {rows.size} rows hold a run that stands in an earlier one, expected each once; {hint}"
     return UserError(listed_faults(head, found, rows.size))
-
-
-def _differ(column: pd.Series, rows: npt.NDArray[np.int64], earlier: npt.NDArray[np.int64]) -> bool:
-    values = column.to_numpy()
-    return bool((values[rows] != values[earlier]).any())
 
 
 def _statuses(missing: Bools, failed: Flags, diverged: Flags) -> pd.Series:

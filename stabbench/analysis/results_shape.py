@@ -56,7 +56,10 @@ def shaped(
     if not isinstance(table, pd.DataFrame):
         raise UserError(f"{source}: found a {type(table).__name__}, expected a data frame: pandas.read_csv(...)")
     found = table.set_axis([str(name).strip() for name in table.columns], axis=1)
-    _check_once(found, source)
+    names = list(found.columns)
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UserError(f"{source}: more than one column '{twice[0]}', expected one")
     renamed, notes = _renamed(found, source, columns or {})
     if wide is not None:
         renamed, settings = _long(renamed, source, wide)
@@ -67,13 +70,6 @@ def shaped(
     if renamed.empty:
         raise UserError(f"{source}: no rows, expected one for each run")
     return Shaped(renamed, len(found), notes)
-
-
-def _check_once(table: pd.DataFrame, source: str) -> None:
-    names = list(table.columns)
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise UserError(f"{source}: more than one column '{twice[0]}', expected one")
 
 
 def _renamed(table: pd.DataFrame, source: str, columns: Mapping[str, str]) -> tuple[pd.DataFrame, list[str]]:
