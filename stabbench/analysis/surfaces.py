@@ -30,7 +30,7 @@ def barrier(line: pd.DataFrame) -> Barrier | None:
 
 
 def neighbourhood(surface: pd.DataFrame, alpha: float, beta: float, column: str, radius: float) -> tuple[int, float]:
-    """How many points of `surface` (columns `alpha`, `beta`) are within `radius` of (alpha, beta); `column`'s median."""
+    """How many points of `surface` (columns `alpha`, `beta`) within `radius` of (alpha, beta); `column`'s median."""
     near = np.hypot(surface["alpha"] - alpha, surface["beta"] - beta) <= radius
     values = surface.loc[near, column].dropna()
     return len(values), float(values.median()) if len(values) else math.nan
