@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from stabbench.analysis.failures import fisher_exact
-from stabbench.analysis.levels import mann_whitney_tests, welch_tests
-from stabbench.analysis.paired import mcnemar, pitman_morgan_tests, swap_tests, wilcoxon_tests
+from stabbench.analysis.levels import mann_whitney, welch
+from stabbench.analysis.paired import mcnemar, pitman_morgan, swap_tests, wilcoxon
 from stabbench.analysis.permutation import permutation_tests
-from stabbench.analysis.variances import CENTERS, fligner_killeen_tests, levene_tests
+from stabbench.analysis.variances import CENTERS, fligner_killeen, levene
 
 Array = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -33,22 +33,22 @@ def p_values(
     """The p-values of `TESTS`."""
     n = a.shape[1]
     defined = (np.ptp(a, axis=1) > 0) & (np.ptp(b, axis=1) > 0)
-    levene = {center: levene_tests(a, b, center) for center in CENTERS}
+    by_center = {center: levene(a, b, center) for center in CENTERS}
     permuted = permutation_tests(a, b, random, permutations)
     spread = {
-        "star": np.maximum(levene["median"], permuted.levene),
+        "star": np.maximum(by_center["median"], permuted.levene),
         "permutation": permuted.levene,
-        "Levene, median": levene["median"],
-        "Levene, mean": levene["mean"],
+        "Levene, median": by_center["median"],
+        "Levene, mean": by_center["mean"],
         "log std ratio, permutation": permuted.log_std_ratio,
-        "Fligner-Killeen": fligner_killeen_tests(a, b),
-        "paired: Pitman-Morgan": pitman_morgan_tests(a, b),
+        "Fligner-Killeen": fligner_killeen(a, b),
+        "paired: Pitman-Morgan": pitman_morgan(a, b),
         "paired: swaps within seeds": swap_tests(a, b, random, permutations),
     }
     level = {
-        "Welch": welch_tests(a, b),
-        "Mann-Whitney": mann_whitney_tests(a, b),
-        "paired: Wilcoxon": wilcoxon_tests(a, b),
+        "Welch": welch(a, b),
+        "Mann-Whitney": mann_whitney(a, b),
+        "paired: Wilcoxon": wilcoxon(a, b),
     }
     counts = failed_a.sum(axis=1), failed_b.sum(axis=1)
     alone = (failed_a & ~failed_b).sum(axis=1), (failed_b & ~failed_a).sum(axis=1)

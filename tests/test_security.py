@@ -22,7 +22,7 @@ from safetensors.torch import load_file
 from transformers import BertConfig, BertModel
 
 import stabbench
-from stabbench.analysis.results_file import read_results
+from stabbench.analysis.results import read_results
 from stabbench.config import load
 from stabbench.errors import UserError
 from stabbench.files import sha256_of_file

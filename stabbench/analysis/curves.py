@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from stabbench.analysis.spread import Array
 from stabbench.records import SelectedCell
 
 POINTS = 60
 SUCCESSFUL, FAILED = "successful", "failed"
-Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -51,11 +50,7 @@ def learning_curves(selected: SelectedCell, points: int = POINTS) -> list[Learni
 def curves_of(selected: SelectedCell, outcome: str, points: int) -> LearningCurves | None:
     """The curves of a cell's runs of one outcome, the loss at about `points` steps; None without such runs."""
     metric = selected.cell.task_facts.metric
-    records = [
-        selected.records[seed]
-        for seed in selected.cell.seeds
-        if seed in selected.records and (selected.records[seed].status == "ok") == (outcome == SUCCESSFUL)
-    ]
+    records = [record for record in selected.records.values() if (record.status == "ok") == (outcome == SUCCESSFUL)]
     if not records:
         return None
     score = f"dev_{metric}"

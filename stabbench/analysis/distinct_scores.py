@@ -9,8 +9,9 @@ from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 from scipy import stats
+
+from stabbench.analysis.spread import Array
 
 FEWEST = 5
 """Scores under which ties say nothing."""
@@ -26,8 +27,6 @@ _STEP = 1.15
 _FINEST = 20_000
 _VALUES = 60
 _CHANCE = 1e-3
-
-Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -99,11 +98,8 @@ def few_distinct(scores: Array, grid: Grid) -> int:
     core = (float((places[width - 1 :] - places[: n - width + 1]).min()) + 1) / _NORMAL_CORE
     spread = min(max(lower, 0.1), core, 1e6)
     rounded_down = _STEP ** math.floor(math.log(spread, _STEP))
-    return distinct if _as_few(n, rounded_down, distinct) < LEVEL else 0
-
-
-def _as_few(n: int, spread: float, distinct: int) -> float:
-    return float(np.searchsorted(_distinct_when_normal(n, spread), distinct, side="right")) / _SIMULATIONS
+    as_few = np.searchsorted(_distinct_when_normal(n, rounded_down), distinct, side="right")
+    return distinct if float(as_few) / _SIMULATIONS < LEVEL else 0
 
 
 @lru_cache(maxsize=256)

@@ -12,6 +12,7 @@ import pandas as pd
 
 from stabbench.analysis.layers import depth_of
 from stabbench.analysis.levels import mann_whitney
+from stabbench.analysis.spread import of_one_pair
 from stabbench.records import Record, SelectedCell
 from stabbench.tensor_roles import OUTSIDE_LAYERS, TensorRoles
 
@@ -91,7 +92,7 @@ def _task_rows(part: pd.DataFrame) -> Iterator[dict[str, Any]]:
             "norm_failed": float(np.median(norm[failed])),
             "norm_successful": float(np.median(norm[~failed])),
             "auc": area_under_curve(norm[failed], norm[~failed]),
-            "p_auc": mann_whitney(norm[failed], norm[~failed]),
+            "p_auc": of_one_pair(mann_whitney, norm[failed], norm[~failed]),
         }
 
 

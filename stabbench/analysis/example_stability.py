@@ -33,7 +33,7 @@ class Correctness:
 
 def correctness(selected: SelectedCell) -> Correctness | None:
     """The finished runs of a cell in the order of its seeds; None where there is none."""
-    records = [selected.records[seed] for seed in selected.cell.seeds if seed in selected.records]
+    records = list(selected.records.values())
     if not records:
         return None
     names = ["example", "label", "prediction"]

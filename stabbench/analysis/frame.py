@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 import pandas as pd
 from pandas.api.typing import NAType
 
+from stabbench.analysis.place import Place
 from stabbench.errors import UserError
 from stabbench.plan import Cell
 from stabbench.records import Record, SelectedCell, Selection
@@ -64,9 +66,7 @@ def _row(selected: SelectedCell, seed: int) -> dict[str, Any]:
     cell = selected.cell
     record = selected.records.get(seed)
     row: dict[str, Any] = {
-        "model": cell.model,
-        "task": cell.task,
-        "strategy": cell.strategy,
+        **Place.of(cell)._asdict(),
         "seed": seed,
         "status": MISSING,
         "metric": cell.task_facts.metric,
@@ -140,15 +140,9 @@ def _command(cell: Cell, seeds: Sequence[int]) -> str:
 
 def seed_list(seeds: Sequence[int]) -> str:
     """Seeds in the form the command line reads: `1-3,7`."""
-    parts: list[str] = []
-    ordered = sorted(set(seeds))
-    start = 0
-    for index, seed in enumerate(ordered):
-        if index + 1 < len(ordered) and ordered[index + 1] == seed + 1:
-            continue
-        parts.append(str(seed) if index == start else f"{ordered[start]}-{seed}")
-        start = index + 1
-    return ",".join(parts)
+    places = groupby(enumerate(sorted(set(seeds))), key=lambda item: item[1] - item[0])  # equal in a row of neighbours
+    rows = [[seed for _, seed in row] for _, row in places]
+    return ",".join(str(row[0]) if len(row) == 1 else f"{row[0]}-{row[-1]}" for row in rows)
 
 
 def ordered(values: pd.Series) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from stabbench.analysis.place import Place
 from stabbench.plan import Cell
 from stabbench.recipe import RECIPE_FIELDS
 from stabbench.records import Record, SelectedCell
@@ -38,24 +39,18 @@ class Hyperparameters:
 
 def hyperparameters(selected: SelectedCell) -> Hyperparameters | None:
     """The effective values of a cell's finished runs; None where none has finished."""
-    cell, records = selected.cell, _records(selected)
+    records = list(selected.records.values())
     if not records:
         return None
     recipes = [record.spec.recipe for record in records]
     known = {name for recipe in recipes for name in recipe}
     names = [name for name in RECIPE_FIELDS if name in known] + sorted(known - set(RECIPE_FIELDS))
     return Hyperparameters(
-        model=cell.model,
-        task=cell.task,
-        strategy=cell.strategy,
+        **Place.of(selected.cell)._asdict(),
         recipe={name: _distinct([recipe.get(name) for recipe in recipes]) for name in names},
         steps=_distinct([(item.result.total_steps, item.result.warmup_steps) for item in records]),
         groups=_distinct([_groups(record) for record in records]),
     )
-
-
-def _records(selected: SelectedCell) -> list[Record]:
-    return [selected.records[seed] for seed in selected.cell.seeds if seed in selected.records]
 
 
 def _distinct(values: list[Any]) -> tuple[Any, ...]:
@@ -89,12 +84,10 @@ def departures(selected: SelectedCell) -> list[Departure]:
     Decay is planned for every tensor but biases and the weights of norms. A strategy that scales rates or decays by
     tensor (layer-wise rates, say) departs on purpose.
     """
-    cell = selected.cell
     return [
         Departure(seed, name, recorded, planned)
-        for seed in cell.seeds
-        if seed in selected.records
-        for name, recorded, planned in _differences(cell, selected.records[seed])
+        for seed, record in selected.records.items()
+        for name, recorded, planned in _differences(selected.cell, record)
     ]
 
 

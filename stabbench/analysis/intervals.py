@@ -7,17 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy import stats
 
 from stabbench.analysis.permutation import RESAMPLED_UP_TO
-from stabbench.analysis.spread import Scores, ascending, is_constant, standard_deviation
+from stabbench.analysis.spread import Array, Scores, ascending, is_constant, standard_deviation
 
 RESAMPLES = 9_999
 _NUMBERS_AT_ONCE = 2_000_000
 _CONSTANT = 1e-10
-
-Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -27,10 +24,6 @@ class StdRatio:
     ratio: float
     low: float
     high: float
-
-    def inverted(self) -> StdRatio:
-        """That of the second sample over the first's."""
-        return StdRatio(1 / self.ratio, 1 / self.high, 1 / self.low)
 
 
 def std_ratio(
@@ -75,7 +68,7 @@ def std_ratios(
         bounds = np.exp(log_std_ratio_intervals(left, right, random(), resamples, confidence))
         for (index, (first, second, swapped)), (low, high) in zip(same.items(), bounds.tolist(), strict=True):
             ratio = StdRatio(standard_deviation(first) / standard_deviation(second), low, high)
-            found[index] = ratio.inverted() if swapped else ratio
+            found[index] = StdRatio(1 / ratio.ratio, 1 / high, 1 / low) if swapped else ratio
     return [found[index] for index in range(len(samples))]
 
 

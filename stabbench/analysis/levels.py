@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from scipy import stats
 
-from stabbench.analysis.spread import Scores, ascending, constant_rows, of_one_pair
+from stabbench.analysis.spread import Array, ascending, constant_rows
 
 LARGEST_EXACT = 8
 """Scores of the smaller sample up to which the Mann-Whitney test without ties is exact, as SciPy chooses."""
-Array = npt.NDArray[np.float64]
 
 
-def welch(a: Scores, b: Scores) -> float | None:
-    """p-value of Welch's t test for equal means of scores `(n_a,)` and `(n_b,)`, whose variances may differ.
+def welch(a: Array, b: Array) -> Array:
+    """p-values of Welch's t test for equal means, each row of `a` `(k, n_a)` against the same row of `b` `(k, n_b)`.
 
-    None (n/a) where a sample has fewer than two scores or both are constant.
+    Shape `(k,)`. Variances may differ; NaN (n/a) where a sample has fewer than two scores or both are constant.
     """
-    return of_one_pair(welch_tests, a, b)
-
-
-def welch_tests(a: Array, b: Array) -> Array:
-    """`welch` of each row of `a` `(k, n_a)` against the same row of `b` `(k, n_b)`: shape `(k,)`, NaN for None."""
     if min(a.shape[1], b.shape[1]) < 2:
         return np.full(len(a), np.nan)
     moments = []
@@ -33,18 +26,13 @@ def welch_tests(a: Array, b: Array) -> Array:
     return np.where(constant_rows(a) & constant_rows(b), np.nan, p)
 
 
-def mann_whitney(a: Scores, b: Scores) -> float | None:
-    """p-value of the Mann-Whitney test that neither sample tends to score higher.
+def mann_whitney(a: Array, b: Array) -> Array:
+    """p-values of the Mann-Whitney test that neither sample tends to score higher: rows and shape as of `welch`.
 
     Exact without ties where a sample has at most `LARGEST_EXACT` scores, else asymptotic with corrections for ties and
-    continuity. It tests the level only where the samples have the same shape. 1 where all scores are the same; None
+    continuity. It tests the level only where the samples have the same shape. 1 where all scores are the same; NaN
     where a sample is empty.
     """
-    return of_one_pair(mann_whitney_tests, a, b)
-
-
-def mann_whitney_tests(a: Array, b: Array) -> Array:
-    """`mann_whitney` of each row of `a` `(k, n_a)` against that row of `b` `(k, n_b)`: shape `(k,)`, NaN for None."""
     smaller = min(a.shape[1], b.shape[1])
     if smaller == 0:
         return np.full(len(a), np.nan)

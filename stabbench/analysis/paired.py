@@ -15,9 +15,8 @@ import pandas as pd
 from scipy import special, stats
 
 from stabbench.analysis.permutation import PERMUTATIONS, RESAMPLED_UP_TO
-from stabbench.analysis.spread import constant_rows, of_one_pair, where_defined
+from stabbench.analysis.spread import Array, constant_rows, where_defined
 
-Array = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
 
@@ -67,13 +66,11 @@ def pairs(a: BySeed, b: BySeed) -> Pairs:
     return Pairs(scores_a, scores_b, failed_a, failed_b)
 
 
-def seed_correlation(a: Array, b: Array) -> float:
-    """Pearson's correlation of the scores `(n,)` over seeds; NaN under three seeds or where one side is constant."""
-    return float(seed_correlations(a[None], b[None])[0])
+def seed_correlation(a: Array, b: Array) -> Array:
+    """Pearson's correlation over seeds of each row of `a` with the same row of `b`, both `(k, n)`: shape `(k,)`.
 
-
-def seed_correlations(a: Array, b: Array) -> Array:
-    """`seed_correlation` of each row of `a` with the same row of `b`, both `(k, n)`: shape `(k,)`."""
+    NaN under three seeds or where one side is constant.
+    """
     return where_defined(_both_vary(a, b), _correlations, a, b)
 
 
@@ -87,17 +84,12 @@ def _correlations(a: Array, b: Array) -> Array:
     return np.asarray(np.clip((a * b).sum(axis=1), -1, 1))
 
 
-def pitman_morgan(a: Array, b: Array) -> float | None:
-    """Paired, two-sided p-value that both have the same variance: the correlation of sums with differences is 0.
+def pitman_morgan(a: Array, b: Array) -> Array:
+    """Paired, two-sided p-values that rows of `a` and `b`, both `(k, n)`, have the same variance: shape `(k,)`.
 
-    For normal scores (Pitman, 1939; Morgan, 1939); collapsed runs break its level. 1 where all differences are the
-    same; None under three seeds or where one side is constant.
+    That is, that the correlation of sums with differences is 0, for normal scores (Pitman, 1939; Morgan, 1939);
+    collapsed runs break its level. 1 where all differences are the same; NaN where `seed_correlation`'s is.
     """
-    return of_one_pair(pitman_morgan_tests, a, b)
-
-
-def pitman_morgan_tests(a: Array, b: Array) -> Array:
-    """`pitman_morgan` of each row of `a` against the same row of `b`, both `(k, n)`: shape `(k,)`, NaN for None."""
     return where_defined(_both_vary(a, b), _pitman_morgan, a, b)
 
 
@@ -111,16 +103,12 @@ def _pitman_morgan(a: Array, b: Array) -> Array:
     return np.where(differ, 2 * special.betainc(shape, shape, (1 - r) / 2), 1.0)
 
 
-def swap_test(a: Array, b: Array, random: np.random.Generator, permutations: int = PERMUTATIONS) -> float | None:
-    """Paired p-value of the log std ratio: median-centred residuals are swapped within seeds at random.
-
-    None where `pitman_morgan` is None, and for more than `RESAMPLED_UP_TO` seeds.
-    """
-    return of_one_pair(partial(swap_tests, random=random, permutations=permutations), a, b)
-
-
 def swap_tests(a: Array, b: Array, random: np.random.Generator, permutations: int = PERMUTATIONS) -> Array:
-    """`swap_test` for each row of `a` and `b`, both `(k, n)`: shape `(k,)`, NaN for None; all share their swaps."""
+    """Paired p-values of the log std ratio of each row of `a` and `b`, both `(k, n)`: shape `(k,)`.
+
+    Median-centred residuals are swapped within seeds at random; all rows share their swaps. NaN where
+    `seed_correlation`'s is, and for more than `RESAMPLED_UP_TO` seeds.
+    """
     rows = _both_vary(a, b) & (a.shape[1] <= RESAMPLED_UP_TO)
     return where_defined(rows, partial(_swap_tests, random=random, permutations=permutations), a, b)
 
@@ -142,17 +130,13 @@ def _swapped(mine: Array, other: Array, swaps: Array) -> Array:
     return np.asarray(mine.sum(axis=1, keepdims=True) + (other - mine) @ swaps)
 
 
-def wilcoxon(a: Array, b: Array) -> float | None:
-    """Paired, two-sided p-value of Wilcoxon's signed-rank test on the level; seeds with equal scores are left out.
+def wilcoxon(a: Array, b: Array) -> Array:
+    """Paired, two-sided p-values of Wilcoxon's signed-rank test on the level of `a` and `b`, both `(k, n)`: `(k,)`.
 
-    Differences that differ by rounding alone share their rank. Exact up to 25 seeds whose differences differ in size,
-    else asymptotic with the correction for ties. 1 where all differences are 0; None without seeds.
+    Seeds with equal scores are left out, and differences that differ by rounding alone share their rank. Exact up to
+    25 seeds whose differences differ in size, else asymptotic with the correction for ties. 1 where all differences
+    are 0; NaN without seeds.
     """
-    return of_one_pair(wilcoxon_tests, a, b)
-
-
-def wilcoxon_tests(a: Array, b: Array) -> Array:
-    """`wilcoxon` of each row of `a` against the same row of `b`, both `(k, n)`: shape `(k,)`, NaN for None."""
     n = a.shape[1]
     if n == 0:
         return np.full(len(a), np.nan)

@@ -10,7 +10,6 @@ from functools import partial
 from itertools import chain, combinations
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from pandas.api.typing import NAType
 
@@ -18,10 +17,10 @@ from stabbench.analysis import paired
 from stabbench.analysis.failures import fisher_exact
 from stabbench.analysis.frame import CELL, finished, how_many
 from stabbench.analysis.intervals import StdRatio, std_ratios
-from stabbench.analysis.levels import mann_whitney_tests, welch_tests
+from stabbench.analysis.levels import mann_whitney, welch
 from stabbench.analysis.permutation import PERMUTATION_SEED
-from stabbench.analysis.spread import ascending
-from stabbench.analysis.variances import fligner_killeen_tests, levene_tests, permutation_p_values, spread_p_value
+from stabbench.analysis.spread import Array, ascending
+from stabbench.analysis.variances import fligner_killeen, levene, permutation_p_values, spread_p_value
 from stabbench.processes import parallel_map
 
 P_VALUES = (
@@ -47,7 +46,6 @@ COLUMNS = [
     *PAIRED_P_VALUES,
 ]
 _NUMBERS_AT_ONCE, _PAIRS_AT_ONCE = 50_000, 300
-Array = npt.NDArray[np.float64]
 Row = dict[str, str | int | float | NAType | None]
 
 
@@ -104,17 +102,17 @@ Tests = Mapping[str, Callable[[Array, Array], Array]]
 """Tests of many pairs of samples of the same sizes at once, by the column that takes their p-values."""
 
 UNPAIRED: Tests = {
-    "p_levene_median": levene_tests,
-    "p_levene_mean": partial(levene_tests, center="mean"),
-    "p_fligner": fligner_killeen_tests,
-    "p_welch": welch_tests,
-    "p_mann_whitney": mann_whitney_tests,
+    "p_levene_median": levene,
+    "p_levene_mean": partial(levene, center="mean"),
+    "p_fligner": fligner_killeen,
+    "p_welch": welch,
+    "p_mann_whitney": mann_whitney,
 }
 PAIRED: Tests = {
-    "seed_correlation": paired.seed_correlations,
-    "p_paired_pitman_morgan": paired.pitman_morgan_tests,
+    "seed_correlation": paired.seed_correlation,
+    "p_paired_pitman_morgan": paired.pitman_morgan,
     "p_paired_swap": lambda a, b: paired.swap_tests(a, b, _random()),
-    "p_paired_wilcoxon": paired.wilcoxon_tests,
+    "p_paired_wilcoxon": paired.wilcoxon,
 }
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from stabbench.analysis.spread import Scores
+from stabbench.analysis.spread import Array
 
 PERMUTATIONS = 9_999
 PERMUTATION_SEED = 0
@@ -17,8 +17,6 @@ RESAMPLED_UP_TO = 1_000
 """Scores of a sample above which nothing is resampled: the asymptotic formulas say the same there, in no time."""
 _NUMBERS_AT_ONCE = 2_000_000
 _TOLERANCE = 1e-9
-
-Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -54,13 +52,6 @@ def permutation_tests(
                 count[part] += (statistic >= (seen[part] - _TOLERANCE)[:, None]).sum(axis=1)
     levene, log_std_ratio = ((1 + count) / (1 + permutations) for count in reached)
     return PermutationPValues(levene, log_std_ratio)
-
-
-def permutation_test(
-    a: Scores, b: Scores, random: np.random.Generator, permutations: int = PERMUTATIONS
-) -> PermutationPValues:
-    """`permutation_tests` of one pair, scores `(n_a,)` and `(n_b,)`: p-values of shape `(1,)`."""
-    return permutation_tests(np.asarray(a, float)[None], np.asarray(b, float)[None], random, permutations)
 
 
 def levene_ratio(a: Array, b: Array) -> Array:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from stabbench.analysis import results_notes
@@ -18,8 +18,11 @@ from stabbench.analysis.results_notes import UNNAMED_METRIC
 from stabbench.analysis.results_scores import NAN, NO_BASELINE, Scores, known_failed
 from stabbench.analysis.results_shape import OPTIONAL, REQUIRED, shaped, some
 from stabbench.errors import UserError, unknown
+from stabbench.tables import read_table
 
 UNNAMED_MODEL = "the model"
+TEXT = ("model", "task", "strategy", "metric", "status", "failed", "diverged", "collapsed")
+"""Columns of a text file that are words, whatever they look like: `1` may be a strategy's name."""
 STATUSES = ("ok", "failed", "diverged", MISSING, UNJUDGED)
 
 
@@ -37,6 +40,14 @@ class Results:
     """The metrics of which the lower score is the better one."""
     notes: Sequence[str]
     """What was taken for granted, a sentence each."""
+
+
+def read_results(path: Path, columns: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """A file of scores as it stands (`stabbench.tables.read_table`).
+
+    `TEXT` are words, by the names that `columns` says the file has for them.
+    """
+    return read_table(path, {(columns or {}).get(name, name) for name in TEXT})
 
 
 def runs_of(
@@ -160,8 +171,9 @@ def _repeated(columns: Columns, runs: pd.DataFrame, again: Bools) -> UserError:
         hint = "with the same score: are rows there twice?"
     differ = [
         str(name)
-        for name in columns.table
-        if str(name) not in (*REQUIRED, *OPTIONAL) and _differ(columns.table[name], rows, earlier[rows])
+        for name, column in columns.table.items()
+        if str(name) not in (*REQUIRED, *OPTIONAL)
+        and (column.to_numpy()[rows] != column.to_numpy()[earlier[rows]]).any()
     ]
     if differ:
         hint = f"they differ in {some(differ)}: keep one of them, or make that part of the strategy's name"
@@ -174,11 +186,6 @@ def _repeated(columns: Columns, runs: pd.DataFrame, again: Bools) -> UserError:
     )
     head = f"{columns.source}: {rows.size} rows hold a run that stands in an earlier one, expected each once; {hint}"
     return UserError(listed_faults(head, found, rows.size))
-
-
-def _differ(column: pd.Series, rows: npt.NDArray[np.int64], earlier: npt.NDArray[np.int64]) -> bool:
-    values = column.to_numpy()
-    return bool((values[rows] != values[earlier]).any())
 
 
 def _statuses(missing: Bools, failed: Flags, diverged: Flags) -> pd.Series:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import islice
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ from pandas.api import types
 
 from stabbench.errors import UserError
 
+T = TypeVar("T")
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 Flags = npt.NDArray[np.int8]
@@ -90,21 +92,8 @@ class Columns:
         column = self.table[name]
         if types.is_signed_integer_dtype(column) and not column.hasnans:
             return column.to_numpy(dtype=np.int64)
-        whole = np.zeros(len(column), np.int64)
-        wrong = np.zeros(len(column), np.bool_)
-        for row, value in enumerate(column.tolist()):
-            try:
-                exact = int(value) if isinstance(value, (str, int)) else value
-                if isinstance(value, bool) or exact != int(exact) or not -_LARGEST <= exact < _LARGEST:
-                    raise ValueError
-                if isinstance(exact, float) and abs(exact) > 2**53:  # may have been another one
-                    raise ValueError
-                whole[row] = int(exact)
-            except (ValueError, TypeError, OverflowError):
-                wrong[row] = True
-        if wrong.any():
-            raise self.faults(wrong, name, "a whole number of at most 64 bits")
-        return whole
+        whole = self._parsed(name, column.tolist(), _whole_number, "a whole number of at most 64 bits")
+        return np.array(whole, dtype=np.int64)
 
     def numbers(self, name: str) -> Floats:
         """A column of numbers, NaN where there is none (or it says NA): shape `(rows,)`.
@@ -119,16 +108,18 @@ class Columns:
         if commas and all(_DECIMAL_COMMA.fullmatch(value) for value in commas):
             self.decimal_commas.append(name)
             values = [value.replace(",", ".") if isinstance(value, str) else value for value in values]
-        numbers = np.empty(len(column))
-        wrong = np.zeros(len(column), np.bool_)
+        return np.array(self._parsed(name, values, _number, "a number"), dtype=np.float64)
+
+    def _parsed(self, name: str, values: Sequence[Any], parse: Callable[[Any], T], expected: str) -> list[T]:
+        found, wrong = [], np.zeros(len(values), np.bool_)
         for row, value in enumerate(values):
             try:
-                numbers[row] = _number(value)
-            except (ValueError, TypeError):
+                found.append(parse(value))
+            except (ValueError, TypeError, OverflowError):
                 wrong[row] = True
         if wrong.any():
-            raise self.faults(wrong, name, "a number")
-        return numbers
+            raise self.faults(wrong, name, expected)
+        return found
 
     def flags(self, name: str) -> Flags:
         """A column of true or false (or 1 and 0), `UNKNOWN` where there is nothing: shape `(rows,)`."""
@@ -162,9 +153,18 @@ def listed_faults(head: str, faults: Iterable[str], count: int) -> str:
     return "\n".join([f"{head}:", *lines, *more])
 
 
-def _number(value: object) -> float:
+def _whole_number(value: Any) -> int:
+    exact = int(value) if isinstance(value, (str, int)) else value
+    if isinstance(value, bool) or exact != int(exact) or not -_LARGEST <= exact < _LARGEST:
+        raise ValueError
+    if isinstance(exact, float) and abs(exact) > 2**53:  # may have been another one
+        raise ValueError
+    return int(exact)
+
+
+def _number(value: Any) -> float:
     if isinstance(value, (bool, np.bool_)):
         raise ValueError
     if value is None or value is pd.NA or (isinstance(value, str) and value.strip().lower() in _GAPS):
         return math.nan
-    return float(value)  # type: ignore[arg-type]  # whatever is none raises TypeError
+    return float(value)  # whatever is none raises TypeError

@@ -21,23 +21,12 @@ _OTHER_NAMES: Mapping[str, Sequence[str]] = {
     ),
     "task": ("dataset", "data_set", "data", "benchmark", "corpus", "domain", "test_set", "task_name", "dataset_name"),
     "seed": (
-        *(
-            "random_seed",
-            "random_state",
-            "seed_id",
-            "rng_seed",
-            "run",
-            "run_id",
-            "trial",
-            "repetition",
-            "repeat",
-            "rep",
-        ),
-        *("replicate", "restart", "iteration", "fold"),
+        *("random_seed", "random_state", "seed_id", "rng_seed", "run", "run_id", "trial", "repetition", "repeat"),
+        *("rep", "replicate", "restart", "iteration", "fold"),
     ),
     "score": ("value", "result", "performance", "metric_value", "test_score", "eval_score", "dev_score", "val_score"),
 }
-_TAKEN = (*REQUIRED, *(name for name in OPTIONAL if name != "accuracy"))
+_TAKEN = (*REQUIRED, *(name for name in OPTIONAL if name not in ("accuracy", "result_digest")))
 SHOWN = 12
 """Names that a message lists before it counts the others."""
 WIDE_ALL = "*"
@@ -67,7 +56,10 @@ def shaped(
     if not isinstance(table, pd.DataFrame):
         raise UserError(f"{source}: found a {type(table).__name__}, expected a data frame: pandas.read_csv(...)")
     found = table.set_axis([str(name).strip() for name in table.columns], axis=1)
-    _check_once(found, source)
+    names = list(found.columns)
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UserError(f"{source}: more than one column '{twice[0]}', expected one")
     renamed, notes = _renamed(found, source, columns or {})
     if wide is not None:
         renamed, settings = _long(renamed, source, wide)
@@ -78,13 +70,6 @@ def shaped(
     if renamed.empty:
         raise UserError(f"{source}: no rows, expected one for each run")
     return Shaped(renamed, len(found), notes)
-
-
-def _check_once(table: pd.DataFrame, source: str) -> None:
-    names = list(table.columns)
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise UserError(f"{source}: more than one column '{twice[0]}', expected one")
 
 
 def _renamed(table: pd.DataFrame, source: str, columns: Mapping[str, str]) -> tuple[pd.DataFrame, list[str]]:
@@ -181,22 +166,6 @@ def _absent(source: str, absent: Sequence[str], table: pd.DataFrame, columns: Ma
         else ""
     )
     return f"{text} {meant}: {' '.join(options)}{strategies}"
-
-
-_TAKEN = (
-    "strategy",
-    "task",
-    "seed",
-    "score",
-    "model",
-    "metric",
-    "status",
-    "majority",
-    "failed",
-    "diverged",
-    "collapsed",
-)
-SHOWN = 12
 
 
 def _quoted(text: str) -> str:

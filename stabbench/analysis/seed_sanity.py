@@ -12,7 +12,7 @@ import pandas as pd
 from stabbench.analysis.distinct_scores import FEWEST, Grid, few_distinct
 from stabbench.analysis.frame import CELL, finished
 from stabbench.analysis.place import Place
-from stabbench.analysis.spread import is_constant
+from stabbench.analysis.spread import Array, is_constant
 from stabbench.metrics.kinds import lower_is_better, metric_kind
 from stabbench.records import SelectedCell, Selection
 
@@ -30,7 +30,6 @@ CLOSE = 1e-4
 """Scores of `FEWEST` runs and more that lie within a hundredth of a per cent of each other (losses: of their size)
 differ as one run does that is computed twice on other hardware: a seed moves a dev set's score by more."""
 
-Array = npt.NDArray[np.float64]
 Alike = Mapping[Place, str]
 """What is alike in a cell, as the end of a sentence."""
 _USED = [*CELL, "seed", "status", "metric", "score", "accuracy", "majority", "failed", "result_digest"]
@@ -146,11 +145,12 @@ def _without_worst(scores: Array, lower: bool) -> Array:
     return scores[~worst] if worst.sum() > 2 else scores
 
 
-def same_records(selection: Selection) -> Alike:
-    """The cells of which two records hold one learning curve, or two of runs that did not fail the same predictions.
+def seedless_records(runs: pd.DataFrame, selection: Selection) -> Alike:
+    """`seedless_cells` of records' runs, and the cells of which two records are alike.
 
-    Records name the hashes of their files, so nothing beside record.json is read. Logits are part of predictions, hence
-    equal ones are no chance.
+    That is, they hold one learning curve, or two of runs that did not fail the same predictions. Records name the
+    hashes of their files, so nothing beside record.json is read. Logits are part of predictions, hence equal ones are
+    no chance.
     """
     found: dict[Place, str] = {}
     for item in selection.cells:
@@ -158,7 +158,8 @@ def same_records(selection: Selection) -> Alike:
         why = why or _same_files(item, "predictions.parquet", "predictions", ("ok",))
         if why:
             found[Place.of(item.cell)] = why
-    return found
+    dev = {(item.cell.model, item.cell.task): item.cell.task_facts.counts["dev"] for item in selection.cells}
+    return {**found, **seedless_cells(runs, dev)}
 
 
 def _same_files(item: SelectedCell, name: str, what: str, statuses: Collection[str]) -> str:
@@ -181,13 +182,3 @@ def _repeated(values: Mapping[int, str]) -> str:
     if len(groups) == 1 and len(groups[0]) == 2:
         return f"seeds {groups[0][0]} and {groups[0][1]}"
     return f"{sum(map(len, groups))} of {len(values)} seeds"
-
-
-def dev_examples(selection: Selection) -> dict[tuple[str, str], int]:
-    """How many examples the scores of each model and task were counted on, as the plan says."""
-    return {(item.cell.model, item.cell.task): item.cell.task_facts.counts["dev"] for item in selection.cells}
-
-
-def seedless_records(runs: pd.DataFrame, selection: Selection) -> Alike:
-    """`seedless_cells` of records' runs, and `same_records`."""
-    return {**same_records(selection), **seedless_cells(runs, dev_examples(selection))}

@@ -9,7 +9,8 @@ import pandas as pd
 from stabbench.analysis.failures import fisher_exact
 from stabbench.analysis.frame import CELL, finished
 from stabbench.analysis.pairwise import holm
-from stabbench.analysis.spread import standard_deviation
+from stabbench.analysis.place import Place
+from stabbench.analysis.spread import of_one_pair, standard_deviation
 from stabbench.analysis.variances import levene
 from stabbench.records import Selection
 
@@ -19,13 +20,8 @@ SETTING = ["learning_rate", "epochs", "bias_correction"]
 def with_settings(table: pd.DataFrame, selection: Selection) -> pd.DataFrame:
     """`table` (a row a run or a cell, with the columns of `CELL`) with the columns of `SETTING` from the recipes."""
     rows = [
-        {
-            "model": cell.model,
-            "task": cell.task,
-            "strategy": cell.strategy,
-            **{name: cell.spec.recipe[name] for name in SETTING},
-        }
-        for cell in (item.cell for item in selection.cells)
+        {**Place.of(item.cell)._asdict(), **{name: item.cell.spec.recipe[name] for name in SETTING}}
+        for item in selection.cells
     ]
     return table.merge(pd.DataFrame(rows), on=CELL, how="left", validate="many_to_one")
 
@@ -50,7 +46,7 @@ def _effect(without: pd.DataFrame, corrected: pd.DataFrame) -> list[int | float]
     failed = [int(side["failed"].sum()) for side in (without, corrected)]
     scores = [side["score"].to_numpy(dtype="float64") for side in (without, corrected)]
     fisher = fisher_exact(failed[0], len(without), failed[1], len(corrected))
-    variances = levene(scores[0], scores[1])
+    variances = of_one_pair(levene, *scores)
     numbers = [len(without), len(corrected), *failed, *(standard_deviation(values) for values in scores)]
     return [*numbers, *(math.nan if p is None else p for p in (fisher, variances))]
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-Scores = Sequence[float] | npt.NDArray[np.float64]
+Array = npt.NDArray[np.float64]
+Scores = Sequence[float] | Array
 
 ROUNDING = 1e-6
 """Scores that differ by less than this share of their size differ by rounding alone (a single-precision number has
@@ -52,7 +53,7 @@ def spread(scores: Scores) -> Spread:
     )
 
 
-def ascending(scores: Scores) -> npt.NDArray[np.float64]:
+def ascending(scores: Scores) -> Array:
     """A sorted copy, so that the order of scores is of no account; what is sorted already costs next to nothing.
 
     Of scores `(k, n)` each row is sorted.
@@ -68,7 +69,7 @@ def standard_deviation(scores: Scores) -> float:
     return 0.0 if is_constant(values) else float(values.std(ddof=1))
 
 
-def constant_rows(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+def constant_rows(scores: Array) -> npt.NDArray[np.bool_]:
     """Whether all scores of each row of `(k, n)` are the same to `ROUNDING`: shape `(k,)`."""
     if not scores.shape[1]:
         return np.ones(len(scores), dtype=np.bool_)
@@ -79,16 +80,11 @@ def constant_rows(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
     return found
 
 
-def _near(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64], share: float) -> npt.NDArray[np.bool_]:
+def _near(a: Array, b: Array, share: float) -> npt.NDArray[np.bool_]:
     return np.asarray(np.abs(b - a) <= np.maximum(share * np.maximum(np.abs(a), np.abs(b)), _NOTHING))
 
 
-def where_defined(
-    rows: npt.NDArray[np.bool_],
-    tests: Callable[[npt.NDArray[np.float64], npt.NDArray[np.float64]], npt.NDArray[np.float64]],
-    a: npt.NDArray[np.float64],
-    b: npt.NDArray[np.float64],
-) -> npt.NDArray[np.float64]:
+def where_defined(rows: npt.NDArray[np.bool_], tests: Callable[[Array, Array], Array], a: Array, b: Array) -> Array:
     """What a test of many pairs says of some rows of `a` `(k, n_a)` and `b` `(k, n_b)`, NaN for the others: `(k,)`."""
     found = np.full(len(rows), np.nan)
     if rows.any():
@@ -96,9 +92,7 @@ def where_defined(
     return found
 
 
-def of_one_pair(
-    tests: Callable[[npt.NDArray[np.float64], npt.NDArray[np.float64]], npt.NDArray[np.float64]], a: Scores, b: Scores
-) -> float | None:
+def of_one_pair(tests: Callable[[Array, Array], Array], a: Scores, b: Scores) -> float | None:
     """What a test of many pairs, NaN where it is not defined, says of one pair `(n_a,)` and `(n_b,)`: None for NaN."""
     p = float(tests(np.asarray(a, dtype=np.float64)[None], np.asarray(b, dtype=np.float64)[None])[0])
     return None if math.isnan(p) else p

@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from pandas.api.typing import NAType
 
@@ -18,8 +17,8 @@ from stabbench.analysis.failures import wilson_interval
 from stabbench.analysis.frame import CELL, finished, how_many
 from stabbench.analysis.place import Place
 from stabbench.analysis.seed_sanity import seedless_cells
-from stabbench.analysis.spread import spread, standard_deviation
-from stabbench.analysis.variances import Center, levene, permutation_p_values, spread_p_value
+from stabbench.analysis.spread import Array, of_one_pair, spread, standard_deviation
+from stabbench.analysis.variances import CENTERS, Center, levene, permutation_p_values, spread_p_value
 from stabbench.metrics.kinds import lower_is_better
 from stabbench.processes import parallel_map
 
@@ -111,8 +110,8 @@ class _Contest:
 
     row: Hashable
     rival_name: str
-    best: npt.NDArray[np.float64]
-    rival: npt.NDArray[np.float64]
+    best: Array
+    rival: Array
 
 
 def _contest(rows: pd.DataFrame, runs: pd.DataFrame) -> _Contest | None:
@@ -130,11 +129,12 @@ def _contest(rows: pd.DataFrame, runs: pd.DataFrame) -> _Contest | None:
     return _Contest(first, names[1], best, rival)
 
 
-def _p_values(samples: Sequence[tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]]) -> Iterator[dict[str, float]]:
+def _p_values(samples: Sequence[tuple[Array, Array]]) -> Iterator[dict[str, float]]:
     """The p-values of `P_VALUES` of each pair of samples; NaN is n/a."""
     for (a, b), permutation in zip(samples, permutation_p_values(samples)[:, 0].tolist(), strict=True):
-        asymptotic, known = levene(a, b, "median"), None if math.isnan(permutation) else permutation
-        values = asymptotic, levene(a, b, "mean"), known, spread_p_value(asymptotic, known)
+        asymptotic, mean_centred = (of_one_pair(partial(levene, center=center), a, b) for center in CENTERS)
+        known = None if math.isnan(permutation) else permutation
+        values = asymptotic, mean_centred, known, spread_p_value(asymptotic, known)
         yield {name: math.nan if p is None else p for name, p in zip(P_VALUES, values, strict=True)}
 
 
@@ -152,13 +152,7 @@ def _cell_row(runs: pd.DataFrame) -> dict[str, Any]:
         "metric": str(runs["metric"].iloc[0]),
         "majority": float(runs["majority"].iloc[0]),
         "planned": len(runs),
-        "n": summary.n,
-        "std": summary.std,
-        "mean": summary.mean,
-        "max": summary.max,
-        "min": summary.min,
-        "median": summary.median,
-        "iqr": summary.iqr,
+        **vars(summary),
         "failed": failed,
         "failed_low": low,
         "failed_high": high,
@@ -170,5 +164,5 @@ def _cell_row(runs: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _scores(runs: pd.DataFrame) -> npt.NDArray[np.float64]:
+def _scores(runs: pd.DataFrame) -> Array:
     return finished(runs)["score"].to_numpy(dtype=np.float64)

@@ -29,19 +29,11 @@ def barrier(line: pd.DataFrame) -> Barrier | None:
     return Barrier(float(line["t"].iloc[top]), float(losses[top]), float(losses[top] - max(losses[0], losses[-1])))
 
 
-@dataclass(frozen=True)
-class Neighbourhood:
-    """The points of a surface around one point: how many there are, and the median of a column over them."""
-
-    points: int
-    median: float
-
-
-def neighbourhood(surface: pd.DataFrame, alpha: float, beta: float, column: str, radius: float) -> Neighbourhood:
-    """`column` over the points of `surface` (columns `alpha`, `beta`) within `radius` of (alpha, beta)."""
+def neighbourhood(surface: pd.DataFrame, alpha: float, beta: float, column: str, radius: float) -> tuple[int, float]:
+    """How many points of `surface` (columns `alpha`, `beta`) within `radius` of (alpha, beta); `column`'s median."""
     near = np.hypot(surface["alpha"] - alpha, surface["beta"] - beta) <= radius
     values = surface.loc[near, column].dropna()
-    return Neighbourhood(len(values), float(values.median()) if len(values) else math.nan)
+    return len(values), float(values.median()) if len(values) else math.nan
 
 
 def radius_of(surface: pd.DataFrame) -> float:

@@ -1,37 +1,15 @@
-"""The data behind the runs, as their plan holds it, and the paper's own figures for the same sets (paper, Table 2)."""
+"""The data behind the runs, as their plan holds it: what was seen in it, and the paper's own figures (Table 2)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from stabbench.records import SelectedCell
+from stabbench.plan import Cell
 from stabbench.task_facts import TaskFacts
 
 ROUNDING = 0.005 + 1e-9
 """The paper prints two decimals."""
-
-
-@dataclass(frozen=True)
-class TaskStatistics:
-    """One data set of the grid."""
-
-    task: str
-    dataset: str
-    counts: Mapping[str, int]
-    label_names: Sequence[str]
-    label_shares: Mapping[str, Sequence[float]]
-    """Shares of the labels by split; empty in plans that do not have them."""
-    metrics: Sequence[str]
-    majority: Mapping[str, float]
-    """What the best constant classifier scores on dev, by metric; fractions."""
-    constants: Mapping[str, str]
-    """The label that it always says, by metric."""
-    samples: Mapping[str, int]
-    """Size of the seeded sample by split, where one was taken."""
-    content_hash: str
-    official: bool = True
-    """Whether nothing is known against their being the official files; they may be others on request."""
 
 
 @dataclass(frozen=True)
@@ -69,65 +47,76 @@ class Comparison:
     """Why they differ, as far as the data tell; empty where they agree."""
 
 
-def task_statistics(cells: Sequence[SelectedCell]) -> list[TaskStatistics]:
-    """One entry a task, in the plan's order; a task whose content differs between cells has several."""
+def tasks_of(cells: Iterable[Cell]) -> list[tuple[str, TaskFacts]]:
+    """Name and facts of each task, in the plan's order; one whose content differs between cells has several."""
     first: dict[tuple[str, str], TaskFacts] = {}
-    for item in cells:
-        facts = item.cell.task_facts
-        first.setdefault((item.cell.task, facts.content_hash), facts)
-    return [_statistics(task, facts) for (task, _), facts in first.items()]
+    for cell in cells:
+        first.setdefault((cell.task, cell.task_facts.content_hash), cell.task_facts)
+    return [(task, facts) for (task, _), facts in first.items()]
 
 
-def _statistics(task: str, facts: TaskFacts) -> TaskStatistics:
-    samples = {"train": facts.sample, "dev": facts.dev_sample}
-    return TaskStatistics(
-        task=task,
-        dataset=facts.dataset,
-        counts=facts.counts,
-        label_names=facts.label_names,
-        label_shares=facts.label_shares,
-        metrics=facts.metrics,
-        majority=facts.constant.scores,
-        constants={metric: facts.label(label) for metric, label in facts.constant.labels.items()},
-        samples={split: sample["size"] for split, sample in samples.items() if sample},
-        content_hash=facts.content_hash,
-        official=facts.seen is None or not facts.seen.differs,
-    )
+def readings_of(cells: Iterable[Cell]) -> list[Cell]:
+    """A cell for each model, task and `max_length` whose `tokens` say how the tokenizer reads the texts.
+
+    In the cells' order; none for plans of older versions.
+    """
+    first: dict[tuple[object, ...], Cell] = {}
+    for cell in cells:
+        if cell.tokens:
+            first.setdefault((cell.model, cell.task, cell.tokens["max_length"], cell.task_facts.content_hash), cell)
+    return list(first.values())
 
 
-def beside_the_paper(statistics: TaskStatistics) -> list[Comparison]:
+def warnings(cells: Sequence[Cell]) -> list[str]:
+    """What preparing a task and planning a model for it warned of, with their names before each."""
+    prepared = [(task, sentence) for task, facts in tasks_of(cells) if facts.seen for sentence in facts.seen.warnings]
+    planned = [
+        (f"{cell.model} on {cell.task}", sentence)
+        for cell in readings_of(cells)
+        for sentence in cell.tokens["warnings"]
+    ]
+    return list(dict.fromkeys(f"{place}: {sentence}" for place, sentence in [*prepared, *planned]))
+
+
+def is_sample(facts: TaskFacts, split: str) -> bool:
+    """Whether a split is a seeded sample of the data set's."""
+    return bool(facts.sample if split == "train" else facts.dev_sample)
+
+
+def beside_the_paper(task: str, facts: TaskFacts) -> list[Comparison]:
     """Table 2's numbers for the same data set; empty where the paper does not have it."""
-    paper = PAPER.get(statistics.dataset)
+    paper = PAPER.get(facts.dataset)
     if paper is None:
         return []
-    rows = [_count(statistics, paper, split) for split in ("train", "dev")]
-    if paper.metric in statistics.majority:
-        rows.append(_majority(statistics, paper))
+    rows = [_count(task, facts, paper, split) for split in ("train", "dev")]
+    if paper.metric in facts.constant.scores:
+        rows.append(_majority(task, facts, paper))
     return rows
 
 
-def _count(statistics: TaskStatistics, paper: PaperStatistics, split: str) -> Comparison:
-    here, theirs = statistics.counts[split], paper.train if split == "train" else paper.dev
+def _count(task: str, facts: TaskFacts, paper: PaperStatistics, split: str) -> Comparison:
+    here, theirs = facts.counts[split], paper.train if split == "train" else paper.dev
     why = ""
     if here != theirs:
-        why = _reason(statistics, split)
-        if split not in statistics.samples and paper.header and theirs == here + 1:
+        why = _reason(facts, split)
+        if not is_sample(facts, split) and paper.header and theirs == here + 1:
             why = "the paper counts the file's header line"
-    return Comparison(statistics.task, split, here, theirs, here == theirs, why)
+    return Comparison(task, split, here, theirs, here == theirs, why)
 
 
-def _majority(statistics: TaskStatistics, paper: PaperStatistics) -> Comparison:
-    here = statistics.majority[paper.metric]
+def _majority(task: str, facts: TaskFacts, paper: PaperStatistics) -> Comparison:
+    scores = facts.constant.scores
+    here = scores[paper.metric]
     agrees = abs(here - paper.majority) <= ROUNDING
-    why = "" if agrees else _reason(statistics, "dev")
-    both = [statistics.majority[name] for name in ("f1", "accuracy") if name in statistics.majority]
+    why = "" if agrees else _reason(facts, "dev")
+    both = [scores[name] for name in ("f1", "accuracy") if name in scores]
     mean_of_both = len(both) == 2 and abs(sum(both) / 2 - paper.majority) <= ROUNDING
-    if not agrees and "dev" not in statistics.samples and mean_of_both:
+    if not agrees and not is_sample(facts, "dev") and mean_of_both:
         why = "the paper's is the mean of F1 and accuracy"
-    return Comparison(statistics.task, "majority", here, paper.majority, agrees, why)
+    return Comparison(task, "majority", here, paper.majority, agrees, why)
 
 
-def _reason(statistics: TaskStatistics, split: str) -> str:
-    if not statistics.official:
+def _reason(facts: TaskFacts, split: str) -> str:
+    if facts.seen is not None and facts.seen.differs:
         return "not the official files here"
-    return "a seeded sample here" if split in statistics.samples else "the reason is not known"
+    return "a seeded sample here" if is_sample(facts, split) else "the reason is not known"

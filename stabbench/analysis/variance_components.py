@@ -13,9 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from stabbench.analysis.spread import is_constant
+from stabbench.analysis.spread import Array, is_constant
 
 FACTORS = ("head", "order", "dropout")
 """The random streams that are crossed."""
@@ -27,8 +26,6 @@ COMPONENTS: tuple[tuple[str, ...], ...] = (
 """The terms of the model: factors first, then the interactions."""
 RESAMPLES = 4_000
 _ROUNDING = 1e-12
-
-Array = npt.NDArray[np.float64]
 
 
 def components(scores: Array, weights: Sequence[Array] | None = None) -> Array:

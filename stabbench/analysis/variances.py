@@ -10,14 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special, stats
 
-from stabbench.analysis.permutation import (
-    PERMUTATION_SEED,
-    PERMUTATIONS,
-    RESAMPLED_UP_TO,
-    permutation_test,
-    permutation_tests,
-)
-from stabbench.analysis.spread import Scores, ascending, constant_rows, of_one_pair, where_defined
+from stabbench.analysis.permutation import PERMUTATION_SEED, RESAMPLED_UP_TO, permutation_tests
+from stabbench.analysis.spread import Array, ascending, constant_rows, where_defined
 from stabbench.errors import unknown
 
 Center = Literal["median", "mean"]
@@ -26,8 +20,6 @@ TEST_NAMES: dict[Center, str] = {
     "median": "Levene's test, median-centred, the larger of its asymptotic (Brown-Forsythe) and permutation p-values",
     "mean": "Levene's test, mean-centred (Levene, 1960)",
 }
-
-Array = npt.NDArray[np.float64]
 
 
 def check_center(center: str) -> Center:
@@ -38,35 +30,18 @@ def check_center(center: str) -> Center:
     raise unknown("centre of Levene's test", center, CENTERS)
 
 
-def levene(a: Scores, b: Scores, center: Center = "median") -> float | None:
-    """Asymptotic p-value of Levene's test for equal variances of scores `(n_a,)` and `(n_b,)`.
+def levene(a: Array, b: Array, center: Center = "median") -> Array:
+    """Asymptotic p-values of Levene's test for equal variances, a row of `a` `(k, n_a)` against that of `b` `(k, n_b)`.
 
-    None (n/a) where no p-value is defined: a sample is constant or has fewer than two scores, or in neither sample do
-    the deviations from the centre differ from each other (as with two scores each).
+    Shape `(k,)`; NaN (n/a) where no p-value is defined: a sample is constant or has fewer than two scores, or in
+    neither sample do the deviations from the centre differ from each other (as with two scores each).
     """
-    return of_one_pair(partial(levene_tests, center=center), a, b)
-
-
-def levene_tests(a: Array, b: Array, center: Center = "median") -> Array:
-    """`levene` of each row of `a` `(k, n_a)` against the same row of `b` `(k, n_b)`: shape `(k,)`, NaN for None."""
-    return where_defined(comparable_rows(a, b, center), partial(_levene, center=center), a, b)
+    return where_defined(comparable(a, b, center), partial(_levene, center=center), a, b)
 
 
 def _levene(a: Array, b: Array, center: Center) -> Array:
     statistic = levene_statistic(ascending(a), ascending(b), center)
     return np.asarray(special.fdtrc(1, a.shape[1] + b.shape[1] - 2, statistic))
-
-
-def levene_by_permutation(
-    a: Scores, b: Scores, random: np.random.Generator, permutations: int = PERMUTATIONS
-) -> float | None:
-    """Permutation p-value of the median-centred statistic, as `permutation.permutation_tests` says.
-
-    None where `levene` is None, and for samples of more than `RESAMPLED_UP_TO` scores.
-    """
-    if not comparable(a, b) or max(len(a), len(b)) > RESAMPLED_UP_TO:
-        return None
-    return float(permutation_test(a, b, random, permutations).levene[0])
 
 
 def spread_p_value(asymptotic: float | None, permutation: float | None) -> float | None:
@@ -81,20 +56,13 @@ def spread_p_value(asymptotic: float | None, permutation: float | None) -> float
     return max(asymptotic, permutation)
 
 
-def fligner_killeen(a: Scores, b: Scores) -> float | None:
-    """Asymptotic p-value of the Fligner-Killeen test, median-centred; None where `levene` is None.
+def fligner_killeen(a: Array, b: Array) -> Array:
+    """Asymptotic p-values of the Fligner-Killeen test, median-centred: rows, shape and NaN as of `levene`.
 
-    It ranks the deviations, so it does not see a difference once over half of the runs of both cells collapsed.
+    It ranks the deviations, so it does not see a difference once over half of the runs of both cells collapsed. Those
+    that differ by rounding alone share their rank, unlike in `scipy.stats.fligner`.
     """
-    return of_one_pair(fligner_killeen_tests, a, b)
-
-
-def fligner_killeen_tests(a: Array, b: Array) -> Array:
-    """`fligner_killeen` of each row of `a` `(k, n_a)` against that row of `b` `(k, n_b)`: shape `(k,)`, NaN for None.
-
-    Deviations that differ by rounding alone share their rank, unlike in `scipy.stats.fligner`.
-    """
-    return where_defined(comparable_rows(a, b), _fligner_killeen, a, b)
+    return where_defined(comparable(a, b), _fligner_killeen, a, b)
 
 
 def _fligner_killeen(a: Array, b: Array) -> Array:
@@ -130,13 +98,11 @@ def levene_statistic(a: Array, b: Array, center: Center = "median") -> Array:
     return np.where(flat & (between <= 1e-30), 0.0, ratio)
 
 
-def comparable(a: Scores, b: Scores, center: Center = "median") -> bool:
-    """Whether Levene's test is defined: neither sample is constant or single, and some deviations differ."""
-    return bool(comparable_rows(np.asarray(a, float)[None], np.asarray(b, float)[None], center)[0])
+def comparable(a: Array, b: Array, center: Center = "median") -> npt.NDArray[np.bool_]:
+    """In which rows of `a` `(k, n_a)` and `b` `(k, n_b)` Levene's test is defined: shape `(k,)`.
 
-
-def comparable_rows(a: Array, b: Array, center: Center = "median") -> npt.NDArray[np.bool_]:
-    """`comparable` for each row of `a` `(k, n_a)` and the same row of `b` `(k, n_b)`: shape `(k,)`."""
+    Neither sample is constant or single, and some deviations differ.
+    """
     if min(a.shape[1], b.shape[1]) < 2:
         return np.zeros(len(a), dtype=np.bool_)
     middle = np.median if center == "median" else np.mean
@@ -148,16 +114,18 @@ def comparable_rows(a: Array, b: Array, center: Center = "median") -> npt.NDArra
 def permutation_p_values(samples: Sequence[tuple[Array, Array]]) -> Array:
     """The p-values of `permutation_tests` of many pairs, drawn with one fixed seed: shape `(pairs, 2)`.
 
-    NaN where `levene` is None, and for samples of more than `RESAMPLED_UP_TO` scores.
+    NaN where `levene`'s is, and for samples of more than `RESAMPLED_UP_TO` scores.
     """
     found = np.full((len(samples), 2), np.nan)
     sizes: dict[tuple[int, ...], list[int]] = {}
     for index, (a, b) in enumerate(samples):
-        if max(a.size, b.size) <= RESAMPLED_UP_TO and comparable(a, b):
+        if max(a.size, b.size) <= RESAMPLED_UP_TO:
             sizes.setdefault(tuple(sorted((a.size, b.size))), []).append(index)
     for same in sizes.values():
         by_size = [sorted(samples[index], key=len) for index in same]
         small, large = (np.stack([pair[side] for pair in by_size]) for side in (0, 1))
-        p_values = permutation_tests(small, large, np.random.default_rng(PERMUTATION_SEED))
-        found[same] = np.stack([p_values.levene, p_values.log_std_ratio], axis=1)
+        rows = comparable(small, large)
+        if rows.any():
+            p_values = permutation_tests(small[rows], large[rows], np.random.default_rng(PERMUTATION_SEED))
+            found[np.array(same)[rows]] = np.stack([p_values.levene, p_values.log_std_ratio], axis=1)
     return found

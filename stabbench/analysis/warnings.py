@@ -7,21 +7,18 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from stabbench.analysis.distinct_scores import FEWEST
 from stabbench.analysis.frame import CELL, finished
 from stabbench.analysis.place import Place
-from stabbench.analysis.spread import is_constant
+from stabbench.analysis.spread import Array, is_constant
 from stabbench.analysis.stability import MINIMUM_SEEDS
 from stabbench.records import SelectedCell
 
 _SIMULATIONS = 5_000
 _LARGEST_SIMULATED = 500
 _SMALLEST_GROUP = 0.1
-
-Array = npt.NDArray[np.float64]
 
 
 def few_seeds(table: pd.DataFrame) -> pd.DataFrame:
@@ -141,9 +138,8 @@ def unequal_seeds(runs: pd.DataFrame) -> list[UnequalSeeds]:
         cells = part.groupby("strategy", sort=False, observed=True)["seed"]
         seeds = {str(name): np.sort(cell.to_numpy(dtype=np.int64)) for name, cell in cells}
         if len({values.tobytes() for values in seeds.values()}) > 1:
-            shared = np.unique(np.concatenate(list(seeds.values()))).size < sum(
-                values.size for values in seeds.values()
-            )
+            every = np.concatenate(list(seeds.values()))
+            shared = np.unique(every).size < every.size
             listed = {name: values.tolist() for name, values in seeds.items()}
             found.append(UnequalSeeds(Place(*map(str, names)), listed, shared))
     return found

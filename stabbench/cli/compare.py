@@ -80,7 +80,7 @@ def compare(
       stabbench compare export.csv --columns strategy=method,task=dataset,score=eval_loss
       stabbench compare wide.csv --columns strategy=method --wide SST2,QNLI --percent
     """
-    from stabbench.analysis.results_file import read_results
+    from stabbench.analysis.results import read_results
     from stabbench.execution.settings import available_cores
     from stabbench.processes import processes
     from stabbench.report.comparison import compare as compare_results

@@ -29,6 +29,7 @@ class SelectedCell:
 
     cell: Cell
     records: Mapping[int, Record]
+    """Of the seeds that have a finished one, in the cell's order of seeds."""
     errors: Mapping[int, str] = field(default_factory=dict)
     """What broke the run of a seed that has a record and no result."""
 

@@ -10,11 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stabbench.analysis.frame import finished, frame
+from stabbench.analysis.frame import finished
 from stabbench.analysis.generalisation import correlation, fitted, share_between
-from stabbench.analysis.settings import correction_effects, with_settings
 from stabbench.analysis.spread import spread
-from stabbench.analysis.stability import stability
 from stabbench.config import Config
 from stabbench.config.values import Block, Name, Positive, Seeds
 from stabbench.errors import UserError
@@ -26,11 +24,13 @@ from stabbench.report.figures.settings import ablation_figure, loss_and_score_fi
 from stabbench.report.numbers import counted, epochs_text, exponent, p_equation, percent, share, significant
 from stabbench.report.section import Section, SectionFigure
 from stabbench.studies.contract import Study
-from stabbench.studies.options import PositiveNumbers, Switches
 from stabbench.studies.settings import (
+    PositiveNumbers,
+    Switches,
     correction_found,
     correction_text,
     effects_table,
+    measured,
     setting,
     setting_color,
     setting_text,
@@ -113,11 +113,10 @@ class Ablation(Study[AblationOptions]):
             ),
             found=["No run of this study has finished."],
         )
-        runs = with_settings(frame(selection), selection)
-        if finished(runs).empty:
+        found_runs = measured(selection, content)
+        if found_runs is None:
             return bare
-        table = stability(frame(selection), levene_center=content.levene_center, alpha=content.alpha)
-        cells, effects = with_settings(table, selection), correction_effects(runs)
+        runs, cells, effects = found_runs
         marked = _marked(options, cells)
         found = [*_settings_found(cells, marked), *correction_found(effects)]
         found += _runs_found(runs, options.low_training_loss)

@@ -9,9 +9,6 @@ from typing import Annotated
 import pandas as pd
 from pydantic import Field
 
-from stabbench.analysis.frame import finished, frame
-from stabbench.analysis.settings import correction_effects, with_settings
-from stabbench.analysis.stability import stability
 from stabbench.config import Config
 from stabbench.config.values import Block, Name, Positive, Seeds
 from stabbench.plan import Variation
@@ -22,8 +19,15 @@ from stabbench.report.figures.settings import correction_figure
 from stabbench.report.numbers import epochs_text, exponent, listed, p_equation, percent
 from stabbench.report.section import Section, SectionFigure
 from stabbench.studies.contract import Study
-from stabbench.studies.options import PositiveNumbers
-from stabbench.studies.settings import effects_table, setting, setting_color, settings_caption, settings_grid
+from stabbench.studies.settings import (
+    PositiveNumbers,
+    effects_table,
+    measured,
+    setting,
+    setting_color,
+    settings_caption,
+    settings_grid,
+)
 
 
 class BiasCorrectionOptions(Block):
@@ -65,11 +69,10 @@ class BiasCorrection(Study[BiasCorrectionOptions]):
             ),
             found=["No run of this study has finished."],
         )
-        runs = with_settings(frame(selection), selection)
-        if finished(runs).empty:
+        found_runs = measured(selection, content)
+        if found_runs is None:
             return bare
-        table = stability(frame(selection), levene_center=content.levene_center, alpha=content.alpha)
-        cells, effects = with_settings(table, selection), correction_effects(runs)
+        runs, cells, effects = found_runs
         drawn = correction_figure(
             runs,
             lambda epochs, correction: setting_color(

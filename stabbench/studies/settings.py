@@ -1,16 +1,22 @@
-"""Settings of a recipe (learning rate, epochs, bias correction) as a study's cells: names, colours and table."""
+"""Settings of a recipe (learning rate, epochs, bias correction) as a study's cells: options, names, colours, table."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
 import pandas as pd
+from pydantic import BeforeValidator
 
+from stabbench.analysis.frame import finished, frame
 from stabbench.analysis.place import Place
+from stabbench.analysis.settings import correction_effects, with_settings
+from stabbench.analysis.stability import stability
+from stabbench.config.values import Positive
 from stabbench.metrics.kinds import metric_name
 from stabbench.plan import Variation
+from stabbench.records import Selection
 from stabbench.report.content import Content
 from stabbench.report.figures.palette import Color, strategy_colors
 from stabbench.report.grid import Grid, value_text
@@ -24,6 +30,20 @@ from stabbench.report.numbers import (
     plain,
     share,
 )
+
+
+def each_once(value: object) -> object:
+    """`value` itself; ValueError unless it is a list that has something in it and nothing twice."""
+    if not isinstance(value, list) or not value:
+        raise ValueError(f"found {value!r}, expected a list with at least one value")
+    repeated = [item for item in value if value.count(item) > 1]
+    if repeated:
+        raise ValueError(f"found {repeated[0]!r} twice, expected each value once")
+    return value
+
+
+PositiveNumbers = Annotated[Sequence[Positive], BeforeValidator(each_once)]
+Switches = Annotated[Sequence[bool], BeforeValidator(each_once)]
 
 
 def setting(
@@ -61,6 +81,19 @@ def setting_text(row: pd.Series) -> str:
 def correction_text(bias_correction: bool) -> str:
     """`bias correction`, `no bias correction`."""
     return f"{'' if bias_correction else 'no '}bias correction"
+
+
+def measured(selection: Selection, content: Content) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame] | None:
+    """Runs, cells and `correction_effects`, all with their settings; None where no run has finished.
+
+    Cells are those of `analysis.stability`, with the test and level of the main grid's `content`.
+    """
+    plain_runs = frame(selection)
+    if finished(plain_runs).empty:
+        return None
+    runs = with_settings(plain_runs, selection)
+    cells = stability(plain_runs, levene_center=content.levene_center, alpha=content.alpha)
+    return runs, with_settings(cells, selection), correction_effects(runs)
 
 
 def strategy_like(content: Content, base: str, changes: Mapping[str, Any]) -> str | None:
@@ -121,8 +154,27 @@ def effects_table(effects: pd.DataFrame) -> list[tuple[str, Grid]]:
     """Without beside with bias correction, a row for each model, rate and epochs; no table where nothing has both."""
     if effects.empty:
         return []
-    caption = "Without and with bias correction at the same rate and epochs. Failures: Fisher's exact test, Holm over "
-    return [(f"{caption}this table; variances: Levene's test, median-centred.", _effects_grid(effects))]
+    caption = (
+        "Without and with bias correction at the same rate and epochs. Failures: Fisher's exact test, Holm over this "
+        "table; variances: Levene's test, median-centred."
+    )
+    head = [
+        *("model", "learning rate", "epochs", "failed without", "failed with", "Fisher p", "Holm"),
+        *("std without", "std with", "Levene p, median"),
+    ]
+    rows = [
+        [
+            str(row["model"]),
+            exponent(row["learning_rate"]),
+            plain(row["epochs"]),
+            *(f"{row[f'failed_{side}']}/{row[f'n_{side}']}" for side in ("without", "with")),
+            *(p_value(row[name]) for name in ("p_fisher", "p_fisher_holm")),
+            *(percent(row[f"std_{side}"]) for side in ("without", "with")),
+            p_value(row["p_levene"]),
+        ]
+        for _, row in effects.iterrows()
+    ]
+    return [(caption, Grid(head, rows))]
 
 
 def correction_found(effects: pd.DataFrame) -> list[str]:
@@ -144,23 +196,3 @@ def correction_found(effects: pd.DataFrame) -> list[str]:
         f"(Fisher's exact test {p_equation(row['p_fisher'])}, {p_equation(row['p_fisher_holm'])} after Holm over "
         f"{len(known)})."
     ]
-
-
-def _effects_grid(effects: pd.DataFrame) -> Grid:
-    head = [
-        *("model", "learning rate", "epochs", "failed without", "failed with", "Fisher p", "Holm"),
-        *("std without", "std with", "Levene p, median"),
-    ]
-    rows = [
-        [
-            str(row["model"]),
-            exponent(row["learning_rate"]),
-            plain(row["epochs"]),
-            *(f"{row[f'failed_{side}']}/{row[f'n_{side}']}" for side in ("without", "with")),
-            *(p_value(row[name]) for name in ("p_fisher", "p_fisher_holm")),
-            *(percent(row[f"std_{side}"]) for side in ("without", "with")),
-            p_value(row["p_levene"]),
-        ]
-        for _, row in effects.iterrows()
-    ]
-    return Grid(head, rows)

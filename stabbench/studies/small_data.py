@@ -12,9 +12,10 @@ from pydantic import Field
 from stabbench.analysis.frame import finished, frame
 from stabbench.analysis.pairwise import pairwise
 from stabbench.analysis.stability import stability
-from stabbench.config import Config
+from stabbench.config import Config, TaskBlock
+from stabbench.config.tasks import OWN_KEYS
 from stabbench.config.values import Block, Name, Seeds
-from stabbench.errors import UserError
+from stabbench.errors import UserError, unknown
 from stabbench.metrics.kinds import metric_name
 from stabbench.plan import Cell, Variation
 from stabbench.records import Selection
@@ -25,7 +26,6 @@ from stabbench.report.grid import Grid
 from stabbench.report.numbers import epochs_text, p_equation, percent
 from stabbench.report.section import Section, SectionFigure
 from stabbench.studies.contract import Study
-from stabbench.studies.pairs import Pair, check_pairs
 from stabbench.studies.settings import measures
 
 FULL, SAME_EPOCHS, SAME_UPDATES, OURS = "full", "same-epochs", "same-updates", "ours"
@@ -37,12 +37,17 @@ _NAMES = {
     OURS: "the other strategy on the full set",
 }
 CONTRASTS = ((FULL, SAME_EPOCHS), (SAME_EPOCHS, SAME_UPDATES), (FULL, SAME_UPDATES), (FULL, OURS))
-
-
 CAPTION = (
     "Scores on dev × 100 at the last step; std: ddof 1; failed of finished runs; interval: Wilson's, of the share of "
     "failed runs."
 )
+
+
+class Pair(Block):
+    """Two tasks of params.yaml: a training set and a sample of it, with the same dev set."""
+
+    full: Name
+    sample: Name
 
 
 class SmallDataOptions(Block):
@@ -64,7 +69,7 @@ class SmallData(Study[SmallDataOptions]):
 
     def variations(self, options: SmallDataOptions, config: Config) -> list[Variation]:
         """Three or four cells a pair; UserError where a pair is not a data set and a smaller sample of it."""
-        check_pairs(options.pairs, config)
+        _check_pairs(options.pairs, config)
         if options.ours == options.strategy:
             raise UserError(f"small data: found '{options.ours}' as strategy and as ours, expected another one as ours")
         variations = []
@@ -131,6 +136,43 @@ class SmallData(Study[SmallDataOptions]):
             data={"conditions": table, "runs": runs, "pairs": pairs},
             facts={"pairs": [pair.model_dump() for pair in options.pairs]},
         )
+
+
+def _check_pairs(pairs: Sequence[Pair], config: Config) -> None:
+    """UserError where a task is named twice, or a pair is not a data set and a smaller sample of it."""
+    tasks = [task for pair in pairs for task in (pair.full, pair.sample)]
+    repeated = [task for task in tasks if tasks.count(task) > 1]
+    if repeated:
+        raise UserError(f"small data: found task {repeated[0]} twice in pairs, expected each task once")
+    for pair in pairs:
+        _check(pair, config)
+
+
+def _check(pair: Pair, config: Config) -> None:
+    for name in (pair.full, pair.sample):
+        if name not in config.tasks:
+            raise unknown("task", name, config.tasks)
+    full, sample = config.tasks[pair.full], config.tasks[pair.sample]
+    expected = "expected a sample of the same data set with the same dev set"
+    for key in _kept(full):
+        found, other = getattr(sample, key), getattr(full, key)
+        if found != other:
+            raise UserError(f"small data: {pair.sample} has {key} {found}, {pair.full} has {other}: {expected}")
+    if sample.train_size is None or (full.train_size is not None and sample.train_size >= full.train_size):
+        raise UserError(
+            f"small data: {pair.sample} has train_size {_size(sample)}, {pair.full} has {_size(full)}: expected a "
+            "smaller train_size in the sample"
+        )
+
+
+def _kept(full: TaskBlock) -> list[str]:
+    """What the two tasks must have in common; the seed where it draws the full task's examples too."""
+    drawn = full.train_size is not None or full.dev_size is not None
+    return ["dataset", *OWN_KEYS, "source", "options", "revision", "dev_size", *(["sample_seed"] if drawn else [])]
+
+
+def _size(task: TaskBlock) -> str:
+    return "null (all examples)" if task.train_size is None else str(task.train_size)
 
 
 def _names(pair: Pair, options: SmallDataOptions) -> dict[str, str]:

@@ -75,7 +75,7 @@ def bring_up_to_date(
         figures=figures,
         store=store,
         models=models,
-        progress=progress or _silent,
+        progress=progress or (lambda done, total: None),
     )
 
 
@@ -85,7 +85,3 @@ def _own(uri: str, root: Path) -> str:
     if not scheme.startswith("sqlite") or not path:
         return uri
     return f"{scheme}{separator}{own_path(Path(path), root).as_posix()}"
-
-
-def _silent(done: int, total: int) -> None:
-    """Progress that nobody watches."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
 from typing import Any
 
 from mlflow.entities import Metric, Run
@@ -39,27 +40,21 @@ from stabbench.tracking.server import ask, first_line, workers
 ARTIFACTS = ("record.json", "gradnorms.parquet")
 
 
+@dataclass
 class CellRuns:
     """The work of one call; every step leaves the server such that the next call can go on."""
 
-    def __init__(
-        self,
-        experiment: Experiment,
-        outcome: TrackingOutcome,
-        entries: Sequence[Entry],
-        marks: Mapping[str, Mapping[str, str]],
-        store: Store | None,
-        models: bool,
-        progress: Callable[[int, int], None],
-    ) -> None:
-        self.experiment = experiment
-        self.outcome = outcome
-        self.store = store
-        self.models = models
-        self.total = len(outcome.missing)
-        self.progress = progress
-        self._marks = marks
-        self._keys = {entry.key for entry in entries if entry.study is None}
+    experiment: Experiment
+    outcome: TrackingOutcome
+    entries: Sequence[Entry]
+    marks: Mapping[str, Mapping[str, str]]
+    store: Store | None
+    models: bool
+    progress: Callable[[int, int], None]
+
+    def __post_init__(self) -> None:
+        self.total = len(self.outcome.missing)
+        self._keys = {entry.key for entry in self.entries if entry.study is None}
         self._placed: dict[str, Run] = {}
         self._others: dict[str, list[Run]] | None = None
 
@@ -77,7 +72,8 @@ class CellRuns:
         }
         self.experiment.set_tags(parent, wanted)
         if not whole(parent):
-            self._describe(entry, parent)
+            self.experiment.log(parent, [], cell_params(entry.cell))
+            self.experiment.client.log_inputs(parent.info.run_id, [dataset_input(entry.cell)])
         for seed in [seed for seed in entry.own if seed not in there]:
             if (run := self._elsewhere(entry.own[seed])) is not None:
                 there[seed] = run
@@ -86,9 +82,9 @@ class CellRuns:
             self._seen(entry, seed, run, new=False)
         there |= self._log_runs(entry, {seed for seed in entry.own if seed not in there}, parent)
         for seed, run in there.items():
-            self._attempt(entry.run_name(seed) + " (model)", self._log_model, entry, seed, run)
+            self.attempt(entry.run_name(seed) + " (model)", self._log_model, entry, seed, run)
         if len(there) == len(entry.own):
-            self._attempt(entry.name, self._summarise, entry, parent, table_row)
+            self.attempt(entry.name, self._summarise, entry, parent, table_row)
 
     def _there(self, entry: Entry) -> dict[int, Run]:
         """The whole runs of the cell by seed; interrupted, repeated and outdated ones are deleted."""
@@ -123,7 +119,7 @@ class CellRuns:
     def _place(self, entry: Entry, seed: int, run: Run, parent: Run) -> None:
         """Make a run that is there stand below the cell, with the marks of the studies that have it."""
         wanted = place_tags(entry.cell, seed, entry.study, parent.info.run_id)
-        wanted |= self._marks.get(entry.own[seed].fingerprint, {})
+        wanted |= self.marks.get(entry.own[seed].fingerprint, {})
         self.experiment.set_tags(run, wanted)
         fitting = fitting_tags(wanted)
         past = [tag for tag in run.data.tags if tag.startswith(STUDY) and tag not in fitting]
@@ -133,10 +129,6 @@ class CellRuns:
         start = min(run_span(record, record.provenance()).start for record in entry.selected.records.values())
         return self.experiment.create(cell_tags(entry), start)
 
-    def _describe(self, entry: Entry, parent: Run) -> None:
-        self.experiment.log(parent, [], cell_params(entry.cell))
-        self.experiment.client.log_inputs(parent.info.run_id, [dataset_input(entry.cell)])
-
     def _log_runs(self, entry: Entry, seeds: set[int], parent: Run) -> dict[int, Run]:
         logged: dict[int, Run] = {}
         pool = ThreadPoolExecutor(workers(self.experiment.uri), thread_name_prefix="mlflow")
@@ -144,7 +136,7 @@ class CellRuns:
             futures = {pool.submit(self._log_run, entry, seed, parent.info.run_id): seed for seed in sorted(seeds)}
             for future in as_completed(futures):
                 seed = futures[future]
-                run = self._attempt(entry.run_name(seed), future.result)
+                run = self.attempt(entry.run_name(seed), future.result)
                 if run is not None:
                     logged[seed] = run
                     self._seen(entry, seed, run, new=True)
@@ -158,7 +150,7 @@ class CellRuns:
         span = run_span(record, provenance)
         metrics = run_metrics(record, provenance, span)
         tags = {**place_tags(cell, seed, entry.study, parent_id), **run_tags(record, provenance)}
-        run = self.experiment.create({**tags, **self._marks.get(record.fingerprint, {})}, span.start)
+        run = self.experiment.create({**tags, **self.marks.get(record.fingerprint, {})}, span.start)
         self.experiment.log(run, metrics, run_params(cell, seed, record))
         self.experiment.client.log_inputs(run.info.run_id, [dataset_input(cell)])
         files = {name: record.folder / name for name in ARTIFACTS}
@@ -200,8 +192,16 @@ class CellRuns:
         self.experiment.finish(parent.info.run_id, end)
         self.outcome.cells += 1
 
-    def _attempt(self, name: str, action: Callable[..., Any], *arguments: object) -> Any:
-        return attempt(self.experiment, self.outcome, name, action, *arguments)
+    def attempt(self, name: str, action: Callable[..., Any], *arguments: object) -> Any:
+        """What `action` returns, or None where it failed; UnreachableError where the server is gone altogether."""
+        try:
+            return action(*arguments)
+        except Exception as error:
+            self.outcome.problem = self.outcome.problem or f"{name}: {first_line(error)}"
+            if name not in self.outcome.missing:
+                self.outcome.missing.append(name)
+            ask(self.experiment.client)
+            return None
 
     def _seen(self, entry: Entry, seed: int, run: Run, *, new: bool) -> None:
         self._placed[entry.own[seed].fingerprint] = run
@@ -209,20 +209,6 @@ class CellRuns:
         self.outcome.logged += new
         self.outcome.found += not new
         self.progress(self.outcome.logged + self.outcome.found, self.total)
-
-
-def attempt(
-    experiment: Experiment, outcome: TrackingOutcome, name: str, action: Callable[..., Any], *arguments: object
-) -> Any:
-    """What `action` returns, or None where it failed; UnreachableError where the server is gone altogether."""
-    try:
-        return action(*arguments)
-    except Exception as error:
-        outcome.problem = outcome.problem or f"{name}: {first_line(error)}"
-        if name not in outcome.missing:
-            outcome.missing.append(name)
-        ask(experiment.client)
-        return None
 
 
 def _shows(run: Run, record: Record) -> bool:

@@ -65,9 +65,7 @@ def cell_tags(entry: Entry) -> dict[str, str]:
         **({} if entry.study is None else {STUDY: entry.study}),
         CELL: entry.key,
         CURRENT: "true",
-        "model": cell.model,
-        "task": cell.task,
-        "strategy": cell.strategy,
+        **Place.of(cell)._asdict(),
         "metric": cell.task_facts.metric,
     }
 

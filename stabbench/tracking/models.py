@@ -70,7 +70,8 @@ def log_model(
     """
     if not has_tokenizer(weights):
         raise ModelNotLoggedError(f"no tokenizer beside the weights in {weights}")
-    _delete_unfinished(client, experiment_id, run_id)
+    for unfinished in client.search_logged_models([experiment_id], filter_string=f"source_run_id = '{run_id}'"):
+        client.delete_logged_model(unfinished.model_id)
     with tempfile.TemporaryDirectory(prefix="stabbench-model-") as temporary:
         saved = Path(temporary) / "model"
         scores = {names.name(f"final_{name}"): str(value) for name, value in record.result.final.scores.items()}
@@ -135,9 +136,3 @@ def _options(cell: Cell) -> dict[str, Any]:
 def _requirements(versions: Mapping[str, Any]) -> list[str]:
     pinned = {**{name: versions.get(name) for name in REQUIREMENTS}, "mlflow": mlflow.__version__}
     return [f"{name}=={str(version).partition('+')[0]}" if version else name for name, version in pinned.items()]
-
-
-def _delete_unfinished(client: MlflowClient, experiment_id: str, run_id: str) -> None:
-    found = client.search_logged_models([experiment_id], filter_string=f"source_run_id = '{run_id}'")
-    for model in found:
-        client.delete_logged_model(model.model_id)

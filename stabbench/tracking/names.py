@@ -34,31 +34,19 @@ def model_name(text: str) -> str:
     return _apart(_REFUSED_OF_MODELS.sub("_", text), text)
 
 
-def parameter(value: str) -> str:
-    """A parameter's value, shortened with a mark where MLflow would cut it."""
-    return _shortened(value, LONGEST_PARAMETER, PARAMETERS)
-
-
-def tag(value: str) -> str:
-    """A tag's value, shortened with a mark where MLflow would cut or refuse it."""
-    return _shortened(value, LONGEST_TAG, TAGS)
-
-
 PARAMETERS, TAGS = "parameters.json", "tags.json"
 """The artifacts that hold what does not fit, all of it by its own name."""
 
 
 def fitting_parameters(values: Mapping[str, str]) -> dict[str, str]:
-    """Parameters by the names and with the values that MLflow takes."""
-    return {name(key): parameter(value) for key, value in values.items()}
+    """Parameters by the names that MLflow takes; values that it would cut are shortened, with a mark."""
+    return {name(key): _shortened(value, LONGEST_PARAMETER, PARAMETERS) for key, value in values.items()}
 
 
 def fitting_tags(values: Mapping[str, str]) -> dict[str, str]:
-    """Tags by the names and with the values that MLflow takes; a run's name is one of them."""
-    return {
-        name(key): _shortened(value, LONGEST_NAME, TAGS, 100) if key == "mlflow.runName" else tag(value)
-        for key, value in values.items()
-    }
+    """Tags, of which a run's name is one: as `fitting_parameters`."""
+    limits = {"mlflow.runName": (LONGEST_NAME, TAGS, 100)}
+    return {name(key): _shortened(value, *limits.get(key, (LONGEST_TAG, TAGS, SHOWN))) for key, value in values.items()}
 
 
 def _apart(spelled: str, text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -63,29 +63,14 @@ class Page:
         return sha256_of_json(shows)
 
 
-@dataclass(frozen=True)
-class Chapter:
-    """What `reports/studies/<name>/` holds of a study or probe: files, and what was found in sentences."""
-
-    files: Mapping[str, Path] = field(default_factory=dict)
-    found: str = ""
-
-    @classmethod
-    def read(cls, folder: Path) -> Chapter:
-        """Empty where there is none."""
-        files = {path.name: path for path in sorted(folder.glob("*")) if path.suffix in SHOWN_FILES}
-        try:
-            facts = read_json(folder / "facts.json")
-            found = "\n\n".join(plain(str(text)) for text in facts["found"])
-        except (OSError, ValueError, KeyError, TypeError):
-            found = ""
-        return cls(files, found)
-
-
-def study_page(part: Part, metrics: Mapping[str, float], start: int, end: int) -> Page:
-    """The run above a study's cells."""
-    chapter = Chapter.read(part.chapter)
-    return Page("study", part.name, _flat(part.options), metrics, {}, chapter.files, start, end, chapter.found)
+def chapter(part: Part) -> tuple[dict[str, Path], str]:
+    """What the report has of a study or probe: files by name, and what was found in sentences; empty without it."""
+    files = {path.name: path for path in sorted(part.chapter.glob("*")) if path.suffix in SHOWN_FILES}
+    try:
+        facts = read_json(part.chapter / "facts.json")
+        return files, "\n\n".join(plain(str(text)) for text in facts["found"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return files, ""
 
 
 def probe_page(part: Part) -> Page:
@@ -97,7 +82,7 @@ def probe_page(part: Part) -> Page:
     try:
         data = read_json(path)
         tables = {f"{table}.csv": part.folder / f"{table}.csv" for table in data["tables"]}
-        parameters = {"probe": str(data["kind"]), **_flat(data["options"])}
+        parameters = {"probe": str(data["kind"]), **flat(data["options"])}
         chosen = ", ".join(f"{run['strategy']} seed {run['seed']} ({run['status']})" for run in data["chosen"])
         facts, reason = _leaves(data["facts"]), data["reason"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -105,7 +90,7 @@ def probe_page(part: Part) -> Page:
     gone = [str(table) for table in tables.values() if not table.is_file()]
     if gone:
         raise UserError(f"{gone[0]} is missing: run `stabbench probe {part.name}` again")
-    chapter = Chapter.read(part.chapter)
+    chapter_files, found = chapter(part)
     numbers = {key: float(value) for key, value in facts.items() if finite(value) and not isinstance(value, bool)}
     words = {key: shown(value) for key, value in facts.items() if key not in numbers}
     if chosen:
@@ -113,12 +98,13 @@ def probe_page(part: Part) -> Page:
     if reason:
         words["reason"] = str(reason)
     made = int(path.stat().st_mtime * 1000)
-    files = {path.name: path, **tables, **{f"chapter/{name}": file for name, file in chapter.files.items()}}
-    text = chapter.found or plain(str(reason or ""))
+    files = {path.name: path, **tables, **{f"chapter/{name}": file for name, file in chapter_files.items()}}
+    text = found or plain(str(reason or ""))
     return Page("probe", part.name, parameters, numbers, words, files, made, made, text)
 
 
-def _flat(options: Mapping[str, Any]) -> dict[str, str]:
+def flat(options: Mapping[str, Any]) -> dict[str, str]:
+    """Options as parameters, nested ones by dotted names."""
     return {name: shown(value) for name, value in _leaves(options).items()}
 
 

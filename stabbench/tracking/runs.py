@@ -10,6 +10,7 @@ from typing import Any
 
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric
 
+from stabbench.analysis.place import Place
 from stabbench.files import sha256_of_json
 from stabbench.plan import Cell
 from stabbench.records import Record
@@ -42,8 +43,9 @@ class Span:
 
 def cell_key(cell: Cell, study: str | None = None) -> str:
     """What a parent run is known by: the names of the cell, its study, and everything that its seeds share."""
-    names = {"model": cell.model, "task": cell.task, "strategy": cell.strategy}
-    return sha256_of_json({**names, "spec": dict(cell.spec), **({} if study is None else {"study": study})})
+    return sha256_of_json(
+        {**Place.of(cell)._asdict(), "spec": dict(cell.spec), **({} if study is None else {"study": study})}
+    )
 
 
 def place_tags(cell: Cell, seed: int, study: str | None, parent: str) -> dict[str, str]:
@@ -56,9 +58,7 @@ def place_tags(cell: Cell, seed: int, study: str | None, parent: str) -> dict[st
         SELECTED: "true",
         PART: "grid" if study is None else "study",
         **({} if study is None else {STUDY: study}),
-        "model": cell.model,
-        "task": cell.task,
-        "strategy": cell.strategy,
+        **Place.of(cell)._asdict(),
     }
 
 
@@ -117,9 +117,9 @@ def run_metrics(record: Record, provenance: Mapping[str, Any], span: Span) -> li
         "seconds": provenance.get("seconds", {}).get("total"),
         "final_dev_loss": final.dev_loss,
         **{f"final_{name}": value for name, value in final.scores.items()},
+        **{f"best_{name}": value for name, value in best.scores.items()},
+        "best_step": best.step,
     }
-    values |= {f"best_{name}": value for name, value in best.scores.items()}
-    values |= {"best_step": best.step}
     metrics += [Metric(key, float(value), span.end, final.step) for key, value in values.items() if finite(value)]
     return metrics
 

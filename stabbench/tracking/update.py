@@ -13,12 +13,12 @@ from mlflow.entities import Metric, Run
 from stabbench.analysis import frame, stability
 from stabbench.analysis.seed_sanity import seedless_records
 from stabbench.records import Selection, Store
-from stabbench.tracking.cell_runs import CellRuns, attempt
+from stabbench.tracking.cell_runs import CellRuns
 from stabbench.tracking.cells import CURRENT, SUMMARY, figures_of, summary
 from stabbench.tracking.entries import Entry, entries, marks
 from stabbench.tracking.experiment import Experiment, oldest_whole_first, whole
 from stabbench.tracking.outcome import TrackingOutcome
-from stabbench.tracking.parts import Page, Part, probe_page, study_page
+from stabbench.tracking.parts import Page, Part, chapter, flat, probe_page
 from stabbench.tracking.runs import CELL, KIND, PART, PROBE, STUDY, run_span
 from stabbench.tracking.server import UnreachableError, connected, first_line, refusal
 from stabbench.tracking.view import save_view, view_url
@@ -48,14 +48,6 @@ class Wanted:
         pages += [probe_page(part) for part in probes if part.there]
         return cls(found, pages)
 
-    def names(self) -> list[str]:
-        """Of all runs of seeds."""
-        return [entry.run_name(seed) for entry in self.entries for seed in entry.own]
-
-    def keys(self) -> set[str]:
-        """Of all runs that are no seed's."""
-        return {entry.key for entry in self.entries} | {page.key for page in self.pages}
-
 
 def update(
     wanted: Wanted,
@@ -68,19 +60,20 @@ def update(
     progress: Callable[[int, int], None],
 ) -> TrackingOutcome:
     """As `stabbench.tracking.bring_up_to_date`, with a tracking URI that is settled."""
-    outcome = TrackingOutcome(uri, f"stabbench/{preset}", missing=wanted.names())
+    missing = [entry.run_name(seed) for entry in wanted.entries for seed in entry.own]
+    outcome = TrackingOutcome(uri, f"stabbench/{preset}", missing=missing)
     try:
         with connected(uri) as client:
             experiment = Experiment(client, uri, outcome.experiment)
             parents = _parents(experiment, wanted)
+            kept = Store(store) if store is not None else None
+            work = CellRuns(experiment, outcome, wanted.entries, marks(wanted.entries), kept, models, progress)
             above = {
-                (page.kind, page.name): attempt(
-                    experiment, outcome, f"{page.kind} {page.name}", _page, experiment, outcome, page, parents[page.key]
+                (page.kind, page.name): work.attempt(
+                    f"{page.kind} {page.name}", _page, experiment, outcome, page, parents[page.key]
                 )
                 for page in wanted.pages
             }
-            kept = Store(store) if store is not None else None
-            work = CellRuns(experiment, outcome, wanted.entries, marks(wanted.entries), kept, models, progress)
             for entry in wanted.entries:
                 shown = figures_of(entry.cell, figures) if entry.study is None else {}
                 run = None if entry.study is None else above.get(("study", entry.study))
@@ -97,7 +90,7 @@ def update(
 
 def _parents(experiment: Experiment, wanted: Wanted) -> dict[str, list[Run]]:
     """The runs of cells, studies and probes by key; those that are no longer wanted are marked so."""
-    keys = wanted.keys()
+    keys = {entry.key for entry in wanted.entries} | {page.key for page in wanted.pages}
     found: dict[str, list[Run]] = defaultdict(list)
     for run in sorted(experiment.parents(), key=oldest_whole_first):
         key = run.data.tags.get(CELL) or run.data.tags.get(PAGE)
@@ -141,6 +134,7 @@ def _log_page(experiment: Experiment, page: Page, digest: str) -> Run:
 
 
 def _study_page(part: Part, found: Sequence[Entry]) -> Page:
+    """The run above a study's cells."""
     records = [record for entry in found for record in entry.selected.records.values()]
     spans = [run_span(record, record.provenance()) for record in records]
     metrics = {
@@ -148,7 +142,9 @@ def _study_page(part: Part, found: Sequence[Entry]) -> Page:
         "runs": len({record.fingerprint for record in records}),
         "shared_runs": sum(entry.shared for entry in found),
     }
-    return study_page(part, metrics, min(span.start for span in spans), max(span.end for span in spans))
+    files, text = chapter(part)
+    start, end = min(span.start for span in spans), max(span.end for span in spans)
+    return Page("study", part.name, flat(part.options), metrics, {}, files, start, end, text)
 
 
 def _table(selection: Selection) -> dict[tuple[str, str, str], Mapping[str, Any]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from mlflow import MlflowClient
 
@@ -15,30 +14,27 @@ VIEW_KEY = "stabbench-table"
 VIEW_TAG = f"mlflow.sharedViewState.{VIEW_KEY}"
 """Where MLflow's own "share" button keeps a view of the run list."""
 
-TAGS = ("model", "task", "strategy")
-METRICS = ("std", "mean", "max", "median", "failed", "n", "levene_p")
-FILTER = f"tags.`{KIND}` = 'cell' AND tags.`{CURRENT}` = 'true'"
-
-
-def view_state() -> dict[str, Any]:
-    """The view: a row a cell of the present selection, task by task, with Table 1's columns."""
-    columns = [f"tags.`{name}`" for name in TAGS] + [f"metrics.`{name}`" for name in METRICS]
-    columns += ["tags.`star`"]
-    return {
-        "searchFilter": FILTER,
-        "orderByKey": "tags.`task`",
-        "orderByAsc": True,
-        "startTime": "ALL",
-        "lifecycleFilter": "Active",
-        "selectedColumns": columns,
-        "columnOrder": columns,
-        "viewMaximized": True,
-    }
+COLUMNS = [
+    *(f"tags.`{name}`" for name in ("model", "task", "strategy")),
+    *(f"metrics.`{name}`" for name in ("std", "mean", "max", "median", "failed", "n", "levene_p")),
+    "tags.`star`",
+]
+VIEW = {
+    "searchFilter": f"tags.`{KIND}` = 'cell' AND tags.`{CURRENT}` = 'true'",
+    "orderByKey": "tags.`task`",
+    "orderByAsc": True,
+    "startTime": "ALL",
+    "lifecycleFilter": "Active",
+    "selectedColumns": COLUMNS,
+    "columnOrder": COLUMNS,
+    "viewMaximized": True,
+}
+"""A row a cell of the present selection, task by task, with Table 1's columns."""
 
 
 def save_view(client: MlflowClient, experiment_id: str, tags: dict[str, str]) -> None:
     """Write the view where the experiment does not have it yet."""
-    state = json.dumps(view_state(), sort_keys=True)
+    state = json.dumps(VIEW, sort_keys=True)
     if tags.get(VIEW_TAG) != state:
         client.set_experiment_tag(experiment_id, VIEW_TAG, state)
 

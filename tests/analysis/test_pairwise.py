@@ -12,8 +12,9 @@ from scipy import stats
 from stabbench.analysis.columns import NAMES, TABLES
 from stabbench.analysis.intervals import log_std_ratio_intervals, std_ratio
 from stabbench.analysis.levels import mann_whitney, welch
-from stabbench.analysis.paired import BySeed, mcnemar, pairs, pitman_morgan, seed_correlation, swap_test, wilcoxon
+from stabbench.analysis.paired import BySeed, mcnemar, pairs, pitman_morgan, seed_correlation, swap_tests, wilcoxon
 from stabbench.analysis.pairwise import P_VALUES, PAIRED_P_VALUES, pairwise
+from stabbench.analysis.spread import of_one_pair
 from stabbench.analysis.stability import stability
 from tests.analysis.test_stability import papers_rte, runs
 
@@ -26,18 +27,18 @@ def random() -> np.random.Generator:
 
 
 def test_the_tests_of_the_level_are_scipys() -> None:
-    assert welch(A, B) == pytest.approx(stats.ttest_ind(A, B, equal_var=False).pvalue)
-    assert mann_whitney(A, B) == pytest.approx(stats.mannwhitneyu(A, B).pvalue)
-    assert mann_whitney([0.5] * 4, [0.5] * 4) == 1.0
-    assert welch([0.5] * 4, [0.6] * 4) is None
-    assert mann_whitney([], B) is None
+    assert of_one_pair(welch, A, B) == pytest.approx(stats.ttest_ind(A, B, equal_var=False).pvalue)
+    assert of_one_pair(mann_whitney, A, B) == pytest.approx(stats.mannwhitneyu(A, B).pvalue)
+    assert of_one_pair(mann_whitney, [0.5] * 4, [0.5] * 4) == 1.0
+    assert of_one_pair(welch, [0.5] * 4, [0.6] * 4) is None
+    assert of_one_pair(mann_whitney, [], B) is None
 
 
 def test_the_paired_tests_are_those_of_their_definitions() -> None:
-    assert seed_correlation(A, B) == pytest.approx(np.corrcoef(A, B)[0, 1])
-    assert pitman_morgan(A, B) == pytest.approx(stats.pearsonr(A + B, A - B).pvalue)
-    assert wilcoxon(A, B) == pytest.approx(stats.wilcoxon(A, B).pvalue)
-    assert wilcoxon(np.array([0.5, 0.6, 0.7]), np.array([0.5, 0.5, 0.6])) == pytest.approx(
+    assert of_one_pair(seed_correlation, A, B) == pytest.approx(np.corrcoef(A, B)[0, 1])
+    assert of_one_pair(pitman_morgan, A, B) == pytest.approx(stats.pearsonr(A + B, A - B).pvalue)
+    assert of_one_pair(wilcoxon, A, B) == pytest.approx(stats.wilcoxon(A, B).pvalue)
+    assert of_one_pair(wilcoxon, [0.5, 0.6, 0.7], [0.5, 0.5, 0.6]) == pytest.approx(
         stats.wilcoxon([0.1, 0.1], method="approx").pvalue
     )
     failed_a, failed_b = np.arange(20) < 9, np.arange(20) < 2
@@ -53,7 +54,7 @@ def test_the_swap_test_is_the_share_over_all_swaps_within_seeds() -> None:
         swap = np.array([number >> bit & 1 for bit in range(8)], bool)
         x, y = np.where(swap, right, left), np.where(swap, left, right)
         reached.append(abs(np.log(x.var() / y.var())) >= observed - 1e-9)
-    assert swap_test(a, b, random()) == pytest.approx(np.mean(reached), abs=0.015)
+    assert swap_tests(a[None], b[None], random())[0] == pytest.approx(np.mean(reached), abs=0.015)
 
 
 def test_pairs_are_the_seeds_that_both_strategies_have_whatever_the_order_of_rows() -> None:

@@ -10,8 +10,7 @@ import pandas as pd
 import pytest
 
 from stabbench.analysis.frame import COLUMNS
-from stabbench.analysis.results import Results, runs_of
-from stabbench.analysis.results_file import read_results
+from stabbench.analysis.results import Results, read_results, runs_of
 from stabbench.errors import UserError
 
 HEAD = "strategy,task,seed,score\n"

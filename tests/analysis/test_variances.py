@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from functools import partial
 from itertools import combinations
 
 import numpy as np
@@ -7,15 +8,16 @@ import pytest
 from scipy import stats
 
 from stabbench.analysis.calibration import false_positive_rate
-from stabbench.analysis.permutation import levene_ratio, permutation_test, permutation_tests
+from stabbench.analysis.permutation import levene_ratio, permutation_tests
+from stabbench.analysis.spread import of_one_pair
 from stabbench.analysis.variances import (
     CENTERS,
     Center,
     check_center,
     fligner_killeen,
     levene,
-    levene_by_permutation,
     levene_statistic,
+    permutation_p_values,
     spread_p_value,
 )
 from stabbench.errors import UserError
@@ -26,10 +28,12 @@ def samples(ratio: float = 3.0, n_a: int = 25, n_b: int = 20, shift: float = 0.0
     return list(random.normal(0.7, 0.01, n_a)), list(random.normal(0.6 + shift, 0.01 * ratio, n_b))
 
 
-def permutation_p(a: list[float], b: list[float], seed: int = 0) -> float:
-    p = levene_by_permutation(a, b, np.random.default_rng(seed))
-    assert p is not None
-    return p
+def levene_p(a: list[float], b: list[float], center: Center = "median") -> float | None:
+    return of_one_pair(partial(levene, center=center), a, b)
+
+
+def permutation_p(a: list[float], b: list[float]) -> float:
+    return float(permutation_p_values([(np.array(a), np.array(b))])[0, 0])
 
 
 @pytest.mark.parametrize("center", CENTERS)
@@ -38,7 +42,7 @@ def test_levenes_p_value_is_that_of_an_anova_of_the_deviations(center: Center) -
     middle = np.median if center == "median" else np.mean
     deviations = [np.abs(np.array(x) - float(middle(x))) for x in (a, b)]
     expected = stats.f_oneway(*deviations).pvalue
-    assert levene(a, b, center) == pytest.approx(expected)
+    assert levene_p(a, b, center) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("center", CENTERS)
@@ -54,27 +58,27 @@ def test_the_statistic_for_many_samples_at_once_is_scipys(center: Center) -> Non
     [([0.5] * 25, [0.1, 0.2, 0.3]), ([0.1, 0.2, 0.3], [0.5] * 3), ([0.1], [0.1, 0.2]), ([0.4, 0.5], [0.1, 0.9])],
 )
 def test_constant_scores_single_ones_and_pairs_give_no_p_value(a: list[float], b: list[float]) -> None:
-    assert levene(a, b) is None
-    assert levene_by_permutation(a, b, np.random.default_rng(0)) is None
+    assert levene_p(a, b) is None
+    assert np.isnan(permutation_p(a, b))
 
 
 def test_a_strategy_compared_with_itself_gives_p_1() -> None:
     a, _ = samples()
-    assert levene(a, a) == pytest.approx(1.0)
+    assert levene_p(a, a) == pytest.approx(1.0)
     assert permutation_p(a, a) == 1.0
 
 
 def test_neither_the_order_of_samples_nor_of_scores_changes_a_p_value() -> None:
     a, b = samples()
-    for p in (levene(b, a), levene(a[::-1], b[::-1])):
-        assert p == pytest.approx(levene(a, b), rel=1e-12)
+    for p in (levene_p(b, a), levene_p(a[::-1], b[::-1])):
+        assert p == pytest.approx(levene_p(a, b), rel=1e-12)
     assert permutation_p(a, b) == permutation_p(b, a) == permutation_p(a[::-1], b[::-1])
 
 
 def test_a_shift_of_one_sample_changes_no_p_value() -> None:
     a, b = samples(ratio=1.4)
     _, shifted = samples(ratio=1.4, shift=8.0)
-    assert levene(a, shifted) == pytest.approx(levene(a, b))
+    assert levene_p(a, shifted) == pytest.approx(levene_p(a, b))
     assert permutation_p(a, shifted) == pytest.approx(permutation_p(a, b), abs=0.002)
 
 
@@ -107,7 +111,7 @@ def test_the_permutation_p_values_are_the_shares_over_all_rearrangements_of_the_
         x, y = residuals[list(chosen)], np.delete(residuals, chosen)
         ratio = abs(np.log(x.std(ddof=1) / y.std(ddof=1)))
         reached.append((plain_ratio(x, y) >= observed[0] - 1e-9, ratio >= observed[1] - 1e-9))
-    found = permutation_test(a, b, np.random.default_rng(0))
+    found = permutation_tests(np.array([a]), np.array([b]), np.random.default_rng(0))
     assert [found.levene[0], found.log_std_ratio[0]] == pytest.approx(np.mean(reached, axis=0), abs=0.015)
 
 
@@ -123,14 +127,14 @@ def test_a_pair_has_the_same_p_values_alone_and_among_others() -> None:
     a, b = random.normal(size=(4, 11)), random.normal(scale=2, size=(4, 14))
     together = permutation_tests(a, b, np.random.default_rng(0))
     for row in range(4):
-        alone = permutation_test(a[row], b[row], np.random.default_rng(0))
+        alone = permutation_tests(a[[row]], b[[row]], np.random.default_rng(0))
         assert (alone.levene[0], alone.log_std_ratio[0]) == (together.levene[row], together.log_std_ratio[row])
 
 
 def test_exactly_half_collapsed_is_not_taken_for_a_difference_in_spread() -> None:
     whole = list(np.linspace(0, 1, 10))
     half = [*np.linspace(0, 1, 5), *[-10.0] * 5]
-    asymptotic = levene(whole, half)
+    asymptotic = levene_p(whole, half)
     assert asymptotic is not None
     assert asymptotic < 1e-6
     assert permutation_p(whole, half) > 0.005
@@ -141,14 +145,14 @@ def test_the_stars_p_value_is_the_larger_one_and_the_asymptotic_one_where_nothin
     assert spread_p_value(0.04, 0.03) == 0.04
     assert spread_p_value(0.04, None) == 0.04
     assert spread_p_value(None, None) is None
-    many = np.random.default_rng(0).normal(size=1_200)
-    assert levene_by_permutation(many, 2 * many, np.random.default_rng(0)) is None
+    many = np.random.default_rng(0).normal(size=1_200).tolist()
+    assert np.isnan(permutation_p(many, [2 * score for score in many]))
 
 
 def test_fligner_killeen_is_scipys_and_undefined_for_constant_scores() -> None:
     a, b = samples()
-    assert fligner_killeen(a, b) == pytest.approx(stats.fligner(a, b, center="median").pvalue)
-    assert fligner_killeen([0.5] * 9, b) is None
+    assert of_one_pair(fligner_killeen, a, b) == pytest.approx(stats.fligner(a, b, center="median").pvalue)
+    assert of_one_pair(fligner_killeen, [0.5] * 9, b) is None
 
 
 def test_the_permutation_test_keeps_its_level_on_collapsed_runs_with_means_far_apart() -> None:
@@ -158,8 +162,7 @@ def test_the_permutation_test_keeps_its_level_on_collapsed_runs_with_means_far_a
         a, b = random.normal(0, 1, 15), random.normal(8, 1, 15)
         a[random.random(15) < 0.2] = -10.0
         b[random.random(15) < 0.2] = -2.0
-        p = levene_by_permutation(a, b, random, permutations=199)
-        rejected += p is not None and p <= 0.05
+        rejected += bool(permutation_tests(a[None], b[None], random, permutations=199).levene[0] <= 0.05)
     assert stats.binomtest(rejected, 400, 0.05, alternative="greater").pvalue > 0.01
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,10 @@ from benchmarks.calibration_report import markdown
 from benchmarks.calibration_tests import FAILURES, TESTS, p_values
 from stabbench.analysis.failures import fisher_exact
 from stabbench.analysis.levels import mann_whitney, welch
-from stabbench.analysis.paired import mcnemar, pitman_morgan, swap_test, wilcoxon
-from stabbench.analysis.permutation import permutation_test
-from stabbench.analysis.variances import fligner_killeen, levene, levene_by_permutation, spread_p_value
+from stabbench.analysis.paired import mcnemar, pitman_morgan, swap_tests, wilcoxon
+from stabbench.analysis.permutation import permutation_tests
+from stabbench.analysis.spread import of_one_pair
+from stabbench.analysis.variances import fligner_killeen, levene, spread_p_value
 from stabbench.files import read_json, write_json
 
 PERMUTATIONS = 199
@@ -25,17 +27,22 @@ def random() -> np.random.Generator:
     return np.random.default_rng(3)
 
 
+def permuted(a: np.ndarray, b: np.ndarray) -> tuple[float | None, float]:
+    found = permutation_tests(a[None], b[None], random(), PERMUTATIONS)
+    return None if of_one_pair(levene, a, b) is None else float(found.levene[0]), float(found.log_std_ratio[0])
+
+
 ONE_PAIR: Mapping[str, Callable[[np.ndarray, np.ndarray], float | None]] = {
-    "star": lambda a, b: spread_p_value(levene(a, b), levene_by_permutation(a, b, random(), PERMUTATIONS)),
-    "permutation": lambda a, b: levene_by_permutation(a, b, random(), PERMUTATIONS),
-    "Levene, median": levene,
-    "Levene, mean": lambda a, b: levene(a, b, "mean"),
-    "log std ratio, permutation": lambda a, b: float(permutation_test(a, b, random(), PERMUTATIONS).log_std_ratio[0]),
-    "Fligner-Killeen": fligner_killeen,
-    "paired: Pitman-Morgan": pitman_morgan,
-    "Welch": welch,
-    "Mann-Whitney": mann_whitney,
-    "paired: Wilcoxon": wilcoxon,
+    "star": lambda a, b: spread_p_value(of_one_pair(levene, a, b), permuted(a, b)[0]),
+    "permutation": lambda a, b: permuted(a, b)[0],
+    "Levene, median": partial(of_one_pair, levene),
+    "Levene, mean": partial(of_one_pair, partial(levene, center="mean")),
+    "log std ratio, permutation": lambda a, b: permuted(a, b)[1],
+    "Fligner-Killeen": partial(of_one_pair, fligner_killeen),
+    "paired: Pitman-Morgan": partial(of_one_pair, pitman_morgan),
+    "Welch": partial(of_one_pair, welch),
+    "Mann-Whitney": partial(of_one_pair, mann_whitney),
+    "paired: Wilcoxon": partial(of_one_pair, wilcoxon),
     "Fisher": lambda a, b: fisher_exact(int((a == COLLAPSED_AT).sum()), len(a), int((b == COLLAPSED_AT).sum()), len(b)),
     "paired: McNemar": lambda a, b: mcnemar(a == COLLAPSED_AT, b == COLLAPSED_AT),
 }
@@ -55,7 +62,7 @@ def test_every_test_for_many_pairs_at_once_gives_the_p_value_that_the_package_gi
 def test_swaps_within_seeds_are_tested_as_the_package_tests_them() -> None:
     a, b = CASES[0].draw(np.random.default_rng(0), 1, 20)
     found = p_values(a, b, a == COLLAPSED_AT, b == COLLAPSED_AT, random(), 1_999)
-    single = swap_test(a[0], b[0], random(), 1_999)
+    single = swap_tests(a, b, random(), 1_999)[0]
     assert found["paired: swaps within seeds"][0] == pytest.approx(single, abs=0.05)
 
 

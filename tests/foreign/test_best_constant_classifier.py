@@ -16,7 +16,7 @@ from torch import Tensor
 
 from stabbench import resolve
 from stabbench.analysis import frame
-from stabbench.analysis.tasks import task_statistics
+from stabbench.analysis.tasks import tasks_of
 from stabbench.cli import main
 from stabbench.errors import UserError
 from stabbench.files import read_json, write_json
@@ -132,9 +132,12 @@ def test_records_and_plans_of_the_old_baseline_make_todays_table(tmp_path: Path)
     runs = frame(selection)
     assert runs["status"].tolist() == ["failed", "diverged"]
     assert runs["score"].tolist() == runs["majority"].tolist() == [0.4, 0.4]
-    (statistics,) = task_statistics(selection.cells)
-    assert statistics.majority["f1"] == 0.4
-    assert statistics.constants == {"f1": "yes", "accuracy": "no"}
+    ((_, facts),) = tasks_of(item.cell for item in selection.cells)
+    assert facts.constant.scores["f1"] == 0.4
+    assert {name: facts.label_names[label] for name, label in facts.constant.labels.items()} == {
+        "f1": "yes",
+        "accuracy": "no",
+    }
 
 
 def test_a_record_whose_baseline_was_right_is_read_as_it_stands(tmp_path: Path) -> None:

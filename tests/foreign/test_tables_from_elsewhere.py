@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import stabbench
-from stabbench.analysis.results_file import read_results
+from stabbench.analysis.results import read_results
 from stabbench.cli import main
 from stabbench.errors import UserError
 from stabbench.report.figures.distribution import stability_figure

@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
-from stabbench.analysis.texts import token_readings, warnings
+from stabbench.analysis.tasks import readings_of, warnings
 from stabbench.cli import main
 from stabbench.datasets import DATASETS
 from stabbench.errors import UserError
@@ -263,12 +263,14 @@ def test_texts_that_the_tokenizer_does_not_know_or_that_are_cut_are_told_when_pl
 ) -> None:
     foreign_cola(tmp_path, 40)
     said, cell = planned(tmp_path, pretrained, monkeypatch)
-    (reading,) = token_readings([cell])
-    assert reading.unknown_share > 0.5
-    assert reading.cut_share == 0.1
-    assert reading.lengths[2] > reading.max_length == 128
-    assert (reading.looked_at, reading.examples) == (80, 80)
-    assert f"warning: embedded on acceptability: {100 * reading.unknown_share:.1f} % of the tokens are unknown" in said
+    (reading,) = [found.tokens for found in readings_of([cell])]
+    assert reading["unknown_share"] > 0.5
+    assert reading["cut_share"] == 0.1
+    assert reading["lengths"][2] > reading["max_length"] == 128
+    assert (reading["looked_at"], reading["examples"]) == (80, 80)
+    assert (
+        f"warning: embedded on acceptability: {100 * reading['unknown_share']:.1f} % of the tokens are unknown" in said
+    )
     assert "warning: embedded on acceptability: 10.0 % of the examples are cut at max_length 128" in said
     assert cell.fingerprint(1) == replace(cell, tokens={}, task_facts=task_facts()).fingerprint(1)
 
@@ -278,8 +280,8 @@ def test_of_a_large_task_a_part_is_looked_at_and_the_plan_says_so(
 ) -> None:
     foreign_cola(tmp_path, LOOKED_AT + 500)
     _, cell = planned(tmp_path, pretrained, monkeypatch)
-    (reading,) = token_readings([cell])
-    assert (reading.looked_at, reading.examples) == (2 * LOOKED_AT, 2 * LOOKED_AT + 1000)
+    (reading,) = [found.tokens for found in readings_of([cell])]
+    assert (reading["looked_at"], reading["examples"]) == (2 * LOOKED_AT, 2 * LOOKED_AT + 1000)
 
 
 def test_the_report_repeats_what_was_seen_and_warned_of(

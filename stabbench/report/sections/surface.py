@@ -102,10 +102,11 @@ def _gradient_sentence(surface: pd.DataFrame, points: pd.DataFrame) -> str:
         f"The total gradient norm is {norm['pretrained']:.2g} at θp, {norm['failed']:.2g} at θf and "
         f"{norm['successful']:.2g} at θs"
     )
-    if near["failed"].points and near["successful"].points:
+    (around_failed, failed), (around_successful, successful) = near["failed"], near["successful"]
+    if around_failed and around_successful:
         text += (
-            f"; its median over the points of the grid within {radius:.2g} of θf ({near['failed'].points}) is "
-            f"{near['failed'].median:.2g}, of θs ({near['successful'].points}) {near['successful'].median:.2g}"
+            f"; its median over the points of the grid within {radius:.2g} of θf ({around_failed}) is "
+            f"{failed:.2g}, of θs ({around_successful}) {successful:.2g}"
         )
     return text + "."
 

@@ -6,28 +6,31 @@ from collections.abc import Callable, Sequence
 
 import pandas as pd
 
-from stabbench.analysis.tasks import Comparison, TaskStatistics, beside_the_paper, task_statistics
-from stabbench.analysis.texts import SeenSplit, TokenReading, seen_splits, token_readings, warnings
+from stabbench.analysis.tasks import Comparison, beside_the_paper, is_sample, readings_of, tasks_of, warnings
 from stabbench.metrics.kinds import metric_name
+from stabbench.plan import Cell
 from stabbench.report.content import Content
 from stabbench.report.grid import Grid
 from stabbench.report.numbers import listed, percent
 from stabbench.report.section import MAKING, Section
+from stabbench.task_facts import SeenInTexts, TaskFacts
 
+Tasks = Sequence[tuple[str, TaskFacts]]
 _WHAT = {"train": "training examples", "dev": "dev examples", "majority": "best constant classifier"}
 
 
 def section(content: Content) -> Section:
     """One row a task; a second table for the data sets that the paper has too."""
-    found = task_statistics(content.selection.cells)
-    compared = [row for statistics in found for row in beside_the_paper(statistics)]
+    cells = [item.cell for item in content.selection.cells]
+    found = tasks_of(cells)
+    compared = [row for task, facts in found for row in beside_the_paper(task, facts)]
     tables = [("The data as the runs had them; best constant classifier: × 100, on dev.", _table(found))]
     if compared:
         tables.append(("The paper's Table 2 beside it.", _comparison(compared)))
-    cells = [item.cell for item in content.selection.cells]
-    splits, readings, warned = seen_splits(cells), token_readings(cells), warnings(cells)
-    if splits:
-        tables.append(("What preparing the tasks saw; lengths: median, 95th percentile, longest.", _seen(splits)))
+    seen = [(task, facts.seen) for task, facts in found if facts.seen is not None]
+    readings, warned = readings_of(cells), warnings(cells)
+    if seen:
+        tables.append(("What preparing the tasks saw; lengths: median, 95th percentile, longest.", _seen(seen)))
     if readings:
         caption = "The texts as the models' tokenizers read them; lengths in tokens, as above, before any cut."
         tables.append((caption, _read(readings)))
@@ -46,70 +49,83 @@ def section(content: Content) -> Section:
     )
 
 
-def _table(found: list[TaskStatistics]) -> Grid:
-    columns: dict[str, Callable[[TaskStatistics], str]] = {
-        "task": lambda item: item.task,
-        "data set": lambda item: item.dataset,
-        "train": lambda item: _count(item, "train"),
-        "dev": lambda item: _count(item, "dev"),
-        "class shares (%)": lambda item: (
-            "; ".join(_shares(item, split) for split in ("train", "dev") if split in item.label_shares) or "n/a"
-        ),
-        "metrics (headline first)": lambda item: ", ".join(metric_name(name) for name in item.metrics),
-        "best constant": lambda item: ", ".join(_constant(item, name) for name in item.metrics),
-        "SHA-256": lambda item: item.content_hash,
-    }
-    return Grid.of(found, columns, words=True, hashed=7)
+def _table(found: Tasks) -> Grid:
+    rows = [
+        [
+            task,
+            facts.dataset,
+            *(_count(facts, split) for split in ("train", "dev")),
+            "; ".join(_shares(facts, split) for split in ("train", "dev") if split in facts.label_shares) or "n/a",
+            ", ".join(metric_name(name) for name in facts.metrics),
+            ", ".join(_constant(facts, name) for name in facts.metrics),
+            facts.content_hash,
+        ]
+        for task, facts in found
+    ]
+    head = [
+        *("task", "data set", "train", "dev", "class shares (%)", "metrics (headline first)", "best constant"),
+        "SHA-256",
+    ]
+    return Grid(head, rows, words=True, hashed=7)
 
 
-def _constant(item: TaskStatistics, metric: str) -> str:
+def _constant(facts: TaskFacts, metric: str) -> str:
     """The baseline in a metric and what the classifier says; where it scores nothing, so does any other."""
-    score = item.majority[metric]
-    return f"{metric_name(metric)} {percent(score)}" + (f" ({item.constants[metric]})" if score else "")
+    score, label = facts.constant.scores[metric], facts.label(facts.constant.labels[metric])
+    return f"{metric_name(metric)} {percent(score)}" + (f" ({label})" if score else "")
 
 
-def _seen(splits: list[SeenSplit]) -> Grid:
-    columns: dict[str, Callable[[SeenSplit], str]] = {
-        "task": lambda item: item.task,
-        "split": lambda item: item.split,
-        "read (official)": lambda item: f"{item.read:,}" + ("" if item.official is None else f" ({item.official:,})"),
-        "texts in quotation marks": lambda item: f"{item.figures['quoted']:,}",
-        "lost to a CSV reader": lambda item: f"{item.figures['swallowed']:,}",
-        "repeated": lambda item: f"{item.figures['repeated']:,}",
-        "texts with several labels": lambda item: f"{item.figures['conflicting']:,}",
-        "in train too (other label)": lambda item: (
-            "" if item.in_train is None else f"{item.in_train['examples']:,} ({item.in_train['other_label']:,})"
-        ),
-        "words": lambda item: _lengths(item.figures["words"]),
-        "characters": lambda item: _lengths(item.figures["characters"]),
-        "letters not Latin (%)": lambda item: percent(item.figures["not_latin"]),
-    }
-    return Grid.of(splits, columns, words=True, texts=2)
+def _seen(found: Sequence[tuple[str, SeenInTexts]]) -> Grid:
+    rows = []
+    for task, seen in found:
+        for split, figures in ((split, seen.splits[split]) for split in ("train", "dev")):
+            official = (seen.official or {}).get(split)
+            in_train = f"{seen.dev_in_train['examples']:,} ({seen.dev_in_train['other_label']:,})"
+            rows.append(
+                [
+                    task,
+                    split,
+                    f"{seen.read[split]:,}" + ("" if official is None else f" ({official:,})"),
+                    *(f"{figures[name]:,}" for name in ("quoted", "swallowed", "repeated", "conflicting")),
+                    in_train if split == "dev" else "",
+                    *(_lengths(figures[name]) for name in ("words", "characters")),
+                    percent(figures["not_latin"]),
+                ]
+            )
+    head = [
+        "task", "split", "read (official)", "texts in quotation marks", "lost to a CSV reader", "repeated",
+        "texts with several labels", "in train too (other label)", "words", "characters", "letters not Latin (%)",
+    ]  # fmt: skip
+    return Grid(head, rows, words=True, texts=2)
 
 
-def _read(readings: list[TokenReading]) -> Grid:
-    columns: dict[str, Callable[[TokenReading], str]] = {
-        "model": lambda item: item.model,
-        "task": lambda item: item.task,
-        "examples looked at": lambda item: f"{item.looked_at:,} of {item.examples:,}",
-        "unknown tokens (%)": lambda item: percent(item.unknown_share),
-        "tokens": lambda item: _lengths(item.lengths),
-        "max_length": lambda item: str(item.max_length),
-        "cut (%)": lambda item: percent(item.cut_share),
-    }
-    return Grid.of(readings, columns, words=True, texts=2)
+def _read(readings: Sequence[Cell]) -> Grid:
+    rows = [
+        [
+            cell.model,
+            cell.task,
+            f"{cell.tokens['looked_at']:,} of {cell.tokens['examples']:,}",
+            percent(cell.tokens["unknown_share"]),
+            _lengths(cell.tokens["lengths"]),
+            str(cell.tokens["max_length"]),
+            percent(cell.tokens["cut_share"]),
+        ]
+        for cell in readings
+    ]
+    head = ["model", "task", "examples looked at", "unknown tokens (%)", "tokens", "max_length", "cut (%)"]
+    return Grid(head, rows, words=True, texts=2)
 
 
 def _lengths(values: Sequence[int]) -> str:
     return ", ".join(f"{value:,}" for value in values)
 
 
-def _count(item: TaskStatistics, split: str) -> str:
-    return f"{item.counts[split]:,}" + (" (sample)" if split in item.samples else "")
+def _count(facts: TaskFacts, split: str) -> str:
+    return f"{facts.counts[split]:,}" + (" (sample)" if is_sample(facts, split) else "")
 
 
-def _shares(item: TaskStatistics, split: str) -> str:
-    shares = zip(item.label_names, item.label_shares[split], strict=True)
+def _shares(facts: TaskFacts, split: str) -> str:
+    shares = zip(facts.label_names, facts.label_shares[split], strict=True)
     return f"{split}: " + ", ".join(f"{name} {percent(share)}" for name, share in shares)
 
 
@@ -135,14 +151,14 @@ def _sentence(compared: list[Comparison]) -> str:
     return f"{text}; the others differ ({'; '.join(reasons)})."
 
 
-def _data(found: list[TaskStatistics]) -> pd.DataFrame:
+def _data(found: Tasks) -> pd.DataFrame:
     rows = []
-    for item in found:
-        row: dict[str, object] = {"task": item.task, "dataset": item.dataset}
+    for task, facts in found:
+        row: dict[str, object] = {"task": task, "dataset": facts.dataset}
         for split in ("train", "dev"):
-            row[split] = item.counts[split]
-            for name, share in zip(item.label_names, item.label_shares.get(split, ()), strict=False):
+            row[split] = facts.counts[split]
+            for name, share in zip(facts.label_names, facts.label_shares.get(split, ()), strict=False):
                 row[f"{split}_share_{name}"] = share
-        row |= {f"majority_{name}": score for name, score in item.majority.items()}
-        rows.append({**row, "metrics": listed(list(item.metrics)), "content_hash": item.content_hash})
+        row |= {f"majority_{name}": score for name, score in facts.constant.scores.items()}
+        rows.append({**row, "metrics": listed(list(facts.metrics)), "content_hash": facts.content_hash})
     return pd.DataFrame(rows)
