@@ -42,7 +42,8 @@ grid: {{models: [embedded], tasks: [classes, numbers], strategies: [hf-default]}
 models:
   embedded:
     source: embedded
-    pretraining: {{layers: 2, hidden_size: 64, heads: 2, intermediate_size: 128, steps: 300, sentences: 4000, pairs: 500}}
+    pretraining:
+      {{layers: 2, hidden_size: 64, heads: 2, intermediate_size: 128, steps: 300, sentences: 4000, pairs: 500}}
 tasks:
   classes: {{files: {{train: train.csv, dev: dev.csv}}, text: text, label: kind, labels: [none, one, more]}}
   numbers: {{files: {{train: train.csv, dev: dev.csv}}, text: text, label: count, objective: regression}}
