@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import unicodedata
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,8 @@ import pandas as pd
 from stabbench.errors import UserError
 from stabbench.tasks.quoting import Quoting, quoting, swallowed
 
+_AT_ONCE = 10_000
+"""Texts whose letters are counted at once."""
 REPEATED_SHARE = 0.01
 """From this share of a split on, repeated texts are a warning also where their labels agree."""
 
@@ -88,13 +90,15 @@ def check_labels(name: str, frames: Mapping[str, pd.DataFrame], label_names: Seq
 
 def _split(frame: pd.DataFrame, quoted: Quoting) -> dict[str, Any]:
     second = frame["text_b"].fillna("")
-    texts = frame["text_a"] + "\n" + second
+    texts = (frame["text_a"] + "\n" + second).tolist()
     words = [len(text.split()) for text in texts]
+    known: dict[str, int] = {}
+    numbers = [known.setdefault(text, len(known)) for text in texts]
     return {
         "quoted": quoted.fields,
         "swallowed": swallowed(frame),
-        "repeated": int(texts.duplicated().sum()),
-        "conflicting": int((frame["label"].groupby(texts).nunique() > 1).sum()),
+        "repeated": len(texts) - len(known),
+        "conflicting": _conflicting(numbers, frame["label"]) if len(known) < len(texts) else 0,
         "words": _three(words),
         "characters": _three([len(text) - 1 for text in texts]),
         "not_latin": _not_latin(texts),
@@ -106,10 +110,22 @@ def _three(lengths: Sequence[int]) -> list[int]:
     return [int(value) for value in np.quantile(lengths, [0.5, 0.95, 1.0], method="lower")]
 
 
-def _not_latin(texts: pd.Series) -> float:
+def _conflicting(texts: Sequence[int], labels: pd.Series) -> int:
+    """How many texts, by their numbers, have several labels."""
+    pairs = set(zip(texts, labels.tolist(), strict=True))
+    counts = np.bincount([text for text, _ in pairs])
+    return int((counts > 1).sum())
+
+
+def _not_latin(texts: Sequence[str]) -> float:
     """The share of letters that are not Latin ones."""
-    letters = {character: count for character, count in Counter("".join(texts)).items() if character.isalpha()}
-    others = sum(count for character, count in letters.items() if not _is_latin(character))
+    counts = np.zeros(sys.maxunicode + 1, dtype=np.int64)
+    for start in range(0, len(texts), _AT_ONCE):
+        joined = "".join(texts[start : start + _AT_ONCE])
+        found = np.bincount(np.frombuffer(joined.encode("utf-32-le"), dtype=np.uint32))
+        counts[: len(found)] += found
+    letters = {letter: int(counts[point]) for point in np.flatnonzero(counts) if (letter := chr(point)).isalpha()}
+    others = sum(count for letter, count in letters.items() if not _is_latin(letter))
     return round(others / max(1, sum(letters.values())), 6)
 
 
@@ -119,15 +135,17 @@ def _is_latin(character: str) -> bool:
 
 def _across(train: pd.DataFrame, dev: pd.DataFrame) -> dict[str, int]:
     """Dev examples whose texts are a train example's, and those of them that never have the same label there."""
-    labels: dict[tuple[str, str], set[float]] = {}
-    for first, second, label in zip(train["text_a"], train["text_b"].fillna(""), train["label"], strict=True):
-        labels.setdefault((first, second), set()).add(label)
-    known = [
-        label in labels[key]
-        for *key_parts, label in zip(dev["text_a"], dev["text_b"].fillna(""), dev["label"], strict=True)
-        if (key := (key_parts[0], key_parts[1])) in labels
-    ]
+    labels: dict[tuple[str, str], set[float]] = {key: set() for key, _ in _labelled(dev)}
+    for key, label in _labelled(train):
+        if key in labels:
+            labels[key].add(label)
+    known = [label in found for key, label in _labelled(dev) if (found := labels[key])]
     return {"examples": len(known), "other_label": len(known) - sum(known)}
+
+
+def _labelled(frame: pd.DataFrame) -> Iterator[tuple[tuple[str, str], float]]:
+    texts = zip(frame["text_a"], frame["text_b"].fillna(""), strict=True)
+    return zip(texts, frame["label"].tolist(), strict=True)
 
 
 def _about_labels(frames: Mapping[str, pd.DataFrame], label_names: Sequence[str]) -> list[str]:
