@@ -86,12 +86,12 @@ def read(path: Path, words: Collection[str], dialect: Dialect = Dialect()) -> Ta
     if not path.is_file():
         raise UserError(f"{path}: there is no such file")
     content = path.read_bytes()
-    if not content:
-        raise UserError(f"{path}: the file is empty, expected a table")
     endings = [ending.lower() for ending in path.suffixes]
     try:
         if content.startswith(_GZIP):
             content, endings = gzip.decompress(content), [ending for ending in endings if ending != ".gz"]
+        if not content:
+            raise UserError(f"{path}: the file is empty, expected a table")
         ending = endings[-1] if endings else ""
         if content.startswith(_PARQUET) or ending == ".parquet":
             return Table(pyarrow.parquet.read_table(pa.BufferReader(content)).to_pandas())
@@ -236,14 +236,16 @@ def _quoting(text: bytes, delimiter: str) -> str:
 
 def _check_encoding(path: Path, content: bytes) -> None:
     """UserError with all lines that are not UTF-8."""
-    todo = "save the file as UTF-8, or say its encoding"
     try:
         content.decode("utf-8")
     except UnicodeDecodeError as error:
         faults = [fault for fault in enumerate(map(_not_utf8, content.split(b"\n")), start=1) if fault[1]]
         if len(faults) > 1:
-            raise UserError(f"{told(str(path), 'line', faults)}\n{todo.capitalize()}") from error
-        raise UserError(f"{path}: line {faults[0][0]} is {faults[0][1]}: {todo}") from error
+            raise UserError(
+                f"{told(str(path), 'line', faults)}\nSave the file as UTF-8, or say its encoding"
+            ) from error
+        number, fault = faults[0]
+        raise UserError(f"{path}: line {number} is {fault}: save the file as UTF-8, or say its encoding") from error
 
 
 def _not_utf8(line: bytes) -> str:

@@ -134,7 +134,7 @@ def test_labels_are_indices_and_each_class_has_an_output() -> None:
     assert CLASSIFICATION.outputs(("a", "b", "c")) == 3
     CLASSIFICATION.check(np.array([0, 2]), ("a", "b", "c"))
     for wrong in ([0, 3], [-1, 0]):
-        with pytest.raises(ValueError, match="the label (3|-1) is not an index into"):
+        with pytest.raises(ValueError, match=r"the label (3|-1) is not an index into"):
             CLASSIFICATION.check(np.array(wrong), ("a", "b", "c"))
 
 
