@@ -60,7 +60,7 @@ def test_every_format_gives_the_same_rows_gzipped_or_not_under_any_name(
 def test_a_gzipped_file_is_known_by_its_content_and_by_the_ending_before_gz(tmp_path: Path) -> None:
     assert rows_of(reading(tmp_path, gzip.compress(written("csv")), "a.csv.gz")) == ROWS
     assert rows_of(reading(tmp_path, written("csv"), "unzipped.csv.gz")) == ROWS
-    with pytest.raises(UserError, match="not readable as .gz"):
+    with pytest.raises(UserError, match=r"not readable as .gz"):
         reading(tmp_path, gzip.compress(written("csv"))[:-20], "cut.csv.gz")
 
 
@@ -179,7 +179,7 @@ def test_all_lines_that_are_not_utf_8_are_told(tmp_path: Path) -> None:
     assert lines[0] == f"{tmp_path / 'a.csv'}: 12 lines cannot be used:"
     assert lines[1:3] == ["  line 2: not UTF-8 (byte 0xf6)", "  line 4: not UTF-8 (byte 0xf6)"]
     assert lines[-2:] == ["  and 2 more", "Save the file as UTF-8, or say its encoding"]
-    with pytest.raises(UserError, match="line 3 is not ascii .byte 0xc3"):
+    with pytest.raises(UserError, match=r"line 3 is not ascii .byte 0xc3"):
         reading(tmp_path, "body,kind\na,b\nä,b\n", encoding="ascii")
 
 

@@ -107,7 +107,7 @@ def test_rows_are_left_out_by_the_values_of_any_column_and_counted() -> None:
     assert found.origin is not None
     assert found.origin["left_out"] == {"train": 3, "dev": 2}
     assert "left_out" not in (of_labels(["a", "b"]).origin or {})
-    with pytest.raises(UserError, match="train.csv has no rows beside those that `drop` leaves out"):
+    with pytest.raises(UserError, match=r"train.csv has no rows beside those that `drop` leaves out"):
         labelled(table, drop={"kind": ["x", "y", "-"]})
 
 
@@ -150,7 +150,7 @@ def test_a_class_of_dev_that_train_lacks_is_refused_with_its_examples() -> None:
 
 def test_measured_numbers_are_no_classes_unless_they_are_named() -> None:
     numbers = [row / 8 for row in range(11)]
-    with pytest.raises(UserError, match="11 different numbers such as 0.125, expected classes: set `objective: regr"):
+    with pytest.raises(UserError, match=r"11 different numbers such as 0.125, expected classes: set `objective: regr"):
         of_labels(numbers)
     assert len(of_labels(numbers, labels=[word(number) for number in numbers]).dataset.label_names) == 11
     assert len(of_labels(list(range(50))).dataset.label_names) == 50
@@ -159,7 +159,7 @@ def test_measured_numbers_are_no_classes_unless_they_are_named() -> None:
 
 def test_pairs_need_both_texts_and_numbers_are_texts_as_they_are_written() -> None:
     table = {"body": ["a", 5, 1.5], "other": ["x", "", "z"], "kind": ["p", "q", "q"]}
-    with pytest.raises(UserError, match="train.csv, row 2: a text is empty"):
+    with pytest.raises(UserError, match=r"train.csv, row 2: a text is empty"):
         labelled(table, text=["body", "other"])
     table["other"] = ["x", "y", "z"]
     found = labelled(table, text=["body", "other"])
