@@ -40,7 +40,7 @@ WRITTEN = {
     "validated/tasks/tickets.json": "e20129b2bc38ba74f64ab0f185e2c0a9",
     "validated/track.json": "6b34b2c82eeebc6883999edf2521075d",
 }
-"""The first half of the SHA-256 of each file, as version 0.1.0 wrote it before there was anything but classification."""
+"""The first half of the SHA-256 of each file, as it was written when there was nothing but classification."""
 
 
 @pytest.fixture
