@@ -106,7 +106,7 @@ def test_changed_code_is_another_task_and_the_prepared_one_is_refused(project: P
     assert made(project, "./own_metrics.py:pay_recall").content_hash == before
     path = project / "own_metrics.py"
     path.write_text(path.read_text().replace(".mean())", ".mean()) ** 2"))
-    with pytest.raises(UserError, match="the code of metric pay_recall in ./own_metrics.py:pay_recall has changed"):
+    with pytest.raises(UserError, match=r"the code of metric pay_recall in ./own_metrics.py:pay_recall has changed"):
         PreparedTask.read(project / "data/tickets", project)
     assert made(project, "./own_metrics.py:pay_recall").content_hash != before
 
