@@ -160,17 +160,14 @@ def test_it_is_a_block_of_params_yaml(tmp_path: Path) -> None:
 
 
 def test_a_data_set_that_is_cached_is_read_without_a_network_and_another_is_told(tmp_path: Path) -> None:
-    """The layout of huggingface_hub's own cache: a reference to a commit, and its snapshot."""
+    """The cache of `datasets` as a download leaves it: a folder of the repository's name, its files as Arrow tables."""
     repository(tmp_path)
-    cached = tmp_path / "hf/hub/datasets--somebody--banking"
-    commit = "0123456789abcdef0123456789abcdef01234567"
-    (cached / "snapshots").mkdir(parents=True)
-    (cached / "refs").mkdir()
-    (cached / "refs/main").write_text(commit)
-    (tmp_path / "banking").rename(cached / "snapshots" / commit)
     code = (
-        "import sys\nfrom pathlib import Path\nfrom stabbench.errors import UserError\n"
+        "from pathlib import Path\nimport datasets\nfrom stabbench.errors import UserError\n"
         "from stabbench.tasks.preparation import prepare\n"
+        "datasets.load_dataset('./banking')\n"
+        "cache = Path(datasets.config.HF_DATASETS_CACHE)\n"
+        "(cache / 'banking').rename(cache / 'somebody___banking')\n"
         "options = {'text': ('utterance',), 'label': 'intent', 'splits': {'train': 'train', 'dev': 'test'}}\n"
         "for name in ('somebody/banking', 'somebody/else'):\n"
         "    try:\n        print(prepare('t', {'hub': name, **options}, out=Path('out')).counts)\n"
