@@ -218,11 +218,11 @@ def _quoting(text: bytes, delimiter: str) -> str:
     """
     if b'"' not in text:
         return "standard"
-    lines = [line for line in text.split(b"\n") if line.strip(b"\r")]
-    columns = lines[0].count(delimiter.encode())
-    if not columns or any(line.count(delimiter.encode()) != columns for line in lines):
+    between = delimiter.encode()
+    columns = next(line.count(between) for line in io.BytesIO(text) if line.strip(b"\r\n"))
+    if not columns or any(line.count(between) != columns and line.strip(b"\r\n") for line in io.BytesIO(text)):
         return "standard"
-    if delimiter == "\t" and any(line.count(b'"') % 2 for line in lines):
+    if delimiter == "\t" and any(line.count(b'"') % 2 for line in io.BytesIO(text)):
         return "none"
     try:
         with _fields_of_any_length():

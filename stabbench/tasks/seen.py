@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -89,18 +90,15 @@ def check_labels(name: str, frames: Mapping[str, pd.DataFrame], label_names: Seq
 
 
 def _split(frame: pd.DataFrame, quoted: Quoting) -> dict[str, Any]:
-    second = frame["text_b"].fillna("")
-    texts = (frame["text_a"] + "\n" + second).tolist()
-    words = [len(text.split()) for text in texts]
-    known: dict[str, int] = {}
-    numbers = [known.setdefault(text, len(known)) for text in texts]
+    texts = [f"{first}\n{second}" for first, second in _texts(frame)]
+    repeated = len(texts) - len(set(texts))
     return {
         "quoted": quoted.fields,
         "swallowed": swallowed(frame),
-        "repeated": len(texts) - len(known),
-        "conflicting": _conflicting(numbers, frame["label"]) if len(known) < len(texts) else 0,
-        "words": _three(words),
-        "characters": _three([len(text) - 1 for text in texts]),
+        "repeated": repeated,
+        "conflicting": _conflicting(texts, frame["label"]) if repeated else 0,
+        "words": _three(list(map(len, map(str.split, texts)))),
+        "characters": [length - 1 for length in _three(list(map(len, texts)))],
         "not_latin": _not_latin(texts),
     }
 
@@ -110,11 +108,10 @@ def _three(lengths: Sequence[int]) -> list[int]:
     return [int(value) for value in np.quantile(lengths, [0.5, 0.95, 1.0], method="lower")]
 
 
-def _conflicting(texts: Sequence[int], labels: pd.Series) -> int:
-    """How many texts, by their numbers, have several labels."""
-    pairs = set(zip(texts, labels.tolist(), strict=True))
-    counts = np.bincount([text for text, _ in pairs])
-    return int((counts > 1).sum())
+def _conflicting(texts: Sequence[str], labels: pd.Series) -> int:
+    """How many texts have several labels."""
+    counts = Counter(text for text, _ in set(zip(texts, labels.tolist(), strict=True)))
+    return sum(count > 1 for count in counts.values())
 
 
 def _not_latin(texts: Sequence[str]) -> float:
@@ -135,17 +132,20 @@ def _is_latin(character: str) -> bool:
 
 def _across(train: pd.DataFrame, dev: pd.DataFrame) -> dict[str, int]:
     """Dev examples whose texts are a train example's, and those of them that never have the same label there."""
-    labels: dict[tuple[str, str], set[float]] = {key: set() for key, _ in _labelled(dev)}
-    for key, label in _labelled(train):
-        if key in labels:
-            labels[key].add(label)
-    known = [label in found for key, label in _labelled(dev) if (found := labels[key])]
-    return {"examples": len(known), "other_label": len(known) - sum(known)}
+    wanted = set(_texts(dev))
+    labels: dict[tuple[str, str], set[float]] = {}
+    for key, label in zip(_texts(train), train["label"].tolist(), strict=True):
+        if key in wanted:
+            labels.setdefault(key, set()).add(label)
+    found = [
+        label in labels[key] for key, label in zip(_texts(dev), dev["label"].tolist(), strict=True) if key in labels
+    ]
+    return {"examples": len(found), "other_label": len(found) - sum(found)}
 
 
-def _labelled(frame: pd.DataFrame) -> Iterator[tuple[tuple[str, str], float]]:
-    texts = zip(frame["text_a"], frame["text_b"].fillna(""), strict=True)
-    return zip(texts, frame["label"].tolist(), strict=True)
+def _texts(frame: pd.DataFrame) -> Iterator[tuple[str, str]]:
+    """Both texts of each example, the second empty where there is none."""
+    return zip(frame["text_a"].tolist(), frame["text_b"].fillna("").tolist(), strict=True)
 
 
 def _about_labels(frames: Mapping[str, pd.DataFrame], label_names: Sequence[str]) -> list[str]:

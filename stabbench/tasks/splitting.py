@@ -48,14 +48,16 @@ def split_rows(
         size = min(max(1, round((share or DEV_SHARE) * len(labels))), len(labels) - 1)
         if size < 1:
             raise ValueError(f"{len(labels)} row cannot be split: add a file for dev")
-        few = min(size, len(labels) - size) < len(np.unique(strata))
-        if classes:
+        counts = np.bincount(strata)
+        few = min(size, len(labels) - size) < np.count_nonzero(counts)
+        if classes and (few or 1 in counts):
             rows = np.setdiff1d(rows, _for_training(strata, seed, each=few))
         if few:
             chosen = np.random.RandomState(seed).permutation(rows if len(rows) else len(labels))[:size]
-        else:
+        else:  # of numbers, a stratum of one row is put together with the largest: it has to have one for each side
+            joined = np.where(counts > 1, np.arange(len(counts)), counts.argmax())
             splitter = StratifiedShuffleSplit(1, test_size=size, random_state=seed)
-            chosen = rows[_found(splitter.split, rows, _alone_together(strata[rows]))[0]]
+            chosen = rows[_found(splitter.split, rows, joined[strata[rows]])[0]]
     else:
         parts = folds or max(2, round(1 / (share or DEV_SHARE)))
         if count < parts:
@@ -84,12 +86,6 @@ def _for_training(strata: NDArray[np.int64], seed: int, *, each: bool) -> NDArra
     order = np.random.RandomState(seed).permutation(len(strata))
     _, firsts, counts = np.unique(strata[order], return_index=True, return_counts=True)
     return order[firsts if each else firsts[counts == 1]]
-
-
-def _alone_together(strata: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The strata, those of one row put together with the largest: a stratum has to have a row for each side."""
-    values, places, counts = np.unique(strata, return_inverse=True, return_counts=True)
-    return np.where(counts[places] > 1, strata, values[counts.argmax()])
 
 
 def _found(split: object, *arguments: object) -> list[NDArray[np.int64]]:

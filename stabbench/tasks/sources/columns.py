@@ -242,7 +242,7 @@ def _texts(column: pd.Series) -> list[str]:
 
 
 def _empty(texts: Sequence[str]) -> list[int]:
-    return [row for row, text in enumerate(texts) if not text or text.isspace()]
+    return [] if all(map(str.strip, texts)) else [row for row, text in enumerate(texts) if not text.strip()]
 
 
 def words(column: pd.Series) -> list[str]:
