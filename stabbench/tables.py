@@ -7,8 +7,10 @@ import csv
 import gzip
 import io
 import json
+import sys
 import zlib
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -49,17 +51,20 @@ class Dialect:
             raise ValueError(f"quoting {self.quoting!r}, expected {' or '.join(QUOTINGS)}")
         if self.encoding is not None:
             try:
-                codecs.lookup(self.encoding)
-            except LookupError:
+                "".encode(self.encoding)  # one of text: codecs knows some from bytes to bytes, such as hex
+            except (LookupError, UnicodeError):
                 raise ValueError(f"encoding {self.encoding!r}, expected one such as utf-8 or latin-1") from None
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """A table as it was read; `first_line` is the line of its first row where every row is one line of the file."""
+    """A table as it was read; `lines` counts, where it is asked for, the line of the file in which each row begins.
+
+    It is None where a row is no line.
+    """
 
     frame: pd.DataFrame
-    first_line: int | None = None
+    lines: Callable[[], Sequence[int]] | None = None
 
 
 def read_table(path: Path, words: Collection[str]) -> pd.DataFrame:
@@ -72,21 +77,21 @@ def read(path: Path, words: Collection[str], dialect: Dialect = Dialect()) -> Ta
 
     What it is tells what is inside: Parquet's and gzip's marks, an object in the first line; else it is text, of which
     the delimiter (comma, tab, semicolon, bar) is the one that makes most columns, and quotation marks are read as they
-    stand where every line has its columns without them and some line has an odd number. Its columns in `words` come as
-    text whatever they look like (`1` may be a name), and so does one whose values are not all numbers.
+    stand where every line has its columns without them and no CSV writer would have put them so. Its columns in `words`
+    come as text whatever they look like (`1` may be a name), and so does one whose values are not all numbers.
 
     Raises UserError where there is no such file, it is empty, no table, not of its encoding (UTF-8), or has rows with
-    more or fewer columns than its header: the first ten and their count.
+    more or fewer columns than its header: the first ten lines and their count.
     """
     if not path.is_file():
         raise UserError(f"{path}: there is no such file")
     content = path.read_bytes()
-    if not content:
-        raise UserError(f"{path}: the file is empty, expected a table")
     endings = [ending.lower() for ending in path.suffixes]
     try:
         if content.startswith(_GZIP):
             content, endings = gzip.decompress(content), [ending for ending in endings if ending != ".gz"]
+        if not content:
+            raise UserError(f"{path}: the file is empty, expected a table")
         ending = endings[-1] if endings else ""
         if content.startswith(_PARQUET) or ending == ".parquet":
             return Table(pyarrow.parquet.read_table(pa.BufferReader(content)).to_pandas())
@@ -120,7 +125,7 @@ def _delimited(path: Path, text: bytes, words: Collection[str], dialect: Dialect
     delimiter, names = _header(path, text, dialect)
     if len(names) < 2 and ending not in ENDINGS:
         raise UserError(f"{path}: unknown ending '{ending}', expected one of {', '.join(ENDINGS)}")
-    quoted = (dialect.quoting or _quoting(text, delimiter.encode())) == "standard"
+    quoted = (dialect.quoting or _quoting(text, delimiter)) == "standard"
     types = {name: pa.string() for name in names if name.strip() in words}
     ragged: list[tuple[int, int]] = []
 
@@ -149,76 +154,144 @@ def _delimited(path: Path, text: bytes, words: Collection[str], dialect: Dialect
     except pa.ArrowInvalid:
         _check_encoding(path, text)
         table = parse({name: pa.string() for name in names})  # so that checks can name the row
-    if ragged:
-        faults = [(row, f"{found} columns, expected {len(names)}") for row, found in ragged]
-        raise UserError(told(str(path), "row", faults))
+    if ragged:  # of which pyarrow has the number among all rows, the header the first, empty lines not counted
+        lines = _lines(text, delimiter, quoted)
+        faults = [(lines[row - 1], f"{found} columns, expected {len(names)}") for row, found in ragged]
+        raise UserError(told(str(path), "line", faults))
     frame: pd.DataFrame = table.to_pandas(split_blocks=True, self_destruct=True)
-    lines = text.count(b"\n") + (not text.endswith(b"\n"))
-    return Table(frame, 2 if lines == len(frame) + 1 else None)
+    return Table(frame, lambda: _lines(text, delimiter, quoted)[1:])
+
+
+def _lines(text: bytes, delimiter: str, quoted: bool) -> list[int]:
+    """The line in which each row begins, the header first; empty lines are no rows."""
+    found, line = [], 1
+    reader = _reader(_text_lines(text), delimiter, csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE)
+    with _fields_of_any_length():
+        for row in reader:
+            if row:
+                found.append(line)
+            line = reader.line_num + 1
+    return found
+
+
+def _text_lines(text: bytes) -> io.TextIOWrapper:
+    return io.TextIOWrapper(io.BytesIO(text), "utf-8", newline="")
+
+
+def _reader(lines: Iterable[str], delimiter: str, quoting: Literal[0, 3], strict: bool = False) -> Any:
+    return csv.reader(lines, delimiter=delimiter, quoting=quoting, strict=strict)
+
+
+@contextmanager
+def _fields_of_any_length() -> Iterator[None]:
+    """Python's reader refuses fields of more than 131,072 characters unless it is told otherwise."""
+    before = csv.field_size_limit(sys.maxsize)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
 
 
 def _header(path: Path, text: bytes, dialect: Dialect) -> tuple[str, list[str]]:
     """The delimiter that makes most columns of the first line (and of the most lines after it), and these columns."""
     try:
-        lines = list(islice(io.TextIOWrapper(io.BytesIO(text), "utf-8", newline=""), _LOOKED_AT))
+        lines = list(islice(_text_lines(text), _LOOKED_AT))
     except UnicodeDecodeError:
         _check_encoding(path, text)
         raise
     found = []
     how: Literal[0, 3] = csv.QUOTE_NONE if dialect.quoting == "none" else csv.QUOTE_MINIMAL
     for delimiter in DELIMITERS if dialect.delimiter is None else (dialect.delimiter,):
-        rows = list(csv.reader(lines, delimiter=delimiter, quoting=how))
+        with _fields_of_any_length():
+            rows = [row for row in _reader(lines, delimiter, how) if row]
         names = rows[0] if rows else []
         found.append((len(names), sum(len(row) == len(names) for row in rows), delimiter, names))
     _, _, delimiter, names = max(found, key=lambda entry: entry[:2])  # of equals the first
     return delimiter, names
 
 
-def _quoting(text: bytes, delimiter: bytes) -> str:
-    """`none` where every line has the header's columns as it stands, and a quotation mark is left without its other."""
+def _quoting(text: bytes, delimiter: str) -> str:
+    """`none` where every line has the header's columns as it stands, and the quotation marks are no CSV writer's.
+
+    Such a one puts a mark only around a field, or doubled inside; a row of several lines it does not cut so that each
+    has all columns, unless by accident, for which a text would have to hold delimiters, as many do commas but not tabs.
+    """
     if b'"' not in text:
         return "standard"
-    lines = text.removesuffix(b"\n").split(b"\n")
-    columns = lines[0].count(delimiter)
-    odd = any(line.count(b'"') % 2 for line in lines)
-    return "none" if odd and columns and all(line.count(delimiter) == columns for line in lines) else "standard"
+    between = delimiter.encode()
+    columns = next(line.count(between) for line in io.BytesIO(text) if line.strip(b"\r\n"))
+    if not columns or any(line.count(between) != columns and line.strip(b"\r\n") for line in io.BytesIO(text)):
+        return "standard"
+    if delimiter == "\t" and any(line.count(b'"') % 2 for line in io.BytesIO(text)):
+        return "none"
+    try:
+        with _fields_of_any_length():
+            rows = _reader(_text_lines(text), delimiter, csv.QUOTE_MINIMAL, strict=True)
+            return "standard" if all(len(row) in (0, columns + 1) for row in rows) else "none"
+    except csv.Error:
+        return "none"
+    except UnicodeDecodeError:  # which is told when the table is made
+        return "standard"
 
 
 def _check_encoding(path: Path, content: bytes) -> None:
+    """UserError with all lines that are not UTF-8."""
     try:
         content.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise UserError(
-            f"{path}: {_line(content, error.start)} is not UTF-8 (byte {content[error.start]:#04x}): save the file as "
-            "UTF-8, or say its encoding"
-        ) from error
+        faults = [fault for fault in enumerate(map(_not_utf8, content.split(b"\n")), start=1) if fault[1]]
+        if len(faults) > 1:
+            raise UserError(
+                f"{told(str(path), 'line', faults)}\nSave the file as UTF-8, or say its encoding"
+            ) from error
+        number, fault = faults[0]
+        raise UserError(f"{path}: line {number} is {fault}: save the file as UTF-8, or say its encoding") from error
+
+
+def _not_utf8(line: bytes) -> str:
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return f"not UTF-8 (byte {line[error.start]:#04x})"
+    return ""
 
 
 def _json_lines(path: Path, text: bytes) -> Table:
     columns: dict[str, list[Any]] = {}
-    rows, blank = 0, False
+    lines, faults = [], []
     try:
         for number, line in enumerate(io.TextIOWrapper(io.BytesIO(text), "utf-8"), start=1):
             if line.isspace():
-                blank = True
                 continue
-            for name, value in _object(path, number, line).items():
+            found = _object(line)
+            if isinstance(found, str):
+                faults.append((number, found))
+                continue
+            for name, value in found.items():
                 column = columns.setdefault(name, [])
-                column.extend([None] * (rows - len(column)))
+                column.extend([None] * (len(lines) - len(column)))
                 column.append(value)
-            rows += 1
+            lines.append(number)
     except UnicodeDecodeError:
         _check_encoding(path, text)
         raise
-    whole = {name: column + [None] * (rows - len(column)) for name, column in columns.items()}
-    return Table(pd.DataFrame(whole), None if blank else 1)
+    if faults:
+        raise UserError(told(str(path), "line", faults))
+    whole = {name: column + [None] * (len(lines) - len(column)) for name, column in columns.items()}
+    return Table(pd.DataFrame(whole), lambda: lines)
 
 
-def _object(path: Path, number: int, line: str) -> Mapping[str, Any]:
+def _object(line: str) -> Mapping[str, Any] | str:
+    """The object of a line, or what the line is instead."""
     try:
         found = json.loads(line)
     except ValueError as error:
-        raise UserError(f"{path}: line {number} is not JSON ({error})") from error
+        return f"not JSON ({error})"
     if not isinstance(found, dict):
-        raise UserError(f'{path}: line {number} is {line.strip()[:60]}, expected an object such as {{"score": 0.8, …}}')
+        return f'found {line.strip()[:60]}, expected an object such as {{"score": 0.8, …}}'
+    if "\\ud" in line or "\\uD" in line:
+        try:
+            json.dumps(found, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            return "half of a character (\\ud800 to \\udfff without its other half)"
     return found

@@ -373,10 +373,10 @@ def test_labels_may_be_written_as_words_numbers_or_truth_values(read: Read) -> N
     [
         ("{files: {train: a, dev: b}, text: x}", "found files, text without label, expected {files: {train: …"),
         (f"{OWN[:-1]}, dataset: rte}}", "found files, text, label beside dataset, expected one or the other"),
-        ("{files: {train: a}, text: x, label: y}", "files.dev: is missing: add it"),
+        ("{files: {dev: a}, text: x, label: y}", "files.train: is missing: add it"),
         (f"{OWN[:-1]}, labels: [a, a]}}", "labels: found 'a' twice, expected each once"),
         ("{files: {train: a, dev: b}, text: [x, y, z], label: y}", "expected a column such as text, or two such as"),
-        (f"{OWN[:-1]}, metrics: [auc]}}", "metrics.0: found 'auc', expected 'accuracy', 'f1' or 'mcc'"),
+        (f"{OWN[:-1]}, metrics: [auc]}}", "metrics: unknown metric 'auc': did you mean 'auroc'? Known: accuracy, "),
     ],
 )
 def test_a_block_of_own_files_says_what_it_lacks(read: Read, block: str, mistake: str) -> None:

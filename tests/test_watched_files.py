@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -118,11 +119,21 @@ def test_a_task_of_own_files_is_prepared_again_where_its_data_changed(project: P
     assert (project / "validated/tasks/mine.json").read_text() != before
 
 
-def test_own_files_that_the_first_stage_does_not_watch_are_named(project: Path) -> None:
+def test_own_files_need_no_line_where_the_first_stage_always_runs(project: Path) -> None:
     change_params(project, tasks__mine=OWN)
     for name in ("train.csv", "dev.csv"):
         (project / name).write_text("body,kind\na,x\nb,y\n")
     pipeline = scaffold.files_of("demo")["dvc.yaml"]
+    assert "always_changed: true" in pipeline
+    (project / "dvc.yaml").write_text(pipeline)
+    assert CliRunner().invoke(main, ["validate"]).stderr == ""
+
+
+def test_own_files_that_a_first_stage_which_runs_seldom_does_not_watch_are_named(project: Path) -> None:
+    change_params(project, tasks__mine=OWN)
+    for name in ("train.csv", "dev.csv"):
+        (project / name).write_text("body,kind\na,x\nb,y\n")
+    pipeline = re.sub(r"    always_changed: true.*\n", "", scaffold.files_of("demo")["dvc.yaml"], count=1)
     (project / "dvc.yaml").write_text(pipeline)
     said = CliRunner().invoke(main, ["validate"]).stderr
     assert "stage validate does not depend on all that it reads" in said

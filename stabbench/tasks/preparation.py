@@ -6,10 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from stabbench.datasets import AUTO, Dataset
 from stabbench.errors import UserError
 from stabbench.plugins.options import make_options
 from stabbench.tasks import objectives
+from stabbench.tasks.objectives.contract import Objective
 from stabbench.tasks.official import differences
 from stabbench.tasks.prepared import PreparedTask
 from stabbench.tasks.quoting import quoting
@@ -81,6 +84,7 @@ def prepared(source: str, read: Labelled, wanted: Wanted, sample_seed: int = 0) 
         objective = objectives.find(found.objective).fitted(frames["train"]["label"].to_numpy(), read.scaled)
     except ValueError as error:
         raise UserError(f"task {name}: {error}") from error
+    _check_own_metrics(name, read, objective, frames["dev"])
     return PreparedTask(
         name=name,
         dataset=found.name,
@@ -105,6 +109,16 @@ def prepared(source: str, read: Labelled, wanted: Wanted, sample_seed: int = 0) 
         own_metrics=read.own_metrics,
         metric_code=read.metric_code,
     )
+
+
+def _check_own_metrics(name: str, read: Labelled, objective: Objective, dev: pd.DataFrame) -> None:
+    """UserError where a metric of a file has no score for constant predictions."""
+    for metric, scorer in read.own_metrics.items():
+        try:
+            objective.trivial(dev["label"].to_numpy(), {metric: scorer}, read.dataset.label_names)
+        except Exception as error:  # whatever anybody's code raises
+            said = f"{type(error).__name__}: {error}"
+            raise UserError(f"task {name}: metric {metric} has no score for constant predictions: {said}") from error
 
 
 def _check(name: str, dataset: Dataset, files: Mapping[str, SplitFile], strange: Sequence[str]) -> None:

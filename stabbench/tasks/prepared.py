@@ -32,12 +32,24 @@ _COLUMNS = ["example", "text_a", "text_b", "label"]
 def examples_frame(rows: Sequence[tuple[int, str, str | None, float]], label_type: type = np.int64) -> pd.DataFrame:
     """A table of examples from rows of (example, text_a, text_b, label), this of the objective's `label_type`."""
     columns = list(zip(*rows, strict=True)) or [(), (), (), ()]
+    return frame_of_columns(*columns, label_type=label_type)
+
+
+def frame_of_columns(
+    examples: Sequence[int],
+    first: Sequence[str],
+    second: Sequence[str | None],
+    labels: Sequence[float],
+    *,
+    label_type: type = np.int64,
+) -> pd.DataFrame:
+    """The same from its columns."""
     return pd.DataFrame(
         {
-            "example": np.asarray(columns[0], dtype=np.int64),
-            "text_a": pd.Series(columns[1], dtype=object),
-            "text_b": pd.Series(columns[2], dtype=object),
-            "label": np.asarray(columns[3], dtype=label_type),
+            "example": np.asarray(examples, dtype=np.int64),
+            "text_a": pd.Series(first, dtype=object),
+            "text_b": pd.Series(second, dtype=object),
+            "label": np.asarray(labels, dtype=label_type),
         }
     )
 
@@ -143,7 +155,7 @@ class PreparedTask:
     @cached_property
     def trivial(self) -> Trivial:
         """What the best constants score on dev."""
-        return self.objective.trivial(self.labels("dev"), self.scorers)
+        return self.objective.trivial(self.labels("dev"), self.scorers, self.label_names)
 
     def facts(self) -> TaskFacts:
         """What a plan keeps of the task."""
@@ -177,13 +189,14 @@ class PreparedTask:
 
     def write(self, folder: Path) -> None:
         """Write `train.parquet`, `dev.parquet` and `task.json`; equal content gives equal bytes."""
+        description = self.description()
         for split in SPLITS:
             schema = _schema(self.objective)
             table = pa.Table.from_pandas(self.frame(split), schema=schema, preserve_index=False)
             buffer = io.BytesIO()
             pq.write_table(table.replace_schema_metadata(None), buffer, compression="zstd")
             write_bytes(folder / f"{split}.parquet", buffer.getvalue())
-        write_json(folder / "task.json", self.description())
+        write_json(folder / "task.json", description)
 
     @classmethod
     def read(cls, folder: Path, root: Path = Path()) -> PreparedTask:
@@ -202,6 +215,9 @@ class PreparedTask:
             objective = objectives.find(chosen.pop("name"), **chosen)
             frames = {split: _read_table(folder / f"{split}.parquet", objective) for split in SPLITS}
             code = data.get("metric_code", {})
+            for name, entry in code.items():
+                if METRICS.code(entry["plugin"], root) != entry["code"]:
+                    raise ValueError(f"the code of metric {name} in {entry['plugin']} has changed")
             task = cls(
                 name=data["name"],
                 dataset=data["dataset"],
@@ -246,4 +262,4 @@ def _read_table(path: Path, objective: Objective) -> pd.DataFrame:
     if not table.schema.equals(_schema(objective)):
         raise ValueError(f"{path.name} has columns {', '.join(table.schema.names)} of other types than expected")
     columns = table.to_pydict()
-    return examples_frame(list(zip(*(columns[name] for name in _COLUMNS), strict=True)), objective.label_type)
+    return frame_of_columns(*(columns[name] for name in _COLUMNS), label_type=objective.label_type)

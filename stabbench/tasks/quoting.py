@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import re
 from dataclasses import dataclass
+from operator import methodcaller
 
+import numpy as np
 import pandas as pd
 
 _WRAPPED = re.compile(r'"(?:[^"]|"")*"', re.DOTALL)
@@ -32,7 +34,7 @@ def quoting(frame: pd.DataFrame) -> Quoting:
     mark begin and end with one.
     """
     texts = pd.concat([frame["text_a"], frame["text_b"].dropna()])
-    marked = texts[texts.str.contains('"', regex=False)]
+    marked = texts[np.array(['"' in text for text in texts.tolist()], dtype=bool)]
     wrapped = marked[[len(text) > 1 and _WRAPPED.fullmatch(text) is not None for text in marked]]
     doubled = bool(wrapped.str.slice(1, -1).str.contains('""', regex=False).any())
     systematic = 2 * len(wrapped) >= len(texts) or (doubled and 2 * len(wrapped) >= len(marked))
@@ -45,7 +47,8 @@ def swallowed(frame: pd.DataFrame) -> int:
 
     None of it happens here; the number tells what other tools make of the same file.
     """
-    if not frame["text_a"].str.startswith('"').any() and not frame["text_b"].dropna().str.startswith('"').any():
+    opens = methodcaller("startswith", '"')
+    if not any(map(opens, frame["text_a"].tolist())) and not any(map(opens, frame["text_b"].dropna().tolist())):
         return 0
     second = frame["text_b"].fillna("-")
     lines = (f"{first}\t{other}\t0\n" for first, other in zip(frame["text_a"], second, strict=True))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ import pandas as pd
 from stabbench.errors import UserError
 from stabbench.tasks.quoting import Quoting, quoting, swallowed
 
+_AT_ONCE = 10_000
+"""Texts whose letters are counted at once."""
 REPEATED_SHARE = 0.01
 """From this share of a split on, repeated texts are a warning also where their labels agree."""
 
@@ -94,16 +97,15 @@ def check_labels(name: str, frames: Mapping[str, pd.DataFrame], label_names: Seq
 
 
 def _split(frame: pd.DataFrame, quoted: Quoting) -> dict[str, Any]:
-    second = frame["text_b"].fillna("")
-    texts = frame["text_a"] + "\n" + second
-    words = [len(text.split()) for text in texts]
+    texts = [f"{first}\n{second}" for first, second in _texts(frame)]
+    repeated = len(texts) - len(set(texts))
     return {
         "quoted": quoted.fields,
         "swallowed": swallowed(frame),
-        "repeated": int(texts.duplicated().sum()),
-        "conflicting": int((frame["label"].groupby(texts).nunique() > 1).sum()),
-        "words": _three(words),
-        "characters": _three([len(text) - 1 for text in texts]),
+        "repeated": repeated,
+        "conflicting": _conflicting(texts, frame["label"]) if repeated else 0,
+        "words": _three(list(map(len, map(str.split, texts)))),
+        "characters": [length - 1 for length in _three(list(map(len, texts)))],
         "not_latin": _not_latin(texts),
     }
 
@@ -113,10 +115,21 @@ def _three(lengths: Sequence[int]) -> list[int]:
     return [int(value) for value in np.quantile(lengths, [0.5, 0.95, 1.0], method="lower")]
 
 
-def _not_latin(texts: pd.Series) -> float:
+def _conflicting(texts: Sequence[str], labels: pd.Series) -> int:
+    """How many texts have several labels."""
+    counts = Counter(text for text, _ in set(zip(texts, labels.tolist(), strict=True)))
+    return sum(count > 1 for count in counts.values())
+
+
+def _not_latin(texts: Sequence[str]) -> float:
     """The share of letters that are not Latin ones."""
-    letters = {character: count for character, count in Counter("".join(texts)).items() if character.isalpha()}
-    others = sum(count for character, count in letters.items() if not _is_latin(character))
+    counts = np.zeros(sys.maxunicode + 1, dtype=np.int64)
+    for start in range(0, len(texts), _AT_ONCE):
+        joined = "".join(texts[start : start + _AT_ONCE])
+        found = np.bincount(np.frombuffer(joined.encode("utf-32-le"), dtype=np.uint32))
+        counts[: len(found)] += found
+    letters = {letter: int(counts[point]) for point in np.flatnonzero(counts) if (letter := chr(point)).isalpha()}
+    others = sum(count for letter, count in letters.items() if not _is_latin(letter))
     return round(others / max(1, sum(letters.values())), 6)
 
 
@@ -126,15 +139,20 @@ def _is_latin(character: str) -> bool:
 
 def _across(train: pd.DataFrame, dev: pd.DataFrame) -> dict[str, int]:
     """Dev examples whose texts are a train example's, and those of them that never have the same label there."""
+    wanted = set(_texts(dev))
     labels: dict[tuple[str, str], set[float]] = {}
-    for first, second, label in zip(train["text_a"], train["text_b"].fillna(""), train["label"], strict=True):
-        labels.setdefault((first, second), set()).add(label)
-    known = [
-        label in labels[key]
-        for *key_parts, label in zip(dev["text_a"], dev["text_b"].fillna(""), dev["label"], strict=True)
-        if (key := (key_parts[0], key_parts[1])) in labels
+    for key, label in zip(_texts(train), train["label"].tolist(), strict=True):
+        if key in wanted:
+            labels.setdefault(key, set()).add(label)
+    found = [
+        label in labels[key] for key, label in zip(_texts(dev), dev["label"].tolist(), strict=True) if key in labels
     ]
-    return {"examples": len(known), "other_label": len(known) - sum(known)}
+    return {"examples": len(found), "other_label": len(found) - sum(found)}
+
+
+def _texts(frame: pd.DataFrame) -> Iterator[tuple[str, str]]:
+    """Both texts of each example, the second empty where there is none."""
+    return zip(frame["text_a"].tolist(), frame["text_b"].fillna("").tolist(), strict=True)
 
 
 def _about_labels(frames: Mapping[str, pd.DataFrame], label_names: Sequence[str]) -> list[str]:

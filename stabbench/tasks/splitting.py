@@ -25,7 +25,8 @@ def split_rows(
 
     scikit-learn splits: a stratified shuffle for a share without groups, else one of equally large folds, stratified,
     in which no group is divided. Groups are as large as they are: with them a share is that of the nearest number of
-    folds (0.2: one of five).
+    folds (0.2: one of five). A class's only row is for training, and where there are more classes than rows on a side,
+    so is one row of each.
 
     Args:
         labels: classes, or numbers, which are stratified by `BINS` quantiles.
@@ -39,15 +40,24 @@ def split_rows(
     """
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, StratifiedShuffleSplit
 
-    strata = _strata(labels)
+    classes = labels.dtype.kind in "iu"
+    strata = labels.astype(np.int64) if classes else _quantiles(labels)
     rows = np.arange(len(labels))
     count = len(set(groups)) if groups is not None else len(labels)
     if folds is None and groups is None:
         size = min(max(1, round((share or DEV_SHARE) * len(labels))), len(labels) - 1)
         if size < 1:
             raise ValueError(f"{len(labels)} row cannot be split: add a file for dev")
-        splitter = StratifiedShuffleSplit(1, test_size=size, random_state=seed)
-        chosen = _found(splitter.split, rows, _alone_together(strata, size))[0]
+        counts = np.bincount(strata)
+        few = min(size, len(labels) - size) < np.count_nonzero(counts)
+        if classes and (few or 1 in counts):
+            rows = np.setdiff1d(rows, _for_training(strata, seed, each=few))
+        if few:
+            chosen = np.random.RandomState(seed).permutation(rows if len(rows) else len(labels))[:size]
+        else:  # of numbers, a stratum of one row is put together with the largest: it has to have one for each side
+            joined = np.where(counts > 1, np.arange(len(counts)), counts.argmax())
+            splitter = StratifiedShuffleSplit(1, test_size=size, random_state=seed)
+            chosen = rows[_found(splitter.split, rows, joined[strata[rows]])[0]]
     else:
         parts = folds or max(2, round(1 / (share or DEV_SHARE)))
         if count < parts:
@@ -65,22 +75,17 @@ def split_rows(
     return dev
 
 
-def _strata(labels: NDArray[np.int64] | NDArray[np.float64]) -> NDArray[np.int64]:
-    if labels.dtype.kind in "iu":
-        return labels.astype(np.int64)
+def _quantiles(labels: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Which of the equally full ranges each label is in."""
     edges = np.unique(np.quantile(labels, np.linspace(0, 1, BINS + 1)[1:-1]))
     return np.searchsorted(edges, labels, side="right")
 
 
-def _alone_together(strata: NDArray[np.int64], size: int) -> NDArray[np.int64]:
-    """The strata, those of one row put together with the largest: a stratum has to have a row for each side.
-
-    All are one where the smaller side has fewer rows than there are strata.
-    """
-    values, places, counts = np.unique(strata, return_inverse=True, return_counts=True)
-    joined = np.where(counts[places] > 1, strata, values[counts.argmax()])
-    few = min(size, len(strata) - size) < len(np.unique(joined))
-    return np.zeros_like(strata) if few else joined
+def _for_training(strata: NDArray[np.int64], seed: int, *, each: bool) -> NDArray[np.int64]:
+    """The only row of every class that has no other; with `each` a row of every class."""
+    order = np.random.RandomState(seed).permutation(len(strata))
+    _, firsts, counts = np.unique(strata[order], return_index=True, return_counts=True)
+    return order[firsts if each else firsts[counts == 1]]
 
 
 def _found(split: object, *arguments: object) -> list[NDArray[np.int64]]:

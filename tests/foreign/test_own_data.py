@@ -76,7 +76,7 @@ def test_rows_without_a_text_are_named_and_nothing_is_written(project: Path) -> 
     result = run("prepare")
     assert result.exit_code == 2
     assert result.output.splitlines()[-1] == (
-        "Error: task reviews: dev.csv, data row 5: a text is empty, expected a sentence"
+        "Error: task reviews: dev.csv, line 7: a text is empty, expected a sentence"
     )
     assert not Path("data/reviews").exists()
 
@@ -126,17 +126,17 @@ def test_whole_numbers_are_the_same_labels_however_they_are_written(tmp_path: Pa
     (tmp_path / "train.csv").write_text("text,label\n" + "".join(f"one {row},{row % 3}.0\n" for row in range(9)))
     rows = [{"text": f"two {row}", "label": row % 3} for row in range(6)]
     (tmp_path / "dev.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    own = OwnTables({"train": "train.csv", "dev": "dev.jsonl"}, ["text"], "label")
-    dataset, tables = own.read("x", tmp_path)
-    assert dataset.label_names == ("0", "1", "2")
-    assert tables["train"]["label"].tolist() == [0, 1, 2] * 3
-    assert tables["dev"]["label"].tolist() == [0, 1, 2] * 2
+    own = OwnTables(["text"], "label", files={"train": "train.csv", "dev": "dev.jsonl"})
+    found = own.read("x", tmp_path)
+    assert found.dataset.label_names == ("0", "1", "2")
+    assert found.frames["train"]["label"].tolist() == [0, 1, 2] * 3
+    assert found.frames["dev"]["label"].tolist() == [0, 1, 2] * 2
 
 
 def test_measured_numbers_are_not_taken_for_classes(tmp_path: Path) -> None:
     for name in ("train.csv", "dev.csv"):
         lines = [f"{name} {row},{row / 7:.3f}\n" for row in range(20)]
         (tmp_path / name).write_text("text,yield\n" + "".join(lines))
-    own = OwnTables({"train": "train.csv", "dev": "dev.csv"}, ["text"], "yield")
+    own = OwnTables(["text"], "yield", files={"train": "train.csv", "dev": "dev.csv"})
     with pytest.raises(UserError, match=r"20 different numbers such as .*expected classes"):
         own.read("x", tmp_path)

@@ -16,12 +16,19 @@ from stabbench import metrics
 from stabbench.errors import UserError
 from stabbench.metrics import METRICS
 from stabbench.metrics.classification import Accuracy, confusion_matrix
-from stabbench.metrics.contract import MetricKind
 from stabbench.tasks import objectives
 from stabbench.tasks.objectives.contract import Trivial
 
 CLASSIFICATION = objectives.find()
-score = CLASSIFICATION.score
+
+
+def score(metric: str, labels: Any, predictions: Any) -> float:
+    return metrics.find(metric).score(labels, predictions)
+
+
+def trivial(labels: list[int], *names: str) -> Trivial:
+    classes = [str(number) for number in range(max(labels) + 1)]
+    return CLASSIFICATION.trivial(np.array(labels), {name: metrics.find(name) for name in names}, classes)
 
 
 def rows(largest: int) -> st.SearchStrategy[list[tuple[int, int]]]:
@@ -64,7 +71,7 @@ def test_the_order_of_the_examples_changes_nothing(pairs: list[tuple[int, int]])
 
 @given(st.lists(st.integers(0, 2), min_size=1, max_size=60))
 def test_no_constant_classifier_scores_more_than_the_best_one(labels: list[int]) -> None:
-    best = CLASSIFICATION.trivial(np.array(labels), ["accuracy", "mcc", "f1"])
+    best = trivial(labels, "accuracy", "mcc", "f1")
     for metric, found in best.scores.items():
         scores = {label: score(metric, labels, [label] * len(labels)) for label in range(3)}
         assert found == max(scores.values()) == scores[best.predictions[metric]]
@@ -73,9 +80,9 @@ def test_no_constant_classifier_scores_more_than_the_best_one(labels: list[int])
 
 
 def test_of_equal_constants_it_is_the_most_frequent_label_and_then_the_smallest() -> None:
-    even = CLASSIFICATION.trivial(np.array([1, 0, 1, 0]), ["accuracy", "f1"])
+    even = trivial([1, 0, 1, 0], "accuracy", "f1")
     assert even == Trivial(0, {"accuracy": 0.5, "f1": 2 / 3}, {"accuracy": 0, "f1": 1})
-    third = CLASSIFICATION.trivial(np.array([2, 2, 0]), ["mcc", "f1"])
+    third = trivial([2, 2, 0], "mcc", "f1")
     assert third == Trivial(2, {"mcc": 0.0, "f1": 0.0}, {"mcc": 2, "f1": 2})
 
 
@@ -127,26 +134,28 @@ def test_labels_are_indices_and_each_class_has_an_output() -> None:
     assert CLASSIFICATION.outputs(("a", "b", "c")) == 3
     CLASSIFICATION.check(np.array([0, 2]), ("a", "b", "c"))
     for wrong in ([0, 3], [-1, 0]):
-        with pytest.raises(ValueError, match="a label is not an index into"):
+        with pytest.raises(ValueError, match=r"the label (3|-1) is not an index into"):
             CLASSIFICATION.check(np.array(wrong), ("a", "b", "c"))
 
 
 def test_metrics_know_their_direction_range_and_words() -> None:
-    metrics = [CLASSIFICATION.metric(name) for name in METRICS.names()]
-    assert [metric.words for metric in metrics] == ["accuracy", "F1", "MCC"]
-    assert all(metric.kind.known and metric.kind.fraction and not metric.kind.lower for metric in metrics)
+    found = [metrics.find(name) for name in ("accuracy", "f1", "mcc")]
+    assert [metric.words for metric in found] == ["accuracy", "F1", "MCC"]
+    assert all(metric.kind.known and metric.kind.fraction and not metric.kind.lower for metric in found)
 
 
-@pytest.mark.parametrize(
-    ("members", "message"),
-    [
-        ({"objective": "regression"}, "metric 'mine' is of regression, expected one of classification"),
-        ({"kind": MetricKind(lower=True)}, "metric 'mine': the lower is the better"),
-    ],
-)
-def test_a_metric_that_cannot_judge_runs_is_refused(
-    members: dict[str, Any], message: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(metrics, "find", lambda name: type("Mine", (Accuracy,), members)())
-    with pytest.raises(UserError, match=message):
-        CLASSIFICATION.score("mine", [0, 1], [0, 1])
+def test_a_metric_of_another_objective_is_refused() -> None:
+    mine = type("Mine", (Accuracy,), {"objective": "regression"})()
+    with pytest.raises(UserError, match="metric 'mine' is of regression, expected one of classification"):
+        CLASSIFICATION.check_metric("mine", mine)
+    for name in METRICS.names():
+        metric = metrics.find(name)
+        objectives.find(metric.objective).check_metric(name, metric)
+
+
+def test_scores_are_those_of_the_most_probable_class_or_of_the_probabilities() -> None:
+    outputs = np.log(np.array([[0.5, 0.3, 0.2], [0.1, 0.2, 0.7], [0.2, 0.6, 0.2]])) + 3.0
+    labels = np.array([0, 2, 0])
+    assert CLASSIFICATION.score(metrics.find("accuracy"), labels, outputs) == 2 / 3
+    expected = -np.log([0.5, 0.7, 0.2]).mean()
+    assert CLASSIFICATION.score(metrics.find("log_loss"), labels, outputs) == pytest.approx(expected, abs=1e-15)

@@ -64,7 +64,7 @@ def test_semicolons_tabs_parquet_and_json_lines_give_the_same_examples(tmp_path:
     frame.to_parquet(tmp_path / "a.parquet")
     (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in frame.to_dict("records")))
     frames = [
-        own(str(tmp_path / name), str(tmp_path / name)).read("t")[1]["dev"]
+        own(str(tmp_path / name), str(tmp_path / name)).read("t").frames["dev"]
         for name in ("a.csv", "a.tsv", "a.parquet", "a.jsonl")
     ]
     assert all(frame.equals(frames[0]) for frame in frames)
@@ -74,26 +74,26 @@ def test_pairs_and_numbered_labels_are_taken_in_the_order_of_the_numbers(tmp_pat
     rows = [("a cat", "an animal", 10), ("a dog", "a stone", 2), ("a bird", "a plant", 2)]
     pd.DataFrame(rows, columns=["premise", "hypothesis", "gold"]).to_csv(tmp_path / "pairs.csv", index=False)
     file = str(tmp_path / "pairs.csv")
-    dataset, frames = own(file, file, text=("premise", "hypothesis"), label="gold").read("pairs")
-    assert dataset.label_names == ("2", "10")
-    assert dataset.pair
-    assert frames["train"]["text_b"].tolist() == ["an animal", "a stone", "a plant"]
-    assert frames["train"]["label"].tolist() == [1, 0, 0]
+    found = own(file, file, text=("premise", "hypothesis"), label="gold").read("pairs")
+    assert found.dataset.label_names == ("2", "10")
+    assert found.dataset.pair
+    assert found.frames["train"]["text_b"].tolist() == ["an animal", "a stone", "a plant"]
+    assert found.frames["train"]["label"].tolist() == [1, 0, 0]
 
 
 def test_classes_have_the_order_that_is_asked_for(tmp_path: Path) -> None:
     file = tickets(tmp_path)
-    dataset, frames = own(file, file, labels=("pay", "hardware", "access")).read("t")
-    assert dataset.label_names == ("pay", "hardware", "access")
-    assert frames["dev"]["label"].tolist() == [1, 2, 1, 0]
+    found = own(file, file, labels=("pay", "hardware", "access")).read("t")
+    assert found.dataset.label_names == ("pay", "hardware", "access")
+    assert found.frames["dev"]["label"].tolist() == [1, 2, 1, 0]
 
 
 def test_truth_values_are_labels_as_yaml_writes_them(tmp_path: Path) -> None:
     pd.DataFrame({"body": ["x", "y"], "category": [True, False]}).to_parquet(tmp_path / "a.parquet")
     file = str(tmp_path / "a.parquet")
-    dataset, frames = own(file, file, labels=("false", "true")).read("t")
-    assert dataset.label_names == ("false", "true")
-    assert frames["dev"]["label"].tolist() == [1, 0]
+    found = own(file, file, labels=("false", "true")).read("t")
+    assert found.dataset.label_names == ("false", "true")
+    assert found.frames["dev"]["label"].tolist() == [1, 0]
 
 
 def test_rows_that_cannot_be_used_are_named_all_at_once_for_each_file(tmp_path: Path) -> None:
@@ -102,11 +102,12 @@ def test_rows_that_cannot_be_used_are_named_all_at_once_for_each_file(tmp_path: 
     with pytest.raises(UserError) as caught:
         prepare("t", asked(train, dev, labels=("access", "hardware", "pay")), out=tmp_path / "task")
     assert str(caught.value).splitlines() == [
-        f"task t: {train}: 2 data rows cannot be used:",
-        "  data row 5: a text is empty, expected a sentence",
-        "  data row 6: there is no label",
-        f"task t: {dev}: 12 data rows cannot be used:",
-        *[f"  data row {row}: label 'other', expected one of access, hardware, pay" for row in range(1, 11)],
+        "2 mistakes:",
+        f"- task t: {train}: 2 lines cannot be used:",
+        "  line 7: a text is empty, expected a sentence",
+        "  line 8: there is no label",
+        f"- task t: {dev}: 12 lines cannot be used:",
+        *[f"  line {line}: label 'other', expected one of access, hardware, pay" for line in range(2, 12)],
         "  and 2 more",
     ]
     assert not (tmp_path / "task").exists()
@@ -121,7 +122,7 @@ def test_a_missing_column_names_the_nearest_one(tmp_path: Path) -> None:
 def test_what_is_wrong_with_either_file_is_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         own(tickets(tmp_path), str(tmp_path / "absent.csv"), label="nothing").read("t")
-    first, second = str(caught.value).splitlines()
+    first, second = caught.value.messages
     assert "tickets.csv has no column 'nothing'" in first
     assert second == f"task t: {tmp_path / 'absent.csv'}: there is no such file"
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
+from stabbench import metrics
 from stabbench.models.batch import Batch
 from stabbench.strategies.contract import BoundModel, Context, NoOptions, Strategy, Weights
-from stabbench.tasks import objectives
 from stabbench.training.loop import train
 from tests import tiny
 
@@ -30,7 +30,7 @@ def test_a_run_that_learns_is_ok_and_its_scores_are_those_of_its_predictions() -
     (result,) = train(tiny.inputs(), tiny.seeds(1))
     data, predictions = result.data, result.tables["predictions.parquet"]
     assert data["status"] == "ok"
-    mcc = objectives.find().score("mcc", predictions["label"], predictions["prediction"])
+    mcc = metrics.find("mcc").score(predictions["label"], predictions["prediction"])
     assert data["final"]["scores"]["mcc"] == mcc > 0
     assert data["final"]["step"] == data["total_steps"] == 18
     assert data["best"]["scores"]["mcc"] >= data["final"]["scores"]["mcc"]

@@ -56,7 +56,7 @@ class Classification(Objective):
         powers = np.exp(outputs - outputs.max(axis=-1, keepdims=True))
         return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
 
-    def trivial(self, labels: Array, metrics: Mapping[str, Metric]) -> Trivial:
+    def trivial(self, labels: Array, metrics: Mapping[str, Metric], label_names: Sequence[str]) -> Trivial:
         """Constant classifiers; of equals the most frequent label, of equally frequent ones the smallest.
 
         Accuracy has the most frequent label, F1 label 1 however rare it is, MCC any (all score 0). What scores
@@ -69,7 +69,7 @@ class Classification(Objective):
         best: dict[str, int] = {}
         for name, metric in metrics.items():
             if metric.takes == "probabilities":
-                shares = np.bincount(true) / len(true)
+                shares = np.array(self.shares(true, label_names))
                 scores[name], best[name] = metric.score(true, np.tile(shares, (len(true), 1))), by_frequency[0]
                 continue
             found = {label: metric.score(true, np.full(true.shape, label)) for label in by_frequency}

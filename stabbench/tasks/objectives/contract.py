@@ -97,7 +97,7 @@ class Objective(ABC):
             raise UserError(f"metric '{name}' is of {metric.objective}, expected one of {self.name}")
 
     @abstractmethod
-    def trivial(self, labels: Array, metrics: Mapping[str, Metric]) -> Trivial:
+    def trivial(self, labels: Array, metrics: Mapping[str, Metric], label_names: Sequence[str]) -> Trivial:
         """The best constants on these labels, by the metrics' names."""
 
     @abstractmethod

@@ -69,7 +69,7 @@ class Regression(Objective):
         """The output, in the unit of the labels."""
         return np.asarray(outputs[..., 0] * self.std + self.mean)
 
-    def trivial(self, labels: Array, metrics: Mapping[str, Metric]) -> Trivial:
+    def trivial(self, labels: Array, metrics: Mapping[str, Metric], label_names: Sequence[str]) -> Trivial:
         """The better of the labels' mean, which has the smallest squared error, and their median (absolute error)."""
         constants = [float(labels.mean()), float(np.median(labels))]
         scores: dict[str, float] = {}

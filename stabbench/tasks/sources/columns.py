@@ -18,7 +18,7 @@ from stabbench.metrics.contract import Metric
 from stabbench.plugins import in_file
 from stabbench.tables import Table
 from stabbench.tasks import objectives
-from stabbench.tasks.faults import Rows
+from stabbench.tasks.prepared import frame_of_columns
 from stabbench.tasks.sources.contract import Labelled, Wanted
 from stabbench.tasks.splitting import split_rows
 
@@ -26,6 +26,7 @@ OWN = "own files"
 """What a task of own tables has in the place of a data set's name."""
 MOST_NUMBERS = 10
 """Classes whose names are numbers, not all of them whole, above which they are taken for measurements."""
+_NOT_WORDS = (bytes, list, tuple, dict, np.ndarray)
 _WHOLE = re.compile(r"^([+-]?\d+)\.0+$")
 
 
@@ -80,13 +81,12 @@ class LabelledColumns:
             names = _classes(frame[self.label] for frame in kept.values())
             _check_classes(f"task {name}: column '{self.label}'", names)
         metrics, own, code = self._metrics(name, objective.metrics, names, wanted.root)
-        read = {split: self._rows(frame, names, tables[split].first_line) for split, frame in kept.items()}
-        for split, rows in read.items():
-            if rows.faults:
-                noun = "row" if tables[split].first_line is None else "line"
-                mistakes.add(told(f"task {name}: {places[split]}", noun, rows.faults))
+        frames = {}
+        for split, frame in kept.items():
+            with mistakes.collected():
+                place = f"task {name}: {places[split]}"
+                frames[split] = self._examples(frame, names, objective.label_type, tables[split], place)
         mistakes.tell()
-        frames = {split: rows.frame(objective.label_type) for split, rows in read.items()}
         left_out = {split: len(table.frame) - len(kept[split]) for split, table in tables.items()}
         if "dev" not in frames:
             frames = self._split(frames["train"], kept["train"], name)
@@ -104,8 +104,8 @@ class LabelledColumns:
             found["split_seed"] = self.split_seed
         return {**found, **({"left_out": dict(left_out)} if self.drop else {})}
 
-    def _kept(self, table: pd.DataFrame, place: str) -> pd.DataFrame:
-        """The rows that are not left out, by their numbers from 0."""
+    def check_columns(self, table: pd.DataFrame, place: str) -> None:
+        """UserError where a column is missing, there twice or holds neither texts nor numbers."""
         found = [str(column).strip() for column in table.columns]
         missing = [column for column in self.columns if column not in found]
         if missing:
@@ -115,24 +115,45 @@ class LabelledColumns:
         twice = [column for column in self.columns if found.count(column) > 1]
         if twice:
             raise UserError(f"{place} has more than one column '{twice[0]}'")
-        kept = table.set_axis(found, axis="columns")[self.columns].reset_index(drop=True)
+        for number, name in enumerate(found):
+            column = table.iloc[:, number]
+            kinds = set(map(type, column)) if name in self.columns and column.dtype == object else set()
+            for kind in kinds.intersection(_NOT_WORDS):
+                raise UserError(
+                    f"{place}: column '{name}' has values of type {kind.__name__}, expected texts or numbers"
+                )
+
+    def _kept(self, table: pd.DataFrame, place: str) -> pd.DataFrame:
+        """The rows that are not left out, by their numbers from 0."""
+        self.check_columns(table, place)
+        names = [str(column).strip() for column in table.columns]
+        kept = table.set_axis(names, axis="columns")[self.columns].reset_index(drop=True)
         for column, values in self.drop.items():
-            kept = kept[~kept[column].map(word).isin([word(value) for value in values])]
+            dropped = {word(value) for value in values}
+            kept = kept[[said not in dropped for said in words(kept[column])]]
         if kept.empty:
             raise UserError(f"{place} has no rows" + (" beside those that `drop` leaves out" if self.drop else ""))
         return kept
 
-    def _rows(self, frame: pd.DataFrame, names: Sequence[str], first_line: int | None) -> Rows:
+    def _examples(
+        self, kept: pd.DataFrame, names: Sequence[str], label_type: type, table: Table, place: str
+    ) -> pd.DataFrame:
+        """The table of examples; UserError with all rows that are none."""
+        said = words(kept[self.label])
         numbers = {name: number for number, name in enumerate(names)}
-        rows = Rows()
-        first = 1 if first_line is None else first_line
-        labels, texts = list(frame[self.label]), [list(frame[column]) for column in self.text]
-        for row, value, *parts in zip(frame.index, labels, *texts, strict=True):
-            said = word(value)
-            label = numbers.get(said) if names else _number(said)
-            wrong = f"label {said!r}, expected {'one of ' + ', '.join(names) if names else 'a number'}"
-            rows.add(row + first, [_text(part) for part in parts], label, wrong if said else "there is no label", row)
-        return rows
+        labels = [numbers.get(label) for label in said] if names else [_number(label) for label in said]
+        texts = [_texts(kept[column]) for column in self.text]
+        bad = {row: "a text is empty, expected a sentence" for part in texts for row in _empty(part)}
+        expected = f"one of {', '.join(names)}" if names else "a number"
+        for row in (row for row, label in enumerate(labels) if label is None):
+            bad[row] = f"label {said[row]!r}, expected {expected}" if said[row] else "there is no label"
+        if bad:
+            rows = kept.index.to_numpy()
+            lines = range(1, len(table.frame) + 1) if table.lines is None else table.lines()
+            faults = [(lines[rows[row]], bad[row]) for row in sorted(bad)]
+            raise UserError(told(place, "row" if table.lines is None else "line", faults))
+        second = texts[1] if len(texts) > 1 else [None] * len(kept)
+        return frame_of_columns(kept.index.to_numpy(), texts[0], second, labels, label_type=label_type)  # type: ignore[arg-type]
 
     def _metrics(
         self, name: str, usual: Sequence[str], classes: Sequence[str], root: Path
@@ -159,7 +180,7 @@ class LabelledColumns:
         return tuple(named), own, code
 
     def _split(self, frame: pd.DataFrame, kept: pd.DataFrame, name: str) -> dict[str, pd.DataFrame]:
-        groups = None if self.group is None else kept[self.group].map(word).to_numpy()
+        groups = None if self.group is None else np.array(words(kept[self.group]), dtype=object)
         try:
             dev = split_rows(
                 frame["label"].to_numpy(),
@@ -176,11 +197,9 @@ class LabelledColumns:
 
 def _classes(columns: Iterable[pd.Series]) -> list[str]:
     """The labels that the columns have, without gaps: numbers by their value, words by the alphabet."""
-    found = {said for column in columns for value in column.unique() if (said := word(value))}
-    try:
-        return sorted(found, key=lambda said: (float(said), said))
-    except ValueError:
-        return sorted(found)
+    found = {said for column in columns for said in words(column)} - {""}
+    numbers = {said: _number(said) for said in found}
+    return sorted(found) if None in numbers.values() else sorted(found, key=lambda said: (numbers[said], said))
 
 
 def _check_classes(place: str, names: Sequence[str]) -> None:
@@ -216,12 +235,33 @@ def _number(said: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _text(value: object) -> str:
-    return "" if _is_nothing(value) else str(value)
+def _texts(column: pd.Series) -> list[str]:
+    """The values as texts, empty where there is none."""
+    values = column.to_numpy(dtype=object)
+    return [value if type(value) is str else "" if _is_nothing(value) else str(value) for value in values]
+
+
+def _empty(texts: Sequence[str]) -> list[int]:
+    return [] if all(map(str.strip, texts)) else [row for row, text in enumerate(texts) if not text.strip()]
+
+
+def words(column: pd.Series) -> list[str]:
+    """Each value as it is written (`word`)."""
+    known = _Words()
+    values = column.to_numpy(dtype=object)
+    return [known[value] if type(value) is str else word(value) for value in values]
+
+
+class _Words(dict[str, str]):
+    """Of texts, most of which come again and again."""
+
+    def __missing__(self, value: str) -> str:
+        self[value] = found = word(value)
+        return found
 
 
 def _is_nothing(value: object) -> bool:
-    return value is None or value is pd.NA or (isinstance(value, (float, np.floating)) and math.isnan(value))
+    return value is None or value is pd.NA or value is pd.NaT or bool(value != value)
 
 
 def word(value: object) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stabbench.errors import Mistakes
+from stabbench.errors import Mistakes, UserError
 from stabbench.tables import Dialect, Table, read
 from stabbench.tasks.sources.columns import LabelledColumns
 from stabbench.tasks.sources.contract import Labelled, Source, Wanted
@@ -35,9 +35,11 @@ class OwnTables(LabelledColumns):
         tables: dict[str, Table] = {}
         dialect = Dialect(self.delimiter, self.encoding, self.quoting)
         for split, file in self.files.items():
-            found = mistakes.attempt(lambda path=root / file: read(path, self.columns, dialect))  # type: ignore[misc]
-            if found is not None:
-                tables[split] = found
+            try:
+                tables[split] = read(root / file, self.columns, dialect)
+                self.check_columns(tables[split].frame, file)
+            except UserError as error:
+                mistakes.add(*(f"task {name}: {message}" for message in error.messages))
         mistakes.tell()
         return self.labelled(tables, self.files, Wanted(name, root))
 
