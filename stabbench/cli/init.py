@@ -67,7 +67,7 @@ def init(
     from stabbench.scaffold.choices import Asked
     from stabbench.scaffold.own import start
 
-    started = start(train, dev, Asked(text, label, objective), name, Path.cwd())
+    started = start(train, dev, Asked(text, label, objective), name)
     written = scaffold.write_files(started.contents, Path.cwd(), force=force)
     for line in started.told:
         click.echo(line)

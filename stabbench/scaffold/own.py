@@ -65,7 +65,7 @@ class Started:
         ]
 
 
-def start(train: Path, dev: Path | None, asked: Asked, name: str | None, root: Path) -> Started:
+def start(train: Path, dev: Path | None, asked: Asked, name: str | None, root: Path = Path()) -> Started:
     """The project of a file, or of two, in the folder `root`; nothing is written there.
 
     UserError where a file cannot be read, no column can be a text or a label, a name is none, and where the task that
@@ -88,7 +88,7 @@ def start(train: Path, dev: Path | None, asked: Asked, name: str | None, root: P
         if found.group is None:
             raise
     # Whole groups cannot always be divided so that both sides have every class; the reader is told of it.
-    reason = f"null: split by {shown(found.group)}, dev has classes that train lacks, or nothing; it is a candidate"
+    reason = f"null: split by {shown(found.group)}, dev has classes that train lacks, or a side is empty"
     ungrouped = dataclasses.replace(found, group=None, why={**found.why, "group": reason})
     return _read(called, paths, encoding, columns, ungrouped, root)
 
