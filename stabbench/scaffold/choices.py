@@ -42,6 +42,11 @@ class Choices:
     asked: Asked
 
     def __post_init__(self) -> None:
+        if _is_example([*self.columns.values()]):
+            raise UserError(
+                f"the first line of {self.place} looks like an example, expected the names of the columns "
+                f"({', '.join(map(shown, self.columns))}): write one such as text, label above it"
+            )
         named = [*self.asked.text, *([] if self.asked.label is None else [self.asked.label])]
         for name in named:
             self._check(name)
@@ -109,10 +114,11 @@ class Choices:
         how = "called like a label" if named else "the likeliest of the columns, none of which is called like a label"
         return best.name, f"{how}: {best}{_rest(ranked, best.name)}"
 
-    def _order(self, column: Column) -> tuple[float, bool, int]:
-        """By name, then classes before numbers; of equals the last column, where most tables have the label."""
+    def _order(self, column: Column) -> tuple[float, bool, bool, int]:
+        """By name, then mostly filled ones, then classes; of equals the last, where most tables have the label."""
         many = column.kind in ("numbers", "whole numbers") and len(column.counts) > FEW_NUMBERS
-        return naming.label_rank(column.name), many, -list(self.columns).index(column.name)
+        sparse = column.share_filled < 0.5
+        return naming.label_rank(column.name), sparse, many, -list(self.columns).index(column.name)
 
     def objective(self, label: Column) -> Chosen:
         """Classes, or numbers."""
@@ -134,6 +140,12 @@ class Choices:
         if self.asked.objective is not None:
             return self.asked.objective, f"as asked for; by itself {found}: {reason}"
         return found, reason
+
+
+def _is_example(columns: Sequence[Column]) -> bool:
+    """Whether a file has no header: a text is called by a sentence, and another column by one of its own values."""
+    sentence = any(column.kind == "text" and len(column.name.split()) >= 4 for column in columns)
+    return sentence and any(column.name in column.counts for column in columns)
 
 
 def _may_be_label(column: Column) -> bool:

