@@ -22,10 +22,15 @@ import pytest
 from click.testing import CliRunner
 from ruamel.yaml import YAML
 
-from stabbench import scaffold
+from stabbench import metrics, scaffold
 from stabbench.cli import main
 from stabbench.config import load
+from stabbench.config.tasks import TaskBlock
+from stabbench.folders import Folders
+from stabbench.metrics import METRICS
 from stabbench.resolve import resolve_strategy
+from stabbench.tasks import objectives
+from stabbench.tasks.objectives import OBJECTIVES
 from tests.test_pipeline import SIZES, change_params
 
 pytestmark = [pytest.mark.xdist_group("documented"), pytest.mark.timeout(900)]  # its projects are made once
@@ -50,6 +55,10 @@ INSTEAD = {
     "seeds=1-30": ("seeds=1-2", "small"),
     "cd /shared/benchmark && source .venv/bin/activate": ("SLURM_ARRAY_TASK_ID=1 SLURM_ARRAY_TASK_COUNT=8", "no Slurm"),
     "STABBENCH_DEVICE=cuda": ("SLURM_ARRAY_TASK_COUNT=8 SLURM_ARRAY_TASK_ID=1", "no GPU"),
+    "init --from ../tickets.csv ": (
+        "init --from ../tickets.csv && sed -i 's/^seeds: 1-10/seeds: 1-2/' params.yaml ",
+        "small",
+    ),
     "seeds: 1-25": ("seeds: 1-2", "small"),
     "{dataset: rte}": ("{dataset: rte, train_size: 16, dev_size: 16}", "small"),
     "train_size: 1000": ("train_size: 16, dev_size: 16", "small"),
@@ -138,6 +147,34 @@ def _lines(dataset: str, texts: Sequence[str]) -> Iterator[str]:
             yield f"made\t{row % 3 % 2}\t\t{text}\n"
 
 
+def write_tables(folder: Path) -> None:
+    """Invented tables under the names of docs/tasks.md, and the code that it speaks of."""
+    words = {"billing": "invoice", "access": "password", "hardware": "printer"}
+    tickets = [
+        {
+            "customer": f"C{row // 3}",
+            "title": f"Trouble with my {word} {row}",
+            "body": f"Since Monday the {word} does not work, and I have tried it {row} times.",
+            "priority": "low" if row % 2 else "high",
+            "category": category if row > 1 else "-",
+        }
+        for row in range(90)
+        for category, word in [list(words.items())[row % 3]]
+    ]
+    pd.DataFrame(tickets).to_csv(folder / "tickets.csv", index=False)
+    reviews = pd.DataFrame({"review": [f"Größer, {row} times" for row in range(20)], "stars": [1, 5] * 10})
+    reviews.to_csv(folder / "reviews.tsv", sep="\t", index=False, encoding="latin-1")
+    reviews.to_json(folder / "more-reviews.jsonl", orient="records", lines=True)
+    for name, first in (("yields", 0), ("more", 60)):
+        rows = range(first, first + 60)
+        recipes = [f"Mix {row} grams of salt with water and stir for {row % 7} hours." for row in rows]
+        numbers = [50 + row % 17 * 1.25 for row in rows]
+        pd.DataFrame({"recipe": recipes, "yield": numbers}).to_parquet(folder / f"{name}.parquet")
+    (folder / "words.txt").write_text("cat dog fern oak")
+    (folder / "words.py").write_text(the("plugins.md", "python", r"^# words\.py").text)
+    (folder / "metrics.py").write_text(the("tasks.md", "python", r"^# metrics\.py").text)
+
+
 def the(page: str, language: str, beginning: str) -> Block:
     (found,) = [
         block for block in blocks(language) if block.page == page and re.search(beginning, block.text, re.MULTILINE)
@@ -189,10 +226,17 @@ def scores(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture
+def labelled(tmp_path: Path) -> Path:
+    """A folder with the tables of docs/tasks.md."""
+    write_tables(tmp_path)
+    return tmp_path
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("block", blocks("sh"), ids=str)
 def test_the_commands_of_a_page_run(block: Block, request: pytest.FixtureRequest) -> None:
-    place = {"stabbench study": "explained", "stabbench compare": "scores"}
+    place = {"stabbench study": "explained", "stabbench compare": "scores", "stabbench init --from": "labelled"}
     named = next((fixture for command, fixture in place.items() if block.text.startswith(command)), "benchmark")
     commands = script(block.text)
     if not commands.strip() or "git init" in commands:  # the fixture itself
@@ -205,7 +249,7 @@ def test_a_block_that_is_neither_run_nor_named_is_no_documentation() -> None:
     assert {block.language for block in blocks()} <= {"sh", "python", "yaml", "csv", "toml"}
     for block in blocks("python", "toml", "csv"):
         elsewhere = (block.page, block.language) in READ_ELSEWHERE
-        assert elsewhere or block.page in ("compare.md", "library.md"), block
+        assert elsewhere or block.page in ("compare.md", "library.md", "tasks.md"), block
     whole = "".join(block.text for block in blocks("sh", "yaml"))
     stale = [entry for entry in (*LEFT_OUT, *INSTEAD) if entry not in whole]
     assert stale == []
@@ -252,6 +296,60 @@ def test_the_example_of_own_files_is_prepared(tmp_path: Path) -> None:
     pd.DataFrame(rows[:-3]).to_csv(tmp_path / "tickets.csv", sep=";", index=False)
     pd.DataFrame(rows[-3:]).to_parquet(tmp_path / "more.parquet")
     assert "24 train, 3 dev" in shell(tmp_path, "stabbench validate && stabbench prepare tickets")
+
+
+@pytest.mark.slow
+def test_the_first_example_goes_from_a_file_to_the_stability_table(tmp_path: Path) -> None:
+    write_tables(tmp_path)
+    shell(tmp_path, script(the("README.md", "sh", "^stabbench init --from").text))
+    table = pd.read_csv(tmp_path / "my-tickets/reports/tables/stability.csv")
+    assert table[["model", "task", "strategy", "n"]].to_numpy().tolist() == [
+        ["minilm", "tickets", strategy, 2] for strategy in ("devlin", "mosbach", "hf-default")
+    ]
+
+
+@pytest.mark.parametrize("block", [block for block in blocks("yaml") if block.page == "tasks.md"], ids=str)
+def test_the_tasks_of_the_page_are_prepared(block: Block, tmp_path: Path) -> None:
+    """Each but those of the hub, which are validated."""
+    written = YAML(typ="safe", pure=True).load(block.text)
+    write_tables(tmp_path)
+    scaffold.write("demo", tmp_path)
+    change_params(tmp_path, tasks=written["tasks"], studies={}, probes={})
+    tasks = {name: task for name, task in written["tasks"].items() if {"hub", "dataset"}.isdisjoint(task)}
+    names = written.get("grid", {}).get("tasks", list(written["tasks"]))
+    change_params(tmp_path, grid__tasks=names)
+    shell(tmp_path, " ".join(["stabbench validate && stabbench prepare", *tasks]) if tasks else "stabbench validate")
+    for name in names if tasks else ():
+        assert (Folders.of(data=tmp_path / "data").task(name) / "task.json").is_file()
+
+
+def rows_of(page: str, head: str) -> dict[str, list[str]]:
+    """The tables of a page whose first column is called so: the other cells by the name, or names, in the first."""
+    found: dict[str, list[str]] = {}
+    inside = False
+    for line in (ROOT / "docs" / page).read_text(encoding="utf-8").splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split(" | ")]
+        inside = line.startswith("|") and (inside or cells[0] == head)
+        if inside:
+            found |= dict.fromkeys(re.findall(r"`(\w+)`", cells[0]), cells[1:])
+    return found
+
+
+def test_the_page_on_tasks_has_every_key_of_a_block() -> None:
+    assert sorted(rows_of("tasks.md", "key")) == sorted(TaskBlock.model_fields.keys() - {"fold"})
+
+
+def test_the_page_on_tasks_has_every_metric_with_its_direction_and_every_objective() -> None:
+    found = rows_of("tasks.md", "name")
+    assert sorted(found) == METRICS.names()
+    for name, (_, better, constant) in found.items():
+        kind = metrics.find(name).kind
+        assert better == ("lower" if kind.lower else "higher"), name
+        assert kind.trivial is None or constant == f"{kind.trivial:g}", name
+    objectives_there = rows_of("tasks.md", "objective")
+    assert sorted(objectives_there) == OBJECTIVES.names()
+    for name, cells in objectives_there.items():
+        assert cells[-1] == ", ".join(objectives.find(name).metrics)
 
 
 def test_the_job_of_the_page_asks_for_the_shard_of_its_index(benchmark: Path) -> None:

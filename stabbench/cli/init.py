@@ -1,4 +1,4 @@
-"""`stabbench init`: write a preset's pipeline and parameters."""
+"""`stabbench init`: write a preset's pipeline and parameters, or those of a task in a file of the user's own."""
 
 from __future__ import annotations
 
@@ -6,11 +6,34 @@ from pathlib import Path
 
 import click
 
+from stabbench.cli import options
+from stabbench.errors import UserError
+
 
 @click.command()
-@click.argument("preset", default="demo", metavar="[demo|stabilisers|minilm|paper]")
+@click.argument("preset", required=False, metavar="[demo|stabilisers|minilm|paper]")
+@click.option(
+    "--from",
+    "train",
+    type=click.Path(path_type=Path),
+    help="A labelled table of your own: CSV, TSV, JSON lines or Parquet.",
+)
+@click.option("--dev", type=click.Path(path_type=Path), help="Another one to score on; else a fifth of the first.")
+@click.option("--text", multiple=True, help="The column of the text; twice for a pair.")
+@click.option("--label", help="The column of the label.")
+@click.option("--objective", help="What it is: classification or regression.")
+@click.option("--name", help="What the task is called; else as the file is.")
 @click.option("--force", is_flag=True, help="Overwrite a dvc.yaml or params.yaml that differs.")
-def init(preset: str, force: bool) -> None:
+def init(
+    preset: str | None,
+    train: Path | None,
+    dev: Path | None,
+    text: tuple[str, ...],
+    label: str | None,
+    objective: str | None,
+    name: str | None,
+    force: bool,
+) -> None:
     """Write dvc.yaml and params.yaml into this folder.
 
     demo: tasks from a grammar and a small BERT pretrained on the spot; needs no network.
@@ -18,16 +41,44 @@ def init(preset: str, force: bool) -> None:
     minilm: a 6-layer pretrained encoder on 1,000 sentences of CoLA.
     paper: BERT-large on RTE, MRPC and CoLA, as in the paper; needs a GPU.
 
+    With --from: a task of your own. Which columns are its text and label, what kind of task it is and how it is judged
+    is guessed, unless said here; params.yaml has each guess with its reason and with what else there is.
+
     \b
     Examples:
       stabbench init
       stabbench init minilm
       stabbench init paper --force
+      stabbench init --from tickets.csv
+      stabbench init --from train.parquet --dev dev.parquet --label stars --objective regression
     """
     from stabbench import scaffold
 
-    for path in scaffold.write(preset, Path.cwd(), force=force):
+    if train is None:
+        given = {"--dev": dev, "--text": text, "--label": label, "--objective": objective, "--name": name}
+        lone = [flag for flag, value in given.items() if value]
+        if lone:
+            raise UserError(f"{', '.join(lone)} {'need' if len(lone) > 1 else 'needs'} --from, the file of the task")
+        _tell(scaffold.write(preset or "demo", Path.cwd(), force=force))
+        return
+    if preset is not None:
+        raise UserError(f"found the preset '{preset}' beside --from, expected one or the other")
+    from stabbench.cli.prepare import summary
+    from stabbench.scaffold.choices import Asked
+    from stabbench.scaffold.own import start
+
+    started = start(train, dev, Asked(text, label, objective), name)
+    written = scaffold.write_files(started.contents, Path.cwd(), force=force)
+    for line in started.told:
+        click.echo(line)
+    click.echo(summary(started.task))
+    options.warn(*(started.task.seen or {}).get("warnings", ()))
+    _tell(written, f"stabbench prepare {started.task.name} after changes of params.yaml, then ")
+
+
+def _tell(written: list[Path], first: str = "") -> None:
+    for path in written:
         click.echo(f"wrote {path.name}")
     steps = [] if (Path.cwd() / ".git").exists() else ["git init"]
     steps += [] if (Path.cwd() / ".dvc").exists() else ["dvc init"]
-    click.echo(f"next: {' && '.join([*steps, 'dvc repro'])}")
+    click.echo(f"next: {first}{' && '.join([*steps, 'dvc repro'])}")

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from stabbench.cli import options
 from stabbench.folders import Folders
-from stabbench.task_facts import named
+from stabbench.task_facts import label_range, named
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from stabbench.tasks.prepared import PreparedTask
+
+DEV_SHARE = 0.2
+"""That of `tasks.splitting`, which needs more than a command's `--help` has."""
 
 
 @click.command()
@@ -44,14 +49,36 @@ def _tell(task: PreparedTask) -> None:
 def summary(task: PreparedTask) -> str:
     """What was prepared, as a line and a table of what was seen, a column a split."""
     constants = ", ".join(
-        f"{metric} {value:.3f}" + (f" ({named(task.label_names, task.trivial.predictions[metric])})" if value else "")
-        for metric, value in task.trivial.scores.items()
+        f"{metric} {value:.3f}{_constant(task, metric)}" for metric, value in task.trivial.scores.items()
     )
-    head = f"{task.name}: {len(task.train):,} train, {len(task.dev):,} dev; best constant classifier: {constants}"
+    what = "best constant classifier" if task.label_names else "best constant"
+    head = f"{task.name}: {len(task.train):,} train, {len(task.dev):,} dev; {what}: {constants}"
     table = [("", "train", "dev"), *_rows(task)]
     widths = [max(len(row[column]) for row in table) for column in range(3)]
     lines = [f"  {name:<{widths[0]}}  {train:>{widths[1]}}  {dev:>{widths[2]}}" for name, train, dev in table]
-    return "\n".join([head, *lines])
+    return "\n".join([head, *lines, *_how_dev_was_made(task)])
+
+
+def _constant(task: PreparedTask, metric: str) -> str:
+    """What the constant says, in brackets; nothing where any scores the same, which is 0."""
+    if not task.trivial.scores[metric]:
+        return ""
+    if task.scorers[metric].takes == "probabilities":
+        return " (the labels' shares)"
+    return f" ({named(task.label_names, task.trivial.predictions[metric])})"
+
+
+def _how_dev_was_made(task: PreparedTask) -> list[str]:
+    """A line on a dev set that was split off own data; none where dev has a place of its own."""
+    origin = task.origin or {}
+    places = origin.get("files", origin.get("splits"))
+    if "text" not in origin or not isinstance(places, Mapping) or "dev" in places:
+        return []
+    share = f"{100 * origin.get('dev_share', DEV_SHARE):g} % of the rows"
+    part = f"fold {origin['fold']} of {origin['folds']}" if "folds" in origin else share
+    alike = "the same share of each class" if task.label_names else "labels spread alike"
+    together = f", rows of one '{origin['group']}' on one side" if "group" in origin else ""
+    return [f"  dev is {part}: {alike}{together}, split_seed {origin.get('split_seed', 0)}"]
 
 
 def _rows(task: PreparedTask) -> list[tuple[str, str, str]]:
@@ -60,11 +87,17 @@ def _rows(task: PreparedTask) -> list[tuple[str, str, str]]:
     rows = [("examples", f"{len(task.train):,}", f"{len(task.dev):,}")]
     if seen["read"] != task.counts:
         rows.append(("examples read", *_each(seen["read"])))
+    left_out = (task.origin or {}).get("left_out")
+    if left_out:
+        counted = {split: f"{count:,}" for split, count in left_out.items()}
+        rows.append(("rows left out by drop", counted["train"], counted.get("dev", "")))
     if seen["official"]:
         rows.append(("in the official files", *_each(seen["official"])))
     for number, label in enumerate(task.label_names):
         train_share, dev_share = (f"{100 * task.label_shares[split][number]:.1f} %" for split in ("train", "dev"))
         rows.append((f"label {label}", train_share, dev_share))
+    if not task.label_names:
+        rows.append(("label: smallest, mean, std, largest", _range(task.labels("train")), _range(task.labels("dev"))))
     rows += [
         (title, f"{train[key]:,}", f"{dev[key]:,}")
         for key, title in {
@@ -83,6 +116,10 @@ def _rows(task: PreparedTask) -> list[tuple[str, str, str]]:
 
 def _each(counts: Mapping[str, int]) -> tuple[str, str]:
     return f"{counts['train']:,}", f"{counts['dev']:,}"
+
+
+def _range(labels: NDArray[Any]) -> str:
+    return ", ".join(f"{value:.4g}" for value in label_range(labels))
 
 
 def _lengths(values: Sequence[int]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 
@@ -44,18 +45,30 @@ def files_of(preset: str) -> dict[str, str]:
     """The content of a preset's dvc.yaml and params.yaml; UserError for a preset that does not exist."""
     if preset not in PRESETS:
         raise unknown("preset", preset, PRESETS)
-    folder = files("stabbench.scaffold") / "presets"
-    names = {"dvc.yaml": PRESETS[preset], "params.yaml": f"{preset}.yaml"}
-    return {name: (folder / source).read_text(encoding="utf-8") for name, source in names.items()}
+    return {"dvc.yaml": pipeline(preset), "params.yaml": _packaged(f"{preset}.yaml")}
+
+
+def pipeline(preset: str) -> str:
+    """The dvc.yaml of a preset."""
+    return _packaged(PRESETS[preset])
+
+
+def _packaged(name: str) -> str:
+    return (files("stabbench.scaffold") / "presets" / name).read_text(encoding="utf-8")
 
 
 def write(preset: str, folder: Path, *, force: bool = False) -> list[Path]:
-    """Write a preset into a folder and return the paths written or added to.
+    """Write a preset into a folder; as `write_files`."""
+    return write_files(files_of(preset), folder, force=force)
 
-    Raises UserError, before anything is written, where dvc.yaml or params.yaml is there already with another content
-    and `force` is not set.
+
+def write_files(named: Mapping[str, str], folder: Path, *, force: bool = False) -> list[Path]:
+    """Write a pipeline and its parameters, by name, into a folder and return the paths written or added to.
+
+    Raises UserError, before anything is written, where one of them is there already with another content and `force`
+    is not set.
     """
-    contents = {folder / name: content for name, content in files_of(preset).items()}
+    contents = {folder / name: content for name, content in named.items()}
     there = [path.name for path, content in contents.items() if path.exists() and path.read_bytes() != content.encode()]
     if there and not force:
         raise UserError(f"{' and '.join(there)} in {folder.resolve()} would be overwritten: --force does so")
