@@ -109,7 +109,7 @@ def tokenize(folder: Path, texts_a: Sequence[str], texts_b: Sequence[str] | None
 def encode(folder: Path, texts: Sequence[str]) -> Tokenized:
     """Token ids of whole texts, without special tokens and without truncation (long text is for chunking)."""
     found, special = _load(folder)
-    encodings = found.pipeline.encode_batch(list(texts), add_special_tokens=False)
+    encodings = found.pipeline.encode_batch_fast(list(texts), add_special_tokens=False)  # without places in the text
     ids = _known_ids(folder, encodings, special)
     return Tokenized(ids=ids, segments=np.zeros_like(ids), offsets=_offsets(encodings), special=special)
 

@@ -53,7 +53,7 @@ class Store:
 
     def folder(self, fingerprint: str) -> Path:
         """Where the record of a fingerprint lies, whether it exists or not."""
-        return self.root / fingerprint[:2] / fingerprint
+        return self.root / f"{fingerprint[:2]}/{fingerprint}"
 
     def lock(self, name: str) -> FileLock:
         """The lock under which the record of the fingerprint `name` is written."""

@@ -12,8 +12,8 @@ from stabbench.errors import Mistakes, UserError
 from stabbench.folders import Folders
 from stabbench.models.reading import Reading, reading
 from stabbench.plan import Cell, Spec, Variation
-from stabbench.recipe import spec_of
-from stabbench.resolve.cell import make_cell, resolve_model, resolve_task
+from stabbench.recipe import Recipe, spec_of
+from stabbench.resolve.cell import effective_recipe, make_cell, resolve_model, resolve_task
 from stabbench.resolve.strategy import resolve_strategy
 from stabbench.tasks.prepared import PreparedTask
 
@@ -43,6 +43,7 @@ class _Parts:
         strategies: Iterable[str],
     ) -> None:
         self.config, self.mistakes = config, mistakes
+        self._recipes: dict[tuple[str, str], Recipe] = {}
         self.models = self._resolved(models, lambda name: resolve_model(config.models[name], name, root))
         self.tasks = self._resolved(tasks, lambda name: resolve_task(name, root))
         self.strategies = self._resolved(strategies, lambda name: resolve_strategy(config.strategies[name], name, root))
@@ -63,11 +64,17 @@ class _Parts:
         model, task, strategy = place
         if model not in self.models or task not in self.tasks or strategy not in self.strategies:
             return None
+        parts = self.models[model], self.tasks[task], self.strategies[strategy]
         return self.mistakes.attempt(
-            lambda: make_cell(
-                self.config, place, self.models[model], self.tasks[task], self.strategies[strategy], position
-            )
+            lambda: make_cell(self.config, place, *parts, self._recipe(model, strategy), position)
         )
+
+    def _recipe(self, model: str, strategy: str) -> Recipe:
+        """The effective recipe, which is the same on all tasks."""
+        if (model, strategy) not in self._recipes:
+            kind, resolved = self.models[model].architecture, self.strategies[strategy]
+            self._recipes[model, strategy] = effective_recipe(self.config, model, kind, strategy, resolved)
+        return self._recipes[model, strategy]
 
 
 def plan_cell(config: Config, root: Path, model: str, task: str, strategy: str) -> Cell:
@@ -75,14 +82,11 @@ def plan_cell(config: Config, root: Path, model: str, task: str, strategy: str) 
     check_names(config, model, task, strategy)
     names = [(m, t, s) for m in config.grid.models for t in config.grid.tasks for s in config.grid.strategies]
     place = (model, task, strategy)
-    return make_cell(
-        config,
-        place,
-        resolve_model(config.models[model], model, root),
-        resolve_task(task, root),
-        resolve_strategy(config.strategies[strategy], strategy, root),
-        names.index(place) if place in names else len(names),
-    )
+    found, prepared = resolve_model(config.models[model], model, root), resolve_task(task, root)
+    resolved = resolve_strategy(config.strategies[strategy], strategy, root)
+    recipe = effective_recipe(config, model, found.architecture, strategy, resolved)
+    position = names.index(place) if place in names else len(names)
+    return make_cell(config, place, found, prepared, resolved, recipe, position)
 
 
 def plan_variations(config: Config, root: Path, variations: Sequence[Variation]) -> list[Cell]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from stabbench.plugins import in_file
 from stabbench.strategies import registry
 from stabbench.strategies.composition import check_claims
 from stabbench.strategies.contract import Strategy, is_recipe_only
+from stabbench.strategies.hooks import Hook, hook_of
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,11 @@ class ResolvedStrategy:
     sources: Mapping[str, str]
     description: str
     reference: str
+
+    @cached_property
+    def unsupported(self) -> tuple[Hook, ...]:
+        """What each class says against an architecture; see `Strategy.unsupported`."""
+        return tuple(hook_of(member(), "unsupported") for member in self.classes)
 
 
 def resolve_strategy(block: StrategyBlock, name: str, root: Path) -> ResolvedStrategy:
