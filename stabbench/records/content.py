@@ -125,7 +125,7 @@ class RecordContent:
             raise ValueError(f"status is {found.status!r}, expected one of {', '.join((*FINISHED, ERROR))}")
         if (found.status == ERROR) != (found.error is not None):
             raise ValueError(f"error is {found.error!r} where status is {found.status!r}")
-        if found.status != ERROR and not _RESULT <= data.keys():
+        if found.status != ERROR and not data.keys() >= _RESULT:
             raise ValueError(f"{min(_RESULT - data.keys())} is absent")
         return found
 

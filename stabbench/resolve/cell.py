@@ -23,7 +23,6 @@ from stabbench.tasks.prepared import SPLITS, PreparedTask
 from stabbench.tasks.seen import check_labels
 from stabbench.tensor_roles import TensorRoles
 
-
 _HERE = Folders.of()
 
 
