@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from stabbench.config import Config, ModelBlock
 from stabbench.errors import UserError
@@ -45,6 +46,10 @@ class ResolvedModel:
             architecture = families.read_architecture(self.folder, outputs)
             self._read[outputs] = architecture, roles_of(architecture)
         return self._read[outputs]
+
+    def tokens(self, task: PreparedTask, max_length: int) -> dict[str, Any]:
+        """What its tokenizer makes of the task's texts."""
+        return reading(self.folder, self.content_hash, task).facts(max_length)
 
     @cached_property
     def _read(self) -> dict[int, tuple[Architecture, TensorRoles]]:
@@ -128,7 +133,7 @@ def make_cell(
         keep_weights=tuple(seed for seed in config.seeds if seed in config.keep_weights),
         position=position,
         tensors=tensors,
-        tokens=reading(model.folder, model.content_hash, task).facts(recipe.max_length),
+        tokens=model.tokens(task, recipe.max_length),
     )
 
 

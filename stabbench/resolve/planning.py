@@ -10,7 +10,6 @@ from typing import TypeVar
 from stabbench.config import Config, check_names
 from stabbench.errors import Mistakes, UserError
 from stabbench.folders import Folders
-from stabbench.models.reading import Reading, reading
 from stabbench.plan import Cell, Spec, Variation
 from stabbench.recipe import Recipe, spec_of
 from stabbench.resolve.cell import effective_recipe, make_cell, resolve_model, resolve_task
@@ -55,10 +54,6 @@ class _Parts:
                 found[name] = resolve(name)
         return found
 
-    def reading(self, model: str, task: str) -> Reading:
-        """How the model's tokenizer reads the task's texts."""
-        return reading(self.models[model].folder, self.models[model].content_hash, self.tasks[task])
-
     def cell(self, place: tuple[str, str, str], position: int) -> Cell | None:
         """The cell of (model, task, strategy) names; None where a part is missing or they do not go together."""
         model, task, strategy = place
@@ -97,7 +92,7 @@ def plan_variations(config: Config, root: Path, variations: Sequence[Variation])
     check_variations(config, variations)
     mistakes = Mistakes()
     models, tasks, strategies = (
-        _each(getattr(variation, part) for variation in variations) for part in ("model", "task", "strategy")
+        dict.fromkeys(getattr(variation, part) for variation in variations) for part in ("model", "task", "strategy")
     )
     parts = _Parts(config, root, mistakes, models, tasks, strategies)
     cells = []
@@ -106,17 +101,10 @@ def plan_variations(config: Config, root: Path, variations: Sequence[Variation])
         if cell is not None:
             with mistakes.collected():
                 varied = _varied(cell, variation, root)
-                if varied.recipe().max_length != cell.recipe().max_length:
-                    found = parts.reading(variation.model, variation.task)
-                    varied = dataclasses.replace(varied, tokens=found.facts(varied.recipe().max_length))
-                cells.append(varied)
+                tokens = parts.models[cell.model].tokens(parts.tasks[cell.task], varied.recipe().max_length)
+                cells.append(dataclasses.replace(varied, tokens=tokens))
     mistakes.tell()
     return cells
-
-
-def _each(names: Iterable[str]) -> Iterable[str]:
-    """Every name once, in the order given."""
-    return dict.fromkeys(names)
 
 
 def check_variations(config: Config, variations: Sequence[Variation]) -> None:
