@@ -134,6 +134,7 @@ class PreparedTask:
         """What the best constants score on dev."""
         return self.objective.trivial(self.labels("dev"), self.metrics)
 
+    @cached_property
     def facts(self) -> TaskFacts:
         """What a plan keeps of the task."""
         return TaskFacts(
@@ -157,7 +158,7 @@ class PreparedTask:
             "name": self.name,
             "source": self.source,
             "origin": None if self.origin is None else dict(self.origin),
-            **to_json(self.facts()),
+            **to_json(self.facts),
         }
 
     def write(self, folder: Path) -> None:
