@@ -30,8 +30,16 @@ def processes(count: int) -> Iterator[Executor | None]:
     if count < 2:
         yield None
         return
+    method = "fork" if sys.platform == "linux" else "spawn"
+    context = multiprocessing.get_context(method)
     with one_thread():
-        yield from _executor(count)
+        executor = ProcessPoolExecutor(count - 1, context, initializer=_begin, initargs=(os.getpid(),))
+        try:
+            with shielded_from_ctrl_c(spawning=method == "spawn"):
+                executor.submit(os.getpid)  # the first task starts them all
+            yield executor
+        finally:
+            executor.shutdown(cancel_futures=True)
 
 
 def one_thread() -> AbstractContextManager[object]:
@@ -39,18 +47,6 @@ def one_thread() -> AbstractContextManager[object]:
     from threadpoolctl import threadpool_limits  # here, as whoever reads records by himself needs none of this
 
     return cast(AbstractContextManager[object], threadpool_limits(1))
-
-
-def _executor(count: int) -> Iterator[Executor]:
-    method = "fork" if sys.platform == "linux" else "spawn"
-    context = multiprocessing.get_context(method)
-    executor = ProcessPoolExecutor(count - 1, context, initializer=_begin, initargs=(os.getpid(),))
-    try:
-        with shielded_from_ctrl_c(spawning=method == "spawn"):
-            executor.submit(_nothing)  # the first task starts them all
-        yield executor
-    finally:
-        executor.shutdown(cancel_futures=True)
 
 
 def parallel_map(executor: Executor | None, function: Callable[[Item], Found], items: Sequence[Item]) -> list[Found]:
@@ -96,7 +92,3 @@ def _begin(parent: int) -> None:
     one_thread()
     die_with_parent(parent)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
-def _nothing() -> None:
-    pass

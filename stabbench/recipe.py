@@ -153,7 +153,7 @@ def spec_of(recipe: Recipe, examples: int) -> dict[str, Any]:
     """
     total = recipe.updates(examples)
     exact, cut = recipe.warmup_updates(total), int(recipe.warmup_ratio * total)
-    return {"recipe": dataclasses.asdict(recipe), **({} if exact == cut else {"warmup_updates": exact})}
+    return {"recipe": dict(vars(recipe)), **({} if exact == cut else {"warmup_updates": exact})}
 
 
 def bias_correction_factor(step: int, beta1: float, beta2: float) -> float:

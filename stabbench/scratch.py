@@ -8,34 +8,26 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 SUFFIX = ".partial"
 
 
-@contextmanager
-def scratch_file(target: Path) -> Iterator[Path]:
+def scratch_file(target: Path) -> AbstractContextManager[Path]:
     """An empty file beside `target`, gone at the end if it was not moved away."""
-
-    def make() -> Path:
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=SUFFIX, dir=target.parent)
-        os.close(handle)
-        return Path(name)
-
-    with _claimed(target, make) as path:
-        yield path
+    return _claimed(target, _empty_file)
 
 
-@contextmanager
-def scratch_folder(target: Path) -> Iterator[Path]:
+def scratch_folder(target: Path) -> AbstractContextManager[Path]:
     """An empty folder beside `target`, gone at the end if it was not moved away."""
+    return _claimed(target, tempfile.mkdtemp)
 
-    def make() -> Path:
-        return Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=SUFFIX, dir=target.parent))
 
-    with _claimed(target, make) as path:
-        yield path
+def _empty_file(suffix: str, prefix: str, folder: Path) -> str:
+    handle, name = tempfile.mkstemp(suffix, prefix, folder)
+    os.close(handle)
+    return name
 
 
 def sweep(folder: Path, name: str | None = None) -> None:
@@ -67,11 +59,11 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _claimed(target: Path, make: Callable[[], Path]) -> Iterator[Path]:
+def _claimed(target: Path, make: Callable[[str, str, Path], str]) -> Iterator[Path]:
     target.parent.mkdir(parents=True, exist_ok=True)
     sweep(target.parent, target.name)
     while True:
-        path = make()
+        path = Path(make(SUFFIX, f".{target.name}.", target.parent))
         handle = os.open(path, os.O_RDONLY)
         with suppress(OSError):  # where there are no locks, what a killed process leaves stays
             fcntl.flock(handle, fcntl.LOCK_SH)

@@ -12,6 +12,7 @@ T = TypeVar("T")
 Reader = Callable[[Any], Any]
 _KINDS: dict[object, frozenset[type]] = {kind: frozenset([kind]) for kind in (int, str, bool)}
 _KINDS[float] = frozenset([int, float])
+_SCALARS = frozenset([str, int, float, bool, types.NoneType])
 _WORDS = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
 _LONGEST = 60
 _KEPT: dict[Any, tuple[str, ...]] = {}
@@ -37,14 +38,24 @@ def from_json(kind: type[T], data: object) -> T:
 def to_json(value: Any) -> Any:
     """What `from_json` reads as this again; a field that is None, as it is where nobody says otherwise, is left out."""
     if dataclasses.is_dataclass(value):
-        found = [(field, getattr(value, field.name)) for field in dataclasses.fields(value)]
-        return {_key(field): to_json(entry) for field, entry in found if entry is not None or field.default is not None}
+        found = [(key, getattr(value, name), default) for key, name, default in _entries(cast(type, type(value)))]
+        return {key: to_json(entry) for key, entry, default in found if entry is not None or default is not None}
     if isinstance(value, Mapping):
+        if _SCALARS.issuperset(map(type, value.values())):
+            return dict(value)
         return {key: to_json(entry) for key, entry in value.items()}
-    return [to_json(entry) for entry in value] if isinstance(value, (tuple, list)) else value
+    if isinstance(value, (tuple, list)):
+        return list(value) if _SCALARS.issuperset(map(type, value)) else [to_json(entry) for entry in value]
+    return value
 
 
-def _key(field: dataclasses.Field[Any]) -> str:
+@cache
+def _entries(kind: type) -> list[tuple[str, str, Any]]:
+    return [(key_of(field), field.name, field.default) for field in dataclasses.fields(kind)]
+
+
+def key_of(field: dataclasses.Field[Any]) -> str:
+    """What the file calls a field."""
     return str(field.metadata.get("key", field.name))
 
 
@@ -112,7 +123,7 @@ def _of_mapping(hint: Any) -> Reader:
 def _of_dataclass(kind: type) -> Reader:
     hints, make = get_type_hints(kind), _maker(kind)
     fields = [
-        (_key(field), _kinds(hints[field.name]), _reader(hints[field.name]), _default(field))
+        (key_of(field), _kinds(hints[field.name]), _reader(hints[field.name]), _default(field))
         for field in dataclasses.fields(kind)
     ]
 

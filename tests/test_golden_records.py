@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from stabbench.files import sha256_of_json, write_json
 from stabbench.plan import Cell
 from stabbench.plan_migrations import by_name
-from stabbench.records import Record, UnreadableRecordError
+from stabbench.records import Record, UnreadableRecordError, read_head
 from tests.test_plan import cell
 from tests.typed import of_schema_1, record_content
 
@@ -69,6 +70,16 @@ def test_what_is_absent_or_strange_in_a_record_is_named_with_its_place(
     write_json(tmp_path / "record.json", data | {"seal": sha256_of_json(data)})
     with pytest.raises(UnreadableRecordError, match=rf"record\.json:? {said}"):
         Record.read(tmp_path)
+
+
+def test_the_head_of_a_record_is_that_of_the_whole_and_lacks_no_key_of_its_result(tmp_path: Path) -> None:
+    for path in COMMITTED[:20]:
+        assert read_head(path.parent) == dataclasses.replace(Record.read(path.parent).content, result=None)
+    data = {**record_content(cell(), 1).to_json(), "schema_version": 1}
+    del data["majority"]
+    write_json(tmp_path / "record.json", data)
+    with pytest.raises(UnreadableRecordError, match="majority is absent"):
+        read_head(tmp_path)
 
 
 def test_a_plan_file_of_schema_1_says_what_the_tensors_of_its_model_are() -> None:

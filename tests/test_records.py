@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from stabbench.errors import UserError
-from stabbench.plan import Cell
+from stabbench.plan import Cell, Spec
 from stabbench.records import Record, Selection, Store, adopt_selection, seed_folder, select
 from tests.test_plan import cell
 from tests.typed import record_content
@@ -125,6 +125,40 @@ def test_records_brought_from_elsewhere_are_adopted_before_anything_is_trained(t
     assert second.finished(cell().fingerprint(1)) is not None
     assert second.find(cell().fingerprint(2)) is None
     assert "not taken into the store" in warnings[0]
+
+
+def test_a_selected_record_of_another_specification_goes_into_the_store_before_its_seed_is_replaced(
+    tmp_path: Path,
+) -> None:
+    """Both specifications have the seed, and the store, made anew, lacks what was computed for the older one."""
+    before, after = cell(), cell(spec=Spec(cell().spec | {"training_version": 2}))
+    first, _ = warned_store(tmp_path / "first")
+    write(first, before, 1, result_digest="computed")
+    select(before, first, tmp_path / "runs")
+    second, warnings = warned_store(tmp_path / "second")
+    write(second, after, 1)
+    selected = select(after, second, tmp_path / "runs")
+    assert selected.records[1].fingerprint == after.fingerprint(1)
+    kept = second.finished(before.fingerprint(1))
+    assert kept is not None
+    assert kept.result.result_digest == "computed"
+    assert not warnings
+
+
+@pytest.mark.parametrize("status", [None, "error"])
+def test_a_selected_record_that_the_store_lacks_stays_selected_and_goes_into_the_store(
+    status: str | None, tmp_path: Path
+) -> None:
+    first, _ = warned_store(tmp_path / "first")
+    write(first, cell(), 1, result_digest="computed")
+    select(cell(), first, tmp_path / "runs")
+    second, _ = warned_store(tmp_path / "second")
+    if status is not None:
+        write(second, cell(), 1, status=status)
+    (record,) = select(cell(), second, tmp_path / "runs").records.values()
+    assert record.result.result_digest == "computed"
+    assert record.history().equals(TABLE)
+    assert second.finished(cell().fingerprint(1)) is not None
 
 
 def test_a_store_that_cannot_be_written_says_so(tmp_path: Path) -> None:

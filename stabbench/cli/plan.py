@@ -23,8 +23,11 @@ def plan(plan: Path, params: Path) -> None:
       stabbench plan
       jq .spec.recipe plan/embedded/acceptability/devlin.json
     """
-    from stabbench.project.planning import plan as make_plan
+    from stabbench.processes import without_garbage_collection
 
-    made = make_plan(Folders.of(plan=plan, params=params))
+    with without_garbage_collection():  # torch's import makes ten thousands of objects that stay
+        from stabbench.project.planning import plan as make_plan
+
+        made = make_plan(Folders.of(plan=plan, params=params))
     click.echo(made)
     options.warn(*made.warnings)

@@ -24,10 +24,10 @@ def score(predictions: Path, metrics: tuple[str, ...], as_json: bool) -> None:
     import pandas as pd
 
     from stabbench.errors import UserError
-    from stabbench.tasks.evaluate_modules import module_path, rescore
+    from stabbench.tasks.evaluate_modules import check, rescore
 
     for metric in metrics:
-        module_path(metric)
+        check(metric)
     if not predictions.is_file():
         raise UserError(f"there is no file {predictions}: expected the predictions.parquet of a record")
     try:

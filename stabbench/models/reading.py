@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ class Reading:
     def facts(self, max_length: int) -> dict[str, Any]:
         """What a plan keeps of it, as plain data."""
         cut = float((self.lengths > max_length).mean())
-        median, most, longest = (int(value) for value in np.quantile(self.lengths, [0.5, 0.95, 1.0], method="lower"))
+        median, _, longest = self._quantiles
         warnings = []
         if self.unknown_share >= UNKNOWN_SHARE:
             warnings.append(
@@ -53,11 +53,16 @@ class Reading:
             "looked_at": len(self.lengths),
             "examples": self.examples,
             "unknown_share": round(self.unknown_share, 6),
-            "lengths": [median, most, longest],
+            "lengths": list(self._quantiles),
             "max_length": max_length,
             "cut_share": round(cut, 6),
             "warnings": warnings,
         }
+
+    @cached_property
+    def _quantiles(self) -> tuple[int, int, int]:
+        median, most, longest = (int(value) for value in np.quantile(self.lengths, [0.5, 0.95, 1.0], method="lower"))
+        return median, most, longest
 
 
 _KNOWN: dict[tuple[str, str], Reading] = {}

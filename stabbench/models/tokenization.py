@@ -99,7 +99,8 @@ def tokenize(folder: Path, texts_a: Sequence[str], texts_b: Sequence[str] | None
 def encode(folder: Path, texts: Sequence[str]) -> Tokenized:
     """Token ids of whole texts, without special tokens and without truncation (long text is for chunking)."""
     found, special = _load(folder)
-    return _joined(folder, found.pipeline.encode_batch(list(texts), add_special_tokens=False), special)
+    encodings = found.pipeline.encode_batch_fast(list(texts), add_special_tokens=False)  # without places in the text
+    return _joined(folder, encodings, special)
 
 
 def special_tokens(folder: Path) -> SpecialTokens:

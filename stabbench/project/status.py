@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from stabbench.folders import Folders
 from stabbench.notebook import html
 from stabbench.plan import Cell, read_plan
-from stabbench.records import Record, Store, UnreadableRecordError, seed_folder
+from stabbench.records import Store, UnreadableRecordError, read_head, seed_folder
 
 STATES = {"ok": "done", "failed": "failed", "diverged": "diverged", "error": "error", "missing": "missing"}
 """Columns of the table by the status of a record; a run without a readable record is missing."""
@@ -39,23 +40,25 @@ class Status:
 
 def status(folders: Folders) -> Status:
     """The state of every planned run of the grid; UserError where nothing is planned."""
-    return Status([_row(cell, folders) for cell in read_plan(folders.plan)])
+    store = Store(folders.store)
+    return Status([_row(cell, store, folders.runs) for cell in read_plan(folders.plan)])
 
 
-def _row(cell: Cell, folders: Folders) -> dict[str, Any]:
-    states = Counter(STATES[_state(cell, seed, folders)] for seed in cell.seeds)
+def _row(cell: Cell, store: Store, runs: Path) -> dict[str, Any]:
+    selected = runs / cell.model / cell.task / cell.strategy
+    states: Counter[str] = Counter()
+    for seed in cell.seeds:
+        run = cell.fingerprint(seed)
+        found = _status_in(store.folder(run), run) or _status_in(selected / seed_folder(seed), run) or "missing"
+        states[STATES[found]] += 1
     names = {"model": cell.model, "task": cell.task, "strategy": cell.strategy}
     return {**names, "seeds": len(cell.seeds), **{state: states[state] for state in STATES.values()}}
 
 
-def _state(cell: Cell, seed: int, folders: Folders) -> str:
-    fingerprint = cell.fingerprint(seed)
-    selected = folders.runs / cell.model / cell.task / cell.strategy / seed_folder(seed)
-    for folder in (Store(folders.store).folder(fingerprint), selected):
-        try:
-            record = Record.read(folder, verify=False)
-        except UnreadableRecordError:
-            continue
-        if record.fingerprint == fingerprint:
-            return record.status
-    return "missing"
+def _status_in(folder: Path, fingerprint: str) -> str | None:
+    """The status that a record of the run has there; None where none can be read."""
+    try:
+        head = read_head(folder)
+    except UnreadableRecordError:
+        return None
+    return head.status if head.fingerprint == fingerprint else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stabbench.records.content import RecordContent
-from stabbench.records.record import SCHEMA_VERSION, TABLES, Record, UnreadableRecordError
+from stabbench.records.record import SCHEMA_VERSION, TABLES, Record, UnreadableRecordError, read_head
 from stabbench.records.selection import SelectedCell, Selection, adopt_selection, lacking, seed_folder, select
 from stabbench.records.store import KeptWeights, Store, check_weights, make_folder
 
@@ -21,6 +21,7 @@ __all__ = [
     "check_weights",
     "lacking",
     "make_folder",
+    "read_head",
     "seed_folder",
     "select",
 ]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from stabbench.plan import Spec
-from stabbench.typed_json import from_json, renamed, to_json
+from stabbench.typed_json import from_json, key_of, renamed, to_json
 
 FINISHED = ("ok", "failed", "diverged")
 ERROR = "error"
@@ -114,14 +114,25 @@ class RecordContent:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> RecordContent:
         """The content of a record.json of today's schema; ValueError with the place where it is not."""
+        head = cls.head_from_json(data)
+        return head if head.status == ERROR else replace(head, result=from_json(Result, data))
+
+    @classmethod
+    def head_from_json(cls, data: Mapping[str, Any]) -> RecordContent:
+        """The same but for `result`, which is None; only that nothing of it is absent is seen."""
         found = from_json(cls, data)
         if found.status not in (*FINISHED, ERROR):
             raise ValueError(f"status is {found.status!r}, expected one of {', '.join((*FINISHED, ERROR))}")
         if (found.status == ERROR) != (found.error is not None):
             raise ValueError(f"error is {found.error!r} where status is {found.status!r}")
-        return found if found.status == ERROR else replace(found, result=from_json(Result, data))
+        if found.status != ERROR and not data.keys() >= _RESULT:
+            raise ValueError(f"{min(_RESULT - data.keys())} is absent")
+        return found
 
     def to_json(self) -> dict[str, Any]:
         """What `from_json` reads."""
         result = {} if self.result is None else to_json(self.result)
         return {**to_json(replace(self, result=None)), **result}
+
+
+_RESULT = {key_of(entry) for entry in fields(Result)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
@@ -154,38 +154,49 @@ class Record:
         Raises UnreadableRecordError, naming the file, where anything that is checked is missing, truncated or changed,
         and the place where record.json holds something strange.
         """
-        path = folder / "record.json"
-        try:
-            data = read_json(path)
-        except FileNotFoundError:
-            raise UnreadableRecordError(f"{path} is missing") from None
-        except (OSError, ValueError) as error:
-            raise UnreadableRecordError(f"{path} is not JSON ({error})") from error
-        _check_head(path, data)
+        data = _read_data(folder)
         if verify:
             _check_content(folder, data)
         if verify and files:
             check_files(folder, data.get("files", {}))
             _provenance(folder / PROVENANCE)
-        return cls(_typed(folder, data), folder)
+        return cls(_typed(folder, data, RecordContent.from_json), folder)
 
 
-def _typed(folder: Path, data: Mapping[str, Any]) -> RecordContent:
-    def table(name: str) -> pd.DataFrame:
-        return Record(RecordContent.from_json(data), folder)._table(name)
+def read_head(folder: Path) -> RecordContent:
+    """The content of a record but its `result`, not verified: for those who count thousands by their status.
 
+    Raises UnreadableRecordError as `Record.read` does, but where something is strange inside of the result.
+    """
+    return _typed(folder, _read_data(folder), RecordContent.head_from_json)
+
+
+def _read_data(folder: Path) -> dict[str, Any]:
+    path = folder / "record.json"
     try:
-        return RecordContent.from_json(migrated(data, table))
-    except (ValueError, KeyError, TypeError) as error:
-        raise UnreadableRecordError(f"{folder / 'record.json'}: {error}") from error
-
-
-def _check_head(path: Path, data: object) -> None:
+        data = read_json(path)
+    except FileNotFoundError:
+        raise UnreadableRecordError(f"{path} is missing") from None
+    except (OSError, ValueError) as error:
+        raise UnreadableRecordError(f"{path} is not JSON ({error})") from error
     if not isinstance(data, dict) or not {"schema_version", "fingerprint", "spec", "status"} <= data.keys():
         raise UnreadableRecordError(f"{path} lacks the keys of a record")
     if data["schema_version"] not in STEPS:
         version = data["schema_version"]
         raise UnreadableRecordError(f"{path} has schema version {version}, readable: {tuple(STEPS)}")
+    return data
+
+
+def _typed(
+    folder: Path, data: Mapping[str, Any], content: Callable[[Mapping[str, Any]], RecordContent]
+) -> RecordContent:
+    def table(name: str) -> pd.DataFrame:
+        return Record(RecordContent.from_json(data), folder)._table(name)
+
+    try:
+        return content(migrated(data, table))
+    except (ValueError, KeyError, TypeError) as error:
+        raise UnreadableRecordError(f"{folder / 'record.json'}: {error}") from error
 
 
 def _check_content(folder: Path, data: Mapping[str, Any]) -> None:

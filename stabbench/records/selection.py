@@ -88,24 +88,36 @@ def _read_cell(folder: Path, *, files: bool) -> SelectedCell:
 def select(cell: Cell, store: Store, runs: Path) -> SelectedCell:
     """Make `runs/<model>/<task>/<strategy>/` hold exactly the cell's seeds that the store has, weights left out.
 
-    What lay there as another specification had it goes into the store, where that lacks it.
+    What lay there and the store lacks goes into the store first, also as another specification had it.
     """
     folder = runs / cell.model / cell.task / cell.strategy
     make_folder(folder)
     with locked(folder):
         cell.write(folder / "cell.json")
-        found = {seed: store.find(cell.fingerprint(seed)) for seed in cell.seeds}
+        found = {seed: _chosen(cell.fingerprint(seed), store, folder / seed_folder(seed)) for seed in cell.seeds}
         wanted = {"cell.json", *(seed_folder(seed) for seed, record in found.items() if record is not None)}
         for stale in folder.iterdir():
             if stale.name not in wanted:
                 _put_away(stale, store)
-        for seed, record in found.items():
-            if record is not None and not _same(record, folder / seed_folder(seed)):
-                _copy(record, folder / seed_folder(seed))
     finished = {seed: record for seed, record in found.items() if record is not None and record.finished}
     return SelectedCell(
         cell, {seed: Record(record.content, folder / seed_folder(seed)) for seed, record in finished.items()}
     )
+
+
+def _chosen(fingerprint: str, store: Store, place: Path) -> Record | None:
+    """The store's record, which lies in `place` from now on; None where the store has none."""
+    record = store.find(fingerprint)
+    try:
+        held = Record.read(place)
+    except UnreadableRecordError:
+        held = None
+    if held is not None and (record is None or held.content != record.content):
+        store.adopt(place)
+        record = store.find(fingerprint)
+    if record is not None and (held is None or held.content != record.content):
+        _copy(record, place)
+    return record
 
 
 def _put_away(stale: Path, store: Store) -> None:
@@ -141,10 +153,3 @@ def adopt_selection(cell: Cell, store: Store, runs: Path) -> None:
         folder = runs / cell.model / cell.task / cell.strategy / seed_folder(seed)
         if folder.exists() and not store.folder(cell.fingerprint(seed)).exists():
             store.adopt(folder)
-
-
-def _same(record: Record, target: Path) -> bool:
-    try:
-        return Record.read(target).content == record.content
-    except UnreadableRecordError:
-        return False

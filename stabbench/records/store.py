@@ -53,7 +53,7 @@ class Store:
 
     def folder(self, fingerprint: str) -> Path:
         """Where the record of a fingerprint lies, whether it exists or not."""
-        return self.root / fingerprint[:2] / fingerprint
+        return self.root / f"{fingerprint[:2]}/{fingerprint}"
 
     def lock(self, name: str) -> FileLock:
         """The lock under which the record of the fingerprint `name` is written."""
@@ -177,7 +177,10 @@ class Store:
         folder.replace(target)
 
     def adopt(self, folder: Path) -> Record | None:
-        """Take a finished record that lies elsewhere (`dvc pull` brings such) into the store; None if unusable."""
+        """Take a finished record that lies elsewhere (`dvc pull` brings such) into the store; None if unusable.
+
+        An error's record there gives way to it.
+        """
         try:
             record = Record.read(folder)
         except UnreadableRecordError as error:
@@ -193,7 +196,9 @@ class Store:
         with writing(target), scratch_folder(target) as scratch:
             copy_record(folder, scratch / "new")
             with self.lock(record.fingerprint):
-                if not target.exists():
+                if self.finished(record.fingerprint) is None:
+                    if target.exists():  # what an error left
+                        target.replace(scratch / "old")
                     (scratch / "new").replace(target)
         return self.find(record.fingerprint)
 

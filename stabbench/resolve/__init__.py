@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stabbench.resolve.cell import effective_recipe, make_cell, resolve_model, resolve_task
+from stabbench.resolve.cell import effective_recipe, resolve_task
 from stabbench.resolve.planning import check_variations, plan, plan_cell, plan_variations
 from stabbench.resolve.strategy import ResolvedStrategy, options_of, resolve_strategy
 
@@ -10,12 +10,10 @@ __all__ = [
     "ResolvedStrategy",
     "check_variations",
     "effective_recipe",
-    "make_cell",
     "options_of",
     "plan",
     "plan_cell",
     "plan_variations",
-    "resolve_model",
     "resolve_strategy",
     "resolve_task",
 ]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from stabbench.config import Config, ModelBlock
 from stabbench.errors import UserError
@@ -18,9 +20,11 @@ from stabbench.models.tokenization import positions
 from stabbench.plan import TRAINING_VERSION, Cell, Spec
 from stabbench.recipe import OWN_DROPOUT, Recipe, spec_of
 from stabbench.resolve.strategy import ResolvedStrategy
-from stabbench.strategies.hooks import hook_of
 from stabbench.tasks.prepared import SPLITS, PreparedTask
 from stabbench.tasks.seen import check_labels
+from stabbench.tensor_roles import TensorRoles
+
+_HERE = Folders.of()
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,26 @@ class ResolvedModel:
     folder: Path
     architecture: str
     content_hash: str
+
+    @cached_property
+    def positions(self) -> int | None:
+        """The longest sequence that it has positions for; None where it has no table of them."""
+        return positions(self.folder)
+
+    def read(self, outputs: int) -> tuple[Architecture, TensorRoles]:
+        """Its architecture with so many outputs and what its tensors are, the same objects for all cells."""
+        if outputs not in self._read:
+            architecture = families.read_architecture(self.folder, outputs)
+            self._read[outputs] = architecture, roles_of(architecture)
+        return self._read[outputs]
+
+    def tokens(self, task: PreparedTask, max_length: int) -> dict[str, Any]:
+        """What its tokenizer makes of the task's texts."""
+        return reading(self.folder, self.content_hash, task).facts(max_length)
+
+    @cached_property
+    def _read(self) -> dict[int, tuple[Architecture, TensorRoles]]:
+        return {}
 
 
 def resolve_model(block: ModelBlock, name: str, root: Path) -> ResolvedModel:
@@ -73,12 +97,12 @@ def make_cell(
     model: ResolvedModel,
     task: PreparedTask,
     strategy: ResolvedStrategy,
+    recipe: Recipe,
     position: int,
 ) -> Cell:
     """The cell of (model, task, strategy) names; UserError where the strategy does not support the model."""
     model_name, task_name, strategy_name = names
-    recipe = effective_recipe(config, model_name, model.architecture, strategy_name, strategy)
-    architecture = families.read_architecture(model.folder, task.outputs)
+    architecture, tensors = model.read(task.outputs)
     _check(names, model, architecture, recipe, strategy)
     block = config.models[model_name]
     return Cell(
@@ -89,12 +113,12 @@ def make_cell(
         sources={
             "model": block.source,
             "model_revision": block.revision or "",
-            "task": Folders.of().task(task_name).as_posix(),
+            "task": _HERE.task(task_name).as_posix(),
             **strategy.sources,
         },
         description=strategy.description,
         reference=strategy.reference,
-        task_facts=task.facts(),
+        task_facts=task.facts,
         spec=Spec(
             training_version=TRAINING_VERSION,
             model={
@@ -108,8 +132,8 @@ def make_cell(
         ),
         keep_weights=tuple(seed for seed in config.seeds if seed in config.keep_weights),
         position=position,
-        tensors=roles_of(architecture),
-        tokens=reading(model.folder, model.content_hash, task).facts(recipe.max_length),
+        tensors=tensors,
+        tokens=model.tokens(task, recipe.max_length),
     )
 
 
@@ -125,11 +149,11 @@ def _check(
             f"strategy '{names[2]}' with model '{names[0]}': found dropout '{OWN_DROPOUT}', but {model.architecture} "
             "models are trained with one probability in all places: give a number"
         )
-    for member in strategy.classes:
-        reason = hook_of(member(), "unsupported")(architecture)
+    for unsupported in strategy.unsupported:
+        reason = unsupported(architecture)
         if reason is not None:
             raise UserError(f"strategy '{names[2]}' cannot be used with model '{names[0]}': {reason}")
-    limit = positions(model.folder)
+    limit = model.positions
     if limit is not None and recipe.max_length > limit:
         raise UserError(
             f"model '{names[0]}' has {limit} positions, max_length is {recipe.max_length}: set it to {limit} or less"

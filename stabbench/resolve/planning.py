@@ -10,10 +10,9 @@ from typing import TypeVar
 from stabbench.config import Config, check_names
 from stabbench.errors import Mistakes, UserError
 from stabbench.folders import Folders
-from stabbench.models.reading import Reading, reading
 from stabbench.plan import Cell, Spec, Variation
-from stabbench.recipe import spec_of
-from stabbench.resolve.cell import make_cell, resolve_model, resolve_task
+from stabbench.recipe import Recipe, spec_of
+from stabbench.resolve.cell import effective_recipe, make_cell, resolve_model, resolve_task
 from stabbench.resolve.strategy import resolve_strategy
 from stabbench.tasks.prepared import PreparedTask
 
@@ -43,6 +42,7 @@ class _Parts:
         strategies: Iterable[str],
     ) -> None:
         self.config, self.mistakes = config, mistakes
+        self._recipes: dict[tuple[str, str], Recipe] = {}
         self.models = self._resolved(models, lambda name: resolve_model(config.models[name], name, root))
         self.tasks = self._resolved(tasks, lambda name: resolve_task(name, root))
         self.strategies = self._resolved(strategies, lambda name: resolve_strategy(config.strategies[name], name, root))
@@ -54,20 +54,22 @@ class _Parts:
                 found[name] = resolve(name)
         return found
 
-    def reading(self, model: str, task: str) -> Reading:
-        """How the model's tokenizer reads the task's texts."""
-        return reading(self.models[model].folder, self.models[model].content_hash, self.tasks[task])
-
     def cell(self, place: tuple[str, str, str], position: int) -> Cell | None:
         """The cell of (model, task, strategy) names; None where a part is missing or they do not go together."""
         model, task, strategy = place
         if model not in self.models or task not in self.tasks or strategy not in self.strategies:
             return None
+        parts = self.models[model], self.tasks[task], self.strategies[strategy]
         return self.mistakes.attempt(
-            lambda: make_cell(
-                self.config, place, self.models[model], self.tasks[task], self.strategies[strategy], position
-            )
+            lambda: make_cell(self.config, place, *parts, self._recipe(model, strategy), position)
         )
+
+    def _recipe(self, model: str, strategy: str) -> Recipe:
+        """The effective recipe, which is the same on all tasks."""
+        if (model, strategy) not in self._recipes:
+            kind, resolved = self.models[model].architecture, self.strategies[strategy]
+            self._recipes[model, strategy] = effective_recipe(self.config, model, kind, strategy, resolved)
+        return self._recipes[model, strategy]
 
 
 def plan_cell(config: Config, root: Path, model: str, task: str, strategy: str) -> Cell:
@@ -75,14 +77,11 @@ def plan_cell(config: Config, root: Path, model: str, task: str, strategy: str) 
     check_names(config, model, task, strategy)
     names = [(m, t, s) for m in config.grid.models for t in config.grid.tasks for s in config.grid.strategies]
     place = (model, task, strategy)
-    return make_cell(
-        config,
-        place,
-        resolve_model(config.models[model], model, root),
-        resolve_task(task, root),
-        resolve_strategy(config.strategies[strategy], strategy, root),
-        names.index(place) if place in names else len(names),
-    )
+    found, prepared = resolve_model(config.models[model], model, root), resolve_task(task, root)
+    resolved = resolve_strategy(config.strategies[strategy], strategy, root)
+    recipe = effective_recipe(config, model, found.architecture, strategy, resolved)
+    position = names.index(place) if place in names else len(names)
+    return make_cell(config, place, found, prepared, resolved, recipe, position)
 
 
 def plan_variations(config: Config, root: Path, variations: Sequence[Variation]) -> list[Cell]:
@@ -93,7 +92,7 @@ def plan_variations(config: Config, root: Path, variations: Sequence[Variation])
     check_variations(config, variations)
     mistakes = Mistakes()
     models, tasks, strategies = (
-        _each(getattr(variation, part) for variation in variations) for part in ("model", "task", "strategy")
+        dict.fromkeys(getattr(variation, part) for variation in variations) for part in ("model", "task", "strategy")
     )
     parts = _Parts(config, root, mistakes, models, tasks, strategies)
     cells = []
@@ -102,17 +101,10 @@ def plan_variations(config: Config, root: Path, variations: Sequence[Variation])
         if cell is not None:
             with mistakes.collected():
                 varied = _varied(cell, variation, root)
-                if varied.recipe().max_length != cell.recipe().max_length:
-                    found = parts.reading(variation.model, variation.task)
-                    varied = dataclasses.replace(varied, tokens=found.facts(varied.recipe().max_length))
-                cells.append(varied)
+                tokens = parts.models[cell.model].tokens(parts.tasks[cell.task], varied.recipe().max_length)
+                cells.append(dataclasses.replace(varied, tokens=tokens))
     mistakes.tell()
     return cells
-
-
-def _each(names: Iterable[str]) -> Iterable[str]:
-    """Every name once, in the order given."""
-    return dict.fromkeys(names)
 
 
 def check_variations(config: Config, variations: Sequence[Variation]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from stabbench.plugins import in_file
 from stabbench.strategies import registry
 from stabbench.strategies.composition import check_claims
 from stabbench.strategies.contract import Strategy, is_recipe_only
+from stabbench.strategies.hooks import Hook, hook_of
+from stabbench.typed_json import to_json
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,11 @@ class ResolvedStrategy:
     sources: Mapping[str, str]
     description: str
     reference: str
+
+    @cached_property
+    def unsupported(self) -> tuple[Hook, ...]:
+        """What each class says against an architecture; see `Strategy.unsupported`."""
+        return tuple(hook_of(member(), "unsupported") for member in self.classes)
 
 
 def resolve_strategy(block: StrategyBlock, name: str, root: Path) -> ResolvedStrategy:
@@ -43,7 +51,7 @@ def resolve_strategy(block: StrategyBlock, name: str, root: Path) -> ResolvedStr
         file = in_file(plugin)
         short = plugin if file is None else file.short
         where[short] = plugin
-        plugins.append({"plugin": short, "version": version, "options": _plain(dataclasses.asdict(options))})
+        plugins.append({"plugin": short, "version": version, "options": to_json(dataclasses.asdict(options))})
     return ResolvedStrategy(
         classes=tuple(strategy for _, strategy, _ in found),
         plugins=tuple(plugins),
@@ -64,9 +72,3 @@ def options_of(block: StrategyBlock, plugin: str, name: str) -> Mapping[str, Any
         if not isinstance(value, Mapping):
             raise UserError(f"strategies.{name}.options.{key}: found {value!r}, expected the plugin's options by name")
     return dict(block.options.get(plugin, {}))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value

@@ -11,7 +11,7 @@ from stabbench.plugins import Registry, in_file
 from stabbench.plugins.options import make_options as made
 from stabbench.strategies.checking import check_class
 from stabbench.strategies.contract import Strategy
-from stabbench.strategies.hooks import hook_of
+from stabbench.strategies.hooks import Hook, hook_of
 
 STRATEGIES = Registry("strategy", "stabbench.strategies", check_class)
 
@@ -35,14 +35,15 @@ def make_options(plugin: str, strategy: type[Strategy], values: Mapping[str, Any
 
 def warnings_of(cells: Sequence[Cell], root: Path) -> Iterator[str]:
     """A sentence for each strategy of a cell that its recipe does not suit (`Strategy.caution`)."""
-    known: dict[str, type[Strategy]] = {}
+    known: dict[str, tuple[type[Strategy], Hook]] = {}
     for cell in cells:
         for plugin in cell.spec.plugins:
             name = plugin.name
             source = cell.sources.get(name, name)
             if source not in known:
-                known[source] = STRATEGIES.load(source, root)
-            options = make_options(name, known[source], plugin.options)
-            sentence = hook_of(known[source](), "caution")(cell.recipe(), options)
+                found = STRATEGIES.load(source, root)
+                known[source] = found, hook_of(found(), "caution")
+            strategy, caution = known[source]
+            sentence = caution(cell.recipe(), make_options(name, strategy, plugin.options))
             if sentence is not None:
                 yield f"{cell.name}: {name}: {sentence}"

@@ -157,6 +157,7 @@ class PreparedTask:
         """What the best constants score on dev."""
         return self.objective.trivial(self.labels("dev"), self.scorers, self.label_names)
 
+    @cached_property
     def facts(self) -> TaskFacts:
         """What a plan keeps of the task."""
         return TaskFacts(
@@ -183,7 +184,7 @@ class PreparedTask:
             "name": self.name,
             "source": self.source,
             "origin": None if self.origin is None else dict(self.origin),
-            **to_json(self.facts()),
+            **to_json(self.facts),
             **({"metric_code": dict(self.metric_code)} if self.metric_code else {}),
         }
 

@@ -88,7 +88,7 @@ def keep(store: Store, seed: int, data: Mapping[str, Any], tables: Mapping[str, 
 def test_always_saying_one_is_the_baseline_of_f1_also_where_zeros_are_more_frequent() -> None:
     examples = examples_frame([(row, f"a {row}", f"b {row}", label) for row, label in enumerate(RARE)])
     task = PreparedTask("rare", "mrpc", "folder", ("f1", "accuracy"), ("no", "yes"), examples, examples)
-    assert task.facts().constant == BestConstant(0, {"f1": 1, "accuracy": 0}, {"f1": 0.4, "accuracy": 0.75})
+    assert task.facts.constant == BestConstant(0, {"f1": 1, "accuracy": 0}, {"f1": 0.4, "accuracy": 0.75})
 
 
 def test_a_run_that_always_says_one_failed() -> None:

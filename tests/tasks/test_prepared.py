@@ -51,7 +51,7 @@ def test_the_same_content_gives_the_same_bytes(task: PreparedTask, tmp_path: Pat
 
 def test_the_facts_are_computed_from_the_dev_labels(task: PreparedTask, tmp_path: Path) -> None:
     task.write(tmp_path)
-    facts = to_json(task.facts())
+    facts = to_json(task.facts)
     assert facts["metric"] == "f1"
     assert facts["counts"] == {"train": 3, "dev": 3}
     assert facts["majority"] == {

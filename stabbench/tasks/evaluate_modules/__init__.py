@@ -16,20 +16,23 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def module_path(metric: str) -> Path:
-    """The file that `evaluate.load` takes; UserError for an unknown metric."""
-    folder = Path(__file__).parent
-    path = folder / metric / f"{metric}.py"
-    if not path.is_file():
-        raise unknown("metric", metric, sorted(module.parent.name for module in folder.glob("*/*.py")))
-    return path
+MODULE = Path(__file__).parent / "scikit"
+"""What `evaluate.load` takes beside a metric's name."""
+METRICS = ("accuracy", "f1", "mcc")
+
+
+def check(metric: str) -> None:
+    """UserError for a metric that is not there."""
+    if metric not in METRICS:
+        raise unknown("metric", metric, METRICS)
 
 
 def load(metric: str, *, cache: Path | None = None) -> Any:
     """The metric as an `evaluate.Metric`, kept in memory; `cache` is where `evaluate` may leave files."""
     import evaluate
 
-    return evaluate.load(str(module_path(metric)), keep_in_memory=True, cache_dir=None if cache is None else str(cache))
+    check(metric)
+    return evaluate.load(str(MODULE), metric, keep_in_memory=True, cache_dir=None if cache is None else str(cache))
 
 
 def rescore(predictions: pd.DataFrame, metrics: Sequence[str]) -> dict[str, float]:
