@@ -27,7 +27,7 @@ class TokenizedTexts:
     ids: Integers
     segments: Integers
     offsets: Integers
-    labels: Integers
+    labels: Integers | npt.NDArray[np.float64]
     examples: Integers
     places: Integers | None = None
 

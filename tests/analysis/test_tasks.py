@@ -80,7 +80,7 @@ def test_every_task_has_one_entry_whatever_the_number_of_its_cells(tmp_path: Pat
         ("cola-1k", "cola", True, False),
     ]
     facts = found[0][1]
-    assert [facts.label_names[label] for label in facts.constant.labels.values()] == ["yes", "yes"]
+    assert [facts.label(label) for label in facts.constant.labels.values()] == ["yes", "yes"]
 
 
 @pytest.mark.parametrize("missing", ["dataset", "label_shares", "sample"])

@@ -134,7 +134,7 @@ def test_records_and_plans_of_the_old_baseline_make_todays_table(tmp_path: Path)
     assert runs["score"].tolist() == runs["majority"].tolist() == [0.4, 0.4]
     ((_, facts),) = tasks_of(item.cell for item in selection.cells)
     assert facts.constant.scores["f1"] == 0.4
-    assert {name: facts.label_names[label] for name, label in facts.constant.labels.items()} == {
+    assert {name: facts.label(label) for name, label in facts.constant.labels.items()} == {
         "f1": "yes",
         "accuracy": "no",
     }

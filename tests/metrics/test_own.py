@@ -93,7 +93,7 @@ def test_its_name_and_kind_are_in_task_json_and_in_what_a_plan_keeps(project: Pa
     assert written["metrics"] == ["pay_recall"]
     assert written["own_metrics"]["pay_recall"]["words"] == "recall of pay"
     assert written["metric_code"]["pay_recall"]["plugin"] == "./own_metrics.py:pay_recall"
-    facts = task.facts()
+    facts = task.facts
     assert facts.own_metrics is not None
     assert facts.own_metrics["pay_recall"].kind == task.scorers["pay_recall"].kind
     read = PreparedTask.read(project / "data/tickets", project)
