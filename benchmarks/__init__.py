@@ -10,6 +10,7 @@
     python -m benchmarks.calibration                       # what the statistical tests are worth: simulated, one core
     python -m benchmarks.gpu                               # the GPU path, with torch and transformers alone
     python -m benchmarks.tracking                          # 1,000 runs onto a real tracking server, over HTTP
+    python -m benchmarks.preparation                       # a table of a million rows made a prepared task
     python -m benchmarks.scale                             # plan, status and report of 10,000 runs; minutes of set-up
     python -m benchmarks.cost                              # docs/cost.md: BERT-large on many GPUs, by calculation
 

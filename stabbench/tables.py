@@ -98,7 +98,7 @@ def read(path: Path, words: Collection[str], dialect: Dialect = Dialect()) -> Ta
         if content.startswith(_ZIP):
             raise UserError(f"{path}: a zip archive, such as a spreadsheet ('{ending}'): save the table as CSV")
         text = _as_utf8(path, content, dialect.encoding)
-        if ending in (".jsonl", ".ndjson") or text.lstrip().startswith(b"{"):
+        if ending in (".jsonl", ".ndjson") or text.lstrip().startswith((b"{", b"[{", b"[\n")):
             return _json_lines(path, text)
         return _delimited(path, text, words, dialect, ending)
     except (pa.ArrowException, csv.Error, OSError, EOFError, zlib.error) as error:

@@ -143,3 +143,11 @@ def test_a_dev_set_that_is_given_is_not_split(project: Path) -> None:
     path.write_text(path.read_text().replace("{train: tickets.csv}", "{train: tickets.csv, dev: dev.csv}"))
     with pytest.raises(UserError, match="found group, split_seed beside a dev set, which is not split"):
         load(path)
+
+
+def test_a_name_that_folds_would_make_is_taken(project: Path) -> None:
+    write(project, grid="[tickets, tickets-fold-1]")
+    path = project / "params.yaml"
+    path.write_text(path.read_text().replace("strategies:\n", f"  tickets-fold-1: {{{BLOCK}}}\nstrategies:\n", 1))
+    with pytest.raises(UserError, match="the names that end in -fold-<number> are those that `folds` makes"):
+        load(path)

@@ -202,6 +202,8 @@ def test_all_lines_that_are_no_objects_are_told(tmp_path: Path) -> None:
         ("a.parquet", b"no parquet", "not readable as .parquet"),
         ("a.doc", b"nothing but words\n", "unknown ending '.doc', expected one of .csv"),
         ("a.csv", b"\n\n\n", "not readable as .csv"),
+        ("a.json", b'[{"body": "a"}]\n', "line 1: found .{.*}., expected an object such as"),
+        ("a.json", b'[\n{"body": "a"},\n', "2 lines cannot be used:\n  line 1: not JSON"),
     ],
 )
 def test_what_is_no_table_is_refused(tmp_path: Path, name: str, content: bytes, message: str) -> None:
