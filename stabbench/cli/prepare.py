@@ -55,7 +55,7 @@ def summary(task: PreparedTask) -> str:
     head = f"{task.name}: {len(task.train):,} train, {len(task.dev):,} dev; {what}: {constants}"
     table = [("", "train", "dev"), *_rows(task)]
     widths = [max(len(row[column]) for row in table) for column in range(3)]
-    lines = [f"  {name:<{widths[0]}}  {train:>{widths[1]}}  {dev:>{widths[2]}}" for name, train, dev in table]
+    lines = [f"  {name:<{widths[0]}}  {train:>{widths[1]}}  {dev:>{widths[2]}}".rstrip() for name, train, dev in table]
     return "\n".join([head, *lines, *_how_dev_was_made(task)])
 
 
