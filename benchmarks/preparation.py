@@ -81,6 +81,7 @@ def page(report: dict[str, Any]) -> str:
     """preparation.md."""
     kept = report["cpu_seconds"] < TARGET_SECONDS and report["peak_bytes"] < TARGET_BYTES
     others = report["other_processes_share"]
+    share = "an unknown share" if others is None else f"{100 * others:.0f} %"
     row = [
         f"{report['rows']:,}",
         mebibytes(report["file_bytes"]),
@@ -97,7 +98,7 @@ def page(report: dict[str, Any]) -> str:
             f"The target of {TARGET_ROWS:,} rows in under {TARGET_SECONDS} s of a core and "
             f"{mebibytes(TARGET_BYTES)} MiB is {'met' if kept else '**missed**'}.",
             f"Measured {report['created']} at commit {report['commit']}, on {report['cores']} cores of "
-            f"{report['cpu']}; others took {'an unknown share' if others is None else f'{100 * others:.0f} %'} of their time.",
+            f"{report['cpu']}; others took {share} of their time.",
             "",
         ]
     )

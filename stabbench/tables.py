@@ -258,7 +258,8 @@ def _not_utf8(line: bytes) -> str:
 
 def _json_lines(path: Path, text: bytes) -> Table:
     columns: dict[str, list[Any]] = {}
-    lines, faults = [], []
+    lines: list[int] = []
+    faults = []
     try:
         for number, line in enumerate(io.TextIOWrapper(io.BytesIO(text), "utf-8"), start=1):
             if line.isspace():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,15 +20,15 @@ Integers = npt.NDArray[np.int64]
 class TokenizedTexts:
     """Texts as word pieces, one after the other: example `i` is `ids[offsets[i]:offsets[i + 1]]`.
 
-    `ids` and `segments` have shape `(tokens,)`, `offsets` `(examples + 1,)`, `labels` and `examples` (the row numbers
-    in the task's source) `(examples,)`. `places` `(tokens,)` are the tokens' places in their texts where they are not
-    0, 1, 2 … (`Architecture.places`).
+    `ids` and `segments` have shape `(tokens,)`, `offsets` `(examples + 1,)`, `labels` (of the objective's
+    `label_type`) and `examples` (the row numbers in the task's source) `(examples,)`. `places` `(tokens,)` are the
+    tokens' places in their texts where they are not 0, 1, 2 … (`Architecture.places`).
     """
 
     ids: Integers
     segments: Integers
     offsets: Integers
-    labels: Integers | npt.NDArray[np.float64]
+    labels: npt.NDArray[Any]
     examples: Integers
     places: Integers | None = None
 

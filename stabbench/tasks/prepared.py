@@ -38,12 +38,12 @@ def examples_frame(rows: Sequence[tuple[int, str, str | None, float]], label_typ
 def frame_of_columns(
     examples: Sequence[int],
     first: Sequence[str],
-    second: Sequence[str | None],
+    second: Sequence[Any],
     labels: Sequence[float],
     *,
     label_type: type = np.int64,
 ) -> pd.DataFrame:
-    """The same from its columns."""
+    """The same from its columns, the second texts None where there are none."""
     return pd.DataFrame(
         {
             "example": np.asarray(examples, dtype=np.int64),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -49,7 +51,7 @@ def split_rows(
         if size < 1:
             raise ValueError(f"{len(labels)} row cannot be split: add a file for dev")
         counts = np.bincount(strata)
-        few = min(size, len(labels) - size) < np.count_nonzero(counts)
+        few = min(size, len(labels) - size) < int(np.count_nonzero(counts))
         if classes and (few or 1 in counts):
             rows = np.setdiff1d(rows, _for_training(strata, seed, each=few))
         if few:
@@ -75,7 +77,7 @@ def split_rows(
     return dev
 
 
-def _quantiles(labels: NDArray[np.float64]) -> NDArray[np.int64]:
+def _quantiles(labels: NDArray[Any]) -> NDArray[np.int64]:
     """Which of the equally full ranges each label is in."""
     edges = np.unique(np.quantile(labels, np.linspace(0, 1, BINS + 1)[1:-1]))
     return np.searchsorted(edges, labels, side="right")

@@ -9,7 +9,7 @@ from torch import Tensor
 from stabbench.models.batch import Integers, TokenizedTexts, make_batch
 from stabbench.models.encoder import Weights
 from stabbench.models.families.contract import Computation
-from stabbench.tasks.objectives.contract import Objective
+from stabbench.tasks.objectives.contract import Array, Objective
 from stabbench.training.inputs import TrainingInputs
 from stabbench.training.state import Evaluation
 
@@ -57,7 +57,7 @@ def evaluated(step: int, outputs: Tensor, inputs: TrainingInputs) -> Evaluation:
     )
 
 
-def mean_losses(outputs: Tensor, labels: Integers, objective: Objective) -> list[float]:
+def mean_losses(outputs: Tensor, labels: Array, objective: Objective) -> list[float]:
     """The mean loss of each run: outputs `(S, examples, C)`."""
     found: list[float] = objective.loss(outputs, torch.tensor(labels).expand(outputs.shape[0], -1)).tolist()
     return found

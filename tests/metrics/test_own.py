@@ -137,8 +137,8 @@ def test_the_stage_that_prepares_it_reads_the_file_of_its_code(project: Path) ->
         ("broken", "task tickets: metric broken has no score for constant predictions: IndexError"),
         ("accuracy", "metric './own_metrics.py:accuracy' has the name of another, accuracy: call it otherwise"),
         ("largest_error", "metric 'largest_error' is of regression, expected one of classification"),
-        ("plain", "plain"),
-        ("nowhere", "nowhere"),
+        ("plain", "is a plain function: write `@stabbench.metric(higher_is_better=…)` above it"),
+        ("nowhere", "'nowhere'"),
     ],
 )
 def test_one_that_cannot_judge_runs_is_refused_and_nothing_is_written(project: Path, metric: str, message: str) -> None:

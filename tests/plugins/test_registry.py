@@ -240,5 +240,5 @@ def test_every_kind_is_listed_with_what_cannot_be_loaded(install: Install) -> No
     assert found["probes", "surface"][:2] == ["stabbench", "0.1.0"]
     assert " ".join(found["studies", "mine"]).startswith("my-study 2.1 error: study 'mine' (my_study:Mine of my-study")
     rows = json.loads(CliRunner().invoke(main, ["plugins", "task-sources", "--json"]).output)
-    assert [row["name"] for row in rows] == ["embedded", "files", "folder", "hub"]
+    assert [row["name"] for row in rows] == ["embedded", "files", "folder", "hub", "hub-table"]
     assert all(row["description"] and row["error"] is None for row in rows)

@@ -74,7 +74,7 @@ def test_no_constant_classifier_scores_more_than_the_best_one(labels: list[int])
     best = trivial(labels, "accuracy", "mcc", "f1")
     for metric, found in best.scores.items():
         scores = {label: score(metric, labels, [label] * len(labels)) for label in range(3)}
-        assert found == max(scores.values()) == scores[best.predictions[metric]]
+        assert found == max(scores.values()) == scores[int(best.predictions[metric])]
     assert best.scores["accuracy"] == max(labels.count(value) for value in set(labels)) / len(labels)
     assert best.scores["mcc"] == 0.0
 

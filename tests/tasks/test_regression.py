@@ -125,7 +125,7 @@ def test_a_task_of_numbers_is_written_and_read_back_to_the_bit(tmp_path: Path) -
     assert read.description() == made.description()
     assert read.objective == made.objective == Regression().fitted(made.labels("train"), scale=True)
     for split in ("train", "dev"):
-        assert read.labels(split).tolist() == LABELS[read.frame(split)["example"]].tolist()  # type: ignore[arg-type]
+        assert read.labels(split).tolist() == LABELS[read.frame(split)["example"]].tolist()
     assert (read.metrics, read.outputs) == (("pearson", "spearman", "r2", "rmse"), 1)
     facts = read.facts
     assert facts.objective == {"name": "regression", **made.objective.settings()}

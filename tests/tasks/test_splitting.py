@@ -13,7 +13,8 @@ LABELS = np.repeat([0, 1, 2], [60, 30, 10])[np.random.default_rng(0).permutation
 
 
 def shares(labels: np.ndarray, rows: np.ndarray) -> list[float]:
-    return (np.bincount(labels[rows], minlength=3) / rows.sum()).round(6).tolist()
+    found: list[float] = (np.bincount(labels[rows], minlength=3) / rows.sum()).round(6).tolist()
+    return found
 
 
 @pytest.mark.parametrize("share", [None, 0.1, 0.2, 0.5, 0.7])
@@ -26,7 +27,7 @@ def test_a_share_of_the_rows_has_the_share_of_each_class(share: float | None) ->
 def test_the_same_seed_gives_the_same_rows_and_another_gives_others() -> None:
     groups = np.array([f"g{row % 25}" for row in range(100)], dtype=object)
     for more in ({}, {"folds": 5, "fold": 2}, {"groups": groups}):
-        first, second, other = (split_rows(LABELS, **more, seed=seed) for seed in (7, 7, 8))  # type: ignore[arg-type]
+        first, second, other = (split_rows(LABELS, **more, seed=seed) for seed in (7, 7, 8))
         assert (first == second).all()
         assert (first != other).any()
 

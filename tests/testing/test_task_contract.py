@@ -77,6 +77,10 @@ class LosesTheText(Good):
 
 
 class HasAMetricOfItsOwn(Good):
+    kind = Dataset("kinds", "Kinds", "own", ("of_its_own",), ("animal", "plant"), pair=False)
+
+
+class HasAMetricOfNumbers(Good):
     kind = Dataset("kinds", "Kinds", "own", ("pearson",), ("animal", "plant"), pair=False)
 
 
@@ -111,10 +115,11 @@ class MakesDoWithWhatIsThere(Good):
 BROKEN = [
     (HasNoDevSet, "wrong_tables", "it has read train, expected train and dev"),
     (CallsItsColumnsOtherwise, "wrong_tables", "train has the columns example int64, text object,"),
-    (CountsLabelsFromOne, "wrong_labels", "train has the label 2, expected an index of ['animal', 'plant']"),
+    (CountsLabelsFromOne, "wrong_labels", "train: the label 2 is not an index into ['animal', 'plant']"),
     (NumbersNothing, "wrong_ids", "train has example 0 twice"),
     (LosesTheText, "wrong_texts", "train has no text in text_a of example 2"),
-    (HasAMetricOfItsOwn, "wrong_metrics", "its metrics are pearson, expected some of accuracy, f1, mcc"),
+    (HasAMetricOfItsOwn, "wrong_metrics", "its metrics are of_its_own, expected some of accuracy, "),
+    (HasAMetricOfNumbers, "wrong_metrics", "metric 'pearson' is of regression, expected one of classification"),
     (SortsByLabel, "several_labels", "dev examples have the label 'plant'"),
     (Counts, "same_bytes_twice", "prepared twice, dev.parquet and task.json and train.parquet differ"),
     (ReadsWhereItIsCalled, "same_from_elsewhere", "called from another folder"),
