@@ -2,26 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 COPIES = (".dvc", "tmp", "exps")
 """Below which DVC puts the copies of `dvc exp run --temp` and of its queue."""
-
-
-_USUAL = {
-    "params": "params.yaml",
-    "pipeline": "dvc.yaml",
-    "validated": "validated",
-    "data": "data",
-    "models": "models",
-    "plan": "plan",
-    "store": ".stabbench/runs",
-    "runs": "runs",
-    "studies": "studies",
-    "probes": "probes",
-    "reports": "reports",
-}
 
 
 @dataclass(frozen=True)
@@ -29,22 +14,23 @@ class Folders:
     """The files and folders of a project; docs/architecture.md says what is in each."""
 
     root: Path
-    params: Path
-    pipeline: Path
-    validated: Path
-    data: Path
-    models: Path
-    plan: Path
-    store: Path
-    runs: Path
-    studies: Path
-    probes: Path
-    reports: Path
+    params: Path = Path("params.yaml")
+    pipeline: Path = Path("dvc.yaml")
+    validated: Path = Path("validated")
+    data: Path = Path("data")
+    models: Path = Path("models")
+    plan: Path = Path("plan")
+    store: Path = Path(".stabbench/runs")
+    runs: Path = Path("runs")
+    studies: Path = Path("studies")
+    probes: Path = Path("probes")
+    reports: Path = Path("reports")
 
     @classmethod
     def of(cls, root: Path = Path(), **elsewhere: Path) -> Folders:
         """Those of the project in `root`; `elsewhere` has, by their names here, the ones that lie in other places."""
-        return cls(root, **{name: root / place for name, place in _USUAL.items()} | elsewhere)
+        _, *places = fields(cls)
+        return cls(root, **{place.name: root / place.default for place in places} | elsewhere)
 
     def task(self, name: str) -> Path:
         """A prepared task."""

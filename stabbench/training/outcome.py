@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from stabbench.models import families
+from stabbench.models.architecture import Architecture
 from stabbench.records.digest import result_digest
-from stabbench.training.cost import training_operations
 from stabbench.training.inputs import RunResult, TrainingInputs
 from stabbench.training.measured import Evaluated, Measured
 from stabbench.training.schedule import Schedule
@@ -152,3 +153,11 @@ def _cost(inputs: TrainingInputs, schedule: Schedule, measured: Measured, diverg
     examples = sum(measured.passes[:count]) * len(lengths) / schedule.steps_per_epoch
     operations = training_operations(inputs.architecture, tokens, pairs, examples)
     return {"steps": count, "tokens": tokens, "flops": float(operations)}
+
+
+def training_operations(architecture: Architecture, tokens: float, pairs: float, examples: float) -> float:
+    """Forward and backward: three times the forward pass, of which the family counts multiply-adds × 2.
+
+    `tokens`: all tokens; `pairs`: the sum of squared lengths; `examples`: how many.
+    """
+    return 3 * families.of(architecture).operations(architecture, tokens, pairs, examples)
