@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 COPIES = (".dvc", "tmp", "exps")
@@ -29,8 +29,8 @@ class Folders:
     @classmethod
     def of(cls, root: Path = Path(), **elsewhere: Path) -> Folders:
         """Those of the project in `root`; `elsewhere` has, by their names here, the ones that lie in other places."""
-        _, *places = fields(cls)
-        return cls(root, **{place.name: root / place.default for place in places} | elsewhere)
+        usual = {name: root / place for name, place in vars(cls).items() if isinstance(place, Path)}
+        return cls(root, **usual | elsewhere)
 
     def task(self, name: str) -> Path:
         """A prepared task."""

@@ -25,44 +25,39 @@ class NamedStrategy:
     block: StrategyBlock
     root: Path
     config: Config | None
+    resolved: ResolvedStrategy
 
     @classmethod
     def find(cls, name: str, params_file: Path) -> NamedStrategy:
-        """A strategy of params.yaml comes before an installed one; UserError for an unknown name."""
+        """A strategy of params.yaml comes before an installed one; UserError for what is unknown or wrong with it."""
         config = load(params_file) if params_file.exists() else None
         written = config.strategies if config is not None else {}
         known = {*written, *STRATEGIES.names()}
         if name not in known and in_file(name) is None:
             raise unknown("strategy", name, known)
         block = written.get(name) or StrategyBlock.model_validate({"plugin": name})
-        return cls(name, block, params_file.parent, config)
+        root = params_file.parent
+        return cls(name, block, root, config, resolve_strategy(block, name, root))
 
     def members(self) -> list[tuple[str, type[Strategy], Any]]:
         """The plugins in their order: name, class and options."""
-        self.resolved()
-        classes = [(plugin, STRATEGIES.load(plugin, self.root)) for plugin in self.block.plugin]
         return [
             (plugin, found, make_options(plugin, found, options_of(self.block, plugin, self.name)))
-            for plugin, found in classes
+            for plugin, found in zip(self.block.plugin, self.resolved.classes, strict=True)
         ]
-
-    def resolved(self) -> ResolvedStrategy:
-        """Its classes, imported and checked; UserError for whatever is wrong with them."""
-        return resolve_strategy(self.block, self.name, self.root)
 
     def recipes(self) -> dict[str, Recipe]:
         """The effective recipe on each model of the grid; without params.yaml, on each architecture of Table 3."""
-        resolved = self.resolved()
         if self.config is None:
             recipes = {kind: Recipe().override(family.defaults) for kind, family in families.named().items()}
-            for member in resolved.classes:
+            for member in self.resolved.classes:
                 recipes = {kind: recipe.override(member.recipe) for kind, recipe in recipes.items()}
             return recipes
         config = self.config.model_copy(update={"strategies": {**self.config.strategies, self.name: self.block}})
         kinds = {model: self._architecture(model, config.models[model]) for model in config.grid.models}
         return {
             f"{model} (as bert)" if kind is None else model: effective_recipe(
-                config, model, kind or "bert", self.name, resolved
+                config, model, kind or "bert", self.name, self.resolved
             )
             for model, kind in kinds.items()
         }

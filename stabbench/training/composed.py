@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from stabbench.models.batch import Batch
+from stabbench.models.dropout import Masks
 from stabbench.models.encoder import Weights
 from stabbench.randomness import Draws
 from stabbench.strategies.composition import Composition
 from stabbench.strategies.contract import BoundModel, Context
-from stabbench.training.masks import Masks
 from stabbench.training.parts import Parts
 
 

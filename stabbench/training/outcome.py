@@ -116,7 +116,9 @@ def _data(
         "best": final if best is None else _point(schedule, best),
         "majority": dict(trivial),
         "flags": {
-            "accuracy_at_most_majority": _at_most(final, trivial, "accuracy"),
+            "accuracy_at_most_majority": (
+                bool(final["scores"]["accuracy"] <= trivial["accuracy"]) if "accuracy" in trivial else None
+            ),
             "collapsed": inputs.objective.collapsed(predicted, mean_last, trivial_loss),
         },
         "train_loss": {
@@ -139,10 +141,6 @@ def _point(schedule: Schedule, done: Evaluated) -> dict[str, Any]:
         "dev_loss": done.loss,
         "scores": dict(done.scores),
     }
-
-
-def _at_most(final: Mapping[str, Any], trivial: Mapping[str, float], metric: str) -> bool | None:
-    return bool(final["scores"][metric] <= trivial[metric]) if metric in trivial else None
 
 
 def _cost(inputs: TrainingInputs, schedule: Schedule, measured: Measured, diverged: int | None) -> dict[str, Any]:

@@ -88,5 +88,5 @@ def vocabulary() -> list[str]:
     words = {*FUNCTION_WORDS, *ADJECTIVES, *ADVERBS, *PREPOSITIONS}
     words.update(*DEFINITE.values(), *QUANTIFIERS.values(), *TRANSITIVE.values())
     for entry in (*NOUNS.values(), *INTRANSITIVE.values()):
-        words |= {entry.singular, entry.plural}
+        words.update(entry[:2])  # singular and plural
     return sorted(words)
