@@ -20,10 +20,10 @@ from stabbench.plan import STREAMS
 from stabbench.recipe import Recipe
 from stabbench.strategies.mixout import Mixout, MixoutOptions
 from stabbench.tasks.objectives.contract import Trivial
-from stabbench.training.cost import training_operations
 from stabbench.training.device_step import DeviceStep
 from stabbench.training.inputs import Seeds, TrainingInputs
 from stabbench.training.loop import Training
+from stabbench.training.outcome import training_operations
 from stabbench.training.precision import matrix_products
 
 LAYERS_HIDDEN_HEADS_INNER = {

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TypeVar
 
-MadeT = TypeVar("MadeT")
 SHOWN = 10
 
 
@@ -47,14 +45,6 @@ class Mistakes:
             yield
         except UserError as error:
             self.add(*error.messages)
-
-    def attempt(self, make: Callable[[], MadeT]) -> MadeT | None:
-        """What `make` returns, or None after a UserError, which is noted."""
-        try:
-            return make()
-        except UserError as error:
-            self.add(*error.messages)
-            return None
 
     def tell(self) -> None:
         """Raise a UserError of all that were noted, if any."""

@@ -10,42 +10,28 @@ COPIES = (".dvc", "tmp", "exps")
 """Below which DVC puts the copies of `dvc exp run --temp` and of its queue."""
 
 
-_USUAL = {
-    "params": "params.yaml",
-    "pipeline": "dvc.yaml",
-    "validated": "validated",
-    "data": "data",
-    "models": "models",
-    "plan": "plan",
-    "store": ".stabbench/runs",
-    "runs": "runs",
-    "studies": "studies",
-    "probes": "probes",
-    "reports": "reports",
-}
-
-
 @dataclass(frozen=True)
 class Folders:
     """The files and folders of a project; docs/architecture.md says what is in each."""
 
     root: Path
-    params: Path
-    pipeline: Path
-    validated: Path
-    data: Path
-    models: Path
-    plan: Path
-    store: Path
-    runs: Path
-    studies: Path
-    probes: Path
-    reports: Path
+    params: Path = Path("params.yaml")
+    pipeline: Path = Path("dvc.yaml")
+    validated: Path = Path("validated")
+    data: Path = Path("data")
+    models: Path = Path("models")
+    plan: Path = Path("plan")
+    store: Path = Path(".stabbench/runs")
+    runs: Path = Path("runs")
+    studies: Path = Path("studies")
+    probes: Path = Path("probes")
+    reports: Path = Path("reports")
 
     @classmethod
     def of(cls, root: Path = Path(), **elsewhere: Path) -> Folders:
         """Those of the project in `root`; `elsewhere` has, by their names here, the ones that lie in other places."""
-        return cls(root, **{name: root / place for name, place in _USUAL.items()} | elsewhere)
+        usual = {name: root / place for name, place in vars(cls).items() if isinstance(place, Path)}
+        return cls(root, **usual | elsewhere)
 
     def task(self, name: str) -> Path:
         """A prepared task; the folds of one lie in its folder, which one stage of the pipeline makes."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -59,13 +60,8 @@ def compare(
     columns: tuple[str, ...],
     wide: str | None,
     baselines: tuple[str, ...],
-    nan: str,
-    percent: bool,
-    lower_is_better: tuple[str, ...],
-    higher_is_better: tuple[str, ...],
-    levene_center: str,
-    alpha: float,
     out: Path,
+    **settings: Any,
 ) -> None:
     """Make index.html, metrics.json, tables and figures from a file of scores, a row a run (docs/compare.md).
 
@@ -90,14 +86,9 @@ def compare(
         found = compare_results(
             read_results(results, named),
             majority=majority,
-            percent=percent,
             columns=named,
             wide=_names(wide),
-            nan=nan,
-            lower_is_better=lower_is_better,
-            higher_is_better=higher_is_better,
-            levene_center=levene_center,
-            alpha=alpha,
+            **settings,
             source=str(results),
             executor=executor,
         )

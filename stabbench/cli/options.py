@@ -68,34 +68,24 @@ def folder(name: str, text: str, flag: str | None = None) -> Callable[[Command],
     )
 
 
-def params(command: Command) -> Command:
-    """`--params`: which params.yaml to read."""
-    return click.option(
-        "--params",
-        type=click.Path(path_type=Path),
-        default=Folders.of().params,
-        show_default=True,
-        help="The file that says what is compared.",
-    )(command)
-
-
-def _own(context: click.Context, parameter: click.Parameter, path: Path) -> Path:
-    """A place of the project: a copy that DVC makes for an experiment keeps nothing of its own."""
-    return own_path(path)
-
-
-def store(command: Command) -> Command:
-    """`--store`: where the records are kept."""
-    return click.option(
-        "--store",
-        type=click.Path(path_type=Path, file_okay=False),
-        envvar="STABBENCH_STORE",
-        default=Folders.of().store,
-        callback=_own,
-        show_default=True,
-        show_envvar=True,
-        help="Where the records are kept.",
-    )(command)
+params = click.option(
+    "--params",
+    type=click.Path(path_type=Path),
+    default=Folders.of().params,
+    show_default=True,
+    help="The file that says what is compared.",
+)
+store = click.option(
+    "--store",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="STABBENCH_STORE",
+    default=Folders.of().store,
+    callback=lambda context, parameter, path: own_path(path),  # a copy that DVC makes keeps nothing of its own
+    show_default=True,
+    show_envvar=True,
+    help="Where the records are kept.",
+)
+runs = folder("runs", "The records that the plan selects.")
 
 
 def machine(command: Command) -> Command:
@@ -113,6 +103,3 @@ def machine(command: Command) -> Command:
         help="Worker processes ($STABBENCH_WORKERS; default: the cores, on CUDA 1). On a Ray cluster: for each GPU.",
     )
     return launcher(workers(device(command)))
-
-
-runs = folder("runs", "The records that the plan selects.")

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from stabbench.cli import options
 from stabbench.errors import UserError
 from stabbench.folders import Folders
-
-if TYPE_CHECKING:
-    from stabbench.models.pretraining import PretrainingReport
 
 FURTHER = {
     "steps": (int, 1000, "Updates."),
@@ -86,10 +83,6 @@ def pretrain(
             name: further[name] if further[name] is not None else default for name, (_, default, _) in FURTHER.items()
         }
         report = pretrain_further(start, revision, text, heldout, out, values, _progress)
-    _tell(report, out)
-
-
-def _tell(report: PretrainingReport, out: Path) -> None:
     perplexity = "" if report.heldout_perplexity is None else f"; held-out perplexity {report.heldout_perplexity:.2f}"
     click.echo(f"{out}: {report.steps:,} steps over {report.tokens:,} tokens of text{perplexity}")
     if report.new_tensors:

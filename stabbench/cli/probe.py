@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -20,15 +21,7 @@ from stabbench.folders import Folders
 @options.params
 @options.store
 @options.runs
-def probe(
-    name: str,
-    launcher: str | None,
-    workers: int | None,
-    device: str | None,
-    params: Path,
-    store: Path,
-    runs: Path,
-) -> None:
+def probe(name: str, params: Path, store: Path, runs: Path, **machine: Any) -> None:
     """Measure what the probe NAME of params.yaml asks for, and put it into probes/NAME/.
 
     It needs the runs of the grid. Those whose weights are not kept are trained again, their records left as they are;
@@ -46,7 +39,7 @@ def probe(
     from stabbench.watchdog import die_with_pipeline
 
     die_with_pipeline()
-    settings = Settings.from_environment(workers=workers, device=device, launcher=launcher)
+    settings = Settings.from_environment(**machine)
     folders = Folders.of(params=params, store=store, runs=runs)
     with _progress(name) as progress:
         measure(name, folders, options.open_store(store), settings, progress)
@@ -71,11 +64,8 @@ def _progress(name: str) -> Iterator[Callable[[str, int, int], None]]:
         part = f"{what}: {done} of {total} done and kept"
         bar.update(task, description=f"{name}: {what}", completed=done, total=total)
 
-    def told() -> str:
-        return f"{part}, probes/{name}/ is as before"
-
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task(name, total=None)
-        with status_when_stopped(told):
+        with status_when_stopped(lambda: f"{part}, probes/{name}/ is as before"):
             yield update

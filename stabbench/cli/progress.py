@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from stabbench.signals import status_when_stopped
@@ -38,19 +37,13 @@ class RunsProgress:
         self.bar = Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty())
         self.task = self.bar.add_task(name, total=runs, done=0, runs=runs, failed=0)
 
-    def __enter__(self) -> RunsProgress:
-        self.bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.bar.stop()
-
     def listen(self, report: Report) -> None:
         """Take in how far some seeds are."""
         if report.status == "waiting":
-            self._say_waiting(len(report.seeds))
+            if not self.waited:
+                self.waited = True
+                text = f"another process is training {len(report.seeds)} of these runs: waiting for them"
+                self.bar.console.print(text, highlight=False)
             return
         if report.status not in (None, "error"):
             self.finished.update((report.cell, seed) for seed in report.seeds)
@@ -67,15 +60,10 @@ class RunsProgress:
         begun = sum(0 < fraction < 1 for fraction in self.fractions.values())
         return f"{len(self.finished)} of {self.runs} runs are recorded, {left} are left ({begun} of them begun)"
 
-    def _say_waiting(self, runs: int) -> None:
-        if not self.waited:
-            self.waited = True
-            text = f"another process is training {runs} of these runs: waiting for them"
-            self.bar.console.print(text, highlight=False)
-
 
 @contextmanager
 def watch_runs(name: str, runs: int) -> Iterator[Listener]:
     """The display around a training; where that is stopped, the message says what is done and what is left."""
-    with RunsProgress(name, runs) as progress, status_when_stopped(progress.summary):
+    progress = RunsProgress(name, runs)
+    with progress.bar, status_when_stopped(progress.summary):
         yield progress.listen

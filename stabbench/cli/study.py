@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -16,7 +17,7 @@ from stabbench.folders import Folders
 @options.machine
 @options.params
 @options.store
-def study(name: str, launcher: str | None, workers: int | None, device: str | None, params: Path, store: Path) -> None:
+def study(name: str, params: Path, store: Path, **machine: Any) -> None:
     """Train what the study NAME of params.yaml lacks, and put its records into studies/NAME/.
 
     Runs that the main grid or another study has trained already are taken from the store. Outside the pipeline its
@@ -33,7 +34,7 @@ def study(name: str, launcher: str | None, workers: int | None, device: str | No
     from stabbench.watchdog import die_with_pipeline
 
     die_with_pipeline()
-    settings = Settings.from_environment(workers=workers, device=device, launcher=launcher)
+    settings = Settings.from_environment(**machine)
     folders = Folders.of(params=params, store=store)
     trained = train_study(name, folders, options.open_store(store), settings, watch_runs)
     options.print_trained(trained)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -43,13 +44,10 @@ def train(
     everything: bool,
     marker: Path | None,
     shard: str | None,
-    launcher: str | None,
-    workers: int | None,
-    device: str | None,
-    stacked_seeds: int | None,
     params: Path,
     store: Path,
     runs: Path,
+    **machine: Any,
 ) -> None:
     """Train what is missing and put the plan's records into runs/.
 
@@ -68,6 +66,7 @@ def train(
       RAY_ADDRESS=10.0.0.1:6379 stabbench train --all --launcher ray
     """
     from stabbench.cli.progress import watch_runs
+    from stabbench.config import parse_seeds
     from stabbench.execution.settings import Settings
     from stabbench.execution.shards import Shard
     from stabbench.files import check_writable, write_json
@@ -77,7 +76,7 @@ def train(
     from stabbench.watchdog import die_with_pipeline
 
     die_with_pipeline()
-    settings = Settings.from_environment(workers=workers, device=device, stacked_seeds=stacked_seeds, launcher=launcher)
+    settings = Settings.from_environment(**machine)
     part = Shard.parse(shard) if shard is not None else None
     if everything and (model or task or strategy or seeds):
         raise click.UsageError("--all is every planned run: leave out --model, --task, --strategy and --seeds")
@@ -85,7 +84,7 @@ def train(
         raise click.UsageError("--marker says that the store is filled, which a shard does not do: leave it out")
     if marker is not None:
         check_writable(marker.parent)
-    wanted = _seeds(seeds) if seeds is not None else None
+    wanted = parse_seeds(seeds) if seeds is not None else None
     folders, records = Folders.of(params=params, store=store, runs=runs), options.open_store(store)
     if everything or part is not None:
         cells = (
@@ -106,9 +105,3 @@ def train(
         options.print_trained(trained)
     if trained.errors:
         raise click.exceptions.Exit(1)
-
-
-def _seeds(text: str) -> tuple[int, ...]:
-    from stabbench.config import parse_seeds
-
-    return parse_seeds(text)

@@ -26,6 +26,6 @@ def validate(validated: Path, params: Path) -> None:
     """
     from stabbench.project.planning import validate as check
 
-    found = check(Folders.of(validated=validated, params=params))
+    found, warning = check(Folders.of(validated=validated, params=params))
     click.echo(f"{params}: {found}")
-    options.warn(found.warning)
+    options.warn(warning)

@@ -93,11 +93,6 @@ class CellTraining:
             self._close(seeds)
         return []
 
-    def give_up(self) -> None:
-        """Train nothing of this cell any more."""
-        self.release()
-        self.missing = []
-
     def release(self) -> None:
         """Let go of every lock and of the inputs."""
         for seed in list(self._locks):

@@ -65,14 +65,13 @@ def _pool(settings: Settings, runs: int, store: Store) -> Pool:
 def _train_all(open_cells: Sequence[CellTraining], pool: Pool) -> list[str]:
     """Train; why cells were refused."""
     refused: list[str] = []
+    wait = False
     while open_cells:
         check_signals()
         before = _missing(open_cells)
-        refused += _train(open_cells, pool, wait=False)
+        refused += _train(open_cells[:1] if wait else open_cells, pool, wait=wait)
         open_cells = [training for training in open_cells if training.missing]
-        if open_cells and _missing(open_cells) == before:
-            refused += _train(open_cells[:1], pool, wait=True)
-            open_cells = [training for training in open_cells if training.missing]
+        wait = not wait and _missing(open_cells) == before
     return refused
 
 
@@ -92,7 +91,8 @@ def _train(open_cells: Sequence[CellTraining], pool: Pool, *, wait: bool) -> lis
                 jobs.extend(training.claim(pool, wait=wait))
             except UserError as error:
                 refused.append(str(error))
-                training.give_up()
+                training.release()
+                training.missing = []  # nothing of it is trained any more
         if not jobs:
             return None
         job = jobs.popleft()

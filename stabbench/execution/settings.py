@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from stabbench.errors import UserError, unknown
@@ -28,7 +27,6 @@ class Settings:
     @classmethod
     def from_environment(
         cls,
-        environment: Mapping[str, str] = os.environ,
         *,
         workers: int | None = None,
         device: str | None = None,
@@ -40,22 +38,22 @@ class Settings:
         Variables: STABBENCH_WORKERS, STABBENCH_DEVICE, STABBENCH_STACKED_SEEDS, STABBENCH_CHECKPOINT_MINUTES,
         STABBENCH_LAUNCHER. Raises UserError where one is not a number in its range, or no launcher.
         """
-        launcher = launcher or environment.get("STABBENCH_LAUNCHER") or "local"
+        launcher = launcher or os.environ.get("STABBENCH_LAUNCHER") or "local"
         if launcher not in LAUNCHERS:
             raise unknown("launcher", launcher, LAUNCHERS)
-        chosen = device or environment.get("STABBENCH_DEVICE") or "cpu"
+        chosen = device or os.environ.get("STABBENCH_DEVICE") or "cpu"
         default_workers = available_cores() if chosen == "cpu" else 1
         return cls(
-            workers=int(workers or _number(environment, "STABBENCH_WORKERS", default_workers, 1)),
+            workers=int(workers or _number("STABBENCH_WORKERS", default_workers, 1)),
             device=chosen,
-            stacked_seeds=stacked_seeds or int(_number(environment, "STABBENCH_STACKED_SEEDS", 0, 1)) or None,
-            checkpoint_minutes=_number(environment, "STABBENCH_CHECKPOINT_MINUTES", 10.0, 0),
+            stacked_seeds=stacked_seeds or int(_number("STABBENCH_STACKED_SEEDS", 0, 1)) or None,
+            checkpoint_minutes=_number("STABBENCH_CHECKPOINT_MINUTES", 10.0, 0),
             launcher=launcher,
         )
 
 
-def _number(environment: Mapping[str, str], name: str, default: float, least: float) -> float:
-    text = environment.get(name)
+def _number(name: str, default: float, least: float) -> float:
+    text = os.environ.get(name)
     if not text:
         return default
     try:

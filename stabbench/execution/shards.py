@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stabbench.errors import UserError
@@ -33,9 +33,17 @@ class Shard:
         """This shard's seeds by the place of their cell in `wanted`; all shards together hold each fingerprint once.
 
         Shards follow each other in the plan's order, so that most seeds of a cell stay together, and have equal numbers
-        of updates to within one run. A run that several cells share belongs to the first of them.
+        of updates to within one run. A run that several cells share belongs to the first of them; one whose weights
+        are to be kept to the first that keeps them.
         """
-        runs = list(_first_of_each(wanted))
+        runs: list[tuple[int, int, int]] = []  # place of the cell, seed and updates
+        seen: set[tuple[str, bool]] = set()
+        for place, (cell, seeds) in enumerate(wanted):
+            for seed in seeds:
+                fingerprint, keeps = cell.fingerprint(seed), seed in cell.keep_weights
+                if not {(fingerprint, keeps), (fingerprint, True)} & seen:
+                    seen.add((fingerprint, keeps))
+                    runs.append((place, seed, cell.updates()))
         total = sum(updates for *_, updates in runs)
         chosen: dict[int, list[int]] = {}
         done = 0
@@ -45,17 +53,3 @@ class Shard:
                 chosen.setdefault(place, []).append(seed)
             done += updates
         return chosen
-
-
-def _first_of_each(wanted: Wanted) -> Iterator[tuple[int, int, int]]:
-    """Place of the cell, seed and updates of every run that no earlier one stands for.
-
-    A run whose weights are to be kept is stood for only by one whose weights are kept as well.
-    """
-    seen: set[tuple[str, bool]] = set()
-    for place, (cell, seeds) in enumerate(wanted):
-        for seed in seeds:
-            fingerprint, keeps = cell.fingerprint(seed), seed in cell.keep_weights
-            if not {(fingerprint, keeps), (fingerprint, True)} & seen:
-                seen.add((fingerprint, keeps))
-                yield place, seed, cell.updates()

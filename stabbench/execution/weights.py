@@ -9,7 +9,6 @@ from pathlib import Path
 
 from stabbench.errors import UserError
 from stabbench.execution.grid import train_cells
-from stabbench.execution.outcome import Listener
 from stabbench.execution.settings import Settings
 from stabbench.plan import Cell
 from stabbench.records import KeptWeights, Record, Store
@@ -32,7 +31,7 @@ class RunWithWeights:
 
 
 def runs_with_weights(
-    cell: Cell, seeds: Sequence[int], store: Store, settings: Settings, root: Path, listener: Listener | None = None
+    cell: Cell, seeds: Sequence[int], store: Store, settings: Settings, root: Path
 ) -> list[RunWithWeights]:
     """The runs of `seeds` with their weights, in that order; what is not kept is trained again and kept from now on.
 
@@ -42,7 +41,7 @@ def runs_with_weights(
     Raises UserError where a run cannot be trained, DeadWeightsError where it leaves no weights to work with.
     """
     wanted = dataclasses.replace(cell, keep_weights=tuple(seeds))
-    (outcome,) = train_cells([(wanted, seeds)], store, settings, root, listener)
+    (outcome,) = train_cells([(wanted, seeds)], store, settings, root)
     for seed, message in outcome.errors.items():
         raise UserError(f"{cell.name} seed {seed} cannot be trained again for its weights: {message}")
     return [_found(cell, seed, store) for seed in seeds]

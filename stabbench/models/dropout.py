@@ -121,6 +121,21 @@ class DeviceDropout:
         return found
 
 
+class Masks:
+    """Those of the runs whose `draws` are given, at one probability; None where every place has its own."""
+
+    def __init__(self, probability: float | None, draws: Sequence[Draws], device: torch.device) -> None:
+        self.probability, self.draws, self.device = probability, draws, device
+        self.on_device = None if device.type == "cpu" else DeviceDraws(draws, device)
+
+    def at(self, step: int, call: int = 0) -> Dropout | DeviceDropout:
+        """The masks of forward pass `call` in update number `step`."""
+        if self.on_device is None:
+            return Dropout(self.probability, self.draws, step, call)
+        number = torch.full((), step, dtype=torch.int64, device=self.device)
+        return DeviceDropout(self.probability, self.on_device, number, call)
+
+
 def _kept_pairs(levels: Tensor, facts: Tensor, heads: int, queries: int, length: int, least: int) -> Tensor:
     """Which probabilities are kept: `(examples, heads, queries, length)` bool.
 

@@ -5,15 +5,12 @@ from __future__ import annotations
 import json
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from stabbench.errors import UserError
 from stabbench.files import Stamps, read_json, stamps_of
 from stabbench.models.checkpoints import guessed_type
-from stabbench.models.tensor_files import read_tensors, tensor_shapes
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from stabbench.models.tensor_files import tensor_shapes
 
 
 class ModelFolder:
@@ -65,10 +62,6 @@ class ModelFolder:
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The shape of every tensor by the name that it has in the folder."""
         return tensor_shapes(self.path)
-
-    def tensors(self) -> dict[str, Tensor]:
-        """Every tensor by the name that it has in the folder."""
-        return read_tensors(self.path)
 
 
 @lru_cache(maxsize=64)

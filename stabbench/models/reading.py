@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from stabbench.files import sha256_of_file, sha256_of_json
 from stabbench.model_files import TOKENIZER_FILES
-from stabbench.models.tokenization import encode, special_tokens
+from stabbench.models.tokenization import Int64, encode, special_tokens
 from stabbench.tasks.prepared import SPLITS, PreparedTask
 
 LOOKED_AT = 2_000
@@ -27,7 +26,7 @@ CUT_SHARE = 0.10
 class Reading:
     """What a tokenizer makes of a task's examples, train and dev together."""
 
-    lengths: npt.NDArray[np.int64]
+    lengths: Int64
     """Tokens of each example that was looked at, special tokens included and nothing cut, shape `[n]`."""
     examples: int
     """Examples of the task."""
@@ -90,7 +89,7 @@ def _tokenizer_hash(folder: Path, model_hash: str) -> str:
 def _read(folder: Path, task: PreparedTask) -> Reading:
     special = special_tokens(folder)
     texts: list[str] = []
-    rows: list[npt.NDArray[np.int64]] = []
+    rows: list[Int64] = []
     examples, pair = 0, False
     for split in SPLITS:
         chosen = np.unique(np.linspace(0, task.counts[split] - 1, LOOKED_AT).astype(np.int64))

@@ -103,21 +103,11 @@ def _warnings(
         yield stale
 
 
-@dataclass(frozen=True)
-class Validated:
-    """How much a params.yaml without mistakes asks for, and what has to be known of its pipeline."""
+def validate(folders: Folders) -> tuple[str, str | None]:
+    """Check params.yaml, and write what it decides for each stage of the pipeline.
 
-    cells: int
-    studies: int
-    probes: int
-    warning: str | None
-
-    def __str__(self) -> str:
-        return f"no mistakes; {self.cells} cells, {self.studies} studies, {self.probes} probes"
-
-
-def validate(folders: Folders) -> Validated:
-    """Check params.yaml, and write what it decides for each stage of the pipeline."""
+    How much it asks for, and what has to be known of its pipeline, in a sentence each.
+    """
     config = load(folders.params)
     check_task_blocks(folders.params)
     probes, studies = probes_of(config, folders.root), studies_of(config, folders.root)
@@ -130,9 +120,7 @@ def validate(folders: Folders) -> Validated:
         write_json(place / "index.json", sorted(entry.name for entry in entries))
     grid = config.grid
     cells = len(grid.models) * len(grid.tasks) * len(grid.strategies)
-    return Validated(
-        cells,
-        len(studies),
-        len(probes),
+    return (
+        f"no mistakes; {cells} cells, {len(studies)} studies, {len(probes)} probes",
         missing_dependencies(folders.params, "validate", own_files(config, folders.params.parent)),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -218,10 +218,6 @@ class Store:
     def measurements(self, name: str) -> Path:
         """Where a probe keeps what it has measured already."""
         return self.root / ".probes" / name
-
-    def fingerprints(self) -> Iterable[str]:
-        """The fingerprints of all folders in the store, sorted."""
-        return sorted(path.name for path in self.root.glob("??/*") if len(path.name) == 64)
 
     def _move_aside(self, folder: Path, name: str) -> Path:
         corrupt = self.root / ".corrupt"

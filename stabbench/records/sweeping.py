@@ -35,13 +35,13 @@ class Leftover:
     """Of records and weights."""
 
 
-def leftovers(store: Store, planned: Collection[str], now: float | None = None) -> list[Leftover]:
+def leftovers(store: Store, planned: Collection[str]) -> list[Leftover]:
     """All that may be removed, where `planned` are the fingerprints of every plan that counts.
 
     Records and kept weights without a plan, records that were moved aside as damaged, and temporary folders and
-    checkpoints in which nothing has changed for a day and a week before `now` (seconds since 1970; default: the clock).
+    checkpoints in which nothing has changed for a day and a week.
     """
-    moment = time.time() if now is None else now
+    moment = time.time()
     found = list(_by_fingerprint(RECORD, store.root.glob("??/*"), planned))
     found += _by_fingerprint(WEIGHTS, (store.root / ".weights").glob("*"), planned)
     found += [_leftover(DAMAGED, folder) for folder in _folders((store.root / ".corrupt").glob("*"))]

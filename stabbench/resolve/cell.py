@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 from stabbench.config import Config, ModelBlock
-from stabbench.errors import UserError
+from stabbench.errors import Mistakes, UserError
 from stabbench.folders import Folders
 from stabbench.models import families, sources
 from stabbench.models.architecture import Architecture
-from stabbench.models.checking import check_model
 from stabbench.models.folder import ModelFolder
 from stabbench.models.reading import reading
 from stabbench.models.roles import roles_of
-from stabbench.models.tokenization import positions
+from stabbench.models.tokenization import positions, special_tokens
 from stabbench.plan import TRAINING_VERSION, Cell, Spec
 from stabbench.recipe import OWN_DROPOUT, Recipe, spec_of
 from stabbench.resolve.strategy import ResolvedStrategy
@@ -25,6 +24,8 @@ from stabbench.tasks.seen import check_labels
 from stabbench.tensor_roles import TensorRoles
 
 _HERE = Folders.of()
+ANY_LABELS = 2
+"""The classifier is new; how many outputs it has says nothing about a folder."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,25 @@ def resolve_model(block: ModelBlock, name: str, root: Path) -> ResolvedModel:
     folder = sources.locate(block.source, block.revision, root, name)
     check_model(folder)
     return ResolvedModel(folder, ModelFolder.at(folder).model_type, sources.content_hash(folder))
+
+
+def check_model(folder: Path) -> None:
+    """UserError with all of a folder that would stop a training: its tokenizer, its tensors, its model type.
+
+    Looked at once a process, for as long as the folder stays as it is.
+    """
+    _check_folder(ModelFolder.at(folder))
+
+
+@lru_cache(maxsize=64)
+def _check_folder(folder: ModelFolder) -> None:
+    mistakes = Mistakes()
+    with mistakes.collected():
+        special_tokens(folder.path)
+    with mistakes.collected():
+        architecture = families.architecture_of(folder.config, ANY_LABELS, str(folder.path))
+        families.of(architecture).check(folder, architecture)
+    mistakes.tell()
 
 
 def resolve_task(name: str, root: Path) -> PreparedTask:

@@ -60,9 +60,11 @@ class _Parts:
         if model not in self.models or task not in self.tasks or strategy not in self.strategies:
             return None
         parts = self.models[model], self.tasks[task], self.strategies[strategy]
-        return self.mistakes.attempt(
-            lambda: make_cell(self.config, place, *parts, self._recipe(model, strategy), position)
-        )
+        try:
+            return make_cell(self.config, place, *parts, self._recipe(model, strategy), position)
+        except UserError as error:
+            self.mistakes.add(*error.messages)
+            return None
 
     def _recipe(self, model: str, strategy: str) -> Recipe:
         """The effective recipe, which is the same on all tasks."""

@@ -79,11 +79,6 @@ class Composition:
             for hook in HOOKS
         }
 
-    @property
-    def needs_whole_vocabulary(self) -> bool:
-        """Whether any member does."""
-        return any(strategy.needs_whole_vocabulary for strategy, _ in self.members)
-
     def overrides(self, *hooks: str) -> bool:
         """Whether any member has one of these hooks of its own."""
         return any(self.hooks[hook] for hook in hooks)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from stabbench.errors import UserError
 from stabbench.folders import own_path
+from stabbench.records import Store
 from stabbench.tracking.outcome import TrackingOutcome
 from stabbench.tracking.parts import Part
 
@@ -64,19 +65,13 @@ def bring_up_to_date(
     if not installed():
         raise UserError("MLflow is not installed: run `pip install 'stabbench[track]'`")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    from stabbench.tracking.update import Wanted, update
+    from stabbench.tracking.update import update, wanted
 
+    cells, pages = wanted(runs, studies, probes)
     uri = tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_TRACKING_URI
-    wanted = Wanted.read(runs, studies, probes)
-    return update(
-        wanted,
-        preset=preset,
-        uri=_own(uri, root),
-        figures=figures,
-        store=store,
-        models=models,
-        progress=progress or (lambda done, total: None),
-    )
+    outcome = TrackingOutcome(_own(uri, root), f"stabbench/{preset}")
+    kept = Store(store) if store is not None else None
+    return update(outcome, cells, pages, figures, kept, models, progress or (lambda done, total: None))
 
 
 def _own(uri: str, root: Path) -> str:

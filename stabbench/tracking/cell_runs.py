@@ -63,7 +63,8 @@ class CellRuns:
         if not entry.selected.records:
             return
         there = self._there(entry)
-        parent = parents[0] if parents else self._parent(entry)
+        starts = (run_span(record, record.provenance()).start for record in entry.selected.records.values())
+        parent = parents[0] if parents else self.experiment.create(cell_tags(entry), min(starts))
         self.experiment.delete(parents[1:])
         wanted = {
             CURRENT: "true",
@@ -124,10 +125,6 @@ class CellRuns:
         fitting = fitting_tags(wanted)
         past = [tag for tag in run.data.tags if tag.startswith(STUDY) and tag not in fitting]
         self.experiment.remove_tags(run, past)
-
-    def _parent(self, entry: Entry) -> Run:
-        start = min(run_span(record, record.provenance()).start for record in entry.selected.records.values())
-        return self.experiment.create(cell_tags(entry), start)
 
     def _log_runs(self, entry: Entry, seeds: set[int], parent: Run) -> dict[int, Run]:
         logged: dict[int, Run] = {}

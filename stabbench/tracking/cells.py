@@ -46,8 +46,8 @@ def summary(entry: Entry, figures: Mapping[str, Path]) -> Summary:
         return Summary(metrics, {SHARED: f"{entry.shared} of {len(entry.selected.records)} runs"}, figures)
     metrics |= {name: float(row[column]) for name, column in P_VALUES.items() if finite(row[column])}
     tags = {
-        "best_std": _yes(row["best_std"]),
-        "star": _yes(row["star"]),
+        "best_std": "yes" if row["best_std"] else "no",
+        "star": "yes" if row["star"] else "no",
         "second_smallest_std": str(row["rival"]) or "no",
     }
     return Summary(metrics, tags, figures)
@@ -98,7 +98,3 @@ def figures_of(cell: Cell, folder: Path | None) -> dict[str, Path]:
     place = Place.of(cell)
     names = [f"{item.stem}.png" for item in read_manifest(folder) if item.place in (None, place.whole, place)]
     return {name: folder / name for name in names if (folder / name).is_file()}
-
-
-def _yes(value: object) -> str:
-    return "yes" if value else "no"

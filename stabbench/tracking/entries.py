@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -70,11 +71,9 @@ def entries(
 
 def marks(found: Sequence[Entry]) -> dict[str, dict[str, str]]:
     """By fingerprint the tags `stabbench.study.<study>` of a run: the study's cells that it belongs to."""
-    names: dict[str, dict[str, list[str]]] = {}
+    names: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for entry in found:
         if entry.study is not None:
             for record in entry.selected.records.values():
-                names.setdefault(record.fingerprint, {}).setdefault(f"{STUDY}.{entry.study}", []).append(
-                    entry.cell.name
-                )
+                names[record.fingerprint][f"{STUDY}.{entry.study}"].append(entry.cell.name)
     return {fingerprint: {tag: ", ".join(cells) for tag, cells in of.items()} for fingerprint, of in names.items()}

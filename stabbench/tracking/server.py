@@ -61,7 +61,10 @@ def connected(uri: str) -> Iterator[MlflowClient]:
         try:
             with FileLock(_lock_path(uri), timeout=LOCK_SECONDS):
                 check(uri)
-                client = _client(_absolute(uri))
+                try:
+                    client = MlflowClient(tracking_uri=_absolute(uri))
+                except Exception as error:
+                    raise explained(error, _absolute(uri)) from error
                 ask(client)
                 yield client
                 _settle(uri)
@@ -76,13 +79,6 @@ def ask(client: MlflowClient) -> None:
             client.search_experiments(max_results=1)
         except Exception as error:
             raise explained(error, client.tracking_uri) from error
-
-
-def _client(uri: str) -> MlflowClient:
-    try:
-        return MlflowClient(tracking_uri=uri)
-    except Exception as error:
-        raise explained(error, uri) from error
 
 
 def check(uri: str) -> None:

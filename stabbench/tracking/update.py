@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,55 +25,48 @@ from stabbench.tracking.view import save_view, view_url
 PAGE = "stabbench.page"
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """All that an experiment is to show: cells, the grid's first, and the runs of studies and probes."""
+def wanted(runs: Path, studies: Sequence[Part], probes: Sequence[Part]) -> tuple[list[Entry], list[Page]]:
+    """All that an experiment is to show: cells, the grid's first, and the runs of studies and probes.
 
-    entries: Sequence[Entry]
-    pages: Sequence[Page]
-
-    @classmethod
-    def read(cls, runs: Path, studies: Sequence[Part], probes: Sequence[Part]) -> Wanted:
-        """Of what is there; studies and probes that have left nothing are left out. UserError for unreadable files."""
-        known: set[str] = set()
-        grid = Selection.read(runs)
-        found, pages = entries(grid, _table(grid), None, known), []
-        for part in studies:
-            if part.there:
-                selection = Selection.read(part.folder)
-                own = entries(selection, _table(selection), part.name, known)
-                found += own
-                pages += [_study_page(part, own)] if any(entry.selected.records for entry in own) else []
-        pages += [probe_page(part) for part in probes if part.there]
-        return cls(found, pages)
+    Studies and probes that have left nothing are left out. UserError for unreadable files.
+    """
+    known: set[str] = set()
+    grid = Selection.read(runs)
+    found, pages = entries(grid, _table(grid), None, known), []
+    for part in studies:
+        if part.there:
+            selection = Selection.read(part.folder)
+            own = entries(selection, _table(selection), part.name, known)
+            found += own
+            pages += [_study_page(part, own)] if any(entry.selected.records for entry in own) else []
+    pages += [probe_page(part) for part in probes if part.there]
+    return found, pages
 
 
 def update(
-    wanted: Wanted,
-    *,
-    preset: str,
-    uri: str,
+    outcome: TrackingOutcome,
+    cells: Sequence[Entry],
+    pages: Sequence[Page],
     figures: Path | None,
-    store: Path | None,
+    store: Store | None,
     models: bool,
     progress: Callable[[int, int], None],
 ) -> TrackingOutcome:
     """As `stabbench.tracking.bring_up_to_date`, with a tracking URI that is settled."""
-    missing = [entry.run_name(seed) for entry in wanted.entries for seed in entry.own]
-    outcome = TrackingOutcome(uri, f"stabbench/{preset}", missing=missing)
+    uri = outcome.uri
+    outcome.missing = [entry.run_name(seed) for entry in cells for seed in entry.own]
     try:
         with connected(uri) as client:
             experiment = Experiment(client, uri, outcome.experiment)
-            parents = _parents(experiment, wanted)
-            kept = Store(store) if store is not None else None
-            work = CellRuns(experiment, outcome, wanted.entries, marks(wanted.entries), kept, models, progress)
+            parents = _parents(experiment, {entry.key for entry in cells} | {page.key for page in pages})
+            work = CellRuns(experiment, outcome, cells, marks(cells), store, models, progress)
             above = {
                 (page.kind, page.name): work.attempt(
                     f"{page.kind} {page.name}", _page, experiment, outcome, page, parents[page.key]
                 )
-                for page in wanted.pages
+                for page in pages
             }
-            for entry in wanted.entries:
+            for entry in cells:
                 shown = figures_of(entry.cell, figures) if entry.study is None else {}
                 run = None if entry.study is None else above.get(("study", entry.study))
                 work.cell(entry, parents[entry.key], summary(entry, shown), run)
@@ -88,9 +80,8 @@ def update(
     return outcome
 
 
-def _parents(experiment: Experiment, wanted: Wanted) -> dict[str, list[Run]]:
-    """The runs of cells, studies and probes by key; those that are no longer wanted are marked so."""
-    keys = {entry.key for entry in wanted.entries} | {page.key for page in wanted.pages}
+def _parents(experiment: Experiment, keys: Collection[str]) -> dict[str, list[Run]]:
+    """The runs of cells, studies and probes by key; those whose keys are no longer wanted are marked so."""
     found: dict[str, list[Run]] = defaultdict(list)
     for run in sorted(experiment.parents(), key=oldest_whole_first):
         key = run.data.tags.get(CELL) or run.data.tags.get(PAGE)

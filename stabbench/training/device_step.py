@@ -107,13 +107,11 @@ class DeviceStep:
         state.tokens.append([int(count) for count in lengths.sum(axis=1)])
         state.passes.append(1)
         if update + 1 - self.collected == KEPT_UPDATES:
-            self._collect(state, update + 1)
+            self.collect(state, update + 1)
 
-    def collect(self, state: TrainingState) -> None:
-        """Append losses and norms of all updates so far to the state."""
-        self._collect(state, state.step)
-
-    def _collect(self, state: TrainingState, steps: int) -> None:
+    def collect(self, state: TrainingState, steps: int | None = None) -> None:
+        """Append losses and norms of all updates so far, or of the first `steps`, to the state."""
+        steps = state.step if steps is None else steps
         if steps == self.collected:
             return
         table = self.measured.to("cpu", torch.float64, copy=True)

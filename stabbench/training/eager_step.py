@@ -8,12 +8,11 @@ import torch
 from torch import Tensor
 
 from stabbench.models.batch import Batch
-from stabbench.models.dropout import Dropout
+from stabbench.models.dropout import Dropout, Masks
 from stabbench.models.encoder import Weights
 from stabbench.models.kernel.step import PlainStep
 from stabbench.strategies.composition import Composition, Moment
 from stabbench.training.adamw import AdamW, frozen_by
-from stabbench.training.masks import Masks
 from stabbench.training.norms import clip_factors, gradient_norms, norms_of, scale_gradients
 from stabbench.training.parts import Parts
 from stabbench.training.state import TrainingState

@@ -24,7 +24,6 @@ from stabbench.training.contract import Progress, Trainer
 from stabbench.training.device_step import DeviceStep, step_mode
 from stabbench.training.eager_step import EagerStep
 from stabbench.training.evaluation import Evaluator, evaluated, mean_losses
-from stabbench.training.groups import parameter_groups
 from stabbench.training.inputs import RunResult, Seeds, TrainingInputs
 from stabbench.training.measured import Evaluated, Measured
 from stabbench.training.memory import needs
@@ -239,7 +238,7 @@ class Training:
         inputs = self.parts.inputs
         train_losses = mean_losses(final, inputs.train.labels, inputs.objective)
         self.seconds["evaluation"] += time.perf_counter() - began
-        groups = parameter_groups(self.parts, self.optimizer, self._moment(state.step - 1).scale, state.weights)
+        groups = self.parts.groups(self.optimizer, self._moment(state.step - 1).scale)
         losses, norms, clipped_norms, gradient_norms = (
             torch.stack(rows).numpy() for rows in (state.losses, state.norms, state.clipped_norms, state.gradient_norms)
         )

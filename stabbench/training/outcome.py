@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from stabbench.models import families
+from stabbench.models.architecture import Architecture
 from stabbench.records.digest import result_digest
-from stabbench.training.cost import training_operations
 from stabbench.training.inputs import RunResult, TrainingInputs
 from stabbench.training.measured import Evaluated, Measured
 from stabbench.training.schedule import Schedule
@@ -116,7 +117,9 @@ def _data(
         "best": final if best is None else _point(schedule, best),
         "majority": dict(trivial),
         "flags": {
-            "accuracy_at_most_majority": _at_most(final, trivial, "accuracy"),
+            "accuracy_at_most_majority": (
+                bool(final["scores"]["accuracy"] <= trivial["accuracy"]) if "accuracy" in trivial else None
+            ),
             "collapsed": inputs.objective.collapsed(predicted, mean_last, trivial_loss),
         },
         "train_loss": {
@@ -141,10 +144,6 @@ def _point(schedule: Schedule, done: Evaluated) -> dict[str, Any]:
     }
 
 
-def _at_most(final: Mapping[str, Any], trivial: Mapping[str, float], metric: str) -> bool | None:
-    return bool(final["scores"][metric] <= trivial[metric]) if metric in trivial else None
-
-
 def _cost(inputs: TrainingInputs, schedule: Schedule, measured: Measured, diverged: int | None) -> dict[str, Any]:
     count = len(measured.losses) if diverged is None else diverged
     tokens = sum(measured.tokens[:count])
@@ -153,3 +152,11 @@ def _cost(inputs: TrainingInputs, schedule: Schedule, measured: Measured, diverg
     examples = sum(measured.passes[:count]) * len(lengths) / schedule.steps_per_epoch
     operations = training_operations(inputs.architecture, tokens, pairs, examples)
     return {"steps": count, "tokens": tokens, "flops": float(operations)}
+
+
+def training_operations(architecture: Architecture, tokens: float, pairs: float, examples: float) -> float:
+    """Forward and backward: three times the forward pass, of which the family counts multiply-adds × 2.
+
+    `tokens`: all tokens; `pairs`: the sum of squared lengths; `examples`: how many.
+    """
+    return 3 * families.of(architecture).operations(architecture, tokens, pairs, examples)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,6 +17,7 @@ from stabbench.models.vocabulary import VocabularyCut
 from stabbench.models.weights import initial_weights
 from stabbench.randomness import Draws
 from stabbench.recipe import Recipe
+from stabbench.training.adamw import AdamW
 from stabbench.training.inputs import Seeds, TrainingInputs
 from stabbench.training.order import Order
 from stabbench.training.precision import compute_type, product_type
@@ -95,6 +97,29 @@ class Parts:
         """Pretrained values on the device, `[1, …]`."""
         moved = {name: tensor.to(self.device, self.dtype) for name, tensor in self.inputs.pretrained.items()}
         return {name: tensor.unsqueeze(0) for name, tensor in self._cut(moved).items()}
+
+    def groups(self, optimizer: AdamW, scale: Callable[[str], tuple[float, float]]) -> list[dict[str, Any]]:
+        """Which tensors were trained alike, as record.json lists them: by effective peak rate, decay and ε.
+
+        `scale` gives the factors of a tensor's rate and decay.
+        """
+        groups: dict[tuple[float, float], list[str]] = {}
+        for name, decay in optimizer.decay.items():
+            factors = scale(name)
+            groups.setdefault((self.recipe.learning_rate * factors[0], decay * factors[1]), []).append(name)
+        sizes = {name: first[0].numel() for name, (first, _) in optimizer.moments.items()}
+        if self.cut:
+            sizes[self.word_table] = self.inputs.pretrained[self.word_table].numel()
+        return [
+            {
+                "learning_rate": rate,
+                "weight_decay": decay,
+                "epsilon": self.recipe.adam_epsilon,
+                "tensors": names,
+                "parameters": sum(sizes[name] for name in names),
+            }
+            for (rate, decay), names in groups.items()
+        ]
 
     def _cut(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
         if self.cut:

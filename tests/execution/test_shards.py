@@ -19,7 +19,6 @@ from stabbench.errors import UserError
 from stabbench.execution.shards import Shard
 from stabbench.plan import Cell, Spec
 from stabbench.recipe import Recipe
-from stabbench.records import Store
 from tests.typed import task_facts
 
 STUDIES = """
@@ -110,7 +109,7 @@ def test_shards_in_processes_of_their_own_over_one_folder_train_every_run_once(p
     assert [match and match[1] for match in found] == ["1", "2", "3"]
     assert [match and match[3] for match in found] == ["0", "0", "0"]
     trained = [int(match[2]) for match in found if match]
-    assert sum(trained) == len(list(Store(Path(".stabbench/runs")).fingerprints())) == 4 + 4 + 7
+    assert sum(trained) == len(list(Path(".stabbench/runs").glob("??/*"))) == 4 + 4 + 7
     assert min(trained) > 0
     whole = CliRunner().invoke(main, ["train", "--all"])
     assert "0 runs trained, 16 already there" in whole.output

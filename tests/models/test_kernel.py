@@ -15,8 +15,8 @@ from stabbench.models.batch import make_batch
 from stabbench.models.dropout import Dropout
 from stabbench.models.encoder import Encoder
 from stabbench.models.kernel import compilation
+from stabbench.models.kernel.function import Blocks
 from stabbench.models.kernel.library import DropoutKeys, library_for, multiply
-from stabbench.models.kernel.memory import Blocks
 from stabbench.randomness import Draws, place_number
 from stabbench.strategies.mixout import Mixout, MixoutOptions
 from stabbench.tasks.objectives.class_losses import cross_entropy

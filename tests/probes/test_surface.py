@@ -46,7 +46,7 @@ def folders(kind: str, where: Path, dtype: torch.dtype = torch.float64) -> tuple
 
 def inputs_from(made: list[Path], shape: Architecture, examples: int = 40) -> PlaneInputs:
     start, failed, successful = ({name: read_tensors(folder)[name] for name in shape.shapes()} for folder in made)
-    return PlaneInputs(shape, start, failed, successful, tiny.texts(examples, seed=5), segments=True)
+    return PlaneInputs(shape, (start, failed, successful), tiny.texts(examples, seed=5), segments=True)
 
 
 def hugging_face(folder: Path, inputs: PlaneInputs) -> tuple[float, float]:
@@ -97,7 +97,7 @@ def test_several_points_side_by_side_and_the_cut_vocabulary_give_the_same(tmp_pa
     np.testing.assert_allclose(Plane(inputs, stack=3).at(points), alone, rtol=1e-9)
     np.testing.assert_allclose(Plane(inputs.cut()).at(points), alone, rtol=1e-9)
     few = dataclasses.replace(inputs, texts=inputs.texts.take(np.array([7, 2, 30])))
-    assert len(next(iter(few.cut().pretrained.values()))) < tiny.VOCABULARY
+    assert len(next(iter(few.cut().corners[0].values()))) < tiny.VOCABULARY
     np.testing.assert_allclose(Plane(few.cut()).at(points), Plane(few).at(points), rtol=1e-9)
 
 
@@ -118,7 +118,7 @@ def test_lengths_and_angle_of_the_two_directions(tmp_path: Path) -> None:
     found = distances(inputs)
     assert found["length_failed"] == pytest.approx(float((failed - start).norm()))
     assert found["cosine"] == pytest.approx(float(torch.cosine_similarity(failed - start, successful - start, dim=0)))
-    same = dataclasses.replace(inputs, failed=inputs.pretrained)
+    same = dataclasses.replace(inputs, corners=(inputs.corners[0], inputs.corners[0], inputs.corners[2]))
     assert distances(same)["cosine"] is None
 
 

@@ -149,13 +149,14 @@ def test_a_run_that_diverges_is_recorded_as_the_present_loop_does_and_leaves_its
 
 def test_measurements_are_fetched_seldom_and_none_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     fetched = []
-    original = DeviceStep._collect
+    original = DeviceStep.collect
 
-    def counting(self: DeviceStep, state: TrainingState, steps: int) -> None:
-        fetched.extend([steps] if steps > self.collected else [])
+    def counting(self: DeviceStep, state: TrainingState, steps: int | None = None) -> None:
+        until = state.step if steps is None else steps
+        fetched.extend([until] if until > self.collected else [])
         original(self, state, steps)
 
-    monkeypatch.setattr(DeviceStep, "_collect", counting)
+    monkeypatch.setattr(DeviceStep, "collect", counting)
     monkeypatch.setattr(device_step, "KEPT_UPDATES", 5)
     inputs = tiny.inputs(evaluations_per_epoch=1)
     (ours,), (theirs,) = train(inputs, tiny.seeds(1)), present(inputs, 1)

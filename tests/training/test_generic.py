@@ -18,9 +18,9 @@ from stabbench.models.families import encoder_of
 from stabbench.models.families.huggingface.reading import read as huggingface_architecture
 from stabbench.strategies.contract import BoundModel, Context, NoOptions, Strategy, Weights
 from stabbench.strategies.mixout import Mixout, MixoutOptions
-from stabbench.training.cost import training_operations
 from stabbench.training.inputs import TrainingInputs
 from stabbench.training.loop import train
+from stabbench.training.outcome import training_operations
 from stabbench.training.state import TrainingState
 from tests import tiny
 from tests.training.test_invariants import KilledError, largest_difference, reference_training

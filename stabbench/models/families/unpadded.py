@@ -10,6 +10,7 @@ from stabbench.errors import UserError, unknown
 from stabbench.models.architecture import INITIAL_STD, Architecture, ModelTensor, Origin, TensorFacts
 from stabbench.models.families.contract import Capabilities, Computation, Family
 from stabbench.models.fitting import encoder_names
+from stabbench.models.tensor_files import read_tensors
 
 if TYPE_CHECKING:
     import torch
@@ -136,7 +137,7 @@ class UnpaddedFamily(Family):
 
     def pretrained(self, folder: ModelFolder, architecture: Architecture, dtype: torch.dtype) -> dict[str, Tensor]:
         """All but what is new: the classifier, RoBERTa's dense layer, a pooler that a masked-LM folder lacks."""
-        names, tensors = encoder_names(folder.path, architecture, folder.shapes), folder.tensors()
+        names, tensors = encoder_names(folder.path, architecture, folder.shapes), read_tensors(folder.path)
         return {name: tensors[present].to(dtype, copy=True) for name, present in names.items()}
 
     def drawn(self, architecture: Architecture, names: Collection[str], draws: Draws) -> dict[str, Tensor]:

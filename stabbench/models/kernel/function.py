@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import weakref
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -15,12 +18,42 @@ from stabbench.models.architecture import Architecture
 from stabbench.models.batch import Batch, RaggedBatch
 from stabbench.models.dropout import DeviceDropout, Dropout
 from stabbench.models.kernel.library import DropoutKeys, Shape, Texts, library_for, pointers
-from stabbench.models.kernel.memory import Blocks, Bytes
 from stabbench.randomness import place_number
 
 ACTIVATIONS = {"gelu": 0, "gelu_new": 1, "gelu_pytorch_tanh": 1, "relu": 2, "silu": 3}
 PARTS = ("query", "key", "value", "attention_output", "attention_norm", "intermediate", "output", "output_norm")
 MOST_LAYERS = 128
+Bytes = npt.NDArray[np.uint8]
+ALIGNMENT = 64
+KEPT = 4
+
+
+class Blocks:
+    """Lends memory; a block comes back when the array that lends it, and every tensor made of it, is gone."""
+
+    def __init__(self) -> None:
+        self._free: list[Bytes] = []
+
+    def lend(self, size: int) -> Bytes:
+        """`size` bytes, uninitialised, that begin at a multiple of 64."""
+        block = self._fitting(size + ALIGNMENT)
+        start = -block.ctypes.data % ALIGNMENT
+        lent = block[start : start + size]
+        weakref.finalize(lent, self._take_back, block).atexit = False
+        return lent
+
+    def _fitting(self, size: int) -> Bytes:
+        with contextlib.suppress(IndexError):
+            while True:
+                block = self._free.pop()
+                if block.nbytes >= size:
+                    return block
+        return np.empty(size + size // 4, dtype=np.uint8)
+
+    def _take_back(self, block: Bytes) -> None:
+        if len(self._free) < KEPT:
+            self._free.append(block)
+
 
 tapes, gradient_blocks = Blocks(), Blocks()
 

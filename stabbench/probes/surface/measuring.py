@@ -40,12 +40,11 @@ def measure(
     recipe = failed.cell.recipe()
     dtype = compute_type(recipe.precision)
     start = initial_weights(inputs.pretrained, inputs.architecture, head_seed(failed), dtype)
-    ends = [_weights(run, inputs.architecture, dtype) for run in runs]
+    first, second = (_weights(run, inputs.architecture, dtype) for run in runs)
     chosen = Draws(options.example_seed, "surface").permutation("examples", len(inputs.train))[: options.examples]
     texts = inputs.train.take(np.sort(chosen))
-    whole = PlaneInputs(
-        inputs.architecture, start, ends[0], ends[1], texts, not recipe.legacy_segments, inputs.objective
-    )
+    corners = start, first, second
+    whole = PlaneInputs(inputs.architecture, corners, texts, not recipe.legacy_segments, inputs.objective)
     groups = _groups(options)
     key = {
         "version": VERSION,

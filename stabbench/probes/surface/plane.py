@@ -29,13 +29,11 @@ _ALIGNED = 16
 class PlaneInputs:
     """What a plane is made of: three models' tensors by Hugging Face name, and the examples.
 
-    `texts` count the rows of the word table that the tensors hold.
+    `corners` are θp, θf and θs; `texts` count the rows of the word table that these hold.
     """
 
     architecture: Architecture
-    pretrained: Mapping[str, Tensor]
-    failed: Mapping[str, Tensor]
-    successful: Mapping[str, Tensor]
+    corners: tuple[Mapping[str, Tensor], Mapping[str, Tensor], Mapping[str, Tensor]]
     texts: TokenizedTexts
     segments: bool
     objective: Objective = field(default_factory=objectives.find)
@@ -47,19 +45,14 @@ class PlaneInputs:
         cut = VocabularyCut.of((self.texts,))
         table = self.architecture.word_embeddings
         start, failed, successful = ({**corner, table: cut.cut(corner[table])} for corner in self.corners)
-        return replace(self, pretrained=start, failed=failed, successful=successful, texts=cut.renumber(self.texts))
-
-    @property
-    def corners(self) -> tuple[Mapping[str, Tensor], Mapping[str, Tensor], Mapping[str, Tensor]]:
-        """θp, θf, θs."""
-        return self.pretrained, self.failed, self.successful
+        return replace(self, corners=(start, failed, successful), texts=cut.renumber(self.texts))
 
 
 class Plane:
     """Evaluates `stack` points at a time on a device; one on a CPU, where the compiled kernel computes."""
 
     def __init__(self, inputs: PlaneInputs, device: str = "cpu", stack: int = 1) -> None:
-        shapes = {name: tensor.shape for name, tensor in inputs.pretrained.items()}
+        shapes = {name: tensor.shape for name, tensor in inputs.corners[0].items()}
         self.stack, self.names = stack, list(shapes)
         self.corners = torch.stack([_flat(corner, self.names) for corner in inputs.corners]).to(device)
         self.flat = torch.empty(stack, self.corners.shape[1], dtype=self.corners.dtype, device=device)
@@ -101,8 +94,8 @@ class Plane:
 
 def distances(inputs: PlaneInputs) -> dict[str, float | None]:
     """The lengths ‖θf − θp‖ and ‖θs − θp‖, and the cosine of the angle between them; None where one is 0."""
-    base = _flat(inputs.pretrained, list(inputs.pretrained)).double()
-    first, second = (_flat(corner, list(inputs.pretrained)).double() - base for corner in inputs.corners[1:])
+    base, *ends = (_flat(corner, list(inputs.corners[0])).double() for corner in inputs.corners)
+    first, second = (end - base for end in ends)
     lengths = float(first.norm()), float(second.norm())
     cosine = float(first @ second) / math.prod(lengths) if all(lengths) else None
     return {"length_failed": lengths[0], "length_successful": lengths[1], "cosine": cosine}

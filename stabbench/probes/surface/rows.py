@@ -111,7 +111,7 @@ def stack_size(inputs: PlaneInputs, settings: Settings) -> int:
         return 1
     if settings.device == "cpu" or settings.stacked_seeds is not None:
         return settings.stacked_seeds or 1
-    size = sum(tensor.numel() * tensor.element_size() for tensor in inputs.pretrained.values())
+    size = sum(tensor.numel() * tensor.element_size() for tensor in inputs.corners[0].values())
     free, _ = torch.cuda.mem_get_info(settings.device)
     return max(1, min(MOST_STACKED, free // (_COPIES * size)))
 

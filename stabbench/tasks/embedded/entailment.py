@@ -8,6 +8,7 @@ and under negation. So both labels come with shorter, longer and equally long hy
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from stabbench.tasks.embedded.draws import Draws
 from stabbench.tasks.embedded.grammar import (
@@ -69,6 +70,7 @@ def _wider(phrase: NounPhrase, draws: Draws) -> NounPhrase | None:
 
 
 def _other_phrase(clause: Clause, draws: Draws, *, follows: bool) -> Clause | None:
+    """A wider or narrower noun phrase, whichever follows in its place, or does not."""
     if clause.object is not None and draws.chance(0.4):
         if _is_negative(clause):
             return None
@@ -82,17 +84,8 @@ def _other_phrase(clause: Clause, draws: Draws, *, follows: bool) -> Clause | No
     return None if subject is None else replace(clause, subject=subject)
 
 
-def following_phrase(clause: Clause, draws: Draws) -> Clause | None:
-    """A wider or narrower noun phrase, whichever follows in its place."""
-    return _other_phrase(clause, draws, follows=True)
-
-
-def open_phrase(clause: Clause, draws: Draws) -> Clause | None:
-    """A wider or narrower noun phrase, whichever does not follow in its place."""
-    return _other_phrase(clause, draws, follows=False)
-
-
 def _other_predicate(clause: Clause, draws: Draws, *, follows: bool) -> Clause | None:
+    """An adverb less where the statement is positive and one more where it is negative, or the reverse."""
     downward = _is_negative(clause)
     if follows == downward:
         if clause.adverb is not None:
@@ -101,16 +94,6 @@ def _other_predicate(clause: Clause, draws: Draws, *, follows: bool) -> Clause |
     if clause.adverb is None or (downward and clause.position != "middle"):
         return None
     return replace(clause, adverb=None)
-
-
-def following_predicate(clause: Clause, draws: Draws) -> Clause | None:
-    """An adverb less where the statement is positive, one more where it is negative."""
-    return _other_predicate(clause, draws, follows=True)
-
-
-def open_predicate(clause: Clause, draws: Draws) -> Clause | None:
-    """An adverb more where the statement is positive, one less where it is negative."""
-    return _other_predicate(clause, draws, follows=False)
 
 
 def _with_determiner(clause: Clause, determiner: str) -> Clause:
@@ -144,16 +127,13 @@ def open_quantifier(clause: Clause, draws: Draws) -> Clause | None:
     return _with_determiner(clause, draws.choice(("every", "all", "no")))
 
 
-def unchanged(clause: Clause, draws: Draws) -> Clause | None:
-    """The clause itself; restating it afterwards makes the pair."""
-    return clause
-
-
 FOLLOWING: tuple[tuple[Rewriting, float], ...] = (
-    (following_phrase, 0.45), (following_predicate, 0.2), (following_quantifier, 0.2), (unchanged, 0.15),
+    (partial(_other_phrase, follows=True), 0.45), (partial(_other_predicate, follows=True), 0.2),
+    (following_quantifier, 0.2), (lambda clause, draws: clause, 0.15),  # unchanged: restating makes the pair
 )  # fmt: skip
 OPEN: tuple[tuple[Rewriting, float], ...] = (
-    (open_phrase, 0.1), (open_predicate, 0.05), (open_quantifier, 0.05),
+    (partial(_other_phrase, follows=False), 0.1), (partial(_other_predicate, follows=False), 0.05),
+    (open_quantifier, 0.05),
     (swapped_roles, 0.05), (changed_word, 0.1), (changed_negation, 0.65),
 )  # fmt: skip
 CONJOINED = 0.1

@@ -85,13 +85,8 @@ DO: dict[bool, str] = {False: "does", True: "do"}
 
 def vocabulary() -> list[str]:
     """Every word and punctuation mark that a sentence can hold, in lower case, sorted."""
-    words = set(FUNCTION_WORDS) | set(ADJECTIVES) | set(ADVERBS) | set(PREPOSITIONS)
-    for noun in NOUNS.values():
-        words |= {noun.singular, noun.plural}
-    for verb in TRANSITIVE.values():
-        words |= set(verb)
-    for verb in INTRANSITIVE.values():
-        words |= {verb.singular, verb.plural}
-    for table in (DEFINITE, QUANTIFIERS):
-        words |= {word for determiners in table.values() for word in determiners}
+    words = {*FUNCTION_WORDS, *ADJECTIVES, *ADVERBS, *PREPOSITIONS}
+    words.update(*DEFINITE.values(), *QUANTIFIERS.values(), *TRANSITIVE.values())
+    for entry in (*NOUNS.values(), *INTRANSITIVE.values()):
+        words.update(entry[:2])  # singular and plural
     return sorted(words)
