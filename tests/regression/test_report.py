@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 from matplotlib.figure import Figure
 
+from stabbench.cli import main
 from stabbench.files import read_json
 from stabbench.report.content import Content, gather
 from stabbench.report.figures.drawing import style
@@ -33,6 +35,12 @@ def sections(content: Content) -> dict[str, Section]:
         return {section.name: section for section in views(content)}
 
 
+def number(table: pd.DataFrame, task: str, strategy: str, column: str) -> float:
+    """One value of a table with a row a cell."""
+    chosen = table[(table["task"] == task) & (table["strategy"] == strategy)]
+    return float(chosen[column].iloc[0])
+
+
 def figure_of(section: Section, task: str) -> Figure:
     (found,) = (item.figure for item in section.figures if item.place is not None and item.place.task == task)
     return found
@@ -43,17 +51,16 @@ def text_of(page: Path) -> str:
 
 
 def test_scores_of_errors_are_printed_as_they_stand_and_the_smallest_is_the_best(project: Path) -> None:
-    table = pd.read_csv("reports/tables/stability.csv").set_index(["task", "strategy"])
+    table = pd.read_csv("reports/tables/stability.csv")
     text = Path("reports/tables/stability.md").read_text()
     assert "(grade: R²; error: RMSE)" in text
     assert (
         "| strategy | grade std | grade mean | grade max | grade failed | error std | error mean | error min |" in text
     )
-    cell = table.loc["error", "mosbach"]
     (row,) = (line for line in text.splitlines() if line.startswith("| mosbach"))
-    assert f"{cell['min']:.4g}" in row
-    assert f"{cell['mean']:.4g}" in row
-    assert f"{100 * table.loc[('grade', 'mosbach'), 'max']:.1f}" in row
+    assert f"{number(table, 'error', 'mosbach', 'min'):.4g}" in row
+    assert f"{number(table, 'error', 'mosbach', 'mean'):.4g}" in row
+    assert f"{100 * number(table, 'grade', 'mosbach', 'max'):.1f}" in row
     assert "maximum (minimum where lower is better) (× 100; RMSE as it stands)" in text
     assert "whose score is at most (lower is better: at least) the best constant prediction's" in text
 
@@ -118,9 +125,9 @@ def test_losses_are_squared_errors_set_against_the_variance_of_the_labels(
 ) -> None:
     section = sections["failed-runs"]
     labels = pd.read_parquet(content_folder(content) / "data/error/train.parquet")["label"]
-    table = section.data["failed-runs"].set_index(["task", "strategy"])
-    assert table.loc[("error", "devlin"), "label_entropy"] == pytest.approx(labels.var(ddof=0))
-    assert table.loc[("grade", "devlin"), "label_entropy"] == pytest.approx(1.0)
+    table = section.data["failed-runs"]
+    assert number(table, "error", "devlin", "label_entropy") == pytest.approx(labels.var(ddof=0))
+    assert number(table, "grade", "devlin", "label_entropy") == pytest.approx(1.0)
     upper = figure_of(section, "error").axes[0]
     assert upper.get_ylabel() == "training loss (squared error)"
     assert "the labels' mean costs" in section.found[0]
@@ -139,15 +146,15 @@ def test_per_point_stability_of_numbers_is_the_variance_of_the_prediction_over_t
     sections: dict[str, Section], content: Content
 ) -> None:
     section = sections["example-stability"]
-    summary = section.data["stability"].set_index(["task", "strategy"])
+    summary = section.data["stability"]
     for item in content.selection.cells:
         tables = [record.predictions() for record in item.records.values()]
         labels = tables[0]["label"].to_numpy()
         predictions = np.stack([table["prediction"].to_numpy() for table in tables])
-        row = summary.loc[(item.cell.task, item.cell.strategy)]
-        assert row["value"] == pytest.approx(predictions.var(axis=0, ddof=1).mean() / labels.var())
+        cell = item.cell.task, item.cell.strategy
+        assert number(summary, *cell, "value") == pytest.approx(predictions.var(axis=0, ddof=1).mean() / labels.var())
         r2 = 1 - ((predictions - labels) ** 2).mean(axis=1) / labels.var()
-        assert row["r2_variance"] == pytest.approx(r2.var(ddof=1))
+        assert number(summary, *cell, "r2_variance") == pytest.approx(r2.var(ddof=1))
     assert "accuracy_variance" not in summary
     assert "divided by the variance of dev's labels" in section.looks_for
     examples = section.data["examples"]
@@ -199,17 +206,14 @@ def test_probes_measure_squared_errors_and_perplexities(project: Path) -> None:
     surface = read_json(Path("reports/studies/surface/facts.json"))
     assert surface["objective"]["name"] == "regression"
     assert "(squared error)" in surface["found"][1]
-    points = pd.read_csv("reports/studies/surface/points.csv").set_index("point")
-    assert points.loc["successful", "loss"] < 0.5 < points.loc["pretrained", "loss"]
+    points = pd.read_csv("reports/studies/surface/points.csv")
+    loss = dict(zip(points["point"], points["loss"].astype(float), strict=True))
+    assert loss["successful"] < 0.5 < loss["pretrained"]
     forgetting = read_json(Path("reports/studies/forgetting/facts.json"))
     assert forgetting["reference"]["perplexity"] > 1
 
 
 def test_scoring_again_says_why_it_cannot_and_where_the_scores_stand(project: Path) -> None:
-    from click.testing import CliRunner
-
-    from stabbench.cli import main
-
     predictions = "runs/embedded/error/mosbach/seed-0001/predictions.parquet"
     result = CliRunner().invoke(main, ["score", predictions, "--metric", "accuracy"])
     assert result.exit_code == 2

@@ -55,8 +55,9 @@ def test_the_parent_of_a_cell_says_what_fails_and_has_its_numbers(client: Mlflow
 def test_a_run_has_the_scores_of_its_metrics_and_its_labels_are_numbers(client: MlflowClient) -> None:
     run, *_ = runs_of(client, "tags.`stabbench.kind` = 'run' AND tags.task = 'grade'")
     assert {"final_r2", "final_spearman", "final_rmse", "best_r2", "dev/rmse"} <= set(run.data.metrics)
+    assert run.inputs is not None
     (dataset,) = (item.dataset for item in run.inputs.dataset_inputs)
-    columns = {item["name"]: item["type"] for item in json.loads(dataset.schema)["mlflow_colspec"]}
+    columns = {item["name"]: item["type"] for item in json.loads(str(dataset.schema))["mlflow_colspec"]}
     assert columns["label"] == "double"
-    profile = json.loads(dataset.profile)
+    profile = json.loads(str(dataset.profile))
     assert (profile["objective"]["name"], profile["label_names"]) == ("regression", [])
