@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,49 +19,100 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Correctness:
-    """Which runs of a cell get which dev examples right at their last step."""
+class Outcomes:
+    """What the runs of a cell make of each dev example at their last step."""
 
     examples: npt.NDArray[np.int64]
     """Row numbers in the source, shape `(examples,)`."""
-    labels: npt.NDArray[np.int64]
+    labels: npt.NDArray[Any]
     """Shape `(examples,)`."""
-    correct: npt.NDArray[np.bool_]
-    """Shape `(runs, examples)`; a diverged run predicts dev's most frequent label."""
     successful: npt.NDArray[np.bool_]
     """Shape `(runs,)`."""
 
 
-def correctness(selected: SelectedCell) -> Correctness | None:
+@dataclass(frozen=True)
+class Correctness(Outcomes):
+    """Which dev examples they get right."""
+
+    correct: npt.NDArray[np.bool_]
+    """Shape `(runs, examples)`; a diverged run predicts dev's most frequent label."""
+    mean_column: ClassVar[str] = "correct"
+    """What `by_example` calls the mean of `shown` over runs."""
+
+    @property
+    def shown(self) -> npt.NDArray[np.bool_]:
+        """What a table gives the mean of."""
+        return self.correct
+
+    @property
+    def values(self) -> npt.NDArray[np.bool_]:
+        """What varies over runs."""
+        return self.correct
+
+
+@dataclass(frozen=True)
+class PredictedNumbers(Outcomes):
+    """The numbers that they predict, of a regression."""
+
+    predictions: Floats
+    """Shape `(runs, examples)`, in the unit of the labels; a diverged run predicts the mean of dev's labels."""
+    mean_column: ClassVar[str] = "prediction"
+
+    @property
+    def shown(self) -> Floats:
+        """What a table gives the mean of."""
+        return self.predictions
+
+    @property
+    def values(self) -> Floats:
+        """What varies over runs: predictions over the std (over n) of dev's labels, so that variances are shares of
+        these labels' variance. NaN where the labels are all the same.
+        """
+        std = float(self.labels.std())
+        return self.predictions / std if std > 0 else np.full_like(self.predictions, math.nan)
+
+    def r2(self) -> Floats:
+        """R² of each run, shape `(runs,)`."""
+        errors = (self.values - self.labels / (float(self.labels.std()) or math.nan)) ** 2
+        return np.asarray(1 - errors.mean(axis=1))
+
+
+def outcomes(selected: SelectedCell) -> Correctness | PredictedNumbers | None:
     """The finished runs of a cell in the order of its seeds; None where there is none."""
     records = list(selected.records.values())
     if not records:
         return None
     names = ["example", "label", "prediction"]
     tables = [record.columns("predictions.parquet", names) for record in records]
-    return Correctness(
-        examples=tables[0]["example"].astype(np.int64),
-        labels=tables[0]["label"].astype(np.int64),
-        correct=np.stack([table["prediction"] == table["label"] for table in tables]),
-        successful=np.array([record.status == "ok" for record in records]),
-    )
+    examples, labels = tables[0]["example"].astype(np.int64), tables[0]["label"]
+    successful = np.array([record.status == "ok" for record in records])
+    if not selected.cell.task_facts.label_names:
+        predictions = np.stack([table["prediction"].astype(np.float64) for table in tables])
+        return PredictedNumbers(examples, labels.astype(np.float64), successful, predictions)
+    correct = np.stack([table["prediction"] == table["label"] for table in tables])
+    return Correctness(examples, labels.astype(np.int64), successful, correct)
 
 
-def variances(correct: npt.NDArray[np.bool_]) -> Floats:
-    """Each example's variance over runs, p(1 − p)·n/(n − 1), of whether it is right; shape `(examples,)`.
+def variances(values: npt.NDArray[Any]) -> Floats:
+    """Each example's variance over runs (ddof 1) of `values`, shape `(runs, examples)`; shape `(examples,)`.
 
-    `correct` has shape `(runs, examples)`. NaN under two runs; else between 0 and n/(4(n − 1)).
+    Of whether it is right that is p(1 − p)·n/(n − 1), between 0 and n/(4(n − 1)). NaN under two runs.
     """
-    runs = len(correct)
+    runs = len(values)
     if runs < 2:
-        return np.full(correct.shape[1], math.nan)
-    share = correct.mean(axis=0)
+        return np.full(values.shape[1], math.nan)
+    if values.dtype != np.bool_:
+        return np.asarray(values.var(axis=0, ddof=1), dtype=np.float64)
+    share = values.mean(axis=0)
     return np.asarray(share * (1 - share) * runs / (runs - 1), dtype=np.float64)
 
 
 @dataclass(frozen=True)
 class PerPointStability:
-    """E over examples of Var over runs of an example's correctness (appendix 7.1); NaN under two runs."""
+    """E over examples of Var over runs of an example's correctness (appendix 7.1); NaN under two runs.
+
+    Of a regression it is the variance of its prediction, over that of dev's labels.
+    """
 
     runs: int
     value: float
@@ -68,34 +120,38 @@ class PerPointStability:
     high: float
     """95 % bootstrap interval over the examples, the runs held fixed."""
     accuracy_variance: float
-    """Var over runs of the accuracy (ddof 1): the paper's own measure of stability, for comparison."""
+    """Var over runs of the accuracy (ddof 1): the paper's own measure of stability, for comparison. NaN of numbers."""
 
 
 def per_point_stability(
-    correct: npt.NDArray[np.bool_], random: np.random.Generator, resamples: int = RESAMPLES
+    values: npt.NDArray[Any], random: np.random.Generator, resamples: int = RESAMPLES
 ) -> PerPointStability:
-    """Of `correct`, shape `(runs, examples)`; the examples are drawn anew with `random` for the interval."""
-    runs = len(correct)
+    """Of `Outcomes.values`, shape `(runs, examples)`; the examples are drawn anew with `random` for the interval."""
+    runs = len(values)
     if runs < 2:
         return PerPointStability(runs, math.nan, math.nan, math.nan, math.nan)
-    values = variances(correct)
+    found = variances(values)
     means = np.concatenate(
         [
-            random.choice(values, size=(min(_AT_ONCE, resamples - start), values.size)).mean(axis=1)
+            random.choice(found, size=(min(_AT_ONCE, resamples - start), found.size)).mean(axis=1)
             for start in range(0, resamples, _AT_ONCE)
         ]
     )
     low, high = np.quantile(means, [0.025, 0.975])
-    accuracy = correct.mean(axis=1)
-    return PerPointStability(runs, float(values.mean()), float(low), float(high), float(accuracy.var(ddof=1)))
+    accuracy = float(values.mean(axis=1).var(ddof=1)) if values.dtype == np.bool_ else math.nan
+    return PerPointStability(runs, float(found.mean()), float(low), float(high), accuracy)
 
 
-def by_example(found: Correctness) -> pd.DataFrame:
-    """A row an example: its row number, label, and share of correct runs and variance over all and successful runs."""
+def by_example(found: Correctness | PredictedNumbers) -> pd.DataFrame:
+    """A row an example: its row number, label, and mean outcome and variance over all and over successful runs.
+
+    The mean, `correct` or `prediction`, is the share of runs that have it right, or of what they predict.
+    """
     table = pd.DataFrame({"example": found.examples, "label": found.labels})
-    for name, correct in (("", found.correct), ("_successful", found.correct[found.successful])):
-        table[f"correct{name}"] = correct.mean(axis=0) if len(correct) else math.nan
-        table[f"variance{name}"] = variances(correct)
+    for name, chosen in (("", slice(None)), ("_successful", found.successful)):
+        shown = found.shown[chosen]
+        table[f"{found.mean_column}{name}"] = shown.mean(axis=0) if len(shown) else math.nan
+        table[f"variance{name}"] = variances(found.values[chosen])
     return table
 
 

@@ -17,9 +17,10 @@ def failed_runs(runs: pd.DataFrame) -> pd.DataFrame:
     """One row a (model, task, strategy) that has failed runs, of a frame of runs, in its order.
 
     `failed` of `n`, `diverged`; over the failed runs that did not diverge: mean and std (ddof 1) of the last epoch's
-    training loss in nats, its lowest and highest, and `trivial`, how many of them are at `TRIVIAL` times the labels'
+    training loss, its lowest and highest, and `trivial`, how many of them are at `TRIVIAL` times the labels'
     entropy or above; mean and std of the final score over all failed ones. `label_entropy` is the loss of guessing
-    with the shares of the labels, `majority` the best constant classifier's score.
+    with the shares of the labels (of a regression their variance, the squared error of their mean), `majority` the best
+    constant prediction's score.
     """
     rows = [
         _row(part)

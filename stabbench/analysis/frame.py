@@ -49,14 +49,14 @@ COLUMNS: dict[str, str] = {
     "fingerprint": "str",
     "result_digest": "str",
 }
-"""Columns of the frame and their types; scores are fractions, losses in nats."""
+"""Columns of the frame and their types; scores as records hold them, losses in nats or squared errors."""
 
 
 def frame(selection: Selection) -> pd.DataFrame:
     """One row a planned run, in the order of cells and seeds, with the columns of `COLUMNS`.
 
-    `score` is the headline metric at the last step (a diverged run's: the best constant classifier's), `best_score` the
-    highest of its evaluations. A run without a finished record has the status `missing` and no numbers.
+    `score` is the headline metric at the last step (a diverged run's: the best constant prediction's), `best_score` the
+    best of its evaluations. A run without a finished record has the status `missing` and no numbers.
     """
     rows = [_row(cell, seed) for cell in selection.cells for seed in cell.cell.seeds]
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)

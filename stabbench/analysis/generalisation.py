@@ -45,9 +45,9 @@ def fitted(runs: pd.DataFrame) -> pd.DataFrame:
 def generalisation(runs: pd.DataFrame) -> pd.DataFrame:
     """One row a (model, task) of a frame of runs, over all its strategies.
 
-    Spearman's ρ with p among all and among successful runs; `threshold` is `LOW_LOSS` times the labels' entropy, and
-    `below` counts the runs whose final training loss (whole training set, dropout off) is under it; std (ddof 1) of
-    their score and of all runs' beside it.
+    Spearman's ρ with p among all and among successful runs; `threshold` is `LOW_LOSS` times the labels' entropy (of a
+    regression: their variance), and `below` counts the runs whose final training loss (whole training set, dropout off)
+    is under it; std (ddof 1) of their score and of all runs' beside it.
     """
     rows = [_task_row(part) for _, part in finished(runs).groupby(["model", "task"], sort=False, observed=True)]
     return pd.DataFrame(rows)

@@ -44,7 +44,7 @@ def failed_beside_successful(cells: Sequence[SelectedCell]) -> Pair | None:
 
     Both runs from the first cell that has both kinds; else the first failed run and, under another strategy, the
     successful run with its seed or, failing that, the first. A collapsed run is preferred to one that merely stayed
-    under the best constant classifier, and that to a diverged one; then the lowest seed.
+    under the best constant prediction, and that to a diverged one; then the lowest seed.
     """
     failed = [(cell, _first_failed(cell)) for cell in cells]
     successful = [(cell, _successful(cell)) for cell in cells]

@@ -12,7 +12,9 @@ import pandas as pd
 from stabbench.analysis.distinct_scores import FEWEST, Grid, few_distinct
 from stabbench.analysis.frame import CELL, finished
 from stabbench.analysis.place import Place
+from stabbench.analysis.scoring import Scoring
 from stabbench.analysis.spread import Array, is_constant
+from stabbench.metrics.contract import MetricKind
 from stabbench.metrics.kinds import lower_is_better, metric_kind
 from stabbench.records import SelectedCell, Selection
 
@@ -36,11 +38,15 @@ _USED = [*CELL, "seed", "status", "metric", "score", "accuracy", "majority", "fa
 
 
 def seedless_cells(
-    runs: pd.DataFrame, dev_examples: Mapping[tuple[str, str], int] | None = None, lower: Collection[str] | None = None
+    runs: pd.DataFrame,
+    dev_examples: Mapping[tuple[str, str], int] | None = None,
+    lower: Collection[str] | None = None,
+    scoring: Scoring | None = None,
 ) -> Alike:
     """The cells of a frame of runs on which the seed seems to change nothing, in the frame's order.
 
-    `dev_examples` is by model and task, where it is known; `lower` as for `stability`. A cell is named where
+    `dev_examples` is by model and task, where it is known; `lower` as for `stability`. What is known of the metrics is
+    what their names say, or where records are behind the runs their `scoring`. A cell is named where
 
     - two of its runs have one `result_digest`: they are the same to the last bit;
     - all of its scores are the same to rounding; or, of the scores of `FEWEST` and more runs that did not fail, all or
@@ -50,11 +56,15 @@ def seedless_cells(
     """
     known = dev_examples or {}
     done = finished(runs[_USED])
-    worse = lower_is_better(set(map(str, done["metric"].unique()))) if lower is None else lower
+    if lower is None:
+        lower = lower_is_better(set(map(str, done["metric"].unique()))) if scoring is None else scoring.lower
+    own = {} if scoring is None else scoring.own
     found: dict[Place, str] = {}
     for names, part in done.groupby(["model", "task"], sort=False, observed=True):
         model, task = map(str, names)
-        cells = _Task(part, known.get((model, task)), str(part["metric"].iloc[0]) in worse)
+        metric = str(part["metric"].iloc[0])
+        kind = own[metric].kind if metric in own else metric_kind(metric)
+        cells = _Task(part, known.get((model, task)), kind, metric in lower)
         found |= {Place(model, task, strategy): why for strategy, why in cells.alike()}
     return found
 
@@ -62,7 +72,7 @@ def seedless_cells(
 class _Task:
     """The finished runs of a model and task."""
 
-    def __init__(self, runs: pd.DataFrame, dev_examples: int | None, lower: bool) -> None:
+    def __init__(self, runs: pd.DataFrame, dev_examples: int | None, kind: MetricKind, lower: bool) -> None:
         self.strategies, self.names = pd.factorize(runs["strategy"])
         self.scores = runs["score"].to_numpy(dtype=np.float64)
         self.accuracy = runs["accuracy"].to_numpy(dtype=np.float64)
@@ -72,9 +82,7 @@ class _Task:
         digests = runs["result_digest"]
         self.digests = digests.astype(str).to_numpy() if digests.notna().all() and (digests != "").any() else None
         self.seeds = runs["seed"].to_numpy()
-        self.metric = str(runs["metric"].iloc[0])
-        self.fraction = metric_kind(self.metric).fraction
-        self.lower = lower
+        self.kind, self.lower = kind, lower
         self.dev_examples = dev_examples
         self._grid: Grid | None = None
 
@@ -100,7 +108,7 @@ class _Task:
         failed = "" if n == rows.size else " of the runs that did not fail"
         if is_constant(scores):
             return f"all {n} scores{failed} are the same"
-        range_, size = float(np.ptp(scores)), 1.0 if self.fraction else float(np.abs(scores).max())
+        range_, size = float(np.ptp(scores)), 1.0 if self.kind.fraction else float(np.abs(scores).max())
         if n >= FEWEST and range_ < CLOSE * size:
             return f"all {n} scores{failed} lie within {range_:.1g} of each other"
         if n < FEWEST or n * (1 - NEARLY) < 1 - 1e-9:
@@ -130,7 +138,7 @@ class _Task:
         )
 
     def _grid_of(self, scores: Array, by_accuracy: bool) -> Grid:
-        kind = metric_kind(self.metric)
+        kind = self.kind
         if by_accuracy or kind.counted or not kind.fraction:
             return Grid.of(scores, by_accuracy or kind.counted)
         enough = np.unique(scores).size >= _NO_COINCIDENCE and not kind.known
@@ -159,7 +167,8 @@ def seedless_records(runs: pd.DataFrame, selection: Selection) -> Alike:
         if why:
             found[Place.of(item.cell)] = why
     dev = {(item.cell.model, item.cell.task): item.cell.task_facts.counts["dev"] for item in selection.cells}
-    return {**found, **seedless_cells(runs, dev)}
+    scoring = Scoring.of_cells(item.cell for item in selection.cells)
+    return {**found, **seedless_cells(runs, dev, scoring=scoring)}
 
 
 def _same_files(item: SelectedCell, name: str, what: str, statuses: Collection[str]) -> str:

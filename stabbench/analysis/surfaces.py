@@ -13,7 +13,7 @@ RADIUS = 0.25
 
 @dataclass(frozen=True)
 class Barrier:
-    """The highest loss on a straight line; `height` is what it has over the higher of the two ends (nats)."""
+    """The highest loss on a straight line; `height` is what it has over the higher of the two ends."""
 
     t: float
     loss: float

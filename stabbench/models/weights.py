@@ -53,6 +53,10 @@ def save_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
         raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error
 
 
+_REGRESSION_OUTPUT = "LABEL_0"
+"""What transformers calls the one output of a regression."""
+
+
 def save_classifier(
     folder: Path,
     weights: Mapping[str, Tensor],
@@ -65,19 +69,20 @@ def save_classifier(
     """Write one run's weights (no run axis) as a Hugging Face folder that AutoModelForSequenceClassification loads.
 
     `source` is the folder that the encoder came from: its config and tokenizer go along, the tokenizer so that it
-    gives the inputs of the training (no segment ids where it had `legacy_segments`). `dropout` is the recipe's.
+    gives the inputs of the training (no segment ids where it had `legacy_segments`). `dropout` is the recipe's. Without
+    `labels` the model has the one output of a regression.
     """
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in weights.items()}
     save_tensors(tensors, folder / "model.safetensors")
     opened = ModelFolder.at(source)
     family = families.find(opened.model_type)
-    names = {str(number): name for number, name in enumerate(labels)}
+    names = {str(number): name for number, name in enumerate(labels or (_REGRESSION_OUTPUT,))}
     config = opened.config | {
         "id2label": names,
         "label2id": {name: int(number) for number, name in names.items()},
-        "num_labels": len(labels),
-        "problem_type": "single_label_classification",
+        "num_labels": len(names),
+        "problem_type": "single_label_classification" if labels else "regression",
         **family.classifier_fields(opened.config, dropout),
         "dtype": str(next(iter(tensors.values())).dtype).removeprefix("torch."),
     }

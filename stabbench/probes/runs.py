@@ -27,7 +27,7 @@ class FinishedRun:
 
     @property
     def failed(self) -> bool:
-        """Whether it ended no better than the best constant classifier."""
+        """Whether it ended no better than the best constant prediction."""
         return self.record.status == "failed"
 
 

@@ -15,7 +15,7 @@ ERROR = "error"
 
 @dataclass(frozen=True)
 class Point:
-    """An evaluation: updates and epochs done, loss in nats (None where it is not finite) and scores by metric."""
+    """An evaluation: updates and epochs done, loss (None where it is not finite) and scores by metric."""
 
     step: int
     epoch: float
@@ -33,12 +33,12 @@ class Flags:
 
 @dataclass(frozen=True)
 class TrainLoss:
-    """Losses in nats: mean over the last epoch, of the final weights on the whole set; None where not finite."""
+    """Losses (nats, squares): mean over the last epoch, of the final weights on the whole set; None if infinite."""
 
     last_epoch: float | None
     final: float | None
     label_entropy: float
-    """The loss of the best constant prediction."""
+    """The loss of the best constant prediction: the labels' entropy, or the variance of numbers."""
 
 
 @dataclass(frozen=True)
@@ -69,9 +69,9 @@ class Result:
     """The update after which the first number was not finite."""
     final: Point
     best: Point
-    """The evaluation with the highest headline score."""
+    """The evaluation with the best headline score."""
     constant: Mapping[str, float] = field(metadata=renamed("majority"))
-    """What the best constant classifier scores, by metric."""
+    """What the best constant prediction scores, by metric."""
     flags: Flags
     train_loss: TrainLoss
     total_steps: int

@@ -77,7 +77,7 @@ class Record:
 
     @property
     def score(self) -> float:
-        """The headline score at the last step; a diverged run's is the best constant classifier's."""
+        """The headline score at the last step; a diverged run's is the best constant prediction's."""
         return self.result.final.scores[self.metric]
 
     @property

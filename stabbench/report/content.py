@@ -19,14 +19,14 @@ from stabbench.analysis.order import ORDERS, strategies_by_std
 from stabbench.analysis.pairwise import pairwise
 from stabbench.analysis.permutation import RESAMPLED_UP_TO
 from stabbench.analysis.place import Place
+from stabbench.analysis.scoring import Scoring
 from stabbench.analysis.seed_sanity import Alike, seedless_cells, seedless_records
 from stabbench.analysis.stability import MINIMUM_SEEDS, stability
 from stabbench.analysis.variances import TEST_NAMES, Center, check_center
 from stabbench.errors import UserError, unknown
-from stabbench.metrics.contract import MetricKind
-from stabbench.metrics.kinds import lower_is_better, metric_kind
 from stabbench.records import SelectedCell, Selection
-from stabbench.report.origin import RECORDS, Origin
+from stabbench.report.origin import Origin, of_records
+from stabbench.report.shown import Shown, unit_words
 
 DRAWN_PLACES = 12
 """Models with a task whose scores get a figure of their own: the paper's grid of three models and four tasks. A page
@@ -51,16 +51,30 @@ class Content:
     """`stabbench.analysis.pairwise`: one row a pair of strategies."""
     levene_center: Center
     alpha: float
-    lower: frozenset[str] = frozenset()
-    """The metrics of which the lower score is the better one."""
+    scoring: Scoring = field(default_factory=Scoring)
+    """What the metrics and objectives of the runs are."""
     seedless: Alike = field(default_factory=dict)
     """Cells on which the seed seems to change nothing, and why; none of them is best."""
     provenance: bool = False
     """Whether the page also says what another training of the same runs would change."""
 
-    def kind(self, metric: str) -> MetricKind:
-        """Direction and range of a metric."""
-        return metric_kind(metric, lower=self.lower, higher=() if metric in self.lower else (metric,))
+    def shown(self, metric: str) -> Shown:
+        """How its scores are printed and drawn."""
+        return Shown.of(self.scoring, metric)
+
+    def shown_at(self, place: Place) -> Shown:
+        """The same of the metric of a model and task."""
+        return self.shown(str(self.rows(place)["metric"].iloc[0]))
+
+    @property
+    def constant(self) -> str:
+        """The prediction that a failed run is no better than, after "the"."""
+        return self.scoring.constant
+
+    @cached_property
+    def units(self) -> str:
+        """In which unit the scores are printed."""
+        return unit_words([self.shown(str(metric)) for metric in self.table["metric"].unique()])
 
     @property
     def models(self) -> list[str]:
@@ -168,10 +182,12 @@ def gather(
     if order == "std":
         selection = _by_std(selection, strategies_by_std(rows, seedless))
         rows = frame(selection)
-    lower = lower_is_better(set(rows["metric"]))
-    table = stability(rows, levene_center=center, alpha=alpha, lower=lower, seedless=seedless, executor=executor)
-    pairs = pairwise(rows, executor)
-    return Content(selection, rows, RECORDS, table, pairs, center, alpha, lower, seedless, provenance)
+    scoring = Scoring.of_cells(item.cell for item in selection.cells)
+    table = stability(
+        rows, levene_center=center, alpha=alpha, lower=scoring.lower, seedless=seedless, executor=executor
+    )
+    origin, pairs = of_records(scoring, set(map(str, rows["metric"]))), pairwise(rows, executor)
+    return Content(selection, rows, origin, table, pairs, center, alpha, scoring, seedless, provenance)
 
 
 def gather_plain(
@@ -190,7 +206,8 @@ def gather_plain(
     center = _check_settings(levene_center, alpha)
     seedless = seedless_cells(runs, lower=lower)
     table = stability(runs, levene_center=center, alpha=alpha, lower=lower, seedless=seedless, executor=executor)
-    return Content(Selection(()), runs, origin, table, pairwise(runs, executor), center, alpha, lower, seedless)
+    scoring = Scoring.of_names(set(map(str, runs["metric"].unique())), lower)
+    return Content(Selection(()), runs, origin, table, pairwise(runs, executor), center, alpha, scoring, seedless)
 
 
 def _check_settings(levene_center: str, alpha: float) -> Center:

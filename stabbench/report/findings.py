@@ -10,7 +10,7 @@ from stabbench.analysis.gradients import Pair, contrast, failed_beside_successfu
 from stabbench.analysis.place import Place
 from stabbench.analysis.stability import MINIMUM_SEEDS
 from stabbench.report.content import Content
-from stabbench.report.numbers import counted, exponent, listed, p_equation, score_text, some
+from stabbench.report.numbers import counted, exponent, listed, p_equation, some
 
 NAMED = 5
 """Names of a kind in a sentence; of the others it says how many there are."""
@@ -114,8 +114,8 @@ def _elsewhere(table: pd.DataFrame, places: Sequence[pd.DataFrame]) -> list[str]
 
 
 def _spread(content: Content, row: pd.Series) -> str:
-    kind = content.kind(str(row["metric"]))
-    std, low, high, iqr = (score_text(float(row[name]), kind) for name in ("std", "min", "max", "iqr"))
+    shown = content.shown(str(row["metric"]))
+    std, low, high, iqr = (shown.text(float(row[name])) for name in ("std", "min", "max", "iqr"))
     return f"std {std}, from {low} to {high}, IQR {iqr}, over {counted(int(row['n']), 'seed')}"
 
 

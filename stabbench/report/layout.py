@@ -11,7 +11,8 @@ import pandas as pd
 from stabbench.analysis.stability import MINIMUM_SEEDS
 from stabbench.report.content import Content
 from stabbench.report.findings import left_out, untestable
-from stabbench.report.numbers import counted, exponent, extremes, interval, of_runs, p_equation, score_text, share, some
+from stabbench.report.numbers import counted, exponent, extremes, interval, of_runs, p_equation, share
+from stabbench.report.shown import unit_words
 
 TASKS_A_BLOCK = 3
 STAR = "⋆"
@@ -53,7 +54,7 @@ class Block:
     number: int
     """Counts the blocks of a model from 1."""
     tasks: tuple[tuple[str, str], ...]
-    """(task, metric)."""
+    """(task, what its metric is called)."""
     measures: Mapping[str, Sequence[str]]
     """What the columns of each task are called before `failed`."""
     rows: tuple[Row, ...]
@@ -82,19 +83,20 @@ def _block(content: Content, model: str, tasks: list[str], number: int) -> Block
         if mine:
             entries = tuple(_entry(content, mine[task]) if task in mine else None for task in tasks)
             rows.append(Row(strategy, references.get(strategy, ""), entries))
-    heads = tuple((task, metrics[task]) for task in tasks)
-    measures = {task: (*MEASURES[:2], "min") if metrics[task] in content.lower else MEASURES for task in tasks}
+    shown = {task: content.shown(metrics[task]) for task in tasks}
+    heads = tuple((task, item.name) for task, item in shown.items())
+    measures = {task: (*MEASURES[:2], item.best) for task, item in shown.items()}
     return Block(model, number, heads, measures, tuple(rows), _caption(content, model, part))
 
 
 def _entry(content: Content, row: pd.Series) -> Entry:
-    metric = str(row["metric"])
-    shown = {name: "min" if name == "max" and metric in content.lower else name for name in MEASURES}
+    shown = content.shown(str(row["metric"]))
+    columns = {name: shown.best if name == "max" else name for name in MEASURES}
     n, planned = int(row["n"]), int(row["planned"])
     failed = of_runs(row["failed"], n)
     return Entry(
         task=str(row["task"]),
-        text={name: score_text(float(row[column]), content.kind(metric)) for name, column in shown.items()},
+        text={name: shown.text(float(row[column])) for name, column in columns.items()},
         bold={name: bool(row[f"best_{name}"]) for name in MEASURES},
         star=bool(row["star"]),
         failed=failed if n == planned else f"{failed} (n = {n}/{planned})",
@@ -147,15 +149,12 @@ def _caption(content: Content, model: str, part: pd.DataFrame) -> str:
 
 def _best(content: Content, part: pd.DataFrame) -> str:
     """What the third column holds, and in which unit the numbers are."""
-    metrics = list(dict.fromkeys(map(str, part["metric"])))
-    lower = [name for name in metrics if name in content.lower]
+    shown = [content.shown(metric) for metric in dict.fromkeys(map(str, part["metric"]))]
+    lower = [item for item in shown if item.kind.lower]
     best = "maximum"
     if lower:
-        best = "minimum" if len(lower) == len(metrics) else "maximum (minimum where lower is better)"
-    whole = [name for name in metrics if not content.kind(name).fraction]
-    if len(whole) == len(metrics):
-        return best
-    return f"{best} (× 100{f'; {some(whole, 3)} as it stands' if whole else ''})"
+        best = "minimum" if len(lower) == len(shown) else "maximum (minimum where lower is better)"
+    return f"{best} ({unit_words(shown)})" if any(item.kind.fraction for item in shown) else best
 
 
 def learning_rates(content: Content, model: str) -> str:

@@ -44,8 +44,9 @@ def metrics(content: Content) -> dict[str, Any]:
 def statistics(content: Content) -> dict[str, Any]:
     """Numbers by model, task and strategy, to six significant digits; what does not exist (n/a) is left out.
 
-    `stability` holds each cell's numbers (fractions), `tests` by model and task: `smallest_std` (which cell, against
-    which, p-values, star) and `pairs` (`devlin vs mosbach`: Fisher's exact test on failures, Levene's on variances).
+    `stability` holds each cell's numbers (fractions, or as the metric has them), `tests` by model and task:
+    `smallest_std` (which cell, against which, p-values, star) and `pairs` (`devlin vs mosbach`: Fisher's exact test on
+    failures, Levene's on variances).
     """
     stability: dict[str, Any] = {}
     tests: dict[str, Any] = {}

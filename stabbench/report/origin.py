@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+
+from stabbench.analysis.scoring import Scoring
 
 
 @dataclass(frozen=True)
@@ -22,16 +24,20 @@ class Origin:
     """After "Made by stabbench from"."""
 
 
-RECORDS = Origin(
-    score="score on dev at the last step",
-    scored_on="dev",
-    failed="whose score is at most the best constant classifier's, or which diverged",
-    definitions=(
-        "The score is the headline metric on dev at the last step, never that of the best checkpoint. A diverged run "
-        "counts with the best constant classifier's score.",
-        "collapsed: at least 99 % of the predictions are one class, or the training loss of the last epoch is at least "
-        "0.95 times the labels' entropy.",
-    ),
-    made_from="the records of the runs alone",
-)
-"""Runs that stabbench made itself."""
+def of_records(scoring: Scoring, metrics: Collection[str]) -> Origin:
+    """That of runs that stabbench made itself, of which `metrics` are the headline ones."""
+    lower = set(metrics) & scoring.lower
+    relation = (
+        "at most" if not lower else "at least" if lower == set(metrics) else "at most (lower is better: at least)"
+    )
+    return Origin(
+        score="score on dev at the last step",
+        scored_on="dev",
+        failed=f"whose score is {relation} the {scoring.constant}'s, or which diverged",
+        definitions=(
+            "The score is the headline metric on dev at the last step, never that of the best checkpoint. A diverged "
+            f"run counts with the {scoring.constant}'s score.",
+            f"collapsed: {scoring.collapsed}.",
+        ),
+        made_from="the records of the runs alone",
+    )

@@ -15,7 +15,6 @@ import jinja2
 from markupsafe import Markup
 
 from stabbench.analysis.place import Place
-from stabbench.metrics.kinds import metric_name
 from stabbench.report import findings, numbers
 from stabbench.report.content import Content
 from stabbench.report.figures.drawing import COLUMN_WIDTH
@@ -58,8 +57,8 @@ class Page:
             keep_trailing_newline=True,
         )
         content: Content = self.context["content"]
+        shown = {metric: content.shown(metric) for metric in map(str, content.table["metric"].unique())}
         environment.filters.update(
-            metric=metric_name,
             percent=numbers.percent,
             known=numbers.known,
             of_runs=numbers.of_runs,
@@ -68,7 +67,7 @@ class Page:
             count=numbers.counted,
             listed=numbers.listed,
             some=numbers.some,
-            score=lambda value, metric: numbers.score_text(value, content.kind(metric)),
+            score=lambda value, metric: shown[metric].text(value),
             interval=lambda cell: numbers.interval(cell["failed_low"], cell["failed_high"]),
             loss=lambda value: numbers.NOT_AVAILABLE if math.isnan(value) else f"{value:.3g}",
         )

@@ -12,6 +12,7 @@ from stabbench.analysis.frame import finished
 from stabbench.analysis.place import Place
 from stabbench.files import write_text
 from stabbench.report.content import Content
+from stabbench.report.shown import HUNDREDTHS
 from stabbench.report.tables import csv
 
 
@@ -23,11 +24,13 @@ def write_plots(content: Content, folder: Path) -> None:
     """
     for name in ("scores", "curves"):
         template = resources.files("stabbench.report").joinpath("templates", f"dvc-{name}.json")
-        write_text(folder / f"{name}.json", template.read_text(encoding="utf-8"))
+        write_text(folder / f"{name}.json", _in_units(template.read_text(encoding="utf-8"), content.units))
     runs = finished(content.runs)
     place = runs["model"] + "/" + runs["task"]
     scores = runs[["model", "task", "strategy", "seed", "score", "failed"]]
     scores = scores.assign(cell=place + "/" + runs["strategy"], place=place)
+    if content.units != HUNDREDTHS:
+        scores = scores.assign(times=[content.shown(str(metric)).factor for metric in runs["metric"]])
     write_text(folder / "scores.csv", csv(scores, digits=6))
     columns = ["curve", "cell", "place", "strategy", "outcome", "runs", "step", "mean", "std"]
     for name in ("train_loss", "dev_score"):
@@ -36,6 +39,17 @@ def write_plots(content: Content, folder: Path) -> None:
         ]
         table = pd.concat(tables)[columns] if tables else pd.DataFrame(columns=columns)
         write_text(folder / f"{name}.csv", csv(table, digits=6))
+
+
+def _in_units(template: str, units: str) -> str:
+    """A template for scores in these units: where some are no fractions, each row says by what it is drawn times.
+
+    A row of a revision without such scores does not say it.
+    """
+    if units == HUNDREDTHS:
+        return template
+    times = "(isValid(datum.times) ? toNumber(datum.times) : 100)"
+    return template.replace("100 * toNumber(", f"{times} * toNumber(").replace("score × 100", f"score ({units})")
 
 
 def _rows(cell: Place, curves: LearningCurves, curve: Curve) -> pd.DataFrame:

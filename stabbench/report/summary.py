@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 
-from stabbench.metrics.kinds import metric_name
 from stabbench.report import findings
 from stabbench.report.content import Content
 from stabbench.report.layout import STAR
-from stabbench.report.numbers import of_runs, score_text
+from stabbench.report.numbers import of_runs
+from stabbench.report.shown import HUNDREDTHS
 from stabbench.report.tables import escape_markdown, markdown_row
 from stabbench.report.warnings import warnings_of
 
@@ -22,7 +22,8 @@ def summary(content: Content) -> str:
     What would not fit is left out, and a line says so.
     """
     star = f"{STAR}: p < {content.alpha:g} against the second smallest std, {content.test_name}."
-    end = ["", f"std and mean × 100 of the {content.origin.score}; failed of finished runs; {escape_markdown(star)}"]
+    units = content.units if content.units == HUNDREDTHS else f"({content.units})"
+    end = ["", f"std and mean {units} of the {content.origin.score}; failed of finished runs; {escape_markdown(star)}"]
     tail = [line for item in warnings_of(content) for line in ("", f"> {escape_markdown(item.sentence)}")]
     tail = tail[: LINES // 4 * 2]
     lines: list[str] = []
@@ -45,7 +46,7 @@ def _table(content: Content, model: str) -> list[str]:
     }
     metrics = {task: str(row["metric"]) for (task, _), row in rows.items()}
     heads = [
-        f"{escape_markdown(f'{task} ({metric_name(metrics[task])})')} {name}"
+        f"{escape_markdown(f'{task} ({content.shown(metrics[task]).name})')} {name}"
         for task in tasks
         for name in ("std", "mean", "failed")
     ]
@@ -63,7 +64,7 @@ def _table(content: Content, model: str) -> list[str]:
 def _texts(content: Content, row: pd.Series | None) -> list[str]:
     if row is None:
         return ["–"] * 3
-    kind = content.kind(str(row["metric"]))
-    texts = {name: score_text(float(row[name]), kind) for name in ("std", "mean")}
+    shown = content.shown(str(row["metric"]))
+    texts = {name: shown.text(float(row[name])) for name in ("std", "mean")}
     std, mean = (f"**{text}**" if row[f"best_{name}"] else text for name, text in texts.items())
     return [f"{std}{STAR if row['star'] else ''}", mean, of_runs(row["failed"], int(row["n"]))]

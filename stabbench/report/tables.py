@@ -11,7 +11,6 @@ import pyarrow.csv
 
 from stabbench.analysis.stability import COUNTS
 from stabbench.files import write_bytes, write_text
-from stabbench.metrics.kinds import metric_name
 from stabbench.report import warnings
 from stabbench.report.content import Content
 from stabbench.report.layout import MEASURES, STAR, Block, Entry, blocks
@@ -38,6 +37,9 @@ _LATEX = {
     "×": r"$\times$",
     "±": r"$\pm$",
     "≤": r"$\leq$",
+    "²": r"$^{2}$",
+    "ρ": r"$\rho$",
+    "τ": r"$\tau$",
     STAR: r"$^{\star}$",
 }
 
@@ -127,9 +129,7 @@ def _one_line(text: str) -> str:
 
 def _markdown(block: Block) -> str:
     heads = [f"{escape_markdown(task)} {name}" for task, _ in block.tasks for name in (*block.measures[task], "failed")]
-    metrics = "; ".join(
-        f"{escape_markdown(task)}: {escape_markdown(metric_name(metric))}" for task, metric in block.tasks
-    )
+    metrics = "; ".join(f"{escape_markdown(task)}: {escape_markdown(metric)}" for task, metric in block.tasks)
     lines = [
         f"**{escape_markdown(block.model)}** ({metrics})",
         "",
@@ -160,7 +160,7 @@ def _latex(block: Block) -> str:
     columns = len(MEASURES) + 1
     spans = [(2 + columns * index, 1 + columns * (index + 1)) for index in range(len(block.tasks))]
     span = rf"\multicolumn{{{columns}}}{{c}}"
-    heads = [f"{span}{{{escape_latex(task)} ({escape_latex(metric_name(metric))})}}" for task, metric in block.tasks]
+    heads = [f"{span}{{{escape_latex(task)} ({escape_latex(metric)})}}" for task, metric in block.tasks]
     lines = [
         r"\begin{table}[t]",
         r"\centering\footnotesize\setlength{\tabcolsep}{3pt}",

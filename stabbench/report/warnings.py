@@ -21,7 +21,7 @@ from stabbench.analysis.warnings import (
     unequal_seeds,
 )
 from stabbench.report.content import Content
-from stabbench.report.numbers import counted, score_text, some
+from stabbench.report.numbers import counted, some
 
 LISTED_ERRORS, LONGEST_ERROR = 5, 200
 """Broken runs that are named, and characters of each one's message."""
@@ -166,7 +166,7 @@ def _unjudged(content: Content) -> ReportWarning | None:
 def _in_failure(content: Content) -> ReportWarning | None:
     about = []
     for _, row in stable_in_failure(content.table).iterrows():
-        std = score_text(row["std"], content.kind(str(row["metric"])))
+        std = content.shown(str(row["metric"])).text(row["std"])
         about.append((_cell(row), f"{row['failed']} of {row['n']} runs failed, std {std}"))
     if not about:
         return None
@@ -178,7 +178,7 @@ def _two_groups(content: Content) -> ReportWarning | None:
     metrics = {_cell(row): str(row["metric"]) for _, row in content.table.iterrows()}
     about = []
     for cell, groups in in_two_groups(content.runs):
-        low, high = (score_text(mean, content.kind(metrics[cell])) for mean in (groups.mean_lower, groups.mean_higher))
+        low, high = map(content.shown(metrics[cell]).text, (groups.mean_lower, groups.mean_higher))
         about.append((cell, f"{groups.lower} runs around {low}, {groups.higher} around {high}"))
     if not about:
         return None

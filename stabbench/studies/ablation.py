@@ -21,10 +21,12 @@ from stabbench.records import Selection
 from stabbench.report.content import Content
 from stabbench.report.figures.palette import MUTED, Color
 from stabbench.report.figures.settings import ablation_figure, loss_and_score_figure
-from stabbench.report.numbers import counted, epochs_text, exponent, p_equation, percent, share, significant
+from stabbench.report.numbers import counted, epochs_text, exponent, p_equation, share, significant
 from stabbench.report.section import Section, SectionFigure
+from stabbench.report.shown import Shown
 from stabbench.studies.contract import Study
 from stabbench.studies.settings import (
+    Measured,
     PositiveNumbers,
     Switches,
     correction_found,
@@ -73,7 +75,7 @@ class AblationOptions(Block):
     seeds: Seeds = ()
     """Those of params.yaml where none are named."""
     low_training_loss: Positive = 0.1
-    """Runs below it count as having fitted the training set, in nats."""
+    """Runs below it count as having fitted the training set: in nats, of regressions as squared error."""
 
 
 class Ablation(Study[AblationOptions]):
@@ -116,15 +118,15 @@ class Ablation(Study[AblationOptions]):
         found_runs = measured(selection, content)
         if found_runs is None:
             return bare
-        runs, cells, effects = found_runs
+        runs, cells, effects = found_runs.runs, found_runs.cells, found_runs.effects
         marked = _marked(options, cells)
-        found = [*_settings_found(cells, marked), *correction_found(effects)]
-        found += _runs_found(runs, options.low_training_loss)
+        found = [*_settings_found(found_runs, marked), *correction_found(effects)]
+        found += _runs_found(found_runs, options.low_training_loss)
         return dataclasses.replace(
             bare,
             found=found,
-            figures=_figures(options, content, runs, marked),
-            tables=[(settings_caption(cells), settings_grid(cells)), *effects_table(effects)],
+            figures=_figures(options, content, found_runs, marked),
+            tables=[(settings_caption(found_runs), settings_grid(found_runs)), *effects_table(found_runs)],
             data={"settings": cells, "runs": runs, "correction": effects},
             facts={"recommended": sorted(marked), "generalisation": _facts(runs, options.low_training_loss)},
         )
@@ -136,7 +138,8 @@ def _marked(options: AblationOptions, cells: pd.DataFrame) -> set[str]:
     return {str(row["strategy"]) for _, row in cells.iterrows() if options.recommended.is_in(row)}
 
 
-def _settings_found(cells: pd.DataFrame, marked: Collection[str]) -> list[str]:
+def _settings_found(found: Measured, marked: Collection[str]) -> list[str]:
+    cells, shown = found.cells, found.shown
     eligible = cells[cells["eligible"]].sort_values("std", kind="stable")
     hopeless = int(((cells["n"] > 0) & (cells["failed"] == cells["n"])).sum())
     left_out = f" ({counted(hopeless, 'setting')} all of whose runs failed left out)" if hopeless else ""
@@ -144,24 +147,27 @@ def _settings_found(cells: pd.DataFrame, marked: Collection[str]) -> list[str]:
         return [f"Fewer than two of {counted(len(cells), 'setting')} can be compared{left_out}."]
     first, last = eligible.iloc[0], eligible.iloc[-1]
     texts = [
-        f"Of {counted(len(eligible), 'setting')}{left_out} the std is lowest at {_measured(first)}, and highest at "
-        f"{_measured(last)}."
+        f"Of {counted(len(eligible), 'setting')}{left_out} the std is lowest at {_measured(first, shown)}, and highest "
+        f"at {_measured(last, shown)}."
     ]
     ranks = {name: f"has the std of rank {rank} from below" for rank, name in enumerate(eligible["strategy"], start=1)}
     for _, row in cells[cells["strategy"].isin(marked)].iterrows():
-        texts.append(f"The recommended setting, {_measured(row)}, {ranks.get(row['strategy'], 'is not among them')}.")
+        texts.append(
+            f"The recommended setting, {_measured(row, shown)}, {ranks.get(row['strategy'], 'is not among them')}."
+        )
     return texts
 
 
-def _measured(row: pd.Series) -> str:
+def _measured(row: pd.Series, shown: Shown) -> str:
     return (
-        f"{setting_text(row)} (std {percent(row['std'])}, mean {percent(row['mean'])}, "
+        f"{setting_text(row)} (std {shown.text(row['std'])}, mean {shown.text(row['mean'])}, "
         f"{row['failed']} of {row['n']} failed)"
     )
 
 
-def _runs_found(runs: pd.DataFrame, threshold: float) -> list[str]:
-    texts = []
+def _runs_found(found: Measured, threshold: float) -> list[str]:
+    runs, shown, texts = found.runs, found.shown, []
+    lower = " (lower is better)" if shown.kind.lower else ""
     done = finished(runs)
     between = share_between(done["score"].to_numpy(dtype=np.float64), done["failed"].to_numpy(dtype=bool))
     if not math.isnan(between):
@@ -171,17 +177,17 @@ def _runs_found(runs: pd.DataFrame, threshold: float) -> list[str]:
         texts.append(f"Training loss and dev score cannot be correlated over {counted(general.n, 'run')}.")
     else:
         texts.append(
-            f"Over {general.n} runs Spearman's correlation of final training loss and dev score is "
+            f"Over {general.n} runs Spearman's correlation of final training loss and dev score{lower} is "
             f"{general.rho:.2f} ({p_equation(general.p)}, runs of different settings taken as independent)."
         )
     low = _below(runs, threshold)
     below = spread(low["score"].to_numpy(dtype=np.float64))
     if below.n < 2:
-        texts.append(f"{counted(below.n, 'run')} came below a training loss of {threshold:g} nats.")
+        texts.append(f"{counted(below.n, 'run')} came below a training loss of {threshold:g}{found.unit}.")
     else:
         texts.append(
-            f"The {below.n} runs below a training loss of {threshold:g} nats score {percent(below.min)} to "
-            f"{percent(below.max)} on dev, std {percent(below.std)}; {int(low['failed'].sum())} of them failed."
+            f"The {below.n} runs below a training loss of {threshold:g}{found.unit} score {shown.text(below.min)} to "
+            f"{shown.text(below.max)} on dev, std {shown.text(below.std)}; {int(low['failed'].sum())} of them failed."
         )
     return texts
 
@@ -205,12 +211,14 @@ def _facts(runs: pd.DataFrame, threshold: float) -> dict[str, Any]:
 
 
 def _figures(
-    options: AblationOptions, content: Content, runs: pd.DataFrame, marked: Collection[str]
+    options: AblationOptions, content: Content, found: Measured, marked: Collection[str]
 ) -> list[SectionFigure]:
+    runs, scoring = found.runs, found.scoring
+
     def color(epochs: float, correction: bool) -> Color:
         return setting_color(content, options.strategy, epochs, correction, MUTED)
 
-    boxes = ablation_figure(runs, color, marked)
+    boxes = ablation_figure(runs, color, marked, scoring)
     figures = [
         SectionFigure("ablation", boxes, "Scores of every seed by learning rate, epochs and bias correction.", "runs")
     ]
@@ -222,7 +230,7 @@ def _figures(
         pairs = zip(points["epochs"], points["bias_correction"], strict=True)
         points = points.assign(group=[groups[pair] for pair in pairs])
         colors = {name: color(*pair) for pair, name in sorted(groups.items(), key=lambda item: item[1] == OTHERS)}
-        drawn = loss_and_score_figure(points, colors, options.low_training_loss)
+        drawn = loss_and_score_figure(points, colors, options.low_training_loss, scoring)
         figures.append(
             SectionFigure("generalisation", drawn, "Dev score against final training loss, a point a run.", "runs")
         )

@@ -16,8 +16,9 @@ from stabbench.records import Selection
 from stabbench.report.content import Content
 from stabbench.report.figures.palette import INK, MUTED
 from stabbench.report.figures.settings import correction_figure
-from stabbench.report.numbers import epochs_text, exponent, listed, p_equation, percent
+from stabbench.report.numbers import epochs_text, exponent, listed, p_equation
 from stabbench.report.section import Section, SectionFigure
+from stabbench.report.shown import Shown
 from stabbench.studies.contract import Study
 from stabbench.studies.settings import (
     PositiveNumbers,
@@ -72,30 +73,34 @@ class BiasCorrection(Study[BiasCorrectionOptions]):
         found_runs = measured(selection, content)
         if found_runs is None:
             return bare
-        runs, cells, effects = found_runs
+        runs, cells, effects = found_runs.runs, found_runs.cells, found_runs.effects
         drawn = correction_figure(
             runs,
             lambda epochs, correction: setting_color(
                 content, options.strategy, epochs, correction, INK if correction else MUTED
             ),
+            found_runs.scoring,
         )
-        found = [_found(str(model), part) for model, part in effects.groupby("model", sort=False)]
+        found = [_found(str(model), part, found_runs.shown) for model, part in effects.groupby("model", sort=False)]
         description = f"Scores of every seed on {options.task}, without and with bias correction. {' '.join(found)}"
         return dataclasses.replace(
             bare,
             found=found or ["No rate has finished runs both without and with bias correction."],
             figures=[SectionFigure("bias-correction", drawn, description, "runs")],
-            tables=[(settings_caption(cells), settings_grid(cells, models=True)), *effects_table(effects)],
+            tables=[
+                (settings_caption(found_runs), settings_grid(found_runs, models=True)),
+                *effects_table(found_runs),
+            ],
             data={"settings": cells, "runs": runs, "correction": effects},
             facts={"rates": {model: list(rates) for model, rates in options.models.items()}},
         )
 
 
-def _found(model: str, effects: pd.DataFrame) -> str:
+def _found(model: str, effects: pd.DataFrame, shown: Shown) -> str:
     parts = [
         f"at {exponent(row['learning_rate'])} {row['failed_without']}/{row['n_without']} and "
         f"{row['failed_with']}/{row['n_with']} failed ({p_equation(row['p_fisher'])}), std "
-        f"{percent(row['std_without'])} and {percent(row['std_with'])} ({p_equation(row['p_levene'])})"
+        f"{shown.text(row['std_without'])} and {shown.text(row['std_with'])} ({p_equation(row['p_levene'])})"
         for _, row in effects.iterrows()
     ]
     return (

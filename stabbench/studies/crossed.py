@@ -20,9 +20,11 @@ from stabbench.report.content import Content
 from stabbench.report.figures.crossed import levels_figure, shares_figure
 from stabbench.report.figures.palette import MUTED, strategy_colors
 from stabbench.report.grid import Grid
-from stabbench.report.numbers import counted, listed, percent, share
+from stabbench.report.numbers import counted, listed, share
 from stabbench.report.section import Section, SectionFigure
+from stabbench.report.shown import Shown
 from stabbench.studies.contract import Study
+from stabbench.studies.settings import scoring_of
 
 NAMES = {"head": "classifier head", "order": "data order", "dropout": "dropout"}
 _STRATEGY_STREAM = 1
@@ -77,14 +79,15 @@ class Crossed(Study[CrossedOptions]):
             ),
             found=[],
         )
-        runs = _with_levels(frame(selection), selection)
+        runs, scoring = _with_levels(frame(selection), selection), scoring_of(selection)
+        shown = Shown.of(scoring, str(runs["metric"].iloc[0]))
         missing = int((runs["status"] == MISSING).sum())
         if missing:
             text = f"{missing} of {len(runs)} runs are missing: the shares need every combination."
             return dataclasses.replace(bare, found=[text], data={"runs": runs})
         scores = runs["score"].to_numpy(dtype=np.float64).reshape([options.levels] * len(FACTORS))
         shares = variance_shares(scores, np.random.default_rng(0))
-        summary = _summary(runs)
+        summary = _summary(runs, shown)
         if shares is None:
             text = "The score is the same in all runs, so there is no variance to share out: not estimable."
             return dataclasses.replace(bare, found=[summary, text], data={"runs": runs})
@@ -96,10 +99,10 @@ class Crossed(Study[CrossedOptions]):
             figures=[
                 SectionFigure("variance-shares", shares_figure(shares, NAMES), found[1], "components"),
                 SectionFigure(
-                    "scores-by-level", levels_figure(runs, NAMES, color), f"Scores by level. {summary}", "runs"
+                    "scores-by-level", levels_figure(runs, NAMES, color, scoring), f"Scores by level. {summary}", "runs"
                 ),
             ],
-            tables=[(_caption(options.levels), _grid(shares))],
+            tables=[(_caption(options.levels, shown), _grid(shares, shown.factor))],
             data={"runs": runs, "components": _components(shares)},
             facts={"levels": options.levels, "resamples": RESAMPLES, "interactions": shares.interactions},
         )
@@ -113,11 +116,12 @@ def _with_levels(runs: pd.DataFrame, selection: Selection) -> pd.DataFrame:
     )
 
 
-def _summary(runs: pd.DataFrame) -> str:
+def _summary(runs: pd.DataFrame, shown: Shown) -> str:
     scores = runs["score"]
     return (
-        f"Over {counted(len(runs), 'run')} the std is {percent(scores.std())} and the mean {percent(scores.mean())}; "
-        f"{int(runs['failed'].sum())} failed. The scores take {counted(scores.nunique(), 'value')}."
+        f"Over {counted(len(runs), 'run')} the std is {shown.text(scores.std())} and the mean "
+        f"{shown.text(scores.mean())}; {int(runs['failed'].sum())} failed. The scores take "
+        f"{counted(scores.nunique(), 'value')}."
     )
 
 
@@ -145,9 +149,10 @@ def _interval(bounds: np.ndarray) -> str:
     return f"{share(bounds[0])} to {share(bounds[1])}"
 
 
-def _caption(levels: int) -> str:
+def _caption(levels: int, shown: Shown) -> str:
+    unit = "× 10⁴ (score × 100, squared)" if shown.kind.fraction else "in the score's unit, squared"
     return (
-        "Random-effects components by the method of moments, × 10⁴ (score × 100, squared). Shares count negative "
+        f"Random-effects components by the method of moments, {unit}. Shares count negative "
         "components as 0. Intervals: 95 %, Bayesian bootstrap over the levels of each factor; with "
         f"{levels} levels they are wide and hold the true share less often than their name says."
     )
@@ -163,10 +168,10 @@ def _components(shares: VarianceShares) -> pd.DataFrame:
     )
 
 
-def _grid(shares: VarianceShares) -> Grid:
-    table = _components(shares)
+def _grid(shares: VarianceShares, factor: float) -> Grid:
+    table, digits = _components(shares), ".2f" if factor > 1 else ".4g"
     rows = [
-        [" × ".join(NAMES[factor] for factor in term), f"{1e4 * variance:.2f}", share(part)]
+        [" × ".join(NAMES[factor] for factor in term), f"{factor**2 * variance:{digits}}", share(part)]
         for term, variance, part in zip(COMPONENTS, table["variance"], table["share"], strict=True)
     ]
     for index, row in enumerate(rows):

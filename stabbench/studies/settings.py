@@ -11,10 +11,11 @@ from pydantic import BeforeValidator
 
 from stabbench.analysis.frame import finished, frame
 from stabbench.analysis.place import Place
+from stabbench.analysis.scoring import Scoring
+from stabbench.analysis.seed_sanity import seedless_cells
 from stabbench.analysis.settings import correction_effects, with_settings
 from stabbench.analysis.stability import stability
 from stabbench.config.values import Positive
-from stabbench.metrics.kinds import metric_name
 from stabbench.plan import Variation
 from stabbench.records import Selection
 from stabbench.report.content import Content
@@ -26,10 +27,10 @@ from stabbench.report.numbers import (
     exponent,
     p_equation,
     p_value,
-    percent,
     plain,
     share,
 )
+from stabbench.report.shown import Shown
 
 
 def each_once(value: object) -> object:
@@ -83,7 +84,32 @@ def correction_text(bias_correction: bool) -> str:
     return f"{'' if bias_correction else 'no '}bias correction"
 
 
-def measured(selection: Selection, content: Content) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame] | None:
+def scoring_of(selection: Selection) -> Scoring:
+    """What the scores and losses of a study's runs are."""
+    return Scoring.of_cells(item.cell for item in selection.cells)
+
+
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """A study of settings of one model's or several models' training on one task."""
+
+    runs: pd.DataFrame
+    cells: pd.DataFrame
+    effects: pd.DataFrame
+    scoring: Scoring
+
+    @property
+    def shown(self) -> Shown:
+        """How the task's scores are printed and drawn."""
+        return Shown.of(self.scoring, str(self.cells["metric"].iloc[0]))
+
+    @property
+    def unit(self) -> str:
+        """Of the task's losses, after a number."""
+        return self.scoring.objective(str(self.cells["task"].iloc[0])).unit
+
+
+def measured(selection: Selection, content: Content) -> Measured | None:
     """Runs, cells and `correction_effects`, all with their settings; None where no run has finished.
 
     Cells are those of `analysis.stability`, with the test and level of the main grid's `content`.
@@ -92,8 +118,21 @@ def measured(selection: Selection, content: Content) -> tuple[pd.DataFrame, pd.D
     if finished(plain_runs).empty:
         return None
     runs = with_settings(plain_runs, selection)
-    cells = stability(plain_runs, levene_center=content.levene_center, alpha=content.alpha)
-    return runs, with_settings(cells, selection), correction_effects(runs)
+    scoring = scoring_of(selection)
+    cells = compared(plain_runs, selection, content)
+    return Measured(runs, with_settings(cells, selection), correction_effects(runs), scoring)
+
+
+def compared(runs: pd.DataFrame, selection: Selection, content: Content) -> pd.DataFrame:
+    """`analysis.stability` of a study's runs, with the test and level of the main grid's `content`."""
+    scoring = scoring_of(selection)
+    return stability(
+        runs,
+        levene_center=content.levene_center,
+        alpha=content.alpha,
+        lower=scoring.lower,
+        seedless=seedless_cells(runs, scoring=scoring),
+    )
 
 
 def strategy_like(content: Content, base: str, changes: Mapping[str, Any]) -> str | None:
@@ -118,15 +157,16 @@ def setting_color(content: Content, base: str, epochs: float, bias_correction: b
     return otherwise if like is None else strategy_colors(content.strategies)[like]
 
 
-def settings_grid(cells: pd.DataFrame, *, models: bool = False) -> Grid:
-    """A row a setting: std, mean and max × 100 and the failed runs with Wilson's interval, over n seeds."""
-    head = ["learning rate", "epochs", "bias correction", "std", "mean", "max", "failed", "95 % interval"]
+def settings_grid(found: Measured, *, models: bool = False) -> Grid:
+    """A row a setting: std, mean and best run, and the failed runs with Wilson's interval, over n seeds."""
+    cells, shown = found.cells, found.shown
+    head = ["learning rate", "epochs", "bias correction", "std", "mean", shown.best, "failed", "95 % interval"]
     rows = [
         [
             exponent(row["learning_rate"]),
             plain(row["epochs"]),
             value_text(bool(row["bias_correction"])),
-            *measures(row),
+            *measures(row, shown),
         ]
         for _, row in cells.iterrows()
     ]
@@ -135,23 +175,25 @@ def settings_grid(cells: pd.DataFrame, *, models: bool = False) -> Grid:
     return Grid(["model", *head], [[str(name), *row] for name, row in zip(cells["model"], rows, strict=True)])
 
 
-def measures(row: pd.Series) -> list[str]:
-    """std, mean, max × 100, failed of n runs and Wilson's 95 % interval of their share, as a table prints them."""
-    numbers = [percent(row[name]) for name in ("std", "mean", "max")]
+def measures(row: pd.Series, shown: Shown) -> list[str]:
+    """std, mean, best run, failed of n runs and Wilson's 95 % interval of their share, as a table prints them."""
+    numbers = [shown.text(row[name]) for name in ("std", "mean", shown.best)]
     return [*numbers, f"{row['failed']}/{row['n']}", f"{share(row['failed_low'])} to {share(row['failed_high'])}"]
 
 
-def settings_caption(cells: pd.DataFrame) -> str:
+def settings_caption(found: Measured) -> str:
     """What the table of settings shows."""
+    times = " × 100" if found.shown.kind.fraction else ""
     return (
-        f"Score on dev ({metric_name(str(cells['metric'].iloc[0]))} × 100) at the last step, up to "
-        f"{counted(int(cells['planned'].max()), 'seed')} a setting. std: ddof 1; failed of finished runs; interval: "
-        "Wilson's, of the share of failed runs."
+        f"Score on dev ({found.shown.name}{times}) at the last step, up to "
+        f"{counted(int(found.cells['planned'].max()), 'seed')} a setting. std: ddof 1; failed of finished runs; "
+        "interval: Wilson's, of the share of failed runs."
     )
 
 
-def effects_table(effects: pd.DataFrame) -> list[tuple[str, Grid]]:
+def effects_table(found: Measured) -> list[tuple[str, Grid]]:
     """Without beside with bias correction, a row for each model, rate and epochs; no table where nothing has both."""
+    effects, shown = found.effects, found.shown
     if effects.empty:
         return []
     caption = (
@@ -169,7 +211,7 @@ def effects_table(effects: pd.DataFrame) -> list[tuple[str, Grid]]:
             plain(row["epochs"]),
             *(f"{row[f'failed_{side}']}/{row[f'n_{side}']}" for side in ("without", "with")),
             *(p_value(row[name]) for name in ("p_fisher", "p_fisher_holm")),
-            *(percent(row[f"std_{side}"]) for side in ("without", "with")),
+            *(shown.text(row[f"std_{side}"]) for side in ("without", "with")),
             p_value(row["p_levene"]),
         ]
         for _, row in effects.iterrows()

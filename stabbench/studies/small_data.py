@@ -11,22 +11,21 @@ from pydantic import Field
 
 from stabbench.analysis.frame import finished, frame
 from stabbench.analysis.pairwise import pairwise
-from stabbench.analysis.stability import stability
 from stabbench.config import Config, TaskBlock
 from stabbench.config.tasks import OWN_KEYS
 from stabbench.config.values import Block, Name, Seeds
 from stabbench.errors import UserError, unknown
-from stabbench.metrics.kinds import metric_name
 from stabbench.plan import Cell, Variation
 from stabbench.records import Selection
 from stabbench.report.content import Content
 from stabbench.report.figures.conditions import Condition, conditions_figure
 from stabbench.report.figures.palette import MUTED, strategy_colors
 from stabbench.report.grid import Grid
-from stabbench.report.numbers import epochs_text, p_equation, percent
+from stabbench.report.numbers import epochs_text, p_equation
 from stabbench.report.section import Section, SectionFigure
+from stabbench.report.shown import HUNDREDTHS, Shown, unit_words
 from stabbench.studies.contract import Study
-from stabbench.studies.settings import measures
+from stabbench.studies.settings import compared, measures, scoring_of
 
 FULL, SAME_EPOCHS, SAME_UPDATES, OURS = "full", "same-epochs", "same-updates", "ours"
 """The conditions: all examples; a sample for as many epochs; a sample for as many updates; another strategy on all."""
@@ -37,10 +36,6 @@ _NAMES = {
     OURS: "the other strategy on the full set",
 }
 CONTRASTS = ((FULL, SAME_EPOCHS), (SAME_EPOCHS, SAME_UPDATES), (FULL, SAME_UPDATES), (FULL, OURS))
-CAPTION = (
-    "Scores on dev × 100 at the last step; std: ddof 1; failed of finished runs; interval: Wilson's, of the share of "
-    "failed runs."
-)
 
 
 class Pair(Block):
@@ -104,7 +99,8 @@ class SmallData(Study[SmallDataOptions]):
         runs = _by_condition(frame(selection), cells)
         if finished(runs).empty:
             return bare
-        table = stability(runs, levene_center=content.levene_center, alpha=content.alpha)
+        scoring, table = scoring_of(selection), compared(runs, selection, content)
+        shown = {str(row["task"]): Shown.of(scoring, str(row["metric"])) for _, row in table.iterrows()}
         pairs = pairwise(runs)
         tasks = [pair.full for pair in options.pairs]
         known = strategy_colors(content.strategies)
@@ -120,7 +116,7 @@ class SmallData(Study[SmallDataOptions]):
             text
             for task in tasks
             for text in (
-                _measured(task, table[table["task"] == task], _texts(task, cells, options)),
+                _measured(task, table[table["task"] == task], _texts(task, cells, options), shown[task]),
                 _compared(pairs[pairs["task"] == task]),
             )
         ]
@@ -129,10 +125,13 @@ class SmallData(Study[SmallDataOptions]):
             found=found,
             figures=[
                 SectionFigure(
-                    "small-data", conditions_figure(runs, conditions), f"Scores of all runs. {' '.join(found)}", "runs"
+                    "small-data",
+                    conditions_figure(runs, conditions, scoring),
+                    f"Scores of all runs. {' '.join(found)}",
+                    "runs",
                 )
             ],
-            tables=[(CAPTION, _grid(table, cells, options))],
+            tables=[(_caption(list(shown.values())), _grid(table, cells, options, shown))],
             data={"conditions": table, "runs": runs, "pairs": pairs},
             facts={"pairs": [pair.model_dump() for pair in options.pairs]},
         )
@@ -229,11 +228,11 @@ def _texts(task: str, cells: Mapping[tuple[str, str], Cell], options: SmallDataO
     }
 
 
-def _measured(task: str, table: pd.DataFrame, texts: Mapping[str, str]) -> str:
+def _measured(task: str, table: pd.DataFrame, texts: Mapping[str, str], shown: Shown) -> str:
     rows = {str(row["strategy"]): row for _, row in table.iterrows()}
     parts = [
-        f"{text}: {rows[condition]['failed']} of {rows[condition]['n']} failed, std {percent(rows[condition]['std'])}, "
-        f"mean {percent(rows[condition]['mean'])}"
+        f"{text}: {rows[condition]['failed']} of {rows[condition]['n']} failed, std "
+        f"{shown.text(rows[condition]['std'])}, mean {shown.text(rows[condition]['mean'])}"
         for condition, text in texts.items()
     ]
     return f"{task}. {'; '.join(parts)}."
@@ -251,13 +250,25 @@ def _compared(pairs: pd.DataFrame) -> str:
     return f"Failures (Fisher's exact test) and variances (Levene's, median-centred): {'; '.join(tests)}."
 
 
-def _grid(table: pd.DataFrame, cells: Mapping[tuple[str, str], Cell], options: SmallDataOptions) -> Grid:
+def _caption(shown: Sequence[Shown]) -> str:
+    units = unit_words(shown)
+    return (
+        f"Scores on dev {units if units == HUNDREDTHS else f'({units})'} at the last step; std: ddof 1; failed of "
+        "finished runs; interval: Wilson's, of the share of failed runs."
+    )
+
+
+def _grid(
+    table: pd.DataFrame, cells: Mapping[tuple[str, str], Cell], options: SmallDataOptions, shown: Mapping[str, Shown]
+) -> Grid:
     rows = []
     for _, row in table.iterrows():
         condition = str(row["strategy"])
         cell = cells[str(row["task"]), condition]
         examples = cell.task_facts.counts["train"]
         sizes = [f"{examples:,}", _epochs(cell), f"{cell.recipe().updates(examples):,}"]
-        rows.append([cell.task, _strategy(condition, options), *sizes, metric_name(str(row["metric"])), *measures(row)])
-    head = ["task", "strategy", "examples", "epochs", "updates", "metric", "std", "mean", "max", "failed"]
+        how = shown[str(row["task"])]
+        rows.append([cell.task, _strategy(condition, options), *sizes, how.name, *measures(row, how)])
+    best = " or ".join(dict.fromkeys(item.best for item in shown.values()))
+    head = ["task", "strategy", "examples", "epochs", "updates", "metric", "std", "mean", best, "failed"]
     return Grid([*head, "95 % interval"], rows)

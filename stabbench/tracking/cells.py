@@ -8,6 +8,7 @@ from pathlib import Path
 
 from stabbench.analysis.manifest import read_manifest
 from stabbench.analysis.place import Place
+from stabbench.analysis.scoring import Scoring
 from stabbench.files import sha256_of_file, sha256_of_json
 from stabbench.plan import Cell
 from stabbench.tracking.entries import GRID, Entry
@@ -72,14 +73,17 @@ def cell_tags(entry: Entry) -> dict[str, str]:
 
 def description(cell: Cell) -> str:
     """The strategy in a line, its reference and what its numbers are, for the head of the run's page."""
-    facts = cell.task_facts
-    metric = facts.metric
+    facts, scoring = cell.task_facts, Scoring.of_cells([cell])
+    kind = scoring.kind(facts.metric)
+    metric = plain(scoring.name(facts.metric)) if facts.metric in scoring.own else facts.metric
+    unit = ", as fractions" if kind.fraction else ""
+    verb = "below" if kind.lower else "above"
     strategy, words, reference, task = map(plain, (cell.strategy, cell.description, cell.reference, cell.task))
     return (
         f"**{strategy}**: {words} ({reference})\n\n"
-        f"{metric} on {facts.counts['dev']} dev examples of {task} at the last step, as fractions; "
-        "std with ddof 1. A run failed where it is not above the best constant classifier "
-        f"({facts.constant.scores[metric]:.3f})."
+        f"{metric} on {facts.counts['dev']} dev examples of {task} at the last step{unit}; "
+        f"std with ddof 1. A run failed where it is not {verb} the {scoring.constant} "
+        f"({facts.constant.scores[facts.metric]:.3f})."
     )
 
 

@@ -10,7 +10,10 @@ from mlflow.pyfunc.model import PythonModel
 
 
 class FineTunedClassifier(PythonModel):
-    """Takes `text_a` and, for pairs, `text_b`; gives `prediction` (label id), `label` (its name) and `logits`."""
+    """Takes `text_a` and, for pairs, `text_b`; gives `prediction` (label id), `label` (its name) and `logits`.
+
+    Of a regression, which has no labels' names, `prediction` is a number in the unit of the labels, and is all.
+    """
 
     def load_context(self, context: Any) -> None:
         """Load tokenizer and weights (safetensors) from the model's own folder; nothing is fetched."""
@@ -29,7 +32,7 @@ class FineTunedClassifier(PythonModel):
         self.tokenizer.enable_padding(pad_id=self.model.config.pad_token_id or 0)
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        """Classify rows of text; as in training, longer ones are cut at the recipe's `max_length`."""
+        """Classify or grade rows of text; as in training, longer ones are cut at the recipe's `max_length`."""
         import torch
 
         logits: list[list[float]] = []
@@ -37,6 +40,9 @@ class FineTunedClassifier(PythonModel):
             for start in range(0, len(model_input), self.options["batch_size"]):
                 batch = self._encode(model_input.iloc[start : start + self.options["batch_size"]])
                 logits += self.model(**batch).logits.double().tolist()
+        if not self.options["label_names"]:
+            mean, std = self.options.get("mean", 0.0), self.options.get("std", 1.0)
+            return pd.DataFrame({"prediction": [row[0] * std + mean for row in logits]})
         predictions = [max(range(len(row)), key=row.__getitem__) for row in logits]
         names = self.options["label_names"]
         labels = [names[prediction] for prediction in predictions]

@@ -13,7 +13,7 @@ import pandas as pd
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModelOutput
 from mlflow.models import Model, ModelSignature
-from mlflow.types import ColSpec, DataType, Schema
+from mlflow.types import ColSpec, DataType, Schema, TensorSpec
 from mlflow.types.schema import Array
 
 from stabbench.errors import UserError
@@ -81,14 +81,14 @@ def log_model(
             source_run_id=run_id,
             tags={"stabbench.fingerprint": record.fingerprint, "model": cell.model, "task": cell.task},
             params={"strategy": cell.strategy, "seed": str(seed), **scores},
-            model_type="classifier",
+            model_type="classifier" if cell.task_facts.label_names else "regressor",
         )
         mlflow.pyfunc.save_model(
             path=str(saved),
             python_model=str(CODE),
             artifacts={"classifier": str(weights.resolve())},
             model_config=_options(cell),
-            signature=signature(),
+            signature=signature(cell),
             input_example=pd.DataFrame([EXAMPLE]),
             pip_requirements=_requirements(record.provenance().get("versions", {})),
             mlflow_model=Model(model_id=model.model_id, run_id=run_id),
@@ -110,22 +110,22 @@ def _forget_paths(saved: Path) -> None:
     description.save(str(saved / "MLmodel"))
 
 
-def signature() -> ModelSignature:
-    """Texts in; label id, label name and logits out."""
+def signature(cell: Cell) -> ModelSignature:
+    """Texts in; label id, label name and logits out, or of a regression the number that is predicted."""
     inputs = Schema([ColSpec(DataType.string, name, required=name == "text_a") for name in EXAMPLE])
-    outputs = Schema(
-        [
-            ColSpec(DataType.long, "prediction"),
-            ColSpec(DataType.string, "label"),
-            ColSpec(Array(DataType.double), "logits"),
-        ]
-    )
-    return ModelSignature(inputs=inputs, outputs=outputs)
+    labelled: list[ColSpec | TensorSpec] = [
+        ColSpec(DataType.long, "prediction"),
+        ColSpec(DataType.string, "label"),
+        ColSpec(Array(DataType.double), "logits"),
+    ]
+    numbers: list[ColSpec | TensorSpec] = [ColSpec(DataType.double, "prediction")]
+    return ModelSignature(inputs=inputs, outputs=Schema(labelled if cell.task_facts.label_names else numbers))
 
 
 def _options(cell: Cell) -> dict[str, Any]:
-    recipe = cell.spec.recipe
+    recipe, objective = cell.spec.recipe, cell.task_facts.objective or {}
     return {
+        **{name: float(objective[name]) for name in ("mean", "std") if name in objective},
         "label_names": list(cell.task_facts.label_names),
         "max_length": int(recipe["max_length"]),
         "legacy_segments": bool(recipe["legacy_segments"]),

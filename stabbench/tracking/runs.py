@@ -138,7 +138,7 @@ def dataset_input(cell: Cell) -> DatasetInput:
     """The cell's task as MLflow's input, known by its content hash."""
     facts = cell.task_facts
     columns = [{"name": name, "type": "string", "required": name == "text_a"} for name in ("text_a", "text_b")]
-    columns.append({"name": "label", "type": "long", "required": True})
+    columns.append({"name": "label", "type": "long" if facts.label_names else "double", "required": True})
     profile = {
         "num_rows": facts.counts["train"],
         "dev_rows": facts.counts["dev"],
@@ -146,6 +146,7 @@ def dataset_input(cell: Cell) -> DatasetInput:
         "label_names": list(facts.label_names),
         "majority": facts.constant.scores,
         "content_hash": facts.content_hash,
+        **({"objective": dict(facts.objective)} if facts.objective else {}),
     }
     dataset = Dataset(
         name=cell.task,

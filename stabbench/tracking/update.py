@@ -10,6 +10,7 @@ from typing import Any
 from mlflow.entities import Metric, Run
 
 from stabbench.analysis import frame, stability
+from stabbench.analysis.scoring import Scoring
 from stabbench.analysis.seed_sanity import seedless_records
 from stabbench.records import Selection, Store
 from stabbench.tracking.cell_runs import CellRuns
@@ -140,6 +141,7 @@ def _study_page(part: Part, found: Sequence[Entry]) -> Page:
 
 def _table(selection: Selection) -> dict[tuple[str, str, str], Mapping[str, Any]]:
     runs = frame(selection)
-    table = stability(runs, seedless=seedless_records(runs, selection))
+    lower = Scoring.of_cells(item.cell for item in selection.cells).lower
+    table = stability(runs, lower=lower, seedless=seedless_records(runs, selection))
     rows = [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
     return {(row["model"], row["task"], row["strategy"]): row for row in rows}

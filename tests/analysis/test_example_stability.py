@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from stabbench.analysis.example_stability import (
+    Correctness,
     by_example,
-    correctness,
     least_stable,
+    outcomes,
     per_point_stability,
     variances,
 )
@@ -29,8 +30,8 @@ def test_an_examples_variance_is_the_sample_variance_of_its_correctness_over_run
 
 def test_the_measure_equals_a_direct_computation_from_the_records(tmp_path: Path) -> None:
     (selected,) = write_runs(tmp_path / "runs", [SyntheticCell([0.5, 0.4, 0.0, 0.3, DIVERGED])])
-    found = correctness(selected)
-    assert found is not None
+    found = outcomes(selected)
+    assert isinstance(found, Correctness)
     tables = {seed: record.predictions().set_index("example") for seed, record in selected.records.items()}
 
     def direct(seeds: list[int]) -> float:
@@ -77,13 +78,13 @@ def test_one_run_alone_has_no_variance() -> None:
 
 def test_a_cell_without_records_has_none(tmp_path: Path) -> None:
     (selected,) = write_runs(tmp_path / "runs", [SyntheticCell([None, None])])
-    assert correctness(selected) is None
+    assert outcomes(selected) is None
 
 
 def test_the_least_stable_examples_come_first_and_those_that_never_change_not_at_all(tmp_path: Path) -> None:
     (selected,) = write_runs(tmp_path / "runs", [SyntheticCell([0.5, 0.4, 0.3, 0.2])])
-    found = correctness(selected)
-    assert found is not None
+    found = outcomes(selected)
+    assert isinstance(found, Correctness)
     table = by_example(found)
     chosen = least_stable(table, DEV)
     assert list(chosen["variance"]) == sorted(chosen["variance"], reverse=True)

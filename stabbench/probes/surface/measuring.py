@@ -66,6 +66,7 @@ def measure(
         "examples": len(texts),
         "head_seed": head_seed(failed),
         "shared_head": share_head(failed, successful),
+        **({"objective": dict(objective)} if (objective := failed.cell.task_facts.objective) else {}),
         **distances(whole),
     }
     return Measurement([described(run) for run in runs], facts, _tables(groups, found))

@@ -23,11 +23,11 @@ _LETTER_WIDTH, _LABEL_WIDTH = 0.068, 0.55  # inches: a letter of a name, the ver
 POINTS = 100
 """How many of a box's runs are drawn as points, where there are more: evenly by rank."""
 DASHES = (0, (4, 2))
-"""The best constant classifier's line."""
+"""The line of the best constant prediction."""
 
 
 def draw_box(
-    axes: Axes, place: float, runs: pd.DataFrame, color: Color, width: float = BOX_WIDTH, scale: float = 100
+    axes: Axes, place: float, runs: pd.DataFrame, color: Color, width: float = BOX_WIDTH, *, scale: float
 ) -> None:
     """Quartiles, whiskers to 1.5 IQR and a point for each finished run of a frame (a cross where it failed), × `scale`.
 
@@ -77,15 +77,18 @@ def draw_points(
         axes.scatter(across[failed], scores[failed], s=16, color=color, marker="x", linewidths=1.1, zorder=4)
 
 
-def draw_majority(axes: Axes, score: float, *, scale: float = 100) -> None:
-    """The best constant classifier's score × `scale` as a dashed line; nothing where the score is NaN."""
+def draw_majority(axes: Axes, score: float, *, scale: float) -> None:
+    """The best constant prediction's score × `scale` as a dashed line; nothing where the score is NaN."""
     if not math.isnan(score):
         axes.axhline(scale * score, color=INK, linewidth=0.8, linestyle=DASHES, zorder=1)
 
 
-def legend_handles(*, majority: bool = True, failed: bool = True) -> list[Line2D]:
-    """For a figure's legend: the best constant classifier's line and the cross of a failed run, unless it has none."""
-    line = Line2D([], [], color=INK, linewidth=0.8, linestyle=DASHES, label="best constant classifier")
+def legend_handles(constant: str, *, majority: bool = True, failed: bool = True) -> list[Line2D]:
+    """For a figure's legend: the line of the best constant, and the cross of a failed run, unless it has none.
+
+    `constant` is what the line is called (`Scoring.constant`).
+    """
+    line = Line2D([], [], color=INK, linewidth=0.8, linestyle=DASHES, label=constant)
     cross = Line2D([], [], color=INK, linestyle="", marker="x", markersize=4, markeredgewidth=1.1, label="failed run")
     return [handle for handle, wanted in ((line, majority), (cross, failed)) if wanted]
 

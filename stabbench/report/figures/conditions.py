@@ -9,10 +9,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from stabbench.analysis.frame import finished
+from stabbench.analysis.scoring import Scoring
 from stabbench.report.figures.boxes import draw_box, draw_majority, legend_handles, name_slots
-from stabbench.report.figures.distribution import metric_label
 from stabbench.report.figures.drawing import PAGE_WIDTH, new_figure, panels_of
 from stabbench.report.figures.palette import Color
+from stabbench.report.shown import Shown
 
 _PANELS_A_ROW = 2
 
@@ -26,7 +27,7 @@ class Condition:
     color: Color
 
 
-def conditions_figure(runs: pd.DataFrame, conditions: Mapping[str, Sequence[Condition]]) -> Figure:
+def conditions_figure(runs: pd.DataFrame, conditions: Mapping[str, Sequence[Condition]], scoring: Scoring) -> Figure:
     """`runs` is a frame whose column `strategy` holds the condition; `conditions` lists each task's, left to right."""
     rows = -(-len(conditions) // _PANELS_A_ROW)
     columns = min(_PANELS_A_ROW, len(conditions))
@@ -34,11 +35,13 @@ def conditions_figure(runs: pd.DataFrame, conditions: Mapping[str, Sequence[Cond
     panels = panels_of(figure, len(conditions), columns)
     for axes, (task, group) in zip(panels, conditions.items(), strict=True):
         part = runs[runs["task"] == task]
+        shown = Shown.of(scoring, str(part["metric"].iloc[0]))
         for place, condition in enumerate(group):
-            draw_box(axes, place, finished(part[part["strategy"] == condition.name]), condition.color)
-        draw_majority(axes, float(part["majority"].iloc[0]))
+            done = finished(part[part["strategy"] == condition.name])
+            draw_box(axes, place, done, condition.color, scale=shown.factor)
+        draw_majority(axes, float(part["majority"].iloc[0]), scale=shown.factor)
         name_slots(axes, [condition.label for condition in group], figure.get_figwidth() / columns)
         axes.set_title(task)
-        axes.set_ylabel(f"dev {metric_label(str(part['metric'].iloc[0]))}")
-    figure.legend(handles=legend_handles(), loc="outside lower right", ncols=2)
+        axes.set_ylabel(f"dev {shown.label}")
+    figure.legend(handles=legend_handles(scoring.constant), loc="outside lower right", ncols=2)
     return figure

@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from stabbench.analysis.scoring import Scoring
 from stabbench.analysis.variance_components import FACTORS, VarianceShares
 from stabbench.report.figures.boxes import draw_majority, draw_points, jitter, legend_handles
-from stabbench.report.figures.distribution import metric_label
 from stabbench.report.figures.drawing import PAGE_WIDTH, axes_of, new_figure
 from stabbench.report.figures.palette import INK, MUTED, Color
+from stabbench.report.shown import Shown
 
 _APART = 0.14
 
@@ -42,14 +43,15 @@ def shares_figure(shares: VarianceShares, names: Mapping[str, str]) -> Figure:
     return figure
 
 
-def levels_figure(runs: pd.DataFrame, names: Mapping[str, str], color: Color) -> Figure:
+def levels_figure(runs: pd.DataFrame, names: Mapping[str, str], color: Color, scoring: Scoring) -> Figure:
     """Every run's score above its level, a panel a factor; a line is the level's mean, a cross a failed run.
 
     `runs` is a frame with the level of each factor in a column of its name.
     """
     figure = new_figure(PAGE_WIDTH, 2.5)
     panels = axes_of(figure, 1, len(FACTORS), sharey=True)[0]
-    scores, failed = 100 * runs["score"].to_numpy(dtype=np.float64), runs["failed"].to_numpy(dtype=bool)
+    shown = Shown.of(scoring, str(runs["metric"].iloc[0]))
+    scores, failed = shown.factor * runs["score"].to_numpy(dtype=np.float64), runs["failed"].to_numpy(dtype=bool)
     for axes, factor in zip(panels, FACTORS, strict=True):
         levels = runs[factor].to_numpy(dtype=np.int64)
         across = levels + jitter(runs["seed"].to_numpy(dtype=np.int64))
@@ -57,11 +59,11 @@ def levels_figure(runs: pd.DataFrame, names: Mapping[str, str], color: Color) ->
         for level in np.unique(levels):
             mean = float(scores[levels == level].mean())
             axes.hlines(mean, level - 0.36, level + 0.36, color=INK, linewidth=1.6, zorder=5)
-        draw_majority(axes, float(runs["majority"].iloc[0]))
+        draw_majority(axes, float(runs["majority"].iloc[0]), scale=shown.factor)
         axes.set_xticks(np.unique(levels))
         axes.grid(visible=False, axis="x")
         axes.set_title(names[factor])
         axes.set_xlabel("seed of the factor")
-    panels[0].set_ylabel(f"dev {metric_label(str(runs['metric'].iloc[0]))}")
-    figure.legend(handles=legend_handles(), loc="outside lower right", ncols=2)
+    panels[0].set_ylabel(f"dev {shown.label}")
+    figure.legend(handles=legend_handles(scoring.constant), loc="outside lower right", ncols=2)
     return figure

@@ -7,18 +7,12 @@ from matplotlib.figure import Figure
 
 from stabbench.analysis.frame import finished, ordered
 from stabbench.analysis.place import Place
-from stabbench.metrics.kinds import metric_name
 from stabbench.report.content import Content
 from stabbench.report.figures.boxes import draw_box, draw_majority, legend_handles, name_slots, thinned
 from stabbench.report.figures.drawing import PAGE_WIDTH, axes_of, new_figure, of_strategy, panels_of
 from stabbench.report.figures.palette import MUTED, strategy_colors
 
 PANELS_A_ROW = 3
-
-
-def metric_label(metric: str) -> str:
-    """The metric with its unit, as an axis has it."""
-    return "accuracy (%)" if metric == "accuracy" else f"{metric_name(metric)} (× 100)"
 
 
 def stability_figure(content: Content) -> Figure:
@@ -31,7 +25,9 @@ def stability_figure(content: Content) -> Figure:
         draw_distribution(axes, content, place, width=figure.get_figwidth() / columns)
         axes.set_title(content.heading(place), parse_math=False)
     table = content.table
-    handles = legend_handles(majority=bool(table["majority"].notna().any()), failed=bool(table["failed"].notna().any()))
+    handles = legend_handles(
+        content.constant, majority=bool(table["majority"].notna().any()), failed=bool(table["failed"].notna().any())
+    )
     if handles:
         figure.legend(handles=handles, loc="outside lower right", ncols=2)
     return figure
@@ -47,7 +43,7 @@ def distribution_panel(content: Content, place: Place) -> Figure:
 
 
 def draw_distribution(axes: Axes, content: Content, place: Place, width: float) -> None:
-    """Boxes, every seed's point (a cross where the run failed) and the best constant classifier's line.
+    """Boxes, every seed's point (a cross where the run failed) and the line of the best constant prediction.
 
     `width` is the panel's in inches; strategies' names are turned where it is too small for them.
     """
@@ -57,16 +53,12 @@ def draw_distribution(axes: Axes, content: Content, place: Place, width: float) 
     order = content.strategies
     colors = strategy_colors(order)
     done = finished(runs)
-    metric = str(runs["metric"].iloc[0])
-    kind = content.kind(metric)
-    scale = 100.0 if kind.fraction else 1.0
+    shown = content.shown(str(runs["metric"].iloc[0]))
     for slot, strategy in enumerate(strategies):
         before = set(axes.get_children())
-        draw_box(axes, slot, done[done["strategy"] == strategy], colors[strategy], scale=scale)
+        draw_box(axes, slot, done[done["strategy"] == strategy], colors[strategy], scale=shown.factor)
         of_strategy(axes, [artist for artist in axes.get_children() if artist not in before], order.index(strategy))
-    draw_majority(axes, float(runs["majority"].iloc[0]), scale=scale)
+    draw_majority(axes, float(runs["majority"].iloc[0]), scale=shown.factor)
     name_slots(axes, strategies, width)
-    label = metric_label(metric) if kind.fraction else metric_name(metric)
-    better = ", lower is better" if kind.lower else ""
-    axes.set_ylabel(f"{content.origin.scored_on} {label}{better}".strip(), parse_math=False)
+    axes.set_ylabel(f"{content.origin.scored_on} {shown.label}".strip(), parse_math=False)
     axes.set_xlabel(thinned(done), fontsize=6.5, color=MUTED)

@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 from stabbench.analysis.curves import FAILED, Curve, LearningCurves
 from stabbench.analysis.place import Place
 from stabbench.report.content import Content
-from stabbench.report.figures.distribution import metric_label
 from stabbench.report.figures.drawing import PAGE_WIDTH, axes_of, new_figure
 from stabbench.report.figures.palette import INK, Color, strategy_colors
 
@@ -47,16 +46,16 @@ def training_panel(content: Content, cell: Place) -> Figure:
 
 
 def _draw(upper: Axes, lower: Axes, content: Content, cell: Place, *, labelled: bool) -> None:
-    color = strategy_colors(content.strategies)[cell.strategy]
+    color, shown = strategy_colors(content.strategies)[cell.strategy], content.shown_at(cell.whole)
     for curves in content.curves[cell]:
         failed = curves.outcome == FAILED
         label = f"{curves.outcome} ({curves.runs})"
         draw_band(upper, curves.train_loss, INK if failed else color, label=label, dashed=failed)
-        draw_band(lower, curves.dev_score, INK if failed else color, label=label, dashed=failed, scale=100)
+        draw_band(lower, curves.dev_score, INK if failed else color, label=label, dashed=failed, scale=shown.factor)
     everything = [curves for place, found in content.curves.items() if place.whole == cell.whole for curves in found]
-    _same_limits(upper, lower, everything)
+    _same_limits(upper, lower, everything, shown.factor)
     row = content.rows(cell.whole).iloc[0]
-    lower.axhline(100 * float(row["majority"]), color=INK, linewidth=0.8, linestyle=(0, (4, 2)), zorder=1)
+    lower.axhline(shown.factor * float(row["majority"]), color=INK, linewidth=0.8, linestyle=(0, (4, 2)), zorder=1)
     if upper.lines:
         upper.legend(
             loc="lower left", bbox_to_anchor=(-0.02, 1.0), handlelength=1.8, borderaxespad=0.1, labelspacing=0.2
@@ -65,12 +64,12 @@ def _draw(upper: Axes, lower: Axes, content: Content, cell: Place, *, labelled: 
     for axes in (upper, lower):
         axes.margins(x=0.02)
     if labelled:
-        upper.set_ylabel("training loss (nats)")
-        lower.set_ylabel(f"dev {metric_label(str(row['metric']))}")
+        upper.set_ylabel(f"training loss ({content.scoring.objective(cell.task).measure})")
+        lower.set_ylabel(f"dev {shown.narrow_label}")
 
 
 def curve_rows(curves: LearningCurves) -> pd.DataFrame:
-    """What two bands show: mean and std of training loss and dev score (a fraction) over the runs, by updates."""
+    """What two bands show: mean and std of training loss and dev score (as recorded) over the runs, by updates."""
     parts = [
         pd.DataFrame({"curve": name, "outcome": curves.outcome, "runs": curves.runs, "step": curve.step.astype(int)})
         .assign(mean=curve.mean, std=curve.std)
@@ -90,11 +89,11 @@ def draw_band(
     axes.plot(step, mean, color=color, linewidth=1.4, linestyle=line, marker=marker, label=label, zorder=3)
 
 
-def _same_limits(upper: Axes, lower: Axes, everything: Sequence[LearningCurves]) -> None:
+def _same_limits(upper: Axes, lower: Axes, everything: Sequence[LearningCurves], factor: float) -> None:
     """The limits of all strategies of a task, so that panels can be compared."""
     for axes, scale, curves in (
         (upper, 1, [item.train_loss for item in everything]),
-        (lower, 100, [item.dev_score for item in everything]),
+        (lower, factor, [item.dev_score for item in everything]),
     ):
         curves = [curve for curve in curves if curve.mean.size]
         if not curves:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,10 @@ from matplotlib.figure import Figure
 from stabbench.analysis.example_stability import (
     RESAMPLES,
     Correctness,
+    PredictedNumbers,
     by_example,
-    correctness,
     least_stable,
+    outcomes,
     per_point_stability,
 )
 from stabbench.analysis.place import Place
@@ -32,19 +34,59 @@ PANELS = {"all runs": "variance", "successful runs": "variance_successful"}
 """Columns of the tables by a panel's title."""
 
 
+@dataclass(frozen=True)
+class _What:
+    """Of what the variance over runs is taken, in words."""
+
+    name: str
+    axis: str
+    measure: str
+    """What per-point stability is of it."""
+    score: str
+    column: str
+    mean: str
+    mean_text: Callable[[pd.Series], str]
+
+
+_WHAT = {
+    False: _What(
+        name="correctness",
+        axis="variance of correctness over runs (× 100)",
+        measure="the variance over runs of whether an example is right, averaged over the dev set: 0 where all runs "
+        "agree on every example, at most n/(4(n−1)) (paper, appendix 7.1, which defines it and does not measure it)",
+        score="accuracy",
+        column="accuracy_variance",
+        mean="the share of runs that have it right",
+        mean_text=lambda row: f"{row['correct']:.2f}",
+    ),
+    True: _What(
+        name="prediction",
+        axis="variance of the prediction over runs\n(% of the labels' variance)",
+        measure="the variance over runs of what is predicted for an example, averaged over the dev set and divided by "
+        "the variance of dev's labels: 0 where all runs agree on every example, 1 where they are as far apart as the "
+        "labels are (after the paper's appendix 7.1, which defines it for classes)",
+        score="R²",
+        column="r2_variance",
+        mean="what they predict on average",
+        mean_text=lambda row: f"{row['prediction']:.4g}",
+    ),
+}
+"""By whether labels are numbers."""
+
+
 def section(content: Content) -> Section:
     """A figure a model and task, a row of numbers a cell, and each cell's least stable examples by row number."""
-    read = {Place.of(item.cell): correctness(item) for item in content.traced_cells}
+    read = {Place.of(item.cell): outcomes(item) for item in content.traced_cells}
     cells = {cell: values for cell, values in read.items() if values is not None}
     tables = {cell: by_example(values) for cell, values in cells.items()}
     summary = pd.DataFrame([_row(cell, values) for cell, values in cells.items()])
-    colors = strategy_colors(content.strategies)
+    colors, kinds = strategy_colors(content.strategies), [_WHAT[kind] for kind in _kinds(cells.values())]
     found, figures = [], []
     for place in content.traced:
         mine = {
             cell.strategy: table
             for cell, table in tables.items()
-            if cell.whole == place and len(cells[cell].correct) > 1
+            if cell.whole == place and len(cells[cell].successful) > 1
         }
         heading = content.heading(place)
         if not mine:
@@ -52,30 +94,27 @@ def section(content: Content) -> Section:
             continue
         here = (summary["model"] == place.model) & (summary["task"] == place.task) & summary["strategy"].isin(mine)
         found.append(f"{heading}: {_sentence(summary[here])}")
-        description = f"Variance of each dev example's correctness on {place.task} with {place.model}. {found[-1]}"
-        drawn = _figure(mine, colors)
+        what = _WHAT["prediction" in next(iter(mine.values()))]
+        description = f"Variance of each dev example's {what.name} on {place.task} with {place.model}. {found[-1]}"
+        drawn = _figure(mine, colors, what)
         figures.append(SectionFigure.of_place("example-stability", place, drawn, description, heading))
     return Section(
         name="example-stability",
         title="Per-point stability",
-        looks_for=(
-            "Two cells with the same spread of scores can differ in how often their runs disagree about one and the "
-            "same example. Per-point stability is the variance over runs of whether an example is right, averaged "
-            "over the dev set: 0 where all runs agree on every example, at most n/(4(n−1)) (paper, appendix 7.1, "
-            "which defines it and does not measure it)."
-        ),
+        looks_for=_looks_for(kinds),
         found=found,
         part=RESULTS,
         figures=figures,
         tables=[
             (
                 f"Per-point stability × 100, with a 95 % bootstrap interval over the examples ({RESAMPLES:,} "
-                "resamples, runs held fixed); beside it the variance of the accuracy × 100 over all runs.",
-                _summary_grid(summary),
+                f"resamples, runs held fixed); beside it the variance of the {_joined(kinds, 'score')} × 100 over all "
+                "runs.",
+                _summary_grid(summary, kinds),
             ),
             (
-                "The least stable examples over all runs: row number in the source, and in brackets the share of "
-                "runs that have it right.",
+                "The least stable examples over all runs: row number in the source, and in brackets "
+                f"{_joined(kinds, 'mean')}.",
                 _least_stable_grid(tables),
             ),
         ]
@@ -86,11 +125,31 @@ def section(content: Content) -> Section:
     )
 
 
-def _row(cell: Place, found: Correctness) -> dict[str, object]:
+def _kinds(found: Iterable[Correctness | PredictedNumbers]) -> list[bool]:
+    """Whether labels are numbers, once each; as of classes where there is no cell."""
+    return sorted({isinstance(item, PredictedNumbers) for item in found}) or [False]
+
+
+def _looks_for(kinds: Sequence[_What]) -> str:
+    return (
+        "Two cells with the same spread of scores can differ in how often their runs disagree about one and the "
+        f"same example. Per-point stability is {'; where labels are numbers, '.join(what.measure for what in kinds)}."
+    )
+
+
+def _joined(kinds: Sequence[_What], name: str) -> str:
+    return " or ".join(getattr(what, name) for what in kinds)
+
+
+def _row(cell: Place, found: Correctness | PredictedNumbers) -> dict[str, object]:
     row: dict[str, object] = cell._asdict()
-    for kind, correct in (("", found.correct), ("_successful", found.correct[found.successful])):
-        result = per_point_stability(correct, np.random.default_rng(SEED))
-        row |= {f"{key}{kind}": value for key, value in vars(result).items()}
+    for kind, chosen in (("", slice(None)), ("_successful", found.successful)):
+        result = vars(per_point_stability(found.values[chosen], np.random.default_rng(SEED)))
+        if isinstance(found, PredictedNumbers):
+            r2 = found.r2()[chosen]
+            result = {**result, "r2_variance": float(r2.var(ddof=1)) if len(r2) > 1 else math.nan}
+            del result["accuracy_variance"]
+        row |= {f"{key}{kind}": value for key, value in result.items()}
     return row
 
 
@@ -116,16 +175,18 @@ def _named(row: Mapping[Any, Any], kind: str) -> str:
     return f"{_text(row, kind)} for {row['strategy']}{failed}"
 
 
-def _summary_grid(summary: pd.DataFrame) -> Grid:
+def _summary_grid(summary: pd.DataFrame, kinds: Sequence[_What]) -> Grid:
+    def score_variance(row: Mapping[Any, Any]) -> str:
+        known = [row[what.column] for what in kinds if not math.isnan(row[what.column])]
+        return f"{100 * known[0]:.3f}" if known else "n/a"
+
     columns = {
         **cell_columns(several=summary["model"].nunique() > 1),
         "runs": lambda row: str(row["runs"]),
         "all runs": lambda row: _text(row, ""),
         "successful": lambda row: str(row["runs_successful"]),
         "successful runs": lambda row: _text(row, "_successful"),
-        "variance of the accuracy": lambda row: (
-            "n/a" if math.isnan(row["accuracy_variance"]) else f"{100 * row['accuracy_variance']:.3f}"
-        ),
+        f"variance of the {_joined(kinds, 'score')}": score_variance,
     }
     return Grid.of(summary.to_dict("records"), columns, texts=2)
 
@@ -134,7 +195,8 @@ def _least_stable_grid(tables: dict[Place, pd.DataFrame]) -> Grid:
     rows = []
     for cell, table in tables.items():
         chosen = least_stable(table, LISTED)
-        texts = [f"{row['example']:.0f} ({row['correct']:.2f})" for _, row in chosen.iterrows()]
+        mean = _WHAT["prediction" in table].mean_text
+        texts = [f"{row['example']:.0f} ({mean(row)})" for _, row in chosen.iterrows()]
         rows.append([cell.name, ", ".join(texts) or "none: all runs agree on every example"])
     return Grid(["cell", "examples"], rows, words=True, places=list(tables))
 
@@ -144,7 +206,9 @@ def _examples(tables: dict[Place, pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
-def _figure(tables: Mapping[str, pd.DataFrame], colors: Mapping[str, Color]) -> tuple[Figure, pd.DataFrame]:
+def _figure(
+    tables: Mapping[str, pd.DataFrame], colors: Mapping[str, Color], what: _What
+) -> tuple[Figure, pd.DataFrame]:
     """The share of examples with at most so much variance, from `by_example` tables by strategy; and what it shows."""
     figure = new_figure(COLUMN_WIDTH, 4.3)
     rows = axes_of(figure, 2, 1, sharex=True, sharey=True)
@@ -159,7 +223,7 @@ def _figure(tables: Mapping[str, pd.DataFrame], colors: Mapping[str, Color]) -> 
         axes.set_title(title)
         axes.set_ylabel("share of dev examples (%)")
         axes.set_ylim(0, 102)
-    rows[1][0].set_xlabel("variance of correctness over runs (× 100)")
+    rows[1][0].set_xlabel(what.axis)
     legend_above(figure, rows[0][0])
     return figure, pd.concat(parts, ignore_index=True)[["over", "strategy", "variance", "share"]]
 

@@ -12,19 +12,18 @@ from matplotlib.figure import Figure
 from stabbench.analysis.curves import FAILED, curves_of
 from stabbench.analysis.failed_runs import TRIVIAL, failed_runs
 from stabbench.analysis.place import Place
+from stabbench.analysis.scoring import ObjectiveWords
 from stabbench.report.content import Content
 from stabbench.report.figures.boxes import DASHES
-from stabbench.report.figures.distribution import metric_label
 from stabbench.report.figures.drawing import COLUMN_WIDTH, axes_of, legend_above, new_figure
 from stabbench.report.figures.palette import INK, strategy_colors
 from stabbench.report.figures.training_curves import curve_rows, draw_band
 from stabbench.report.grid import Grid, cell_columns
-from stabbench.report.numbers import counted, percent, share
+from stabbench.report.numbers import counted, share
 from stabbench.report.section import CAUSES, Section, SectionFigure
 
 POINTS = 15
 """Windows of updates over which a run's loss is averaged: fewer than where single runs would be told apart."""
-_CAPTION = "Failed runs in numbers; loss: mean over the last epoch's updates, in nats."
 
 
 def section(content: Content) -> Section:
@@ -38,7 +37,7 @@ def section(content: Content) -> Section:
             done = int(content.rows(place)["n"].sum())
             found.append(f"{heading}: none of {counted(done, 'run')} failed.")
             continue
-        found.append(f"{heading}: {_sentence(part)}")
+        found.append(f"{heading}: {_sentence(part, content.scoring.objective(place.task))}")
         if place not in content.traced:
             continue
         drawn = _figure(content, place, float(part["label_entropy"].iloc[0]))
@@ -50,19 +49,23 @@ def section(content: Content) -> Section:
         looks_for=(
             "The paper's failed runs keep the loss of guessing: they were not trained, rather than trained to "
             "something that does not generalise (figure 2c). Mean ± 1 std over the failed runs of each strategy, "
-            "losses averaged over short windows of updates; dashed: the entropy of the training labels, which is the "
-            "loss of guessing by their shares, and the best constant classifier's score."
+            "losses averaged over short windows of updates; dashed: "
+            f"{content.scoring.trivial}, and the {content.constant}'s score."
         ),
         found=found,
         part=CAUSES,
         figures=figures,
-        tables=[(_CAPTION, _grid(table))] if len(table) else [],
+        tables=[(_caption(content), _grid(table, content))] if len(table) else [],
         data={"failed-runs": table},
         facts={"trivial_share": TRIVIAL},
     )
 
 
-def _sentence(part: pd.DataFrame) -> str:
+def _caption(content: Content) -> str:
+    return f"Failed runs in numbers; loss: mean over the last epoch's updates, {content.scoring.told}."
+
+
+def _sentence(part: pd.DataFrame, words: ObjectiveWords) -> str:
     failed, diverged, trivial = (int(part[name].sum()) for name in ("failed", "diverged", "trivial"))
     ended = failed - diverged
     text = f"{failed} of {int(part['n'].sum())} runs of the strategies with failures failed"
@@ -74,22 +77,23 @@ def _sentence(part: pd.DataFrame) -> str:
     low, high = part["loss_min"].min(), part["loss_max"].max()
     average = (part["loss_mean"] * (part["failed"] - part["diverged"])).sum() / ended
     return (
-        f"{text}; their training loss in the last epoch is {low:.3f} to {high:.3f} nats, {average:.3f} on average, "
-        f"where guessing costs {entropy:.3f}. {trivial} of {ended} ({share(trivial / ended)}) end at {TRIVIAL:g} times "
-        "that or above."
+        f"{text}; their training loss in the last epoch is {low:.3f} to {high:.3f}{words.unit}, {average:.3f} on "
+        f"average, where {words.guess} costs {entropy:.3f}. {trivial} of {ended} ({share(trivial / ended)}) end at "
+        f"{TRIVIAL:g} times that or above."
     )
 
 
-def _grid(table: pd.DataFrame) -> Grid:
+def _grid(table: pd.DataFrame, content: Content) -> Grid:
+    guess = content.scoring.guess
     columns = {
         **cell_columns(several=table["model"].nunique() > 1),
         "failed": lambda row: f"{row['failed']}/{row['n']}",
         "diverged": lambda row: str(row["diverged"]),
         "loss": lambda row: _plus_minus("{:.3f}".format, row["loss_mean"], row["loss_std"]),
-        "guessing": lambda row: f"{row['label_entropy']:.3f}",
-        "at the loss of guessing": lambda row: str(row["trivial"]),
-        "score": lambda row: _plus_minus(percent, row["score_mean"], row["score_std"]),
-        "majority": lambda row: percent(row["majority"]),
+        guess: lambda row: f"{row['label_entropy']:.3f}",
+        f"at the loss of {guess}": lambda row: str(row["trivial"]),
+        "score": lambda row: _plus_minus(content.shown(row["metric"]).text, row["score_mean"], row["score_std"]),
+        "majority": lambda row: content.shown(row["metric"]).text(row["majority"]),
     }
     return Grid.of(table.to_dict("records"), columns, texts=2)
 
@@ -101,26 +105,27 @@ def _plus_minus(text: Callable[[float], str], mean: float, std: float) -> str:
 
 
 def _figure(content: Content, place: Place, label_entropy: float) -> tuple[Figure, pd.DataFrame]:
-    """Mean ± 1 std over each strategy's failed runs, loss above score, and a table of them; `label_entropy` in nats."""
+    """Mean ± 1 std over each strategy's failed runs, loss above score, and their table; `label_entropy` is a loss."""
     figure = new_figure(COLUMN_WIDTH, 4.3)
     upper, lower = (row[0] for row in axes_of(figure, 2, 1, sharex=True))
-    colors = strategy_colors(content.strategies)
+    colors, shown = strategy_colors(content.strategies), content.shown_at(place)
+    words = content.scoring.objective(place.task)
     parts = []
     for item in content.cells(place):
         curves = curves_of(item, FAILED, POINTS)
         if curves is not None:
             color, label = colors[item.cell.strategy], f"{item.cell.strategy} ({curves.runs})"
             draw_band(upper, curves.train_loss, color, label=label)
-            draw_band(lower, curves.dev_score, color, label=label, scale=100)
+            draw_band(lower, curves.dev_score, color, label=label, scale=shown.factor)
             rows = curve_rows(curves)
             rows.insert(0, "strategy", item.cell.strategy)
             parts.append(rows)
     row = content.rows(place).iloc[0]
     reference: dict[str, Any] = {"color": INK, "linewidth": 0.9, "linestyle": DASHES, "zorder": 4}
-    upper.axhline(label_entropy, **reference, label="guessing, best constant")
-    lower.axhline(100 * float(row["majority"]), **reference)
-    upper.set_ylabel("training loss (nats)")
-    lower.set_ylabel(f"dev {metric_label(str(row['metric']))}")
+    upper.axhline(label_entropy, **reference, label=f"{words.guess}, best constant")
+    lower.axhline(shown.factor * float(row["majority"]), **reference)
+    upper.set_ylabel(f"training loss ({words.measure})")
+    lower.set_ylabel(f"dev {shown.narrow_label}")
     lower.set_xlabel("updates")
     for axes in (upper, lower):
         axes.margins(x=0.02)

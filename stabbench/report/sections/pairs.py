@@ -10,7 +10,7 @@ import pandas as pd
 
 from stabbench.analysis.place import Place
 from stabbench.report.content import Content
-from stabbench.report.numbers import of_runs, p_equation, p_value, score_text
+from stabbench.report.numbers import of_runs, p_equation, p_value
 from stabbench.report.section import RESULTS, Section
 
 LOW = 0.05
@@ -70,8 +70,8 @@ def _entry(
     column = ABOVE if j > i else BELOW
     p, adjusted = float(pair[column]), float(pair[f"{column}_holm"])
     if column == ABOVE:
-        kind = content.kind(str(first["metric"]))
-        stds = [score_text(float(cell["std"]), kind) for cell in (first, second)]
+        shown = content.shown(str(first["metric"]))
+        stds = [shown.text(float(cell["std"])) for cell in (first, second)]
         what = f"{a} std {stds[0]}, {b} std {stds[1]}; Levene"
     else:
         failed = [of_runs(cell["failed"], int(cell["n"])) for cell in (first, second)]

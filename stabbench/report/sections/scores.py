@@ -6,7 +6,6 @@ import pandas as pd
 
 from stabbench.analysis.frame import finished
 from stabbench.analysis.place import Place
-from stabbench.report import numbers
 from stabbench.report.content import Content
 from stabbench.report.figures.distribution import distribution_panel, stability_figure
 from stabbench.report.section import RESULTS, Data, SavedFigure, Section, SectionFigure
@@ -24,8 +23,9 @@ def _panel(content: Content, place: Place) -> SectionFigure:
     mine = (content.runs["model"] == place.model) & (content.runs["task"] == place.task)
     names = ["model", "task", "strategy", "seed", "metric", "score", "status", "majority"]
     shown = finished(content.runs.loc[mine, names])
+    shown_as = content.shown_at(place)
     description = f"Scores of every seed on {place.task} with {place.model}: " + "; ".join(
-        f"{row['strategy']} median {numbers.percent(row['median'])}, std {numbers.percent(row['std'])}, "
+        f"{row['strategy']} median {shown_as.text(row['median'])}, std {shown_as.text(row['std'])}, "
         f"{'an unknown number' if pd.isna(row['failed']) else row['failed']} of {row['n']} failed"
         for _, row in content.rows(place).iterrows()
     )

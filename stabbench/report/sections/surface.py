@@ -13,6 +13,7 @@ from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from stabbench.analysis.scoring import ObjectiveWords, objective_words
 from stabbench.analysis.surfaces import barrier, neighbourhood, radius_of
 from stabbench.report.content import Content
 from stabbench.report.figures.drawing import PAGE_WIDTH, axes_of, new_figure
@@ -22,7 +23,7 @@ from stabbench.report.measurement import MeasuredProbe, run_name
 from stabbench.report.section import Section, SectionFigure
 
 FLAT = 0.01
-"""Nats; a line that rises by less has no barrier to speak of."""
+"""In the unit of the loss; a line that rises by less has no barrier to speak of."""
 
 
 def section(probe: MeasuredProbe, content: Content) -> Section:
@@ -37,20 +38,21 @@ def section(probe: MeasuredProbe, content: Content) -> Section:
         return chapter
     surface, line = probe.table("surface"), probe.table("line")
     points = probe.table("points").set_index("point")
+    words = objective_words(probe.facts.get("objective"))
     found = [
         _runs_sentence(probe),
-        _loss_sentence(points, probe),
-        _barrier_sentence(line),
+        _loss_sentence(points, probe, words),
+        _barrier_sentence(line, words),
         _gradient_sentence(surface, points),
         *probe.remarks(content),
     ]
     marks = {str(name): (float(row["alpha"]), float(row["beta"])) for name, row in points.iterrows()}
-    figure = surface_figure(surface, marks, ("failed", "successful"))
+    figure = surface_figure(surface, marks, ("failed", "successful"), words.measure)
     return replace(
         chapter,
         found=found,
         figures=[SectionFigure("surface", figure, "Loss and gradient norm in a plane. " + " ".join(found), "surface")],
-        tables=[("The three models", _grid(points))],
+        tables=[("The three models", _grid(points, words))],
         data={"surface": surface, "points": points.reset_index(), "line": line},
     )
 
@@ -71,23 +73,23 @@ def _runs_sentence(probe: MeasuredProbe) -> str:
     )
 
 
-def _loss_sentence(points: pd.DataFrame, probe: MeasuredProbe) -> str:
-    loss = points["loss"]
+def _loss_sentence(points: pd.DataFrame, probe: MeasuredProbe, words: ObjectiveWords) -> str:
+    loss, of = points["loss"], "" if words.unit else f" ({words.measure})"
     return (
         f"On {probe.facts['examples']} training examples the loss is {loss['pretrained']:.3g} at θp, "
-        f"{loss['failed']:.3g} at θf and {loss['successful']:.3g} nats at θs."
+        f"{loss['failed']:.3g} at θf and {loss['successful']:.3g}{words.unit} at θs{of}."
     )
 
 
-def _barrier_sentence(line: pd.DataFrame) -> str:
+def _barrier_sentence(line: pd.DataFrame, words: ObjectiveWords) -> str:
     top = barrier(line)
     if top is None:
         return "Along the straight line from θf to θs (dashed) the loss is not finite everywhere."
     if top.height < FLAT:
         return "Along the straight line from θf to θs (dashed) the loss never rises above its higher end: no barrier."
     return (
-        f"Along the straight line from θf to θs (dashed) the loss rises to {top.loss:.3g} nats at {top.t:.0%} of the "
-        f"way, {top.height:.2g} above the higher end: a barrier."
+        f"Along the straight line from θf to θs (dashed) the loss rises to {top.loss:.3g}{words.unit} at {top.t:.0%} "
+        f"of the way, {top.height:.2g} above the higher end: a barrier."
     )
 
 
@@ -111,28 +113,32 @@ def _gradient_sentence(surface: pd.DataFrame, points: pd.DataFrame) -> str:
     return text + "."
 
 
-def _grid(points: pd.DataFrame) -> Grid:
+def _grid(points: pd.DataFrame, words: ObjectiveWords) -> Grid:
     rows = [[str(name), f"{row['loss']:.4g}", f"{row['gradient_norm']:.3g}"] for name, row in points.iterrows()]
-    return Grid(["model", "loss (nats)", "total gradient norm"], rows)
+    return Grid(["model", f"loss ({words.measure})", "total gradient norm"], rows)
 
 
 LOG_FROM = 5.0
 """Largest over smallest value from which on levels are logarithmic."""
 
-PANELS = (("loss", "loss (nats)", 50.0), ("gradient_norm", "total gradient norm (L2)", 1000.0))
-"""Column, label, and largest over smallest value that shades tell apart: what is lower has the lowest one's shade."""
+PANELS = (("loss", "loss ({})", 50.0), ("gradient_norm", "total gradient norm (L2)", 1000.0))
+"""Column, label (of the loss: with what it is), and largest over smallest value that shades tell apart: what is lower
+has the lowest one's shade."""
 
 Floats = npt.NDArray[np.float64]
 Marks = Mapping[str, tuple[float, float]]
 """Label of each marked point with its α and β."""
 
 
-def surface_figure(surface: pd.DataFrame, marks: Marks, line: Sequence[str]) -> Figure:
-    """`surface` has columns alpha, beta, loss, gradient_norm; a dashed line joins the two marks named in `line`."""
+def surface_figure(surface: pd.DataFrame, marks: Marks, line: Sequence[str], measure: str) -> Figure:
+    """`surface` has columns alpha, beta, loss, gradient_norm; a dashed line joins the two marks named in `line`.
+
+    `measure` is what the loss is.
+    """
     figure = new_figure(PAGE_WIDTH, 4.25)
     panels = axes_of(figure, 1, 2, sharex=True, sharey=True)[0]
     for axes, (column, label, span) in zip(panels, PANELS, strict=True):
-        _draw(figure, axes, surface, column, label, span)
+        _draw(figure, axes, surface, column, label.format(measure), span)
         ends = np.array([marks[name] for name in line])
         axes.plot(ends[:, 0], ends[:, 1], color=MARK, linewidth=1.0, linestyle=(0, (3, 2)), zorder=4)
         for text, (alpha, beta) in marks.items():

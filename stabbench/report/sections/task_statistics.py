@@ -6,16 +6,21 @@ from collections.abc import Callable, Sequence
 
 import pandas as pd
 
+from stabbench import metrics
+from stabbench.analysis.scoring import Scoring
 from stabbench.analysis.tasks import Comparison, beside_the_paper, is_sample, readings_of, tasks_of, warnings
-from stabbench.metrics.kinds import metric_name
+from stabbench.metrics import METRICS
 from stabbench.plan import Cell
 from stabbench.report.content import Content
 from stabbench.report.grid import Grid
 from stabbench.report.numbers import listed, percent
 from stabbench.report.section import MAKING, Section
+from stabbench.report.shown import Shown, unit_words
 from stabbench.task_facts import SeenInTexts, TaskFacts
 
 Tasks = Sequence[tuple[str, TaskFacts]]
+_RANGE = ("smallest", "mean", "std", "largest")
+"""What `TaskFacts.label_ranges` holds."""
 _WHAT = {"train": "training examples", "dev": "dev examples", "majority": "best constant classifier"}
 
 
@@ -23,8 +28,10 @@ def section(content: Content) -> Section:
     """One row a task; a second table for the data sets that the paper has too."""
     cells = [item.cell for item in content.selection.cells]
     found = tasks_of(cells)
+    classes = not any(facts.label_ranges for _, facts in found)
     compared = [row for task, facts in found for row in beside_the_paper(task, facts)]
-    tables = [("The data as the runs had them; best constant classifier: × 100, on dev.", _table(found))]
+    units = unit_words([Shown.of(content.scoring, metric) for _, facts in found for metric in facts.metrics])
+    tables = [(f"The data as the runs had them; {content.constant}: {units}, on dev.", _table(found, content.scoring))]
     if compared:
         tables.append(("The paper's Table 2 beside it.", _comparison(compared)))
     seen = [(task, facts.seen) for task, facts in found if facts.seen is not None]
@@ -38,8 +45,9 @@ def section(content: Content) -> Section:
         name="task-statistics",
         title="Task statistics",
         looks_for=(
-            "Sizes, class shares and what the best constant classifier scores on dev in each metric (paper, table 2): "
-            "it always says the label that scores highest there. A run that scores no more has failed."
+            f"Sizes, {_distributions(found)} and what the {content.constant} scores on dev in each metric (paper, "
+            f"table 2): it always says {'the label that scores highest' if classes else 'what scores best'} there. A "
+            f"run that scores no {'more' if classes else 'better'} has failed."
         ),
         found=[_sentence(compared), *(f"Warning: {sentence}." for sentence in warned)],
         part=MAKING,
@@ -49,30 +57,42 @@ def section(content: Content) -> Section:
     )
 
 
-def _table(found: Tasks) -> Grid:
+def _distributions(found: Tasks) -> str:
+    """What the tasks' labels are described by."""
+    kinds = {bool(facts.label_ranges) for _, facts in found}
+    return " and ".join(text for kind, text in ((False, "class shares"), (True, "ranges of labels")) if kind in kinds)
+
+
+def _table(found: Tasks, scoring: Scoring) -> Grid:
     rows = [
         [
             task,
             facts.dataset,
             *(_count(facts, split) for split in ("train", "dev")),
-            "; ".join(_shares(facts, split) for split in ("train", "dev") if split in facts.label_shares) or "n/a",
-            ", ".join(metric_name(name) for name in facts.metrics),
-            ", ".join(_constant(facts, name) for name in facts.metrics),
+            "; ".join(_labels(facts, split) for split in ("train", "dev") if split in facts.label_shares) or "n/a",
+            ", ".join(scoring.name(name) for name in facts.metrics),
+            ", ".join(_constant(facts, Shown.of(scoring, name)) for name in facts.metrics),
             facts.content_hash,
         ]
         for task, facts in found
     ]
+    labels = [
+        *(["class shares (%)"] if any(facts.label_names for _, facts in found) else []),
+        *([f"labels: {', '.join(_RANGE)}"] if any(facts.label_ranges for _, facts in found) else []),
+    ]
     head = [
-        *("task", "data set", "train", "dev", "class shares (%)", "metrics (headline first)", "best constant"),
+        *("task", "data set", "train", "dev", "; ".join(labels), "metrics (headline first)", "best constant"),
         "SHA-256",
     ]
     return Grid(head, rows, words=True, hashed=7)
 
 
-def _constant(facts: TaskFacts, metric: str) -> str:
-    """The baseline in a metric and what the classifier says; where it scores nothing, so does any other."""
-    score, label = facts.constant.scores[metric], facts.label(facts.constant.labels[metric])
-    return f"{metric_name(metric)} {percent(score)}" + (f" ({label})" if score else "")
+def _constant(facts: TaskFacts, shown: Shown) -> str:
+    """The baseline in a metric and what the constant is; where it scores nothing, so does any other."""
+    score, label = facts.constant.scores[shown.metric], facts.label(facts.constant.labels[shown.metric])
+    if METRICS.has(shown.metric) and metrics.find(shown.metric).takes == "probabilities":
+        label = "the labels' shares"
+    return f"{shown.name} {shown.text(score)}" + (f" ({label})" if score else "")
 
 
 def _seen(found: Sequence[tuple[str, SeenInTexts]]) -> Grid:
@@ -124,7 +144,9 @@ def _count(facts: TaskFacts, split: str) -> str:
     return f"{facts.counts[split]:,}" + (" (sample)" if is_sample(facts, split) else "")
 
 
-def _shares(facts: TaskFacts, split: str) -> str:
+def _labels(facts: TaskFacts, split: str) -> str:
+    if facts.label_ranges:
+        return f"{split}: " + ", ".join(f"{value:.4g}" for value in facts.label_ranges[split])
     shares = zip(facts.label_names, facts.label_shares[split], strict=True)
     return f"{split}: " + ", ".join(f"{name} {percent(share)}" for name, share in shares)
 
@@ -159,6 +181,8 @@ def _data(found: Tasks) -> pd.DataFrame:
             row[split] = facts.counts[split]
             for name, share in zip(facts.label_names, facts.label_shares.get(split, ()), strict=False):
                 row[f"{split}_share_{name}"] = share
+            for name, value in zip(_RANGE, (facts.label_ranges or {}).get(split, ()), strict=False):
+                row[f"{split}_{name}"] = value
         row |= {f"majority_{name}": score for name, score in facts.constant.scores.items()}
         rows.append({**row, "metrics": listed(list(facts.metrics)), "content_hash": facts.content_hash})
     return pd.DataFrame(rows)

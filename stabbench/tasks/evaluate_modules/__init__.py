@@ -44,6 +44,11 @@ def rescore(predictions: pd.DataFrame, metrics: Sequence[str]) -> dict[str, floa
     if missing:
         found = ", ".join(map(str, predictions.columns)) or "none"
         raise UserError(f"predictions have no column {' and '.join(missing)}; found: {found}")
+    if any(predictions[name].dtype.kind == "f" for name in ("label", "prediction")):
+        raise UserError(
+            "these labels are numbers, and the local modules of evaluate score classes: the run's scores stand in the "
+            "record.json beside it, computed by scikit-learn and SciPy"
+        )
     if predictions.empty:
         raise UserError("predictions hold no row, expected one for each dev example")
     given = {"references": predictions["label"].tolist(), "predictions": predictions["prediction"].tolist()}

@@ -1,0 +1,68 @@
+"""How the scores of a metric are printed and drawn: × 100 where they are shares or correlations, else as they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from stabbench.analysis.scoring import Scoring
+from stabbench.metrics.contract import MetricKind
+from stabbench.report.numbers import score_text, some
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A metric for tables and figures."""
+
+    metric: str
+    name: str
+    """What it is called there."""
+    kind: MetricKind
+
+    @classmethod
+    def of(cls, scoring: Scoring, metric: str) -> Shown:
+        """As the tasks say."""
+        return cls(metric, scoring.name(metric), scoring.kind(metric))
+
+    @property
+    def factor(self) -> float:
+        """What scores are drawn times."""
+        return 100.0 if self.kind.fraction else 1.0
+
+    @property
+    def best(self) -> str:
+        """The column of `analysis.stability` that holds the best run."""
+        return "min" if self.kind.lower else "max"
+
+    def text(self, score: float) -> str:
+        """A score or a std as tables print it."""
+        return score_text(score, self.kind)
+
+    @property
+    def label(self) -> str:
+        """The metric with its unit and direction, as an axis has it."""
+        unit = " (× 100)" if self.kind.fraction else ""
+        name = "accuracy (%)" if self.metric == "accuracy" else f"{self.name}{unit}"
+        return f"{name}, lower is better" if self.kind.lower else name
+
+    @property
+    def narrow_label(self) -> str:
+        """The same for a low panel: the direction on a line of its own."""
+        return self.label.replace(", lower", "\nlower") if len(self.label) > LOW_PANEL else self.label
+
+
+LOW_PANEL = 24
+"""Characters that stand beside a panel of two inches."""
+HUNDREDTHS = "× 100"
+"""The unit of tables all of whose metrics are shares or correlations."""
+
+
+def unit_words(shown: Sequence[Shown]) -> str:
+    """In which unit a table of these metrics is: `× 100`, `as they stand`, or `× 100; RMSE as it stands`."""
+    whole = list(dict.fromkeys(item.name for item in shown if not item.kind.fraction))
+    if not whole:
+        return HUNDREDTHS
+    if all(not item.kind.fraction for item in shown):
+        return "as they stand"
+    stand = "it stands" if len(whole) == 1 else "they stand"
+    return f"{HUNDREDTHS}; {some(whole, 3)} as {stand}"
