@@ -18,6 +18,8 @@ COLLAPSED_SPREAD = 0.01
 """Std of the predictions, in that of the training labels."""
 COLLAPSED_LOSS = 0.95
 """Of the trivial loss."""
+PERCENTILES = 100
+"""Steps between the constants that are tried for a metric of anybody's."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,12 @@ class Regression(Objective):
         return np.asarray(outputs[..., 0] * self.std + self.mean)
 
     def trivial(self, labels: Array, metrics: Mapping[str, Metric], label_names: Sequence[str]) -> Trivial:
-        """The better of the labels' mean, which has the smallest squared error, and their median (absolute error)."""
-        constants = [float(labels.mean()), float(np.median(labels))]
+        """The best of the labels' mean (which has the smallest squared error), their median (absolute error), the middle
+        of their range (largest error) and their percentiles; of equals the first of these.
+        """
+        middle = (labels.min() + labels.max()) / 2
+        grid = np.quantile(labels, np.linspace(0, 1, PERCENTILES + 1))
+        constants = [float(value) for value in (labels.mean(), np.median(labels), middle, *grid)]
         scores: dict[str, float] = {}
         best: dict[str, float] = {}
         for name, metric in metrics.items():
