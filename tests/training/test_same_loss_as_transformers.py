@@ -35,13 +35,13 @@ def test_a_batch_has_the_loss_and_the_gradient_of_the_head_in_transformers(
         data = dataclasses.replace(data, segments=np.zeros_like(data.segments))
     if kind == "distilbert":
         del given["token_type_ids"]
-    theirs = model(**given, labels=torch.from_numpy(data.labels)).loss
+    theirs: Any = model(**given, labels=torch.from_numpy(data.labels)).loss
     theirs.backward()
     shape = tiny.architecture(model)
     placed = dataclasses.replace(data, places=families.of(shape).places(shape, data.ids, data.offsets))
     weights = {name: tensor.clone().requires_grad_() for name, tensor in tiny.stacked(model).items()}
     batch = make_batch(placed, [BATCH], torch.float64, torch.device("cpu"))
-    ours = objective.loss(families.encoder_of(shape).classify(weights, batch), batch.labels)
+    ours: Any = objective.loss(families.encoder_of(shape).classify(weights, batch), batch.labels)
     ours.sum().backward()
     assert ours.item() == pytest.approx(theirs.item(), abs=TOLERANCE)
     expected = {name: parameter.grad for name, parameter in model.named_parameters() if parameter.grad is not None}

@@ -72,8 +72,10 @@ class Regression(Objective):
         return np.asarray(outputs[..., 0] * self.std + self.mean)
 
     def trivial(self, labels: Array, metrics: Mapping[str, Metric], label_names: Sequence[str]) -> Trivial:
-        """The best of the labels' mean (which has the smallest squared error), their median (absolute error), the middle
-        of their range (largest error) and their percentiles; of equals the first of these.
+        """The best of the labels' mean, median, middle of the range and percentiles; of equals the first of these.
+
+        No constant has a smaller squared error than the mean, absolute error than the median, or largest error than
+        the middle; the percentiles are for anybody's metric.
         """
         middle = (labels.min() + labels.max()) / 2
         grid = np.quantile(labels, np.linspace(0, 1, PERCENTILES + 1))
