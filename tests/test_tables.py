@@ -197,7 +197,7 @@ def test_all_lines_that_are_no_objects_are_told(tmp_path: Path) -> None:
     ("name", "content", "message"),
     [
         ("a.csv", b"", "the file is empty, expected a table"),
-        ("a.csv", gzip.compress(b""), "the file is empty, expected a table"),
+        ("a.csv", gzip.compress(b"", mtime=0), "the file is empty, expected a table"),
         ("a.xlsx", b"PK\x03\x04 and so on", "a zip archive, such as a spreadsheet .'.xlsx'.: save the table as CSV"),
         ("a.parquet", b"no parquet", "not readable as .parquet"),
         ("a.doc", b"nothing but words\n", "unknown ending '.doc', expected one of .csv"),
