@@ -27,6 +27,7 @@ DELIMITERS = (",", "\t", ";", "|")
 QUOTINGS = ("standard", "none")
 ENDINGS = (".csv", ".tsv", ".txt", ".parquet", ".jsonl", ".ndjson")
 """Those of which the content need not be looked at to know that it is a table; each may have `.gz` after it."""
+ENCODING = "save the file as UTF-8, or, in a task, say its encoding (encoding: cp1252)"
 _LOOKED_AT = 20
 """Lines by which the delimiter is found."""
 _GZIP, _PARQUET, _ZIP = b"\x1f\x8b", b"PAR1", b"PK\x03\x04"
@@ -241,11 +242,9 @@ def _check_encoding(path: Path, content: bytes) -> None:
     except UnicodeDecodeError as error:
         faults = [fault for fault in enumerate(map(_not_utf8, content.split(b"\n")), start=1) if fault[1]]
         if len(faults) > 1:
-            raise UserError(
-                f"{told(str(path), 'line', faults)}\nSave the file as UTF-8, or say its encoding"
-            ) from error
+            raise UserError(f"{told(str(path), 'line', faults)}\n{ENCODING[0].upper()}{ENCODING[1:]}") from error
         number, fault = faults[0]
-        raise UserError(f"{path}: line {number} is {fault}: save the file as UTF-8, or say its encoding") from error
+        raise UserError(f"{path}: line {number} is {fault}: {ENCODING}") from error
 
 
 def _not_utf8(line: bytes) -> str:

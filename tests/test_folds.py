@@ -141,7 +141,7 @@ def test_a_dev_set_that_is_given_is_not_split(project: Path) -> None:
     write(project, ", group: customer, split_seed: 1")
     path = project / "params.yaml"
     path.write_text(path.read_text().replace("{train: tickets.csv}", "{train: tickets.csv, dev: dev.csv}"))
-    with pytest.raises(UserError, match="found group, split_seed beside a dev set, which is not split"):
+    with pytest.raises(UserError, match="found group, split_seed beside a dev set of its own"):
         load(path)
 
 

@@ -178,7 +178,7 @@ def test_all_lines_that_are_not_utf_8_are_told(tmp_path: Path) -> None:
     lines = str(caught.value).splitlines()
     assert lines[0] == f"{tmp_path / 'a.csv'}: 12 lines cannot be used:"
     assert lines[1:3] == ["  line 2: not UTF-8 (byte 0xf6)", "  line 4: not UTF-8 (byte 0xf6)"]
-    assert lines[-2:] == ["  and 2 more", "Save the file as UTF-8, or say its encoding"]
+    assert lines[-2:] == ["  and 2 more", "Save the file as UTF-8, or, in a task, say its encoding (encoding: cp1252)"]
     with pytest.raises(UserError, match=r"line 3 is not ascii .byte 0xc3"):
         reading(tmp_path, "body,kind\na,b\nä,b\n", encoding="ascii")
 

@@ -11,9 +11,10 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from stabbench.config.messages import Problem, problems_of
+from stabbench.config.own_data import FOLD, OWN_KEYS
 from stabbench.config.schema import EMBEDDED_MODEL, Config
 from stabbench.config.seeds import parse_seeds
-from stabbench.config.tasks import FOLD, OWN_KEYS, TaskBlock
+from stabbench.config.tasks import TaskBlock
 from stabbench.datasets import AUTO, DATASETS, OFFICIAL_SOURCES
 from stabbench.errors import UserError, unknown
 from stabbench.folders import why_absent

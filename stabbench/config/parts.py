@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from stabbench.config.own_data import FOLD
 from stabbench.config.schema import EMBEDDED_MODEL, Config, PretrainingBlock
-from stabbench.config.tasks import FOLD
 from stabbench.errors import UserError
 from stabbench.files import sha256_of_file
 
@@ -62,14 +62,19 @@ def _parts(config: Config, folder: Path) -> Iterator[tuple[str, Any]]:
 def _hashes(config: Config, folder: Path) -> dict[str, dict[str, Any]]:
     own = {name: files for name, task in config.tasks.items() if (files := task.own_files(folder))}
     missing = [
-        f"tasks.{name}.files.{split}: there is no file {folder / file}"
+        f"tasks.{fold[1] if (fold := FOLD.match(name)) else name}.{_key(part)}: there is no file {folder / file}"
         for name, files in own.items()
-        for split, file in files.items()
+        for part, file in files.items()
         if not (folder / file).is_file()
     ]
     if missing:
-        raise UserError(*missing)
+        raise UserError(*dict.fromkeys(missing))
     return {
         name: {"sha256": {part: sha256_of_file(folder / file) for part, file in files.items()}}
         for name, files in own.items()
     }
+
+
+def _key(part: str) -> str:
+    """The key of a task's block that names a file, by what the file is to the task."""
+    return f"files.{part}" if part in ("train", "dev") else "metrics" if part.startswith("metric ") else part

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.metadata import Distribution, EntryPoint, EntryPoints, entry_points
 from pathlib import Path
+from types import FunctionType
 from typing import Any, Generic, TypeVar
 
 from stabbench.errors import UserError, unknown
@@ -79,8 +80,8 @@ class Registry(Generic[T]):
                 raise UserError(f"{label}: there is no file {path}{why_absent(path)}")
             names = vars(_attempted(lambda: import_file(path), label))
             if file.name not in names:
-                classes = [key for key, value in names.items() if isinstance(value, type)]
-                raise unknown(f"class in {path}", file.name, classes)
+                known = [key for key, value in names.items() if isinstance(value, (type, FunctionType))]
+                raise unknown(f"{'function' if self.what == 'metric' else 'class'} in {path}", file.name, known)
             found = names[file.name]
         return self.check(found, label)
 
@@ -150,5 +151,5 @@ def _named(distribution: Distribution | None) -> tuple[str, str]:
 def _attempted(importing: Callable[[], T], label: str) -> T:
     try:
         return importing()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UserError(f"{label} fails to import: {type(error).__name__}: {error}") from error

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from stabbench.config import Config, TaskBlock, load
-from stabbench.config.tasks import FOLD
+from stabbench.config.own_data import FOLD
 from stabbench.errors import UserError, unknown
 from stabbench.files import check_writable
 from stabbench.folders import Folders

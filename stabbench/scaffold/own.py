@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stabbench.config import load
-from stabbench.config.tasks import OBJECTIVE_GROUP
+from stabbench.config.own_data import OBJECTIVE_GROUP
 from stabbench.errors import UserError, unknown
 from stabbench.plugins import installed
 from stabbench.scaffold import pipeline

@@ -12,7 +12,7 @@ from pydantic import Field
 from stabbench.analysis.frame import finished, frame
 from stabbench.analysis.pairwise import pairwise
 from stabbench.config import Config, TaskBlock
-from stabbench.config.tasks import OWN_KEYS
+from stabbench.config.own_data import OWN_KEYS
 from stabbench.config.values import Block, Name, Seeds
 from stabbench.errors import UserError, unknown
 from stabbench.plan import Cell, Variation

@@ -63,8 +63,16 @@ def split_rows(
     else:
         parts = folds or max(2, round(1 / (share or DEV_SHARE)))
         if count < parts:
-            what = "rows" if groups is None else "groups"
-            raise ValueError(f"there are {count} {what}, which cannot be split into {parts} parts")
+            what, todo = "rows", "ask for fewer folds"
+            if groups is not None:
+                what, todo = (
+                    "groups",
+                    f"name another column, or ask for fewer folds or dev_share {1 / max(2, count):.2g}",
+                )
+            raise ValueError(f"there are {count} {what}, which cannot be split into {parts} parts: {todo}")
+        most = int(np.bincount(strata).max())
+        if folds and most < folds:
+            raise ValueError(f"folds: {folds} are more than the largest class or tenth of the labels has rows ({most})")
         if groups is None:
             each = _found(StratifiedKFold(parts, shuffle=True, random_state=seed).split, rows, strata)
         else:

@@ -180,7 +180,10 @@ class LabelledColumns:
         return tuple(named), own, code
 
     def _split(self, frame: pd.DataFrame, kept: pd.DataFrame, name: str) -> dict[str, pd.DataFrame]:
-        groups = None if self.group is None else np.array(words(kept[self.group]), dtype=object)
+        groups = None
+        if self.group is not None:  # a row without a group is one by itself
+            said = enumerate(words(kept[self.group]))
+            groups = np.array([group or f"\0{row}" for row, group in said], dtype=object)
         try:
             dev = split_rows(
                 frame["label"].to_numpy(),

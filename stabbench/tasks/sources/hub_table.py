@@ -6,12 +6,17 @@ import dataclasses
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from stabbench.errors import Mistakes, UserError
 from stabbench.tables import Table
+from stabbench.tasks import objectives
 from stabbench.tasks.sources.columns import LabelledColumns
 from stabbench.tasks.sources.contract import Labelled, Source, Wanted
+
+SAID = 300
+"""Characters of another library's error that are told."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,10 @@ class HubTable(Source[HubTables]):
 
     def read(self, options: HubTables, wanted: Wanted) -> Labelled:
         """The rows of its splits without those that are left out; a label's class names are the data set's own."""
-        where = str(wanted.root / options.hub) if options.hub.startswith(".") else options.hub
+        folder = wanted.root / Path(options.hub).expanduser() if is_folder(options.hub) else None
+        if folder is not None and not folder.is_dir():
+            raise UserError(f"task {wanted.task}: there is no folder {folder}")
+        where = options.hub if folder is None else str(folder.resolve())
         loaded = load(where, options.config, options.revision, f"task {wanted.task}")
         mistakes, tables = Mistakes(), {}
         names: list[str] | None = None
@@ -48,15 +56,21 @@ class HubTable(Source[HubTables]):
         if names is not None:
             for table in tables.values():  # a row without a label has -1
                 numbers = table.frame[options.label]
-                table.frame[options.label] = [names[number] if number >= 0 else None for number in numbers]
-            options = dataclasses.replace(options, labels=options.labels or _present(names, tables, options))
+                table.frame[options.label] = [names[int(number)] if number >= 0 else None for number in numbers]
+            if options.objective == objectives.CLASSIFICATION:
+                options = dataclasses.replace(options, labels=options.labels or _present(names, options))
         places = {split: f"{options.hub}, {name}" for split, name in options.splits.items()}
         found = options.labelled(tables, places, wanted)
         origin = {"repository": options.hub, "config": options.config, "revision": options.revision}
         return dataclasses.replace(found, origin={**origin, "splits": dict(options.splits), **(found.origin or {})})
 
 
-def _present(names: list[str], tables: Mapping[str, Table], options: HubTables) -> list[str] | None:
+def is_folder(hub: str) -> bool:
+    """Whether it is a folder's path and no data set's name."""
+    return hub.startswith(("./", "../", "/", "~"))
+
+
+def _present(names: list[str], options: HubTables) -> list[str]:
     """The data set's classes in its order, without those that `drop` leaves out."""
     dropped = set(options.drop.get(options.label, ()))
     return [name for name in names if name not in dropped]
@@ -67,12 +81,15 @@ def load(place: str, config: str | None, revision: str | None, task: str, **wher
     import datasets
 
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # its retries; the error below says it all
+    datasets.disable_progress_bars()
     # Whatever stands between us and the hub (no network, a proxy, a 404, a changed repository) comes in a
     # dozen exception types of four libraries; each means that the data did not arrive.
     try:
         return dict(datasets.load_dataset(place, config, revision=revision, **where))
     except Exception as error:
-        said = (str(error).strip() or type(error).__name__).splitlines()[0]
+        said = " ".join(str(error).split())[:SAID] or type(error).__name__
+        if is_folder(place):
+            raise UserError(f"{task}: {place} cannot be read as a data set: {said}") from error
         at = f" at {revision}" if revision else ""
         raise UserError(
             f"{task}: the data set did not arrive from the hub ({place}{at}: {said}); connect this machine to the "
