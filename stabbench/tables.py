@@ -288,7 +288,7 @@ def _object(line: str) -> Mapping[str, Any] | str:
     except ValueError as error:
         return f"not JSON ({error})"
     if not isinstance(found, dict):
-        return f'found {line.strip()[:60]}, expected an object such as {{"score": 0.8, …}}'
+        return f'found {line.strip()[:60]}, expected an object such as {{"column": "value", …}} in each line'
     if "\\ud" in line or "\\uD" in line:
         try:
             json.dumps(found, ensure_ascii=False).encode()

@@ -55,8 +55,8 @@ INSTEAD = {
     "seeds=1-30": ("seeds=1-2", "small"),
     "cd /shared/benchmark && source .venv/bin/activate": ("SLURM_ARRAY_TASK_ID=1 SLURM_ARRAY_TASK_COUNT=8", "no Slurm"),
     "STABBENCH_DEVICE=cuda": ("SLURM_ARRAY_TASK_COUNT=8 SLURM_ARRAY_TASK_ID=1", "no GPU"),
-    "init --from ../tickets.csv ": (
-        "init --from ../tickets.csv && sed -i 's/^seeds: 1-10/seeds: 1-2/' params.yaml ",
+    "init --from tickets.csv   ": (
+        "init --from tickets.csv && sed -i 's/^seeds: 1-10/seeds: 1-2/' params.yaml   ",
         "small",
     ),
     "seeds: 1-25": ("seeds: 1-2", "small"),

@@ -22,6 +22,7 @@ from stabbench.errors import UserError
 @click.option("--text", multiple=True, help="The column of the text; twice for a pair.")
 @click.option("--label", help="The column of the label.")
 @click.option("--objective", help="What it is: classification or regression.")
+@click.option("--encoding", help="Of text files that are not UTF-8, such as latin-1; else a guess.")
 @click.option("--name", help="What the task is called; else as the file is.")
 @click.option("--force", is_flag=True, help="Overwrite a dvc.yaml or params.yaml that differs.")
 def init(
@@ -31,6 +32,7 @@ def init(
     text: tuple[str, ...],
     label: str | None,
     objective: str | None,
+    encoding: str | None,
     name: str | None,
     force: bool,
 ) -> None:
@@ -55,8 +57,8 @@ def init(
     from stabbench import scaffold
 
     if train is None:
-        given = {"--dev": dev, "--text": text, "--label": label, "--objective": objective, "--name": name}
-        lone = [flag for flag, value in given.items() if value]
+        said = {"--dev": dev, "--text": text, "--label": label, "--objective": objective, "--encoding": encoding}
+        lone = [flag for flag, value in {**said, "--name": name}.items() if value]
         if lone:
             raise UserError(f"{', '.join(lone)} {'need' if len(lone) > 1 else 'needs'} --from, the file of the task")
         _tell(scaffold.write(preset or "demo", Path.cwd(), force=force))
@@ -65,9 +67,11 @@ def init(
         raise UserError(f"found the preset '{preset}' beside --from, expected one or the other")
     from stabbench.cli.prepare import summary
     from stabbench.scaffold.choices import Asked
+    from stabbench.scaffold.given import Given
     from stabbench.scaffold.own import start
 
-    started = start(train, dev, Asked(text, label, objective), name)
+    given = Given({"train": train, **({} if dev is None else {"dev": dev})}, asked=encoding)
+    started = start(given, Asked(text, label, objective), name)
     written = scaffold.write_files(started.contents, Path.cwd(), force=force)
     for line in started.told:
         click.echo(line)

@@ -119,24 +119,6 @@ def read_as_words(path: Path, encoding: str | None) -> pd.DataFrame:
     return read(path, names, dialect).frame.set_axis(names, axis="columns")
 
 
-def encoding_of(path: Path) -> str | None:
-    """What a text file that is not UTF-8 is taken for: UTF-16 by its mark, else Windows' (in which any byte is one)."""
-    if not path.is_file():
-        return None
-    content = path.read_bytes()
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "utf-16"
-    if content.startswith((b"\x1f\x8b", b"PAR1", b"PK\x03\x04")):
-        return None
-    for encoding in ("utf-8", "cp1252"):
-        try:
-            content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        return None if encoding == "utf-8" else encoding
-    return "latin-1"
-
-
 def look(frame: pd.DataFrame) -> list[Column]:
     """The columns of a table, each with its kind."""
     return [_column(name, frame[name]) for name in frame.columns]

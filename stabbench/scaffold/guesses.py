@@ -22,6 +22,8 @@ LARGE, SAMPLED = 2000, 1000
 """Training rows above which a sample is taken, and its size; dev rows of which there are no more."""
 FEWEST_GROUPS, LARGEST_GROUP = 10, 0.2
 """Of groups that a split can be made by: how many, and the largest one's share of the rows."""
+REPEATED = 0.7
+"""Different values below which a column is taken to repeat, in its rows with a value."""
 _METRICS = ("accuracy", "balanced_accuracy", "mcc", "macro_f1", "weighted_f1", "auroc", "average_precision")
 _OF_NUMBERS = ("pearson", "spearman", "r2", "rmse", "mae", "pearson_spearman")
 
@@ -154,21 +156,35 @@ def _group(found: Guess, columns: Mapping[str, Column], rows: int) -> None:
     """An identifier's column that repeats; of several the one with the fewest values, which keeps most together."""
     rest = [column for name, column in columns.items() if name not in (*found.text, found.label)]
     repeated = [column for column in rest if naming.tells_whose(column.name) and 1 < len(column.counts) < column.filled]
-    fit = [
-        column
-        for column in repeated
-        if len(column.counts) >= FEWEST_GROUPS and max(column.counts.values()) <= LARGEST_GROUP * rows
-    ]
+    fit = [column for column in repeated if _can_be_split_by(column, rows)]
     if len(found.text) == 2:
-        repeated += [columns[name] for name in found.text if len(columns[name].counts) < 0.7 * columns[name].filled]
+        repeated += [columns[name] for name in found.text if _repeats(columns[name])]
     best = min(fit, key=lambda column: len(column.counts), default=None)
     reason = "rows with one value of this column stay on one side of the split"
     if best is not None:
         found.group = best.name
         reason += f": an identifier that repeats, {len(best.counts):,} for {rows_of(best.filled)}; null: no such column"
     others = [column for column in repeated if column is not best]
-    left = f"; others: {listed(others)}" if others else "" if best is not None else "; no identifier repeats here"
+    left = f"; others: {listed(others)}" if others else ""
+    if best is None:
+        left += "; no column looks like an identifier that repeats" if not others else ""
+        candidates = [column for column in rest if column not in repeated and _may_tell_whose(column, rows)]
+        told = ", ".join(f"{shown(column.name)} ({len(column.counts):,} values)" for column in candidates)
+        left += f"; candidates: {told}" if candidates else ""
     found.why["group"] = f"{reason}{left}"
+
+
+def _may_tell_whose(column: Column, rows: int) -> bool:
+    """Whether words repeat as those who wrote, cooked or judged something do: too many for classes, none too often."""
+    return column.kind in ("words", "identifiers", "text") and _repeats(column) and _can_be_split_by(column, rows)
+
+
+def _repeats(column: Column) -> bool:
+    return len(column.counts) < REPEATED * column.filled
+
+
+def _can_be_split_by(column: Column, rows: int) -> bool:
+    return len(column.counts) >= FEWEST_GROUPS and max(column.counts.values()) <= LARGEST_GROUP * rows
 
 
 def _sample(found: Guess, rows: Mapping[str, int]) -> None:

