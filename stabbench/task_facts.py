@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 
 from stabbench.metrics.contract import Metric, MetricKind
 from stabbench.typed_json import renamed
@@ -104,6 +103,6 @@ def named(label_names: Sequence[str], label: float) -> str:
     return label_names[int(label)] if label_names else f"{label:.4g}"
 
 
-def label_range(labels: np.ndarray[Any, Any]) -> tuple[float, ...]:
+def label_range(labels: Any) -> tuple[float, ...]:
     """Smallest, mean, std (over n) and largest."""
     return tuple(float(value) for value in (labels.min(), labels.mean(), labels.std(), labels.max()))

@@ -66,7 +66,6 @@ def train(
       RAY_ADDRESS=10.0.0.1:6379 stabbench train --all --launcher ray
     """
     from stabbench.cli.progress import watch_runs
-    from stabbench.config import parse_seeds
     from stabbench.execution.settings import Settings
     from stabbench.execution.shards import Shard
     from stabbench.files import check_writable, write_json
@@ -84,7 +83,11 @@ def train(
         raise click.UsageError("--marker says that the store is filled, which a shard does not do: leave it out")
     if marker is not None:
         check_writable(marker.parent)
-    wanted = parse_seeds(seeds) if seeds is not None else None
+    wanted = None
+    if seeds is not None:
+        from stabbench.config import parse_seeds
+
+        wanted = parse_seeds(seeds)
     folders, records = Folders.of(params=params, store=store, runs=runs), options.open_store(store)
     if everything or part is not None:
         cells = (

@@ -39,8 +39,8 @@ def prepare(
             except UserError as error:
                 refused.append(str(error))
                 continue
-            done(found[-1])
             left.remove(name)
+            done(found[-1])
     if refused:
         raise UserError("\n".join(dict.fromkeys(refused)))
     return found

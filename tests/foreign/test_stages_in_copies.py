@@ -88,7 +88,7 @@ def test_a_clone_with_dvcs_cache_finds_everything_and_leaves_the_original_alone(
     before = {path: path.stat().st_mtime_ns for path in project.folder.rglob(".stabbench/**/*")}
     clone.run("dvc", "checkout", "--quiet")
     output = clone.run("dvc", "repro", "report")
-    assert stages(output) == ["fill"]
+    assert stages(output) == ["validate", "fill"]
     assert trained(output) == 0
     assert clone.run("git", "status", "--porcelain") == ""
     assert len(recorded(clone.folder / ".stabbench/runs")) == 2
@@ -118,7 +118,7 @@ def test_an_experiment_in_a_copy_trains_nothing_that_the_project_has_and_tracks_
 
     project.run("dvc", "exp", "apply", "longer")
     output = project.run("dvc", "repro")
-    assert stages(output) == ["track"]
+    assert stages(output) == ["validate", "track"]
     assert "up to date, 2 runs" in output
 
 

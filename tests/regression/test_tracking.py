@@ -23,9 +23,9 @@ def runs_of(client: MlflowClient, condition: str) -> list[mlflow.entities.Run]:
 
 
 def test_the_logged_model_of_a_regression_predicts_the_numbers_of_the_record(
-    client: MlflowClient, project: Path
+    client: MlflowClient, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mlflow.set_tracking_uri(f"sqlite:///{project / 'mlflow.db'}")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{project / 'mlflow.db'}")
     experiments = [item.experiment_id for item in client.search_experiments()]
     logged = {model.name: model for model in client.search_logged_models(experiments)}
     assert len(logged) == 4
