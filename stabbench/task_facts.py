@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-
 from stabbench.metrics.contract import Metric, MetricKind
 from stabbench.typed_json import renamed
 

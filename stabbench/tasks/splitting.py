@@ -40,7 +40,7 @@ def split_rows(
 
     ValueError where there are fewer rows (or groups) than folds, or a part would be empty.
     """
-    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, StratifiedShuffleSplit
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
     classes = labels.dtype.kind in "iu"
     strata = labels.astype(np.int64) if classes else _quantiles(labels)
@@ -50,16 +50,10 @@ def split_rows(
         size = min(max(1, round((share or DEV_SHARE) * len(labels))), len(labels) - 1)
         if size < 1:
             raise ValueError(f"{len(labels)} row cannot be split: add a file for dev")
-        counts = np.bincount(strata)
-        few = min(size, len(labels) - size) < int(np.count_nonzero(counts))
-        if classes and (few or 1 in counts):
-            rows = np.setdiff1d(rows, _for_training(strata, seed, each=few))
-        if few:
-            chosen = np.random.RandomState(seed).permutation(rows if len(rows) else len(labels))[:size]
-        else:  # of numbers, a stratum of one row is put together with the largest: it has to have one for each side
-            joined = np.where(counts > 1, np.arange(len(counts)), counts.argmax())
-            splitter = StratifiedShuffleSplit(1, test_size=size, random_state=seed)
-            chosen = rows[_found(splitter.split, rows, joined[strata[rows]])[0]]
+        chosen = _stratified(strata, size, seed, classes=classes)
+        if classes and np.setdiff1d(strata, np.delete(strata, chosen)).size:  # one row of each stays
+            free = np.setdiff1d(rows, _for_training(strata, seed, each=True))
+            chosen = np.random.RandomState(seed).permutation(free if len(free) else rows)[:size]
     else:
         parts = folds or max(2, round(1 / (share or DEV_SHARE)))
         if count < parts:
@@ -73,6 +67,8 @@ def split_rows(
         most = int(np.bincount(strata).max())
         if folds and most < folds:
             raise ValueError(f"folds: {folds} are more than the largest class or tenth of the labels has rows ({most})")
+        if most < parts:  # there is nothing to stratify by
+            strata = np.zeros_like(strata)
         if groups is None:
             each = _found(StratifiedKFold(parts, shuffle=True, random_state=seed).split, rows, strata)
         else:
@@ -83,6 +79,21 @@ def split_rows(
     if dev.all() or not dev.any():
         raise ValueError("the groups are too large to be split: name another column, or add a file for dev")
     return dev
+
+
+def _stratified(strata: NDArray[np.int64], size: int, seed: int, *, classes: bool) -> NDArray[np.int64]:
+    """`size` rows with the same share of each stratum; of fewer rows on a side than there are strata any."""
+    from sklearn.model_selection import StratifiedShuffleSplit
+
+    counts, rows = np.bincount(strata), np.arange(len(strata))
+    if min(size, len(strata) - size) < int(np.count_nonzero(counts)):
+        return np.random.RandomState(seed).permutation(len(strata))[:size]
+    if classes and 1 in counts:
+        rows = np.setdiff1d(rows, _for_training(strata, seed, each=False))
+    # Of numbers, a stratum of one row is put together with the largest: it has to have one for each side.
+    joined = np.where(counts > 1, np.arange(len(counts)), counts.argmax())
+    splitter = StratifiedShuffleSplit(1, test_size=size, random_state=seed)
+    return rows[_found(splitter.split, rows, joined[strata[rows]])[0]]
 
 
 def _quantiles(labels: NDArray[Any]) -> NDArray[np.int64]:

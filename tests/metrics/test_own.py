@@ -134,7 +134,7 @@ def test_the_stage_that_prepares_it_reads_the_file_of_its_code(project: Path) ->
             "undefined",
             "task tickets: metric undefined has no score for constant predictions: ValueError: undefined is na",
         ),
-        ("broken", "task tickets: metric broken has no score for constant predictions: IndexError"),
+        ("broken", "task tickets: metric broken has no score for constant predictions: "),
         ("accuracy", "metric './own_metrics.py:accuracy' has the name of another, accuracy: call it otherwise"),
         ("largest_error", "metric 'largest_error' is of regression, expected one of classification"),
         ("plain", "is a plain function: write `@stabbench.metric(higher_is_better=…)` above it"),

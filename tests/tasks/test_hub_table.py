@@ -124,8 +124,8 @@ def test_numbers_are_labels_of_a_regression(tmp_path: Path) -> None:
         ({"splits": {"train": "train", "dev": "validation"}}, "./banking has no split 'validation', found test, train"),
         ({"label": "intend"}, "./banking, train has no column 'intend' (is it 'intent'?); found utterance, size, inte"),
         ({"text": ("words",)}, "./banking, train has no column 'words'"),
-        ({"hub": "./nowhere"}, "task intents: the data set did not arrive from the hub ("),
-        ({"config": "other"}, "task intents: the data set did not arrive from the hub ("),
+        ({"hub": "./nowhere"}, "task intents: there is no folder "),
+        ({"config": "other"}, "cannot be read as a data set: "),
     ],
 )
 def test_what_is_not_there_is_told_in_a_sentence(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
