@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -41,6 +43,25 @@ class Hub(Source[HubOptions]):
         return Labelled(dataset, frames, place, left_out=left_out, unofficial=options.unofficial)
 
 
+class NotArrivedError(Exception):
+    """The data set did not come; its text is what the library said, of one line at least."""
+
+
+def load(place: str, config: str | None, revision: str | None, cache: Path | None = None) -> Mapping[str, Any]:
+    """The splits of a data set through `datasets.load_dataset`, by their names; NotArrivedError where it fails."""
+    import datasets
+
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # its retries; the error below says it all
+    # Whatever stands between us and the hub (no network, a proxy, a 404, a changed repository) comes in a
+    # dozen exception types of four libraries; each means that the data did not arrive.
+    try:
+        return dict(
+            datasets.load_dataset(place, config, revision=revision, cache_dir=None if cache is None else str(cache))
+        )
+    except Exception as error:
+        raise NotArrivedError(str(error).strip() or type(error).__name__) from error
+
+
 def read_hub(
     dataset: Dataset, revision: str | None = None, *, repository: str | None = None, cache: Path | None = None
 ) -> dict[str, pd.DataFrame]:
@@ -65,17 +86,10 @@ def read_rows(
     if dataset.hub is None:
         raise ValueError(f"{dataset.name} has no place on the hub")
     place = repository or dataset.hub.repository
-    import datasets
-
-    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # its retries; the error below says it all
-    # Whatever stands between us and the hub (no network, a proxy, a 404, a changed repository) comes in a
-    # dozen exception types of four libraries; each means that the data did not arrive.
     try:
-        loaded = datasets.load_dataset(
-            place, dataset.hub.config, revision=revision, cache_dir=None if cache is None else str(cache)
-        )
-    except Exception as error:
-        said = (str(error).strip() or type(error).__name__).splitlines()[0]
+        loaded = load(place, dataset.hub.config, revision, cache)
+    except NotArrivedError as error:
+        said = str(error).splitlines()[0]
         raise UserError(
             f"{dataset.title} did not arrive from the hub ({place}"
             f"{f' at {revision}' if revision else ''}: {said}); connect this machine to the network, or set "
@@ -84,13 +98,12 @@ def read_rows(
     return {split: _rows(dataset, place, loaded, name) for split, name in dataset.hub.splits.items()}
 
 
-def _rows(dataset: Dataset, place: str, loaded: object, split: str) -> KnownRows:
+def _rows(dataset: Dataset, place: str, loaded: Mapping[str, Any], split: str) -> KnownRows:
     assert dataset.hub is not None
     columns = dataset.hub.columns
-    tables = dict(loaded)  # type: ignore[call-overload]
-    if split not in tables:
-        raise UserError(f"{place}: there is no split {split!r}, found {', '.join(sorted(tables))}")
-    table = tables[split]
+    if split not in loaded:
+        raise UserError(f"{place}: there is no split {split!r}, found {', '.join(sorted(loaded))}")
+    table = loaded[split]
     missing = [name for name in columns.names if name not in table.column_names]
     if missing:
         raise UserError(

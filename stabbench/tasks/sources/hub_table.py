@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ from stabbench.tables import Table
 from stabbench.tasks import objectives
 from stabbench.tasks.sources.columns import LabelledColumns
 from stabbench.tasks.sources.contract import Labelled, Source, Wanted
+from stabbench.tasks.sources.hub import NotArrivedError, load
 
 SAID = 300
 """Characters of another library's error that are told."""
@@ -41,7 +41,7 @@ class HubTable(Source[HubTables]):
         if folder is not None and not folder.is_dir():
             raise UserError(f"task {wanted.task}: there is no folder {folder}")
         where = options.hub if folder is None else str(folder.resolve())
-        loaded = load(where, options.config, options.revision, f"task {wanted.task}")
+        loaded = _loaded(where, options.config, options.revision, f"task {wanted.task}")
         mistakes, tables = Mistakes(), {}
         names: list[str] | None = None
         for split, name in options.splits.items():
@@ -76,18 +76,15 @@ def _present(names: list[str], options: HubTables) -> list[str]:
     return [name for name in names if name not in dropped]
 
 
-def load(place: str, config: str | None, revision: str | None, task: str, **where: str) -> Mapping[str, Any]:
-    """The splits of a data set through `datasets.load_dataset`, by their names; UserError where it does not arrive."""
+def _loaded(place: str, config: str | None, revision: str | None, task: str) -> Mapping[str, Any]:
+    """The splits of a data set by their names; UserError where it does not arrive."""
     import datasets
 
-    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # its retries; the error below says it all
     datasets.disable_progress_bars()
-    # Whatever stands between us and the hub (no network, a proxy, a 404, a changed repository) comes in a
-    # dozen exception types of four libraries; each means that the data did not arrive.
     try:
-        return dict(datasets.load_dataset(place, config, revision=revision, **where))
-    except Exception as error:
-        said = " ".join(str(error).split())[:SAID] or type(error).__name__
+        return load(place, config, revision)
+    except NotArrivedError as error:
+        said = " ".join(str(error).split())[:SAID]
         if is_folder(place):
             raise UserError(f"{task}: {place} cannot be read as a data set: {said}") from error
         at = f" at {revision}" if revision else ""
