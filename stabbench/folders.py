@@ -8,6 +8,8 @@ from pathlib import Path
 
 COPIES = (".dvc", "tmp", "exps")
 """Below which DVC puts the copies of `dvc exp run --temp` and of its queue."""
+LOCAL_PATH = ("./", "../", "/", "~")
+"""How a path begins, where the name of a model or a data set could stand too."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from stabbench.config.values import Block, Count, ShareBelowOne
 from stabbench.errors import UserError, unknown
+from stabbench.folders import LOCAL_PATH
 from stabbench.metrics import METRICS, find
 from stabbench.plugins import in_file, installed
 from stabbench.tables import Dialect
@@ -24,8 +25,6 @@ HUB_KEYS = ("hub", "config", "splits")
 OWN_KEYS = (*FILE_KEYS, *HUB_KEYS, *COLUMN_KEYS)
 """Keys of a task block that say what a user's own data are."""
 OWN_BLOCK = "{files: {train: …, dev: …}, text: <column>, label: <column>}"
-LOCAL = ("./", "../", "/", "~")
-"""How a folder's path begins, in the place of a data set of the hub."""
 FOLD = re.compile(r"^(.+)-fold-([1-9][0-9]*)$")
 """The name of one of the tasks that `folds` makes of one."""
 
@@ -151,7 +150,11 @@ class OwnData(Block):
     @field_validator("hub")
     @classmethod
     def _is_on_the_hub_or_a_folder(cls, hub: str | None) -> str | None:
-        if hub is not None and not hub.startswith(LOCAL) and not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", hub, re.ASCII):
+        if (
+            hub is not None
+            and not hub.startswith(LOCAL_PATH)
+            and not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", hub, re.ASCII)
+        ):
             raise ValueError(f"found '{hub}', expected a data set such as owner/name, or a folder such as ./folder")
         return hub
 
@@ -189,7 +192,7 @@ class OwnData(Block):
                 raise ValueError("found scale, which is of labels that are numbers: set objective: regression")
         elif self.labels is not None:
             raise ValueError(f"found labels beside objective {self.objective}, whose labels are numbers: leave it out")
-        if self.hub is not None and self.hub.startswith(LOCAL) and self.revision is not None:
+        if self.hub is not None and self.hub.startswith(LOCAL_PATH) and self.revision is not None:
             raise ValueError(f"found revision beside the folder {self.hub}, which has none: leave it out")
         self._check_metrics()
         self._check_split()

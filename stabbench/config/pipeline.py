@@ -10,7 +10,7 @@ from typing import Any
 from stabbench.config.loading import read_yaml, tasks_without_block
 from stabbench.config.schema import EMBEDDED_MODEL, Config
 from stabbench.errors import UserError
-from stabbench.folders import Folders
+from stabbench.folders import LOCAL_PATH, Folders
 from stabbench.plugins import in_file
 
 SHOWN = 10
@@ -72,7 +72,7 @@ def model_folders(config: Config, models: Iterable[str]) -> list[str]:
     folders = {
         name: Folders.of().model(name).as_posix() for name, source in sources.items() if source == EMBEDDED_MODEL
     }
-    named = {name: source for name, source in sources.items() if source.startswith(("./", "../", "/", "~"))}
+    named = {name: source for name, source in sources.items() if source.startswith(LOCAL_PATH)}
     return [*folders.values(), *(str(Path(source).expanduser()) for source in named.values())]
 
 

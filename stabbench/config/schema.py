@@ -30,6 +30,7 @@ from stabbench.config.values import (
     names,
     nothing_is_empty,
 )
+from stabbench.folders import LOCAL_PATH
 from stabbench.recipe import as_field, violated_range
 
 EMBEDDED_MODEL = "embedded"
@@ -139,7 +140,7 @@ class ModelBlock(Block):
     @field_validator("source")
     @classmethod
     def _is_a_source(cls, source: str) -> str:
-        folder = source.startswith(("./", "../", "/", "~"))
+        folder = source.startswith(LOCAL_PATH)
         if not folder and not re.fullmatch(r"embedded|package:[A-Za-z0-9._-]+|[\w.-]+(/[\w.-]+)?", source, re.ASCII):
             raise ValueError(
                 f"found '{source}', expected 'embedded', 'package:<name>', a folder ('./folder') or "

@@ -8,10 +8,11 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from stabbench.config.own_data import LOCAL, OWN_BLOCK, OWN_KEYS, OwnData
+from stabbench.config.own_data import OWN_BLOCK, OWN_KEYS, OwnData
 from stabbench.config.values import Count, nothing_is_empty
 from stabbench.datasets import AUTO, DATASETS, OFFICIAL_SOURCES, SOURCES
 from stabbench.errors import unknown
+from stabbench.folders import LOCAL_PATH
 from stabbench.plugins import in_file
 
 OFFICIAL_KEYS = ("dataset", "revision", "unofficial")
@@ -99,7 +100,7 @@ class TaskBlock(OwnData):
         code = {f"metric {file.name}": str(Path(file.file)) for file in files if file is not None}
         if self.files is not None:
             return {split: file for split, file in dict(self.files).items() if file is not None} | code
-        if self.hub is not None and self.hub.startswith(LOCAL):
+        if self.hub is not None and self.hub.startswith(LOCAL_PATH):
             own, place = Path(self.hub).expanduser(), folder / Path(self.hub).expanduser()
             inside = [path.relative_to(place) for path in sorted(place.rglob("*")) if path.is_file()]
             return {str(path): str(own / path) for path in inside} | code if inside else {"hub": self.hub}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from stabbench.errors import Mistakes, UserError
 from stabbench.files import sha256_of_json
-from stabbench.folders import Folders
+from stabbench.folders import LOCAL_PATH, Folders
 from stabbench.model_files import INDEX, WANTED, WEIGHTS, has_tokenizer
 from stabbench.models.checkpoints import conversion
 from stabbench.models.folder import ModelFolder
@@ -39,7 +39,7 @@ def locate(source: str, revision: str | None = None, root: Path = Path(), name: 
         return check_folder(folder)
     if source.startswith("package:"):
         return check_folder(_packaged(source.removeprefix("package:")))
-    if source.startswith(("./", "../", "/", "~")) or source in {".", ".."}:
+    if source.startswith(LOCAL_PATH) or source in {".", ".."}:
         folder = Path(source).expanduser()
         folder = folder if folder.is_absolute() else root / folder
         if not folder.is_dir():

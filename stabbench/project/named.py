@@ -8,6 +8,7 @@ from typing import Any
 
 from stabbench.config import Config, ModelBlock, StrategyBlock, load
 from stabbench.errors import UserError, unknown
+from stabbench.folders import LOCAL_PATH
 from stabbench.models import families, sources
 from stabbench.models.folder import ModelFolder
 from stabbench.plugins import in_file
@@ -66,7 +67,7 @@ class NamedStrategy:
         """The model's architecture, or None where the model is not at hand; nothing is fetched."""
         if block.source == "embedded":
             return "bert"
-        if not block.source.startswith(("package:", "./", "../", "/", "~")):
+        if not block.source.startswith(("package:", *LOCAL_PATH)):
             return None
         try:
             return ModelFolder.at(sources.locate(block.source, None, self.root, name)).model_type

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stabbench.errors import Mistakes, UserError
+from stabbench.folders import LOCAL_PATH
 from stabbench.tables import Table
 from stabbench.tasks import objectives
 from stabbench.tasks.sources.columns import LabelledColumns
@@ -67,7 +68,7 @@ class HubTable(Source[HubTables]):
 
 def is_folder(hub: str) -> bool:
     """Whether it is a folder's path and no data set's name."""
-    return hub.startswith(("./", "../", "/", "~"))
+    return hub.startswith(LOCAL_PATH)
 
 
 def _present(names: list[str], options: HubTables) -> list[str]:
