@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import cached_property
 from os import PathLike
 from pathlib import Path
 
@@ -46,7 +47,7 @@ class Comparison:
         """A row a pair of strategies on one model and task: p-values; the columns of `stabbench.analysis.pairwise`."""
         return self.content.pairs
 
-    @property
+    @cached_property
     def answers(self) -> Mapping[str, str]:
         """Which strategy is the most stable, and how surely, in a sentence or two by model."""
         return {model: findings.answer(self.content, model) for model in self.content.models}

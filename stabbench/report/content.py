@@ -76,12 +76,12 @@ class Content:
         """In which unit the scores are printed."""
         return unit_words([self.shown(str(metric)) for metric in self.table["metric"].unique()])
 
-    @property
+    @cached_property
     def models(self) -> list[str]:
         """Models in the plan's order."""
         return ordered(self.table["model"])
 
-    @property
+    @cached_property
     def strategies(self) -> list[str]:
         """Strategies in the report's order: rows of every table and colours of every figure."""
         return ordered(self.table["strategy"])
@@ -90,7 +90,7 @@ class Content:
         """Tasks of a model in the plan's order."""
         return ordered(self.table.loc[self.table["model"] == model, "task"])
 
-    @property
+    @cached_property
     def places(self) -> list[Place]:
         """Model and task of all cells in the plan's order: a figure or a paragraph each."""
         return [Place(model, task) for model in self.models for task in self.tasks(model)]
@@ -125,7 +125,19 @@ class Content:
 
     def rows(self, place: Place) -> pd.DataFrame:
         """The rows of `table` of a model and task."""
-        return self.table[(self.table["model"] == place.model) & (self.table["task"] == place.task)]
+        return self._rows[place]
+
+    @cached_property
+    def _rows(self) -> Mapping[Place, pd.DataFrame]:
+        return _by_place(self.table)
+
+    def pairs_at(self, place: Place) -> pd.DataFrame:
+        """The rows of `pairs` of a model and task; none where there are not two strategies."""
+        return self._pairs.get(place, self.pairs.iloc[:0])
+
+    @cached_property
+    def _pairs(self) -> Mapping[Place, pd.DataFrame]:
+        return _by_place(self.pairs)
 
     @property
     def recorded(self) -> bool:
@@ -141,6 +153,11 @@ class Content:
     def test_name(self) -> str:
         """The name of the test behind the star."""
         return TEST_NAMES[self.levene_center]
+
+
+def _by_place(table: pd.DataFrame) -> dict[Place, pd.DataFrame]:
+    groups = table.groupby(["model", "task"], sort=False, observed=True)
+    return {Place(str(model), str(task)): rows for (model, task), rows in groups}
 
 
 class Settings(TypedDict, total=False):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -17,12 +18,11 @@ HEADLINE = ("std", "mean", "n", "failed")
 COUNTS = ("n", "planned", "failed", "diverged", "collapsed")
 
 
-def metrics(content: Content) -> dict[str, Any]:
-    """What changes when a recipe does: each cell's numbers of `HEADLINE`, and which std is smallest.
+def metrics(everything: Mapping[str, Any]) -> dict[str, Any]:
+    """What changes when a recipe does: of `statistics` each cell's numbers of `HEADLINE`, and which std is smallest.
 
-    Few enough that `dvc metrics diff` can be read; everything else is in `statistics`.
+    Few enough that `dvc metrics diff` can be read.
     """
-    everything = statistics(content)
     cells = {
         model: {
             task: {name: {key: cell[key] for key in HEADLINE if key in cell} for name, cell in strategies.items()}
@@ -50,7 +50,7 @@ def statistics(content: Content) -> dict[str, Any]:
     """
     stability: dict[str, Any] = {}
     tests: dict[str, Any] = {}
-    for _, row in content.table.iterrows():
+    for row in content.table.to_dict("records"):
         stability.setdefault(row["model"], {}).setdefault(row["task"], {})[row["strategy"]] = {
             **_numbers(row, NUMBERS),
             **{name: int(row[name]) for name in COUNTS if pd.notna(row[name])},
@@ -63,7 +63,7 @@ def statistics(content: Content) -> dict[str, Any]:
                 "star": bool(row["star"]),
                 **_numbers(row, RIVAL_P_VALUES),
             }
-    for _, pair in content.pairs.iterrows():
+    for pair in content.pairs.to_dict("records"):
         names = ("std_ratio", "std_ratio_low", "std_ratio_high", *P_VALUES, *(f"{p}_holm" for p in ADJUSTED))
         found = tests[pair["model"]][pair["task"]]["pairs"]
         found[f"{pair['strategy_a']} vs {pair['strategy_b']}"] = _numbers(pair, names)
@@ -71,6 +71,6 @@ def statistics(content: Content) -> dict[str, Any]:
     return {"stability": stability, "tests": tests, "settings": settings}
 
 
-def _numbers(row: pd.Series, names: tuple[str, ...]) -> dict[str, float]:
+def _numbers(row: Mapping[Any, Any], names: tuple[str, ...]) -> dict[str, float]:
     rounded = {name: significant(float(row[name])) for name in names}
     return {name: value for name, value in rounded.items() if value is not None}

@@ -18,7 +18,7 @@ from stabbench.files import sha256_of_json
 from stabbench.report.comparison import Comparison
 from stabbench.report.content import gather
 from stabbench.report.layout import blocks
-from stabbench.report.metrics import metrics
+from stabbench.report.metrics import metrics, statistics
 from stabbench.report.summary import summary
 from stabbench.tracking.cells import summary as tracked
 from stabbench.tracking.entries import Entry
@@ -79,7 +79,7 @@ def test_a_constant_cell_is_shown_and_named() -> None:
 
 def test_neither_metrics_nor_summary_nor_mlflow_name_a_constant_cell_as_best(tmp_path: Path) -> None:
     found = compared({"constant": [EXACT] * 12, "steady": STEADY, "wild": WILD})
-    assert metrics(found.content)["smallest_std"]["the model"]["mrpc"]["strategy"] == "steady"
+    assert metrics(statistics(found.content))["smallest_std"]["the model"]["mrpc"]["strategy"] == "steady"
     assert "| constant | 0.0 | 87.7 |" in summary(found.content)
     (selected,) = write_runs(tmp_path / "runs", [SyntheticCell([EXACT] * 2)])
     shown = {str(name): value for name, value in row(found, "constant").items()}

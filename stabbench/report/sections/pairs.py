@@ -48,7 +48,7 @@ def matrices(content: Content) -> list[Matrix]:
     """One a model and task with at least two finished strategies."""
     found = []
     for place in content.places:
-        pairs = content.pairs[(content.pairs["model"] == place.model) & (content.pairs["task"] == place.task)]
+        pairs = content.pairs_at(place)
         if pairs.empty:
             continue
         by_names = {frozenset((str(pair["strategy_a"]), str(pair["strategy_b"]))): pair for _, pair in pairs.iterrows()}

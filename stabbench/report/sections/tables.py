@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from stabbench.analysis.place import Place
 from stabbench.report.content import Content, measured_level
 from stabbench.report.layout import blocks
 from stabbench.report.section import MAKING, RESULTS, Section
@@ -19,7 +22,10 @@ def stability(content: Content) -> Section:
 
 def failures(content: Content) -> Section:
     """How many runs of each cell failed: a table a model and task, each share with its interval."""
-    places = [(content.heading(place), place.task, content.rows(place).to_dict("records")) for place in content.places]
+    cells: dict[Place, list[Any]] = {place: [] for place in content.places}
+    for cell in content.table.to_dict("records"):
+        cells[Place(cell["model"], cell["task"])].append(cell)
+    places = [(content.heading(place), place.task, rows) for place, rows in cells.items()]
     return Section("failures", "Failed runs", part=RESULTS, block={"places": places})
 
 
