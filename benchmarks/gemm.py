@@ -13,7 +13,7 @@ from benchmarks.ours import Job
 from benchmarks.texts import BATCH_SIZE
 from stabbench.models.architecture import Architecture
 from stabbench.models.kernel.library import library_for, multiply
-from stabbench.training.outcome import training_operations
+from stabbench.training.operations import training_operations
 
 SQUARE = 1024
 Multiply = Callable[[Tensor, Tensor, Tensor], object]

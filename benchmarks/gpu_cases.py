@@ -23,7 +23,7 @@ from stabbench.tasks.objectives.contract import Trivial
 from stabbench.training.device_step import DeviceStep
 from stabbench.training.inputs import Seeds, TrainingInputs
 from stabbench.training.loop import Training
-from stabbench.training.outcome import training_operations
+from stabbench.training.operations import training_operations
 from stabbench.training.precision import matrix_products
 
 LAYERS_HIDDEN_HEADS_INNER = {

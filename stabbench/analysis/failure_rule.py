@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from stabbench.analysis.frame import UNJUDGED
 from stabbench.analysis.results_columns import (
     FALSE,
     LISTED,
@@ -25,6 +24,7 @@ from stabbench.analysis.results_columns import (
 from stabbench.analysis.results_shape import some
 from stabbench.errors import UserError, unknown
 from stabbench.metrics.contract import MetricKind
+from stabbench.records.content import UNJUDGED
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,6 @@ CELL = ["model", "task", "strategy"]
 MISSING = "missing"
 LISTED = 10
 """Incomplete cells that a message names."""
-UNJUDGED = "unjudged"
-"""The status of a run of which nobody said whether it failed: its `failed` is NA. No record has it."""
-
 COLUMNS: dict[str, str] = {
     "model": "str",
     "task": "str",

@@ -97,6 +97,8 @@ def _differences(cell: Cell, record: Record) -> Iterator[tuple[str, str, str]]:
         if planned.get(name) != recorded.get(name):
             yield name, str(recorded.get(name)), str(planned.get(name))
     recipe, result = cell.recipe(), record.result
+    if result.steps_per_epoch is None:  # others' code trained, and its steps are its own
+        return
     total = recipe.total_steps or max(1, round(recipe.epochs * result.steps_per_epoch))
     for name, found, expected in (
         ("total_steps", result.total_steps, total),

@@ -12,12 +12,13 @@ import pandas as pd
 
 from stabbench.analysis import results_notes
 from stabbench.analysis.failure_rule import baselines, failed_runs_of
-from stabbench.analysis.frame import CELL, COLUMNS, MISSING, UNJUDGED
+from stabbench.analysis.frame import CELL, COLUMNS, MISSING
 from stabbench.analysis.results_columns import FALSE, TRUE, UNKNOWN, Bools, Columns, Flags, listed_faults, places
 from stabbench.analysis.results_notes import UNNAMED_METRIC
 from stabbench.analysis.results_scores import NAN, NO_BASELINE, Scores, known_failed
 from stabbench.analysis.results_shape import OPTIONAL, REQUIRED, shaped, some
 from stabbench.errors import UserError, unknown
+from stabbench.records.content import UNJUDGED
 from stabbench.tables import read_table
 
 UNNAMED_MODEL = "the model"

@@ -23,8 +23,9 @@ from stabbench.records import RecordContent, Store
 from stabbench.records.content import ERROR, RunError
 from stabbench.records.dead_weights import divergence, leave_reason, not_finite
 from stabbench.training import trainers
-from stabbench.training.inputs import RunResult, TrainingInputs
+from stabbench.training.inputs import TrainingInputs
 from stabbench.training.memory import balanced
+from stabbench.training.outcome import RunResult
 from stabbench.typed_json import from_json
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 import traceback
 from abc import ABC, abstractmethod
@@ -14,8 +15,9 @@ from typing import Any, Self
 import torch
 
 from stabbench.execution.provenance import machine
-from stabbench.training.inputs import RunResult, TrainingInputs
+from stabbench.training.inputs import TrainingInputs
 from stabbench.training.loop import train
+from stabbench.training.outcome import RunResult
 
 PROGRESS_SECONDS = 0.2
 TRIES = 3
@@ -141,4 +143,4 @@ def train_job(
 def _portable(result: RunResult, *, keep: bool) -> RunResult:
     """The result with its weights as arrays, or without them: what passes from process to process."""
     weights = {name: tensor.cpu().numpy() for name, tensor in result.weights.items()} if keep else {}
-    return RunResult(result.data, result.tables, weights, result.seconds)  # type: ignore[arg-type]
+    return dataclasses.replace(result, weights=weights)  # type: ignore[arg-type]

@@ -9,45 +9,51 @@ from typing import Any
 from stabbench.plan import Spec
 from stabbench.typed_json import from_json, key_of, renamed, to_json
 
-FINISHED = ("ok", "failed", "diverged")
+UNJUDGED = "unjudged"
+"""The status of a finished run of which nobody knows what a constant prediction scores, so not whether it failed."""
+FINISHED = ("ok", "failed", "diverged", UNJUDGED)
 ERROR = "error"
 
 
 @dataclass(frozen=True)
 class Point:
-    """An evaluation: updates and epochs done, loss (None where it is not finite) and scores by metric."""
+    """An evaluation: updates and epochs done, loss (None where it is not finite, or not known) and scores by metric."""
 
     step: int
-    epoch: float
+    epoch: float | None
+    """None where nobody knows how long an epoch is."""
     dev_loss: float | None
     scores: Mapping[str, float]
 
 
 @dataclass(frozen=True)
 class Flags:
-    """What a run's predictions and losses look like; None where accuracy is no metric of the task."""
+    """What a run's predictions and losses look like; None where accuracy is no metric of the task, or not known."""
 
     accuracy_at_most_majority: bool | None
-    collapsed: bool
+    collapsed: bool | None
 
 
 @dataclass(frozen=True)
 class TrainLoss:
-    """Losses (nats, squares): mean over the last epoch, of the final weights on the whole set; None if infinite."""
+    """Losses (nats, squares): mean over the last epoch, of the final weights on the whole set.
+
+    None where one is infinite or not known.
+    """
 
     last_epoch: float | None
     final: float | None
-    label_entropy: float
+    label_entropy: float | None
     """The loss of the best constant prediction: the labels' entropy, or the variance of numbers."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Updates, tokens of all forward passes, and floating-point operations."""
+    """Updates, tokens of all forward passes, and floating-point operations, as far as these are known."""
 
     steps: int
-    tokens: int
-    flops: float
+    tokens: int | None
+    flops: float | None
 
 
 @dataclass(frozen=True)
@@ -75,8 +81,9 @@ class Result:
     flags: Flags
     train_loss: TrainLoss
     total_steps: int
-    steps_per_epoch: int
-    warmup_steps: int
+    steps_per_epoch: int | None
+    warmup_steps: int | None
+    """None where others' code trained and did not say."""
     cost: Cost
     parameter_groups: tuple[ParameterGroup, ...]
     result_digest: str
@@ -101,7 +108,7 @@ class RecordContent:
     fingerprint: str
     spec: Spec
     status: str
-    """`ok`, `failed`, `diverged` or `error`."""
+    """`ok`, `failed`, `diverged`, `unjudged` or `error`."""
     metric: str
     """The headline one."""
     error: RunError | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -55,7 +56,7 @@ class Record:
 
     @property
     def status(self) -> str:
-        """`ok`, `failed`, `diverged` or `error`."""
+        """`ok`, `failed`, `diverged`, `unjudged` or `error`."""
         return self.content.status
 
     @property
@@ -77,8 +78,8 @@ class Record:
 
     @property
     def score(self) -> float:
-        """The headline score at the last step; a diverged run's is the best constant prediction's."""
-        return self.result.final.scores[self.metric]
+        """The headline score at the last step; a diverged run's is the best constant prediction's, NaN if not known."""
+        return self.result.final.scores.get(self.metric, math.nan)
 
     @property
     def error(self) -> RunError | None:

@@ -23,8 +23,9 @@ from stabbench.testing import tiny
 from stabbench.testing.families import loaded, logits_of
 from stabbench.testing.suite import Check, ContractError, Suite, expect
 from stabbench.testing.trial import ARCHITECTURES, Members, Trial, distance, expect_equal, killed_and_resumed, model
-from stabbench.training.inputs import RunResult, TrainingInputs
+from stabbench.training.inputs import TrainingInputs
 from stabbench.training.loop import Training
+from stabbench.training.outcome import RunResult
 from stabbench.training.state import TrainingState
 
 TOLERANCE = 1e-10

@@ -26,8 +26,9 @@ from stabbench.strategies.hooks import hook_of
 from stabbench.tasks.objectives.contract import Trivial
 from stabbench.testing import tiny
 from stabbench.testing.suite import ContractError, expect
-from stabbench.training.inputs import RunResult, TrainingInputs
+from stabbench.training.inputs import TrainingInputs
 from stabbench.training.loop import train
+from stabbench.training.outcome import RunResult
 from stabbench.training.precision import compute_type
 from stabbench.training.state import TrainingState
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import pandas as pd
 from torch import Tensor
 
 from stabbench import metrics
@@ -20,6 +19,9 @@ from stabbench.recipe import Recipe
 from stabbench.strategies.contract import Strategy
 from stabbench.tasks import objectives
 from stabbench.tasks.objectives.contract import Objective, Trivial
+from stabbench.training.basis import Basis
+from stabbench.training.operations import training_operations
+from stabbench.training.schedule import Schedule
 
 
 @dataclass(frozen=True)
@@ -48,22 +50,31 @@ class TrainingInputs:
         """The metrics themselves, in their order."""
         return {name: self.own_metrics.get(name) or metrics.find(name) for name in self.metrics}
 
+    @property
+    def basis(self) -> Basis:
+        """What its runs are judged by."""
+        lengths = self.train.lengths.astype(float)
+        mean_of_squares = float((lengths**2).sum() / lengths.sum())
+        return Basis(
+            metrics=self.metrics,
+            kinds={name: metric.kind for name, metric in self.scorers.items()},
+            objective=self.objective,
+            trivial=self.trivial,
+            train_labels=self.train.labels,
+            dev_labels=self.dev.labels,
+            dev_examples=self.dev.examples,
+            schedule=Schedule.of(self.recipe, len(self.train)),
+            operations=lambda tokens, examples: training_operations(
+                self.architecture, tokens, tokens * mean_of_squares, examples
+            ),
+        )
+
     def vocabulary_cut(self) -> VocabularyCut | None:
         """The word pieces to train on where not all of the table is needed."""
         cuts = families.of(self.architecture).capabilities.cuts_vocabulary
         if not cuts or any(strategy.needs_whole_vocabulary for strategy, _ in self.strategies):
             return None
         return VocabularyCut.of((self.train, self.dev))
-
-
-@dataclass(frozen=True)
-class RunResult:
-    """One run's result: `data` is record.json without its spec, `tables` its parquet files, `weights` those scored."""
-
-    data: Mapping[str, Any]
-    tables: Mapping[str, pd.DataFrame]
-    weights: Mapping[str, Tensor]
-    seconds: Mapping[str, float]
 
 
 Seeds = Sequence[Mapping[str, int]]

@@ -24,10 +24,10 @@ from stabbench.training.contract import Progress, Trainer
 from stabbench.training.device_step import DeviceStep, step_mode
 from stabbench.training.eager_step import EagerStep
 from stabbench.training.evaluation import Evaluator, evaluated, mean_losses
-from stabbench.training.inputs import RunResult, Seeds, TrainingInputs
+from stabbench.training.inputs import Seeds, TrainingInputs
 from stabbench.training.measured import Evaluated, Measured
 from stabbench.training.memory import needs
-from stabbench.training.outcome import result
+from stabbench.training.outcome import RunResult, result
 from stabbench.training.parts import Parts
 from stabbench.training.precision import check_device, lacking, matrix_products
 from stabbench.training.state import TrainingState
@@ -127,7 +127,7 @@ def train(
         progress=progress,
         stop=stop,
     )
-    return [result(inputs, run) for run in measured]
+    return [result(inputs.basis, run) for run in measured]
 
 
 def _part_of(progress: Progress, number: int, count: int) -> Progress:

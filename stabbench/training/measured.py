@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
 class Evaluated:
-    """The dev set after `step` updates; no loss and no scores where a logit was not finite."""
+    """The dev set after `step` updates; no loss and no scores where a logit was not finite.
+
+    Whoever knows no loss, but scores, has None for it too.
+    """
 
     step: int
     loss: float | None
@@ -28,19 +33,38 @@ class Measured:
     those of all its passes. `dev_logits` `(examples, outputs)` and `train_loss` belong to `weights`, which are those
     scored at the end, by Hugging Face name. `parameter_groups` are as in record.json; `seconds` by what they were spent
     on.
+
+    Our own trainer measures all of it. Of others' code some may not be known: norms and `dev_logits` are None then,
+    `train_loss` is NaN, the sequences are empty; and what follows `seconds` says what a recipe would.
     """
 
     losses: np.ndarray
-    norms: np.ndarray
-    clipped_norms: np.ndarray
+    norms: np.ndarray | None
+    clipped_norms: np.ndarray | None
     gradient_norm_steps: Sequence[int]
     gradient_norms: np.ndarray
     tensors: Sequence[str]
     evaluations: Sequence[Evaluated]
-    dev_logits: np.ndarray
+    dev_logits: np.ndarray | None
     train_loss: float
     tokens: Sequence[int]
     passes: Sequence[int]
     parameter_groups: Sequence[Mapping[str, Any]]
     weights: Mapping[str, Tensor]
     seconds: Mapping[str, float]
+    steps: np.ndarray | None = None
+    """`(U,)`: after which updates `losses` and norms were measured; None for every one."""
+    learning_rates: np.ndarray | None = None
+    """`(U,)`: those of the updates; None where the recipe's schedule decides them, or nobody knows."""
+    total_steps: int | None = None
+    """Updates of the whole training, where no recipe decides them."""
+    steps_per_epoch: int | None = None
+    """Likewise."""
+    warmup_steps: int | None = None
+    """Likewise."""
+    predictions: np.ndarray | None = None
+    """`(examples,)`: what is predicted of dev, where there are no logits to take it from."""
+    diverged: bool = False
+    """Whether who trained says so, whatever the numbers are."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """Of packages by name, where it was trained by other ones than ours."""

@@ -1,66 +1,115 @@
-"""From a run as it was measured to its result: scores, status, tables and their digest. Nothing else judges."""
+"""From a run as it was measured to its result: scores, status, tables and their digest. Nothing else judges.
+
+What is not known is None there, and NaN or absent in tables.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from stabbench.models import families
-from stabbench.models.architecture import Architecture
+from stabbench.metrics.contract import MetricKind
+from stabbench.records.content import UNJUDGED
 from stabbench.records.digest import result_digest
-from stabbench.training.inputs import RunResult, TrainingInputs
+from stabbench.training.basis import Basis
 from stabbench.training.measured import Evaluated, Measured
-from stabbench.training.schedule import Schedule
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
-def result(inputs: TrainingInputs, measured: Measured) -> RunResult:
-    """What the measurements of a run mean, given what it was trained on."""
-    schedule = Schedule.of(inputs.recipe, len(inputs.train))
+@dataclass(frozen=True)
+class RunResult:
+    """One run's result: `data` is record.json without its spec, `tables` its parquet files, `weights` those scored."""
+
+    data: Mapping[str, Any]
+    tables: Mapping[str, pd.DataFrame]
+    weights: Mapping[str, Tensor]
+    seconds: Mapping[str, float]
+    versions: Mapping[str, str]
+    """Of packages that trained it, where they are not this package's own."""
+
+
+def result(basis: Basis, measured: Measured) -> RunResult:
+    """What the measurements of a run mean, given what it is judged by."""
     diverged = _diverged_at(measured)
     evaluations = [done for done in measured.evaluations if diverged is None or done.step < diverged]
     tables = {
-        "history.parquet": _history(inputs, schedule, measured, evaluations, diverged),
+        "history.parquet": _history(basis, measured, evaluations, diverged),
         "gradnorms.parquet": _gradnorms(measured, diverged),
-        "predictions.parquet": _predictions(inputs, measured.dev_logits, diverged),
     }
-    data = _data(inputs, schedule, measured, evaluations, diverged, tables)
+    predictions = _predictions(basis, measured, diverged)
+    if predictions is not None:
+        tables["predictions.parquet"] = predictions
+    data = _data(basis, measured, evaluations, diverged, tables)
     data["result_digest"] = result_digest(data, tables)
-    return RunResult(data, tables, measured.weights, measured.seconds)
+    return RunResult(data, tables, measured.weights, measured.seconds, measured.versions)
 
 
 def _diverged_at(measured: Measured) -> int | None:
     """The number of updates after which the first number was not finite, or None."""
-    finite = np.isfinite(measured.losses) & np.isfinite(measured.norms)
-    steps = [int(np.argmin(finite)) + 1] if not finite.all() else []
-    steps += [done.step for done in measured.evaluations if done.loss is None]
+    finite = np.isfinite(measured.losses)
+    if measured.norms is not None:
+        finite &= np.isfinite(measured.norms)
+    steps = [int(_steps(measured)[np.argmin(finite)])] if not finite.all() else []
+    steps += [done.step for done in measured.evaluations if done.loss is None and not done.scores]
+    if measured.diverged and not steps:
+        steps = [_last_step(measured)]
     return min(steps) if steps else None
 
 
-def _history(
-    inputs: TrainingInputs,
-    schedule: Schedule,
-    measured: Measured,
-    evaluations: Sequence[Evaluated],
-    diverged: int | None,
-) -> pd.DataFrame:
-    count = len(measured.losses) if diverged is None else diverged
-    table = pd.DataFrame({"step": np.arange(1, count + 1, dtype=np.int64)})
-    table["epoch"] = table["step"] / schedule.steps_per_epoch
-    table["learning_rate"] = [schedule.learning_rate(update) for update in range(count)]
-    table["train_loss"] = measured.losses[:count]
-    table["gradient_norm"] = measured.norms[:count]
-    table["clipped_gradient_norm"] = measured.clipped_norms[:count]
-    for name in ("dev_loss", *(f"dev_{metric}" for metric in inputs.metrics)):
+def _steps(measured: Measured) -> np.ndarray:
+    """`(U,)`: after which updates there are numbers."""
+    return np.arange(1, len(measured.losses) + 1) if measured.steps is None else measured.steps
+
+
+def _last_step(measured: Measured) -> int:
+    known = [measured.total_steps or 0, *_steps(measured)[-1:], *(done.step for done in measured.evaluations)]
+    return int(max(known))
+
+
+def _history(basis: Basis, measured: Measured, evaluations: Sequence[Evaluated], diverged: int | None) -> pd.DataFrame:
+    steps = _steps(measured)
+    count = len(steps) if diverged is None else int((steps <= diverged).sum())
+    numbers = {
+        "learning_rate": _learning_rates(basis, measured),
+        "train_loss": measured.losses,
+        "gradient_norm": measured.norms,
+        "clipped_gradient_norm": measured.clipped_norms,
+    }
+    table = pd.DataFrame({"step": steps[:count].astype(np.int64)})
+    missing = sorted({done.step for done in evaluations} - set(table["step"]))
+    epoch = _steps_per_epoch(basis, measured)
+    table["epoch"] = np.nan if epoch is None else table["step"] / epoch
+    for name, values in numbers.items():
+        table[name] = np.nan if values is None else values[:count]
+    if missing:  # evaluated where no loss was measured
+        table = pd.concat([table, pd.DataFrame({"step": missing})]).sort_values("step", ignore_index=True)
+        table["epoch"] = np.nan if epoch is None else table["step"] / epoch
+    for name in ("dev_loss", *(f"dev_{metric}" for metric in basis.metrics)):
         table[name] = np.nan
+    rows = pd.Series(table.index, index=table["step"])
     for done in evaluations:
-        table.loc[done.step - 1, "dev_loss"] = done.loss
+        table.loc[rows[done.step], "dev_loss"] = np.nan if done.loss is None else done.loss
         for metric, value in done.scores.items():
-            table.loc[done.step - 1, f"dev_{metric}"] = value
+            if metric in basis.metrics:
+                table.loc[rows[done.step], f"dev_{metric}"] = value
     return table
+
+
+def _learning_rates(basis: Basis, measured: Measured) -> Sequence[float] | np.ndarray | None:
+    if measured.learning_rates is not None or basis.schedule is None:
+        return measured.learning_rates
+    return [basis.schedule.learning_rate(update) for update in range(len(measured.losses))]
+
+
+def _steps_per_epoch(basis: Basis, measured: Measured) -> int | None:
+    return measured.steps_per_epoch if basis.schedule is None else basis.schedule.steps_per_epoch
 
 
 def _gradnorms(measured: Measured, diverged: int | None) -> pd.DataFrame:
@@ -75,88 +124,105 @@ def _gradnorms(measured: Measured, diverged: int | None) -> pd.DataFrame:
     )
 
 
-def _predictions(inputs: TrainingInputs, logits: np.ndarray, diverged: int | None) -> pd.DataFrame:
-    dev = inputs.dev
+def _predictions(basis: Basis, measured: Measured, diverged: int | None) -> pd.DataFrame | None:
+    """None where nobody knows what was predicted."""
+    labels, logits, predictions = basis.dev_labels, measured.dev_logits, measured.predictions
+    if labels is None or (logits is None and predictions is None):
+        return None
     if diverged is not None:
-        logits = np.full_like(logits, np.nan)
-        predictions = np.full(len(dev), inputs.trivial.prediction, dtype=dev.labels.dtype)
-    else:
-        predictions = inputs.objective.predictions(logits)
-    return pd.DataFrame(
-        {"example": dev.examples, "label": dev.labels, "prediction": predictions, "logits": list(logits)}
-    )
+        if basis.trivial is None:
+            return None
+        logits = None if logits is None else np.full_like(logits, np.nan)
+        predictions = np.full(len(labels), basis.trivial.prediction, dtype=labels.dtype)
+    elif predictions is None and basis.objective is not None and logits is not None:
+        predictions = basis.objective.predictions(logits)
+    table = pd.DataFrame({"example": basis.dev_examples, "label": labels, "prediction": predictions})
+    return table if logits is None else table.assign(logits=list(logits))
 
 
 def _data(
-    inputs: TrainingInputs,
-    schedule: Schedule,
+    basis: Basis,
     measured: Measured,
     evaluations: Sequence[Evaluated],
     diverged: int | None,
     tables: Mapping[str, pd.DataFrame],
 ) -> dict[str, Any]:
-    headline, trivial = inputs.metrics[0], inputs.trivial.scores
-    last_epoch = measured.losses[-schedule.steps_per_epoch :]
-    trivial_loss = inputs.objective.trivial_loss(inputs.train.labels)
-    if diverged is None:
-        final = _point(schedule, evaluations[-1])
-    else:  # a diverged run counts with what can be had without a look at the texts
-        final = _point(schedule, Evaluated(diverged, None, trivial))
-    scored = [done for done in evaluations if done.scores]
-    kind = inputs.scorers[headline].kind
+    headline, constant, objective = basis.metrics[0], basis.constant, basis.objective
+    epoch = _steps_per_epoch(basis, measured)
+    last_epoch = _losses_of_last_epoch(measured, epoch)
+    trivial_loss = None
+    if objective is not None and basis.train_labels is not None:
+        trivial_loss = objective.trivial_loss(basis.train_labels)
+    # A diverged run counts with what can be had without a look at the texts.
+    last = evaluations[-1] if diverged is None else Evaluated(diverged, None, constant)
+    final = _point(epoch, last)
+    scored = [done for done in evaluations if headline in done.scores]
+    kind = basis.kinds[headline]
     best = (min if kind.lower else max)(scored, key=lambda done: done.scores[headline], default=None)
-    predicted = tables["predictions.parquet"]["prediction"].to_numpy()
-    mean_last = float(np.mean(last_epoch)) if diverged is None else None
-    failed = kind.no_better(final["scores"][headline], trivial[headline])
+    mean_last = float(np.mean(last_epoch)) if diverged is None and len(last_epoch) else None
+    collapsed = None
+    if objective is not None and trivial_loss is not None and "predictions.parquet" in tables:
+        predicted = tables["predictions.parquet"]["prediction"].to_numpy()
+        collapsed = objective.collapsed(predicted, mean_last, trivial_loss)
+    schedule, trained = basis.schedule, measured.train_loss
     return {
-        "status": "diverged" if diverged is not None else "failed" if failed else "ok",
+        "status": "diverged" if diverged is not None else _status(kind, final["scores"][headline], constant, headline),
         "error": None,
         "diverged_at": diverged,
         "metric": headline,
         "final": final,
-        "best": final if best is None else _point(schedule, best),
-        "majority": dict(trivial),
+        "best": final if best is None else _point(epoch, best),
+        "majority": dict(constant),
         "flags": {
             "accuracy_at_most_majority": (
-                bool(final["scores"]["accuracy"] <= trivial["accuracy"]) if "accuracy" in trivial else None
+                bool(final["scores"]["accuracy"] <= constant["accuracy"])
+                if "accuracy" in constant and "accuracy" in final["scores"]
+                else None
             ),
-            "collapsed": inputs.objective.collapsed(predicted, mean_last, trivial_loss),
+            "collapsed": collapsed,
         },
         "train_loss": {
             "last_epoch": mean_last,
-            "final": measured.train_loss if diverged is None and math.isfinite(measured.train_loss) else None,
+            "final": trained if diverged is None and math.isfinite(trained) else None,
             "label_entropy": trivial_loss,
         },
-        "total_steps": schedule.total_steps,
-        "steps_per_epoch": schedule.steps_per_epoch,
-        "warmup_steps": schedule.warmup_steps,
-        "cost": _cost(inputs, schedule, measured, diverged),
+        "total_steps": _last_step(measured) if schedule is None else schedule.total_steps,
+        "steps_per_epoch": epoch,
+        "warmup_steps": measured.warmup_steps if schedule is None else schedule.warmup_steps,
+        "cost": _cost(basis, measured, diverged),
         "parameter_groups": list(measured.parameter_groups),
     }
 
 
-def _point(schedule: Schedule, done: Evaluated) -> dict[str, Any]:
+def _status(kind: MetricKind, score: float, constant: Mapping[str, float], headline: str) -> str:
+    if headline not in constant:
+        return UNJUDGED
+    return "failed" if kind.no_better(score, constant[headline]) else "ok"
+
+
+def _losses_of_last_epoch(measured: Measured, epoch: int | None) -> np.ndarray:
+    """None of them where nobody knows how long it is."""
+    if epoch is None:
+        return measured.losses[:0]
+    if measured.steps is None:
+        return measured.losses[-epoch:]
+    return measured.losses[measured.steps > _last_step(measured) - epoch]
+
+
+def _point(epoch: int | None, done: Evaluated) -> dict[str, Any]:
     return {
         "step": done.step,
-        "epoch": done.step / schedule.steps_per_epoch,
+        "epoch": None if epoch is None else done.step / epoch,
         "dev_loss": done.loss,
         "scores": dict(done.scores),
     }
 
 
-def _cost(inputs: TrainingInputs, schedule: Schedule, measured: Measured, diverged: int | None) -> dict[str, Any]:
-    count = len(measured.losses) if diverged is None else diverged
-    tokens = sum(measured.tokens[:count])
-    lengths = inputs.train.lengths.astype(float)
-    pairs = tokens * float((lengths**2).sum() / lengths.sum())
-    examples = sum(measured.passes[:count]) * len(lengths) / schedule.steps_per_epoch
-    operations = training_operations(inputs.architecture, tokens, pairs, examples)
-    return {"steps": count, "tokens": tokens, "flops": float(operations)}
-
-
-def training_operations(architecture: Architecture, tokens: float, pairs: float, examples: float) -> float:
-    """Forward and backward: three times the forward pass, of which the family counts multiply-adds × 2.
-
-    `tokens`: all tokens; `pairs`: the sum of squared lengths; `examples`: how many.
-    """
-    return 3 * families.of(architecture).operations(architecture, tokens, pairs, examples)
+def _cost(basis: Basis, measured: Measured, diverged: int | None) -> dict[str, Any]:
+    count = _last_step(measured) if diverged is None else diverged
+    epoch = _steps_per_epoch(basis, measured)
+    tokens = sum(measured.tokens[:count]) if measured.tokens else None
+    if basis.operations is None or tokens is None or epoch is None or basis.train_labels is None:
+        return {"steps": count, "tokens": tokens, "flops": None}
+    examples = sum(measured.passes[:count]) * len(basis.train_labels) / epoch
+    return {"steps": count, "tokens": tokens, "flops": float(basis.operations(tokens, examples))}

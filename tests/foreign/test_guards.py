@@ -21,7 +21,7 @@ from stabbench.strategies.contract import NoOptions
 from stabbench.strategies.registry import find
 from stabbench.testing import CHECKS, conformance
 from stabbench.testing.trial import Trial
-from stabbench.training.inputs import RunResult
+from stabbench.training.outcome import RunResult
 
 Draw = Callable[[], Any]
 

@@ -26,8 +26,9 @@ from stabbench.models.weights import initial_weights, pretrained_weights, save_c
 from stabbench.randomness import Draws
 from stabbench.recipe import Recipe
 from stabbench.tasks.objectives.contract import Trivial
-from stabbench.training.inputs import RunResult, TrainingInputs
+from stabbench.training.inputs import TrainingInputs
 from stabbench.training.loop import train
+from stabbench.training.outcome import RunResult
 from tests import tiny
 from tests.foreign.tiny_families import FAMILIES, FORMS, LABELS, NATIVE, VOCABULARY, config, write
 

@@ -13,8 +13,9 @@ from stabbench.models.weights import initial_weights
 from stabbench.randomness import Draws
 from stabbench.strategies.contract import Context, Strategy
 from stabbench.training import outcome
-from stabbench.training.inputs import RunResult, TrainingInputs
+from stabbench.training.inputs import TrainingInputs
 from stabbench.training.loop import Training, train
+from stabbench.training.outcome import RunResult
 from stabbench.training.state import TrainingState
 from tests import tiny
 
@@ -97,7 +98,7 @@ def trained(inputs: TrainingInputs, seed: int = 1) -> tuple[RunResult, list[dict
         moments = {name: (first.clone(), second.clone()) for name, (first, second) in state.moments.items()}
         states.append(TrainingState(weights[-1], moments, _copies(state.strategy), state.step, list(state.losses)))
     (measured,) = training.finish(state)
-    return outcome.result(inputs, measured), weights, states
+    return outcome.result(inputs.basis, measured), weights, states
 
 
 def _copies(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -11,7 +11,8 @@ from transformers import PreTrainedModel
 
 from stabbench.models.weights import initial_weights
 from stabbench.randomness import Draws
-from stabbench.training.inputs import RunResult, TrainingInputs
+from stabbench.training.inputs import TrainingInputs
+from stabbench.training.outcome import RunResult
 from tests import tiny
 
 Gradients = dict[str, Tensor]

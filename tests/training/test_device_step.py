@@ -17,8 +17,9 @@ from stabbench.strategies.mixout import Mixout, MixoutOptions
 from stabbench.training import device_step
 from stabbench.training.device_step import DeviceStep, step_mode
 from stabbench.training.eager_step import EagerStep
-from stabbench.training.inputs import RunResult, TrainingInputs
+from stabbench.training.inputs import TrainingInputs
 from stabbench.training.loop import Training, train
+from stabbench.training.outcome import RunResult
 from stabbench.training.state import TrainingState
 from tests import tiny
 from tests.training.test_invariants import largest_difference

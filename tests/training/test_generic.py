@@ -20,7 +20,7 @@ from stabbench.strategies.contract import BoundModel, Context, NoOptions, Strate
 from stabbench.strategies.mixout import Mixout, MixoutOptions
 from stabbench.training.inputs import TrainingInputs
 from stabbench.training.loop import train
-from stabbench.training.outcome import training_operations
+from stabbench.training.operations import training_operations
 from stabbench.training.state import TrainingState
 from tests import tiny
 from tests.training.test_invariants import KilledError, largest_difference, reference_training

@@ -15,8 +15,9 @@ from transformers import PreTrainedModel
 from stabbench.models.weights import initial_weights
 from stabbench.randomness import Draws
 from stabbench.strategies.mixout import Mixout, MixoutOptions
-from stabbench.training.inputs import RunResult, TrainingInputs
+from stabbench.training.inputs import TrainingInputs
 from stabbench.training.loop import train
+from stabbench.training.outcome import RunResult
 from stabbench.training.state import TrainingState
 from tests import tiny
 

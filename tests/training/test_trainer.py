@@ -52,7 +52,8 @@ def measured(**changes: Any) -> Measured:
 
 def test_a_run_is_judged_by_its_measurements_alone() -> None:
     run = measured()
-    found = result(INPUTS, run)
+    assert run.dev_logits is not None
+    found = result(INPUTS.basis, run)
     assert found.data["status"] == "ok"
     assert found.data["final"] == {"step": 6, "epoch": 1.0, "dev_loss": 0.4, "scores": {"mcc": 0.3, "accuracy": 0.6}}
     assert found.data["best"]["step"] == 3
@@ -74,7 +75,7 @@ def test_a_run_is_judged_by_its_measurements_alone() -> None:
     ids=["loss", "norm", "dev loss"],
 )
 def test_a_number_that_is_not_finite_is_a_divergence(changes: dict[str, Any], at: int) -> None:
-    data = result(INPUTS, measured(**changes)).data
+    data = result(INPUTS.basis, measured(**changes)).data
     assert (data["status"], data["diverged_at"]) == ("diverged", at)
     assert data["final"]["scores"] == INPUTS.trivial.scores
     assert data["cost"]["tokens"] == sum([10, 20, 30, 40, 50, 60][:at])
@@ -82,7 +83,7 @@ def test_a_number_that_is_not_finite_is_a_divergence(changes: dict[str, Any], at
 
 def test_scores_at_the_baseline_are_a_failure() -> None:
     last = Evaluated(6, 0.4, {"mcc": 0.0, "accuracy": 0.6})
-    assert result(INPUTS, measured(evaluations=[last])).data["status"] == "failed"
+    assert result(INPUTS.basis, measured(evaluations=[last])).data["status"] == "failed"
 
 
 class Replaying:

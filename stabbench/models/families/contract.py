@@ -131,7 +131,7 @@ class Family(ABC):
         """The fields of a kept classifier's config.json that say its class and its dropout."""
 
     def operations(self, architecture: Architecture, tokens: float, pairs: float, examples: float) -> float:
-        """Multiply-adds × 2 of linear layers and attention in a forward pass (`training.outcome.training_operations`).
+        """Multiply-adds × 2 of linear layers and attention in a forward pass (`training.operations`).
 
         Counted from the linear layers, all of them for all tokens but those after the layers; padding is left out.
         """

@@ -126,6 +126,8 @@ def _figure(content: Content, place: Place, threshold: float) -> tuple[Figure, p
         for curves in content.curves[Place.of(item.cell)]:
             if curves.outcome == SUCCESSFUL:
                 epoch = next(iter(item.records.values())).result.steps_per_epoch
+                if epoch is None:
+                    continue
                 draw_band(
                     upper, curves.dev_score, color, label=f"{strategy} ({curves.runs})", scale=shown.factor, unit=epoch
                 )
