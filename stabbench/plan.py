@@ -76,6 +76,11 @@ class Spec(dict[str, Any]):
         return [from_json(Plugin, plugin) for plugin in self["plugins"]]
 
     @property
+    def trainer(self) -> Plugin | None:
+        """What trains it, with what of its options decides results; None for the native trainer."""
+        return from_json(Plugin, self["trainer"]) if "trainer" in self else None
+
+    @property
     def seeds(self) -> Mapping[str, int]:
         """A run's seed of each stream."""
         return dict(self["seeds"])

@@ -7,6 +7,7 @@ from stabbench.config.names import check_names
 from stabbench.config.parts import parts
 from stabbench.config.pipeline import check_task_blocks, missing_dependencies, model_folders, own_files, plugin_files
 from stabbench.config.schema import (
+    NO_MODEL,
     Config,
     Grid,
     ModelBlock,
@@ -19,6 +20,7 @@ from stabbench.config.seeds import parse_seeds
 from stabbench.config.tasks import TaskBlock
 
 __all__ = [
+    "NO_MODEL",
     "Config",
     "Grid",
     "ModelBlock",

@@ -12,7 +12,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from stabbench.config.messages import Problem, problems_of
 from stabbench.config.own_data import FOLD, OWN_KEYS
-from stabbench.config.schema import EMBEDDED_MODEL, Config
+from stabbench.config.schema import EMBEDDED_MODEL, NO_MODEL, Config
 from stabbench.config.seeds import parse_seeds
 from stabbench.config.tasks import TaskBlock
 from stabbench.datasets import AUTO, DATASETS, OFFICIAL_SOURCES
@@ -22,6 +22,7 @@ from stabbench.plugins import in_file, installed
 
 STRATEGY_GROUP = "stabbench.strategies"
 SOURCE_GROUP = "stabbench.task_sources"
+TRAINER_GROUP = "stabbench.trainers"
 
 
 def load(path: Path) -> Config:
@@ -86,7 +87,8 @@ def _kind(data: object) -> str:
 
 def _known_names(raw: dict[str, Any]) -> dict[str, set[str]]:
     """What the grid may name: the blocks that are written, and what has a default block."""
-    built_in = {"models": {EMBEDDED_MODEL}, "tasks": set(DATASETS), "strategies": installed(STRATEGY_GROUP).names}
+    strategies = installed(STRATEGY_GROUP).names
+    built_in = {"models": {EMBEDDED_MODEL, NO_MODEL}, "tasks": set(DATASETS), "strategies": strategies}
     known = {section: names | _blocks(raw, section).keys() for section, names in built_in.items()}
     folds = _fold_names(_blocks(raw, "tasks"))
     return {**known, "tasks": (known["tasks"] | folds.keys()) - set(folds.values())}
@@ -107,7 +109,7 @@ def _with_default_blocks(raw: dict[str, Any], known: dict[str, set[str]]) -> dic
     defaults: dict[str, Callable[[str, dict[str, Any]], dict[str, Any]]] = {
         "models": lambda name, block: {"source": name},
         "tasks": _default_task,
-        "strategies": lambda name, block: {"plugin": name},
+        "strategies": _default_strategy,
     }
     filled = dict(raw)
     for section, default in defaults.items():
@@ -119,6 +121,11 @@ def _with_default_blocks(raw: dict[str, Any], known: dict[str, set[str]]) -> dic
         names = [*written, *(name for name in without if section != "tasks" or name not in _fold_names(written))]
         filled[section] = {name: _merged(str(name), written.get(name), default) for name in names}
     return filled
+
+
+def _default_strategy(name: str, block: dict[str, Any]) -> dict[str, Any]:
+    """The plugin of that name; none for a block that says who trains and is named like no plugin."""
+    return {"plugin": name} if not block.get("trainer") or name in installed(STRATEGY_GROUP).names else {}
 
 
 def _merged(name: str, written: object, default: Callable[[str, dict[str, Any]], dict[str, Any]]) -> object:
@@ -163,10 +170,18 @@ def _name_problems(raw: dict[str, Any], known: dict[str, set[str]], folder: Path
             )
     strategies = installed(STRATEGY_GROUP).names
     for name, block in _blocks(raw, "strategies").items():
-        plugins = block.get("plugin", name) if isinstance(block, dict) else name
+        written = block if isinstance(block, dict) else {}
+        plugins = written.get("plugin") or _default_strategy(name, written).get("plugin", [])
         for plugin in plugins if isinstance(plugins, list) else [plugins]:
             if isinstance(plugin, str):
                 yield from _plugin_problems(f"strategies.{name}.plugin", "strategy", plugin, strategies, folder)
+    trainers = installed(TRAINER_GROUP).names
+    for section in ("models", "strategies"):
+        for name, block in _blocks(raw, section).items():
+            trainer = block.get("trainer") if isinstance(block, dict) else None
+            plugin = trainer.get("plugin") if isinstance(trainer, dict) else trainer
+            if isinstance(plugin, str):
+                yield from _plugin_problems(f"{section}.{name}.trainer", "trainer", plugin, trainers, folder)
     sources = {AUTO, *installed(SOURCE_GROUP).names}
     for name, block in _blocks(raw, "tasks").items():
         source = block.get("source") if isinstance(block, dict) else None

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from stabbench.command_line import files_of
 from stabbench.config.own_data import FOLD
 from stabbench.config.schema import EMBEDDED_MODEL, Config, PretrainingBlock
 from stabbench.errors import UserError
 from stabbench.files import sha256_of_file
+from stabbench.plugins import in_file
 
 REPORTED = ("preset", "report", "studies", "probes")
 """Sections that the report reads; the plan reads all but these, and the studies."""
@@ -56,7 +58,23 @@ def _parts(config: Config, folder: Path) -> Iterator[tuple[str, Any]]:
         if model.source == EMBEDDED_MODEL:
             yield f"pretraining/{name}.json", (model.pretraining or PretrainingBlock()).model_dump(mode="json")
         whole["models"][name].pop("pretraining")
+    for section in ("models", "strategies"):
+        for block in whole[section].values():
+            if block["trainer"] is None:
+                del block["trainer"]
+            else:
+                block["trainer"]["sha256"] = _code_hashes(block["trainer"], folder)
     yield "plan.json", {name: part for name, part in whole.items() if name == "studies" or name not in REPORTED}
+
+
+def _code_hashes(trainer: Mapping[str, Any], folder: Path) -> dict[str, str]:
+    """The SHA-256 of each file in `folder` that a trainer's block names: its own, and a command's."""
+    file = in_file(trainer["plugin"])
+    named = [] if file is None else [str(Path(file.file))]
+    command, more = trainer.get("command"), trainer.get("files") or []
+    if isinstance(command, (str, list)) and command and isinstance(more, list):
+        named += files_of(command, folder, [str(name) for name in more])
+    return {name: sha256_of_file(folder / name) for name in named if (folder / name).is_file()}
 
 
 def _hashes(config: Config, folder: Path) -> dict[str, dict[str, Any]]:

@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from stabbench.command_line import words
 from stabbench.config.tasks import TaskBlock
 from stabbench.config.values import (
     Block,
@@ -34,6 +35,8 @@ from stabbench.folders import LOCAL_PATH
 from stabbench.recipe import as_field, violated_range
 
 EMBEDDED_MODEL = "embedded"
+NO_MODEL = "none"
+"""The source of a model that a command brings itself."""
 
 
 def _in_range(name: str, value: Any) -> Any:
@@ -41,6 +44,26 @@ def _in_range(name: str, value: Any) -> Any:
     if wanted is not None:
         raise ValueError(f"found {value!r}, expected {wanted}")
     return value
+
+
+def _trainer(value: object) -> object:
+    """A trainer's block: a name alone is its plugin, and a `command` is the plugin of that name."""
+    if isinstance(value, dict) and isinstance(value.get("command"), (str, list)):
+        words(value["command"])
+    if value is None or (isinstance(value, dict) and isinstance(value.get("plugin"), str)):
+        return value
+    if isinstance(value, str):
+        return {"plugin": value}
+    if isinstance(value, dict) and "command" in value:
+        return {"plugin": "command", **value}
+    raise ValueError(
+        f"found {value!r}, expected a name (huggingface), a class in a file (./my_trainer.py:MyTrainer), or a block "
+        "with `plugin` or `command`"
+    )
+
+
+Trainer = Annotated[Mapping[str, Any] | None, BeforeValidator(_trainer)]
+"""Who trains: `plugin` names it, the other keys are its own options; None for what else says it, in the end ours."""
 
 
 class RecipeOverrides(Block):
@@ -129,13 +152,16 @@ class ModelBlock(Block):
     """A pretrained encoder: where it comes from and the recipe values that are its own."""
 
     source: str = EMBEDDED_MODEL
-    """`embedded`, `package:<installed package>`, a Hugging Face folder (`./folder`) or a hub id (`owner/name`)."""
+    """`embedded`, `package:<installed package>`, a Hugging Face folder (`./folder`), a hub id (`owner/name`), or `none`
+    where a command brings its own."""
     revision: str | None = None
     """Branch, tag or commit of a hub id."""
     learning_rate: Positive | None = None
     """The same for all strategies that set none; null: the paper's 2e-5."""
     recipe: Recipe = RecipeOverrides()
     pretraining: PretrainingBlock | None = None
+    trainer: Trainer = None
+    """Who trains it, where a strategy does not say so itself."""
 
     @field_validator("source")
     @classmethod
@@ -160,11 +186,20 @@ class ModelBlock(Block):
 class StrategyBlock(Block):
     """How to fine-tune: one plugin or several in order, changes to its recipe, and its options."""
 
-    plugin: Annotated[tuple[str, ...], BeforeValidator(names)]
-    """Names of installed strategies, or `./file.py:Class` beside params.yaml."""
+    plugin: Annotated[tuple[str, ...], BeforeValidator(names)] = ()
+    """Names of installed strategies, or `./file.py:Class` beside params.yaml; none where another trainer has its own
+    way."""
     recipe: Recipe = RecipeOverrides()
     options: Annotated[Mapping[str, Any], BeforeValidator(nothing_is_empty)] = Field(default_factory=dict)
     """The plugin's options by name; those of several plugins under each one's name: `{reinit: {layers: 3}}`."""
+    trainer: Trainer = None
+    """Who trains: `native`, `huggingface`, `{command: …}`, `./my_trainer.py:MyTrainer`; null: as the model says."""
+
+    @model_validator(mode="after")
+    def _has_a_plugin(self) -> StrategyBlock:
+        if not self.plugin and (self.trainer is None or self.trainer["plugin"] == "native"):
+            raise ValueError("found no plugin, expected the name of a strategy, or a trainer that needs none")
+        return self
 
 
 class ReportBlock(Block):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
@@ -11,9 +12,9 @@ import torch
 from filelock import FileLock, Timeout
 
 from stabbench.errors import UserError
-from stabbench.execution.loading import load_inputs, model_folder
+from stabbench.execution.loading import load_files, load_inputs, model_folder
 from stabbench.execution.outcome import WAITING, CellOutcome, Listener, Report, already_there
-from stabbench.execution.pool import Advanced, Broken, Done, Event, Job, Pool
+from stabbench.execution.pool import Advanced, Broken, Done, Event, Job, Pool, Workload
 from stabbench.execution.provenance import provenance
 from stabbench.execution.settings import Settings
 from stabbench.files import sha256_of_json
@@ -23,7 +24,7 @@ from stabbench.records import RecordContent, Store
 from stabbench.records.content import ERROR, RunError
 from stabbench.records.dead_weights import divergence, leave_reason, not_finite
 from stabbench.training import trainers
-from stabbench.training.inputs import TrainingInputs
+from stabbench.training.contract import Trainer
 from stabbench.training.memory import balanced
 from stabbench.training.outcome import RunResult
 from stabbench.typed_json import from_json
@@ -47,19 +48,25 @@ class CellTraining:
         self.outcome = CellOutcome(cell)
         self.missing = [seed for seed in seeds if not self._reuse(seed)]
         self._locks: dict[int, FileLock] = {}
-        self._inputs: TrainingInputs | None = None
+        self._workload: Workload | None = None
         if self.missing:
-            reason = trainers.find().unsupported(cell.recipe(), torch.device(settings.device))
+            reason = self.trainer.unsupported(cell.recipe(), torch.device(settings.device))
             if reason is not None:
                 raise UserError(reason)
 
+    @cached_property
+    def trainer(self) -> Trainer:
+        """Who trains them; UserError where it is not the one that the plan names."""
+        return trainers.of(self.cell, self.root)
+
     @property
-    def inputs(self) -> TrainingInputs:
+    def workload(self) -> Workload:
         """What the runs share, loaded when first asked for."""
-        if self._inputs is None:
+        if self._workload is None:
             torch.set_num_threads(1)
-            self._inputs = load_inputs(self.cell, self.root)
-        return self._inputs
+            load = load_inputs if self.trainer.takes == "tensors" else load_files
+            self._workload = Workload(self.trainer, load(self.cell, self.root))
+        return self._workload
 
     def claim(self, pool: Pool, *, wait: bool) -> list[Job]:
         """Jobs for the missing seeds that no other process is training; with `wait`, one of those is waited for.
@@ -95,17 +102,17 @@ class CellTraining:
         return []
 
     def release(self) -> None:
-        """Let go of every lock and of the inputs."""
+        """Let go of every lock and of the workload."""
         for seed in list(self._locks):
             self._locks.pop(seed).release()
-        self._inputs = None
+        self._workload = None
 
     def _close(self, seeds: Sequence[int]) -> None:
         for seed in seeds:
             self._locks.pop(seed).release()
         self.missing = [seed for seed in self.missing if seed not in seeds]
         if not self.missing:
-            self._inputs = None
+            self._workload = None
 
     def _reuse(self, seed: int) -> bool:
         record = already_there(self.cell, seed, self.store)
@@ -127,11 +134,11 @@ class CellTraining:
 
     def _room(self, seeds: Sequence[int], pool: Pool) -> int:
         """How many seeds a worker trains side by side at most."""
-        inputs, wanted = self.inputs, self.settings.stacked_seeds
+        wanted = self.settings.stacked_seeds
         if wanted is None and torch.device(self.settings.device).type != "cuda":
             return 1
         streams = [self.cell.run_spec(seed).seeds for seed in seeds]
-        room = trainers.find().room(inputs, streams, pool.free_memory if wanted is None else None)
+        room = self.trainer.room(self.workload.inputs, streams, pool.free_memory if wanted is None else None)
         return room if wanted is None else min(wanted, room)
 
     def _job(self, seeds: tuple[int, ...]) -> Job:
@@ -145,11 +152,13 @@ class CellTraining:
         keep = seed in self.cell.keep_weights
         head = {"fingerprint": self.cell.fingerprint(seed), "spec": self.cell.run_spec(seed), "files": {}}
         content = RecordContent.from_json({**head, **result.data})
+        made = {**event.machine, "versions": {**event.machine.get("versions", {}), **result.versions}}
         record = self.store.write(
             content,
-            provenance(self.root, event.machine, len(event.job.seeds), result.seconds, self.cell.seeds),
+            provenance(self.root, made, len(event.job.seeds), result.seconds, self.cell.seeds),
             result.tables,
             (lambda folder: self._save(folder, content, result)) if keep else None,
+            result.texts,
         )
         self._clear(seed)
         self.outcome.trained.append(seed)
@@ -158,6 +167,9 @@ class CellTraining:
     def _save(self, folder: Path, content: RecordContent, result: RunResult) -> None:
         """Keep a run's weights, or say in their place why they are dead."""
         weights = {name: torch.as_tensor(value) for name, value in result.weights.items()}
+        if self.trainer.takes == "files":
+            leave_reason(folder, f"trained by {self.trainer.name}, of which no weights are kept")
+            return
         reason = divergence(content) or next(
             (not_finite(name) for name, value in weights.items() if not value.isfinite().all()), None
         )

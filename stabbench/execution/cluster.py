@@ -24,7 +24,7 @@ from ray.exceptions import RayError, RayTaskError
 
 from stabbench.errors import UserError
 from stabbench.execution import node
-from stabbench.execution.pool import Advanced, Broken, Done, Event, Job, NextJob, Pool
+from stabbench.execution.pool import Advanced, Broken, Done, Event, Job, NextJob, Pool, Workload
 from stabbench.execution.settings import Settings
 from stabbench.plugins import files
 from stabbench.signals import interruptible
@@ -43,7 +43,7 @@ class _Flight:
     """A job on its way; `node` is where it is trained, once that is known."""
 
     job: Job
-    inputs: TrainingInputs
+    workload: Workload
     node: str | None = None
 
 
@@ -122,7 +122,7 @@ class Cluster(Pool):
     def _send(self, next_job: NextJob) -> None:
         most = 2 * max(1, self._slots())
         while len(self.flights) < most and (taken := self.take(next_job)) is not None:
-            job, inputs = taken
+            job, workload = taken
             errand = node.Errand(
                 job=dataclasses.replace(job, checkpoint=job.checkpoint.absolute()),
                 device=self.kind,
@@ -130,17 +130,18 @@ class Cluster(Pool):
                 beacon=self.beacon,
                 variables={name: os.environ.get(name) for name in SENT_ALONG},
             )
-            self.flights[self.task.remote(errand, self._reference(inputs))] = _Flight(job, inputs)
+            self.flights[self.task.remote(errand, self._reference(workload))] = _Flight(job, workload)
 
-    def _reference(self, inputs: TrainingInputs) -> Any:
-        """The inputs in the object store."""
-        key = id(inputs)
+    def _reference(self, workload: Workload) -> Any:
+        """The workload in the object store."""
+        key = id(workload)
         if key not in self.put:
-            for strategy, _ in inputs.strategies:
+            inputs = workload.inputs
+            _send_code_of(type(workload.trainer))
+            for strategy, _ in inputs.strategies if isinstance(inputs, TrainingInputs) else ():
                 _send_code_of(type(strategy))
-            arrays: dict[str, Any] = {name: tensor.numpy() for name, tensor in inputs.pretrained.items()}
-            self.put[key] = ray.put(dataclasses.replace(inputs, pretrained=arrays))
-            weakref.finalize(inputs, self.put.pop, key, None)
+            self.put[key] = ray.put(dataclasses.replace(workload, inputs=node.portable(inputs)))
+            weakref.finalize(workload, self.put.pop, key, None)
         return self.put[key]
 
     def _receive(self, stream: Any) -> Event | None:
@@ -167,7 +168,7 @@ class Cluster(Pool):
     def _lose(self, stream: Any, how: str = "its node is gone") -> Broken | None:
         """A task that will say nothing any more: its job is begun again, a few times."""
         flight = self.flights.pop(stream)
-        return self.lose(flight.job, flight.inputs, f"the task was lost ({how})")
+        return self.lose(flight.job, flight.workload, f"the task was lost ({how})")
 
     def _stranded(self) -> list[Any]:
         """Tasks whose node is gone, which Ray itself may take minutes to tell; asked for now and then."""
@@ -178,15 +179,15 @@ class Cluster(Pool):
         return [stream for stream, flight in self.flights.items() if flight.node not in alive]
 
 
-def _events(errand: node.Errand, inputs: TrainingInputs) -> Iterator[str | Event]:
+def _events(errand: node.Errand, workload: Workload) -> Iterator[str | Event]:
     """A task: the node that it came to, then what happens to its job."""
     yield str(ray.get_runtime_context().get_node_id())
-    yield from node.events(errand, inputs)
+    yield from node.events(errand, workload)
 
 
-def _send_code_of(strategy: type) -> None:
-    """Have the code of a strategy's file, and of those that its base classes come from, travel: nodes may lack it."""
-    for owner in strategy.__mro__:
+def _send_code_of(plugin: type) -> None:
+    """Have the code of a plugin's file, and of those that its base classes come from, travel: nodes may lack it."""
+    for owner in plugin.__mro__:
         if owner.__module__.startswith(f"{files.__name__}."):
             ray.cloudpickle.register_pickle_by_value(sys.modules[owner.__module__])
 

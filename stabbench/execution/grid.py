@@ -10,13 +10,12 @@ from uuid import uuid4
 from stabbench.errors import UserError
 from stabbench.execution.cell import CellTraining
 from stabbench.execution.outcome import CellOutcome, Listener
-from stabbench.execution.pool import Job, Pool
+from stabbench.execution.pool import Job, Pool, Workload
 from stabbench.execution.settings import Settings
 from stabbench.execution.workers import Workers
 from stabbench.plan import Cell
 from stabbench.records import Store
 from stabbench.signals import check_signals, deferred_signals
-from stabbench.training.inputs import TrainingInputs
 
 
 def train_cells(
@@ -84,7 +83,7 @@ def _train(open_cells: Sequence[CellTraining], pool: Pool, *, wait: bool) -> lis
     numbered = {training.number: training for training in open_cells}
     queue, jobs, refused = deque(open_cells), deque[Job](), list[str]()
 
-    def next_job() -> tuple[Job, TrainingInputs] | None:
+    def next_job() -> tuple[Job, Workload] | None:
         while not jobs and queue:
             training = queue.popleft()
             try:
@@ -96,7 +95,7 @@ def _train(open_cells: Sequence[CellTraining], pool: Pool, *, wait: bool) -> lis
         if not jobs:
             return None
         job = jobs.popleft()
-        return job, numbered[job.cell].inputs
+        return job, numbered[job.cell].workload
 
     for event in pool.run(next_job):
         jobs.extend(numbered[event.job.cell].receive(event))

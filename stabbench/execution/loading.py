@@ -19,7 +19,8 @@ from stabbench.plan import Cell, Plugin
 from stabbench.strategies import registry
 from stabbench.strategies.contract import Strategy
 from stabbench.tasks.prepared import PreparedTask
-from stabbench.training.inputs import TrainingInputs
+from stabbench.training import trainers
+from stabbench.training.inputs import CellFiles, TrainingInputs
 from stabbench.training.precision import compute_type
 
 
@@ -55,6 +56,22 @@ def load_inputs(cell: Cell, root: Path) -> TrainingInputs:
     return inputs
 
 
+def load_files(cell: Cell, root: Path) -> CellFiles:
+    """What others' code needs for training a cell; UserError where model or task are not those that the plan names."""
+    model = task = None
+    if cell.spec.model.content_hash:
+        model = model_folder(cell, root).absolute()
+        _check("model", cell.spec.model.content_hash, sources.content_hash(model), model)
+    if cell.spec.task.content_hash:
+        task = PreparedTask.read(root / cell.sources["task"], root)
+        _check("task", cell.spec.task.content_hash, task.content_hash, root / cell.sources["task"])
+    files = CellFiles(cell, root.absolute(), model, task)
+    found, planned = dict(trainers.of(cell, root).described(files).others), dict(cell.spec.model.others)
+    if found != planned:
+        raise _other_computation(cell, planned, found)
+    return files
+
+
 def _check(kind: str, planned: str, found: str, folder: Path) -> None:
     if planned != found:
         raise UserError(
@@ -68,10 +85,14 @@ def _check_computation(cell: Cell, architecture: Architecture) -> None:
     here = families.of(architecture).spec_fields(architecture)
     planned = cell.spec.model.others
     if planned != here:
-        raise UserError(
-            f"model '{cell.model}': the plan says {_said(planned)}, here it is {_said(here)}: run `stabbench plan` "
-            "again (the runs will be new ones), or install what the plan names"
-        )
+        raise _other_computation(cell, planned, here)
+
+
+def _other_computation(cell: Cell, planned: Mapping[str, Any], here: Mapping[str, Any]) -> UserError:
+    return UserError(
+        f"model '{cell.model}': the plan says {_said(planned)}, here it is {_said(here)}: run `stabbench plan` again "
+        "(the runs will be new ones), or install what the plan names"
+    )
 
 
 def _said(fields: Mapping[str, Any]) -> str:

@@ -18,8 +18,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stabbench.execution.pool import Advanced, Broken, Event, Job, train_job
+from stabbench.execution.pool import Advanced, Broken, Event, Job, Workload, train_job
 from stabbench.plan import TRAINING_VERSION
+from stabbench.training.contract import Inputs
 from stabbench.training.inputs import TrainingInputs
 from stabbench.version import __version__
 
@@ -43,8 +44,8 @@ class Errand:
     code: str = CODE
 
 
-def events(errand: Errand, inputs: TrainingInputs) -> Iterator[Event]:
-    """Train a job on this node and tell what happens; `inputs` have arrays in the place of tensors."""
+def events(errand: Errand, workload: Workload) -> Iterator[Event]:
+    """Train a job on this node and tell what happens; `workload` has arrays in the place of tensors."""
     if errand.code != CODE:
         message = f"found {CODE} on {platform.node()}, expected {errand.code}: install the same on every node"
         yield Broken(errand.job, {"type": "OtherVersion", "message": message, "traceback": ""})
@@ -54,17 +55,17 @@ def events(errand: Errand, inputs: TrainingInputs) -> Iterator[Event]:
         if value is not None:
             os.environ[name] = value
     told: SimpleQueue[Event] = SimpleQueue()
-    Thread(target=_train, args=(errand, inputs, told), daemon=True).start()
+    Thread(target=_train, args=(errand, workload, told), daemon=True).start()
     while isinstance(event := told.get(), Advanced):
         yield event
     yield event
 
 
-def _train(errand: Errand, inputs: TrainingInputs, told: SimpleQueue[Event]) -> None:
+def _train(errand: Errand, workload: Workload, told: SimpleQueue[Event]) -> None:
     try:
         torch.set_num_threads(1)
         _freeze()
-        whole = dataclasses.replace(inputs, pretrained=tensors(inputs.pretrained))
+        whole = dataclasses.replace(workload, inputs=restored(workload.inputs))
         seconds = errand.checkpoint_seconds if errand.beacon.exists() else None
         told.put(train_job(errand.job, whole, errand.device, seconds, told.put, PROGRESS_SECONDS))
     except BaseException:  # such as SystemExit in a strategy, by which a worker process ends as well
@@ -81,6 +82,21 @@ def free_memory(workers: int) -> int:
     """Bytes that each of `workers` has for itself on this task's GPU."""
     free, _ = torch.cuda.mem_get_info()
     return free // workers
+
+
+def portable(inputs: Inputs) -> Inputs:
+    """The inputs with arrays in the place of tensors, which the object store shares between processes."""
+    if not isinstance(inputs, TrainingInputs):
+        return inputs
+    arrays: dict[str, Any] = {name: tensor.numpy() for name, tensor in inputs.pretrained.items()}
+    return dataclasses.replace(inputs, pretrained=arrays)
+
+
+def restored(inputs: Inputs) -> Inputs:
+    """What `portable` was made of."""
+    if not isinstance(inputs, TrainingInputs):
+        return inputs
+    return dataclasses.replace(inputs, pretrained=tensors(inputs.pretrained))
 
 
 def tensors(arrays: Mapping[str, Any]) -> dict[str, Tensor]:

@@ -15,7 +15,7 @@ from typing import Any, Self
 import torch
 
 from stabbench.execution.provenance import machine
-from stabbench.training.inputs import TrainingInputs
+from stabbench.training.contract import Inputs, RunFailedError, Trainer
 from stabbench.training.loop import train
 from stabbench.training.outcome import RunResult
 
@@ -33,6 +33,14 @@ class Job:
     streams: tuple[Mapping[str, int], ...] = field(hash=False)
     checkpoint: Path
     keep_weights: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Workload:
+    """What all jobs of a cell share: who trains them, and what from."""
+
+    trainer: Trainer
+    inputs: Inputs
 
 
 @dataclass(frozen=True)
@@ -64,7 +72,7 @@ class Advanced:
 
 Event = Done | Broken | Advanced
 
-NextJob = Callable[[], tuple[Job, TrainingInputs] | None]
+NextJob = Callable[[], tuple[Job, Workload] | None]
 """The next job with what its cell shares, or None: there is none now."""
 
 
@@ -72,7 +80,7 @@ class Pool(ABC):
     """Workers that train jobs; a context manager, which ends them. A job whose worker is lost is begun a few times."""
 
     def __init__(self) -> None:
-        self.pending: deque[tuple[Job, TrainingInputs]] = deque()
+        self.pending: deque[tuple[Job, Workload]] = deque()
         self.tries: Counter[Job] = Counter()
 
     @abstractmethod
@@ -92,22 +100,22 @@ class Pool(ABC):
     def free_memory(self) -> int:
         """Bytes that a worker has for itself on its GPU, as it was before the first job."""
 
-    def take(self, next_job: NextJob) -> tuple[Job, TrainingInputs] | None:
+    def take(self, next_job: NextJob) -> tuple[Job, Workload] | None:
         """A job that has to be begun again, else the next one."""
         return self.pending.popleft() if self.pending else next_job()
 
-    def lose(self, job: Job, inputs: TrainingInputs, what: str) -> Broken | None:
+    def lose(self, job: Job, workload: Workload, what: str) -> Broken | None:
         """A job whose worker is lost, of which `what` says how, is begun again: None; or that was its last try."""
         self.tries[job] += 1
         if self.tries[job] < TRIES:
-            self.pending.append((job, inputs))
+            self.pending.append((job, workload))
             return None
         return Broken(job, {"type": "WorkerLost", "message": f"{what} in {TRIES} tries", "traceback": ""})
 
 
 def train_job(
     job: Job,
-    inputs: TrainingInputs,
+    workload: Workload,
     device: str,
     checkpoint_seconds: float | None,
     tell: Callable[[Advanced], None],
@@ -127,13 +135,16 @@ def train_job(
 
     try:
         results = train(
-            inputs,
+            workload.inputs,
             job.streams,
+            trainer=workload.trainer,
             device=torch.device(device),
             checkpoint=None if checkpoint_seconds is None else job.checkpoint,
             checkpoint_seconds=checkpoint_seconds or 0.0,
             progress=progress,
         )
+    except RunFailedError as error:  # whose traceback would be ours, not that of the code that failed
+        return Broken(job, {"type": "RunFailed", "message": str(error), "traceback": error.output}, machine(device))
     except Exception as error:
         content = {"type": type(error).__name__, "message": str(error), "traceback": traceback.format_exc()}
         return Broken(job, content, machine(device))

@@ -16,9 +16,8 @@ from typing import Any, Self
 
 import torch
 
-from stabbench.execution.pool import Advanced, Event, Job, NextJob, Pool, train_job
+from stabbench.execution.pool import Advanced, Event, Job, NextJob, Pool, Workload, train_job
 from stabbench.signals import interruptible, shielded_from_ctrl_c
-from stabbench.training.inputs import TrainingInputs
 from stabbench.training.precision import check_device
 from stabbench.watchdog import die_with_parent
 
@@ -27,7 +26,7 @@ from stabbench.watchdog import die_with_parent
 class _Worker:
     process: BaseProcess
     connection: Connection
-    inputs: TrainingInputs
+    workload: Workload
     job: Job | None = None
 
 
@@ -87,24 +86,24 @@ class Workers(Pool):
             worker.job = taken[0]
             worker.connection.send(taken[0])
 
-    def _worker_for(self, inputs: TrainingInputs) -> _Worker:
-        """An idle worker that has these inputs, else a new one in the place of an idle one that has others."""
+    def _worker_for(self, workload: Workload) -> _Worker:
+        """An idle worker for this workload, else a new one in the place of an idle one that has another."""
         idle = [worker for worker in self.workers if worker.job is None]
         for worker in idle:
-            if worker.inputs is inputs:
+            if worker.workload is workload:
                 return worker
         if len(self.workers) == self.count:
             self._end(idle[:1])
-        return self._start(inputs)
+        return self._start(workload)
 
-    def _start(self, inputs: TrainingInputs) -> _Worker:
+    def _start(self, workload: Workload) -> _Worker:
         ours, theirs = self.context.Pipe()
-        arguments = (theirs, os.getpid(), inputs, self.device, self.checkpoint_seconds)
+        arguments = (theirs, os.getpid(), workload, self.device, self.checkpoint_seconds)
         process = self.context.Process(target=_work, args=arguments, daemon=True)
         with shielded_from_ctrl_c(spawning=self.context.get_start_method() != "fork"):
             process.start()
         theirs.close()
-        worker = _Worker(process, ours, inputs)
+        worker = _Worker(process, ours, workload)
         self.workers.append(worker)
         return worker
 
@@ -125,6 +124,8 @@ class Workers(Pool):
             return self._bury(worker)
         if not isinstance(event, Advanced):
             worker.job = None
+            if worker.workload.trainer.one_run_a_process:
+                self._end([worker])
         return event
 
     def _bury(self, worker: _Worker) -> Event | None:
@@ -134,10 +135,10 @@ class Workers(Pool):
         worker.connection.close()
         self.workers.remove(worker)
         code = worker.process.exitcode
-        return self.lose(worker.job, worker.inputs, f"the worker process ended with exit code {code}")
+        return self.lose(worker.job, worker.workload, f"the worker process ended with exit code {code}")
 
 
-def _work(connection: Connection, parent: int, inputs: TrainingInputs, device: str, checkpoint_seconds: float) -> None:
+def _work(connection: Connection, parent: int, workload: Workload, device: str, checkpoint_seconds: float) -> None:
     """The life of a worker: jobs in, what happens to them out."""
     die_with_parent(parent)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -148,4 +149,4 @@ def _work(connection: Connection, parent: int, inputs: TrainingInputs, device: s
             job = connection.recv()
         except EOFError:
             return
-        connection.send(train_job(job, inputs, device, checkpoint_seconds, connection.send))
+        connection.send(train_job(job, workload, device, checkpoint_seconds, connection.send))

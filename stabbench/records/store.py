@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
-from stabbench.files import read_json, sha256_of_file, write_json, writing
+from stabbench.files import read_json, sha256_of_file, write_json, write_text, writing
 from stabbench.records.content import RecordContent
 from stabbench.records.dead_weights import divergence, reason_in
 from stabbench.records.record import (
@@ -84,12 +84,13 @@ class Store:
         provenance: Mapping[str, Any],
         tables: Mapping[str, pd.DataFrame],
         weights: Callable[[Path], None] | None = None,
+        texts: Mapping[str, str] | None = None,
     ) -> Record:
         """Write a record whole or not at all; the first finished writer of a fingerprint wins.
 
         A finished record stays as it is; of a later writer it takes the weights alone (see `weights`). The hashes of
-        `tables`, which maps file names of TABLES to frames, go over `content`'s; `weights` writes a Hugging Face folder
-        into the path that it is given. Raises UserError where the disk is full or says no.
+        `tables` (frames by the file names of TABLES) and `texts` go over `content`'s; `weights` writes a Hugging Face
+        folder into the path that it is given. Raises UserError where the disk is full or says no.
         """
         fingerprint = content.fingerprint
         target = self.folder(fingerprint)
@@ -99,11 +100,13 @@ class Store:
             new.mkdir(mode=0o755)
             for name, table in tables.items():
                 table.to_parquet(new / name, index=False, compression="zstd")
+            for name, text in (texts or {}).items():
+                write_text(new / name, text)
             if weights is not None:
                 weights(new / "weights")
                 _name_hashes(new / "weights")
             write_json(new / PROVENANCE, sealed(provenance))
-            files = {name: sha256_of_file(new / name) for name in sorted(tables)}
+            files = {name: sha256_of_file(new / name) for name in sorted({*tables, *(texts or {})})}
             write_json(
                 new / "record.json", sealed({**content.to_json(), "schema_version": SCHEMA_VERSION, "files": files})
             )

@@ -12,8 +12,16 @@ from stabbench.errors import Mistakes, UserError
 from stabbench.folders import Folders
 from stabbench.plan import Cell, Spec, Variation
 from stabbench.recipe import Recipe, spec_of
-from stabbench.resolve.cell import effective_recipe, make_cell, resolve_model, resolve_task
+from stabbench.resolve.cell import (
+    CellParts,
+    effective_recipe,
+    make_cell,
+    resolve_model,
+    resolve_task,
+    with_model,
+)
 from stabbench.resolve.strategy import resolve_strategy
+from stabbench.resolve.trainer import ResolvedTrainer, resolve_trainer
 from stabbench.tasks.prepared import PreparedTask
 
 PartT = TypeVar("PartT")
@@ -22,7 +30,7 @@ PartT = TypeVar("PartT")
 def plan(config: Config, root: Path) -> list[Cell]:
     """All cells of the grid; UserError with all that cannot be resolved."""
     grid, mistakes = config.grid, Mistakes()
-    parts = _Parts(config, root, mistakes, grid.models, grid.tasks, grid.strategies)
+    parts = _Parts(config, root, mistakes, grid.tasks, [(m, s) for m in grid.models for s in grid.strategies])
     places = ((m, t, s) for m in grid.models for t in grid.tasks for s in grid.strategies)
     cells = [parts.cell(place, position) for position, place in enumerate(places)]
     mistakes.tell()
@@ -37,13 +45,21 @@ class _Parts:
         config: Config,
         root: Path,
         mistakes: Mistakes,
-        models: Iterable[str],
         tasks: Iterable[str],
-        strategies: Iterable[str],
+        pairs: Sequence[tuple[str, str]],
     ) -> None:
         self.config, self.mistakes = config, mistakes
+        self.root = root
         self._recipes: dict[tuple[str, str], Recipe] = {}
-        self.models = self._resolved(models, lambda name: resolve_model(config.models[name], name, root))
+        self.trainers: dict[tuple[str, str], ResolvedTrainer] = {}
+        for model, strategy in dict.fromkeys(pairs):
+            with mistakes.collected():
+                self.trainers[model, strategy] = resolve_trainer(config, model, strategy, root)
+        ours = {model for (model, _), trainer in self.trainers.items() if not trainer.takes_files}
+        models, strategies = (dict.fromkeys(names) for names in zip(*pairs, strict=True))
+        self.models = self._resolved(
+            models, lambda name: resolve_model(config.models[name], name, root, ours=name in ours)
+        )
         self.tasks = self._resolved(tasks, lambda name: resolve_task(name, root))
         self.strategies = self._resolved(strategies, lambda name: resolve_strategy(config.strategies[name], name, root))
 
@@ -56,15 +72,29 @@ class _Parts:
 
     def cell(self, place: tuple[str, str, str], position: int) -> Cell | None:
         """The cell of (model, task, strategy) names; None where a part is missing or they do not go together."""
-        model, task, strategy = place
-        if model not in self.models or task not in self.tasks or strategy not in self.strategies:
+        parts = self.of(place)
+        if parts is None:
             return None
-        parts = self.models[model], self.tasks[task], self.strategies[strategy]
         try:
-            return make_cell(self.config, place, *parts, self._recipe(model, strategy), position)
+            return make_cell(self.config, place, parts, position, self.root)
         except UserError as error:
             self.mistakes.add(*error.messages)
             return None
+
+    def of(self, place: tuple[str, str, str]) -> CellParts | None:
+        """What the cell is made of; None where a part could not be resolved, which is noted already."""
+        model, task, strategy = place
+        if model not in self.models or task not in self.tasks or strategy not in self.strategies:
+            return None
+        trainer = self.trainers.get((model, strategy))
+        if trainer is None:
+            return None
+        try:
+            recipe = self._recipe(model, strategy)
+        except UserError as error:
+            self.mistakes.add(*error.messages)
+            return None
+        return CellParts(self.models[model], self.tasks[task], self.strategies[strategy], trainer, recipe)
 
     def _recipe(self, model: str, strategy: str) -> Recipe:
         """The effective recipe, which is the same on all tasks."""
@@ -79,11 +109,13 @@ def plan_cell(config: Config, root: Path, model: str, task: str, strategy: str) 
     check_names(config, model, task, strategy)
     names = [(m, t, s) for m in config.grid.models for t in config.grid.tasks for s in config.grid.strategies]
     place = (model, task, strategy)
-    found, prepared = resolve_model(config.models[model], model, root), resolve_task(task, root)
-    resolved = resolve_strategy(config.strategies[strategy], strategy, root)
-    recipe = effective_recipe(config, model, found.architecture, strategy, resolved)
-    position = names.index(place) if place in names else len(names)
-    return make_cell(config, place, found, prepared, resolved, recipe, position)
+    mistakes = Mistakes()
+    cell = _Parts(config, root, mistakes, [task], [(model, strategy)]).cell(
+        place, names.index(place) if place in names else len(names)
+    )
+    mistakes.tell()
+    assert cell is not None  # what could not be resolved is told
+    return cell
 
 
 def plan_variations(config: Config, root: Path, variations: Sequence[Variation]) -> list[Cell]:
@@ -93,18 +125,15 @@ def plan_variations(config: Config, root: Path, variations: Sequence[Variation])
     """
     check_variations(config, variations)
     mistakes = Mistakes()
-    models, tasks, strategies = (
-        dict.fromkeys(getattr(variation, part) for variation in variations) for part in ("model", "task", "strategy")
-    )
-    parts = _Parts(config, root, mistakes, models, tasks, strategies)
+    tasks = dict.fromkeys(variation.task for variation in variations)
+    parts = _Parts(config, root, mistakes, tasks, [(variation.model, variation.strategy) for variation in variations])
     cells = []
     for position, variation in enumerate(variations):
-        cell = parts.cell((variation.model, variation.task, variation.strategy), position)
-        if cell is not None:
+        place = variation.model, variation.task, variation.strategy
+        cell, made_of = parts.cell(place, position), parts.of(place)
+        if cell is not None and made_of is not None:
             with mistakes.collected():
-                varied = _varied(cell, variation, root)
-                tokens = parts.models[cell.model].tokens(parts.tasks[cell.task], varied.recipe().max_length)
-                cells.append(dataclasses.replace(varied, tokens=tokens))
+                cells.append(with_model(_varied(cell, variation, root), made_of, root))
     mistakes.tell()
     return cells
 
@@ -119,6 +148,11 @@ def check_variations(config: Config, variations: Sequence[Variation]) -> None:
 
 def _varied(cell: Cell, variation: Variation, root: Path) -> Cell:
     place = f"{variation.model}/{variation.task}/{variation.name}"
+    if not cell.spec.recipe and (variation.recipe or variation.steps_of):
+        raise UserError(
+            f"{place}: the recipe is varied, and what trains {variation.strategy} is given none: write what it takes "
+            "into its command, such as --lr {recipe.learning_rate}"
+        )
     by_epochs = variation.steps_of is not None or "epochs" in variation.recipe
     if by_epochs and cell.recipe().total_steps is not None:
         raise UserError(
@@ -132,13 +166,14 @@ def _varied(cell: Cell, variation: Variation, root: Path) -> Cell:
     if variation.steps_of is not None:
         examples = PreparedTask.read(Folders.of(root).task(variation.steps_of), root).counts["train"]
         recipe = recipe.override({"total_steps": recipe.updates(examples)})
+    said = spec_of(recipe, cell.task_facts.counts["train"]) if cell.spec.recipe else {"recipe": {}}
     return dataclasses.replace(
         cell,
         strategy=variation.name,
         seeds=variation.seeds,
         spec=Spec(
             {key: value for key, value in cell.spec.items() if key != "warmup_updates"},
-            **spec_of(recipe, cell.task_facts.counts["train"]),
+            **said,
         ),
         keep_weights=(),
         streams=variation.streams,

@@ -5,20 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
 from stabbench import metrics
 from stabbench.metrics.contract import Metric
+from stabbench.metrics.kinds import metric_kind
 from stabbench.models import families
 from stabbench.models.architecture import Architecture
 from stabbench.models.batch import TokenizedTexts
 from stabbench.models.vocabulary import VocabularyCut
+from stabbench.plan import Cell
 from stabbench.recipe import Recipe
 from stabbench.strategies.contract import Strategy
 from stabbench.tasks import objectives
 from stabbench.tasks.objectives.contract import Objective, Trivial
+from stabbench.tasks.prepared import PreparedTask
 from stabbench.training.basis import Basis
 from stabbench.training.operations import training_operations
 from stabbench.training.schedule import Schedule
@@ -75,6 +80,49 @@ class TrainingInputs:
         if not cuts or any(strategy.needs_whole_vocabulary for strategy, _ in self.strategies):
             return None
         return VocabularyCut.of((self.train, self.dev))
+
+
+@dataclass(frozen=True)
+class CellFiles:
+    """What others' code is given: where the cell's model lies, its texts and labels, and what its plan says.
+
+    `model` is None where the cell has none of ours, and `task` where the code brings its own data.
+    """
+
+    cell: Cell
+    root: Path
+    """The project's folder, absolute."""
+    model: Path | None
+    task: PreparedTask | None
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """Those of the trainer, as the spec has them."""
+        trainer = self.cell.spec.trainer
+        return {} if trainer is None else trainer.options
+
+    @property
+    def recipe(self) -> Recipe:
+        """The cell's recipe; Table 3's values where it has none of its own."""
+        return self.cell.recipe()
+
+    @property
+    def basis(self) -> Basis:
+        """What its runs are judged by, as far as it is known before they ran."""
+        facts, task = self.cell.task_facts, self.task
+        own = {name: metric.kind for name, metric in (facts.own_metrics or {}).items()}
+        kinds = {name: own.get(name) or metric_kind(name) for name in self.cell.spec.task.metrics}
+        if task is None:
+            return Basis(metrics=self.cell.spec.task.metrics, kinds=kinds)
+        return Basis(
+            metrics=self.cell.spec.task.metrics,
+            kinds=kinds,
+            objective=task.objective,
+            trivial=task.trivial,
+            train_labels=task.labels("train"),
+            dev_labels=task.labels("dev"),
+            dev_examples=task.frame("dev")["example"].to_numpy(dtype=np.int64),
+        )
 
 
 Seeds = Sequence[Mapping[str, int]]

@@ -20,7 +20,7 @@ from stabbench.strategies.composition import Moment
 from stabbench.training import trainers
 from stabbench.training.adamw import AdamW
 from stabbench.training.composed import composed
-from stabbench.training.contract import Progress, Trainer
+from stabbench.training.contract import Inputs, Progress, Trainer
 from stabbench.training.device_step import DeviceStep, step_mode
 from stabbench.training.eager_step import EagerStep
 from stabbench.training.evaluation import Evaluator, evaluated, mean_losses
@@ -33,11 +33,12 @@ from stabbench.training.precision import check_device, lacking, matrix_products
 from stabbench.training.state import TrainingState
 
 
-class Native:
+class Native(Trainer):
     """Runs side by side in one process; models that are computed one run at a time, one after the other."""
 
     name = "native"
     version = "1"
+    calls_hooks = True
 
     def unsupported(self, recipe: Recipe, device: torch.device) -> str | None:
         """A precision that the device does not have. Raises UserError for a STABBENCH_DEVICE_STEP that there is not."""
@@ -98,7 +99,7 @@ class Native:
 
 
 def train(
-    inputs: TrainingInputs,
+    inputs: Inputs,
     seeds: Seeds,
     *,
     trainer: Trainer | None = None,

@@ -68,3 +68,5 @@ class Measured:
     """Whether who trained says so, whatever the numbers are."""
     versions: Mapping[str, str] = field(default_factory=dict)
     """Of packages by name, where it was trained by other ones than ours."""
+    texts: Mapping[str, str] = field(default_factory=dict)
+    """What is kept beside the record as it stands, by the file's name: what a command said."""

@@ -33,6 +33,8 @@ class RunResult:
     seconds: Mapping[str, float]
     versions: Mapping[str, str]
     """Of packages that trained it, where they are not this package's own."""
+    texts: Mapping[str, str]
+    """What else is kept beside the record, by the file's name."""
 
 
 def result(basis: Basis, measured: Measured) -> RunResult:
@@ -48,7 +50,7 @@ def result(basis: Basis, measured: Measured) -> RunResult:
         tables["predictions.parquet"] = predictions
     data = _data(basis, measured, evaluations, diverged, tables)
     data["result_digest"] = result_digest(data, tables)
-    return RunResult(data, tables, measured.weights, measured.seconds, measured.versions)
+    return RunResult(data, tables, measured.weights, measured.seconds, measured.versions, measured.texts)
 
 
 def _diverged_at(measured: Measured) -> int | None:

@@ -86,7 +86,7 @@ def test_scores_at_the_baseline_are_a_failure() -> None:
     assert result(INPUTS.basis, measured(evaluations=[last])).data["status"] == "failed"
 
 
-class Replaying:
+class Replaying(Trainer):
     """A trainer that measures nothing itself."""
 
     name, version = "replaying", "1"
