@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from stabbench.models.batch import Batch
     from stabbench.project import Project
     from stabbench.recipe import Recipe
+    from stabbench.recording.recorder import record
     from stabbench.report.comparison import Comparison, compare
     from stabbench.strategies.contract import BoundModel, Context, NoOptions, Strategy, Weights
     from stabbench.tasks.objectives.class_losses import cross_entropy
@@ -35,6 +36,7 @@ __all__ = [
     "compare",
     "cross_entropy",
     "metric",
+    "record",
 ]
 
 _MODULES = {
@@ -44,6 +46,7 @@ _MODULES = {
     "stabbench.models.batch": ("Batch",),
     "stabbench.project": ("Project",),
     "stabbench.recipe": ("Recipe",),
+    "stabbench.recording.recorder": ("record",),
     "stabbench.report.comparison": ("Comparison", "compare"),
     "stabbench.strategies.contract": ("BoundModel", "Context", "NoOptions", "Strategy", "Weights"),
     "stabbench.tasks.objectives.class_losses": ("cross_entropy",),

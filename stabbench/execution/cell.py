@@ -15,11 +15,11 @@ from stabbench.errors import UserError
 from stabbench.execution.loading import load_files, load_inputs, model_folder
 from stabbench.execution.outcome import WAITING, CellOutcome, Listener, Report, already_there
 from stabbench.execution.pool import Advanced, Broken, Done, Event, Job, Pool, Workload
-from stabbench.execution.provenance import provenance
 from stabbench.execution.settings import Settings
 from stabbench.files import sha256_of_json
 from stabbench.models.weights import save_classifier
 from stabbench.plan import Cell
+from stabbench.provenance import provenance
 from stabbench.records import RecordContent, Store
 from stabbench.records.content import ERROR, RunError
 from stabbench.records.dead_weights import divergence, leave_reason, not_finite

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import torch
 
-from stabbench.execution.provenance import machine
+from stabbench.provenance import machine
 from stabbench.training.contract import Inputs, RunFailedError, Trainer
 from stabbench.training.loop import train
 from stabbench.training.outcome import RunResult

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from stabbench.analysis.frame import check_complete
-from stabbench.config import Config
+from stabbench.config import Config, load
+from stabbench.config.schema import Grid
 from stabbench.errors import UserError
 from stabbench.folders import Folders
 from stabbench.probes import probe_section
@@ -15,6 +16,15 @@ from stabbench.report.content import Content, Settings, gather
 from stabbench.report.figures.drawing import style
 from stabbench.report.section import Section, write_section
 from stabbench.studies import studies_of
+
+
+def reported(folders: Folders) -> Config:
+    """What params.yaml says; where there is none and `runs/` holds recorded runs, the usual settings of a report."""
+    recorded = not folders.params.exists() and any(folders.runs.glob("*/*/*/cell.json"))
+    return _NOTHING_PLANNED if recorded else load(folders.params)
+
+
+_NOTHING_PLANNED = Config.model_construct(grid=Grid.model_construct(), seeds=(), models={}, tasks={}, strategies={})
 
 
 def study_sections(folders: Folders, config: Config, content: Content, *, incomplete: bool) -> list[Section]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from stabbench.config import load, missing_dependencies, plugin_files
+from stabbench.config import missing_dependencies, plugin_files
 from stabbench.config.blocks import kind_of
 from stabbench.files import check_writable
 from stabbench.folders import Folders
-from stabbench.project.chapters import gathered, probe_sections, settings_of, study_sections
+from stabbench.project.chapters import gathered, probe_sections, reported, settings_of, study_sections
 from stabbench.project.selection import select_planned
 from stabbench.records import Store
 from stabbench.report.build import build
@@ -40,8 +40,11 @@ class Report:
 def report(
     folders: Folders, store: Store, *, incomplete: bool = False, provenance: bool = False, workers: int = 1
 ) -> Report:
-    """Make the report of the selected records in `folders.reports`; `workers` processes draw, this one among them."""
-    config = load(folders.params)
+    """Make the report of the selected records in `folders.reports`; `workers` processes draw, this one among them.
+
+    Without params.yaml it is that of whatever `folders.runs` holds, with the usual settings.
+    """
+    config = reported(folders)
     settings = settings_of(folders, config, incomplete=incomplete)
     settings["provenance"] |= provenance
     select_planned(folders, store)
@@ -65,6 +68,6 @@ def report(
 
 def summarised(folders: Folders, store: Store, *, incomplete: bool = False) -> str:
     """The answer, a table and the warnings as Markdown."""
-    config = load(folders.params)
+    config = reported(folders)
     select_planned(folders, store)
     return summary(gathered(folders, config, incomplete=incomplete))

@@ -222,11 +222,16 @@ class Store:
         """Where a probe keeps what it has measured already."""
         return self.root / ".probes" / name
 
-    def _move_aside(self, folder: Path, name: str) -> Path:
-        corrupt = self.root / ".corrupt"
-        make_folder(corrupt)
+    def replace_next(self, fingerprint: str) -> None:
+        """Make room for another record of a fingerprint: the one that is there lies in `.replaced` from now on."""
+        with self.lock(fingerprint):
+            if self.folder(fingerprint).exists():
+                self._move_aside(self.folder(fingerprint), fingerprint, ".replaced")
+
+    def _move_aside(self, folder: Path, name: str, place: str = ".corrupt") -> Path:
+        make_folder(self.root / place)
         number = 0
-        while (aside := corrupt / f"{name}.{number}").exists():
+        while (aside := self.root / place / f"{name}.{number}").exists():
             number += 1
         return folder.replace(aside)
 

@@ -56,7 +56,7 @@ def result(basis: Basis, measured: Measured) -> RunResult:
 def _diverged_at(measured: Measured) -> int | None:
     """The number of updates after which the first number was not finite, or None."""
     finite = np.isfinite(measured.losses)
-    if measured.norms is not None:
+    if measured.norms is not None and measured.steps is None:  # others' may be unknown, or of updates that were skipped
         finite &= np.isfinite(measured.norms)
     steps = [int(_steps(measured)[np.argmin(finite)])] if not finite.all() else []
     steps += [done.step for done in measured.evaluations if done.loss is None and not done.scores]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
@@ -14,13 +13,7 @@ from torch import nn
 
 from stabbench.models.architecture import Architecture, ModelTensor, Origin, TensorFacts
 from stabbench.models.families.huggingface.network import build, check_model_type, offset_of, unsupported
-
-_PROJECTIONS = {
-    "query": re.compile(r"w?_?q(uery)?(_proj|_lin)?"),
-    "key": re.compile(r"w?_?k(ey)?(_proj|_lin)?"),
-    "value": re.compile(r"w?_?v(alue)?(_proj|_lin)?"),
-    "query, key and value": re.compile(r"w?_?qkv(_proj|_lin)?|query_key_value|in_proj"),
-}
+from stabbench.models.layer_parts import attention_parts, feed_forward_parts
 
 
 def read(config: Mapping[str, Any], labels: int, where: str = "config.json") -> Architecture:
@@ -138,7 +131,7 @@ def _named_parts(tensors: Iterable[ModelTensor]) -> list[ModelTensor]:
     for facts in (tensor.facts for tensor in found if tensor.facts.part):
         layers.setdefault((facts.depth, facts.kind), []).append(facts.part)
     names = {
-        layer: _attention(places) if layer[1] == "attention" else _feed_forward(places)
+        layer: attention_parts(places) if layer[1] == "attention" else feed_forward_parts(places)
         for layer, places in layers.items()
     }
 
@@ -146,24 +139,3 @@ def _named_parts(tensors: Iterable[ModelTensor]) -> list[ModelTensor]:
         return replace(facts, part=names.get((facts.depth, facts.kind), {}).get(facts.part, facts.part))
 
     return [replace(tensor, facts=named(tensor.facts)) for tensor in found]
-
-
-def _attention(places: list[str]) -> dict[str, str]:
-    named = {place: name for place in places if (name := _projection(place))}
-    beside = {_module(place) for place in named}
-    others = [place for place in places if place not in named and _module(place) in beside]
-    return named | ({others[-1]: "attention output"} if others else {})
-
-
-def _module(place: str) -> str:
-    """The outermost module of a layer that a place is in."""
-    return place.partition(".")[0] if "." in place else ""
-
-
-def _projection(place: str) -> str:
-    last = place.rpartition(".")[2].lower()
-    return next((name for name, pattern in _PROJECTIONS.items() if pattern.fullmatch(last)), "")
-
-
-def _feed_forward(places: list[str]) -> dict[str, str]:
-    return dict(zip(places, ("intermediate", "output"), strict=True)) if len(places) == 2 else {}

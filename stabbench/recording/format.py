@@ -1,0 +1,149 @@
+"""The format of a run's folder, version 1 (docs/own-code.md): names of files, keys and columns, and how they are read.
+
+`stabbench.json` is written last, so that a folder with it is a finished run's.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from stabbench.errors import UserError, told
+from stabbench.tables import read_table
+from stabbench.typed_json import from_json
+
+FORMAT = 1
+DESCRIPTION = "stabbench.json"
+"""The run itself; its tables stand beside it."""
+ERROR = "error.json"
+"""What broke a run that came to no end: `type`, `message`, `traceback`."""
+HISTORY, PREDICTIONS, GRADNORMS = TABLES = ("history", "predictions", "gradnorms")
+ENDINGS = (".parquet", ".csv", ".tsv", ".jsonl")
+DIVERGED = "diverged"
+NAMES = ("model", "task", "strategy")
+ALIASES = {"loss": "train_loss", "grad_norm": "gradient_norm", "lr": "learning_rate"}
+"""Other names of columns of the history."""
+OUT, SEED = "STABBENCH_OUT", "STABBENCH_SEED"
+"""Environment variables of a run that stabbench asked for: its folder and its seed."""
+NAME_VARIABLES = {name: f"STABBENCH_{name.upper()}" for name in NAMES}
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Described:
+    """What `stabbench.json` says; None, or empty, where it says nothing."""
+
+    format: int
+    metric: str | None = None
+    score: float | None = None
+    scores: Mapping[str, float | None] = field(default_factory=dict)
+    dev_loss: float | None = None
+    status: str | None = None
+    """`diverged`, or None."""
+    objective: str | None = None
+    label_names: tuple[str, ...] = ()
+    train_labels: Mapping[str, int] | None = None
+    """How many training examples have each label, by its number."""
+    total_steps: int | None = None
+    steps_per_epoch: int | None = None
+    warmup_steps: int | None = None
+    train_loss_final: float | None = None
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    device: str | None = None
+    architecture: str | None = None
+    """The model's type as Hugging Face calls it, such as `bert`."""
+    tensors: Mapping[str, str] = field(default_factory=dict)
+    model: str | None = None
+    task: str | None = None
+    strategy: str | None = None
+    seed: int | None = None
+
+
+def described(path: Path) -> tuple[Described, bool]:
+    """What a `stabbench.json` says, and whether a number of it is not finite.
+
+    UserError with the file, the key, what was found and what was expected.
+    """
+    data = json_object(path)
+    if data.get("format") != FORMAT:
+        raise UserError(f"{path}: format is {data.get('format')!r}, expected {FORMAT}, the only one that there is")
+    scores = data["scores"].values() if isinstance(data.get("scores"), dict) else ()
+    given = [*scores, *(data[name] for name in ("score",) if name in data)]
+    broken = any(value is None for value in given) or any(map(_not_finite, (*given, data.get("dev_loss"))))
+    if data.get("status") not in (None, DIVERGED):
+        raise UserError(f"{path}: status is {data['status']!r}, expected null or '{DIVERGED}'")
+    try:
+        found = from_json(Described, data)
+    except ValueError as error:
+        raise UserError(f"{path}: {error}") from error
+    if found.seed is not None and found.seed < 0:
+        raise UserError(f"{path}: seed is {found.seed}, expected a whole number of 0 or more")
+    for name in ("total_steps", "steps_per_epoch", "warmup_steps"):
+        value = getattr(found, name)
+        if value is not None and value < 0:
+            raise UserError(f"{path}: {name} is {value}, expected a whole number of 0 or more")
+    return found, broken
+
+
+def _not_finite(value: object) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)
+
+
+def json_object(path: Path) -> dict[str, Any]:
+    """The object in a JSON file, NaN and infinity taken as Python writes them; UserError where there is none."""
+    try:
+        data = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{path}: not readable as JSON ({error})") from error
+    if not isinstance(data, dict):
+        raise UserError(f"{path}: found a JSON {type(data).__name__}, expected an object")
+    return data
+
+
+def table_file(folder: Path, name: str) -> Path | None:
+    """The file of a table; None where there is none, UserError where there are several."""
+    found = [path for ending in ENDINGS if (path := folder / f"{name}{ending}").is_file()]
+    if len(found) > 1:
+        raise UserError(f"{folder}: found {' and '.join(path.name for path in found)}, expected one of them")
+    return found[0] if found else None
+
+
+def rows_of(path: Path, words: Sequence[str] = ()) -> list[Row]:
+    """A table's rows, what is not known left out of each.
+
+    JSON lines say null for what is not known and NaN for a number that is none; in other files both are not known.
+    """
+    if path.suffix == ".jsonl":
+        return _json_rows(path)
+    table = read_table(path, words)
+    rows = table.to_dict("records")
+    return [{str(name).strip(): value for name, value in row.items() if not _absent(value)} for row in rows]
+
+
+def _absent(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value)) or type(value).__name__ == "NAType"
+
+
+def _json_rows(path: Path) -> list[Row]:
+    rows, faults = [], []
+    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            faults.append((number, f"not JSON ({error})"))
+            continue
+        if isinstance(row, dict):
+            rows.append({name: value for name, value in row.items() if value is not None})
+        else:
+            faults.append((number, f"found a JSON {type(row).__name__}, expected an object"))
+    if faults:
+        raise UserError(told(str(path), "line", faults))
+    return rows

@@ -1,0 +1,203 @@
+"""The predictions of a run's folder, matched with the labels that are known, and what they score."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stabbench import metrics
+from stabbench.errors import UserError
+from stabbench.metrics import METRICS
+from stabbench.metrics.contract import Metric
+from stabbench.recording.format import PREDICTIONS, Row, rows_of, table_file
+from stabbench.tasks import objectives
+from stabbench.tasks.objectives.contract import Array, Objective
+
+TOLERANCE = 1e-6
+"""How far a given score may be from that of the predictions."""
+_LOGIT = "logit_"
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of the dev set before a run's folder is looked at; None, or empty, where nothing is.
+
+    `labels` and `examples` are `(n,)`, in the order of the dev set.
+    """
+
+    labels: Array | None = None
+    examples: Array | None = None
+    objective: Objective | None = None
+    label_names: Sequence[str] = ()
+    scorers: Mapping[str, Metric] | None = None
+    """Metrics by name, those of files among them; None for the installed ones."""
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """The dev set as a run predicts it, each `(n,)`, `logits` `(n, outputs)`."""
+
+    objective: Objective
+    label_names: tuple[str, ...]
+    """Empty where labels are numbers."""
+    examples: Array
+    labels: Array
+    predictions: Array
+    logits: Array | None
+
+    def scores(self, names: Sequence[str], scorers: Mapping[str, Metric] | None) -> dict[str, float]:
+        """Those of the metrics `names` that can be computed from it."""
+        found = {}
+        for name in names:
+            metric = _scorer(name, scorers)
+            if metric is None or metric.objective != self.objective.name:
+                continue
+            if metric.takes == "predictions":
+                found[name] = float(metric.score(self.labels, self.predictions))
+            elif self.logits is not None:
+                found[name] = float(self.objective.score(metric, self.labels, self.logits))
+        return found
+
+
+def _scorer(name: str, scorers: Mapping[str, Metric] | None) -> Metric | None:
+    if scorers is not None and name in scorers:
+        return scorers[name]
+    return metrics.find(name) if METRICS.has(name) else None
+
+
+def read(folder: Path, known: Known, *, metric: str | None, objective: str | None) -> Predicted | None:
+    """The predictions of a run's folder; None where it has none, or nobody knows the labels.
+
+    UserError where they do not fit the labels that are known, or each other.
+    """
+    path = table_file(folder, PREDICTIONS)
+    if path is None:
+        return None
+    rows = rows_of(path)
+    _check_columns(path, rows)
+    if known.labels is not None:
+        rows = _matched(path, rows, known)
+    elif "label" not in rows[0]:
+        return None
+    logits = _logits(path, rows)
+    given = [row.get("label") for row in rows] if known.labels is None else list(known.labels)
+    predicted = [row["prediction"] for row in rows] if "prediction" in rows[0] else None
+    chosen = known.objective or _objective(objective, metric, known.scorers, given)
+    names = () if chosen.label_type is np.float64 else _names(known.label_names, given, predicted, logits)
+    labels = _coded(path, "label", given, names, chosen)
+    predictions = (
+        _coded(path, "prediction", predicted, names, chosen)
+        if predicted is not None
+        else np.asarray(chosen.predictions(logits))
+    )
+    if known.examples is not None:
+        examples = np.asarray(known.examples, dtype=np.int64)
+    else:
+        examples = np.array([row.get("example", number) for number, row in enumerate(rows)], dtype=np.int64)
+    return Predicted(chosen, tuple(names), examples, labels, predictions, logits)
+
+
+def _check_columns(path: Path, rows: Sequence[Row]) -> None:
+    if not rows:
+        raise UserError(f"{path}: the table has no rows, expected one an example")
+    has = sorted({name for row in rows for name in row})
+    if "prediction" not in has and "logits" not in has and f"{_LOGIT}0" not in has:
+        raise UserError(f"{path}: found the columns {', '.join(has)}, expected 'prediction', 'logits' or 'logit_0', …")
+    for number, row in enumerate(rows, start=1):
+        if absent := [name for name in has if name not in row]:
+            raise UserError(f"{path}, row {number}: {absent[0]} is empty, expected a value in each row or in none")
+
+
+def _matched(path: Path, rows: Sequence[Row], known: Known) -> list[Row]:
+    """The rows in the order of the dev set."""
+    assert known.labels is not None
+    if len(rows) != len(known.labels):
+        raise UserError(f"{path}: found {len(rows):,} rows, expected {len(known.labels):,}, one a dev example")
+    if "example" not in rows[0] or known.examples is None:
+        return list(rows)
+    by_example = {int(row["example"]): row for row in rows}
+    lacking = [int(example) for example in known.examples if int(example) not in by_example]
+    if lacking:
+        strange = sorted(set(by_example) - set(map(int, known.examples)))
+        found = f"found {strange[0]}, which is none" if strange else "found another one twice"
+        raise UserError(f"{path}: the example {lacking[0]} of dev is absent, {found}")
+    return [by_example[int(example)] for example in known.examples]
+
+
+def _logits(path: Path, rows: Sequence[Row]) -> Array | None:
+    columns = sorted((name for name in rows[0] if name.startswith(_LOGIT)), key=lambda name: (len(name), name))
+    try:
+        if "logits" in rows[0]:
+            found = np.array([np.atleast_1d(row["logits"]) for row in rows], dtype=np.float64)
+        elif columns:
+            found = np.array([[row[name] for name in columns] for row in rows], dtype=np.float64)
+        else:
+            return None
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{path}: logits are no rows of equally many numbers ({error})") from error
+    return found
+
+
+def _objective(
+    name: str | None, metric: str | None, scorers: Mapping[str, Metric] | None, labels: Sequence[Any]
+) -> Objective:
+    """That of a name, else of the metric, else what the labels look like."""
+    if name is None and metric is not None and (scorer := _scorer(metric, scorers)) is not None:
+        name = scorer.objective
+    if name is None:
+        whole = all(isinstance(label, str) or float(label).is_integer() for label in labels)
+        name = "classification" if whole else "regression"
+    return objectives.find(name)
+
+
+def _names(
+    named: Sequence[str], labels: Sequence[Any], predictions: Sequence[Any] | None, logits: Array | None
+) -> tuple[str, ...]:
+    """The classes' names: as somebody says them, those of labels that are texts, or numbers."""
+    if named:
+        return tuple(named)
+    values = [*labels, *(predictions or ())]
+    if any(isinstance(value, str) for value in values):
+        return tuple(sorted({str(value) for value in values}))
+    counts = [1 + int(max(values)), 0 if logits is None else logits.shape[1]]
+    return tuple(str(number) for number in range(max(counts)))
+
+
+def _coded(path: Path, column: str, values: Sequence[Any], names: Sequence[str], objective: Objective) -> Array:
+    """Labels or predictions as the objective has them; UserError, with the row, for what is none."""
+    numbers = {name: number for number, name in enumerate(names)}
+    expected = f"one of {', '.join(names)}, or its number" if names else "a number"
+    coded = []
+    for row, value in enumerate(values, start=1):
+        found = numbers.get(value) if isinstance(value, str) else _number(value, len(names), objective)
+        if found is None:
+            raise UserError(f"{path}, row {row}: {column} is {value!r}, expected {expected}")
+        coded.append(found)
+    return np.array(coded, dtype=objective.label_type)
+
+
+def _number(value: Any, classes: int, objective: Objective) -> float | None:
+    """The number that a value is, if it can be a label."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    if objective.label_type is np.float64:
+        return number
+    return number if number.is_integer() and 0 <= number < classes else None
+
+
+def check_given(where: Path, given: Mapping[str, float | None], computed: Mapping[str, float]) -> None:
+    """UserError where a given score is not that of the predictions."""
+    for name, score in computed.items():
+        found = given.get(name)
+        if found is not None and abs(found - score) > TOLERANCE:
+            raise UserError(
+                f"{where}: {name} is {found:.7g}, and that of the predictions beside it is {score:.7g}, expected the "
+                "same: give the predictions of the whole dev set, or another metric its own name (f1 is that of label "
+                "1, macro_f1 the mean over labels)"
+            )
