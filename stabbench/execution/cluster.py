@@ -61,7 +61,9 @@ class Cluster(Pool):
         self.settings, self.beacon = settings, beacon.absolute()
         self.kind = torch.device(settings.device).type
         share = {"num_cpus": 1.0, "num_gpus": 1 / settings.workers if self.kind == "cuda" else 0.0}
-        self.task = ray.remote(max_retries=0, num_returns="streaming", **share)(_events)
+        how = {"max_retries": 0, "num_returns": "streaming", **share}
+        self.task = ray.remote(**how)(_events)
+        self.task_alone = ray.remote(max_calls=1, **how)(_events)
         self.measurement = ray.remote(**share)(node.free_memory)
         self.flights: dict[Any, _Flight] = {}
         self.put: dict[int, Any] = {}
@@ -130,7 +132,8 @@ class Cluster(Pool):
                 beacon=self.beacon,
                 variables={name: os.environ.get(name) for name in SENT_ALONG},
             )
-            self.flights[self.task.remote(errand, self._reference(workload))] = _Flight(job, workload)
+            task = self.task_alone if workload.trainer.one_run_a_process else self.task
+            self.flights[task.remote(errand, self._reference(workload))] = _Flight(job, workload)
 
     def _reference(self, workload: Workload) -> Any:
         """The workload in the object store."""

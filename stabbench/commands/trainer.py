@@ -1,0 +1,222 @@
+"""The trainer `command`: one run is one process of anybody's code, and what it leaves in its folder is read."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stabbench.command_line import files_of, filled, placeholders, words
+from stabbench.commands.data import FORMATS, data_folder
+from stabbench.commands.process import FAILED, OUTPUT, CommandError, output, run_once, tail
+from stabbench.errors import UserError
+from stabbench.files import sha256_of_file
+from stabbench.models import families
+from stabbench.models.roles import roles_of
+from stabbench.plan import STREAMS
+from stabbench.recording.format import NAME_VARIABLES, OUT, SEED
+from stabbench.recording.output import read_output
+from stabbench.training.contract import Described, Progress, RunFailedError, Trainer
+from stabbench.training.inputs import CellFiles, Seeds
+from stabbench.training.measured import Measured
+
+if TYPE_CHECKING:
+    import torch
+
+DATA = "STABBENCH_DATA"
+TIME_LIMIT = "time_limit"
+RECIPE = "recipe."
+ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
+"""As many runs as there are cores are trained at once; a command that sets them itself has its own way."""
+SEES_ITS_SEED = (SEED, "stabbench.record", "StabilityCallback")
+"""Words of a script that finds its seed itself."""
+
+
+@dataclass(frozen=True)
+class CommandOptions:
+    """What `trainer: {command: …}` may say."""
+
+    command: str | tuple[str, ...] = ()
+    """Words as in a shell, or a list of them. In braces: seed, data, out, model, task, strategy, recipe.<field>."""
+    data: str = "parquet"
+    """Of the files in {data}: parquet, csv or jsonl."""
+    time_limit: float | None = None
+    """Minutes that a run may take; None for no limit."""
+    files: tuple[str, ...] = ()
+    """Those of the project that decide results beside those that the command names: modules that a script imports."""
+
+    def __post_init__(self) -> None:
+        words(self.command)
+        if self.data not in FORMATS:
+            raise ValueError(f"data: found {self.data!r}, expected {', '.join(FORMATS)}")
+        if self.time_limit is not None and not self.time_limit > 0:
+            raise ValueError(f"time_limit: found {self.time_limit!r}, expected a number of minutes above 0")
+
+
+class Command(Trainer):
+    """Runs a command in the project's folder, once a seed, with a folder of its own for what it writes.
+
+    What is read of that folder: `stabbench.recording.output`. A command that is killed with its run finds the folder as
+    it left it at the next try. Its exit status says whether it broke; a score that is no number, that it diverged.
+    """
+
+    name = "command"
+    version = "1"
+    Options = CommandOptions
+    takes = "files"
+
+    def spec_options(self, options: CommandOptions, root: Path) -> Mapping[str, Any]:
+        """The words, the form of the data, and the SHA-256 of each file of the project that the command names."""
+        missing = [name for name in options.files if not (root / name).is_file()]
+        if missing:
+            raise UserError(f"files: there is no file {root / missing[0]}")
+        code = {name: sha256_of_file(root / name) for name in files_of(options.command, root, options.files)}
+        self._check_braces(options)
+        self._check_seed(options, [root / name for name in code])
+        return {"command": words(options.command), "data": options.data, "code": code}
+
+    def _check_braces(self, options: CommandOptions) -> None:
+        from stabbench.recipe import RECIPE_FIELDS
+
+        known = dict.fromkeys((*_NAMES, *(f"{RECIPE}{name}" for name in RECIPE_FIELDS)), "")
+        filled(options.command, known)
+
+    def _check_seed(self, options: CommandOptions, code: list[Path]) -> None:
+        if any(name == "seed" or name.startswith("seed.") for name in placeholders(options.command)):
+            return
+        texts = [" ".join(words(options.command)), *(path.read_text(errors="replace") for path in code)]
+        if not any(sign in text for text in texts for sign in SEES_ITS_SEED):
+            raise UserError(
+                "the command does not say where its seed goes, so that all runs would be one: write {seed} where it "
+                f"takes it (python train.py --seed {{seed}}), or read ${SEED} in the script"
+            )
+
+    def settings(self, options: CommandOptions) -> Mapping[str, str]:
+        """The time limit."""
+        return {} if options.time_limit is None else {TIME_LIMIT: f"{options.time_limit:g}"}
+
+    def follows_recipe(self, options: CommandOptions) -> bool:
+        """Whether the command is given a part of it."""
+        return any(name.startswith(RECIPE) for name in placeholders(options.command))
+
+    def refused(self, given: CellFiles) -> str | None:
+        """A command that is to be given a model where there is none."""
+        if given.model is None and "model" in placeholders(given.options["command"]):
+            return "the command asks for {model}, and the model's source is none"
+        return None
+
+    def described(self, given: CellFiles) -> Described:
+        """What our families know of the model, by which gradient norms that the command may leave are put in layers."""
+        if given.model is None or given.task is None:
+            return Described("none")
+        try:
+            architecture = families.read_architecture(given.model, given.task.outputs)
+        except UserError:
+            return Described("unknown")
+        return Described(architecture.name, tensors=roles_of(architecture))
+
+    def train(
+        self,
+        inputs: CellFiles,
+        seeds: Seeds,
+        *,
+        device: torch.device,
+        checkpoint: Path | None = None,
+        checkpoint_seconds: float = 600.0,
+        progress: Progress | None = None,
+        stop: Callable[[Any], None] | None = None,
+    ) -> list[Measured]:
+        """One run after the other; a command's folder lies in `checkpoint`, where it finds what it left there."""
+        return [
+            self._run(inputs, seed, checkpoint and checkpoint / f"out-{number}") for number, seed in enumerate(seeds)
+        ]
+
+    def _run(self, inputs: CellFiles, seeds: Mapping[str, int], kept: Path | None) -> Measured:
+        with _folder(kept) as out:
+            values = _values(inputs, seeds, out)
+            try:
+                seconds = run_once(
+                    filled(inputs.options["command"], values),
+                    _project(inputs),
+                    out,
+                    _variables(values),
+                    _minutes(inputs),
+                )
+                found = _read(inputs, out)
+            except CommandError as error:
+                raise RunFailedError(str(error), error.output) from error
+            except UserError as error:  # of what it left
+                (out / FAILED).touch()
+                raise RunFailedError(str(error), tail(out)) from error
+            times = found.seconds or {"training": seconds}
+            return replace(found, seconds=times, texts={OUTPUT: output(out)})
+
+
+_NAMES = ("seed", *(f"seed.{stream}" for stream in STREAMS), "data", "out", "model", "task", "strategy")
+
+
+def _values(inputs: CellFiles, seeds: Mapping[str, int], out: Path) -> dict[str, object]:
+    cell = inputs.cell
+    values: dict[str, object] = {
+        "seed": seeds["strategy"],
+        **{f"seed.{stream}": seeds[stream] for stream in STREAMS},
+        "data": "" if inputs.task is None else data_folder(inputs.task, inputs.options["data"], inputs.root),
+        "out": out,
+        "model": inputs.model or "",
+        "task": cell.task,
+        "strategy": cell.strategy,
+    }
+    return values | {f"{RECIPE}{name}": value for name, value in cell.spec.recipe.items()}
+
+
+def _variables(values: Mapping[str, object]) -> dict[str, str]:
+    threads = {name: "1" for name in ONE_THREAD if name not in os.environ}
+    names = {OUT: "out", SEED: "seed", DATA: "data", **{NAME_VARIABLES[name]: name for name in NAME_VARIABLES}}
+    return threads | {variable: str(values[name]) for variable, name in names.items() if name in values}
+
+
+def _minutes(inputs: CellFiles) -> float | None:
+    limit = inputs.cell.sources.get(TIME_LIMIT)
+    return None if limit is None else float(limit)
+
+
+def _project(inputs: CellFiles) -> Path:
+    if not inputs.root.is_dir():
+        raise RunFailedError(
+            f"there is no folder {inputs.root} here: a command is run in the project's folder, which every node has to "
+            "see",
+            "",
+        )
+    return inputs.root
+
+
+def _read(inputs: CellFiles, out: Path) -> Measured:
+    task, basis = inputs.task, inputs.basis
+    return read_output(
+        out,
+        metrics=basis.metrics,
+        labels=basis.dev_labels,
+        examples=basis.dev_examples,
+        objective=basis.objective,
+        label_names=inputs.cell.task_facts.label_names,
+        scorers=None if task is None else task.scorers,
+    ).measured
+
+
+@contextmanager
+def _folder(kept: Path | None) -> Iterator[Path]:
+    """A run's folder: the one that is kept between tries, else one that goes with the run."""
+    if kept is not None:
+        kept.mkdir(parents=True, exist_ok=True)
+        yield kept.absolute()
+        return
+    made = Path(tempfile.mkdtemp(prefix="stabbench-run-"))
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
