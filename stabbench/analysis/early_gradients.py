@@ -51,7 +51,7 @@ def early_norm(record: Record, tensors: TensorRoles) -> float:
     `tensors` are the roles of the model's.
     """
     warm_up = record.result.warmup_steps
-    if warm_up is None or not record.rows("gradnorms.parquet"):
+    if warm_up is None:
         return math.nan
     table = record.columns("gradnorms.parquet", ["step", "parameter", "norm"])
     codes, names = pd.factorize(table["parameter"])

@@ -23,7 +23,7 @@ def failed_runs(runs: pd.DataFrame) -> pd.DataFrame:
     training loss, its lowest and highest, and `trivial`, how many of them are at `TRIVIAL` times the labels'
     entropy or above; mean and std of the final score over all failed ones. `label_entropy` is the loss of guessing
     with the shares of the labels (of a regression their variance, the squared error of their mean), `majority` the best
-    constant prediction's score. Losses that nobody knows are NaN; without the labels' entropy `trivial` is NA.
+    constant prediction's score. Losses that nobody knows are NaN, and `trivial` is NA then.
     """
     rows = [
         _row(part)
@@ -43,6 +43,7 @@ def _row(part: pd.DataFrame) -> dict[str, Any]:
     failed = part[part["failed"].astype(bool)]
     losses = failed.loc[~failed["diverged"], "train_loss_last_epoch"].dropna()
     entropy = float(failed["label_entropy"].iloc[0])
+    known = not math.isnan(entropy) and (len(losses) > 0 or bool(failed["diverged"].all()))
     first = part.iloc[0]
     return {
         **{name: first[name] for name in ("model", "task", "strategy", "metric")},
@@ -53,7 +54,7 @@ def _row(part: pd.DataFrame) -> dict[str, Any]:
         "loss_std": standard_deviation(losses.to_numpy()),
         "loss_min": losses.min(),
         "loss_max": losses.max(),
-        "trivial": pd.NA if math.isnan(entropy) else int((losses >= TRIVIAL * entropy).sum()),
+        "trivial": int((losses >= TRIVIAL * entropy).sum()) if known else pd.NA,
         "label_entropy": entropy,
         "score_mean": failed["score"].mean(),
         "score_std": standard_deviation(failed["score"].to_numpy()),
