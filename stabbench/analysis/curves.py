@@ -41,6 +41,11 @@ class LearningCurves:
     dev_score: Curve
     """Headline metric on dev at every evaluation, a fraction."""
 
+    @property
+    def known(self) -> bool:
+        """Whether there is a point to draw."""
+        return bool(self.train_loss.step.size or self.dev_score.step.size)
+
 
 def learning_curves(selected: SelectedCell, points: int = POINTS) -> list[LearningCurves]:
     """The curves of a cell's runs of each outcome; one without runs is left out.
@@ -62,6 +67,8 @@ def curves_of(selected: SelectedCell, outcome: str, points: int) -> LearningCurv
     total = max(record.result.total_steps for record in records)
     window = max(1, -(-total // points))
     losses = [_windowed(history["step"], history["train_loss"], window) for history in histories]
+    if total == 0:  # nobody knows after how many updates the scores are
+        losses, histories = [], []
     scores = [(history["step"], history[score]) for history in histories]
     return LearningCurves(outcome, len(records), _curve(losses), window, _curve(scores))
 
@@ -80,6 +87,8 @@ def _windowed(step: Array, loss: Array, window: int) -> tuple[Array, Array]:
 
 def _curve(runs: Sequence[tuple[Array, Array]]) -> Curve:
     """Over runs, each given by its steps and values; steps without a value in any run are left out."""
+    if not runs:
+        return Curve(np.empty(0), np.empty(0), np.empty(0))
     steps = np.unique(np.concatenate([step for step, _ in runs]))
     values = np.full((len(steps), len(runs)), np.nan)
     for column, (step, value) in enumerate(runs):

@@ -99,7 +99,7 @@ def _result(record: Record, cell: Cell) -> dict[str, Any]:
         "metric": metric,
         "score": record.score,
         "best_score": result.best.scores.get(metric, math.nan),
-        "best_step": result.best.step,
+        "best_step": result.best.step if result.total_steps else None,
         "accuracy": result.final.scores.get("accuracy", math.nan),
         "dev_loss": result.final.dev_loss,
         "majority": result.constant.get(metric, math.nan),

@@ -160,16 +160,20 @@ def _best(content: Content, part: pd.DataFrame) -> str:
 def learning_rates(content: Content, model: str) -> str:
     """`Learning rate: 2e-5.`, or each strategy's own where they differ; empty where none is known."""
     rates: dict[str, set[float]] = {}
-    unknown: list[str] = []
+    unknown: dict[str, None] = {}
     for item in content.selection.cells:
         if item.cell.model == model and (rate := item.cell.spec.recipe.get("learning_rate")) is not None:
             rates.setdefault(item.cell.strategy, set()).add(float(rate))
-        elif item.cell.model == model and item.cell.strategy not in unknown:
-            unknown.append(item.cell.strategy)
+        elif item.cell.model == model:
+            unknown[item.cell.strategy] = None
     if not rates:
         return ""
     if not unknown and len(set.union(*rates.values())) == 1:
         return f"Learning rate: {exponent(next(iter(set.union(*rates.values()))))} for all strategies."
-    named = (f"{name} {' or '.join(exponent(rate) for rate in sorted(values))}" for name, values in rates.items())
-    rest = f"; not known of {listed(unknown)}" if unknown else ""
+    named = (
+        f"{name} {' or '.join(exponent(rate) for rate in sorted(values))}{' or not known' if name in unknown else ''}"
+        for name, values in rates.items()
+    )
+    others = [name for name in unknown if name not in rates]
+    rest = f"; not known of {listed(others)}" if others else ""
     return f"Learning rates: {', '.join(named)}{rest}."

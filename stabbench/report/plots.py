@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from stabbench.analysis.curves import Curve, LearningCurves
-from stabbench.analysis.frame import finished
+from stabbench.analysis.frame import CELL, finished
 from stabbench.analysis.place import Place
 from stabbench.files import write_text
 from stabbench.report.content import Content
@@ -19,6 +19,7 @@ from stabbench.report.tables import csv
 def write_plots(content: Content, folder: Path) -> None:
     """Write scores.csv (seed, score, a `cell` to group by), train_loss.csv and dev_score.csv (step, mean, std).
 
+    A cell with a run of which no score is known is left out of scores.csv: its box would be that of the others.
     Beside them scores.json and curves.json, the Vega-Lite templates that dvc.yaml names: a panel a task, a box and
     every seed's point (or a curve) a strategy, revisions side by side.
     """
@@ -26,6 +27,7 @@ def write_plots(content: Content, folder: Path) -> None:
         template = resources.files("stabbench.report").joinpath("templates", f"dvc-{name}.json")
         write_text(folder / f"{name}.json", _in_units(template.read_text(encoding="utf-8"), content.units))
     runs = finished(content.runs)
+    runs = runs[runs.groupby(CELL, observed=True)["score"].transform(lambda scores: scores.notna().all())]
     place = runs["model"] + "/" + runs["task"]
     scores = runs[["model", "task", "strategy", "seed", "score", "failed"]]
     scores = scores.assign(cell=place + "/" + runs["strategy"], place=place)

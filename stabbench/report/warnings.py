@@ -179,7 +179,7 @@ def _unscored(content: Content) -> ReportWarning | None:
     seeds: dict[Place, list[int]] = {}
     for _, row in runs.iterrows():
         seeds.setdefault(_cell(row), []).append(int(row["seed"]))
-    about = [(cell, f"seeds {seed_list(each)}") for cell, each in seeds.items()]
+    about = [(cell, f"seed{'s' * (len(each) > 1)} {seed_list(each)}") for cell, each in seeds.items()]
     if not about:
         return None
     named = some([f"{what} of {cell.name}" for cell, what in about], EXAMPLES)

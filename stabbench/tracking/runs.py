@@ -130,7 +130,7 @@ def run_metrics(record: Record, provenance: Mapping[str, Any], span: Span) -> li
         "final_dev_loss": final.dev_loss,
         **{f"final_{name}": value for name, value in final.scores.items()},
         **{f"best_{name}": value for name, value in best.scores.items()},
-        "best_step": best.step,
+        "best_step": best.step if total else None,
     }
     metrics += [Metric(key, float(value), span.end, final.step) for key, value in values.items() if finite(value)]
     return metrics

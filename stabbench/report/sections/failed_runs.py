@@ -45,6 +45,8 @@ def section(content: Content) -> Section:
         if place not in content.traced:
             continue
         drawn = _figure(content, place, _entropy(part))
+        if drawn[1].empty:
+            continue
         description = f"Training loss and dev score of the failed runs on {place.task} with {place.model}. {found[-1]}"
         figures.append(SectionFigure.of_place("failed-runs", place, drawn, description, heading))
     unjudged = {Place(*row) for row in content.table.loc[content.table["failed"].isna(), CELL].itertuples(index=False)}
@@ -137,7 +139,7 @@ def _figure(content: Content, place: Place, label_entropy: float) -> tuple[Figur
     parts = []
     for item in content.cells(place):
         curves = curves_of(item, FAILED, POINTS)
-        if curves is not None:
+        if curves is not None and curves.known:
             color, label = colors[item.cell.strategy], f"{item.cell.strategy} ({curves.runs})"
             draw_band(upper, curves.train_loss, color, label=label)
             draw_band(lower, curves.dev_score, color, label=label, scale=shown.factor)
@@ -156,4 +158,4 @@ def _figure(content: Content, place: Place, label_entropy: float) -> tuple[Figur
     for axes in (upper, lower):
         axes.margins(x=0.02)
     legend_above(figure, upper)
-    return figure, pd.concat(parts, ignore_index=True)
+    return figure, pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()

@@ -40,6 +40,8 @@ def section(content: Content) -> Section:
         if place not in content.traced:
             continue
         drawn = _figure(content, place, float(row["threshold"]))
+        if drawn[1].empty:
+            continue
         description = f"Dev score of {place.model} on {place.task} over epochs, and against training loss. {found[-1]}"
         figures.append(SectionFigure.of_place("generalisation", place, drawn, description, heading))
     return Section(

@@ -73,7 +73,7 @@ def _table(content: Content, found: Sequence[Hyperparameters], model: str) -> Gr
     if any(item.trainer is not None for item in mine):
         texts = {"trained by": _trainer, **texts}
     texts["updates of a run (warm-up)"] = lambda item: " or ".join(
-        f"{total or NOT_AVAILABLE} ({known(warm)})" for total, warm in item.steps
+        f"{total} ({known(warm)})" if total else NOT_AVAILABLE for total, warm in item.steps
     )
     for name in ("learning_rate", "weight_decay", "epsilon"):
         texts[f"{name} in the optimizer (tensors)"] = partial(_in_optimizer, name=name)
@@ -97,7 +97,9 @@ def _table(content: Content, found: Sequence[Hyperparameters], model: str) -> Gr
 
 
 def _trainer(item: Hyperparameters) -> str:
-    return OWN_TRAINER if item.trainer is None else plugin_text(item.trainer)
+    if item.trainer is not None:
+        return plugin_text(item.trainer)
+    return OWN_TRAINER if item.recipe else NOT_AVAILABLE
 
 
 def _trained_elsewhere(content: Content) -> list[str]:
