@@ -140,12 +140,12 @@ CELLS: Sequence[tuple[Cell, Train]] = (
 )
 
 
-def write_mixture(runs: Path) -> None:
-    """Select into `runs` a cell of our own beside `CELLS`."""
-    write_runs(runs, [NATIVE])
+def write_mixture(runs: Path, seeds: int = 10) -> None:
+    """Select into `runs` a cell of our own beside `CELLS`, each with the first of its seeds."""
+    write_runs(runs, [dataclasses.replace(NATIVE, scores=NATIVE.scores[:seeds])])
     store = Store(runs.parent / f"{runs.name}-store")
     for position, (planned, train) in enumerate(CELLS, start=1):
-        placed = dataclasses.replace(planned, position=position)
+        placed = dataclasses.replace(planned, position=position, seeds=planned.seeds[:seeds])
         for seed in placed.seeds:
             found = result(*train(seed))
             head = {"fingerprint": placed.fingerprint(seed), "spec": placed.run_spec(seed), "files": {}}

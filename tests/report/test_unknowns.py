@@ -119,7 +119,17 @@ def test_who_trained_and_of_whom_the_recipe_is_not_known_is_said(page: Texts) ->
     )
     assert "In all 10 records of stabbench's own training recipe" in said
     trained = row(page, "trained by")
-    assert trained[1] == "stabbench" and trained[2].startswith(f"{HUGGINGFACE['plugin']} 5.2") and trained[3] == "n/a"
+    assert (trained[1], trained[3]) == ("stabbench", "n/a")
+    assert trained[2].startswith(f"{HUGGINGFACE['plugin']} 5.2")
+
+
+def test_dvc_draws_no_box_over_fewer_runs_and_calls_no_unjudged_run_successful(built: tuple[Content, Path]) -> None:
+    plots = built[1] / "plots"
+    drawn = pd.read_csv(plots / "scores.csv")
+    assert set(drawn.loc[drawn["task"] == "acceptability", "strategy"]) == {"devlin", "devlin-hf", "bare"}
+    (outcome,) = (step for step in json.loads((plots / "scores.json").read_text())["transform"] if "calculate" in step)
+    assert "'unjudged'" in outcome["calculate"]
+    assert set(pd.read_csv(plots / "dev_score.csv")["strategy"]) == {"devlin", "devlin-hf", "by-command"}
 
 
 def test_what_lacks_in_a_chapter_is_said_there(built: tuple[Content, Path]) -> None:
@@ -145,7 +155,7 @@ def test_equal_scores_alone_do_not_say_that_the_seed_changes_nothing(built: tupl
     assert content.seedless == {}
 
 
-@pytest.mark.parametrize("column, kind", [("failed", "boolean"), ("collapsed", "boolean"), ("diverged", "bool")])
+@pytest.mark.parametrize(("column", "kind"), [("failed", "boolean"), ("collapsed", "boolean"), ("diverged", "bool")])
 def test_a_column_of_truths_says_where_one_is_not_known(built: tuple[Content, Path], column: str, kind: str) -> None:
     runs = built[0].runs
     assert str(runs[column].dtype) == kind
