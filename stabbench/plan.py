@@ -56,7 +56,7 @@ class Spec(dict[str, Any]):
 
     @property
     def recipe(self) -> Mapping[str, Any]:
-        """Hyperparameters by name: those of the version that planned."""
+        """Hyperparameters by name: those of the version that planned; empty where nobody knows them."""
         return dict(self["recipe"])
 
     @property
@@ -77,8 +77,8 @@ class Spec(dict[str, Any]):
 
     @property
     def trainer(self) -> Plugin | None:
-        """What trains it, with what of its options decides results; None for the native trainer."""
-        return from_json(Plugin, self["trainer"]) if "trainer" in self else None
+        """Whose code trains, with what of its options decides results; None for this package's own."""
+        return from_json(Plugin, self["trainer"]) if self.get("trainer") is not None else None
 
     @property
     def seeds(self) -> Mapping[str, int]:
@@ -134,12 +134,22 @@ class Cell:
         return {stream: int(streams.get(stream, seed)) for stream in STREAMS}
 
     def recipe(self) -> Recipe:
-        """The effective hyperparameters of the cell."""
-        return Recipe(**self.spec.recipe)
+        """The effective hyperparameters of the cell; UserError where nobody knows them (`known_recipe`)."""
+        recipe = self.known_recipe()
+        if recipe is None:
+            raise UserError(f"{self.name}: its hyperparameters are not known, as other code than stabbench's trains it")
+        return recipe
 
-    def updates(self) -> int:
-        """How many updates each of its runs makes."""
-        return self.recipe().updates(self.task_facts.counts["train"])
+    def known_recipe(self) -> Recipe | None:
+        """The effective hyperparameters of the cell; None where nobody knows them."""
+        return Recipe(**self.spec.recipe) if self.spec.recipe else None
+
+    def updates(self) -> int | None:
+        """How many updates each of its runs makes; None where that is not known before it is trained."""
+        recipe, examples = self.known_recipe(), self.task_facts.counts.get("train", 0)
+        if recipe is None or (recipe.total_steps is None and not examples):
+            return None
+        return recipe.updates(examples)
 
     def to_json(self) -> dict[str, Any]:
         """The plan file's content."""

@@ -10,7 +10,7 @@ import pytest
 
 from stabbench.errors import UserError
 from stabbench.files import write_json
-from stabbench.plan import Cell, Spec, read_plan, write_plan
+from stabbench.plan import Cell, Plugin, Spec, read_plan, write_plan
 from stabbench.recipe import Recipe, spec_of
 from tests.typed import task_facts
 
@@ -60,6 +60,26 @@ def test_the_spec_tells_a_warm_up_that_was_once_an_update_shorter_and_no_other()
     for ratio in (0.0, 0.06, 0.1, 0.2, 0.25, 0.5, 1.0):
         recipe = Recipe(warmup_ratio=ratio)
         assert all(spec_of(recipe, count) == {"recipe": dataclasses.asdict(recipe)} for count in range(1, 20_000, 7))
+
+
+def test_a_recipe_that_nobody_knows_is_none_and_whoever_needs_it_is_told() -> None:
+    trainer = {"plugin": "huggingface", "version": "5.2", "options": {"optim": "adamw_torch"}}
+    unknown = cell(spec=Spec(training_version=1, recipe={}, trainer=trainer))
+    assert unknown.known_recipe() is None
+    assert unknown.updates() is None
+    assert unknown.spec.trainer == Plugin("huggingface", "5.2", {"optim": "adamw_torch"})
+    with pytest.raises(UserError, match="embedded/acceptability/devlin: its hyperparameters are not known"):
+        unknown.recipe()
+    assert cell().spec.trainer is None
+    assert cell().known_recipe() == cell().recipe() == Recipe()
+
+
+def test_how_many_updates_a_run_makes_is_not_known_without_the_size_of_its_training_set() -> None:
+    facts = task_facts(counts={"train": 0, "dev": 0})
+    assert cell(task_facts=facts).updates() is None
+    fixed = Spec(training_version=1, recipe=dataclasses.asdict(Recipe(total_steps=7)))
+    assert cell(task_facts=facts, spec=fixed).updates() == 7
+    assert cell().updates() == 30
 
 
 def test_the_number_of_seeds_does_not_change_the_fingerprint_of_one() -> None:

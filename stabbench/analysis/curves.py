@@ -8,11 +8,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from stabbench.analysis.frame import FAILED as FAILED_STATUSES
 from stabbench.analysis.spread import Array
 from stabbench.records import SelectedCell
+from stabbench.records.content import UNJUDGED
 
 POINTS = 60
 SUCCESSFUL, FAILED = "successful", "failed"
+OUTCOMES = {SUCCESSFUL: ("ok",), FAILED: FAILED_STATUSES, UNJUDGED: (UNJUDGED,)}
+"""The statuses of the runs of each outcome."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class LearningCurves:
-    """Curves of the runs of one outcome (`successful` or `failed`) in one cell."""
+    """Curves of the runs of one outcome (of `OUTCOMES`) in one cell; without points where nobody knows them."""
 
     outcome: str
     runs: int
@@ -37,20 +41,25 @@ class LearningCurves:
     dev_score: Curve
     """Headline metric on dev at every evaluation, a fraction."""
 
+    @property
+    def known(self) -> bool:
+        """Whether there is a point to draw."""
+        return bool(self.train_loss.step.size or self.dev_score.step.size)
+
 
 def learning_curves(selected: SelectedCell, points: int = POINTS) -> list[LearningCurves]:
-    """The curves of a cell's successful and of its failed runs; an outcome without runs is left out.
+    """The curves of a cell's runs of each outcome; one without runs is left out.
 
     A diverged run counts among the failed ones up to the step where it diverged.
     """
-    found = [curves_of(selected, outcome, points) for outcome in (SUCCESSFUL, FAILED)]
+    found = [curves_of(selected, outcome, points) for outcome in OUTCOMES]
     return [curves for curves in found if curves is not None]
 
 
 def curves_of(selected: SelectedCell, outcome: str, points: int) -> LearningCurves | None:
     """The curves of a cell's runs of one outcome, the loss at about `points` steps; None without such runs."""
     metric = selected.cell.task_facts.metric
-    records = [record for record in selected.records.values() if (record.status == "ok") == (outcome == SUCCESSFUL)]
+    records = [record for record in selected.records.values() if record.status in OUTCOMES[outcome]]
     if not records:
         return None
     score = f"dev_{metric}"
@@ -58,12 +67,16 @@ def curves_of(selected: SelectedCell, outcome: str, points: int) -> LearningCurv
     total = max(record.result.total_steps for record in records)
     window = max(1, -(-total // points))
     losses = [_windowed(history["step"], history["train_loss"], window) for history in histories]
+    if total == 0:  # nobody knows after how many updates the scores are
+        losses, histories = [], []
     scores = [(history["step"], history[score]) for history in histories]
     return LearningCurves(outcome, len(records), _curve(losses), window, _curve(scores))
 
 
 def _windowed(step: Array, loss: Array, window: int) -> tuple[Array, Array]:
     """The last step of each window and the mean over its finite losses, NaN where there is none."""
+    if not len(step):
+        return step, loss
     ends = np.minimum(-(-step // window) * window, step[-1])
     starts = np.flatnonzero(np.diff(ends, prepend=-1))
     finite = np.isfinite(loss)
@@ -74,6 +87,8 @@ def _windowed(step: Array, loss: Array, window: int) -> tuple[Array, Array]:
 
 def _curve(runs: Sequence[tuple[Array, Array]]) -> Curve:
     """Over runs, each given by its steps and values; steps without a value in any run are left out."""
+    if not runs:
+        return Curve(np.empty(0), np.empty(0), np.empty(0))
     steps = np.unique(np.concatenate([step for step, _ in runs]))
     values = np.full((len(steps), len(runs)), np.nan)
     for column, (step, value) in enumerate(runs):

@@ -10,10 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from stabbench.analysis.frame import FAILED
 from stabbench.analysis.layers import depth_of
 from stabbench.analysis.levels import mann_whitney
 from stabbench.analysis.spread import of_one_pair
 from stabbench.records import Record, SelectedCell
+from stabbench.records.content import UNJUDGED
 from stabbench.tensor_roles import OUTSIDE_LAYERS, TensorRoles
 
 EARLY = 1 / 3
@@ -27,33 +29,37 @@ COLUMNS = ["model", "task", "strategy", "failed", "successful", "norm_failed", "
 def early_norms(cells: Sequence[SelectedCell]) -> pd.DataFrame:
     """One row a finished run that recorded gradient norms: model, task, strategy, seed, failed and `norm`.
 
-    `norm` is `early_norm`; a run without a finite one is left out.
+    `norm` is `early_norm`; a run without a finite one is left out, as is one of which nobody knows whether it failed.
     """
     columns = ["model", "task", "strategy", "seed", "failed", "norm"]
     rows = [
-        (cell.model, cell.task, cell.strategy, seed, record.status != "ok", early_norm(record, cell.tensors))
+        (cell.model, cell.task, cell.strategy, seed, record.status in FAILED, early_norm(record, cell.tensors))
         for item in cells
         for cell in [item.cell]
         for seed, record in sorted(item.records.items())
-        if "gradnorms.parquet" in record.files
+        if "gradnorms.parquet" in record.files and record.status != UNJUDGED
     ]
     table = pd.DataFrame(rows, columns=columns)
     return table[np.isfinite(table["norm"].astype("float64"))]
 
 
 def early_norm(record: Record, tensors: TensorRoles) -> float:
-    """Median over early steps of the L2 gradient norm of the bottom layers, before clipping; NaN where there is none.
+    """Median over early steps of the L2 gradient norm of the bottom layers, before clipping; NaN where there is none,
+    and where nobody knows how long the warm-up is.
 
     Early: from the end of the warm-up to a third of the updates, or the first recorded step after the warm-up.
     `tensors` are the roles of the model's.
     """
+    warm_up = record.result.warmup_steps
+    if warm_up is None:
+        return math.nan
     table = record.columns("gradnorms.parquet", ["step", "parameter", "norm"])
     codes, names = pd.factorize(table["parameter"])
     layers = [tensors.of(str(name)).layer for name in names]
     inside = sorted(set(layers) - set(OUTSIDE_LAYERS), key=depth_of)
     bottom = inside[: max(1, round(BOTTOM * len(inside)))]
     steps = np.unique(table["step"])
-    warm = steps[steps >= record.result.warmup_steps]
+    warm = steps[steps >= warm_up]
     early = warm[warm <= EARLY * record.result.total_steps]
     chosen = early if len(early) else warm[:1]
     kept = np.isin(layers, bottom)[codes] & np.isin(table["step"], chosen)

@@ -11,6 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from stabbench.records import SelectedCell
+from stabbench.records.content import UNJUDGED
+from stabbench.task_facts import TaskFacts
 
 RESAMPLES = 2_000
 _AT_ONCE = 100
@@ -27,7 +29,9 @@ class Outcomes:
     labels: npt.NDArray[Any]
     """Shape `(examples,)`."""
     successful: npt.NDArray[np.bool_]
-    """Shape `(runs,)`."""
+    """Shape `(runs,)`; none where it is not known which failed."""
+    judged: bool
+    """Whether that is known of all runs."""
 
 
 @dataclass(frozen=True)
@@ -78,19 +82,25 @@ class PredictedNumbers(Outcomes):
 
 
 def outcomes(selected: SelectedCell) -> Correctness | PredictedNumbers | None:
-    """The finished runs of a cell in the order of its seeds; None where there is none."""
+    """The finished runs of a cell in the order of its seeds; None where there is none, or one left no predictions."""
     records = list(selected.records.values())
-    if not records:
+    if not records or any("predictions.parquet" not in record.files for record in records):
         return None
     names = ["example", "label", "prediction"]
     tables = [record.columns("predictions.parquet", names) for record in records]
     examples, labels = tables[0]["example"].astype(np.int64), tables[0]["label"]
-    successful = np.array([record.status == "ok" for record in records])
-    if not selected.cell.task_facts.label_names:
+    judged = all(record.status != UNJUDGED for record in records)
+    successful = np.array([judged and record.status == "ok" for record in records])
+    if not _are_classes(selected.cell.task_facts, labels):
         predictions = np.stack([table["prediction"].astype(np.float64) for table in tables])
-        return PredictedNumbers(examples, labels.astype(np.float64), successful, predictions)
+        return PredictedNumbers(examples, labels.astype(np.float64), successful, judged, predictions)
     correct = np.stack([table["prediction"] == table["label"] for table in tables])
-    return Correctness(examples, labels.astype(np.int64), successful, correct)
+    return Correctness(examples, labels.astype(np.int64), successful, judged, correct)
+
+
+def _are_classes(facts: TaskFacts, labels: npt.NDArray[Any]) -> bool:
+    """Whether labels are classes: those with names are, and whole numbers of which nobody knows what they are."""
+    return bool(facts.label_names) or (facts.objective is None and labels.dtype.kind in "iub")
 
 
 def variances(values: npt.NDArray[Any]) -> Floats:
@@ -145,7 +155,8 @@ def per_point_stability(
 def by_example(found: Correctness | PredictedNumbers) -> pd.DataFrame:
     """A row an example: its row number, label, and mean outcome and variance over all and over successful runs.
 
-    The mean, `correct` or `prediction`, is the share of runs that have it right, or of what they predict.
+    The mean, `correct` or `prediction`, is the share of runs that have it right, or of what they predict. All over no
+    runs is NaN.
     """
     table = pd.DataFrame({"example": found.examples, "label": found.labels})
     for name, chosen in (("", slice(None)), ("_successful", found.successful)):

@@ -15,11 +15,14 @@ from stabbench.analysis.place import Place
 from stabbench.errors import UserError
 from stabbench.plan import Cell
 from stabbench.records import Record, SelectedCell, Selection
+from stabbench.records.content import UNJUDGED
 
 CELL = ["model", "task", "strategy"]
 MISSING = "missing"
 LISTED = 10
 """Incomplete cells that a message names."""
+FAILED = ("failed", "diverged")
+"""The statuses of runs that failed."""
 COLUMNS: dict[str, str] = {
     "model": "str",
     "task": "str",
@@ -46,7 +49,10 @@ COLUMNS: dict[str, str] = {
     "fingerprint": "str",
     "result_digest": "str",
 }
-"""Columns of the frame and their types; scores as records hold them, losses in nats or squared errors."""
+"""Columns of the frame and their types; scores as records hold them, losses in nats or squared errors.
+
+A column of truths is of the type `boolean`, with NA, where one of them is not known.
+"""
 
 
 def frame(selection: Selection) -> pd.DataFrame:
@@ -54,9 +60,14 @@ def frame(selection: Selection) -> pd.DataFrame:
 
     `score` is the headline metric at the last step (a diverged run's: the best constant prediction's), `best_score` the
     best of its evaluations. A run without a finished record has the status `missing` and no numbers.
+
+    What nobody knows is NaN or NA: `majority`, and with it the `score` of a diverged run and whether another one
+    `failed`; whatever else a record of other people's training code lacks.
     """
     rows = [_row(cell, seed) for cell in selection.cells for seed in cell.cell.seeds]
-    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    unknown = {name: "boolean" for name, kind in COLUMNS.items() if kind == "bool" and table[name].isna().any()}
+    return table.astype({**COLUMNS, **unknown})
 
 
 def _row(selected: SelectedCell, seed: int) -> dict[str, Any]:
@@ -67,7 +78,7 @@ def _row(selected: SelectedCell, seed: int) -> dict[str, Any]:
         "seed": seed,
         "status": MISSING,
         "metric": cell.task_facts.metric,
-        "majority": cell.task_facts.constant.scores[cell.task_facts.metric],
+        "majority": cell.task_facts.constant.scores.get(cell.task_facts.metric, math.nan),
         "failed": False,
         "diverged": False,
         "accuracy_at_most_majority": False,
@@ -75,28 +86,31 @@ def _row(selected: SelectedCell, seed: int) -> dict[str, Any]:
         "fingerprint": cell.fingerprint(seed) if record is None else record.fingerprint,
         "result_digest": "",
     }
-    return row if record is None else {**row, **_result(record)}
+    return row if record is None else {**row, **_result(record, cell)}
 
 
-def _result(record: Record) -> dict[str, Any]:
+def _result(record: Record, cell: Cell) -> dict[str, Any]:
     result, metric = record.result, record.metric
+    at_most = result.flags.accuracy_at_most_majority
+    if at_most is None and "accuracy" not in cell.task_facts.metrics:
+        at_most = False
     return {
         "status": record.status,
         "metric": metric,
         "score": record.score,
-        "best_score": result.best.scores[metric],
-        "best_step": result.best.step,
+        "best_score": result.best.scores.get(metric, math.nan),
+        "best_step": result.best.step if result.total_steps else None,
         "accuracy": result.final.scores.get("accuracy", math.nan),
         "dev_loss": result.final.dev_loss,
-        "majority": result.constant[metric],
-        "failed": record.status in ("failed", "diverged"),
+        "majority": result.constant.get(metric, math.nan),
+        "failed": pd.NA if record.status == UNJUDGED else record.status in FAILED,
         "diverged": record.status == "diverged",
-        "accuracy_at_most_majority": result.flags.accuracy_at_most_majority,
-        "collapsed": result.flags.collapsed,
+        "accuracy_at_most_majority": known(at_most),
+        "collapsed": known(result.flags.collapsed),
         "train_loss_last_epoch": result.train_loss.last_epoch,
         "train_loss_final": result.train_loss.final,
         "label_entropy": result.train_loss.label_entropy,
-        "steps": result.cost.steps,
+        "steps": result.cost.steps or None,
         "tokens": result.cost.tokens,
         "flops": result.cost.flops,
         "result_digest": result.result_digest,
@@ -106,6 +120,11 @@ def _result(record: Record) -> dict[str, Any]:
 def finished(runs: pd.DataFrame) -> pd.DataFrame:
     """The rows whose run has a finished record."""
     return runs[runs["status"] != MISSING]
+
+
+def known(flag: bool | None) -> bool | NAType:
+    """A truth, NA where it is not known."""
+    return pd.NA if flag is None else flag
 
 
 def how_many(flags: pd.Series) -> int | NAType:

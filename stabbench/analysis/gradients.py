@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from stabbench.analysis.frame import FAILED
 from stabbench.analysis.layers import layer_norms
 from stabbench.records import Record, SelectedCell
 from stabbench.tensor_roles import OUTSIDE_LAYERS, TensorRoles
@@ -44,10 +45,23 @@ def failed_beside_successful(cells: Sequence[SelectedCell]) -> Pair | None:
 
     Both runs from the first cell that has both kinds; else the first failed run and, under another strategy, the
     successful run with its seed or, failing that, the first. A collapsed run is preferred to one that merely stayed
-    under the best constant prediction, and that to a diverged one; then the lowest seed.
+    under the best constant prediction, and that to a diverged one; then the lowest seed. Where one of the two has no
+    gradient norms, the pair is chosen among the runs that have some, if there is one.
     """
-    failed = [(cell, _first_failed(cell)) for cell in cells]
-    successful = [(cell, _successful(cell)) for cell in cells]
+    pair = _chosen(cells, lambda record: True)
+    if pair is None or all(has_norms(run.record) for run in (pair.failed, pair.successful)):
+        return pair
+    return _chosen(cells, has_norms) or pair
+
+
+def has_norms(record: Record) -> bool:
+    """Whether a run measured the gradients of single tensors."""
+    return record.rows("gradnorms.parquet") > 0
+
+
+def _chosen(cells: Sequence[SelectedCell], fit: Callable[[Record], bool]) -> Pair | None:
+    failed = [(cell, _first_failed(cell, fit)) for cell in cells]
+    successful = [(cell, _successful(cell, fit)) for cell in cells]
     for (cell, bad), (_, good) in zip(failed, successful, strict=True):
         if bad is not None and good:
             return _pair(cell, bad, good[0])
@@ -63,18 +77,22 @@ def _pair(cell: SelectedCell, failed: Run, successful: Run) -> Pair:
     return Pair(cell.cell.model, cell.cell.task, failed, successful)
 
 
-def _successful(selected: SelectedCell) -> list[Run]:
+def _successful(selected: SelectedCell, fit: Callable[[Record], bool]) -> list[Run]:
     records = sorted(selected.records.items())
     cell = selected.cell
-    return [Run(cell.strategy, seed, record, cell.tensors) for seed, record in records if record.status == "ok"]
+    return [
+        Run(cell.strategy, seed, record, cell.tensors)
+        for seed, record in records
+        if record.status == "ok" and fit(record)
+    ]
 
 
-def _first_failed(selected: SelectedCell) -> Run | None:
+def _first_failed(selected: SelectedCell, fit: Callable[[Record], bool]) -> Run | None:
     def typical(item: tuple[int, Record]) -> tuple[bool, bool, int]:
         seed, record = item
         return record.status == "diverged", not record.result.flags.collapsed, seed
 
-    failed = [item for item in selected.records.items() if item[1].status != "ok"]
+    failed = [item for item in selected.records.items() if item[1].status in FAILED and fit(item[1])]
     if not failed:
         return None
     seed, record = min(failed, key=typical)

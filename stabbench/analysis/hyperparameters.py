@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stabbench.analysis.place import Place
-from stabbench.plan import Cell
+from stabbench.plan import Cell, Plugin
 from stabbench.recipe import RECIPE_FIELDS
 from stabbench.records import Record, SelectedCell
 
@@ -31,10 +31,14 @@ class Hyperparameters:
     model: str
     task: str
     strategy: str
+    trainer: Plugin | None
+    """Whose code trained; None for this package's own."""
     recipe: Mapping[str, tuple[Any, ...]]
-    steps: tuple[tuple[int, int], ...]
-    """(updates, of them warm-up)."""
+    """Empty where nobody knows it."""
+    steps: tuple[tuple[int, int | None], ...]
+    """(updates, of them warm-up); of other people's code 0 and None where they are not known."""
     groups: tuple[tuple[TensorGroup, ...], ...]
+    """Those of a run may be none where other people's code trained."""
 
 
 def hyperparameters(selected: SelectedCell) -> Hyperparameters | None:
@@ -47,6 +51,7 @@ def hyperparameters(selected: SelectedCell) -> Hyperparameters | None:
     names = [name for name in RECIPE_FIELDS if name in known] + sorted(known - set(RECIPE_FIELDS))
     return Hyperparameters(
         **Place.of(selected.cell)._asdict(),
+        trainer=selected.cell.spec.trainer,
         recipe={name: _distinct([recipe.get(name) for recipe in recipes]) for name in names},
         steps=_distinct([(item.result.total_steps, item.result.warmup_steps) for item in records]),
         groups=_distinct([_groups(record) for record in records]),
@@ -82,7 +87,7 @@ def departures(selected: SelectedCell) -> list[Departure]:
     """Where a cell's records and its plan differ: recipe, lengths, and each tensor's rate, decay and ε.
 
     Decay is planned for every tensor but biases and the weights of norms. A strategy that scales rates or decays by
-    tensor (layer-wise rates, say) departs on purpose.
+    tensor (layer-wise rates, say) departs on purpose. What is not known on one side departs from nothing.
     """
     return [
         Departure(seed, name, recorded, planned)
@@ -96,15 +101,15 @@ def _differences(cell: Cell, record: Record) -> Iterator[tuple[str, str, str]]:
     for name in sorted({*planned, *recorded}):
         if planned.get(name) != recorded.get(name):
             yield name, str(recorded.get(name)), str(planned.get(name))
-    recipe, result = cell.recipe(), record.result
-    if result.steps_per_epoch is None:  # others' code trained, and its steps are its own
+    recipe, result = cell.known_recipe(), record.result
+    if recipe is None or result.steps_per_epoch is None:  # others' code trained, and its steps are its own
         return
     total = recipe.total_steps or max(1, round(recipe.epochs * result.steps_per_epoch))
     for name, found, expected in (
         ("total_steps", result.total_steps, total),
         ("warmup_steps", result.warmup_steps, recipe.warmup_updates(total)),
     ):
-        if found != expected:
+        if found is not None and found != expected:
             yield name, str(found), str(expected)
     wrong: dict[tuple[str, float, float], int] = {}
     for group in result.parameter_groups:

@@ -50,12 +50,16 @@ def std_ratios(
     resamples: int = RESAMPLES,
     confidence: float = 0.95,
 ) -> list[StdRatio]:
-    """`std_ratio` of many pairs; those of the same sizes share the resamples that a generator of `random` draws."""
+    """`std_ratio` of many pairs; those of the same sizes share the resamples that a generator of `random` draws.
+
+    Where a score is NaN, so is everything.
+    """
     found: dict[int, StdRatio] = {}
     sizes: dict[tuple[int, int], dict[int, tuple[Array, Array, bool]]] = {}
     for index, pair in enumerate(samples):
         first, second = map(ascending, pair)
-        if min(first.size, second.size) < 2 or is_constant(first) or is_constant(second):
+        unknown = any(np.isnan(side).any() for side in (first, second))
+        if unknown or min(first.size, second.size) < 2 or is_constant(first) or is_constant(second):
             found[index] = StdRatio(math.nan, math.nan, math.nan)
         elif max(first.size, second.size) > RESAMPLED_UP_TO:
             found[index] = _asymptotic(first, second, confidence)

@@ -6,8 +6,9 @@ import math
 from collections.abc import Collection
 
 import pandas as pd
+from pandas.api.typing import NAType
 
-from stabbench.analysis.frame import finished, ordered
+from stabbench.analysis.frame import finished, how_many, ordered
 from stabbench.analysis.place import Place
 from stabbench.analysis.spread import standard_deviation
 
@@ -39,4 +40,5 @@ def strategies_by_std(runs: pd.DataFrame, seedless: Collection[Place] = ()) -> l
 
 def _spread(runs: pd.DataFrame) -> float:
     std = standard_deviation(runs["score"].to_numpy(dtype=float))
-    return math.nan if std == 0 or runs["failed"].all() else std
+    failed = how_many(runs["failed"])
+    return math.nan if std == 0 or (not isinstance(failed, NAType) and failed == len(runs)) else std

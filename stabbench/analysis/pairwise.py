@@ -55,8 +55,9 @@ def pairwise(runs: pd.DataFrame, executor: Executor | None = None) -> pd.DataFra
     `p_fisher` is on failures, `p_welch` and `p_mann_whitney` on the level, the other p-values of `P_VALUES` on spread;
     `std_ratio` is a's over b's with its 95 % bootstrap interval (NaN: not estimable). `*_holm` are adjusted over all
     pairs and tasks of the frame for which that p-value exists. `PAIRED_P_VALUES` and `seed_correlation` use the seeds
-    that both strategies have finished. NaN is n/a; where it is not known which runs failed, `failed_*` are NA. What is
-    drawn is drawn anew for every pair with one fixed seed. An `executor`'s processes share in the work.
+    that both strategies have finished. NaN is n/a; where it is not known which runs failed, `failed_*` are NA, and
+    where a run has no score, all that is said of scores is NaN. What is drawn is drawn anew for every pair with one
+    fixed seed. An `executor`'s processes share in the work.
     """
     used = finished(runs[[*CELL, "seed", "status", "score", "failed"]])
     places = [
@@ -133,7 +134,8 @@ def _tested(tests: Tests, samples: Sequence[tuple[Array, Array]]) -> dict[str, A
     found = {name: np.full(len(samples), math.nan) for name in tests}
     sizes: dict[tuple[int, int], list[int]] = {}
     for index, (a, b) in enumerate(samples):
-        sizes.setdefault((a.size, b.size), []).append(index)
+        if not (np.isnan(a).any() or np.isnan(b).any()):
+            sizes.setdefault((a.size, b.size), []).append(index)
     for (n_a, n_b), same in sizes.items():
         rows = max(1, _NUMBERS_AT_ONCE // max(1, n_a + n_b))
         for part in (same[start : start + rows] for start in range(0, len(same), rows)):

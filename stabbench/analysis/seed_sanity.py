@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from stabbench.analysis.distinct_scores import FEWEST, Grid, few_distinct
-from stabbench.analysis.frame import CELL, finished
+from stabbench.analysis.frame import CELL, FAILED, finished
 from stabbench.analysis.place import Place
 from stabbench.analysis.scoring import Scoring
 from stabbench.analysis.spread import Array, is_constant
 from stabbench.metrics.contract import MetricKind
 from stabbench.metrics.kinds import lower_is_better, metric_kind
-from stabbench.records import SelectedCell, Selection
+from stabbench.records import Record, SelectedCell, Selection
+from stabbench.records.content import UNJUDGED
 
 CAUSES = (
     "the seed was set after the head was drawn; the order of the data is cached, or follows a seed of its own that was "
@@ -31,6 +32,9 @@ NEARLY = 0.9
 CLOSE = 1e-4
 """Scores of `FEWEST` runs and more that lie within a hundredth of a per cent of each other (losses: of their size)
 differ as one run does that is computed twice on other hardware: a seed moves a dev set's score by more."""
+
+_TELLING = 3
+"""Losses of a learning curve that two runs cannot share by chance, rounded as they may be."""
 
 Alike = Mapping[Place, str]
 """What is alike in a cell, as the end of a sentence."""
@@ -76,7 +80,7 @@ class _Task:
         self.strategies, self.names = pd.factorize(runs["strategy"])
         self.scores = runs["score"].to_numpy(dtype=np.float64)
         self.accuracy = runs["accuracy"].to_numpy(dtype=np.float64)
-        self.judged = bool(runs["failed"].notna().all())
+        self.judged = runs["failed"].notna().to_numpy(dtype=bool)
         trivial = self.scores == runs["majority"].to_numpy(dtype=np.float64)
         self.failed = runs["failed"].to_numpy(dtype=bool, na_value=False) | trivial
         digests = runs["result_digest"]
@@ -84,7 +88,7 @@ class _Task:
         self.seeds = runs["seed"].to_numpy()
         self.kind, self.lower = kind, lower
         self.dev_examples = dev_examples
-        self._grid: Grid | None = None
+        self._grids: dict[bool, Grid] = {}
 
     def alike(self) -> Iterator[tuple[str, str]]:
         order = np.argsort(self.strategies, kind="stable")
@@ -115,23 +119,24 @@ class _Task:
             return ""
         values, counts = np.unique(scores, return_counts=True)
         most, worst = int(counts.max()), values[-1] if self.lower else values[0]
-        if most < NEARLY * n or (not self.judged and values[counts.argmax()] == worst):
+        judged = bool(self.judged[rows].all())
+        if most < NEARLY * n or (not judged and values[counts.argmax()] == worst):
             return ""  # nobody says which failed, and these may all have the trivial score
         return f"{most} of {n} scores{failed} are the same"
 
     def _few_scores(self, rows: npt.NDArray[np.intp]) -> str:
         kept = rows[~self.failed[rows]]
-        by_accuracy = not np.isnan(self.accuracy).any()  # F1 and correlations lie on no grid that is known
+        by_accuracy = not np.isnan(self.accuracy[rows]).any()  # F1 and correlations lie on no grid that is known
         every = self.accuracy if by_accuracy else self.scores
         scores = every[kept]
-        if not self.judged:
+        if not self.judged[rows].all():
             scores = _without_worst(scores, self.lower and not by_accuracy)
         if not FEWEST <= scores.size <= Grid.LARGEST or np.unique(scores).size > Grid.MOST_DISTINCT * scores.size:
             return ""
-        if self._grid is None:
+        if by_accuracy not in self._grids:
             exact = 1 / self.dev_examples if by_accuracy and self.dev_examples else None
-            self._grid = Grid(exact) if exact else self._grid_of(every, by_accuracy)
-        distinct = few_distinct(scores, self._grid)
+            self._grids[by_accuracy] = Grid(exact) if exact else self._grid_of(every, by_accuracy)
+        distinct = few_distinct(scores, self._grids[by_accuracy])
         what = "accuracies" if by_accuracy else "scores"
         return (
             f"{scores.size} runs have {distinct} different {what}, fewer than their grid explains" if distinct else ""
@@ -157,35 +162,69 @@ def seedless_records(runs: pd.DataFrame, selection: Selection) -> Alike:
     """`seedless_cells` of records' runs, and the cells of which two records are alike.
 
     That is, they hold one learning curve, or two of runs that did not fail the same predictions. Records name the
-    hashes of their files, so nothing beside record.json is read. Logits are part of predictions, hence equal ones are
-    no chance.
+    hashes of their files, so nothing beside record.json is read but where these are alike: equal losses or logits are
+    no chance, while equal scores, all that other people's code may have told, or equal classes may be.
     """
     found: dict[Place, str] = {}
+    by_chance: set[str] = set()
     for item in selection.cells:
-        why = _same_files(item, "history.parquet", "learning curves", ("ok", "failed", "diverged"))
-        why = why or _same_files(item, "predictions.parquet", "predictions", ("ok",))
+        why = _same_files(item, "history.parquet", "learning curves", ("ok", *FAILED, UNJUDGED), _has_losses)
+        why = why or _same_files(item, "predictions.parquet", "predictions", ("ok",), _has_logits)
         if why:
             found[Place.of(item.cell)] = why
-    dev = {(item.cell.model, item.cell.task): item.cell.task_facts.counts["dev"] for item in selection.cells}
+        by_chance |= _alike_by_chance(item)
+    runs = runs.assign(result_digest=runs["result_digest"].where(~runs["fingerprint"].isin(by_chance), ""))
+    sizes = [(Place.of(item.cell), item.cell.task_facts.counts.get("dev", 0)) for item in selection.cells]
+    dev = {(place.model, place.task): size for place, size in sizes if size}
     scoring = Scoring.of_cells(item.cell for item in selection.cells)
     return {**found, **seedless_cells(runs, dev, scoring=scoring)}
 
 
-def _same_files(item: SelectedCell, name: str, what: str, statuses: Collection[str]) -> str:
+Tells = Callable[[Record], bool]
+
+
+def _same_files(item: SelectedCell, name: str, what: str, statuses: Collection[str], tells: Tells) -> str:
     hashes = {
         seed: str(record.files.get(name, "")) for seed, record in item.records.items() if record.status in statuses
     }
-    seeds = _repeated(hashes)
+    silent = _silent(item, hashes, tells)
+    seeds = _repeated({seed: "" if seed in silent else value for seed, value in hashes.items()})
     return f"{seeds} have the same {what}" if seeds else ""
 
 
-def _repeated(values: Mapping[int, str]) -> str:
-    """`seeds 3 and 7`, of the first value that several seeds have; how many seeds share theirs where they are many."""
+def _alike_by_chance(item: SelectedCell) -> set[str]:
+    """The fingerprints of runs whose results are the same and hold too little for that to say anything."""
+    digests = {seed: record.result.result_digest for seed, record in item.records.items()}
+    silent = _silent(item, digests, lambda record: _has_losses(record) or _has_logits(record))
+    return {item.records[seed].fingerprint for seed in silent}
+
+
+def _silent(item: SelectedCell, values: Mapping[int, str], tells: Tells) -> set[int]:
+    """The seeds that share a value with others, though that does not tell that their runs are the same."""
+    return {seed for seeds in _shared(values) if not tells(item.records[seeds[0]]) for seed in seeds}
+
+
+def _has_losses(record: Record) -> bool:
+    history = record.history() if "history.parquet" in record.files else None
+    return history is not None and int(history[["train_loss", "dev_loss"]].notna().sum().sum()) >= _TELLING
+
+
+def _has_logits(record: Record) -> bool:
+    return "predictions.parquet" in record.files and "logits" in record.predictions()
+
+
+def _shared(values: Mapping[int, str]) -> list[list[int]]:
+    """The seeds of each value that several have, rising; what is empty is no value."""
     shared: dict[str, list[int]] = {}
     for seed, value in values.items():
         if value:
             shared.setdefault(value, []).append(seed)
-    groups = [sorted(seeds) for seeds in shared.values() if len(seeds) > 1]
+    return [sorted(seeds) for seeds in shared.values() if len(seeds) > 1]
+
+
+def _repeated(values: Mapping[int, str]) -> str:
+    """`seeds 3 and 7`, of the first value that several seeds have; how many seeds share theirs where they are many."""
+    groups = _shared(values)
     if not groups:
         return ""
     if len(groups) == 1 and len(groups[0]) == 2:

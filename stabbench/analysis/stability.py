@@ -17,7 +17,7 @@ from stabbench.analysis.failures import wilson_interval
 from stabbench.analysis.frame import CELL, finished, how_many
 from stabbench.analysis.place import Place
 from stabbench.analysis.seed_sanity import seedless_cells
-from stabbench.analysis.spread import Array, of_one_pair, spread, standard_deviation
+from stabbench.analysis.spread import Array, Spread, of_one_pair, spread, standard_deviation
 from stabbench.analysis.variances import CENTERS, Center, levene, permutation_p_values, spread_p_value
 from stabbench.metrics.kinds import lower_is_better
 from stabbench.processes import parallel_map
@@ -43,9 +43,10 @@ def stability(
     """One row a (model, task, strategy) of a frame of runs, in its order (paper, Table 1).
 
     Numbers over the finished runs: n of planned, std (ddof 1), mean, max, min, median, iqr, failed with its Wilson 95 %
-    interval, diverged, collapsed, std_successful (NA or NaN where it is not known which runs failed). `eligible` is
-    false where all runs failed, fewer than two finished, all scores are the same to rounding, or the cell is in
-    `seedless` (None: what `seedless_cells` finds): it is neither best nor second smallest.
+    interval, diverged, collapsed, std_successful (NA or NaN where it is not known which runs failed). Where a run has
+    no score, as it diverged and nobody knows what a constant prediction scores, std, mean and the like are NaN.
+    `eligible` is false where they are, where all runs failed, fewer than two finished, all scores are the same to
+    rounding, or the cell is in `seedless` (None: what `seedless_cells` finds): it is neither best nor second smallest.
     `mostly_failed`: more than half of the runs are known to have failed.
     Beyond half each further failure lowers the std, as π(1 − π) falls, so such a cell never has the best std, and is
     the second smallest only where its std is above the best one (as Devlin's on RTE in the paper's Table 1).
@@ -141,7 +142,7 @@ def _p_values(samples: Sequence[tuple[Array, Array]]) -> Iterator[dict[str, floa
 def _cell_row(runs: pd.DataFrame) -> dict[str, Any]:
     done = finished(runs)
     scores = _scores(runs)
-    summary = spread(scores)
+    summary = Spread(len(scores), *[math.nan] * 6) if np.isnan(scores).any() else spread(scores)
     failed = how_many(done["failed"])
     low = high = std_successful = math.nan
     if not isinstance(failed, NAType):

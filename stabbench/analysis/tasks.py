@@ -88,7 +88,7 @@ def beside_the_paper(task: str, facts: TaskFacts) -> list[Comparison]:
     paper = PAPER.get(facts.dataset)
     if paper is None:
         return []
-    rows = [_count(task, facts, paper, split) for split in ("train", "dev")]
+    rows = [_count(task, facts, paper, split) for split in ("train", "dev") if facts.counts.get(split)]
     if paper.metric in facts.constant.scores:
         rows.append(_majority(task, facts, paper))
     return rows

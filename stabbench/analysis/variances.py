@@ -114,12 +114,12 @@ def comparable(a: Array, b: Array, center: Center = "median") -> npt.NDArray[np.
 def permutation_p_values(samples: Sequence[tuple[Array, Array]]) -> Array:
     """The p-values of `permutation_tests` of many pairs, drawn with one fixed seed: shape `(pairs, 2)`.
 
-    NaN where `levene`'s is, and for samples of more than `RESAMPLED_UP_TO` scores.
+    NaN where `levene`'s is, where a score is NaN, and for samples of more than `RESAMPLED_UP_TO` scores.
     """
     found = np.full((len(samples), 2), np.nan)
     sizes: dict[tuple[int, ...], list[int]] = {}
     for index, (a, b) in enumerate(samples):
-        if max(a.size, b.size) <= RESAMPLED_UP_TO:
+        if max(a.size, b.size) <= RESAMPLED_UP_TO and not (np.isnan(a).any() or np.isnan(b).any()):
             sizes.setdefault(tuple(sorted((a.size, b.size))), []).append(index)
     for same in sizes.values():
         by_size = [sorted(samples[index], key=len) for index in same]

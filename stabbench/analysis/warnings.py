@@ -56,7 +56,7 @@ def two_groups(scores: Array) -> Groups | None:
     They do where the best split leaves less variance within than in 99 % of samples of n uniform scores, the flattest
     distribution with one mode. Not a test of a hypothesis: a std says little of scores with a gap in their middle.
     """
-    if scores.size < MINIMUM_SEEDS or is_constant(scores):
+    if scores.size < MINIMUM_SEEDS or np.isnan(scores).any() or is_constant(scores):
         return None
     ordered_scores = np.sort(scores)
     shares = _shares_between(ordered_scores[None])[0]

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 def status(as_json: bool, plan: Path, runs: Path, store: Path) -> None:
     """Show how many runs of each cell are done, failed, diverged, broken by an error, and missing.
 
-    A failed run ended no better than the best constant prediction; an error is a program that broke, and its run is
-    tried again at the next start. Without a terminal the table is tab-separated.
+    A failed run ended no better than the best constant prediction; where nobody knows what that scores, a finished run
+    is done. An error is a program that broke, and its run is tried again at the next start. Without a terminal the
+    table is tab-separated.
 
     \b
     Examples:

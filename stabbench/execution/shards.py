@@ -33,17 +33,19 @@ class Shard:
         """This shard's seeds by the place of their cell in `wanted`; all shards together hold each fingerprint once.
 
         Shards follow each other in the plan's order, so that most seeds of a cell stay together, and have equal numbers
-        of updates to within one run. A run that several cells share belongs to the first of them; one whose weights
-        are to be kept to the first that keeps them.
+        of updates to within one run; of runs, where nobody knows how many updates some cell makes. A run that several
+        cells share belongs to the first of them; one whose weights are to be kept to the first that keeps them.
         """
         runs: list[tuple[int, int, int]] = []  # place of the cell, seed and updates
         seen: set[tuple[str, bool]] = set()
+        known = [updates for cell, _ in wanted if (updates := cell.updates()) is not None]
+        lengths = known if len(known) == len(wanted) else [1] * len(wanted)
         for place, (cell, seeds) in enumerate(wanted):
             for seed in seeds:
                 fingerprint, keeps = cell.fingerprint(seed), seed in cell.keep_weights
                 if not {(fingerprint, keeps), (fingerprint, True)} & seen:
                     seen.add((fingerprint, keeps))
-                    runs.append((place, seed, cell.updates()))
+                    runs.append((place, seed, lengths[place]))
         total = sum(updates for *_, updates in runs)
         chosen: dict[int, list[int]] = {}
         done = 0

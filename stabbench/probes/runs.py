@@ -12,6 +12,7 @@ from stabbench.errors import unknown
 from stabbench.plan import Cell
 from stabbench.probes.contract import ProbeContext
 from stabbench.records import Record, Selection, adopt_selection
+from stabbench.records.content import UNJUDGED
 
 if TYPE_CHECKING:
     from stabbench.execution.weights import RunWithWeights
@@ -46,7 +47,8 @@ def runs_at(
     """The runs of one model and task, in the order of the plan and of seeds, or of `strategies` where given.
 
     Where `model` or `task` is None, those are taken that come first in the plan and have both a failed and a successful
-    run; else those that come first. Diverged runs are left out: their weights are not finite numbers.
+    run; else those that come first. Diverged runs are left out: their weights are not finite numbers. So are those of
+    which nobody knows whether they failed, or what their recipe was.
     """
     groups: dict[tuple[str, str], list[FinishedRun]] = {}
     for item in selection.cells:
@@ -55,7 +57,9 @@ def runs_at(
             groups.setdefault((cell.model, cell.task), []).extend(
                 FinishedRun(cell, seed, record)
                 for seed, record in item.records.items()
-                if record.status != "diverged" and (strategies is None or cell.strategy in strategies)
+                if record.status not in ("diverged", UNJUDGED)
+                and cell.known_recipe() is not None
+                and (strategies is None or cell.strategy in strategies)
             )
     both = [runs for runs in groups.values() if len({run.failed for run in runs}) == 2]
     found = next(iter(both or groups.values()), [])

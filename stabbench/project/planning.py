@@ -26,6 +26,9 @@ from stabbench.plan import Cell, Variation, write_plan
 from stabbench.probes import probes_of
 from stabbench.studies import studies_of
 
+NOT_KNOWN = "n/a"
+"""The updates of a run whose recipe, or training set, nobody knows before other code trains it."""
+
 
 @dataclass(frozen=True, repr=False)
 class Plan:
@@ -45,7 +48,7 @@ class Plan:
 
     def _repr_html_(self) -> str:
         rows = [
-            (name, cell.model, cell.task, cell.strategy, len(cell.seeds), cell.updates())
+            (name, cell.model, cell.task, cell.strategy, len(cell.seeds), cell.updates() or NOT_KNOWN)
             for name, cells in self.groups.items()
             for cell in cells
         ]

@@ -12,10 +12,14 @@ from stabbench.folders import Folders
 from stabbench.notebook import html
 from stabbench.plan import Cell, read_plan
 from stabbench.records import Store, UnreadableRecordError, read_head, seed_folder
+from stabbench.records.content import UNJUDGED
 
-STATES = {"ok": "done", "failed": "failed", "diverged": "diverged", "error": "error", "missing": "missing"}
-"""Columns of the table by the status of a record; a run without a readable record is missing."""
-COLUMNS = ("model", "task", "strategy", "seeds", *STATES.values())
+STATES = {
+    "ok": "done", UNJUDGED: "done", "failed": "failed", "diverged": "diverged", "error": "error", "missing": "missing",
+}  # fmt: skip
+"""Columns of the table by the status of a record; a run without a readable record is missing. One of which nobody
+knows whether it failed is done."""
+COLUMNS = ("model", "task", "strategy", "seeds", *dict.fromkeys(STATES.values()))
 
 
 @dataclass(frozen=True, repr=False)
@@ -52,7 +56,7 @@ def _row(cell: Cell, store: Store, runs: Path) -> dict[str, Any]:
         found = _status_in(store.folder(run), run) or _status_in(selected / seed_folder(seed), run) or "missing"
         states[STATES[found]] += 1
     names = {"model": cell.model, "task": cell.task, "strategy": cell.strategy}
-    return {**names, "seeds": len(cell.seeds), **{state: states[state] for state in STATES.values()}}
+    return {**names, "seeds": len(cell.seeds), **{state: states[state] for state in dict.fromkeys(STATES.values())}}
 
 
 def _status_in(folder: Path, fingerprint: str) -> str | None:

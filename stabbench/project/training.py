@@ -139,7 +139,7 @@ def fill(
     if part is not None:
         chosen = part.of([(cell, seeds) for cell, seeds, _ in wanted])
         wanted = [(wanted[place][0], seeds, wanted[place][2]) for place, seeds in chosen.items()]
-    longest_first = sorted(wanted, key=lambda item: item[0].updates(), reverse=True)
+    longest_first = sorted(wanted, key=lambda item: item[0].updates() or 0, reverse=True)
     return Trained([TrainedCell(outcome) for outcome in _train(longest_first, folders, store, settings, watch)])
 
 

@@ -115,6 +115,15 @@ class Record:
             found = file.read(columns=list(names), use_threads=False)
         return {name: found.column(name).to_numpy() for name in names}
 
+    def rows(self, table: str) -> int:
+        """How many rows one of `TABLES` has; 0 where the run left none."""
+        if table not in self.files:
+            return 0
+        from pyarrow import BufferReader, parquet
+
+        with parquet.ParquetFile(BufferReader(self._bytes(table))) as file:
+            return int(file.metadata.num_rows)
+
     def _table(self, name: str) -> pd.DataFrame:
         import pandas as pd  # here, as records are copied and counted far more often than their tables are read
 

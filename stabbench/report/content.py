@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
@@ -130,6 +131,11 @@ class Content:
     @cached_property
     def _rows(self) -> Mapping[Place, pd.DataFrame]:
         return _by_place(self.table)
+
+    def majority_at(self, place: Place) -> float:
+        """What the best constant prediction scores on a task, as the first cell has it that knows it, or NaN."""
+        known = self.rows(place)["majority"].dropna()
+        return float(known.iloc[0]) if len(known) else math.nan
 
     def pairs_at(self, place: Place) -> pd.DataFrame:
         """The rows of `pairs` of a model and task; none where there are not two strategies."""

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from stabbench.analysis.gradients import Pair, contrast, failed_beside_successful
+from stabbench.analysis.frame import FAILED
+from stabbench.analysis.gradients import Pair, contrast, failed_beside_successful, has_norms
 from stabbench.analysis.place import Place
 from stabbench.analysis.stability import MINIMUM_SEEDS
+from stabbench.records.content import UNJUDGED
 from stabbench.report.content import Content
 from stabbench.report.numbers import counted, exponent, listed, p_equation, some
 
@@ -126,6 +128,8 @@ def left_out(content: Content, row: pd.Series) -> str:
         return f"has {'no finished run' if n == 0 else 'one finished run'}"
     if pd.notna(row["failed"]) and row["failed"] == n:
         return f"failed in all of its {n} runs"
+    if pd.isna(row["std"]):
+        return "has a diverged run without a score, as nobody says what a constant prediction scores"
     if row["std"] == 0:
         return f"has the same score in all of its {n} runs"
     why = content.seedless.get(Place(str(row["model"]), str(row["task"]), str(row["strategy"])))
@@ -178,7 +182,9 @@ def _where_it_shows(content: Content, table: pd.DataFrame, most: str, least: str
 def regime(content: Content, model: str) -> str:
     """A warning where a learning rate is above the paper's; empty where none is."""
     rates = {
-        float(item.cell.spec.recipe["learning_rate"]) for item in content.selection.cells if item.cell.model == model
+        float(rate)
+        for item in content.selection.cells
+        if item.cell.model == model and (rate := item.cell.spec.recipe.get("learning_rate")) is not None
     }
     if max(rates, default=0.0) <= PAPER_LARGEST_LEARNING_RATE:
         return ""
@@ -196,9 +202,12 @@ def gradients(content: Content, place: Place) -> tuple[Pair | None, str]:
     pair = failed_beside_successful(cells)
     if pair is None:
         records = [record for cell in cells for record in cell.records.values()]
-        reason = "no run failed" if all(record.status == "ok" for record in records) else "no run succeeded"
+        statuses = {record.status for record in records}
+        reason = "no run failed" if statuses <= {"ok"} else "no run succeeded"
+        if UNJUDGED in statuses:
+            reason = "no run is known to have succeeded" if statuses & {*FAILED} else "no run is known to have failed"
         return None, f"{place.model}, {place.task}: {reason}, so there is no failed run to set beside a successful one."
-    missing = [run for run in (pair.failed, pair.successful) if "gradnorms.parquet" not in run.record.files]
+    missing = [run for run in (pair.failed, pair.successful) if not has_norms(run.record)]
     if missing:
         names = listed([f"{run.strategy} seed {run.seed}" for run in missing])
         return None, f"{place.model}, {place.task}: {names} recorded no gradient norms."
@@ -214,7 +223,7 @@ def _contrast_sentence(pair: Pair) -> str:
         start += " (no cell has both)"
     layers = contrast(pair)
     if not layers:
-        return f"{start}."
+        return f"{start}. In which layers the tensors of both lie is not known."
     ends = layers if len(layers) < 3 else (layers[0], layers[-1])
     numbers = "; ".join(f"{item.layer} {item.failed:.2g} against {item.successful:.2g}" for item in ends)
     return f"{start}. Median gradient norm over the second half of training, failed against successful: {numbers}."

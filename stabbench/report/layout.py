@@ -11,7 +11,7 @@ import pandas as pd
 from stabbench.analysis.stability import MINIMUM_SEEDS
 from stabbench.report.content import Content
 from stabbench.report.findings import left_out, untestable
-from stabbench.report.numbers import counted, exponent, extremes, interval, of_runs, p_equation, share
+from stabbench.report.numbers import counted, exponent, extremes, interval, listed, of_runs, p_equation, share
 from stabbench.report.shown import unit_words
 
 TASKS_A_BLOCK = 3
@@ -158,14 +158,22 @@ def _best(content: Content, part: pd.DataFrame) -> str:
 
 
 def learning_rates(content: Content, model: str) -> str:
-    """`Learning rate: 2e-5.`, or each strategy's own where they differ; empty where they are not known."""
+    """`Learning rate: 2e-5.`, or each strategy's own where they differ; empty where none is known."""
     rates: dict[str, set[float]] = {}
+    unknown: dict[str, None] = {}
     for item in content.selection.cells:
-        if item.cell.model == model:
-            rates.setdefault(item.cell.strategy, set()).add(float(item.cell.spec.recipe["learning_rate"]))
+        if item.cell.model == model and (rate := item.cell.spec.recipe.get("learning_rate")) is not None:
+            rates.setdefault(item.cell.strategy, set()).add(float(rate))
+        elif item.cell.model == model:
+            unknown[item.cell.strategy] = None
     if not rates:
         return ""
-    if len(set.union(*rates.values())) == 1:
+    if not unknown and len(set.union(*rates.values())) == 1:
         return f"Learning rate: {exponent(next(iter(set.union(*rates.values()))))} for all strategies."
-    named = (f"{name} {' or '.join(exponent(rate) for rate in sorted(values))}" for name, values in rates.items())
-    return f"Learning rates: {', '.join(named)}."
+    named = (
+        f"{name} {' or '.join(exponent(rate) for rate in sorted(values))}{' or not known' if name in unknown else ''}"
+        for name, values in rates.items()
+    )
+    others = [name for name in unknown if name not in rates]
+    rest = f"; not known of {listed(others)}" if others else ""
+    return f"Learning rates: {', '.join(named)}{rest}."

@@ -5,6 +5,7 @@ None of it is a result, and another training of the same runs changes it: a repo
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from typing import Any
 
@@ -22,8 +23,9 @@ def times(content: Content, model: str) -> Grid:
         found = [record.provenance() for record in item.records.values()]
         if item.cell.model != model or not found:
             continue
+        told = [each.get("seconds") or {} for each in found]
         seconds = {
-            name: [float(each["seconds"][name]) for each in found] for name in ("training", "evaluation", "total")
+            name: [float(each.get(name, math.nan)) for each in told] for name in ("training", "evaluation", "total")
         }
         successful = sum(record.status == "ok" for record in item.records.values())
         rows.append(
@@ -47,14 +49,17 @@ def origin(content: Content) -> list[str]:
     if not found:
         return []
     commits = Counter(
-        f"{each['git_commit'] or 'no commit'}{', changed' if each['git_dirty'] else ''}" for each in found
+        f"{each.get('git_commit') or 'no commit'}{', changed' if each.get('git_dirty') else ''}" for each in found
     )
-    created = sorted(str(each["created"]) for each in found)
+    created = sorted(str(each["created"]) for each in found if "created" in each)
     named = [f"{commit} ({counted(runs, 'run')})" for commit, runs in commits.most_common()]
-    return [f"Trained at {listed(named)}.", f"Records were made between {created[0]} and {created[-1]}."]
+    between = [f"Records were made between {created[0]} and {created[-1]}."] if created else []
+    return [f"Trained at {listed(named)}.", *between]
 
 
 def _seconds(value: float) -> str:
+    if math.isnan(value):
+        return NOT_AVAILABLE
     return f"{value:.3g}" if value < 1000 else f"{value:,.0f}"
 
 

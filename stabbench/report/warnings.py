@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import pandas as pd
 
-from stabbench.analysis.frame import seed_list
+from stabbench.analysis.frame import finished, seed_list
 from stabbench.analysis.place import Place
 from stabbench.analysis.seed_sanity import CAUSES
 from stabbench.analysis.stability import MINIMUM_SEEDS
@@ -25,6 +25,7 @@ from stabbench.report.numbers import counted, some
 
 LISTED_ERRORS, LONGEST_ERROR = 5, 200
 """Broken runs that are named, and characters of each one's message."""
+_WAY_OUT = "Declare what a constant prediction scores there (the trivial score of the metric or the task)."
 EXAMPLES = 3
 """Cells that a sentence names; the others are in the file."""
 
@@ -43,8 +44,8 @@ class ReportWarning:
 def warnings_of(content: Content) -> tuple[ReportWarning, ...]:
     """Missing and broken runs, and what `analysis.warnings` and `analysis.seed_sanity` find; few words for any grid."""
     kinds = (
-        _incomplete, _broken, _left_out_of_figures, _seedless, _same_runs, _few_seeds, _unjudged, _in_failure,
-        _two_groups, _added, _unequal,
+        _incomplete, _broken, _left_out_of_figures, _seedless, _same_runs, _few_seeds, _unjudged, _unscored,
+        _in_failure, _two_groups, _added, _unequal,
     )  # fmt: skip
     return tuple(found for kind in kinds if (found := kind(content)) is not None)
 
@@ -147,10 +148,19 @@ def _few_seeds(content: Content) -> ReportWarning | None:
 
 
 def _unjudged(content: Content) -> ReportWarning | None:
-    rows = content.table[content.table["failed"].isna()]
-    about = [(place, "") for place in dict.fromkeys(_cell(row).whole for _, row in rows.iterrows())]
+    unknown = content.table["failed"].isna()
+    judged = content.table[~unknown]
+    partly = {_cell(row).whole for _, row in judged.iterrows()}
+    cells = [_cell(row) for _, row in content.table[unknown].iterrows()]
+    about = [(place, "") for place in dict.fromkeys(cell if cell.whole in partly else cell.whole for cell in cells)]
     if not about:
         return None
+    if any(place.strategy for place, _ in about):
+        sentence = (
+            f"Which runs failed is not known of {_named(content, about)}: none is counted there, and a cell all of "
+            f"whose runs failed can have the smallest std. {_WAY_OUT}"
+        )
+        return ReportWarning("unjudged", sentence, about)
     names = list(dict.fromkeys(place.task for place, _ in about))
     tasks = content.table["task"].nunique()
     on = some(names, EXAMPLES)
@@ -160,7 +170,25 @@ def _unjudged(content: Content) -> ReportWarning | None:
         f"Which runs failed is not known on {on}: none is counted there, and a cell all of whose runs failed can have "
         "the smallest std."
     )
-    return ReportWarning("unjudged", sentence, about)
+    return ReportWarning("unjudged", f"{sentence} {_WAY_OUT}" if content.recorded else sentence, about)
+
+
+def _unscored(content: Content) -> ReportWarning | None:
+    runs = finished(content.runs)
+    runs = runs[runs["score"].isna()]
+    seeds: dict[Place, list[int]] = {}
+    for _, row in runs.iterrows():
+        seeds.setdefault(_cell(row), []).append(int(row["seed"]))
+    about = [(cell, f"seed{'s' * (len(each) > 1)} {seed_list(each)}") for cell, each in seeds.items()]
+    if not about:
+        return None
+    named = some([f"{what} of {cell.name}" for cell, what in about], EXAMPLES)
+    sentence = (
+        f"Runs diverged and have no score: {named}. A diverged run counts with what a constant prediction scores, "
+        "which nobody says there, so std, mean and the tests of such a cell are n/a, not those of its other runs. "
+        f"{_WAY_OUT}"
+    )
+    return ReportWarning("without score", sentence, about)
 
 
 def _in_failure(content: Content) -> ReportWarning | None:

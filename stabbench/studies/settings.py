@@ -141,12 +141,18 @@ def strategy_like(content: Content, base: str, changes: Mapping[str, Any]) -> st
     None where there is none, or where `base` is not in the grid.
     """
     for item in content.selection.cells:
-        if item.cell.strategy != base:
+        own = item.cell.known_recipe()
+        if item.cell.strategy != base or own is None:
             continue
-        expected = dataclasses.replace(item.cell.recipe().override(changes), learning_rate=1.0)
+        expected = dataclasses.replace(own.override(changes), learning_rate=1.0)
         for other in content.cells(Place.of(item.cell).whole):
-            recipe = dataclasses.replace(other.cell.recipe(), learning_rate=1.0)
-            if recipe == expected and other.cell.spec.plugins == item.cell.spec.plugins:
+            recipe = other.cell.known_recipe()
+            if recipe is None or other.cell.spec.trainer != item.cell.spec.trainer:
+                continue
+            if (
+                dataclasses.replace(recipe, learning_rate=1.0) == expected
+                and other.cell.spec.plugins == item.cell.spec.plugins
+            ):
                 return other.cell.strategy
     return None
 

@@ -14,7 +14,7 @@ from stabbench.records import Record, Store
 from stabbench.tracking.cells import CURRENT, REVISION, SUMMARY, Summary, cell_tags
 from stabbench.tracking.entries import Entry
 from stabbench.tracking.experiment import Experiment, oldest_whole_first, whole
-from stabbench.tracking.models import log_model, model_weights
+from stabbench.tracking.models import can_be_asked, log_model, model_weights
 from stabbench.tracking.names import fitting_tags
 from stabbench.tracking.outcome import TrackingOutcome
 from stabbench.tracking.runs import (
@@ -157,7 +157,11 @@ class CellRuns:
 
     def _log_model(self, entry: Entry, seed: int, run: Run) -> None:
         tags = run.data.tags
-        if not self.models or (MODEL in tags and FINITE in tags and entry.own[seed].status != "diverged"):
+        if (
+            not self.models
+            or not can_be_asked(entry.cell)
+            or (MODEL in tags and FINITE in tags and entry.own[seed].status != "diverged")
+        ):
             return
         record, client = entry.own[seed], self.experiment.client
         weights, dead = model_weights(record, self.store)

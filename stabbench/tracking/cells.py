@@ -79,12 +79,15 @@ def description(cell: Cell) -> str:
     unit = ", as fractions" if kind.fraction else ""
     verb = "below" if kind.lower else "above"
     strategy, words, reference, task = map(plain, (cell.strategy, cell.description, cell.reference, cell.task))
+    score, examples, trainer = facts.constant.scores.get(facts.metric), facts.counts.get("dev"), cell.spec.trainer
+    failed = f"Which runs failed is not known, as nobody says what the {scoring.constant} scores."
+    if score is not None:
+        failed = f"A run failed where it is not {verb} the {scoring.constant} ({score:.3f})."
     return (
         f"**{strategy}**: {words} ({reference})\n\n"
-        f"{metric} on {facts.counts['dev']} dev examples of {task} at the last step{unit}; "
-        f"std with ddof 1. A run failed where it is not {verb} the {scoring.constant} "
-        f"({facts.constant.scores[facts.metric]:.3f})."
-    )
+        f"{metric} on {f'{examples} dev examples' if examples else 'the dev set'} of {task} at the last step{unit}; "
+        f"std with ddof 1. {failed}"
+    ) + ("" if trainer is None else f" Trained by {plain(f'{trainer.name} {trainer.version}')}.")
 
 
 def _where(entry: Entry) -> str:

@@ -122,6 +122,12 @@ def signature(cell: Cell) -> ModelSignature:
     return ModelSignature(inputs=inputs, outputs=Schema(labelled if cell.task_facts.label_names else numbers))
 
 
+def can_be_asked(cell: Cell) -> bool:
+    """Whether a model of it can be logged: how texts are cut and what its outputs mean is known."""
+    recipe, facts = cell.spec.recipe, cell.task_facts
+    return {"max_length", "legacy_segments"} <= set(recipe) and bool(facts.label_names or facts.objective)
+
+
 def _options(cell: Cell) -> dict[str, Any]:
     recipe, objective = cell.spec.recipe, cell.task_facts.objective or {}
     return {

@@ -10,10 +10,12 @@ from typing import Any
 
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric
 
+from stabbench.analysis.frame import FAILED
 from stabbench.analysis.place import Place
 from stabbench.files import sha256_of_json
 from stabbench.plan import Cell
 from stabbench.records import Record
+from stabbench.records.content import UNJUDGED
 from stabbench.tracking.curves import curves
 from stabbench.tracking.texts import finite, shown
 
@@ -70,8 +72,9 @@ def run_tags(record: Record, provenance: Mapping[str, Any]) -> dict[str, str]:
         FINGERPRINT: record.fingerprint,
         STATUS: record.status,
         DIGEST: record.result.result_digest,
-        "collapsed": json.dumps(record.result.flags.collapsed),
     }
+    if record.result.flags.collapsed is not None:
+        tags["collapsed"] = json.dumps(record.result.flags.collapsed)
     if provenance.get("git_commit"):
         tags["mlflow.source.git.commit"] = str(provenance["git_commit"])
     if provenance.get("device"):
@@ -82,8 +85,14 @@ def run_tags(record: Record, provenance: Mapping[str, Any]) -> dict[str, str]:
 
 
 def cell_params(cell: Cell) -> dict[str, str]:
-    """The effective recipe and the options of its plugins (`mixout.probability`), as MLflow compares them."""
+    """The effective recipe, as far as it is known, and the options of its plugins (`mixout.probability`), as MLflow
+    compares them; where other people's code trained, its name, version and options (`trainer.optim`).
+    """
     params = {name: shown(value) for name, value in cell.spec.recipe.items()}
+    trainer = cell.spec.trainer
+    if trainer is not None:
+        params["trainer"] = f"{trainer.name} {trainer.version}"
+        params.update({f"trainer.{option}": shown(value) for option, value in trainer.options.items()})
     for plugin in cell.spec.plugins:
         params[plugin.name] = f"version {plugin.version}"
         params.update({f"{plugin.name}.{option}": shown(value) for option, value in plugin.options.items()})
@@ -91,8 +100,11 @@ def cell_params(cell: Cell) -> dict[str, str]:
 
 
 def run_params(cell: Cell, seed: int, record: Record) -> dict[str, str]:
-    """The cell's parameters with the seed and the steps that were planned."""
-    steps = {name: shown(getattr(record.result, name)) for name in ("total_steps", "steps_per_epoch", "warmup_steps")}
+    """The cell's parameters with the seed and the steps that were planned, as far as these are known."""
+    found = record.result
+    numbers = {"total_steps": found.total_steps or None, "steps_per_epoch": found.steps_per_epoch}
+    numbers["warmup_steps"] = found.warmup_steps
+    steps = {name: shown(value) for name, value in numbers.items() if value is not None}
     streams = cell.run_spec(seed).seeds
     crossed = {f"seed.{stream}": str(value) for stream, value in streams.items() if value != seed}
     return {**cell_params(cell), **steps, "seed": str(seed), **crossed}
@@ -107,18 +119,18 @@ def run_metrics(record: Record, provenance: Mapping[str, Any], span: Span) -> li
     ]
     final, best = result.final, result.best
     values: dict[str, Any] = {
-        "failed": float(record.status in ("failed", "diverged")),
+        "failed": None if record.status == UNJUDGED else float(record.status in FAILED),
         "diverged": float(record.status == "diverged"),
         "train_loss_last_epoch": result.train_loss.last_epoch,
         "train_loss_final": result.train_loss.final,
-        "cost_steps": result.cost.steps,
+        "cost_steps": result.cost.steps or None,
         "cost_tokens": result.cost.tokens,
         "cost_flops": result.cost.flops,
         "seconds": provenance.get("seconds", {}).get("total"),
         "final_dev_loss": final.dev_loss,
         **{f"final_{name}": value for name, value in final.scores.items()},
         **{f"best_{name}": value for name, value in best.scores.items()},
-        "best_step": best.step,
+        "best_step": best.step if total else None,
     }
     metrics += [Metric(key, float(value), span.end, final.step) for key, value in values.items() if finite(value)]
     return metrics
@@ -138,10 +150,11 @@ def dataset_input(cell: Cell) -> DatasetInput:
     """The cell's task as MLflow's input, known by its content hash."""
     facts = cell.task_facts
     columns = [{"name": name, "type": "string", "required": name == "text_a"} for name in ("text_a", "text_b")]
-    columns.append({"name": "label", "type": "long" if facts.label_names else "double", "required": True})
+    if facts.label_names or facts.objective:  # else nobody says what the labels are
+        columns.append({"name": "label", "type": "long" if facts.label_names else "double", "required": True})
+    sizes = {"num_rows": facts.counts.get("train"), "dev_rows": facts.counts.get("dev")}
     profile = {
-        "num_rows": facts.counts["train"],
-        "dev_rows": facts.counts["dev"],
+        **{name: size for name, size in sizes.items() if size},
         "metric": facts.metric,
         "label_names": list(facts.label_names),
         "majority": facts.constant.scores,

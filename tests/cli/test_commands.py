@@ -182,6 +182,10 @@ class TestStatus:
         nothing = {"seeds": 2, "done": 0, "failed": 0, "diverged": 0, "error": 0, "missing": 2}
         assert mosbach == {**names, "strategy": "mosbach", **nothing}
 
+    def test_a_run_of_which_nobody_knows_whether_it_failed_is_done(self) -> None:
+        self.store.write(record_content(self.devlin, 5, status="unjudged"), {}, {})
+        assert json.loads(stabbench("status", "--json").stdout)[0]["done"] == 2
+
     def test_is_tab_separated_without_a_terminal(self) -> None:
         header, *rows = (line.split("\t") for line in stabbench("status").output.splitlines())
         assert header == ["model", "task", "strategy", "seeds", "done", "failed", "diverged", "error", "missing"]

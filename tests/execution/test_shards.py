@@ -43,6 +43,11 @@ def cell(number: int, seeds: Sequence[int], epochs: int, keep_weights: Sequence[
     )
 
 
+def test_of_cells_whose_updates_nobody_knows_every_shard_has_as_many_runs() -> None:
+    unknown = dataclasses.replace(cell(1, range(6), 1), spec=Spec(number=1, recipe={}))
+    assert [len(runs) for runs in parts([cell(0, range(6), 9), unknown], 4)] == [3, 3, 3, 3]
+
+
 def parts(cells: Sequence[Cell], count: int) -> list[list[tuple[int, int]]]:
     """Of every shard its runs, each as the place of its cell and its seed."""
     wanted = [(each, each.seeds) for each in cells]

@@ -31,12 +31,16 @@ def draw_box(
 ) -> None:
     """Quartiles, whiskers to 1.5 IQR and a point for each finished run of a frame (a cross where it failed), × `scale`.
 
+    Where a run has no score, the others' points alone.
     Of more than `POINTS` runs so many are drawn: to be said on the figure, as by `thinned`.
     """
-    if runs.empty:
+    scored = runs[runs["score"].notna()]
+    if scored.empty:
         return
-    scores = scale * runs["score"].to_numpy(dtype=np.float64)
-    _draw_quartiles(axes, place, scores, color, width)
+    scores = scale * scored["score"].to_numpy(dtype=np.float64)
+    if len(scored) == len(runs):
+        _draw_quartiles(axes, place, scores, color, width)
+    runs = scored
     if len(runs) > POINTS:
         chosen = np.argsort(scores, kind="stable")[np.linspace(0, len(runs) - 1, POINTS).round().astype(int)]
         runs, scores = runs.iloc[chosen], scores[chosen]

@@ -48,7 +48,7 @@ def draw_distribution(axes: Axes, content: Content, place: Place, width: float) 
     `width` is the panel's in inches; strategies' names are turned where it is too small for them.
     """
     here = (content.runs["model"] == place.model) & (content.runs["task"] == place.task)
-    runs = content.runs.loc[here, ["strategy", "seed", "status", "metric", "score", "majority", "failed"]]
+    runs = content.runs.loc[here, ["strategy", "seed", "status", "metric", "score", "failed"]]
     strategies = ordered(runs["strategy"])
     order = content.strategies
     colors = strategy_colors(order)
@@ -58,7 +58,7 @@ def draw_distribution(axes: Axes, content: Content, place: Place, width: float) 
         before = set(axes.get_children())
         draw_box(axes, slot, done[done["strategy"] == strategy], colors[strategy], scale=shown.factor)
         of_strategy(axes, [artist for artist in axes.get_children() if artist not in before], order.index(strategy))
-    draw_majority(axes, float(runs["majority"].iloc[0]), scale=shown.factor)
+    draw_majority(axes, content.majority_at(place), scale=shown.factor)
     name_slots(axes, strategies, width)
     axes.set_ylabel(f"{content.origin.scored_on} {shown.label}".strip(), parse_math=False)
     axes.set_xlabel(thinned(done), fontsize=6.5, color=MUTED)

@@ -1,4 +1,7 @@
-"""Fig. 14: training loss and dev score over the updates, mean ± 1 std of successful and of failed runs."""
+"""Fig. 14: training loss and dev score over the updates, mean ± 1 std of successful and of failed runs.
+
+Runs of which nobody knows whether they failed are drawn as successful ones are.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,9 @@ from matplotlib.figure import Figure
 from stabbench.analysis.curves import FAILED, Curve, LearningCurves
 from stabbench.analysis.place import Place
 from stabbench.report.content import Content
+from stabbench.report.figures.boxes import draw_majority
 from stabbench.report.figures.drawing import PAGE_WIDTH, axes_of, new_figure
-from stabbench.report.figures.palette import INK, Color, strategy_colors
+from stabbench.report.figures.palette import INK, MUTED, Color, strategy_colors
 
 COLUMNS = 4
 _LEGEND_HEIGHT = 27  # points: two lines above the panel, where no curve can cross them
@@ -54,8 +58,9 @@ def _draw(upper: Axes, lower: Axes, content: Content, cell: Place, *, labelled: 
         draw_band(lower, curves.dev_score, INK if failed else color, label=label, dashed=failed, scale=shown.factor)
     everything = [curves for place, found in content.curves.items() if place.whole == cell.whole for curves in found]
     _same_limits(upper, lower, everything, shown.factor)
-    row = content.rows(cell.whole).iloc[0]
-    lower.axhline(shown.factor * float(row["majority"]), color=INK, linewidth=0.8, linestyle=(0, (4, 2)), zorder=1)
+    draw_majority(lower, content.majority_at(cell.whole), scale=shown.factor)
+    if not any(curves.train_loss.step.size for curves in content.curves[cell]):
+        upper.text(0.5, 0.5, "not known", transform=upper.transAxes, ha="center", va="center", color=MUTED)
     if upper.lines:
         upper.legend(
             loc="lower left", bbox_to_anchor=(-0.02, 1.0), handlelength=1.8, borderaxespad=0.1, labelspacing=0.2

@@ -14,9 +14,14 @@ from stabbench.report.section import CAUSES, Section, SectionFigure
 UPDATES = 10_000
 
 
-def section(content: Content) -> Section:
-    """The curve from the optimizer's own function, with the lengths of this report's runs marked."""
-    recipes = [item.cell.recipe() for item in content.selection.cells]
+def section(content: Content) -> Section | None:
+    """The curve from the optimizer's own function, with the lengths of this report's runs marked.
+
+    None where nobody knows the recipe of any run.
+    """
+    recipes = [recipe for item in content.selection.cells if (recipe := item.cell.known_recipe()) is not None]
+    if not recipes:
+        return None
     pairs = sorted({(recipe.adam_beta1, recipe.adam_beta2) for recipe in recipes})
     steps = np.arange(1, UPDATES + 1)
     curves = {pair: np.array([bias_correction_factor(int(step), *pair) for step in steps]) for pair in pairs}

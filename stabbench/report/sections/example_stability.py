@@ -25,7 +25,9 @@ from stabbench.report.content import Content
 from stabbench.report.figures.drawing import COLUMN_WIDTH, axes_of, legend_above, new_figure
 from stabbench.report.figures.palette import Color, strategy_colors
 from stabbench.report.grid import Grid, cell_columns
+from stabbench.report.numbers import NOT_AVAILABLE, known
 from stabbench.report.section import RESULTS, Section, SectionFigure
+from stabbench.report.unknowns import not_known
 
 LISTED = 5
 SEED = 0
@@ -78,6 +80,7 @@ def section(content: Content) -> Section:
     """A figure a model and task, a row of numbers a cell, and each cell's least stable examples by row number."""
     read = {Place.of(item.cell): outcomes(item) for item in content.traced_cells}
     cells = {cell: values for cell, values in read.items() if values is not None}
+    without = [item.cell for item in content.traced_cells if item.records and read[Place.of(item.cell)] is None]
     tables = {cell: by_example(values) for cell, values in cells.items()}
     summary = pd.DataFrame([_row(cell, values) for cell, values in cells.items()])
     colors, kinds = strategy_colors(content.strategies), [_WHAT[kind] for kind in _kinds(cells.values())]
@@ -90,7 +93,9 @@ def section(content: Content) -> Section:
         }
         heading = content.heading(place)
         if not mine:
-            found.append(f"{heading}: no cell has two finished runs.")
+            silent = any(item.cell in without for item in content.cells(place))
+            of = "runs with predictions" if silent else "finished runs"
+            found.append(f"{heading}: no cell has two {of}.")
             continue
         here = (summary["model"] == place.model) & (summary["task"] == place.task) & summary["strategy"].isin(mine)
         found.append(f"{heading}: {_sentence(summary[here])}")
@@ -98,6 +103,7 @@ def section(content: Content) -> Section:
         description = f"Variance of each dev example's {what.name} on {place.task} with {place.model}. {found[-1]}"
         drawn = _figure(mine, colors, what)
         figures.append(SectionFigure.of_place("example-stability", place, drawn, description, heading))
+    found += not_known(content, "what all runs predicted is", without)
     return Section(
         name="example-stability",
         title="Per-point stability",
@@ -150,13 +156,14 @@ def _row(cell: Place, found: Correctness | PredictedNumbers) -> dict[str, object
             result = {**result, "r2_variance": float(r2.var(ddof=1)) if len(r2) > 1 else math.nan}
             del result["accuracy_variance"]
         row |= {f"{key}{kind}": value for key, value in result.items()}
-    return row
+    return row if found.judged else {**row, "runs_successful": pd.NA}
 
 
 def _text(row: Mapping[Any, Any], kind: str) -> str:
     value, low, high = (row[f"{name}{kind}"] for name in ("value", "low", "high"))
     if math.isnan(value):
-        return f"n/a (n = {row[f'runs{kind}']})"
+        runs = row[f"runs{kind}"]
+        return NOT_AVAILABLE if pd.isna(runs) else f"{NOT_AVAILABLE} (n = {runs})"
     return f"{100 * value:.2f} [{100 * low:.2f}, {100 * high:.2f}]"
 
 
@@ -171,7 +178,9 @@ def _sentence(rows: pd.DataFrame) -> str:
 
 
 def _named(row: Mapping[Any, Any], kind: str) -> str:
-    failed = "" if kind else f" ({row['runs'] - row['runs_successful']} of {row['runs']} runs failed)"
+    failed = ""
+    if not kind and pd.notna(row["runs_successful"]):
+        failed = f" ({row['runs'] - row['runs_successful']} of {row['runs']} runs failed)"
     return f"{_text(row, kind)} for {row['strategy']}{failed}"
 
 
@@ -184,7 +193,7 @@ def _summary_grid(summary: pd.DataFrame, kinds: Sequence[_What]) -> Grid:
         **cell_columns(several=summary["model"].nunique() > 1),
         "runs": lambda row: str(row["runs"]),
         "all runs": lambda row: _text(row, ""),
-        "successful": lambda row: str(row["runs_successful"]),
+        "successful": lambda row: known(row["runs_successful"]),
         "successful runs": lambda row: _text(row, "_successful"),
         f"variance of the {_joined(kinds, 'score')}": score_variance,
     }

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stabbench.analysis.early_gradients import early_norms, failure_prediction
-from stabbench.analysis.gradients import Pair
+from stabbench.analysis.gradients import Pair, has_norms
 from stabbench.analysis.matrices import OUTSIDE, matrix_contrast, matrix_norms, thinned
 from stabbench.report import findings
 from stabbench.report.content import Content
@@ -16,6 +16,7 @@ from stabbench.report.figures.gradient_norms import draw_norms, legend_entries, 
 from stabbench.report.grid import Grid, cell_columns
 from stabbench.report.numbers import p_value
 from stabbench.report.section import CAUSES, Section, SectionFigure
+from stabbench.report.unknowns import not_known, trained_elsewhere
 from stabbench.tensor_roles import SHARED
 
 KINDS_A_ROW = 2
@@ -32,11 +33,17 @@ def section(content: Content) -> Section:
             found.append(text)
             continue
         contrast = matrix_contrast(pair)
+        if contrast.empty:
+            found.append(f"{content.heading(place)}: which weight matrices the two runs share is not known.")
+            continue
         tables.append(contrast.assign(model=place.model, task=place.task))
         found.append(f"{content.heading(place)}: {_sentence(pair, contrast)}")
         description = f"Gradient norms by weight matrix on {place.task} with {place.model}. {found[-1]}"
         drawn = _figure(pair)
         figures.append(SectionFigure.of_place("gradient-matrices", place, drawn, description, content.heading(place)))
+    elsewhere = [item for item in content.traced_cells if item.records and trained_elsewhere(item.cell)]
+    without = [item.cell for item in elsewhere if not any(map(has_norms, item.records.values()))]
+    found += not_known(content, "gradient norms are", without)
     norms = early_norms(content.traced_cells)
     prediction = failure_prediction(norms)
     columns = ["model", "task", "kind", "layer", "failed", "successful", "ratio"]

@@ -12,8 +12,10 @@ from stabbench.analysis.frame import seed_list
 from stabbench.analysis.hyperparameters import Hyperparameters, departures, hyperparameters
 from stabbench.report.content import Content
 from stabbench.report.grid import Grid, value_text
-from stabbench.report.numbers import counted, plain
+from stabbench.report.numbers import NOT_AVAILABLE, counted, known, plain, some
 from stabbench.report.section import MAKING, Section
+from stabbench.report.unknowns import NAMED, not_known, plugin_text, trained_elsewhere
+from stabbench.typed_json import to_json
 
 _BERT = {
     "epochs": "3, 10, 20",
@@ -36,6 +38,7 @@ PAPER = {
     "albert": {**_OTHERS, "dropout": "none", "weight_decay": "none"},
 }
 """The paper's Table 3 by architecture."""
+OWN_TRAINER = "stabbench"
 
 
 def section(content: Content) -> Section:
@@ -45,7 +48,7 @@ def section(content: Content) -> Section:
         (f"Effective values for {model}; paper: its table 3.", _table(content, found, model))
         for model in content.models
     ]
-    sentence, departed = _departures(content)
+    sentences, departed = _departures(content)
     return Section(
         name="hyperparameters",
         title="Hyperparameters",
@@ -53,7 +56,7 @@ def section(content: Content) -> Section:
             "What the optimizer had in effect, as each record holds it (paper, table 3): an option that was lost on "
             "the way would show here as a difference between records and plan."
         ),
-        found=[sentence],
+        found=[*sentences, *_trained_elsewhere(content)],
         part=MAKING,
         tables=tables,
         data={"hyperparameters": _data(found), "departures": departed},
@@ -67,7 +70,11 @@ def _table(content: Content, found: Sequence[Hyperparameters], model: str) -> Gr
     texts: dict[str, Callable[[Hyperparameters], str]] = {
         name: partial(_in_recipe, name=name) for item in mine for name in item.recipe
     }
-    texts["updates of a run (warm-up)"] = lambda item: " or ".join(f"{total} ({warm})" for total, warm in item.steps)
+    if any(item.trainer is not None for item in mine):
+        texts = {"trained by": _trainer, **texts}
+    texts["updates of a run (warm-up)"] = lambda item: " or ".join(
+        f"{total} ({known(warm)})" if total else NOT_AVAILABLE for total, warm in item.steps
+    )
     for name in ("learning_rate", "weight_decay", "epsilon"):
         texts[f"{name} in the optimizer (tensors)"] = partial(_in_optimizer, name=name)
     rows = [
@@ -89,7 +96,29 @@ def _table(content: Content, found: Sequence[Hyperparameters], model: str) -> Gr
     return Grid(head, rows, words=True, sortable=False)
 
 
+def _trainer(item: Hyperparameters) -> str:
+    if item.trainer is not None:
+        return plugin_text(item.trainer)
+    return OWN_TRAINER if item.recipe else NOT_AVAILABLE
+
+
+def _trained_elsewhere(content: Content) -> list[str]:
+    """Who trained the cells that this package did not train, and of which of all cells nobody knows the recipe."""
+    trainers: dict[str, list[str]] = {}
+    for item in content.selection.cells:
+        if item.cell.spec.trainer is not None:
+            trainers.setdefault(plugin_text(item.cell.spec.trainer), []).append(item.cell.strategy)
+    found = []
+    for by, names in trainers.items():
+        names = list(dict.fromkeys(names))
+        found.append(f"{some(names, NAMED)} {'was' if len(names) == 1 else 'were'} trained by {by}.")
+    unknown = [item.cell for item in content.selection.cells if item.cell.known_recipe() is None]
+    return [*found, *not_known(content, "the recipe is", unknown)]
+
+
 def _in_recipe(item: Hyperparameters, name: str) -> str:
+    if not item.recipe:
+        return NOT_AVAILABLE
     return " or ".join(value_text(value) for value in item.recipe.get(name, ()))
 
 
@@ -102,7 +131,7 @@ def _in_optimizer(item: Hyperparameters, name: str) -> str:
             value = getattr(group, name)
             tensors[value] = tensors.get(value, 0) + group.tensors
         texts.append(", ".join(f"{plain(value)}\u00a0({count})" for value, count in tensors.items()))
-    return " or ".join(dict.fromkeys(texts))
+    return " or ".join(dict.fromkeys(text or NOT_AVAILABLE for text in texts))
 
 
 def _by_task(values: Sequence[tuple[str, str]]) -> str:
@@ -112,10 +141,11 @@ def _by_task(values: Sequence[tuple[str, str]]) -> str:
     return "; ".join(f"{text} ({', '.join(task for task, other in values if other == text)})" for text in distinct)
 
 
-def _departures(content: Content) -> tuple[str, pd.DataFrame]:
+def _departures(content: Content) -> tuple[list[str], pd.DataFrame]:
     rows, texts, runs = [], [], 0
+    elsewhere = sum(trained_elsewhere(item.cell) for item in content.selection.cells)
     for item in content.selection.cells:
-        runs += len(item.records)
+        runs += 0 if trained_elsewhere(item.cell) else len(item.records)
         alike: dict[tuple[str, str, str], list[int]] = {}
         for departure in departures(item):
             alike.setdefault((departure.name, departure.recorded, departure.planned), []).append(departure.seed)
@@ -125,14 +155,17 @@ def _departures(content: Content) -> tuple[str, pd.DataFrame]:
     table = pd.DataFrame(rows, columns=["cell", "seeds", "name", "recorded", "planned"])
     if not rows:
         same = "recipe, updates, warm-up and every tensor's rate, decay and ε are as planned"
-        return f"In all {counted(runs, 'record')} {same}.", table
-    return f"Records that differ from their plan: {'; '.join(texts)}.", table
+        whose = "" if elsewhere == 0 else " of stabbench's own training"
+        return ([f"In all {counted(runs, 'record')}{whose} {same}."] if runs or not elsewhere else []), table
+    return [f"Records that differ from their plan: {'; '.join(texts)}."], table
 
 
 def _data(found: Sequence[Hyperparameters]) -> pd.DataFrame:
     rows = []
     for item in found:
         place = [item.model, item.task, item.strategy]
+        if item.trainer is not None:
+            rows.append([*place, "trainer", json.dumps(to_json(item.trainer))])
         rows += [[*place, name, json.dumps(value)] for name, values in item.recipe.items() for value in values]
         rows += [[*place, "total_steps, warmup_steps", json.dumps(steps)] for steps in item.steps]
         rows += [[*place, "parameter_groups", json.dumps([vars(g) for g in groups])] for groups in item.groups]

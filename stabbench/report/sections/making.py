@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 
-from stabbench.plan import Cell, Plugin
+from stabbench.plan import Cell
 from stabbench.report.content import Content
-from stabbench.report.grid import Grid, value_text
+from stabbench.report.grid import Grid
 from stabbench.report.provenance import origin
 from stabbench.report.section import MAKING, Section
+from stabbench.report.unknowns import plugin_text
 
 
 def section(content: Content) -> Section:
@@ -32,15 +33,19 @@ def strategies(content: Content) -> Grid:
     for item in content.selection.cells:
         first.setdefault(item.cell.strategy, item.cell)
     rows = [
-        [name, cell.description, cell.reference, "; ".join(map(_plugin, cell.spec.plugins)) or "none: a recipe alone"]
+        [name, cell.description, cell.reference, "; ".join(_plugins(cell)) or "none: a recipe alone"]
         for name, cell in first.items()
     ]
     return Grid(["strategy", "what it is", "source", "plugins"], rows, words=True)
 
 
-def _plugin(plugin: Plugin) -> str:
-    options = ", ".join(f"{name} = {value_text(value)}" for name, value in plugin.options.items())
-    return f"{plugin.name} {plugin.version}" + (f" ({options})" if options else "")
+def _plugins(cell: Cell) -> list[str]:
+    found = list(map(plugin_text, cell.spec.plugins))
+    if cell.spec.trainer is not None:
+        found.append(f"trained by {plugin_text(cell.spec.trainer)}")
+    elif cell.known_recipe() is None:
+        found.append("nobody says how it was trained")
+    return found
 
 
 def models(content: Content) -> Grid:

@@ -40,7 +40,8 @@ def section(content: Content) -> Section:
     """A square a model and task, and a row a test."""
     pairs = content.pairs.to_dict("records")
     tests = [{**pair, "heading": content.heading(Place(pair["model"], pair["task"]))} for pair in pairs]
-    block = {"pairs": tests, "matrices": matrices(content), "low": LOW}
+    unknown = bool((content.table["failed"].isna() | ((content.table["n"] > 1) & content.table["std"].isna())).any())
+    block = {"pairs": tests, "matrices": matrices(content), "low": LOW, "unknown": unknown}
     return Section("pairs", "All pairs of strategies", part=RESULTS, block=block)
 
 

@@ -14,8 +14,9 @@ from stabbench.report.section import RESULTS, Data, SavedFigure, Section, Sectio
 def section(content: Content) -> Section:
     """A figure a model and task on the page, all of them in one as a file."""
     panels = [_panel(content, place) for place in content.drawn]
+    block = {"unscored": bool(finished(content.runs)["score"].isna().any())}
     whole = SavedFigure("stability", stability_figure(content))
-    return Section("scores", "The score of every seed", part=RESULTS, figures=panels, files=[whole], block={})
+    return Section("scores", "The score of every seed", part=RESULTS, figures=panels, files=[whole], block=block)
 
 
 def _panel(content: Content, place: Place) -> SectionFigure:

@@ -13,7 +13,7 @@ from stabbench.metrics import METRICS
 from stabbench.plan import Cell
 from stabbench.report.content import Content
 from stabbench.report.grid import Grid
-from stabbench.report.numbers import listed, percent
+from stabbench.report.numbers import NOT_AVAILABLE, listed, percent
 from stabbench.report.section import MAKING, Section
 from stabbench.report.shown import Shown, unit_words
 from stabbench.task_facts import SeenInTexts, TaskFacts
@@ -69,7 +69,7 @@ def _table(found: Tasks, scoring: Scoring) -> Grid:
             task,
             facts.dataset,
             *(_count(facts, split) for split in ("train", "dev")),
-            "; ".join(_labels(facts, split) for split in ("train", "dev") if split in facts.label_shares) or "n/a",
+            "; ".join(filter(None, (_labels(facts, split) for split in ("train", "dev")))) or NOT_AVAILABLE,
             ", ".join(scoring.name(name) for name in facts.metrics),
             ", ".join(_constant(facts, Shown.of(scoring, name)) for name in facts.metrics),
             facts.content_hash,
@@ -89,7 +89,12 @@ def _table(found: Tasks, scoring: Scoring) -> Grid:
 
 def _constant(facts: TaskFacts, shown: Shown) -> str:
     """The baseline in a metric and what the constant is; where it scores nothing, so does any other."""
-    score, label = facts.constant.scores[shown.metric], facts.label(facts.constant.labels[shown.metric])
+    score = facts.constant.scores.get(shown.metric)
+    if score is None:
+        return f"{shown.name} {NOT_AVAILABLE}"
+    if shown.metric not in facts.constant.labels:
+        return f"{shown.name} {shown.text(score)}"
+    label = facts.label(facts.constant.labels[shown.metric])
     if METRICS.has(shown.metric) and metrics.find(shown.metric).takes == "probabilities":
         label = "the labels' shares"
     return f"{shown.name} {shown.text(score)}" + (f" ({label})" if score else "")
@@ -141,10 +146,13 @@ def _lengths(values: Sequence[int]) -> str:
 
 
 def _count(facts: TaskFacts, split: str) -> str:
-    return f"{facts.counts[split]:,}" + (" (sample)" if is_sample(facts, split) else "")
+    count = facts.counts.get(split)
+    return f"{count:,}{' (sample)' if is_sample(facts, split) else ''}" if count else NOT_AVAILABLE
 
 
 def _labels(facts: TaskFacts, split: str) -> str:
+    if split not in facts.label_shares or not (facts.label_names or facts.label_ranges):
+        return ""
     if facts.label_ranges:
         return f"{split}: " + ", ".join(f"{value:.4g}" for value in facts.label_ranges[split])
     shares = zip(facts.label_names, facts.label_shares[split], strict=True)
@@ -178,7 +186,7 @@ def _data(found: Tasks) -> pd.DataFrame:
     for task, facts in found:
         row: dict[str, object] = {"task": task, "dataset": facts.dataset}
         for split in ("train", "dev"):
-            row[split] = facts.counts[split]
+            row[split] = facts.counts.get(split) or pd.NA
             for name, share in zip(facts.label_names, facts.label_shares.get(split, ()), strict=False):
                 row[f"{split}_share_{name}"] = share
             for name, value in zip(_RANGE, (facts.label_ranges or {}).get(split, ()), strict=False):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pandas as pd
 
 from stabbench.analysis.place import Place
+from stabbench.records.content import UNJUDGED
 from stabbench.report.content import Content
 from stabbench.report.figures.training_curves import curve_rows, training_figure, training_panel
 from stabbench.report.section import CAUSES, Data, SavedFigure, Section, SectionFigure
+from stabbench.report.unknowns import not_known
 
 
 def section(content: Content) -> Section:
@@ -15,13 +17,24 @@ def section(content: Content) -> Section:
     figures, files, places = [], [], []
     for place in content.traced:
         panels = [
-            _panel(content, Place.of(item.cell)) for item in content.cells(place) if content.curves[Place.of(item.cell)]
+            _panel(content, Place.of(item.cell))
+            for item in content.cells(place)
+            if any(curves.known for curves in content.curves[Place.of(item.cell)])
         ]
         if panels:
             places.append((place, content.heading(place)))
             figures += panels
             files.append(SavedFigure(f"training-curves-{place.stem}", training_figure(content, place), place))
-    block = {"places": places}
+    cells = {Place.of(item.cell): item.cell for item in content.traced_cells}
+    without = [
+        cells[cell]
+        for cell, found in content.curves.items()
+        if found and not any(item.train_loss.step.size for item in found)
+    ]
+    notes = not_known(content, "the training loss is", without)
+    if any(curves.outcome == UNJUDGED for found in content.curves.values() for curves in found):
+        notes.append("Runs of which nobody knows whether they failed are drawn as successful ones are.")
+    block = {"places": places, "notes": notes}
     return Section("training", "Training curves", part=CAUSES, figures=figures, files=files, block=block)
 
 
