@@ -20,6 +20,7 @@ from stabbench.files import sha256_of_json
 from stabbench.models.weights import save_classifier
 from stabbench.plan import Cell
 from stabbench.provenance import provenance
+from stabbench.recipe import Recipe
 from stabbench.records import RecordContent, Store
 from stabbench.records.content import ERROR, RunError
 from stabbench.records.dead_weights import divergence, leave_reason, not_finite
@@ -50,7 +51,7 @@ class CellTraining:
         self._locks: dict[int, FileLock] = {}
         self._workload: Workload | None = None
         if self.missing:
-            reason = self.trainer.unsupported(cell.recipe(), torch.device(settings.device))
+            reason = self.trainer.unsupported(cell.known_recipe() or Recipe(), torch.device(settings.device))
             if reason is not None:
                 raise UserError(reason)
 

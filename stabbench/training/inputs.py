@@ -104,7 +104,7 @@ class CellFiles:
     @property
     def recipe(self) -> Recipe:
         """The cell's recipe; Table 3's values where it has none of its own."""
-        return self.cell.recipe()
+        return self.cell.known_recipe() or Recipe()
 
     @property
     def basis(self) -> Basis:

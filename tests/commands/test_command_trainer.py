@@ -195,7 +195,7 @@ def _running(seconds: str) -> str:
     return subprocess.run(["pgrep", "-f", f"^sleep {seconds}"], capture_output=True, text=True).stdout
 
 
-def _wait(until: object, seconds: float = 60.0) -> None:
+def _wait(until: object, seconds: float = 240.0) -> None:
     assert callable(until)
     end = time.monotonic() + seconds
     while not until():
