@@ -127,6 +127,7 @@ def judge(source: Source, places: Sequence[Place], limits: Limits, against: Sour
     words = Words(source.scoring, len({place.model for place in source.cells}) > 1, limits, against and against.name)
     reasons = [*_missing(cells, words, limits), *_failed(cells, words, limits), *_spread(cells, words, limits)]
     untested: list[Reason] = []
+    _note(untested, words.unfinished(cells))
     _note(untested, words.unspread(cells) if limits.max_std is not None else [])
     checked = counted(len(cells), "cell")
     if limits.compares:

@@ -73,19 +73,24 @@ class Words:
         text = shown.text(cell.std)
         if float(text) <= float(allowed):
             text = plain(significant(shown.factor * cell.std) or 0.0)
-        unit = f"{shown.name} × 100" if shown.kind.fraction else shown.name
-        return f"{self.where(cell.place)}: the standard deviation is {text} ({unit}), at most {allowed} is allowed"
+        return (
+            f"{self.where(cell.place)}: the standard deviation is {text} ({_unit(shown)}), at most {allowed} is allowed"
+        )
 
     def reference(self, cell: GateCell) -> str:
         """What a cell was held against: `mosbach`, `mosbach in main.csv`, or `main.csv`."""
         name = self.limits.not_less_stable_than
         return f"{name} in {self.file}" if name and self.file else name or str(self.file)
 
+    def unfinished(self, cells: Sequence[GateCell]) -> list[tuple[Sequence[Place], str]]:
+        """Cells of which no run has finished."""
+        return self._told("no run has finished", [(cell, "") for cell in cells if not cell.n])
+
     def unspread(self, cells: Sequence[GateCell]) -> list[tuple[Sequence[Place], str]]:
         """Cells whose standard deviation is no measure of stability although it is small."""
         seedless = [(cell, cell.seedless) for cell in cells if cell.seedless is not None]
-        single = [(cell, f"n = {cell.n}") for cell in cells if cell.n < 2]
-        return [*self._told(_SEEDLESS, seedless), *self._told("fewer than two finished runs have no spread", single)]
+        single = [(cell, "") for cell in cells if cell.n == 1]
+        return [*self._told(_SEEDLESS, seedless), *self._told("a single finished run has no spread", single)]
 
     def untested(self, found: Compared) -> list[tuple[Sequence[Place], str]]:
         """What could not be tested, a sentence a reason."""
@@ -143,7 +148,7 @@ def difference(words: Words, test: Tested, tests: int) -> str:
     cell, reference = test.cell, test.reference
     p = p_equation(test.p_holm).replace("\u00a0", " ")
     where, other = words.where(cell.place), words.reference(reference)
-    by = f"{p} by Holm's adjustment of {tests}" if tests > 1 else p
+    by = f"{p} after Holm's adjustment over {tests} tests" if tests > 1 else p
     if test.kind == "failures":
         return (
             f"{where}: {cell.failed} of {counted(cell.n, 'run')} failed, significantly more than "
@@ -151,6 +156,10 @@ def difference(words: Words, test: Tested, tests: int) -> str:
         )
     shown = Shown.of(words.scoring, cell.metric)
     return (
-        f"{where}: the standard deviation {shown.text(cell.std)} is significantly larger than "
+        f"{where}: the standard deviation {shown.text(cell.std)} ({_unit(shown)}) is significantly larger than "
         f"{shown.text(reference.std)} of {other} (Levene's test, {by})"
     )
+
+
+def _unit(shown: Shown) -> str:
+    return f"{shown.name} × 100" if shown.kind.fraction else shown.name
