@@ -12,6 +12,7 @@ import secrets
 import shlex
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -32,19 +33,20 @@ def main() -> int:
     except ValueError as error:
         return _refused(f"Error: the inputs `arguments` and `reading` are not words as a shell has them: {error}")
     results = [os.environ["RESULTS"]] if os.environ["RESULTS"] else []
-    asked = ["check", *results, *reading, *arguments]
-    checked = _stabbench(*asked)
+    with tempfile.TemporaryDirectory() as scratch:
+        verdict = Path(scratch, "verdict.md")
+        checked = _stabbench("check", *results, *reading, *arguments, "--markdown", str(verdict))
+        body = verdict.read_text(encoding="utf-8") if verdict.exists() else _code(checked.stderr)
     _print(checked.stdout + checked.stderr)
-    if checked.returncode not in (0, 1):
-        body = _code(checked.stderr)
-    else:
-        summary = ["compare", *results, *reading] if results else ["report", "--incomplete"]
-        reported = _stabbench(*summary, "--format", "md")
-        body = f"{_stabbench(*asked, '--format', 'md').stdout}\n{reported.stdout or _code(reported.stderr)}"
+    if checked.returncode in (0, 1):
+        reported = _stabbench(
+            *(["compare", *results, *reading] if results else ["report", "--incomplete"]), "--format", "md"
+        )
+        body += f"\n{reported.stdout or _code(reported.stderr)}"
     _append("GITHUB_STEP_SUMMARY", body)
     _append("GITHUB_OUTPUT", f"status={checked.returncode}\n")
     if os.environ["COMMENT"] == "true":
-        _comment(body)
+        comment(body)
     return checked.returncode
 
 
@@ -76,7 +78,7 @@ def _append(variable: str, text: str) -> None:
         file.write(text)
 
 
-def _comment(body: str) -> None:
+def comment(body: str) -> None:
     """Write the comment on the pull request, or the one of the last time anew; a refusal is a warning."""
     pull_request = json.loads(Path(os.environ["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8")).get("pull_request")
     if pull_request is None:
@@ -87,7 +89,7 @@ def _comment(body: str) -> None:
     content = {"body": f"{marker}\n{body[:LONGEST]}{more}"}
     issues = f"repos/{os.environ['GITHUB_REPOSITORY']}/issues"
     try:
-        known = _own_comment(f"{issues}/{int(pull_request['number'])}/comments", marker)
+        known = _written(f"{issues}/{int(pull_request['number'])}/comments", marker)
         if known is None:
             _ask("POST", f"{issues}/{int(pull_request['number'])}/comments", content)
         else:
@@ -96,7 +98,7 @@ def _comment(body: str) -> None:
         print(f"::warning::no comment was written ({error}): it needs the permission pull-requests: write", flush=True)
 
 
-def _own_comment(place: str, marker: str) -> int | None:
+def _written(place: str, marker: str) -> int | None:
     number = 1
     while True:
         page = _ask("GET", f"{place}?per_page={PAGE}&page={number}")

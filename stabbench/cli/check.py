@@ -47,12 +47,10 @@ from stabbench.folders import Folders
 @click.option("--task", "tasks", multiple=True, help="The same of a task.")
 @click.option("--strategy", "strategies", multiple=True, help="The same of a strategy.")
 @click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "md"]),
-    default="text",
-    show_default=True,
-    help="md: for a pull request.",
+    "--markdown",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Also write the verdict as Markdown, for a comment on a pull request.",
 )
 @options.runs
 @options.folder("plan", "The planned cells.")
@@ -66,7 +64,7 @@ def check(
     models: tuple[str, ...],
     tasks: tuple[str, ...],
     strategies: tuple[str, ...],
-    form: str,
+    markdown: Path | None,
     runs: Path,
     plan: Path,
     store: Path,
@@ -85,6 +83,7 @@ def check(
       stabbench check reports/tables/scores.csv --max-failed .1 --against main.csv
     """
     from stabbench.errors import UserError
+    from stabbench.files import write_text
     from stabbench.project.checking import Choice, file_source, project_source
     from stabbench.project.checking import check as judge
     from stabbench.report.gate_limits import Limits
@@ -110,6 +109,8 @@ def check(
     )
     for note in verdict.notes:
         click.echo(f"note: {note}", err=True)
-    click.echo(verdict.to_markdown() if form == "md" else verdict, nl=form != "md")
+    click.echo(verdict)
+    if markdown is not None:
+        write_text(markdown, verdict.to_markdown())
     if not verdict.passed:
         raise click.exceptions.Exit(1)

@@ -53,7 +53,8 @@ def test_the_runs_of_a_project_pass_or_fail_with_the_reason(project: Path) -> No
     passed = check("--max-failed", ".1", "--strategy", "mosbach")
     assert (passed.exit_code, passed.stdout) == (0, "passed: 1 cell\n")
     assert check("--not-less-stable-than", "mosbach").exit_code == 1
-    assert "stabbench check** failed: 1 reason" in check("--max-failed", ".1", "--format", "md").stdout
+    assert check("--max-failed", ".1", "--markdown", "verdict.md").stdout == failed.stdout
+    assert "stabbench check** failed: 1 reason" in (project / "verdict.md").read_text(encoding="utf-8")
 
 
 def test_a_planned_run_or_cell_that_is_not_there_fails_unless_it_may(project: Path) -> None:
@@ -144,4 +145,4 @@ main(["check", {str(tmp_path / "results.csv")!r}, "--max-failed", ".6", "--not-l
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stderr
-    assert done.stdout.splitlines()[-1] == "failed: 1 reason; 2 cells, 2 tests at α = 0.05"
+    assert done.stdout.splitlines()[-1] == "failed: 2 reasons; 2 cells, 2 tests at α = 0.05"
