@@ -56,9 +56,7 @@ from stabbench.folders import Folders
 @options.folder("plan", "The planned cells.")
 @options.store
 @reading
-@click.pass_context
 def check(
-    context: click.Context,
     results: Path | None,
     against: Path | None,
     models: tuple[str, ...],
@@ -88,6 +86,7 @@ def check(
     from stabbench.project.checking import check as judge
     from stabbench.report.gate_limits import Limits
 
+    context = click.get_current_context()
     given = [name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
     idle = ("runs", "plan", "store") if results is not None else NAMES if against is None else ()
     for name in given:

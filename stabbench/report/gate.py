@@ -124,7 +124,12 @@ def judge(source: Source, places: Sequence[Place], limits: Limits, against: Sour
     of which nobody says which they are, or scores of other metrics.
     """
     cells = [source.cells[place] for place in places]
-    words = Words(source.scoring, len({place.model for place in source.cells}) > 1, limits, against and against.name)
+    words = Words(
+        source.scoring,
+        len({place.model for place in source.cells}) > 1,
+        limits,
+        None if against is None else against.name,
+    )
     reasons = [*_missing(cells, words, limits), *_failed(cells, words, limits), *_spread(cells, words, limits)]
     untested: list[Reason] = []
     _note(untested, words.unfinished(cells))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,8 @@ from stabbench.report.gate_words import NAMED
 
 FAILED = 0.0
 ALL = Choice()
+Scores = Mapping[str, Sequence[float]]
+"""By strategy, of seeds 1…n."""
 
 
 def scores(std: float, n: int = 25, failed: int = 0, seed: int = 0) -> list[float]:
@@ -27,7 +29,7 @@ def scores(std: float, n: int = 25, failed: int = 0, seed: int = 0) -> list[floa
     return [float(score) for score in found]
 
 
-def table(cells: dict[str, Sequence[float]], task: str = "rte", model: str = "m", metric: str = "mcc") -> pd.DataFrame:
+def table(cells: Scores, task: str = "rte", model: str = "m", metric: str = "mcc") -> pd.DataFrame:
     rows = [
         (model, task, strategy, seed, metric, score)
         for strategy, values in cells.items()
@@ -36,18 +38,21 @@ def table(cells: dict[str, Sequence[float]], task: str = "rte", model: str = "m"
     return pd.DataFrame(rows, columns=["model", "task", "strategy", "seed", "metric", "score"])
 
 
+def frame(cells: Scores | pd.DataFrame) -> pd.DataFrame:
+    return cells if isinstance(cells, pd.DataFrame) else table(cells)
+
+
 def verdict(
-    cells: dict[str, Sequence[float]] | pd.DataFrame,
-    against: dict[str, Sequence[float]] | pd.DataFrame | None = None,
+    cells: Scores | pd.DataFrame,
+    against: Scores | pd.DataFrame | None = None,
     *,
     name: str | None = None,
     choice: Choice = ALL,
     **limits: float | bool,
 ) -> Verdict:
-    here, there = (value if isinstance(value, pd.DataFrame | None) else table(value) for value in (cells, against))
-    asked = Limits(not_less_stable_than=name, against=there is not None, **limits)  # type: ignore[arg-type]
-    other = None if there is None else results_source(there, "main.csv")
-    return check(results_source(here, "results.csv"), asked, choice, other)
+    asked = Limits(not_less_stable_than=name, against=against is not None, **limits)  # type: ignore[arg-type]
+    other = None if against is None else results_source(frame(against), "main.csv")
+    return check(results_source(frame(cells), "results.csv"), asked, choice, other)
 
 
 def test_more_failed_runs_than_the_share_fail_it_and_as_many_pass() -> None:
@@ -159,11 +164,10 @@ def test_the_very_runs_of_the_file_are_not_tested_and_count_in_no_adjustment() -
 
 def test_missing_runs_fail_it_unless_it_may_be_incomplete() -> None:
     runs = table({"devlin": scores(0.02, 12)}).assign(status="ok")
-    runs.loc[3:5, ["status", "score"]] = ["missing", np.nan]
+    runs.loc[3:5, "status"], runs.loc[3:5, "score"] = "missing", np.nan
     assert "devlin on rte: 3 of 12 planned runs are missing (seeds 4-6)" in str(verdict(runs, max_failed=0.1))
     assert verdict(runs, max_failed=0.1, incomplete=True).passed
-    runs.loc[:, ["status", "score"]] = ["missing", np.nan]
-    found = verdict(runs, max_failed=0.1, incomplete=True, max_std=0.1)
+    found = verdict(runs.assign(status="missing", score=np.nan), max_failed=0.1, incomplete=True, max_std=0.1)
     assert "not tested: no run has finished: devlin on rte" in str(found)
 
 
@@ -215,7 +219,7 @@ def test_losses_are_held_to_a_limit_in_their_own_unit() -> None:
 
 def test_sentences_name_the_model_where_there_are_several_and_few_of_many_cells() -> None:
     many = {f"s{number}": scores(0.02, n=5, seed=number) for number in range(12)}
-    both = pd.concat([table(many), table(many, model="other")])
+    both = pd.concat([table(many), table(many).assign(model="other")])
     (untested,) = verdict(both, name="s0").untested
     assert "s1 on rte (m) (5 against 5)" in untested.sentence
     assert untested.sentence.endswith(f"and {22 - NAMED} more")
