@@ -13,6 +13,7 @@ from pandas.api.typing import NAType
 from stabbench.analysis.failures import fisher_exact
 from stabbench.analysis.frame import CELL, MISSING, finished
 from stabbench.analysis.pairwise import holm
+from stabbench.analysis.permutation import PERMUTATIONS, RESAMPLED_UP_TO
 from stabbench.analysis.place import Place
 from stabbench.analysis.seed_sanity import Alike
 from stabbench.analysis.spread import Array
@@ -129,6 +130,16 @@ class Compared:
     untested: Sequence[Untested]
     same: Sequence[GateCell]
     """Cells whose runs are those of their reference: there is nothing to test, and they count in no adjustment."""
+
+    def unreachable(self, alpha: float) -> list[GateCell]:
+        """Cells whose spread no difference makes significant: there are more tests than permutations allow.
+
+        A permutation p-value is at least one over the number of permutations, which Holm takes times the tests.
+        """
+        if len(self.tested) < alpha * (PERMUTATIONS + 1):
+            return []
+        spread = [test for test in self.tested if test.kind == "spread"]
+        return [test.cell for test in spread if max(test.cell.n, test.reference.n) <= RESAMPLED_UP_TO]
 
 
 def compared(pairs: Sequence[tuple[GateCell, GateCell]]) -> Compared:

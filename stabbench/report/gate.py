@@ -138,7 +138,7 @@ def judge(source: Source, places: Sequence[Place], limits: Limits, against: Sour
     if limits.compares:
         pairs, without = _pairs(source, cells, limits, against)
         found = compared(pairs)
-        _note(untested, [*words.untested(found), *words.without_reference(without)])
+        _note(untested, [*words.untested(found), *words.unreachable(found), *words.without_reference(without)])
         if against is not None and limits.not_less_stable_than is None:
             _note(untested, words.gone(_gone(places, source, against)))
         for test in found.tested:

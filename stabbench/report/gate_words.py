@@ -106,6 +106,14 @@ class Words:
         what = f"{name} has no runs{f' in {file}' if file else ''} to compare with" if name else f"not in {file}"
         return self._told(what, [(cell, "") for cell in cells])
 
+    def unreachable(self, found: Compared) -> list[tuple[Sequence[Place], str]]:
+        """Cells whose spread is lost among too many tests."""
+        why = (
+            f"{len(found.tested)} tests are too many for any spread to be significant at {self.limits.alpha:g}: check "
+            "some models or tasks at a time"
+        )
+        return self._told(why, [(cell, "") for cell in found.unreachable(self.limits.alpha)])
+
     def gone(self, places: Sequence[Place]) -> list[tuple[Sequence[Place], str]]:
         """Cells that the file has alone."""
         named = left_out([self.where(place) for place in places])

@@ -162,6 +162,17 @@ def test_the_very_runs_of_the_file_are_not_tested_and_count_in_no_adjustment() -
     assert verdict(rows, table(rows).sample(frac=1, random_state=0)).passed
 
 
+def test_more_tests_than_any_spread_can_be_significant_among_are_not_passed_off_as_tested() -> None:
+    rows = {f"s{number}": scores(0.02, seed=number) for number in range(4)}
+    wide = {**rows, "s1": scores(0.1, seed=1)}
+    assert not verdict(wide, name="s0").passed
+    few = 6 / 10_000
+    found = verdict(wide, name="s0", alpha=few)
+    assert found.passed
+    assert "not tested: 6 tests are too many for any spread to be significant at 0.0006: check some" in str(found)
+    assert "too many" not in str(verdict(wide, name="s0", alpha=1.01 * few))
+
+
 def test_missing_runs_fail_it_unless_it_may_be_incomplete() -> None:
     runs = table({"devlin": scores(0.02, 12)}).assign(status="ok")
     runs.loc[3:5, "status"], runs.loc[3:5, "score"] = "missing", np.nan
