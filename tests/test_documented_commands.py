@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
@@ -28,9 +29,12 @@ from stabbench.config import load
 from stabbench.config.tasks import TaskBlock
 from stabbench.folders import Folders
 from stabbench.metrics import METRICS
+from stabbench.report.content import gather
+from stabbench.report.tables import write_scores
 from stabbench.resolve import resolve_strategy
 from stabbench.tasks import objectives
 from stabbench.tasks.objectives import OBJECTIVES
+from tests.analysis.synthetic import SyntheticCell, write_runs
 from tests.test_pipeline import SIZES, change_params
 
 pytestmark = [pytest.mark.xdist_group("documented"), pytest.mark.timeout(900)]  # its projects are made once
@@ -227,6 +231,20 @@ def scores(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
+def checked(tmp_path: Path) -> Path:
+    """A project whose recipes are stable, with its scores on main."""
+    random = np.random.default_rng(0)
+    cells = [
+        SyntheticCell((0.6 + 0.02 * random.standard_normal(12)).tolist(), strategy=name, gradient_norms=False)
+        for name in ("devlin", "mosbach")
+    ]
+    write_runs(tmp_path / "runs", cells)
+    write_scores(gather(tmp_path / "runs"), tmp_path / "reports/tables")
+    shell(tmp_path, "git init --quiet --initial-branch main && git add reports && git commit --quiet -m Scores")
+    return tmp_path
+
+
+@pytest.fixture
 def labelled(tmp_path: Path) -> Path:
     """A folder with the tables of docs/tasks.md."""
     write_tables(tmp_path)
@@ -236,7 +254,14 @@ def labelled(tmp_path: Path) -> Path:
 @pytest.mark.slow
 @pytest.mark.parametrize("block", blocks("sh"), ids=str)
 def test_the_commands_of_a_page_run(block: Block, request: pytest.FixtureRequest) -> None:
-    place = {"stabbench study": "explained", "stabbench compare": "scores", "stabbench init --from": "labelled"}
+    place = {
+        "stabbench study": "explained",
+        "stabbench compare": "scores",
+        "stabbench check results.csv": "scores",
+        "stabbench check --": "checked",
+        "git show main:": "checked",
+        "stabbench init --from": "labelled",
+    }
     named = next((fixture for command, fixture in place.items() if block.text.startswith(command)), "benchmark")
     commands = script(block.text)
     if not commands.strip() or "git init" in commands:  # the fixture itself

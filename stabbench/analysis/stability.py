@@ -66,7 +66,7 @@ def stability(
         seedless = seedless_cells(runs, lower=lower)
     tables = parallel_map(executor, partial(_task_rows, lower=frozenset(lower), seedless=frozenset(seedless)), parts)
     contests = [_contest(table, part) for table, part in zip(tables, parts, strict=True)]
-    decided = _p_values([(contest.best, contest.rival) for contest in contests if contest is not None])
+    decided = p_values_of([(contest.best, contest.rival) for contest in contests if contest is not None])
     for table, contest in zip(tables, contests, strict=True):
         if contest is None:
             continue
@@ -82,7 +82,7 @@ def stability(
 
 def _task_rows(runs: pd.DataFrame, lower: Collection[str], seedless: Collection[Place]) -> pd.DataFrame:
     cells = [part for _, part in runs.groupby("strategy", sort=False, observed=True)]
-    rows = pd.DataFrame([_cell_row(part) for part in cells]).astype(dict.fromkeys(COUNTS, "Int64"))
+    rows = pd.DataFrame([cell_numbers(part) for part in cells]).astype(dict.fromkeys(COUNTS, "Int64"))
     cell_keys = zip(rows["model"], rows["task"], rows["strategy"], strict=True)
     rows["eligible"] &= np.array([key not in seedless for key in cell_keys])
     eligible, candidates = _candidates(rows)
@@ -130,8 +130,8 @@ def _contest(rows: pd.DataFrame, runs: pd.DataFrame) -> _Contest | None:
     return _Contest(first, names[1], best, rival)
 
 
-def _p_values(samples: Sequence[tuple[Array, Array]]) -> Iterator[dict[str, float]]:
-    """The p-values of `P_VALUES` of each pair of samples; NaN is n/a."""
+def p_values_of(samples: Sequence[tuple[Array, Array]]) -> Iterator[dict[str, float]]:
+    """The p-values of `P_VALUES` of each pair of samples, each of shape `(n,)`; NaN is n/a."""
     for (a, b), permutation in zip(samples, permutation_p_values(samples)[:, 0].tolist(), strict=True):
         asymptotic, mean_centred = (of_one_pair(partial(levene, center=center), a, b) for center in CENTERS)
         known = None if math.isnan(permutation) else permutation
@@ -139,7 +139,8 @@ def _p_values(samples: Sequence[tuple[Array, Array]]) -> Iterator[dict[str, floa
         yield {name: math.nan if p is None else p for name, p in zip(P_VALUES, values, strict=True)}
 
 
-def _cell_row(runs: pd.DataFrame) -> dict[str, Any]:
+def cell_numbers(runs: pd.DataFrame) -> dict[str, Any]:
+    """The columns of `stability` that the runs of one cell decide alone."""
     done = finished(runs)
     scores = _scores(runs)
     summary = Spread(len(scores), *[math.nan] * 6) if np.isnan(scores).any() else spread(scores)

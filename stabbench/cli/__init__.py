@@ -11,7 +11,7 @@ COMMANDS = {
     name: f"stabbench.cli.{name}:{name}".replace("-", "_")
     for name in (
         "init", "validate", "prepare", "pretrain", "plan", "train", "study", "probe", "status", "report", "compare",
-        "track", "score", "plugins", "strategies", "check-strategy", "gc",
+        "check", "track", "score", "plugins", "strategies", "check-strategy", "gc",
     )
 }  # fmt: skip
 """Where each command is, in the order in which `--help` lists them."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from stabbench.project.status import Status
     from stabbench.project.training import Trained
     from stabbench.records import Store
+    from stabbench.report.gate import Verdict
     from stabbench.tasks.prepared import PreparedTask
     from stabbench.tracking import TrackingOutcome
 
@@ -129,6 +130,29 @@ class Project:
 
         folders = self.folders if out is None else replace(self.folders, reports=self.folders.root / out)
         return report(folders, self._store(), incomplete=incomplete, provenance=provenance, workers=workers)
+
+    def check(
+        self,
+        *,
+        max_failed: float | None = None,
+        max_std: float | None = None,
+        not_less_stable_than: str | None = None,
+        against: str | PathLike[str] | None = None,
+        alpha: float = 0.05,
+        incomplete: bool = False,
+        strict: bool = False,
+        model: str | None = None,
+        task: str | None = None,
+        strategy: str | None = None,
+    ) -> Verdict:
+        """Whether the chosen cells, else those of the grid, keep to the limits: `passed`, and the `reasons` if not."""
+        from stabbench.project.checking import Choice, check, file_source, project_source
+        from stabbench.report.gate_limits import Limits
+
+        limits = Limits(max_failed, max_std, not_less_stable_than, against is not None, alpha, incomplete, strict)
+        choice = Choice(*([] if name is None else [name] for name in (model, task, strategy)))
+        other = None if against is None else file_source(self.folders.root / against)
+        return check(project_source(self.folders, self._store()), limits, choice, other)
 
     def track(self, uri: str | None = None, *, models: bool = True) -> TrackingOutcome:
         """Bring an MLflow server up to date; a relative path of a database starts at the project's folder."""

@@ -1,0 +1,96 @@
+"""How a file of scores is read: the options that commands share which read one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def _majority(context: click.Context, parameter: click.Parameter, baselines: tuple[str, ...]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for text in baselines:
+        task, _, value = text.rpartition("=")
+        try:
+            number = float(value)
+        except ValueError:
+            number = None
+        if not task or number is None or task in found:
+            raise click.BadParameter(f"found '{text}', expected TASK=VALUE once a task, such as rte=0.527")
+        found[task] = number
+    return found
+
+
+def _columns(context: click.Context, parameter: click.Parameter, texts: tuple[str, ...]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for text in texts:
+        for part in re.split(r",(?=\s*\w+=)", text):  # a column's own name may hold a comma
+            name, _, column = (piece.strip() for piece in part.partition("="))
+            if not name or not column or name in found:
+                expected = "expected NAME=COLUMN once a name, such as strategy=method,score=accuracy"
+                raise click.BadParameter(f"found '{part}', {expected}")
+            found[name] = column
+    return found
+
+
+def _names(context: click.Context, parameter: click.Parameter, text: str | None) -> Sequence[str] | None:
+    if text is None:
+        return None
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise click.BadParameter("found no name, expected columns, such as SST2,QNLI")
+    return names
+
+
+_OPTIONS = (
+    click.option(
+        "--columns",
+        metavar="NAME=COLUMN,…",
+        multiple=True,
+        callback=_columns,
+        help="What the file calls strategy, task, seed, score: strategy=method,task=dataset,score=accuracy.",
+    ),
+    click.option(
+        "--wide",
+        metavar="COLUMN,…",
+        is_flag=False,
+        flag_value="*",
+        callback=_names,
+        help="The columns that are tasks, where a row holds a score for each; without names, after the file: all "
+        "columns of numbers that are not named.",
+    ),
+    click.option(
+        "--majority",
+        metavar="TASK=VALUE",
+        multiple=True,
+        callback=_majority,
+        help="The best constant classifier's accuracy on a task (its score where there is no column accuracy): a run "
+        "that is no better failed. Once a task. Not needed with a column failed, or for metrics whose definition says "
+        "it (mcc).",
+    ),
+    click.option(
+        "--nan",
+        default="error",
+        show_default=True,
+        metavar="error|failed|missing",
+        help="What runs without a score are: failed, with a constant prediction's score, or planned and not finished.",
+    ),
+    click.option("--percent", is_flag=True, help="The scores are per cent (62.8), not fractions (0.628)."),
+    click.option("--lower-is-better", metavar="METRIC", multiple=True, help="Of this metric the lower is the better."),
+    click.option(
+        "--higher-is-better", metavar="METRIC", multiple=True, help="Of this metric the higher is the better."
+    ),
+)
+NAMES = ("columns", "wide", "majority", "nan", "percent", "lower_is_better", "higher_is_better")
+"""The arguments that the options give."""
+
+
+def reading(command: Command) -> Command:
+    """`--columns` to `--higher-is-better`: the arguments `NAMES`, as `analysis.results.runs_of` takes them."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
