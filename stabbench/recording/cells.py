@@ -117,8 +117,9 @@ def keep(
 
 def keep_error(error: RunError, names: Names, seed: int, settings: Mapping[str, Any] | None, place: Place) -> bool:
     """Record that a run broke, if runs of its cell are recorded; whether that was so. A finished one stays as it is."""
+    if not place.runs.is_dir():
+        return False
     trainer = trainer_of(names, plain_settings(settings))
-    make_folder(place.runs)
     with locked(place.runs):
         existing = place.cell(names)
         if existing is None or existing.spec.get("trainer") != trainer:
