@@ -102,7 +102,7 @@ def keep(
         made = {"versions": {**here["versions"], **judged.versions}, "device": output.device or here["device"]}
         record = place.store.write(
             RecordContent.from_json({**head, **judged.data}),
-            provenance(place.root, made, 1, judged.seconds, cell.seeds),
+            provenance(place.root, made, 1, judged.seconds, ()),
             judged.tables,
         )
         select(cell, place.store, place.runs)
@@ -117,8 +117,9 @@ def keep(
 
 def keep_error(error: RunError, names: Names, seed: int, settings: Mapping[str, Any] | None, place: Place) -> bool:
     """Record that a run broke, if runs of its cell are recorded; whether that was so. A finished one stays as it is."""
+    if not place.runs.is_dir():
+        return False
     trainer = trainer_of(names, plain_settings(settings))
-    make_folder(place.runs)
     with locked(place.runs):
         existing = place.cell(names)
         if existing is None or existing.spec.get("trainer") != trainer:
@@ -126,7 +127,7 @@ def keep_error(error: RunError, names: Names, seed: int, settings: Mapping[str, 
         cell = with_seed(existing, seed)
         spec, metric = cell.run_spec(seed), cell.task_facts.metric
         content = RecordContent(cell.fingerprint(seed), spec, ERROR, metric, error, {})
-        place.store.write(content, provenance(place.root, machine("cpu"), 1, {}, cell.seeds), {})
+        place.store.write(content, provenance(place.root, machine("cpu"), 1, {}, ()), {})
         select(cell, place.store, place.runs)
     return True
 

@@ -16,7 +16,7 @@ from stabbench.tensor_roles import ADDED, CLASSIFIER, EMBEDDINGS, NUMBER, OTHER,
 if TYPE_CHECKING:
     from torch import nn
 
-_WRAPPED = re.compile(r"(^|(?<=\.))(module|_orig_mod)\.")
+_WRAPPED = re.compile(r"^(module\.)+|(?<![^.])_orig_mod\.")
 """What DistributedDataParallel and `torch.compile` put before names."""
 _ADAPTERS = re.compile(r"\.(modules_to_save\.[^.]+|original_module|base_layer)(?=\.|$)")
 """What PEFT puts into the names of modules that it has wrapped."""

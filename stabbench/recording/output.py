@@ -203,7 +203,7 @@ def _measured(
     if not diverged:
         before = evaluations.get(last)
         loss = said.dev_loss if said.dev_loss is not None or before is None else before.loss
-        evaluations[last] = Evaluated(last, loss, {**({} if before is None else before.scores), **scores})
+        evaluations[last] = Evaluated(last, loss, scores)
     return Measured(
         losses=history.losses,
         norms=history.norms,

@@ -116,14 +116,11 @@ class Recorder:
             names = self._own_names
             if not self._replace and cells.is_recorded(self._place, names, self.seed, self.settings):
                 raise UserError(cells.recorded_already(self._place, names, self.seed))
-            where = [names.model, names.task, names.strategy, self.seed]
-            self._lock = self._place.store.lock(f"recording-{sha256_of_json(where)}")
+            self._lock = self._place.store.lock(f"recording-{sha256_of_json([vars(names), self.seed])}")
             try:
                 self._lock.acquire(timeout=0)
             except Timeout:
-                raise UserError(
-                    f"seed {self.seed} of {'/'.join(where[:3])} is being recorded by another process"
-                ) from None
+                raise UserError(f"another process is recording this seed in {self.working}") from None
         self._writer = RunWriter(self.working)
         self._began = time.monotonic()
         return self
@@ -144,10 +141,19 @@ class Recorder:
             if error is not None and not self._finished:
                 self._broke(writer, error)
         finally:
-            writer.close()
+            self.close()
+
+    def close(self) -> None:
+        """Let go of the run's files, finished or not, for those who cannot use `with`."""
+        if self._writer is not None:
+            self._writer.close()
             self._writer = None
-            if self._lock is not None:
-                self._lock.release()
+        if self._lock is not None:
+            self._lock.release()
+
+    def describe(self, **what: Any) -> None:
+        """Say what was not known before: `metric`, `objective`, `label_names`."""
+        self._description |= {name: value for name, value in what.items() if value is not None}
 
     @property
     def working(self) -> Path:

@@ -53,7 +53,7 @@ def read(folder: Path) -> TrainerFiles | None:
     data = json_object(results) if results is not None else (evaluations[-1] if evaluations else {})
     where = results or state_file
     assert where is not None
-    found = _evaluation(data, where)
+    found = evaluation_of(data, where)
     loss = found.pop("loss", None)
     steps, epoch = state.get("global_step"), state.get("epoch")
     per_epoch = round(steps / epoch) if _positive(steps) and _positive(epoch) else None
@@ -85,12 +85,15 @@ def _last_state(folder: Path) -> Path | None:
     return numbers[max(numbers)] if numbers else None
 
 
-def _evaluation(data: Mapping[str, Any], where: Path) -> dict[str, float | None]:
+def evaluation_of(data: Mapping[str, Any], where: Path | str) -> dict[str, float | None]:
+    """The scores, and `loss`, of what Trainer says of an evaluation; UserError for one that is no number."""
     found: dict[str, float | None] = {}
     for key, value in data.items():
         name = key.removeprefix(_SPLIT)
         if not key.startswith(_SPLIT) or _MEASURES.fullmatch(name):
             continue
+        if hasattr(value, "item"):  # a NumPy number
+            value = value.item()
         if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
             raise UserError(f"{where}: {key} is {str(value)[:60]!r}, expected a number")
         found[name] = value
@@ -102,7 +105,7 @@ def _history(log: Iterable[Mapping[str, Any]], where: Path | None) -> Iterable[R
     for entry in log:
         kept = {name: entry[name] for name in _LOGGED if entry.get(name) is not None}
         kept |= {
-            f"dev_{name}": value for name, value in _evaluation(entry, where or Path()).items() if value is not None
+            f"dev_{name}": value for name, value in evaluation_of(entry, where or Path()).items() if value is not None
         }
         if kept and isinstance(entry.get("step"), int):
             yield {"step": entry["step"], **kept}

@@ -135,7 +135,10 @@ def _figure(pair: Pair) -> tuple[Figure, pd.DataFrame]:
             axes.axis("off")
     _legend(panels[len(kinds)][0], [axes for pair in panels[: len(kinds)] for axes in pair])
     for column in range(2 * KINDS_A_ROW):
-        lowest = grid[-1 if 2 * len(kinds) > (rows - 1) * 2 * KINDS_A_ROW + column else -2][column]
+        row = rows - 1 if 2 * len(kinds) > (rows - 1) * 2 * KINDS_A_ROW + column else rows - 2
+        if row < 0:  # a model of one kind of matrix
+            continue
+        lowest = grid[row][column]
         lowest.set_xlabel("updates")
         lowest.tick_params(labelbottom=True)
     figure.supylabel("gradient norm (L2, before clipping, log scale)", fontsize=8)
