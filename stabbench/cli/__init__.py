@@ -10,7 +10,8 @@ from stabbench.version import __version__
 COMMANDS = {
     name: f"stabbench.cli.{name}:{name}".replace("-", "_")
     for name in (
-        "init", "validate", "prepare", "pretrain", "plan", "train", "study", "probe", "status", "report", "compare",
+        "init", "validate", "prepare", "pretrain", "plan", "train", "run", "study", "probe", "status", "report",
+        "compare",
         "check", "track", "score", "plugins", "strategies", "check-strategy", "gc",
     )
 }  # fmt: skip

@@ -22,6 +22,10 @@ TOLD_LINES = 40
 GRACE_SECONDS = 10.0
 
 
+class CommandStoppedError(Exception):
+    """A command that was ended as this process is ending; its folder is there for the next try."""
+
+
 class CommandError(Exception):
     """A command that failed; `output` is the end of what it said."""
 
@@ -74,15 +78,30 @@ def run_command(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+        _RUNNING.add(supervised)
         try:
             status = supervised.wait(None if minutes is None else 60 * minutes)
         except subprocess.TimeoutExpired:
             raise CommandError(f"it had not ended after {minutes:g} minutes (time_limit)", tail(out)) from None
         finally:
             _end(supervised)
+            stopped = supervised not in _RUNNING
+            _RUNNING.discard(supervised)
+    if stopped:
+        raise CommandStoppedError
     if status:
         raise CommandError(f"it ended with {_words(status)}", tail(out))
     return time.monotonic() - began
+
+
+_RUNNING: set[subprocess.Popen[bytes]] = set()
+"""Those that this process waits for, in whatever thread."""
+
+
+def stop_all() -> None:
+    """End every command that this process waits for; whoever waits is told by CommandStoppedError."""
+    while _RUNNING:
+        _end(_RUNNING.pop())
 
 
 def _end(supervised: subprocess.Popen[bytes]) -> None:

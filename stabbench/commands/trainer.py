@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -13,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from stabbench.command_line import files_of, filled, placeholders, words
 from stabbench.commands.data import FORMATS, data_folder
+from stabbench.commands.environment import check_seed, variables
 from stabbench.commands.process import FAILED, OUTPUT, CommandError, output, run_once, tail
 from stabbench.errors import UserError
 from stabbench.files import sha256_of_file
 from stabbench.models import families
 from stabbench.models.roles import roles_of
 from stabbench.plan import STREAMS
-from stabbench.recording.format import NAME_VARIABLES, OUT, SEED
 from stabbench.recording.output import read_output
 from stabbench.training.contract import Described, Progress, RunFailedError, Trainer
 from stabbench.training.inputs import CellFiles, Seeds
@@ -28,13 +27,8 @@ from stabbench.training.measured import Measured
 if TYPE_CHECKING:
     import torch
 
-DATA = "STABBENCH_DATA"
 TIME_LIMIT = "time_limit"
 RECIPE = "recipe."
-ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
-"""As many runs as there are cores are trained at once; a command that sets them itself has its own way."""
-SEES_ITS_SEED = (SEED, "stabbench.record", "StabilityCallback")
-"""Words of a script that finds its seed itself."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +71,7 @@ class Command(Trainer):
             raise UserError(f"files: there is no file {root / missing[0]}")
         code = {name: sha256_of_file(root / name) for name in files_of(options.command, root, options.files)}
         self._check_braces(options)
-        self._check_seed(options, [root / name for name in code])
+        check_seed(options.command, [root / name for name in code])
         return {"command": words(options.command), "data": options.data, "code": code}
 
     def _check_braces(self, options: CommandOptions) -> None:
@@ -85,16 +79,6 @@ class Command(Trainer):
 
         known = dict.fromkeys((*_NAMES, *(f"{RECIPE}{name}" for name in RECIPE_FIELDS)), "")
         filled(options.command, known)
-
-    def _check_seed(self, options: CommandOptions, code: list[Path]) -> None:
-        if any(name == "seed" or name.startswith("seed.") for name in placeholders(options.command)):
-            return
-        texts = [" ".join(words(options.command)), *(path.read_text(errors="replace") for path in code)]
-        if not any(sign in text for text in texts for sign in SEES_ITS_SEED):
-            raise UserError(
-                "the command does not say where its seed goes, so that all runs would be one: write {seed} where it "
-                f"takes it (python train.py --seed {{seed}}), or read ${SEED} in the script"
-            )
 
     def settings(self, options: CommandOptions) -> Mapping[str, str]:
         """The time limit."""
@@ -144,7 +128,7 @@ class Command(Trainer):
                     filled(inputs.options["command"], values),
                     _project(inputs),
                     out,
-                    _variables(values),
+                    variables(values),
                     _minutes(inputs),
                 )
                 found = _read(inputs, out)
@@ -172,12 +156,6 @@ def _values(inputs: CellFiles, seeds: Mapping[str, int], out: Path) -> dict[str,
         "strategy": cell.strategy,
     }
     return values | {f"{RECIPE}{name}": value for name, value in cell.spec.recipe.items()}
-
-
-def _variables(values: Mapping[str, object]) -> dict[str, str]:
-    threads = {name: "1" for name in ONE_THREAD if name not in os.environ}
-    names = {OUT: "out", SEED: "seed", DATA: "data", **{NAME_VARIABLES[name]: name for name in NAME_VARIABLES}}
-    return threads | {variable: str(values[name]) for variable, name in names.items() if name in values}
 
 
 def _minutes(inputs: CellFiles) -> float | None:

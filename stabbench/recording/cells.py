@@ -86,13 +86,20 @@ def keep(
     *,
     replace: bool = False,
     tell: Callable[[str], None] = _warn,
+    constant: float | None = None,
+    seconds: Mapping[str, float] | None = None,
+    texts: Mapping[str, str] | None = None,
 ) -> Record:
-    """As `import_run`, of a folder that has been read."""
+    """As `import_run`, of a folder that has been read.
+
+    `constant` is what the best constant prediction scores in the headline metric, where labels do not tell; `seconds`
+    are those of a run that does not say its own; `texts` are kept beside the record.
+    """
     trainer = trainer_of(names, plain_settings(settings))
     make_folder(place.runs)
     with locked(place.runs):
         existing = place.cell(names)
-        cell = cell_of(output, names, seed, trainer, existing, _position(place.runs, existing))
+        cell = cell_of(output, names, seed, trainer, existing, _position(place.runs, existing), constant)
         judged = result(basis_of(output, cell), output.measured)
         fingerprint = cell.fingerprint(seed)
         if replace:
@@ -102,8 +109,9 @@ def keep(
         made = {"versions": {**here["versions"], **judged.versions}, "device": output.device or here["device"]}
         record = place.store.write(
             RecordContent.from_json({**head, **judged.data}),
-            provenance(place.root, made, 1, judged.seconds, ()),
+            provenance(place.root, made, 1, judged.seconds or seconds or {}, ()),
             judged.tables,
+            texts=texts,
         )
         select(cell, place.store, place.runs)
     if not record.gave(judged.data["result_digest"]):

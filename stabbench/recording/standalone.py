@@ -63,12 +63,19 @@ def trainer_of(names: Names, settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def cell_of(
-    output: RunOutput, names: Names, seed: int, trainer: Mapping[str, Any], existing: Cell | None, position: int
+    output: RunOutput,
+    names: Names,
+    seed: int,
+    trainer: Mapping[str, Any],
+    existing: Cell | None,
+    position: int,
+    constant: float | None = None,
 ) -> Cell:
     """The cell that a run belongs to: the existing one of its names with its seed too, else a new one.
 
     It is the same where trainer and settings are, the labels of dev are (a run that brings none is taken for one of the
-    same task), and the run is scored by all of its metrics. UserError where nobody knows by which metric it is scored.
+    same task), and the run is scored by all of its metrics. `constant` is what the best constant prediction scores in
+    the headline one, where labels do not tell. UserError where nobody knows by which metric it is scored.
     """
     if existing is not None and existing.spec.get("trainer") == trainer and _fits(output, names, existing):
         tensors = TensorRoles({**existing.tensors, **output.tensors})
@@ -84,7 +91,7 @@ def cell_of(
         sources={"model": names.model, "task": names.task},
         description=f"own code{f': {settings}' if settings else ''}",
         reference="",
-        task_facts=_facts(output, names),
+        task_facts=_facts(output, names, constant),
         spec=Spec(
             training_version=0,  # none of ours
             model={
@@ -126,7 +133,7 @@ def _content_hash(output: RunOutput, names: Names) -> str:
     return sha256_of_json(content)
 
 
-def _facts(output: RunOutput, names: Names) -> TaskFacts:
+def _facts(output: RunOutput, names: Names, constant: float | None) -> TaskFacts:
     splits = {
         split: labels
         for split, labels in (("train", output.train_labels), ("dev", output.labels))
@@ -134,6 +141,7 @@ def _facts(output: RunOutput, names: Names) -> TaskFacts:
     }
     objective, classes = output.objective, bool(output.label_names)
     trivial = trivial_of(output.objective, output.labels, output.metrics, output.label_names)
+    scores = {**({} if constant is None else {output.metrics[0]: constant}), **trivial.scores}
     return TaskFacts(
         dataset=names.task,
         metric=output.metrics[0],
@@ -147,7 +155,7 @@ def _facts(output: RunOutput, names: Names) -> TaskFacts:
             if objective is not None and classes
             else {}
         ),
-        constant=BestConstant(trivial.prediction, trivial.predictions, trivial.scores),
+        constant=BestConstant(trivial.prediction, trivial.predictions, scores),
         content_hash=_content_hash(output, names),
         objective=None
         if objective is None or objective.name == objectives.CLASSIFICATION

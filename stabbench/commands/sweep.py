@@ -1,0 +1,167 @@
+"""One command under many seeds in any folder, without a params.yaml: what `stabbench run` does."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from stabbench.command_line import files_of, filled, words
+from stabbench.commands.environment import check_seed, variables
+from stabbench.commands.process import (
+    FAILED,
+    OUTPUT,
+    CommandError,
+    CommandStoppedError,
+    output,
+    run_once,
+    stop_all,
+    tail,
+)
+from stabbench.errors import UserError
+from stabbench.files import sha256_of_file, sha256_of_json
+from stabbench.recording.cells import Place, is_recorded, keep, keep_error
+from stabbench.recording.output import read_output
+from stabbench.recording.standalone import Names
+from stabbench.records import Record
+from stabbench.records.content import RunError
+from stabbench.signals import interruptible
+
+WORKING = ".commands"
+"""Where, beside the records of a store, runs of commands have their folders until they are recorded."""
+BRACES = ("seed", "out", "model", "task", "strategy")
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A command, and as what its runs are recorded."""
+
+    command: Sequence[str]
+    names: Names
+    root: Path
+    """The folder that it is run in, of which `runs/` and the store are."""
+    metric: str | None = None
+    """By which it is scored, where what it leaves does not say so or has several."""
+    constant: float | None = None
+    """What the best constant prediction scores, where labels do not tell."""
+    time_limit: float | None = None
+    """Minutes."""
+    files: Sequence[str] = field(default=())
+    """Those that decide results beside the ones that the command names."""
+
+    def __post_init__(self) -> None:
+        missing = [name for name in self.files if not (self.root / name).is_file()]
+        if missing:
+            raise UserError(f"there is no file {self.root / missing[0]}")
+        filled(self.command, dict.fromkeys(BRACES, ""))
+        check_seed(self.command, [self.root / name for name in files_of(self.command, self.root, self.files)])
+
+    @cached_property
+    def settings(self) -> Mapping[str, Any]:
+        """What tells its runs from those of another command of the same names: its words, and the code in them."""
+        code = {name: sha256_of_file(self.root / name) for name in files_of(self.command, self.root, self.files)}
+        return {"command": words(self.command), "code": code}
+
+    @cached_property
+    def place(self) -> Place:
+        """Where its records go."""
+        return Place.of(self.root)
+
+    def recorded(self, seed: int) -> bool:
+        """Whether there is a finished record of a seed."""
+        return is_recorded(self.place, self.names, seed, self.settings)
+
+    def folder(self, seed: int) -> Path:
+        """Where a run has its folder until it is recorded."""
+        name = sha256_of_json([vars(self.names), dict(self.settings)])[:16]
+        return self.place.store.root.absolute() / WORKING / name / f"seed-{seed:04d}"
+
+    def run(self, seed: int, tell: Callable[[str], None]) -> Record | None:
+        """Run one seed and record it; None where another process is at it. CommandError where it breaks."""
+        out = self.folder(seed)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with FileLock(f"{out}.lock", timeout=0):
+                return self._run(seed, out, tell)
+        except Timeout:
+            return None
+
+    def _run(self, seed: int, out: Path, tell: Callable[[str], None]) -> Record:
+        values = {**vars(self.names), "seed": seed, "out": out}
+        seconds = run_once(filled(self.command, values), self.root, out, variables(values), self.time_limit)
+        try:
+            found = read_output(out, metrics=None if self.metric is None else [self.metric])
+            record = keep(
+                found,
+                self.names,
+                seed,
+                self.settings,
+                self.place,
+                constant=self.constant,
+                seconds={"training": seconds},
+                texts={OUTPUT: output(out)},
+                tell=tell,
+            )
+        except UserError as error:
+            (out / FAILED).touch()
+            raise CommandError(str(error), tail(out)) from error
+        shutil.rmtree(out, ignore_errors=True)
+        return record
+
+    def keep_error(self, seed: int, error: CommandError) -> None:
+        """Keep a run's error among the records, where there are some to stand beside."""
+        told = RunError("RunFailed", str(error), error.output)
+        keep_error(told, self.names, seed, self.settings, self.place)
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What became of a seed: its status (`error` where it broke), or None where another process is at it."""
+
+    seed: int
+    status: str | None
+    score: float | None = None
+    message: str = ""
+    output: str = ""
+
+
+def run_seeds(sweep: Sweep, seeds: Sequence[int], workers: int, tell: Callable[[str], None]) -> Iterator[Ran]:
+    """Run those of the seeds that are not recorded, so many at a time, and tell of each when it has ended.
+
+    Whoever closes this iterator, or a signal, ends the commands that run; their folders stay for the next try.
+    """
+    lock = threading.Lock()
+
+    def one(seed: int) -> Ran:
+        try:
+            record = sweep.run(seed, tell)
+        except CommandStoppedError:
+            return Ran(seed, None)
+        except CommandError as error:
+            with lock:
+                sweep.keep_error(seed, error)
+            return Ran(seed, "error", message=str(error), output=error.output)
+        return Ran(seed, None) if record is None else Ran(seed, record.status, record.score)
+
+    left = [seed for seed in seeds if not sweep.recorded(seed)]
+    with ThreadPoolExecutor(workers) as threads:
+        open_ones: set[Future[Ran]] = set()
+        try:
+            while left or open_ones:
+                while left and len(open_ones) < workers:
+                    open_ones.add(threads.submit(one, left.pop(0)))
+                with interruptible():
+                    done, open_ones = wait(open_ones, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield future.result()
+        except BaseException:
+            left.clear()
+            stop_all()
+            raise
