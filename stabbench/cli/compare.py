@@ -11,7 +11,7 @@ import click
 
 
 @click.command()
-@click.argument("results", type=click.Path(path_type=Path))
+@click.argument("results", nargs=-1, required=True)
 @click.option(
     "--columns",
     metavar="NAME=COLUMN,…",
@@ -26,6 +26,23 @@ import click
     help="The columns that are tasks, where a row holds a score for each; without names, after the file: all columns "
     "of numbers that are not named.",
 )
+@click.option(
+    "--pattern",
+    metavar="PATH",
+    help="Where names and seed stand in the paths (or names) of runs: 'runs/{task}/{strategy}/seed-{seed}'; also "
+    "{model}; * is anything within a part of a path.",
+)
+@click.option("--metric", metavar="NAME", help="Which of the metrics of runs is their score.")
+@click.option(
+    "--same", metavar="NAME=VALUE,…", multiple=True, help="What is the same for all runs: task=rte,model=bert-base."
+)
+@click.option(
+    "--predictions",
+    metavar="TABLE",
+    type=click.Path(path_type=Path),
+    help="What each run predicted for each example: strategy, task, seed, example, label, prediction.",
+)
+@click.option("--reader", metavar="NAME", help="The reader to take (stabbench plugins readers), or ./file.py:Class.")
 @click.option(
     "--majority",
     "baselines",
@@ -56,18 +73,20 @@ import click
     help="The folder to write.",
 )
 def compare(
-    results: Path,
+    results: tuple[str, ...],
     columns: tuple[str, ...],
     wide: str | None,
+    same: tuple[str, ...],
     baselines: tuple[str, ...],
     out: Path,
     **settings: Any,
 ) -> None:
-    """Make index.html, metrics.json, tables and figures from a file of scores, a row a run (docs/compare.md).
+    """Make index.html, metrics.json, tables and figures from scores that something else wrote (docs/compare.md).
 
-    RESULTS is text (columns by comma, tab, semicolon or bar), Parquet or JSON lines with the columns strategy, task,
-    seed and score; model, metric, accuracy, majority, status and failed are used where they are there. No record, no
-    model, no torch is needed.
+    RESULTS is a table, a row a run, with the columns strategy, task, seed and score (text with columns by comma, tab,
+    semicolon or bar, Parquet, JSON, JSON lines); a folder of Hugging Face runs; a W&B or Trackio export; results of
+    lm-evaluation-harness, Inspect, PEFT's method comparison or benchopt; or mlflow:EXPERIMENT. Several are put
+    together. What a format is, is found by what is inside. No record, no model, no torch is needed.
 
     \b
     Examples:
@@ -75,21 +94,23 @@ def compare(
       stabbench compare results.parquet --percent --majority rte=52.7 --majority mrpc=68.4 --out rte-and-mrpc
       stabbench compare export.csv --columns strategy=method,task=dataset,score=eval_loss
       stabbench compare wide.csv --columns strategy=method --wide SST2,QNLI --percent
+      stabbench compare runs --pattern 'runs/{task}/{strategy}/seed-{seed}' --metric accuracy
+      stabbench compare mlflow:my-experiment --columns strategy=method,task=dataset,score=eval_accuracy
+      stabbench compare lm-eval-results --columns strategy=peft
     """
-    from stabbench.analysis.results import read_results
     from stabbench.execution.settings import available_cores
     from stabbench.processes import processes
     from stabbench.report.comparison import compare as compare_results
 
-    majority, named = _majority(baselines), _columns(columns)
+    majority, named = _majority(baselines), _columns(columns, "--columns", "strategy=method,score=accuracy")
     with processes(available_cores()) as executor:
         found = compare_results(
-            read_results(results, named),
+            results,
             majority=majority,
             columns=named,
             wide=_names(wide),
+            same=_columns(same, "--same", "task=rte,model=bert-base"),
             **settings,
-            source=str(results),
             executor=executor,
         )
         found.report(out, executor)
@@ -114,14 +135,15 @@ def _majority(baselines: tuple[str, ...]) -> dict[str, float]:
     return found
 
 
-def _columns(texts: tuple[str, ...]) -> dict[str, str]:
+def _columns(texts: tuple[str, ...], option: str, example: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for text in texts:
         for part in re.split(r",(?=\s*\w+=)", text):  # a column's own name may hold a comma
             name, _, column = (piece.strip() for piece in part.partition("="))
             if not name or not column or name in found:
-                expected = "expected NAME=COLUMN once a name, such as strategy=method,score=accuracy"
-                raise click.BadParameter(f"found '{part}', {expected}", param_hint="--columns")
+                kind = "COLUMN" if option == "--columns" else "VALUE"
+                expected = f"expected NAME={kind} once a name, such as {example}"
+                raise click.BadParameter(f"found '{part}', {expected}", param_hint=option)
             found[name] = column
     return found
 
