@@ -11,13 +11,12 @@ from typing import Any
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from mlflow import MlflowClient
 
 import stabbench
 from stabbench.analysis.results import runs_of
 from stabbench.cli import main
 from stabbench.errors import UserError
-from stabbench.readers import READERS, Found, Reader, Source, Wanted, read
+from stabbench.readers import READERS, Found, Wanted, read
 from stabbench.readers.naming import Pattern, seed_in, suggested
 from tests.foreign import results_elsewhere as elsewhere
 from tests.foreign.results_elsewhere import LABELS, cells, predicted, put
@@ -46,23 +45,6 @@ def scores(runs: pd.DataFrame) -> Mapping[tuple[str, int], float]:
 def facts(runs: pd.DataFrame, *names: str) -> tuple[str, ...]:
     """What is the same for all runs."""
     return tuple(str(value) for name in names for value in runs[name].unique())
-
-
-def mlflow_store(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A database with an experiment: a parent, six runs and one that failed."""
-    uri = f"sqlite:///{folder / 'mlflow.db'}"
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    client = MlflowClient(tracking_uri=uri)
-    experiment = client.create_experiment("glue", artifact_location=str(folder / "artifacts"))
-    parent = client.create_run(experiment, run_name="sweep").info.run_id
-    for strategy, seed, accuracy in (*cells(), ("mosbach", 4, 0.125)):
-        run = client.create_run(experiment, run_name=f"{strategy}-{seed}", tags={"mlflow.parentRunId": parent})
-        client.log_param(run.info.run_id, "method", strategy)
-        client.log_param(run.info.run_id, "seed", seed)
-        client.set_tag(run.info.run_id, "dataset", "rte")
-        client.log_metric(run.info.run_id, "eval_accuracy", 0.25, step=1)
-        client.log_metric(run.info.run_id, "eval_accuracy", accuracy, step=2)
-        client.set_terminated(run.info.run_id, "FAILED" if seed == 4 else "FINISHED")
 
 
 def test_huggingface_runs_have_their_names_from_the_pattern_and_their_last_evaluation(tmp_path: Path) -> None:
@@ -116,22 +98,6 @@ def test_a_trackio_plot_is_read_by_the_names_of_its_runs(tmp_path: Path, steps: 
     runs = understood(path, pattern="{task}-{strategy}-{seed}")
     assert scores(runs) == EXPECTED
     assert facts(runs, "metric") == ("eval/accuracy",)
-
-
-def test_an_mlflow_experiments_tags_and_parameters_are_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    mlflow_store(tmp_path, monkeypatch)
-    runs = understood("mlflow:glue", columns={"strategy": "method", "task": "dataset"})
-    assert scores(runs[runs["status"] != "missing"]) == EXPECTED
-    assert facts(runs, "task", "metric") == ("rte", "eval_accuracy")
-    assert len(runs) == len(EXPECTED) + 1
-    with pytest.raises(UserError, match=r"--columns strategy=method,task=dataset"):
-        read(["mlflow:glue"], Wanted())
-    with pytest.raises(UserError, match="unknown MLflow experiment 'glu': did you mean 'glue'"):
-        read(["mlflow:glu"], Wanted())
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'other.db'}")
-    with pytest.raises(UserError, match=r"there is no database .*other\.db: set MLFLOW_TRACKING_URI"):
-        read(["mlflow:glue"], Wanted())
-    assert not (tmp_path / "other.db").exists()
 
 
 def test_lm_evals_results_leave_groups_out_and_have_samples(tmp_path: Path) -> None:
@@ -317,22 +283,6 @@ def test_a_folder_of_two_formats_asks_for_the_reader(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="huggingface and peft alike; say which to read: --reader huggingface or"):
         read([str(tmp_path)], Wanted())
     assert len(read([str(tmp_path)], Wanted(), reader="peft").table) == len(EXPECTED)
-
-
-class Doubled(Reader):
-    """A reader of somebody's own."""
-
-    description = "two runs"
-
-    def recognises(self, source: Source) -> bool:
-        return False
-
-    def read(self, source: Source, wanted: Wanted) -> Found:
-        return Found(pd.DataFrame({"strategy": ["a", "a"], "task": "t", "seed": [1, 2], "score": [0.5, 0.6]}))
-
-
-def test_a_reader_may_be_a_class_in_a_file() -> None:
-    assert len(read(["anything"], Wanted(), reader=f"{__file__}:Doubled").table) == 2
 
 
 def test_a_pattern_stands_anywhere_in_a_path_and_a_seed_is_digits() -> None:
