@@ -14,7 +14,7 @@ import pyarrow.parquet
 from pandas.api import types
 
 from stabbench.errors import Mistakes, UserError
-from stabbench.readers.contract import LOOKED_AT, Found, Reader, Run, Source, Value, Wanted
+from stabbench.readers.contract import LOOKED_AT, Found, Reader, Run, Source, Value, Wanted, reading
 from stabbench.readers.exports import number
 from stabbench.readers.runs import table_of
 
@@ -39,7 +39,7 @@ class Benchopt(Reader):
         mistakes, tables = Mistakes(), []
         for path in source.files("*.parquet", "*.pq"):
             if _is_one(path):
-                with mistakes.collected():
+                with reading(path, mistakes):
                     tables.append(_table(path))
         mistakes.tell()
         whole = pd.concat(tables, ignore_index=True)

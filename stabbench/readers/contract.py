@@ -14,6 +14,7 @@ import os
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from functools import cached_property
@@ -23,7 +24,7 @@ from typing import Any, ClassVar
 import pandas as pd
 
 from stabbench.analysis.results_shape import OPTIONAL, REQUIRED
-from stabbench.errors import UserError, unknown
+from stabbench.errors import Mistakes, UserError, unknown
 
 HEAD = 65_536
 """Bytes of a file by which its format is known."""
@@ -145,6 +146,20 @@ def with_same(table: pd.DataFrame, same: Mapping[str, str]) -> pd.DataFrame:
         if name in table:
             raise UserError(f"--same (same=…) says {name}, and so does a column '{name}': leave one of them out")
     return table.assign(**same) if same else table
+
+
+@contextmanager
+def reading(path: Path, mistakes: Mistakes) -> Iterator[None]:
+    """What goes wrong with a file inside is noted, and what follows goes on.
+
+    A file that holds another type of value than its format has in that place is such a mistake, and no bug.
+    """
+    with mistakes.collected():
+        try:
+            yield
+        except (AttributeError, KeyError, IndexError, TypeError, ValueError, OSError) as error:
+            what = f"no {error}" if isinstance(error, KeyError) else str(error)
+            raise UserError(f"{path}: not as expected of its format: {what}") from error
 
 
 def head(path: Path) -> bytes:

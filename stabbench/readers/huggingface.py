@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from stabbench.errors import Mistakes
-from stabbench.readers.contract import Found, Reader, Run, Source, Value, Wanted, json_of
+from stabbench.readers.contract import Found, Reader, Run, Source, Value, Wanted, json_of, reading
 from stabbench.readers.items import beside
 from stabbench.readers.runs import table_of
 
@@ -41,7 +41,7 @@ class HuggingFace(Reader):
         """A run each folder; of one that has checkpoints alone, the last of these."""
         mistakes, runs, unlabelled = Mistakes(), [], []
         for folder, files in _runs(source):
-            with mistakes.collected():
+            with reading(folder, mistakes):
                 scores, headline = _scores(files)
                 items, without = beside(list(files.values()))
                 unlabelled += [without] if without else []

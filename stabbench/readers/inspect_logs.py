@@ -16,7 +16,7 @@ import pandas as pd
 
 from stabbench.analysis.predictions import Items, checked
 from stabbench.errors import Mistakes, UserError
-from stabbench.readers.contract import LOOKED_AT, Found, Reader, Run, Source, Value, Wanted, head, json_of
+from stabbench.readers.contract import LOOKED_AT, Found, Reader, Run, Source, Value, Wanted, head, json_of, reading
 from stabbench.readers.runs import table_of
 
 VERSION = 2
@@ -39,7 +39,7 @@ class InspectLogs(Reader):
         """A run a log; one whose status is not `success` did not finish."""
         mistakes, runs = Mistakes(), []
         for path in source.files("*.json", "*.eval"):
-            with mistakes.collected():
+            with reading(path, mistakes):
                 if _is_archive(path):
                     raise UserError(
                         f"{path}: an Inspect log as an archive: one that can be read is made by "

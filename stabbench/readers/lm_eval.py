@@ -16,7 +16,7 @@ import pandas as pd
 
 from stabbench.analysis.predictions import Items, checked
 from stabbench.errors import Mistakes, UserError
-from stabbench.readers.contract import LOOKED_AT, Found, Reader, Run, Source, Value, Wanted, head, json_of
+from stabbench.readers.contract import LOOKED_AT, Found, Reader, Run, Source, Value, Wanted, head, json_of, reading
 from stabbench.readers.runs import table_of
 
 _BEGINS = re.compile(rb"\s*\{\s*\"results\"\s*:\s*\{")
@@ -44,9 +44,9 @@ class LmEval(Reader):
         for path in _candidates(source):
             if not _is_one(path):
                 continue
-            with mistakes.collected():
+            with reading(path, mistakes):
                 found = json_of(path)
-                for direction in found.get("higher_is_better", {}).values():
+                for direction in (found.get("higher_is_better") or {}).values():
                     for name, is_higher in direction.items() if isinstance(direction, dict) else ():
                         (lower if is_higher is False else higher).add(name)
                 runs += _runs(path, found)
@@ -74,9 +74,7 @@ def _runs(path: Path, found: Mapping[str, Any]) -> list[Run]:
     arguments = config.get("model_args")
     facts |= _arguments(arguments)
     model = str(found.get("model_name") or facts.get("pretrained") or facts.get("model") or "")
-    facts["model"] = model or None
-    if facts.get("peft"):
-        facts["strategy"] = facts["peft"]
+    facts["model"] = facts.get("pretrained") if facts.get("peft") else model or None
     runs = []
     for task, values in results.items():
         if task in groups or not isinstance(values, dict):

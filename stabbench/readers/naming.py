@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from stabbench.errors import UserError, unknown
 
 PLACEHOLDERS = ("task", "strategy", "seed", "model", "metric")
 _PIECE = re.compile(r"\{([^{}]*)\}|(\*\*)|(\*)|([^{}*]+)|([{}])")
 _SEED = re.compile(r"(?:^|(?<=[^a-z]))(?:random[-_]?)?seed[-_=]?(\d+)(?=$|[^0-9])", re.IGNORECASE)
+
+
+class Match(NamedTuple):
+    """What a pattern found."""
+
+    text: str
+    """The whole text in which it stands."""
+    names: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -45,14 +54,14 @@ class Pattern:
             )
         return re.compile(f"{''.join(pieces)}(?=/|$)")
 
-    def match(self, texts: Sequence[str]) -> dict[str, str] | None:
+    def match(self, texts: Sequence[str]) -> Match | None:
         """The names in the first of some texts that the pattern matches; None where it matches none."""
         for text in texts:
             path = text.replace("\\", "/")
             for begin in reversed([0, *(slash.end() for slash in re.finditer("/", path))]):
                 found = self._expression.match(path, begin)
                 if found:
-                    return found.groupdict()
+                    return Match(text, found.groupdict())
         return None
 
 
@@ -62,33 +71,44 @@ def seed_in(text: str) -> int | None:
     return found.pop() if len(found) == 1 else None
 
 
-def suggested(paths: Sequence[str]) -> list[str]:
-    """Patterns that may be meant by some paths, the likelier first: a part with a seed, names in parts that vary."""
-    parts = [path.replace("\\", "/").strip("/").split("/") for path in paths]
-    depth = min(map(len, parts), default=0)
-    columns = [[path[place] for path in parts] for place in range(depth)]
+def suggested(paths: Sequence[str], lacking: Collection[str] = ("task", "strategy")) -> list[str]:
+    """Patterns that may be meant by some paths, the likelier first; `lacking` are the names that nobody says.
+
+    A part with a seed is one, and so are parts that vary. Of names without a `/` the pieces between `-` or `_` are the
+    parts, where all have as many.
+    """
+    plain = [path.replace("\\", "/").strip("/") for path in paths]
+    separator = next((mark for mark in "/-_" if all(mark in path for path in plain)), "/")
+    parts = [path.split(separator) for path in plain]
+    if separator != "/" and len(set(map(len, parts))) > 1:
+        return []
+    columns = [[path[place] for path in parts] for place in range(min(map(len, parts), default=0))]
     shown, varying = [], []
     for place, column in enumerate(columns):
         seeds = [_SEED.search(part) for part in column]
-        if all(seeds) and column:
-            begin, end = seeds[0].span(1) if seeds[0] else (0, 0)
+        if seeds[0] is not None and all(seeds):
+            begin, end = seeds[0].span(1)
             shown.append(f"{column[0][:begin]}{{seed}}{column[0][end:]}")
-        elif len(set(column)) > 1 and not re.search(r"\.\w+$", column[0]):
-            shown.append("")
-            varying.append(place)
         else:
-            shown.append(column[0])
-    if "{seed}" not in "/".join(shown):
-        numbers = [place for place in varying if all(part.isdigit() for part in columns[place])]
-        if len(numbers) == 1:
-            shown[numbers[0]] = "{seed}"
-            varying.remove(numbers[0])
-    last = max((place for place, part in enumerate(shown) if "{" in part or not part), default=-1)
-    orders = (["{task}", "{strategy}"], ["{strategy}", "{task}"]) if len(varying) == 2 else (["{strategy}"],)
+            vary = len(set(column)) > 1 and not re.search(r"\.\w+$", column[0])
+            shown.append("" if vary else column[0])
+            varying += [place] if vary else []
+    numbers = [place for place in varying if all(part.isdigit() for part in columns[place])]
+    if "{seed}" not in separator.join(shown) and len(numbers) == 1:
+        shown[numbers[0]] = "{seed}"
+        varying.remove(numbers[0])
+    if len(varying) == 1 and {"task", "strategy"} <= set(lacking):  # all of one task, whose name stands beside it
+        beside = [place for place in (varying[0] - 1, varying[0] + 1) if 0 < place < len(shown)]
+        constant = [place for place in beside if "{" not in shown[place]]
+        shown[constant[0] if constant else 0] = "{task}" if constant else shown[0]
     if len(varying) not in (1, 2):
         return []
-    found = []
-    for names in orders:
-        filled = dict(zip(varying, names, strict=True))
-        found.append("/".join(filled.get(place, part) for place, part in enumerate(shown[: last + 1])))
-    return found
+    orders = (["task", "strategy"], ["strategy", "task"]) if len(varying) == 2 else (["strategy"],)
+    last = max(place for place, part in enumerate(shown) if "{" in part or not part)
+    filled = [dict(zip(varying, names, strict=True)) for names in orders]
+    return [
+        separator.join(
+            f"{{{names[place]}}}" if place in names else part for place, part in enumerate(shown[: last + 1])
+        )
+        for names in filled
+    ]

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from stabbench.errors import Mistakes, UserError
-from stabbench.readers.contract import LOOKED_AT, Found, Reader, Run, Source, Value, Wanted, head, json_of
+from stabbench.readers.contract import LOOKED_AT, Found, Reader, Run, Source, Value, Wanted, head, json_of, reading
 from stabbench.readers.runs import table_of
 
 _BEGINS = re.compile(rb"\s*\{\s*\"run_info\"\s*:\s*\{")
 _DONE = "success"
+_FORGETTING = "forgetting"
+"""By how much the loss on other texts has grown."""
 
 
 class Peft(Reader):
@@ -33,10 +35,10 @@ class Peft(Reader):
         mistakes, runs = Mistakes(), []
         for path in source.files("*.json"):
             if _is_one(path):
-                with mistakes.collected():
+                with reading(path, mistakes):
                     runs.append(_run(path, json_of(path)))
         mistakes.tell()
-        return table_of(runs, source.text, wanted)
+        return table_of(runs, source.text, wanted, lower=[_FORGETTING])
 
 
 def _is_one(path: Path) -> bool:
@@ -56,7 +58,7 @@ def _run(path: Path, found: Mapping[str, Any]) -> Run:
     scores = {
         name: float(value)
         for name, value in last.items()
-        if name.startswith("test ") and isinstance(value, (int, float))
+        if (name.startswith("test ") or name == _FORGETTING) and isinstance(value, (int, float))
     }
     settings: dict[str, Value] = {
         name: value for name, value in config.items() if isinstance(value, (str, int, float, bool))

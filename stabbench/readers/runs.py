@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import pandas as pd
 
@@ -14,7 +15,7 @@ from stabbench.analysis.results_shape import OPTIONAL, REQUIRED, likely, some
 from stabbench.errors import UserError, unknown
 from stabbench.metrics.kinds import metric_kind
 from stabbench.readers.contract import Found, Run, Value, Wanted
-from stabbench.readers.naming import Pattern, seed_in, suggested
+from stabbench.readers.naming import Match, Pattern, seed_in, suggested
 from stabbench.records.content import UNJUDGED
 
 _SPLITS = re.compile(r"^(eval|test|dev|val|valid|validation|predict|final)[\s_/.-]+", re.IGNORECASE)
@@ -57,8 +58,8 @@ def _named(runs: Sequence[Run], source: str, wanted: Wanted) -> tuple[list[tuple
         return [(run, {}) for run in runs], []
     pattern = Pattern(wanted.pattern)
     matched = [(run, pattern.match([run.where, *run.names])) for run in runs]
-    others = [run for run, names in matched if names is None]
-    found = [(run, names) for run, names in matched if names is not None]
+    others = [run for run, match in matched if match is None]
+    found = [(_without_its_model(run, match), match.names) for run, match in matched if match is not None]
     if others and not found:
         raise UserError(
             f"{source}: --pattern '{wanted.pattern}' matches none of {len(others)} runs; one of them is "
@@ -71,6 +72,13 @@ def _named(runs: Sequence[Run], source: str, wanted: Wanted) -> tuple[list[tuple
         f"{len(others)} of {len(runs)} runs {'does' if is_one else 'do'} not match --pattern and "
         f"{'was' if is_one else 'were'} left out: {some([run.where for run in others], 3)}."
     ]
+
+
+def _without_its_model(run: Run, match: Match) -> Run:
+    """The run; where the name of its model holds the other names, runs have no such model in common."""
+    if match.text != run.facts.get("model"):
+        return run
+    return replace(run, facts={name: value for name, value in run.facts.items() if name != "model"})
 
 
 def _row(run: Run, names: Mapping[str, str], wanted: Wanted) -> dict[str, Value]:
@@ -148,19 +156,21 @@ def bare(metric: str) -> str:
 
 def _lacking(source: str, lacking: Sequence[str], table: pd.DataFrame, runs: Sequence[Run], wanted: Wanted) -> str:
     """The message for names that nobody says, with a path that was found and the options that may be meant."""
-    patterns = [f"--pattern '{pattern}'" for pattern in suggested([run.where for run in runs])]
+    texts = [run.where for run in runs]
+    patterns = suggested(texts, lacking)
+    other_texts = [run.names[0] for run in runs if run.names]
+    if not patterns and len(other_texts) == len(runs) and (patterns := suggested(other_texts, lacking)):
+        texts = other_texts
+    patterns = [f"--pattern '{pattern}'" for pattern in patterns]
     example = " or ".join(patterns) or "--pattern 'runs/{task}/{strategy}/seed-{seed}' or as the names are"
     text = (
-        f"{source}: no {' and no '.join(lacking)} is known of its {len(runs)} runs. Take it from their paths or names, "
-        f"such as {runs[0].where}: {example}"
+        f"{source}: no {' and no '.join(lacking)} is known of its {len(runs)} runs. Take them from paths or names, "
+        f"such as {texts[0]}: {example}"
     )
-    facts = [
-        str(name)
-        for name in table
-        if name != PLACE and name not in lacking and not any(name in run.scores for run in runs)
-    ]
+    known = {*REQUIRED, *OPTIONAL, PLACE, *(name for run in runs for name in run.scores)}
+    facts = [str(name) for name in table if name not in known]
     if facts:
-        chosen = {role: likely(role, [name for name in facts if name not in REQUIRED]) or "…" for role in lacking}
+        chosen = {role: likely(role, facts) or "…" for role in lacking}
         columns = ",".join(f"{role}={name}" for role, name in {**wanted.columns, **chosen}.items())
         text += f"; from what they say ({some(facts)}): --columns {columns}"
     same = ",".join(f"{name}=…" for name in lacking if name in ("task", "strategy"))

@@ -104,7 +104,7 @@ def test_lm_evals_results_leave_groups_out_and_have_samples(tmp_path: Path) -> N
     root = elsewhere.lm_eval(tmp_path / "lm_eval")
     runs = understood(root, pattern="runs/{strategy}/seed-{seed}")
     assert scores(runs) == EXPECTED
-    assert facts(runs, "task", "metric") == ("boolq", "acc")
+    assert facts(runs, "task", "metric", "model") == ("boolq", "acc", "the model")
     check_right(read([str(root)], Wanted(pattern="runs/{strategy}/seed-{seed}")))
 
 
@@ -287,8 +287,24 @@ def test_a_folder_of_two_formats_asks_for_the_reader(tmp_path: Path) -> None:
 
 def test_a_pattern_stands_anywhere_in_a_path_and_a_seed_is_digits() -> None:
     pattern = Pattern("{task}/{strategy}-s{seed}")
-    assert pattern.match(["out/rte/bias-s-fix-s12/final"]) == {"task": "rte", "strategy": "bias-s-fix", "seed": "12"}
+    found = pattern.match(["rte/mosbach", "out/rte/bias-s-fix-s12/final"])
+    assert found is not None
+    assert found.names == {"task": "rte", "strategy": "bias-s-fix", "seed": "12"}
     assert pattern.match(["out/rte/mosbach-sx"]) is None
-    assert Pattern("**/{model}/*/{seed}").match(["a/b/bert/x/3"]) == {"model": "bert", "seed": "3"}
+    deep = Pattern("**/{model}/*/{seed}").match(["a/b/bert/x/3"])
+    assert deep is not None
+    assert deep.names == {"model": "bert", "seed": "3"}
     assert [seed_in(text) for text in ("x/seed_3", "Seed12-b", "unseeded4", "seed-1/seed-2")] == [3, 12, None, None]
-    assert suggested(["r/a/1", "r/a/2", "r/b/1"]) == ["r/{strategy}/{seed}"]
+
+
+@pytest.mark.parametrize(
+    ("paths", "patterns"),
+    [
+        (["r/a/1", "r/a/2", "r/b/1"], ["r/{strategy}/{seed}"]),
+        (["r/rte/a/seed_1", "r/rte/b/seed_1"], ["r/{task}/{strategy}/seed_{seed}"]),
+        (["a-rte-1", "b-cola-2"], ["{task}-{strategy}-{seed}", "{strategy}-{task}-{seed}"]),
+        (["x/a.json", "x/b.json"], []),
+    ],
+)
+def test_patterns_are_suggested_by_what_varies(paths: list[str], patterns: list[str]) -> None:
+    assert suggested(paths) == patterns
