@@ -35,6 +35,7 @@ from stabbench.resolve import resolve_strategy
 from stabbench.tasks import objectives
 from stabbench.tasks.objectives import OBJECTIVES
 from tests.analysis.synthetic import SyntheticCell, write_runs
+from tests.foreign import results_elsewhere
 from tests.test_pipeline import SIZES, change_params
 
 pytestmark = [pytest.mark.xdist_group("documented"), pytest.mark.timeout(900)]  # its projects are made once
@@ -227,6 +228,9 @@ def scores(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tables = [block for block in blocks("csv") if block.page == "compare.md"]
     for name, table in zip(("results.csv", "export.csv", "wide.csv"), tables, strict=True):
         (folder / name).write_text(table.text)
+    results_elsewhere.huggingface(folder / "runs")
+    results_elsewhere.wandb(folder / "wandb_export.csv")
+    results_elsewhere.lm_eval(folder / "lm_eval")
     return folder
 
 

@@ -24,8 +24,8 @@ Floats = npt.NDArray[np.float64]
 class Outcomes:
     """What the runs of a cell make of each dev example at their last step."""
 
-    examples: npt.NDArray[np.int64]
-    """Row numbers in the source, shape `(examples,)`."""
+    examples: npt.NDArray[Any]
+    """Row numbers in the source, or whatever names an example there, shape `(examples,)`."""
     labels: npt.NDArray[Any]
     """Shape `(examples,)`."""
     successful: npt.NDArray[np.bool_]

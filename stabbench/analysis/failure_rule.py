@@ -124,11 +124,13 @@ def failed_runs_of(
     """Which runs failed, shape `(rows,)`, and the rule in words, as the end of a sentence; empty where there is none.
 
     The first that there is of: the column `failed`; `status`; the baselines `known`, which are set against the accuracy
-    where there is one for it, else against the score. Runs `without` a score failed; `missing` ones are neither.
+    where there is one for it, else against the score. Runs `without` a score failed; `missing` ones are neither. A
+    column `status` that says of no run whether it failed is handed over as None.
 
     Raises UserError where a column knows it for a part of a task only, or the argument says what a column says.
     """
-    said = next((name for name in ("failed", "status", "majority") if name in columns), None)
+    judging = [name for name in ("failed", "status", "majority") if name != "status" or status is not None]
+    said = next((name for name in judging if name in columns), None)
     if said and majority and not (said != "majority" and without.any()):
         raise UserError(
             f"{columns.source}: its column '{said}' says which runs failed: leave --majority (majority=…) out, or the "

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from stabbench.analysis import results_notes
+from stabbench.analysis import predictions, results_notes
 from stabbench.analysis.failure_rule import baselines, failed_runs_of
 from stabbench.analysis.frame import CELL, COLUMNS, MISSING
+from stabbench.analysis.predictions import Items, Judged, Predictions
 from stabbench.analysis.results_columns import FALSE, TRUE, UNKNOWN, Bools, Columns, Flags, listed_faults, places
 from stabbench.analysis.results_notes import UNNAMED_METRIC
 from stabbench.analysis.results_scores import NAN, NO_BASELINE, Scores, known_failed
@@ -41,6 +42,8 @@ class Results:
     """The metrics of which the lower score is the better one."""
     notes: Sequence[str]
     """What was taken for granted, a sentence each."""
+    predictions: Predictions = field(default_factory=dict)
+    """What its runs predicted for each example, of those that say it."""
 
 
 def read_results(path: Path, columns: Mapping[str, str] | None = None) -> pd.DataFrame:
@@ -61,6 +64,7 @@ def runs_of(
     nan: str = "error",
     lower_is_better: Collection[str] = (),
     higher_is_better: Collection[str] = (),
+    items: Sequence[Items | None] | pd.DataFrame = (),
     source: str = "results",
 ) -> Results:
     """Check plain results and make a frame of runs of them.
@@ -79,6 +83,10 @@ def runs_of(
     has runs of which it is not known. A run that is known to have failed needs no score; `nan` says what the others are
     that have none: an `error`, `failed`, or `missing`. A failed run without a score counts with a constant prediction's
     (that of a score without a metric's name is taken to be 0, a correlation's).
+
+    `items` are the predictions of each row's run for each example (`predictions.checked`), or one table of those of
+    all runs (`predictions.of_table`). Where classes are predicted, and nothing else says which runs failed, they do: a
+    run is no better than a constant prediction whose accuracy is at most the share of the most frequent label.
 
     Raises UserError naming the rows (counted from 1, a header is none), the runs and the column at fault.
     """
@@ -104,14 +112,21 @@ def runs_of(
             "metric": table.names("metric") if "metric" in table else _constant(UNNAMED_METRIC, rows),
         }
     )
+    each = predictions.of_table(items, runs) if isinstance(items, pd.DataFrame) else items
     scores = Scores(table, runs["metric"], lower_is_better, higher_is_better, percent)
     runs["score"], without, missing = scores.read(known_failed(table, status, diverged), missing, nan)
     runs["accuracy"], runs["majority"] = scores.accuracy(), scores.majority()
     _check(table, runs)
+    judging = None if status is None or set(status.unique()) <= {MISSING, UNJUDGED} else status
+    told = "failed" in table or judging is not None
+    counted = _counted(runs, each, missing, scores) if any(item is not None for item in each) else None
+    majority = dict(majority or {})
+    shares = {} if counted is None or told or "majority" in table else counted.majority
+    shares = {task: share * scores.unit for task, share in shares.items() if task not in majority}
+    majority |= shares
     unnamed = set(runs.loc[without, "task"].unique()) if without.any() and "metric" not in table else set()
-    known = baselines(runs, scores.kinds, majority or {}, scores.unit, {str(task) for task in unnamed})
-    failed, words = failed_runs_of(table, runs, status, missing, without, known, majority or {})
-    told = "failed" in table or status is not None
+    known = baselines(runs, scores.kinds, majority, scores.unit, {str(task) for task in unnamed})
+    failed, words = failed_runs_of(table, runs, judging, missing, without, known, majority)
     if without.any() or not told:
         runs["majority"] = known.scores
     if without.any():
@@ -119,7 +134,8 @@ def runs_of(
             raise table.faults(without & np.isnan(known.scores), "score", NO_BASELINE)
         runs["score"] = np.where(without, known.scores, runs["score"])
     runs["status"] = _statuses(missing, failed, diverged)
-    collapsed = table.flags("collapsed") if "collapsed" in table else nobody_said
+    collapsed = nobody_said if counted is None else counted.collapsed
+    collapsed = table.flags("collapsed") if "collapsed" in table else collapsed
     for name, flags in (("failed", failed), ("diverged", diverged), ("collapsed", collapsed)):
         runs[name] = _column(np.where(missing, FALSE, flags))
     if "result_digest" in table:
@@ -130,10 +146,23 @@ def runs_of(
         *results_notes.on_failures(
             {} if told else known.implied, int(without.sum()), int(missing.sum()) - planned, known.assumed
         ),
+        *results_notes.on_predictions(shares),
         *results_notes.on_columns(table, form.notes),
     ]
     lower = frozenset(name for name, kind in scores.kinds.items() if kind.lower)
-    return Results(_whole(runs), words, lower, notes)
+    return Results(_whole(runs), words, lower, notes, predictions.by_seed(runs, each) if counted is not None else {})
+
+
+def _counted(runs: pd.DataFrame, items: Sequence[Items | None], missing: Bools, scores: Scores) -> Judged:
+    """What predicted classes say of the runs; fills in accuracies that nobody gives.
+
+    Tasks whose metric's own definition says what a constant prediction scores are judged by that.
+    """
+    found = predictions.judged(runs, items, missing)
+    runs["accuracy"] = np.where(np.isnan(runs["accuracy"]), found.accuracies, runs["accuracy"])
+    defined = {name for name, kind in scores.kinds.items() if kind.trivial is not None}
+    others = set(runs.loc[~runs["metric"].isin(defined), "task"].astype(str))
+    return replace(found, majority={task: share for task, share in found.majority.items() if task in others})
 
 
 def _whole(runs: pd.DataFrame) -> pd.DataFrame:

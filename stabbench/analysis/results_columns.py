@@ -25,6 +25,8 @@ _FLAG_WORDS = {"true": TRUE, "1": TRUE, "1.0": TRUE, "false": FALSE, "0": FALSE,
 _LARGEST = 2**63
 _GAPS = ("", "na", "n/a", "nan", "null", "none")
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+(?:[eE][+-]?\d+)?\s*")
+PLACE = "where it lies"
+"""The column that says where a run was read from, in place of its row, where no file has a row for each."""
 LISTED = 10
 """Faults of one sort that a message names; of the others it says how many there are."""
 
@@ -73,7 +75,9 @@ class Columns:
         return f"{self.row_number(row)} ({strategy} on {task}, seed {seed})"
 
     def row_number(self, row: int) -> str:
-        """`data row 3`, as the file counts, for the row at place `row` (from 0)."""
+        """`data row 3`, as the file counts, for the row at place `row` (from 0); its `PLACE` where there is one."""
+        if PLACE in self.table and isinstance(where := self.table[PLACE].iloc[row], str):
+            return where
         return f"data row {row % self._rows + 1}"
 
     def names(self, name: str) -> pd.Series:

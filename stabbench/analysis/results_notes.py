@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 import pandas as pd
 
 from stabbench.analysis.frame import COLUMNS
-from stabbench.analysis.results_columns import Columns
+from stabbench.analysis.results_columns import PLACE, Columns
 from stabbench.analysis.results_scores import Scores
 from stabbench.analysis.results_shape import OPTIONAL, REQUIRED, some
 
@@ -57,6 +57,14 @@ def on_failures(implied: Mapping[str, float], failed: int, missing: int, assumed
     return notes
 
 
+def on_predictions(shares: Mapping[str, float]) -> list[str]:
+    """Where failed runs are known by the labels that predictions hold: `shares` is that of the most frequent one."""
+    if not shares:
+        return []
+    found = some([f"{task} {share:.10g}" for task, share in shares.items()])
+    return [f"The best constant classifier's accuracy was counted in the labels beside the predictions: {found}."]
+
+
 def on_columns(columns: Columns, shape: Sequence[str]) -> list[str]:
     """Columns that are not there or were not used; `shape` is said of their names."""
     notes = list(shape)
@@ -65,7 +73,7 @@ def on_columns(columns: Columns, shape: Sequence[str]) -> list[str]:
     unused = [
         str(name).strip() or "one without a name"
         for name in columns.table
-        if name not in (*REQUIRED, *OPTIONAL, *COLUMNS)
+        if name not in (*REQUIRED, *OPTIONAL, *COLUMNS, PLACE)
     ]
     if unused:
         notes.append(f"Columns that were not used: {some(unused)}.")

@@ -139,7 +139,7 @@ def _absent(source: str, absent: Sequence[str], table: pd.DataFrame, columns: Ma
     names = [str(name) for name in table.columns]
     chosen: dict[str, str] = {}
     for role in absent:
-        close = _likely(role, [name for name in names if name not in (*_TAKEN, *chosen.values())])
+        close = likely(role, [name for name in names if name not in (*_TAKEN, *chosen.values())])
         if close:
             chosen[role] = close
     tasks = [name for name in _numbers_without_a_name(table) if name not in chosen.values()]
@@ -172,7 +172,8 @@ def _quoted(text: str) -> str:
     return f"'{text}'" if re.search(r"[^\w=,./:+-]", text) else text
 
 
-def _likely(role: str, names: Collection[str]) -> str | None:
+def likely(role: str, names: Collection[str]) -> str | None:
+    """The one of some columns that is most likely meant by strategy, task, seed or score; None where none is."""
     plain = {re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_"): name for name in names}
     for other in _OTHER_NAMES[role]:
         if other in plain:

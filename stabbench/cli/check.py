@@ -82,7 +82,7 @@ def check(
     """
     from stabbench.errors import UserError
     from stabbench.files import write_text
-    from stabbench.project.checking import Choice, file_source, project_source
+    from stabbench.project.checking import Choice, project_source, results_source
     from stabbench.project.checking import check as judge
     from stabbench.report.gate_limits import Limits
 
@@ -99,12 +99,12 @@ def check(
     if results is None:
         source = project_source(Folders.of(runs=runs, plan=plan), options.open_store(store))
     else:
-        source = file_source(results, **how)
+        source = results_source(results, **how)
     verdict = judge(
         source,
         limits,
         Choice(models, tasks, strategies),
-        None if against is None else file_source(against, **how),
+        None if against is None else results_source(against, **how),
     )
     for note in verdict.notes:
         click.echo(f"note: {note}", err=True)

@@ -11,7 +11,7 @@ from stabbench.cli.results import reading
 
 
 @click.command()
-@click.argument("results", type=click.Path(path_type=Path))
+@click.argument("results", nargs=-1, required=True)
 @reading
 @click.option(
     "--levene-center", default="median", show_default=True, metavar="median|mean", help="The centre of the star's test."
@@ -32,12 +32,13 @@ from stabbench.cli.results import reading
     show_default=True,
     help="The folder to write.",
 )
-def compare(results: Path, columns: dict[str, str], form: str, out: Path, **settings: Any) -> None:
-    """Make index.html, metrics.json, tables and figures from a file of scores, a row a run (docs/compare.md).
+def compare(results: tuple[str, ...], form: str, out: Path, **settings: Any) -> None:
+    """Make index.html, metrics.json, tables and figures from scores that something else wrote (docs/compare.md).
 
-    RESULTS is text (columns by comma, tab, semicolon or bar), Parquet or JSON lines with the columns strategy, task,
-    seed and score; model, metric, accuracy, majority, status and failed are used where they are there. No record, no
-    model, no torch is needed.
+    RESULTS is a table, a row a run, with the columns strategy, task, seed and score (text with columns by comma, tab,
+    semicolon or bar, Parquet, JSON, JSON lines); a folder of Hugging Face runs; a W&B or Trackio export; results of
+    lm-evaluation-harness, Inspect, PEFT's method comparison or benchopt; or mlflow:EXPERIMENT. Several are put
+    together. What a format is, is found by what is inside. No record, no model, no torch is needed.
 
     \b
     Examples:
@@ -46,8 +47,10 @@ def compare(results: Path, columns: dict[str, str], form: str, out: Path, **sett
       stabbench compare export.csv --columns strategy=method,task=dataset,score=eval_loss
       stabbench compare wide.csv --columns strategy=method --wide SST2,QNLI --percent
       stabbench compare results.csv --format md | gh pr comment --body-file -
+      stabbench compare runs --pattern 'runs/{task}/{strategy}/seed-{seed}' --metric accuracy
+      stabbench compare mlflow:my-experiment --columns strategy=method,task=dataset,score=eval_accuracy
+      stabbench compare lm-eval-results --columns strategy=peft
     """
-    from stabbench.analysis.results import read_results
     from stabbench.execution.settings import available_cores
     from stabbench.processes import processes
     from stabbench.report.comparison import compare as compare_results
@@ -55,10 +58,8 @@ def compare(results: Path, columns: dict[str, str], form: str, out: Path, **sett
 
     with processes(available_cores()) as executor:
         found = compare_results(
-            read_results(results, columns),
-            columns=columns,
+            results,
             **settings,
-            source=str(results),
             executor=executor,
         )
         if form == "md":

@@ -22,6 +22,7 @@ KINDS = {
     "trainers": "stabbench.training.trainers:TRAINERS",
     "studies": "stabbench.studies:STUDIES",
     "probes": "stabbench.probes:PROBES",
+    "readers": "stabbench.readers:READERS",
 }
 """Where the registry of each kind is."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -25,13 +26,17 @@ def _majority(context: click.Context, parameter: click.Parameter, baselines: tup
     return found
 
 
-def _columns(context: click.Context, parameter: click.Parameter, texts: tuple[str, ...]) -> dict[str, str]:
+_EXAMPLES = {"columns": ("COLUMN", "strategy=method,score=accuracy"), "same": ("VALUE", "task=rte,model=bert-base")}
+
+
+def _pairs(context: click.Context, parameter: click.Parameter, texts: tuple[str, ...]) -> dict[str, str]:
+    kind, example = _EXAMPLES[str(parameter.name)]
     found: dict[str, str] = {}
     for text in texts:
         for part in re.split(r",(?=\s*\w+=)", text):  # a column's own name may hold a comma
             name, _, column = (piece.strip() for piece in part.partition("="))
             if not name or not column or name in found:
-                expected = "expected NAME=COLUMN once a name, such as strategy=method,score=accuracy"
+                expected = f"expected NAME={kind} once a name, such as {example}"
                 raise click.BadParameter(f"found '{part}', {expected}")
             found[name] = column
     return found
@@ -51,7 +56,7 @@ _OPTIONS = (
         "--columns",
         metavar="NAME=COLUMN,…",
         multiple=True,
-        callback=_columns,
+        callback=_pairs,
         help="What the file calls strategy, task, seed, score: strategy=method,task=dataset,score=accuracy.",
     ),
     click.option(
@@ -62,6 +67,29 @@ _OPTIONS = (
         callback=_names,
         help="The columns that are tasks, where a row holds a score for each; without names, after the file: all "
         "columns of numbers that are not named.",
+    ),
+    click.option(
+        "--pattern",
+        metavar="PATH",
+        help="Where names and seed stand in the paths (or names) of runs: 'runs/{task}/{strategy}/seed-{seed}'; also "
+        "{model}; * is anything within a part of a path.",
+    ),
+    click.option("--metric", metavar="NAME", help="Which of the metrics of runs is their score."),
+    click.option(
+        "--same",
+        metavar="NAME=VALUE,…",
+        multiple=True,
+        callback=_pairs,
+        help="What is the same for all runs: task=rte,model=bert-base.",
+    ),
+    click.option(
+        "--predictions",
+        metavar="TABLE",
+        type=click.Path(path_type=Path),
+        help="What each run predicted for each example: strategy, task, seed, example, label, prediction.",
+    ),
+    click.option(
+        "--reader", metavar="NAME", help="The reader to take (stabbench plugins readers), or ./file.py:Class."
     ),
     click.option(
         "--majority",
@@ -85,12 +113,15 @@ _OPTIONS = (
         "--higher-is-better", metavar="METRIC", multiple=True, help="Of this metric the higher is the better."
     ),
 )
-NAMES = ("columns", "wide", "majority", "nan", "percent", "lower_is_better", "higher_is_better")
+NAMES = (
+    *("columns", "wide", "pattern", "metric", "same", "predictions", "reader"),
+    *("majority", "nan", "percent", "lower_is_better", "higher_is_better"),
+)
 """The arguments that the options give."""
 
 
 def reading(command: Command) -> Command:
-    """`--columns` to `--higher-is-better`: the arguments `NAMES`, as `analysis.results.runs_of` takes them."""
+    """`--columns` to `--higher-is-better`: the arguments `NAMES`, as `report.comparison.understood` takes them."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command

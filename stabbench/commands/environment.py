@@ -25,8 +25,8 @@ def check_seed(command: Command, code: Iterable[Path]) -> None:
     texts = [" ".join(words(command)), *(path.read_text(errors="replace") for path in code)]
     if not any(sign in text for text in texts for sign in SEES_ITS_SEED):
         raise UserError(
-            "the command does not say where its seed goes, so that all runs would be one: write {seed} where it takes it "
-            f"(python train.py --seed {{seed}}), or read ${SEED} in the script"
+            "the command does not say where its seed goes, so that all runs would be one: write {seed} where it takes "
+            f"it (python train.py --seed {{seed}}), or read ${SEED} in the script"
         )
 
 

@@ -146,12 +146,12 @@ class Project:
         strategy: str | None = None,
     ) -> Verdict:
         """Whether the chosen cells, else those of the grid, keep to the limits: `passed`, and the `reasons` if not."""
-        from stabbench.project.checking import Choice, check, file_source, project_source
+        from stabbench.project.checking import Choice, check, project_source, results_source
         from stabbench.report.gate_limits import Limits
 
         limits = Limits(max_failed, max_std, not_less_stable_than, against is not None, alpha, incomplete, strict)
         choice = Choice(*([] if name is None else [name] for name in (model, task, strategy)))
-        other = None if against is None else file_source(self.folders.root / against)
+        other = None if against is None else results_source(self.folders.root / against)
         return check(project_source(self.folders, self._store()), limits, choice, other)
 
     def track(self, uri: str | None = None, *, models: bool = True) -> TrackingOutcome:

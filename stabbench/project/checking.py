@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,13 +10,13 @@ from typing import Any
 import pandas as pd
 
 from stabbench.analysis.frame import frame
-from stabbench.analysis.results import read_results, runs_of
 from stabbench.analysis.scoring import Scoring
 from stabbench.analysis.seed_sanity import seedless_cells, seedless_records
 from stabbench.folders import Folders
 from stabbench.plan import read_plan
 from stabbench.project.selection import select_planned
 from stabbench.records import SelectedCell, Selection, Store
+from stabbench.report.comparison import understood
 from stabbench.report.gate import Source, Verdict, judge
 from stabbench.report.gate_limits import Limits
 
@@ -53,14 +53,10 @@ def _unselected(selection: Selection, plan: Path) -> Sequence[SelectedCell]:
     return [SelectedCell(cell, {}) for cell in read_plan(plan) if cell.name not in known]
 
 
-def file_source(path: Path, *, columns: Mapping[str, str] | None = None, **settings: Any) -> Source:
-    """The runs of a file that `stabbench compare` reads; `settings` are those of `runs_of`."""
-    return results_source(read_results(path, columns), str(path), columns=columns, **settings)
-
-
-def results_source(results: pd.DataFrame, name: str, **settings: Any) -> Source:
-    """The same of a table; `name` is what messages call it."""
-    found = runs_of(results, source=name, **settings)
+def results_source(results: pd.DataFrame | Path, name: str | None = None, **settings: Any) -> Source:
+    """The runs of whatever `stabbench compare` reads; `name` is what messages call it, `settings` its own."""
+    called = str(results) if name is None else name
+    found = understood(results, source=called, **settings)
     runs = found.runs
     scoring = Scoring.of_names(set(map(str, runs["metric"].unique())), found.lower)
-    return Source.of(runs, seedless_cells(runs, lower=found.lower), scoring, name, found.notes)
+    return Source.of(runs, seedless_cells(runs, lower=found.lower), scoring, called, found.notes)

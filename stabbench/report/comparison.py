@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from os import PathLike
+from os import PathLike, fspath
 from pathlib import Path
 
 import pandas as pd
 
-from stabbench.analysis.results import runs_of
+from stabbench.analysis.results import Results, runs_of
+from stabbench.errors import UserError
 from stabbench.notebook import html
+from stabbench.readers import Found, Wanted, with_same
+from stabbench.readers import read as read_results
 from stabbench.report import findings, tables
 from stabbench.report.build import write
 from stabbench.report.content import Content, gather_plain
 from stabbench.report.layout import STAR, blocks
 from stabbench.report.origin import Origin
 from stabbench.report.warnings import warnings_of
+from stabbench.tables import read_table
 
 
 @dataclass(frozen=True, repr=False)
@@ -87,7 +91,7 @@ class Comparison:
 
 
 def compare(
-    results: pd.DataFrame,
+    results: pd.DataFrame | str | PathLike[str] | Sequence[str | PathLike[str]],
     *,
     majority: Mapping[str, float] | None = None,
     percent: bool = False,
@@ -98,6 +102,11 @@ def compare(
     higher_is_better: Collection[str] = (),
     levene_center: str = "median",
     alpha: float = 0.001,
+    predictions: pd.DataFrame | str | PathLike[str] | None = None,
+    pattern: str | None = None,
+    metric: str | None = None,
+    same: Mapping[str, str] | None = None,
+    reader: str | None = None,
     source: str = "results",
     executor: Executor | None = None,
 ) -> Comparison:
@@ -111,6 +120,15 @@ def compare(
     whether a run without a score is an `error`, has `failed` or is `missing`. `levene_center` and `alpha` are the
     star's, `source` is what messages call the table. An `executor`'s processes share in the work, where there is one.
 
+    Instead of a table, `results` may be what a reader knows (`stabbench.readers`): a file, a folder of runs,
+    `mlflow:EXPERIMENT`, or several of them. Then `pattern` says where names and seed stand in the runs' paths
+    (`"runs/{task}/{strategy}/seed-{seed}"`), `metric` which of their metrics is the score, `same` what is the same for
+    all (`{"task": "rte"}`) and `reader` which reader it is, where that is not found by what is inside.
+
+    `predictions`, a table or its file, holds what each run predicted for each example: `strategy`, `task`, `seed`
+    (`model`), `example`, `label`, `prediction`. Then per-point stability is measured, and failed runs are known by the
+    labels.
+
     Example::
 
         comparison = stabbench.compare(pd.read_csv("results.csv"), majority={"rte": 0.527})
@@ -119,7 +137,7 @@ def compare(
 
     Raises UserError where the table is not as it should be: it names the rows and the column.
     """
-    found = runs_of(
+    found = understood(
         results,
         majority=majority,
         percent=percent,
@@ -128,6 +146,11 @@ def compare(
         nan=nan,
         lower_is_better=lower_is_better,
         higher_is_better=higher_is_better,
+        predictions=predictions,
+        pattern=pattern,
+        metric=metric,
+        same=same,
+        reader=reader,
         source=source,
     )
     origin = Origin(
@@ -138,6 +161,72 @@ def compare(
         made_from="plain results",
     )
     content = gather_plain(
-        found.runs, origin, levene_center=levene_center, alpha=alpha, lower=found.lower, executor=executor
+        found.runs,
+        origin,
+        levene_center=levene_center,
+        alpha=alpha,
+        lower=found.lower,
+        predictions=found.predictions,
+        executor=executor,
     )
     return Comparison(content, found.notes)
+
+
+def understood(
+    results: pd.DataFrame | str | PathLike[str] | Sequence[str | PathLike[str]],
+    *,
+    majority: Mapping[str, float] | None = None,
+    percent: bool = False,
+    columns: Mapping[str, str] | None = None,
+    wide: Sequence[str] | None = None,
+    nan: str = "error",
+    lower_is_better: Collection[str] = (),
+    higher_is_better: Collection[str] = (),
+    predictions: pd.DataFrame | str | PathLike[str] | None = None,
+    pattern: str | None = None,
+    metric: str | None = None,
+    same: Mapping[str, str] | None = None,
+    reader: str | None = None,
+    source: str = "results",
+) -> Results:
+    """The runs of whatever `compare` takes, by the same arguments, with what was taken for granted of them."""
+    wanted = Wanted(columns or {}, pattern, metric, wide, same or {})
+    read, source = _read(results, wanted, reader, source)
+    found = runs_of(
+        read.table,
+        majority=majority,
+        percent=percent,
+        columns=None if read.shaped else columns,
+        wide=None if read.shaped else wide,
+        nan=nan,
+        lower_is_better={*lower_is_better, *(read.lower - set(higher_is_better))},
+        higher_is_better={*higher_is_better, *(read.higher - set(lower_is_better))},
+        items=read.items if predictions is None else _table_of(predictions),
+        source=source,
+    )
+    return replace(found, notes=[*read.notes, *found.notes])
+
+
+def _read(
+    results: pd.DataFrame | str | PathLike[str] | Sequence[str | PathLike[str]],
+    wanted: Wanted,
+    reader: str | None,
+    source: str,
+) -> tuple[Found, str]:
+    """The table of runs, and what messages call it."""
+    if isinstance(results, pd.DataFrame):
+        if wanted.pattern is not None or wanted.metric is not None or reader is not None:
+            raise UserError("pattern, metric and reader say how files are read, found a data frame")
+        return Found(with_same(results, wanted.same)), source
+    several = [results] if isinstance(results, (str, PathLike)) else results
+    if not isinstance(several, (list, tuple)) or not all(isinstance(one, (str, PathLike)) for one in several):
+        expected = "a data frame (pandas.read_csv(...)), or what `stabbench compare` reads: files, folders"
+        raise UserError(f"{source}: found a {type(results).__name__}, expected {expected}")
+    texts = [fspath(one) for one in several]
+    return read_results(texts, wanted, reader), texts[0] if len(texts) == 1 else source
+
+
+def _table_of(predictions: pd.DataFrame | str | PathLike[str]) -> pd.DataFrame:
+    if isinstance(predictions, pd.DataFrame):
+        return predictions
+    return read_table(Path(predictions), TEXT)

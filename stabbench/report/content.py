@@ -13,13 +13,16 @@ from typing import TypedDict
 import numpy as np
 import pandas as pd
 
+from stabbench.analysis import predictions as predicted
 from stabbench.analysis.calibration import false_positive_rate
 from stabbench.analysis.curves import LearningCurves, learning_curves
+from stabbench.analysis.example_stability import Correctness, PredictedNumbers, outcomes
 from stabbench.analysis.frame import check_complete, frame, ordered
 from stabbench.analysis.order import ORDERS, strategies_by_std
 from stabbench.analysis.pairwise import pairwise
 from stabbench.analysis.permutation import RESAMPLED_UP_TO
 from stabbench.analysis.place import Place
+from stabbench.analysis.predictions import Predictions
 from stabbench.analysis.scoring import Scoring
 from stabbench.analysis.seed_sanity import Alike, seedless_cells, seedless_records
 from stabbench.analysis.stability import MINIMUM_SEEDS, stability
@@ -58,6 +61,8 @@ class Content:
     """Cells on which the seed seems to change nothing, and why; none of them is best."""
     provenance: bool = False
     """Whether the page also says what another training of the same runs would change."""
+    predictions: Predictions = field(default_factory=dict)
+    """What runs without records predicted for each example, where somebody's results say it."""
 
     def shown(self, metric: str) -> Shown:
         """How its scores are printed and drawn."""
@@ -104,7 +109,8 @@ class Content:
     @cached_property
     def traced(self) -> list[Place]:
         """Those of `drawn` whose runs' own tables are looked into: all, or the first of more than `TRACED_CELLS`."""
-        return self.drawn if len(self.selection.cells) <= TRACED_CELLS else self.drawn[:1]
+        cells = len(self.selection.cells) or len(self.predictions)
+        return self.drawn if cells <= TRACED_CELLS else self.drawn[:1]
 
     @cached_property
     def traced_cells(self) -> Sequence[SelectedCell]:
@@ -115,6 +121,21 @@ class Content:
     def curves(self) -> Mapping[Place, Sequence[LearningCurves]]:
         """`stabbench.analysis.learning_curves` of each of `traced_cells`."""
         return {Place.of(item.cell): learning_curves(item) for item in self.traced_cells}
+
+    @cached_property
+    def outcomes(self) -> Mapping[Place, Correctness | PredictedNumbers]:
+        """What the runs of each cell of `traced` made of single examples, in the plan's order; of records or not."""
+        if self.recorded:
+            read = ((Place.of(item.cell), outcomes(item)) for item in self.traced_cells)
+        else:
+            traced = set(self.traced)
+            cells = [cell for cell in self.predictions if cell.whole in traced]
+            read = ((cell, predicted.outcomes(self._runs_of(cell), self.predictions[cell])) for cell in cells)
+        return {cell: found for cell, found in read if found is not None}
+
+    def _runs_of(self, cell: Place) -> pd.DataFrame:
+        found: pd.DataFrame = self.runs.loc[(self.runs[list(Place._fields)] == list(cell)).all(axis=1)]
+        return found
 
     def heading(self, place: Place) -> str:
         """What a figure or a paragraph about a model and task is called."""
@@ -149,6 +170,11 @@ class Content:
     def recorded(self) -> bool:
         """Whether there are records behind the runs: recipes, learning curves, gradient norms, cost."""
         return bool(self.selection.cells)
+
+    @property
+    def predicted(self) -> bool:
+        """Whether it is known of any runs what they predicted for each example."""
+        return self.recorded or bool(self.predictions)
 
     @property
     def complete(self) -> bool:
@@ -220,17 +246,21 @@ def gather_plain(
     levene_center: str,
     alpha: float,
     lower: frozenset[str] = frozenset(),
+    predictions: Predictions | None = None,
     executor: Executor | None = None,
 ) -> Content:
     """The same of runs without records: a frame as `stabbench.analysis.results.runs_of` makes it.
 
-    Of the metrics in `lower` the lower score is the better one.
+    Of the metrics in `lower` the lower score is the better one; `predictions` are those of its runs that have any.
     """
     center = _check_settings(levene_center, alpha)
     seedless = seedless_cells(runs, lower=lower)
     table = stability(runs, levene_center=center, alpha=alpha, lower=lower, seedless=seedless, executor=executor)
     scoring = Scoring.of_names(set(map(str, runs["metric"].unique())), lower)
-    return Content(Selection(()), runs, origin, table, pairwise(runs, executor), center, alpha, scoring, seedless)
+    pairs = pairwise(runs, executor)
+    return Content(
+        Selection(()), runs, origin, table, pairs, center, alpha, scoring, seedless, predictions=predictions or {}
+    )
 
 
 def _check_settings(levene_center: str, alpha: float) -> Center:

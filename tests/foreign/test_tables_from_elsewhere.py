@@ -309,5 +309,5 @@ def test_strategies_as_columns_are_met_with_what_makes_rows_of_them(tmp_path: Pa
 
 
 def test_what_is_no_data_frame_is_told_so() -> None:
-    with pytest.raises(UserError, match="found a str, expected a data frame"):
-        stabbench.compare("results.csv")  # type: ignore[arg-type]
+    with pytest.raises(UserError, match="found a dict, expected a data frame"):
+        stabbench.compare({"score": [0.5]})  # type: ignore[arg-type]

@@ -15,6 +15,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from stabbench.cli import main
+from stabbench.errors import UserError
+from stabbench.readers import Wanted, read
 from stabbench.testing import FAMILY_CHECKS, TASK_CHECKS, TRAINER_CHECKS, Check
 from tests.tiny import PROJECT
 
@@ -96,6 +98,22 @@ def test_the_pages_tests_pass(file: str, checks: Sequence[Check[Any]], project: 
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", file]
     result = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
     assert f"{len(checks)} passed" in result.stdout, result.stdout
+
+
+def test_the_pages_reader_reads_its_format(tmp_path: Path) -> None:
+    code = tmp_path / "scores_txt.py"
+    code.write_text(FILES[code.name])
+    for strategy in ("a", "b"):
+        for seed in (1, 2):
+            folder = tmp_path / "runs" / strategy / f"seed-{seed}"
+            folder.mkdir(parents=True)
+            (folder / "scores.txt").write_text(f"accuracy 0.{seed}5\nloss 1.5")
+    wanted = Wanted(pattern="{strategy}/seed-{seed}", same={"task": "t"})
+    found = read([str(tmp_path / "runs")], wanted, reader=f"{code}:ScoresTxt")
+    assert found.table["score"].tolist() == [0.15, 0.25, 0.15, 0.25]
+    (tmp_path / "runs" / "a" / "seed-1" / "scores.txt").write_text("accuracy high")
+    with pytest.raises(UserError, match="expected a name and a number in each line"):
+        read([str(tmp_path / "runs")], wanted, reader=f"{code}:ScoresTxt")
 
 
 def test_an_installed_family_is_that_of_its_model_type(project: Path, tmp_path: Path) -> None:

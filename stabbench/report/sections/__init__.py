@@ -30,7 +30,6 @@ OF_SCORES: Sequence[View] = (tables.stability, scores.section, tables.failures, 
 OF_RECORDS: Sequence[View] = (
     training.section,
     gradients.section,
-    example_stability.section,
     gradient_norms.section,
     failed_runs.section,
     bias_correction_factor.section,
@@ -41,13 +40,16 @@ OF_RECORDS: Sequence[View] = (
     making.section,
 )
 """Those that plain results, without records behind them, cannot fill."""
+OF_PREDICTIONS: Sequence[View] = (example_stability.section,)
+"""Those that need what runs predicted for each example."""
 LAST: Sequence[View] = (tables.definitions, tables.data)
 """All in the order of the page within each of its parts."""
 
 
 def views(content: Content) -> Iterator[Section]:
     """One after the other; to be taken inside `stabbench.report.figures.drawing.style`."""
-    for view in (*OF_SCORES, *(OF_RECORDS if content.recorded else ()), *LAST):
+    predicted = OF_PREDICTIONS if content.predicted else ()
+    for view in (*OF_SCORES, *predicted, *(OF_RECORDS if content.recorded else ()), *LAST):
         section = view(content)
         if section is not None:
             yield section

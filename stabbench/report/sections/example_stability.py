@@ -17,7 +17,6 @@ from stabbench.analysis.example_stability import (
     PredictedNumbers,
     by_example,
     least_stable,
-    outcomes,
     per_point_stability,
 )
 from stabbench.analysis.place import Place
@@ -78,9 +77,8 @@ _WHAT = {
 
 def section(content: Content) -> Section:
     """A figure a model and task, a row of numbers a cell, and each cell's least stable examples by row number."""
-    read = {Place.of(item.cell): outcomes(item) for item in content.traced_cells}
-    cells = {cell: values for cell, values in read.items() if values is not None}
-    without = [item.cell for item in content.traced_cells if item.records and read[Place.of(item.cell)] is None]
+    cells = content.outcomes
+    without = [item.cell for item in content.traced_cells if item.records and Place.of(item.cell) not in cells]
     tables = {cell: by_example(values) for cell, values in cells.items()}
     summary = pd.DataFrame([_row(cell, values) for cell, values in cells.items()])
     colors, kinds = strategy_colors(content.strategies), [_WHAT[kind] for kind in _kinds(cells.values())]
@@ -93,7 +91,7 @@ def section(content: Content) -> Section:
         }
         heading = content.heading(place)
         if not mine:
-            silent = any(item.cell in without for item in content.cells(place))
+            silent = not content.recorded or any(item.cell in without for item in content.cells(place))
             of = "runs with predictions" if silent else "finished runs"
             found.append(f"{heading}: no cell has two {of}.")
             continue
@@ -205,7 +203,8 @@ def _least_stable_grid(tables: dict[Place, pd.DataFrame]) -> Grid:
     for cell, table in tables.items():
         chosen = least_stable(table, LISTED)
         mean = _WHAT["prediction" in table].mean_text
-        texts = [f"{row['example']:.0f} ({mean(row)})" for _, row in chosen.iterrows()]
+        examples = chosen["example"].tolist()
+        texts = [f"{name} ({mean(row)})" for name, (_, row) in zip(examples, chosen.iterrows(), strict=True)]
         rows.append([cell.name, ", ".join(texts) or "none: all runs agree on every example"])
     return Grid(["cell", "examples"], rows, words=True, places=list(tables))
 
