@@ -30,11 +30,12 @@ def stable_in_failure(table: pd.DataFrame) -> pd.DataFrame:
     """Rows of `stability` whose small std comes from failing: most runs failed, and no cell that mostly works has less.
 
     Where most runs fail, failing more often lowers the std; at the end of it all runs fail and the std is close to 0.
+    Of a cell whose scores are not all known nothing is said.
     """
     works = table[table["eligible"] & ~table["mostly_failed"]]
     smallest = works.groupby(["model", "task"], sort=False)["std"].min()
     limit = [smallest.get((row["model"], row["task"]), np.inf) for _, row in table.iterrows()]
-    all_failed = (table["n"] > 0) & (table["failed"] == table["n"])
+    all_failed = (table["n"] > 0) & (table["failed"] == table["n"]) & table["mean"].notna()
     return table[all_failed | (table["mostly_failed"] & (table["std"] < np.array(limit)))]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from stabbench.analysis.results import Results, runs_of
+from stabbench.analysis.results import TEXT, Results, runs_of
 from stabbench.errors import UserError
 from stabbench.notebook import html
 from stabbench.readers import Found, Wanted, with_same

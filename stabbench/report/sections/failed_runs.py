@@ -88,11 +88,10 @@ def _sentence(part: pd.DataFrame, words: ObjectiveWords) -> str:
     known = int((part["failed"] - part["diverged"]).sum())
     entropy = _entropy(part)
     low, high = part["loss_min"].min(), part["loss_max"].max()
+    told = "" if known == ended else f", known of {known} of them,"
     average = (part["loss_mean"] * (part["failed"] - part["diverged"])).sum() / known
-    whose = "their" if known == ended else f"{known} of them say what their training loss was; the"
-    text += (
-        f"; {whose} training loss in the last epoch is {low:.3f} to {high:.3f}{words.unit}, {average:.3f} on average"
-    )
+    text += f"; their training loss in the last epoch{told} is {low:.3f} to {high:.3f}{words.unit}, "
+    text += f"{average:.3f} on average"
     part = part[part["trivial"].notna()]
     if part.empty:
         return f"{text}."
