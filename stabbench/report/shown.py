@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from stabbench.analysis.scoring import Scoring
@@ -31,8 +32,8 @@ class Shown:
     @classmethod
     def of_cells(cls, scoring: Scoring, cells: pd.DataFrame) -> Shown:
         """The same of the rows of `analysis.stability` of one metric."""
-        largest = cells[["min", "max"]].abs().max(axis=None)
-        return cls.of(scoring, str(cells["metric"].iloc[0]), cells["std"].dropna(), float(largest))
+        largest = float(cells[["min", "max"]].abs().fillna(0).to_numpy(dtype=np.float64).max())
+        return cls.of(scoring, str(cells["metric"].iloc[0]), cells["std"].dropna(), largest)
 
     @property
     def factor(self) -> float:

@@ -130,7 +130,7 @@ def test_a_missing_column_is_told_with_the_nearest_one_and_all_at_once() -> None
 
 @pytest.mark.parametrize(
     ("column", "strange"),
-    [("body", ["a", "list"]), ("body", ("a", "tuple")), *((name, it) for name in ("body", "kind") for it in ({}, b""))],
+    [("body", ["a", "list"]), ("body", ("a", "tuple")), ("body", {}), ("body", b""), ("kind", {}), ("kind", b"")],
 )
 def test_a_column_that_holds_no_texts_or_numbers_is_refused(column: str, strange: Any) -> None:
     table = {"body": ["a", "b"], "kind": ["x", "y"], column: ["one", strange]}

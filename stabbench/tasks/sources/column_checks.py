@@ -14,6 +14,10 @@ MOST_NUMBERS = 10
 """Classes whose names are numbers, not all of them whole, above which they are taken for measurements."""
 MOST_COMPARED = 1_000
 """Values of a column up to which the one nearest to another is looked for, which takes a millisecond for ten."""
+MULTI_LABEL = (
+    "a task with several labels a row (multi-label) is not there. Make a task of each label, with a column that says "
+    "for each row whether it has it"
+)
 _SEVERAL = (list, tuple, set, frozenset, np.ndarray)
 _NOT_WORDS = (bytes, dict, *_SEVERAL)
 
@@ -34,9 +38,8 @@ def check_columns(table: pd.DataFrame, wanted: Sequence[str], label: str, place:
         kinds = set(map(type, column)) if name in wanted and column.dtype == object else set()
         if name == label and kinds.intersection(_SEVERAL):
             raise UserError(
-                f"{place}: column '{name}' holds lists, so that a row has several labels, expected one label a row: a "
-                "task with several labels a row (multi-label) is not there. Make a task of each label, with a column "
-                "that says for each row whether it has it"
+                f"{place}: column '{name}' holds lists, so that a row has several labels, expected one label a row: "
+                f"{MULTI_LABEL}"
             )
         for kind in kinds.intersection(_NOT_WORDS):
             raise UserError(f"{place}: column '{name}' has values of type {kind.__name__}, expected texts or numbers")

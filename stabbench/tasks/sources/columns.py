@@ -151,7 +151,7 @@ class LabelledColumns:
         largest = objective.largest
         for row in (row for row, label in enumerate(labels) if label is not None and abs(label) > largest):
             bad[row] = (
-                f"label {said[row]!r}, expected a number within ±{largest:g}, of which single precision has squares"
+                f"label {said[row]!r}, expected a number within ±{largest:g}, whose squares single precision holds"
             )
         if bad:
             rows = kept.index.to_numpy()
