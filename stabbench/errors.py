@@ -71,11 +71,27 @@ def unknown(kind: str, name: str, choices: Iterable[str]) -> UserError:
 
 
 def told(place: str, noun: str, faults: Sequence[tuple[int, str]]) -> str:
-    """One message for all faults of a place, by line or row: the first ten and the count."""
+    """One message for all faults of a place, each once with the first ten of its lines or rows and their count.
+
+    The first ten different faults are told, and how many lines or rows the others have.
+    """
     if len(faults) == 1:
         return f"{place}, {noun} {faults[0][0]}: {faults[0][1]}"
+    by_fault: dict[str, list[int]] = {}
+    for number, fault in faults:
+        by_fault.setdefault(fault, []).append(number)
+    shown = list(by_fault.items())[:SHOWN]
     lines = [f"{place}: {len(faults):,} {noun}s cannot be used:"]
-    lines += [f"  {noun} {number}: {fault}" for number, fault in faults[:SHOWN]]
-    if len(faults) > SHOWN:
-        lines.append(f"  and {len(faults) - SHOWN:,} more")
-    return "\n".join(lines)
+    lines += [f"  {numbered(noun, numbers)}: {fault}" for fault, numbers in shown]
+    more = len(faults) - sum(len(numbers) for _, numbers in shown)
+    return "\n".join([*lines, *([f"  and {more:,} more"] if more else [])])
+
+
+def numbered(noun: str, numbers: Sequence[int]) -> str:
+    """`line 3`, `lines 3, 5`, or the first ten and the count: `5,000 lines (2, 3, … and 4,990 more)`."""
+    if len(numbers) == 1:
+        return f"{noun} {numbers[0]}"
+    listed = ", ".join(map(str, numbers[:SHOWN]))
+    if len(numbers) <= SHOWN:
+        return f"{noun}s {listed}"
+    return f"{len(numbers):,} {noun}s ({listed} and {len(numbers) - SHOWN:,} more)"

@@ -26,18 +26,29 @@ def _from_1_to_2(content: Content) -> Content:
         "label_shares": {},
         "sample": None,
         "dev_sample": None,
-        **content["task_facts"],
+        **_object(content["task_facts"], "task_facts"),
     }
-    model = content["spec"].get("model", {})
+    if "tensors" in content:
+        tensors = _by_layer(_object(content["tensors"], "tensors"))
+    else:
+        model = _object(_object(content["spec"], "spec").get("model", {}), "spec.model")
+        tensors = by_name(model.get("architecture", ""))
     return {
         **content,
         "schema_version": 2,
         "task_facts": {**facts, "majority": _best_constant(facts)},
-        "tensors": _by_layer(content["tensors"]) if "tensors" in content else by_name(model.get("architecture", "")),
+        "tensors": tensors,
     }
 
 
 STEPS: Mapping[int, Callable[[Content], Content]] = {1: _from_1_to_2}
+
+
+def _object(value: object, place: str) -> Content:
+    """An object of a file; ValueError where it is none."""
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{place} is {value!r}, expected an object")
+    return value
 
 
 def f1_of_always_one(ones: int, examples: int) -> float:
@@ -56,9 +67,10 @@ def outdated(scores: Mapping[str, float]) -> bool:
 
 def _best_constant(facts: Content) -> Content:
     """With the label of each metric, and F1's score put right where the label shares tell it."""
-    found, shares = facts["majority"], facts["label_shares"].get("dev", ())
+    found = _object(facts["majority"], "task_facts.majority")
+    shares = _object(facts["label_shares"], "task_facts.label_shares").get("dev", ())
     labels = {metric: 1 if metric == "f1" else found["label"] for metric in facts["metrics"]}
-    scores = dict(found["scores"])
+    scores = dict(_object(found["scores"], "task_facts.majority.scores"))
     if len(shares) > 1 and outdated(scores):
         examples = int(facts["counts"]["dev"])
         scores["f1"] = f1_of_always_one(round(shares[1] * examples), examples)

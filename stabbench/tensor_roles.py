@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 EMBEDDINGS, SHARED, POOLER, CLASSIFIER, OTHER = "embeddings", "shared layer", "pooler", "classifier", "other"
-OUTSIDE_LAYERS = (EMBEDDINGS, POOLER, CLASSIFIER, OTHER)
+HEAD = "head"
+"""What the analysis calls the classifier's layer where its outputs are no classes."""
+OUTSIDE_LAYERS = (EMBEDDINGS, POOLER, CLASSIFIER, HEAD, OTHER)
 ADDED = "added"
 NUMBER = "#"
 """Stands for a layer's number: in a tensor's name counted from 0, in a line from 1."""
@@ -42,6 +44,18 @@ class TensorRoles(dict[str, str]):
         if tensor not in self._known:
             self._known[tensor] = self._planned(tensor) or self._added(tensor)
         return self._known[tensor]
+
+    def with_last(self, layer: str) -> TensorRoles:
+        """The same with the layer `classifier` called `layer`."""
+        if layer == CLASSIFIER:
+            return self
+        roles = {name: _read(line) for name, line in self.items()}
+        return TensorRoles(
+            {
+                name: line_of(replace(role, layer=layer) if role.layer == CLASSIFIER else role)
+                for name, role in roles.items()
+            }
+        )
 
     @cached_property
     def _known(self) -> dict[str, Role]:

@@ -68,6 +68,15 @@ def test_the_rows_of_a_group_are_on_one_side(project: Path) -> None:
     assert not {row % 20 for row in found.train["example"]} & {row % 20 for row in found.dev["example"]}
 
 
+def test_the_share_that_dev_came_to_is_shown_and_what_was_asked_for_where_groups_make_it_another(project: Path) -> None:
+    write(project, ", group: customer, dev_share: 0.3")  # of 3 parts with whole groups
+    output = run("prepare").output
+    share = 100 * task(project / "data/tickets").counts["dev"] / 60
+    assert f"dev is {share:.3g} % of the rows (asked for: 30 %)" in output
+    write(project, ", dev_share: 0.3")
+    assert "dev is 30 % of the rows:" in run("prepare").output
+
+
 def test_folds_are_tasks_of_the_grid_prepared_together_and_planned_each(project: Path) -> None:
     folds = [f"tickets-fold-{fold}" for fold in (1, 2, 3)]
     write(project, ", folds: 3", grid=f"[{', '.join(folds[:2])}]")

@@ -57,6 +57,7 @@ def lacking(*keys: str) -> Callable[[dict[str, Any]], object]:
         (lambda data: data["flags"].update(collapsed=1), "flags.collapsed is 1, expected true or false"),
         (lambda data: data.update(parameter_groups=[{}]), "parameter_groups.0.learning_rate is absent"),
         (lambda data: data.update(parameter_groups=[[]]), r"parameter_groups.0 is \[\], expected an object"),
+        (lambda data: data.update(majority=[1]), r"majority is \[1\], expected an object"),
         (
             lambda data: data.update(status="fine"),
             "status is 'fine', expected one of ok, failed, diverged, unjudged, error",

@@ -38,6 +38,15 @@ def test_a_plan_file_with_a_name_that_leads_out_of_its_folder_is_refused(place: 
         Cell.read(tmp_path / "cell.json")
 
 
+@pytest.mark.parametrize("strange", [[1], "x", None, {"label": 0, "scores": [0.5]}])
+def test_a_plan_file_of_an_older_version_whose_baseline_is_no_object_is_told(strange: object, tmp_path: Path) -> None:
+    content = {key: value for key, value in cell().to_json().items() if key != "tensors"}
+    content["task_facts"]["majority"] = strange
+    write_json(tmp_path / "cell.json", {**content, "schema_version": 1})
+    with pytest.raises(UserError, match=r"cell.json cannot be read \(task_facts.majority.* expected an object\): run"):
+        Cell.read(tmp_path / "cell.json")
+
+
 def test_names_sources_and_texts_are_not_in_the_fingerprint() -> None:
     renamed = cell(model="m", task="t", strategy="s", sources={}, description="", reference="", position=9)
     assert renamed.fingerprint(1) == cell().fingerprint(1)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from stabbench.analysis.frame import FAILED
 from stabbench.analysis.layers import layer_norms
+from stabbench.analysis.scoring import objective_words
 from stabbench.records import Record, SelectedCell
 from stabbench.tensor_roles import OUTSIDE_LAYERS, TensorRoles
 
@@ -22,7 +23,7 @@ class Run:
     seed: int
     record: Record
     tensors: TensorRoles
-    """What its model's tensors are."""
+    """What its model's tensors are; the layer `classifier` is called as its objective has it."""
 
 
 @dataclass(frozen=True)
@@ -80,11 +81,16 @@ def _pair(cell: SelectedCell, failed: Run, successful: Run) -> Pair:
 def _successful(selected: SelectedCell, fit: Callable[[Record], bool]) -> list[Run]:
     records = sorted(selected.records.items())
     cell = selected.cell
+    tensors = _tensors(selected)
     return [
-        Run(cell.strategy, seed, record, cell.tensors)
-        for seed, record in records
-        if record.status == "ok" and fit(record)
+        Run(cell.strategy, seed, record, tensors) for seed, record in records if record.status == "ok" and fit(record)
     ]
+
+
+def _tensors(selected: SelectedCell) -> TensorRoles:
+    """What the model's tensors are, the head in the words of the task's objective."""
+    cell = selected.cell
+    return cell.tensors.with_last(objective_words(cell.task_facts.objective).head)
 
 
 def _first_failed(selected: SelectedCell, fit: Callable[[Record], bool]) -> Run | None:
@@ -96,7 +102,7 @@ def _first_failed(selected: SelectedCell, fit: Callable[[Record], bool]) -> Run 
     if not failed:
         return None
     seed, record = min(failed, key=typical)
-    return Run(selected.cell.strategy, seed, record, selected.cell.tensors)
+    return Run(selected.cell.strategy, seed, record, _tensors(selected))
 
 
 @dataclass(frozen=True)

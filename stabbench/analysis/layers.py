@@ -7,9 +7,9 @@ import re
 import numpy as np
 import pandas as pd
 
-from stabbench.tensor_roles import CLASSIFIER, EMBEDDINGS, OTHER, POOLER, TensorRoles
+from stabbench.tensor_roles import CLASSIFIER, EMBEDDINGS, HEAD, OTHER, POOLER, TensorRoles
 
-_HEAD = {POOLER: 10_000, CLASSIFIER: 10_001, OTHER: 10_002}
+_HEAD = {POOLER: 10_000, CLASSIFIER: 10_001, HEAD: 10_001, OTHER: 10_002}
 
 
 def depth_of(layer: str) -> tuple[int, str]:

@@ -12,6 +12,7 @@ from stabbench.metrics.contract import MetricKind
 from stabbench.metrics.kinds import lower_is_better, metric_kind, metric_name
 from stabbench.plan import Cell
 from stabbench.task_facts import OwnMetric
+from stabbench.tensor_roles import CLASSIFIER, HEAD
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,10 @@ class ObjectiveWords:
     name: str
     constant: str
     """The prediction that a failed run is no better than, after "the"."""
+    column: str
+    """What a column of its scores is called."""
+    head: str
+    """What the model's last layer is called."""
     unit: str
     """Of a loss, after the number and with the space before it; empty where it has none."""
     measure: str
@@ -38,6 +43,8 @@ class ObjectiveWords:
 CLASSIFICATION = ObjectiveWords(
     name="classification",
     constant="best constant classifier",
+    column="majority",
+    head=CLASSIFIER,
     unit=" nats",
     measure="nats",
     told="in nats",
@@ -49,6 +56,8 @@ CLASSIFICATION = ObjectiveWords(
 _REGRESSION = ObjectiveWords(
     name="regression",
     constant="best constant prediction",
+    column="best constant prediction",
+    head=HEAD,
     unit="",
     measure="squared error",
     told="as squared error",
@@ -70,6 +79,8 @@ def objective_words(objective: Mapping[str, Any] | None) -> ObjectiveWords:
     return ObjectiveWords(
         name=name,
         constant=_REGRESSION.constant,
+        column=_REGRESSION.column,
+        head=_REGRESSION.head,
         unit="",
         measure=f"that of {name}",
         told=f"that of {name}",
@@ -138,8 +149,22 @@ class Scoring:
     @property
     def constant(self) -> str:
         """What a failed run is no better than: only where all tasks are classification it is a classifier."""
-        found = {words.constant for words in self.each}
-        return found.pop() if len(found) == 1 else _REGRESSION.constant
+        return self._common.constant
+
+    @property
+    def column(self) -> str:
+        """What a column of its scores is called."""
+        return self._common.column
+
+    @property
+    def head(self) -> str:
+        """What the models' last layers are called."""
+        return self._common.head
+
+    @property
+    def _common(self) -> ObjectiveWords:
+        """Words for all tasks at once: those of classification where all are, else words that classes do not need."""
+        return CLASSIFICATION if all(words == CLASSIFICATION for words in self.each) else _REGRESSION
 
     @property
     def told(self) -> str:

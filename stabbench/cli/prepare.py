@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 DEV_SHARE = 0.2
 """That of `tasks.splitting`, which needs more than a command's `--help` has."""
+TOLD_FROM = 0.01
+"""From this difference on between the share of dev and what was asked for, both are shown."""
 
 
 @click.command()
@@ -74,11 +76,19 @@ def _how_dev_was_made(task: PreparedTask) -> list[str]:
     places = origin.get("files", origin.get("splits"))
     if "text" not in origin or not isinstance(places, Mapping) or "dev" in places:
         return []
-    share = f"{100 * origin.get('dev_share', DEV_SHARE):g} % of the rows"
-    part = f"fold {origin['fold']} of {origin['folds']}" if "folds" in origin else share
+    share = _share(task, 1 / origin["folds"] if "folds" in origin else origin.get("dev_share", DEV_SHARE))
+    part = f"fold {origin['fold']} of {origin['folds']}, {share}" if "folds" in origin else share
     alike = "the same share of each class" if task.label_names else "labels spread alike"
     together = f", rows of one '{origin['group']}' on one side" if "group" in origin else ""
     return [f"  dev is {part}: {alike}{together}, split_seed {origin.get('split_seed', 0)}"]
+
+
+def _share(task: PreparedTask, asked: float) -> str:
+    """What dev is of the rows; whole groups, or few rows, may be another share than what was asked for."""
+    read = task.seen["read"] if task.seen else task.counts
+    share = read["dev"] / (read["train"] + read["dev"])
+    told = f" (asked for: {100 * asked:.3g} %)" if abs(share - asked) > TOLD_FROM else ""
+    return f"{round(100 * share, 1):g} % of the rows{told}"
 
 
 def _rows(task: PreparedTask) -> list[tuple[str, str, str]]:

@@ -29,7 +29,11 @@ def _judged_by_todays_f1(data: Data, table: Tables) -> Data:
     diverged run's score, which is the baseline, and the digest over these. The labels are those of the predictions.
     """
     majority = data.get("majority")
-    if data["status"] == "error" or majority is None or not outdated(majority):
+    if data["status"] == "error" or majority is None:
+        return data
+    if not isinstance(majority, Mapping):
+        raise ValueError(f"majority is {majority!r}, expected an object of scores")
+    if not outdated(majority):
         return data
     labels = table("predictions.parquet")["label"]
     baselines = {**majority, "f1": f1_of_always_one(int((labels == 1).sum()), len(labels))}

@@ -8,7 +8,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -64,13 +64,17 @@ class Content:
     predictions: Predictions = field(default_factory=dict)
     """What runs without records predicted for each example, where somebody's results say it."""
 
-    def shown(self, metric: str) -> Shown:
-        """How its scores are printed and drawn."""
-        return Shown.of(self.scoring, metric)
+    def shown(self, row: Mapping[str, Any] | pd.Series) -> Shown:
+        """How the scores of a row with a model and a task are printed and drawn."""
+        return self.shown_at(Place(str(row["model"]), str(row["task"])))
 
     def shown_at(self, place: Place) -> Shown:
-        """The same of the metric of a model and task."""
-        return self.shown(str(self.rows(place)["metric"].iloc[0]))
+        """The same of a model and task: each std there with two significant digits at the least."""
+        return self._shown[place]
+
+    @cached_property
+    def _shown(self) -> Mapping[Place, Shown]:
+        return {place: Shown.of_cells(self.scoring, rows) for place, rows in self._rows.items()}
 
     @property
     def constant(self) -> str:
@@ -80,7 +84,7 @@ class Content:
     @cached_property
     def units(self) -> str:
         """In which unit the scores are printed."""
-        return unit_words([self.shown(str(metric)) for metric in self.table["metric"].unique()])
+        return unit_words([Shown.of(self.scoring, str(metric)) for metric in self.table["metric"].unique()])
 
     @cached_property
     def models(self) -> list[str]:

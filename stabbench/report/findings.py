@@ -116,7 +116,7 @@ def _elsewhere(table: pd.DataFrame, places: Sequence[pd.DataFrame]) -> list[str]
 
 
 def _spread(content: Content, row: pd.Series) -> str:
-    shown = content.shown(str(row["metric"]))
+    shown = content.shown(row)
     std, low, high, iqr = (shown.text(float(row[name])) for name in ("std", "min", "max", "iqr"))
     return f"std {std}, from {low} to {high}, IQR {iqr}, over {counted(int(row['n']), 'seed')}"
 

@@ -8,11 +8,12 @@ from functools import lru_cache
 
 import pandas as pd
 
+from stabbench.analysis.place import Place
 from stabbench.analysis.stability import MINIMUM_SEEDS
 from stabbench.report.content import Content
 from stabbench.report.findings import left_out, untestable
 from stabbench.report.numbers import counted, exponent, extremes, interval, listed, of_runs, p_equation, share
-from stabbench.report.shown import unit_words
+from stabbench.report.shown import Shown, unit_words
 
 TASKS_A_BLOCK = 3
 STAR = "⋆"
@@ -75,7 +76,6 @@ def blocks(content: Content) -> list[Block]:
 def _block(content: Content, model: str, tasks: list[str], number: int) -> Block:
     table = content.table
     part = table[(table["model"] == model) & table["task"].isin(tasks)]
-    metrics = {str(row["task"]): str(row["metric"]) for _, row in part.iterrows()}
     references = {item.cell.strategy: item.cell.reference for item in content.selection.cells}
     rows = []
     for strategy in content.strategies:
@@ -83,14 +83,14 @@ def _block(content: Content, model: str, tasks: list[str], number: int) -> Block
         if mine:
             entries = tuple(_entry(content, mine[task]) if task in mine else None for task in tasks)
             rows.append(Row(strategy, references.get(strategy, ""), entries))
-    shown = {task: content.shown(metrics[task]) for task in tasks}
+    shown = {task: content.shown_at(Place(model, task)) for task in tasks}
     heads = tuple((task, item.name) for task, item in shown.items())
     measures = {task: (*MEASURES[:2], item.best) for task, item in shown.items()}
     return Block(model, number, heads, measures, tuple(rows), _caption(content, model, part))
 
 
 def _entry(content: Content, row: pd.Series) -> Entry:
-    shown = content.shown(str(row["metric"]))
+    shown = content.shown(row)
     columns = {name: shown.best if name == "max" else name for name in MEASURES}
     n, planned = int(row["n"]), int(row["planned"])
     failed = of_runs(row["failed"], n)
@@ -149,7 +149,7 @@ def _caption(content: Content, model: str, part: pd.DataFrame) -> str:
 
 def _best(content: Content, part: pd.DataFrame) -> str:
     """What the third column holds, and in which unit the numbers are."""
-    shown = [content.shown(metric) for metric in dict.fromkeys(map(str, part["metric"]))]
+    shown = [Shown.of(content.scoring, metric) for metric in dict.fromkeys(map(str, part["metric"]))]
     lower = [item for item in shown if item.kind.lower]
     best = "maximum"
     if lower:

@@ -10,6 +10,8 @@ from pandas.api.typing import NAType
 from stabbench.metrics.contract import MetricKind
 
 NOT_AVAILABLE = "n/a"
+ROUNDING = 1e-9
+"""Of a score: a smaller std is that of equal scores."""
 
 
 def percent(fraction: float) -> str:
@@ -20,11 +22,30 @@ def percent(fraction: float) -> str:
     return "0.0" if text == "-0.0" else text
 
 
-def score_text(score: float, kind: MetricKind) -> str:
-    """A score or std of a metric: `percent` of a fraction, four digits of a loss, `n/a` for NaN."""
+def score_text(score: float, kind: MetricKind, decimals: int = 0) -> str:
+    """A score or std of a metric: `percent` of a fraction, `n/a` for NaN.
+
+    Of a loss four significant digits, and more where these are fewer than `decimals` after the point.
+    """
     if kind.fraction or math.isnan(score):
         return percent(score)
-    return f"{score:.4g}"
+    if not score or not math.isfinite(score) or decimals <= 3 - _power(score):
+        return f"{score:.4g}"
+    return f"{score:.{decimals}f}"
+
+
+def decimals_of(stds: Iterable[float], largest: float) -> int:
+    """How many digits after the point show the smallest of some standard deviations with two significant ones.
+
+    0 where none is above 0. Those that are nothing but rounding errors of scores up to `largest` do not count.
+    """
+    found = [std for std in stds if std > ROUNDING * abs(largest)]
+    return max(0, 1 - _power(min(found))) if found else 0
+
+
+def _power(value: float) -> int:
+    """The power of ten of a number's first digit."""
+    return math.floor(math.log10(abs(value)))
 
 
 def known(count: int | NAType | None) -> str:

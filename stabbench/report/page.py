@@ -57,7 +57,6 @@ class Page:
             keep_trailing_newline=True,
         )
         content: Content = self.context["content"]
-        shown = {metric: content.shown(metric) for metric in map(str, content.table["metric"].unique())}
         environment.filters.update(
             percent=numbers.percent,
             known=numbers.known,
@@ -67,7 +66,7 @@ class Page:
             count=numbers.counted,
             listed=numbers.listed,
             some=numbers.some,
-            score=lambda value, metric: shown[metric].text(value),
+            score=lambda value, row: content.shown(row).text(value),
             interval=lambda cell: numbers.interval(cell["failed_low"], cell["failed_high"]),
             loss=lambda value: numbers.NOT_AVAILABLE if math.isnan(value) else f"{value:.3g}",
         )

@@ -13,7 +13,7 @@ from stabbench.analysis.place import Place
 from stabbench.files import write_text
 from stabbench.records.content import UNJUDGED
 from stabbench.report.content import Content
-from stabbench.report.shown import HUNDREDTHS
+from stabbench.report.shown import HUNDREDTHS, Shown
 from stabbench.report.tables import csv
 
 
@@ -34,7 +34,7 @@ def write_plots(content: Content, folder: Path) -> None:
     scores = runs[["model", "task", "strategy", "seed", "score", "failed"]]
     scores = scores.assign(cell=place + "/" + runs["strategy"], place=place)
     if content.units != HUNDREDTHS:
-        scores = scores.assign(times=[content.shown(str(metric)).factor for metric in runs["metric"]])
+        scores = scores.assign(times=[Shown.of(content.scoring, str(metric)).factor for metric in runs["metric"]])
     write_text(folder / "scores.csv", csv(scores, digits=6))
     columns = ["curve", "cell", "place", "strategy", "outcome", "runs", "step", "mean", "std"]
     for name in ("train_loss", "dev_score"):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
 
 from stabbench.analysis.scoring import Scoring
 from stabbench.metrics.contract import MetricKind
-from stabbench.report.numbers import score_text, some
+from stabbench.report.numbers import decimals_of, score_text, some
 
 
 @dataclass(frozen=True)
@@ -18,11 +21,19 @@ class Shown:
     name: str
     """What it is called there."""
     kind: MetricKind
+    decimals: int = 0
+    """Digits after the point that scores of no fraction have at the least."""
 
     @classmethod
-    def of(cls, scoring: Scoring, metric: str) -> Shown:
-        """As the tasks say."""
-        return cls(metric, scoring.name(metric), scoring.kind(metric))
+    def of(cls, scoring: Scoring, metric: str, stds: Iterable[float] = (), largest: float = 0.0) -> Shown:
+        """As the tasks say; with the digits that tell these standard deviations of scores up to `largest` apart."""
+        return cls(metric, scoring.name(metric), scoring.kind(metric), decimals_of(stds, largest))
+
+    @classmethod
+    def of_cells(cls, scoring: Scoring, cells: pd.DataFrame) -> Shown:
+        """The same of the rows of `analysis.stability` of one metric."""
+        largest = float(cells[["min", "max"]].abs().fillna(0).to_numpy(dtype=np.float64).max())
+        return cls.of(scoring, str(cells["metric"].iloc[0]), cells["std"].dropna(), largest)
 
     @property
     def factor(self) -> float:
@@ -36,7 +47,7 @@ class Shown:
 
     def text(self, score: float) -> str:
         """A score or a std as tables print it."""
-        return score_text(score, self.kind)
+        return score_text(score, self.kind, self.decimals)
 
     @property
     def label(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from stabbench.analysis.place import Place
 from stabbench.report import findings
 from stabbench.report.content import Content
 from stabbench.report.layout import STAR
@@ -44,9 +45,8 @@ def _table(content: Content, model: str) -> list[str]:
         (str(row["task"]), str(row["strategy"])): row
         for _, row in content.table[content.table["model"] == model].iterrows()
     }
-    metrics = {task: str(row["metric"]) for (task, _), row in rows.items()}
     heads = [
-        f"{escape_markdown(f'{task} ({content.shown(metrics[task]).name})')} {name}"
+        f"{escape_markdown(f'{task} ({content.shown_at(Place(model, task)).name})')} {name}"
         for task in tasks
         for name in ("std", "mean", "failed")
     ]
@@ -64,7 +64,7 @@ def _table(content: Content, model: str) -> list[str]:
 def _texts(content: Content, row: pd.Series | None) -> list[str]:
     if row is None:
         return ["–"] * 3
-    shown = content.shown(str(row["metric"]))
+    shown = content.shown(row)
     texts = {name: shown.text(float(row[name])) for name in ("std", "mean")}
     std, mean = (f"**{text}**" if row[f"best_{name}"] else text for name, text in texts.items())
     return [f"{std}{STAR if row['star'] else ''}", mean, of_runs(row["failed"], int(row["n"]))]

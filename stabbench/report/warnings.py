@@ -194,7 +194,7 @@ def _unscored(content: Content) -> ReportWarning | None:
 def _in_failure(content: Content) -> ReportWarning | None:
     about = []
     for _, row in stable_in_failure(content.table).iterrows():
-        std = content.shown(str(row["metric"])).text(row["std"])
+        std = content.shown(row).text(row["std"])
         about.append((_cell(row), f"{row['failed']} of {row['n']} runs failed, std {std}"))
     if not about:
         return None
@@ -203,10 +203,9 @@ def _in_failure(content: Content) -> ReportWarning | None:
 
 
 def _two_groups(content: Content) -> ReportWarning | None:
-    metrics = {_cell(row): str(row["metric"]) for _, row in content.table.iterrows()}
     about = []
     for cell, groups in in_two_groups(content.runs):
-        low, high = map(content.shown(metrics[cell]).text, (groups.mean_lower, groups.mean_higher))
+        low, high = map(content.shown_at(cell.whole).text, (groups.mean_lower, groups.mean_higher))
         about.append((cell, f"{groups.lower} runs around {low}, {groups.higher} around {high}"))
     if not about:
         return None

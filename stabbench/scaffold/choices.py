@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from stabbench.errors import UserError, nearest
 from stabbench.scaffold import naming
 from stabbench.scaffold.columns import FEW_NUMBERS, Column, listed, shown
+from stabbench.tasks.sources.column_checks import MULTI_LABEL
 
 MOST_CLASSES = 150
 """Above which words are rather no classes, whatever their column is called."""
@@ -62,7 +63,10 @@ class Choices:
             raise UserError(f"{self.place} has no column '{name}'{hint}; {self.seen}")
         if self.columns[name].kind in ("lists", "empty"):
             what = self.columns[name].kind
-            raise UserError(f"column '{name}' of {self.place}: found {what}, expected texts or labels; {self.seen}")
+            todo = f"{MULTI_LABEL}; " if what == "lists" and name == self.asked.label else ""
+            raise UserError(
+                f"column '{name}' of {self.place}: found {what}, expected texts or labels; {todo}{self.seen}"
+            )
 
     @property
     def seen(self) -> str:

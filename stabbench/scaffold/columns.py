@@ -18,7 +18,7 @@ import pandas as pd
 from stabbench.errors import UserError
 from stabbench.scaffold import naming
 from stabbench.tables import Dialect, read
-from stabbench.tasks.sources.columns import word
+from stabbench.tasks.sources.values import word
 
 Kind = Literal["text", "words", "booleans", "whole numbers", "numbers", "identifiers", "dates", "lists", "empty"]
 NOTHING = frozenset({"", "-", "?", "na", "n/a", "#n/a", "nan", "null"})

@@ -12,7 +12,7 @@ from stabbench.errors import UserError
 from stabbench.scaffold import naming
 from stabbench.scaffold.choices import Asked, Choices, marks_of_none, quoted
 from stabbench.scaffold.columns import Column, listed, number, rows_of, shown
-from stabbench.tasks.sources.columns import word
+from stabbench.tasks.sources.values import word
 
 LISTED_CLASSES = 30
 """Up to which the classes are written down in their order."""

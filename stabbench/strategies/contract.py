@@ -46,9 +46,13 @@ class NoOptions:
 
 
 def refuse_if(wrong: bool, options: object, name: str, expected: str) -> None:
-    """ValueError with the value of the option `name` and what is expected of it, where it is wrong."""
-    if wrong:
-        raise ValueError(f"{name}: found {getattr(options, name)!r}, expected {expected}")
+    """ValueError with the value of the option `name` and what is expected of it, where it is wrong.
+
+    NaN always is: every comparison with it is false, so that `value < 0` alone would let it through.
+    """
+    value = getattr(options, name)
+    if wrong or (isinstance(value, float) and math.isnan(value)):
+        raise ValueError(f"{name}: found {value!r}, expected {expected}")
 
 
 class BoundModel(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from itertools import product
 from typing import Annotated
 
@@ -11,6 +12,7 @@ import pandas as pd
 from pydantic import Field
 
 from stabbench.analysis.frame import MISSING, frame
+from stabbench.analysis.scoring import Scoring
 from stabbench.analysis.variance_components import COMPONENTS, FACTORS, RESAMPLES, VarianceShares, variance_shares
 from stabbench.config import Config
 from stabbench.config.values import Block, Name
@@ -25,8 +27,8 @@ from stabbench.report.section import Section, SectionFigure
 from stabbench.report.shown import Shown
 from stabbench.studies.contract import Study
 from stabbench.studies.settings import scoring_of
+from stabbench.tensor_roles import HEAD
 
-NAMES = {"head": "classifier head", "order": "data order", "dropout": "dropout"}
 _STRATEGY_STREAM = 1
 
 
@@ -80,7 +82,7 @@ class Crossed(Study[CrossedOptions]):
             found=[],
         )
         runs, scoring = _with_levels(frame(selection), selection), scoring_of(selection)
-        shown = Shown.of(scoring, str(runs["metric"].iloc[0]))
+        shown = Shown.of(scoring, str(runs["metric"].iloc[0]), [runs["score"].std()], runs["score"].abs().max())
         missing = int((runs["status"] == MISSING).sum())
         if missing:
             text = f"{missing} of {len(runs)} runs are missing: the shares need every combination."
@@ -92,17 +94,18 @@ class Crossed(Study[CrossedOptions]):
             text = "The score is the same in all runs, so there is no variance to share out: not estimable."
             return dataclasses.replace(bare, found=[summary, text], data={"runs": runs})
         color = strategy_colors(content.strategies).get(options.strategy, MUTED)
-        found = [summary, *_found(shares, options.levels)]
+        names = _names(scoring)
+        found = [summary, *_found(shares, names)]
         return dataclasses.replace(
             bare,
             found=found,
             figures=[
-                SectionFigure("variance-shares", shares_figure(shares, NAMES), found[1], "components"),
+                SectionFigure("variance-shares", shares_figure(shares, names), found[1], "components"),
                 SectionFigure(
-                    "scores-by-level", levels_figure(runs, NAMES, color, scoring), f"Scores by level. {summary}", "runs"
+                    "scores-by-level", levels_figure(runs, names, color, scoring), f"Scores by level. {summary}", "runs"
                 ),
             ],
-            tables=[(_caption(options.levels, shown), _grid(shares, shown.factor))],
+            tables=[(_caption(options.levels, shown), _grid(shares, names, shown.factor))],
             data={"runs": runs, "components": _components(shares)},
             facts={"levels": options.levels, "resamples": RESAMPLES, "interactions": shares.interactions},
         )
@@ -125,9 +128,15 @@ def _summary(runs: pd.DataFrame, shown: Shown) -> str:
     )
 
 
-def _found(shares: VarianceShares, levels: int) -> list[str]:
+def _names(scoring: Scoring) -> dict[str, str]:
+    """What the factors are called; a head that is a classifier's says so."""
+    head = scoring.head if scoring.head == HEAD else f"{scoring.head} {HEAD}"
+    return {"head": head, "order": "data order", "dropout": "dropout"}
+
+
+def _found(shares: VarianceShares, names: Mapping[str, str]) -> list[str]:
     parts = [
-        f"the {NAMES[factor]} {share(shares.first_order[index])} ({_interval(shares.first_order_interval[index])}), "
+        f"the {names[factor]} {share(shares.first_order[index])} ({_interval(shares.first_order_interval[index])}), "
         f"in total {share(shares.total[index])} ({_interval(shares.total_interval[index])})"
         for index, factor in enumerate(FACTORS)
     ]
@@ -135,7 +144,7 @@ def _found(shares: VarianceShares, levels: int) -> list[str]:
         f"Of the variance {listed(parts)}; all interactions together {share(shares.interactions)} "
         f"({_interval(shares.interactions_interval)})."
     ]
-    negative = [" × ".join(NAMES[factor] for factor in term) for term in _negative(shares)]
+    negative = [" × ".join(names[factor] for factor in term) for term in _negative(shares)]
     if negative:
         texts.append(f"Estimated below 0 and counted as 0 in the shares: {listed(negative)}.")
     return texts
@@ -168,10 +177,11 @@ def _components(shares: VarianceShares) -> pd.DataFrame:
     )
 
 
-def _grid(shares: VarianceShares, factor: float) -> Grid:
-    table, digits = _components(shares), ".2f" if factor > 1 else ".4g"
+def _grid(shares: VarianceShares, names: Mapping[str, str], times: float) -> Grid:
+    """A row a component, its variance in the unit of scores that are printed × `times`."""
+    table, digits = _components(shares), ".2f" if times > 1 else ".4g"
     rows = [
-        [" × ".join(NAMES[factor] for factor in term), f"{factor**2 * variance:{digits}}", share(part)]
+        [" × ".join(names[factor] for factor in term), f"{times**2 * variance:{digits}}", share(part)]
         for term, variance, part in zip(COMPONENTS, table["variance"], table["share"], strict=True)
     ]
     for index, row in enumerate(rows):

@@ -101,7 +101,7 @@ class Measured:
     @property
     def shown(self) -> Shown:
         """How the task's scores are printed and drawn."""
-        return Shown.of(self.scoring, str(self.cells["metric"].iloc[0]))
+        return Shown.of_cells(self.scoring, self.cells)
 
     @property
     def unit(self) -> str:

@@ -100,7 +100,8 @@ class SmallData(Study[SmallDataOptions]):
         if finished(runs).empty:
             return bare
         scoring, table = scoring_of(selection), compared(runs, selection, content)
-        shown = {str(row["task"]): Shown.of(scoring, str(row["metric"])) for _, row in table.iterrows()}
+        by_task = table.groupby("task", sort=False, observed=True)
+        shown = {str(task): Shown.of_cells(scoring, rows) for task, rows in by_task}
         pairs = pairwise(runs)
         tasks = [pair.full for pair in options.pairs]
         known = strategy_colors(content.strategies)

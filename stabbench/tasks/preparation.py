@@ -104,6 +104,8 @@ def prepared(source: str, read: Labelled, wanted: Wanted, sample_seed: int = 0) 
             differences=strange,
             quotings=quotings,
             left_out=read.left_out,
+            told=read.warnings,
+            places=read.places,
         ),
         objective=objective,
         own_metrics=read.own_metrics,

@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from stabbench.errors import UserError
+from stabbench.tasks.outliers import about_outliers
 from stabbench.tasks.quoting import Quoting, quoting, swallowed
 
 _AT_ONCE = 10_000
@@ -29,6 +30,8 @@ def seen(
     differences: Sequence[str],
     quotings: Mapping[str, Quoting] | None = None,
     left_out: Mapping[str, Mapping[str, int]] | None = None,
+    told: Sequence[str] = (),
+    places: Mapping[str, Callable[[int], str]] | None = None,
 ) -> dict[str, Any]:
     """What `task.json` keeps under `seen`, as plain data.
 
@@ -40,6 +43,8 @@ def seen(
         differences: what is not as in the official files and was taken on request.
         quotings: how the source's texts are quoted, where that is known already.
         left_out: how many rows of each split are no examples, by why.
+        told: what the source warns of.
+        places: what messages call an example by its number, by split.
     """
     quoted = quotings or {split: quoting(frame) for split, frame in frames.items()}
     splits = {split: _split(frame, quoted[split]) for split, frame in frames.items()}
@@ -50,13 +55,14 @@ def seen(
         for split, reasons in (left_out or {}).items()
         for why, count in reasons.items()
     ]
+    warnings += told
     if not official:
         warnings += [
             f"{quoted[split].fields:,} {split} texts are quoted as a CSV writer does, and the marks are read as text"
             for split in splits
             if quoted[split].systematic
         ]
-    warnings += _about_labels(frames, label_names)
+    warnings += _about_labels(frames, label_names) if label_names else about_outliers(frames, places or {})
     for split, figures in splits.items():
         warnings += _about_repetitions(split, figures, len(frames[split]))
     if across["examples"]:

@@ -229,11 +229,11 @@ class Training:
     def finish(self, state: TrainingState) -> list[Measured]:
         """All runs as they were measured."""
         self.collect(state)
-        began = time.perf_counter()
         logits = self.dev_logits
         if not state.evaluations or state.evaluations[-1].step != state.step or logits is None:
             state.evaluations = [done for done in state.evaluations if done.step != state.step]
             logits = self.evaluate(state)
+        began = time.perf_counter()  # `evaluate` has counted its own seconds
         scored = self.scored(state)
         final = self._evaluator(self.parts.train_texts).logits(self.parts.encoder, scored)
         inputs = self.parts.inputs

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
@@ -109,9 +110,8 @@ def test_own_data_under_an_official_name_are_known_by_counts_and_header_and_thei
     assert result.exit_code == 2
     assert "train.tsv has the header col1, col2, col3, col4, col5, the official file Quality, #1 ID" in result.output
     assert "train.tsv: 12 lines cannot be used:" in result.output
-    assert "  line 2: a text is empty, expected a sentence\n  line 7: a text is empty" in result.output
-    assert "  and 2 more" in result.output
-    assert result.output.count("a text is empty") == 2 * 10
+    assert re.search(r"  12 lines \(2, 7, [0-9, ]+ and 2 more\): a text is empty, expected a sentence\n", result.output)
+    assert result.output.count("a text is empty") == 2
 
 
 def test_labels_columns_and_texts_that_cannot_be_used_are_told_at_once_also_on_request(project: Path) -> None:
@@ -145,7 +145,7 @@ def test_a_hub_table_with_bad_rows_names_them_all(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         hub.read_hub(DATASETS["cola"], repository=place, cache=tmp_path / "cache")
     assert "train: 3 rows cannot be used:" in str(caught.value)
-    assert "  row 1: a text is empty, expected a sentence\n  row 2: a text is empty" in str(caught.value)
+    assert "  rows 1, 2: a text is empty, expected a sentence\n" in str(caught.value)
     assert "  row 3: label 7, expected one of unacceptable, acceptable" in str(caught.value)
 
 

@@ -9,9 +9,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from stabbench.analysis.scoring import Scoring
 from stabbench.analysis.spread import of_one_pair
 from stabbench.analysis.variances import CENTERS, levene
 from stabbench.report.content import gather
+from stabbench.report.shown import Shown
 from stabbench.report.tables import escape_latex, escape_markdown, write_scores, write_tables
 from tests.analysis.synthetic import MAJORITY, SyntheticCell, scores_with, write_runs
 
@@ -175,3 +177,20 @@ def compiled(folder: Path) -> str:
     assert done.returncode == 0, done.stdout[-2000:]
     assert (folder / "paper.pdf").stat().st_size > 1000
     return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("metric", "stds", "scores", "printed"),
+    [
+        ("rmse", [0.0213, 4.0], [167.2134, 168.0], ["0.0213", "4", "167.213", "168.000"]),
+        ("rmse", [0.12, 0.2], [0.6023, 1.5], ["0.12", "0.2", "0.6023", "1.5"]),
+        ("rmse", [0.0, 1e-14], [167.2134, 168.0], ["0", "1e-14", "167.2", "168"]),
+        ("accuracy", [0.0004, 0.2], [0.6023, 0.5], ["0.0", "20.0", "60.2", "50.0"]),
+    ],
+)
+def test_a_smallest_std_of_what_is_no_share_has_two_digits_and_the_scores_beside_it_as_many_after_the_point(
+    metric: str, stds: list[float], scores: list[float], printed: list[str]
+) -> None:
+    cells = pd.DataFrame({"metric": metric, "std": stds, "min": scores, "max": scores})
+    shown = Shown.of_cells(Scoring(), cells)
+    assert [shown.text(number) for number in (*stds, *scores)] == printed

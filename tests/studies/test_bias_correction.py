@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 
@@ -9,7 +10,8 @@ from stabbench.config import Config
 from stabbench.records import Selection
 from stabbench.report.content import Content
 from stabbench.report.figures.drawing import style
-from stabbench.report.figures.palette import strategy_colors
+from stabbench.report.figures.palette import INK, strategy_colors
+from stabbench.report.figures.settings import correction_figure
 from stabbench.report.section import Section
 from stabbench.studies import study_named
 from stabbench.studies.settings import setting_name
@@ -43,6 +45,19 @@ def section(config_of: Callable[..., Config], content: Content, selection_of: Ca
     entry = study_named(config_of(BLOCK), "bias-correction")
     with style():
         return entry.plugin.section("bias-correction", entry.options, selection_of(cells), content)
+
+
+@pytest.mark.parametrize("models", [["embedded"], ["embedded", "other"]])
+def test_the_legend_is_on_the_figure_however_few_models_there_are(models: list[str], content: Content) -> None:
+    settings = pd.DataFrame({"bias_correction": [False, True], "learning_rate": 1e-5, "epochs": 3.0})
+    runs = pd.concat([content.runs.head(2).reset_index(drop=True).assign(model=name).join(settings) for name in models])
+    with style():
+        figure = correction_figure(runs, lambda epochs, correction: INK, content.scoring)
+        figure.draw_without_rendering()
+        (legend,) = figure.legends
+        left, right = legend.get_window_extent().intervalx
+    assert 0 <= left < right <= figure.bbox.width
+    assert len(legend.get_texts()) == 4
 
 
 def test_every_rate_of_every_model_is_trained_on_both_sides(config_of: Callable[..., Config]) -> None:

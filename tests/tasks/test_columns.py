@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
@@ -14,8 +15,9 @@ from click.testing import CliRunner, Result
 from stabbench.cli import main
 from stabbench.errors import UserError
 from stabbench.tables import Table
-from stabbench.tasks.sources.columns import LabelledColumns, word
+from stabbench.tasks.sources.columns import LabelledColumns
 from stabbench.tasks.sources.contract import Labelled, Wanted
+from stabbench.tasks.sources.values import word
 
 
 def labelled(train: Mapping[str, Any], dev: Mapping[str, Any] | None = None, **changes: Any) -> Labelled:
@@ -81,9 +83,9 @@ def test_what_is_no_number_among_those_of_a_regression_is_told_with_rows_and_cou
         lines = message.splitlines()
         assert lines[0].endswith(".csv: 13 rows cannot be used:")
         assert lines[1:3] == ["  row 1: label 'high', expected a number", "  row 2: label 'nan', expected a number"]
-        assert lines[5] == "  row 5: there is no label"
-        assert lines[9] == "  row 12: label 'true', expected a number"
-        assert lines[-1] == "  and 3 more"
+        assert lines[5] == "  rows 5, 6, 8: there is no label"
+        assert lines[7] == "  row 12: label 'true', expected a number"
+        assert lines[-1] == "  and 1 more"
 
 
 def test_numbers_of_a_regression_are_what_they_are_to_the_last_bit() -> None:
@@ -126,12 +128,20 @@ def test_a_missing_column_is_told_with_the_nearest_one_and_all_at_once() -> None
     )
 
 
-@pytest.mark.parametrize("strange", [["a", "list"], {"a": 1}, b"bytes", ("a", "tuple")])
-@pytest.mark.parametrize("column", ["body", "kind"])
+@pytest.mark.parametrize(
+    ("column", "strange"),
+    [("body", ["a", "list"]), ("body", ("a", "tuple")), ("body", {}), ("body", b""), ("kind", {}), ("kind", b"")],
+)
 def test_a_column_that_holds_no_texts_or_numbers_is_refused(column: str, strange: Any) -> None:
     table = {"body": ["a", "b"], "kind": ["x", "y"], column: ["one", strange]}
     with pytest.raises(UserError, match=f"column '{column}' has values of type {type(strange).__name__}, expected"):
         labelled(table)
+
+
+@pytest.mark.parametrize("several", [["x", "y"], [], ("x", "y"), np.array(["x", "y"])])
+def test_several_labels_a_row_are_refused_with_what_to_do_instead(several: Any) -> None:
+    with pytest.raises(UserError, match=r"'kind' holds lists.*\(multi-label\) is not there. Make a task of each"):
+        labelled({"body": ["a", "b"], "kind": [["x"], several]})
 
 
 def test_a_class_of_dev_that_train_lacks_is_refused_with_its_examples() -> None:
@@ -182,6 +192,7 @@ grid: {{models: [embedded], tasks: [mine], strategies: [devlin]}}
 tasks: {{mine: {{files: {{train: train.csv, dev: dev.csv}}, text: body, label: kind{more}}}}}
 """
 GOOD = "body,kind\none,x\ntwo,y\n"
+NUMBERS = "body,kind\na,1\nb,2\n"
 
 
 def prepared(folder: Path, train: str | bytes, dev: str | bytes = GOOD, more: str = "") -> Result:
@@ -194,26 +205,30 @@ def prepared(folder: Path, train: str | bytes, dev: str | bytes = GOOD, more: st
 @pytest.mark.parametrize(
     ("train", "more", "told"),
     [
-        (GOOD + "three\n" * 12, "", "train.csv: 12 lines cannot be used:\n  line 4: 1 columns, expected 2\n"),
-        (GOOD + "three,\n" * 12, "", "train.csv: 12 lines cannot be used:\n  line 4: there is no label\n"),
-        (GOOD + " ,x\n" * 12, "", "train.csv: 12 lines cannot be used:\n  line 4: a text is empty, expected a sent"),
-        (GOOD + "z,q\n" * 12, ", labels: [x, y]", "12 lines cannot be used:\n  line 4: label 'q', expected one of x,"),
-        ("body,kind\na,1\n" + "z,q\n" * 12, ", objective: regression", "12 lines cannot be used:\n  line 3: label 'q'"),
-        (GOOD.encode() + b"\xff,x\n" * 12, "", "12 lines cannot be used:\n  line 4: not UTF-8 (byte 0xff)\n"),
+        (GOOD + "three\n" * 12, "", "1 columns, expected 2\n"),
+        (GOOD + "three,\n" * 12, "", "there is no label\n"),
+        (GOOD + " ,x\n" * 12, "", "a text is empty, expected a sentence\n"),
+        (GOOD + "z,q\n" * 12, ", labels: [x, y]", "label 'q', expected one of x, y\n"),
+        ("body,kind\na,1\nb,2\n" + "z,q\n" * 12, ", objective: regression", "label 'q', expected a number\n"),
+        (
+            "body,kind\na,1\nb,2\n" + "z,1e308\n" * 12,
+            ", objective: regression",
+            "label '1e308', expected a number within",
+        ),
+        (GOOD.encode() + b"\xff,x\n" * 12, "", "not UTF-8 (byte 0xff)\n"),
     ],
-    ids=["columns", "labels", "texts", "classes", "numbers", "bytes"],
+    ids=["columns", "labels", "texts", "classes", "numbers", "beyond single precision", "bytes"],
 )
-def test_all_lines_with_one_mistake_are_one_message_and_nothing_is_written(
+def test_all_lines_with_one_mistake_are_one_line_of_a_message_and_nothing_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, train: str | bytes, more: str, told: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    dev = "body,kind\na,1\nb,2\n" if "regression" in more else GOOD
-    result = prepared(tmp_path, train, dev, more)
+    result = prepared(tmp_path, train, NUMBERS if "regression" in more else GOOD, more)
     assert result.exit_code == 2
-    assert "Error: task mine: train.csv" in result.output
-    assert told in result.output
-    assert result.output.count("\n  line ") == 10
-    assert "  and 2 more\n" in result.output
+    lines = ", ".join(map(str, range(4, 14)))
+    expected = f"train.csv: 12 lines cannot be used:\n  12 lines ({lines} and 2 more): {told}"
+    assert f"Error: task mine: {expected}" in result.output
+    assert result.output.count("lines (") == 1
     assert not (tmp_path / "data").exists()
 
 
@@ -257,3 +272,30 @@ def test_task_json_says_where_own_examples_are_from(tmp_path: Path, monkeypatch:
         "label": "kind",
         "left_out": {"train": 1, "dev": 0},
     }
+
+
+def test_a_value_to_leave_out_that_no_row_has_is_told_with_the_nearest_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    train = GOOD + "three,unknown\nfour,-\n"
+    result = prepared(tmp_path, train, GOOD + "five,late\n", ", drop: {kind: [unknwon, unknown, '-', late, '']}")
+    assert result.exit_code == 0, result.output
+    assert "drop: no row has 'unknwon' in column 'kind' (the nearest that there is: 'unknown')" in result.output
+    assert result.output.count("drop: no row") == 1
+
+
+def test_labels_that_are_far_from_all_others_are_told_by_their_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = [f"text {row},{4 + row % 5 / 2}" for row in range(40)]
+    dev = "\n".join(["body,kind", *(f"dev {row},{row % 5}" for row in range(10))]) + "\n"
+    wild = "\n".join(["body,kind", *rows[:7], "slip,1e12", *rows[7:], "other,-9e9"]) + "\n"
+    result = prepared(tmp_path, wild, dev, ", objective: regression")
+    assert result.exit_code == 0, result.output
+    assert "2 train labels are more than 1,000 interquartile ranges from the median: " in result.output
+    assert "1e+12 (line 9), -9e+09 (line 43); the others are from 0 to 6" in result.output
+    assert "dev label" not in result.output
+    tame = "\n".join(["body,kind", *rows, "far,900"]) + "\n"
+    assert "interquartile" not in prepared(tmp_path, tame, dev, ", objective: regression").output

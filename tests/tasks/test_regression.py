@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from stabbench import metrics
+from stabbench.datasets import Dataset
 from stabbench.errors import UserError
 from stabbench.tasks import objectives
 from stabbench.tasks.objectives import check_objective
@@ -18,7 +19,9 @@ from stabbench.tasks.objectives.classification import Classification
 from stabbench.tasks.objectives.contract import Objective
 from stabbench.tasks.objectives.regression import Regression
 from stabbench.tasks.preparation import prepare
-from stabbench.tasks.prepared import PreparedTask
+from stabbench.tasks.prepared import SPLITS, PreparedTask, examples_frame
+from stabbench.tasks.sources import Labelled
+from stabbench.tasks.sources.checking import fault
 
 LABELS = np.random.default_rng(0).normal(5.0, 2.0, size=40)
 
@@ -148,3 +151,18 @@ def test_a_metric_of_classes_is_none_of_numbers(tmp_path: Path) -> None:
     frame.to_csv(tmp_path / "same.csv", index=False)
     with pytest.raises(UserError, match=r"all 32 train examples have the label 1.0, so there is nothing to learn"):
         task(tmp_path, files={"train": str(tmp_path / "same.csv")}, scale=True)
+
+
+@pytest.mark.filterwarnings("error")
+def test_labels_up_to_the_largest_have_squares_in_single_precision_and_others_are_refused_of_any_source() -> None:
+    largest = Regression().largest
+    labels = np.tile([-largest, largest], 50)
+    outputs = torch.tensor(labels[::-1].copy(), dtype=torch.float32).view(1, -1, 1).requires_grad_()
+    (gradient,) = torch.autograd.grad(Regression().loss(outputs, torch.tensor(labels)[None]).sum(), outputs)
+    assert bool(torch.isfinite(gradient.square().sum()))
+    assert not Regression().collapsed(outputs.detach().numpy()[0, :, 0], 1.0, Regression().trivial_loss(labels))
+    frame = examples_frame([(row, "text", None, label) for row, label in enumerate([1.0, -2.1 * largest])], np.float64)
+    read = Labelled(
+        Dataset("own", "own", "own", ("rmse",), (), False, objective="regression"), dict.fromkeys(SPLITS, frame)
+    )
+    assert fault(read) == "train has the label -2.1e+15 of example 1, expected numbers within ±1e+15"

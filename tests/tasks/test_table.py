@@ -107,8 +107,7 @@ def test_rows_that_cannot_be_used_are_named_all_at_once_for_each_file(tmp_path: 
         "  line 7: a text is empty, expected a sentence",
         "  line 8: there is no label",
         f"- task t: {dev}: 12 lines cannot be used:",
-        *[f"  line {line}: label 'other', expected one of access, hardware, pay" for line in range(2, 12)],
-        "  and 2 more",
+        "  12 lines (2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 2 more): label 'other', expected one of access, hardware, pay",
     ]
     assert not (tmp_path / "task").exists()
 

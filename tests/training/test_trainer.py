@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,10 @@ from stabbench.recipe import Recipe
 from stabbench.training import trainers
 from stabbench.training.contract import Trainer
 from stabbench.training.inputs import Seeds, TrainingInputs
-from stabbench.training.loop import train
+from stabbench.training.loop import Training, train
 from stabbench.training.measured import Evaluated, Measured
 from stabbench.training.outcome import result
+from stabbench.training.precision import matrix_products
 from tests import tiny
 
 NATIVE = trainers.find()
@@ -125,3 +127,17 @@ def test_ours_says_which_precision_a_device_lacks() -> None:
     assert "expected a CUDA device" in str(NATIVE.unsupported(tf32, torch.device("cpu")))
     assert NATIVE.unsupported(fp32, torch.device("cpu")) is None
     assert NATIVE.unsupported(tf32, torch.device("cuda")) is None
+
+
+def test_seconds_of_an_evaluation_that_the_end_asks_for_are_counted_once() -> None:
+    given = dataclasses.replace(tiny.inputs(examples=8, total_steps=2, epochs=1.0), dev=tiny.texts(4000, seed=2))
+    with matrix_products(given.recipe.precision):
+        training = Training(given, tiny.seeds(1), torch.device("cpu"))
+        state = training.start()
+        while state.step < training.parts.schedule.total_steps:
+            training.update(state)
+        before, began = sum(training.seconds.values()), time.perf_counter()
+        training.finish(state)
+        elapsed = time.perf_counter() - began
+    counted = sum(training.seconds.values()) - before
+    assert 0.7 * elapsed < counted <= elapsed

@@ -53,7 +53,7 @@ def draw_distribution(axes: Axes, content: Content, place: Place, width: float) 
     order = content.strategies
     colors = strategy_colors(order)
     done = finished(runs)
-    shown = content.shown(str(runs["metric"].iloc[0]))
+    shown = content.shown_at(place)
     for slot, strategy in enumerate(strategies):
         before = set(axes.get_children())
         draw_box(axes, slot, done[done["strategy"] == strategy], colors[strategy], scale=shown.factor)

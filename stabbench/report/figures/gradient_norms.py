@@ -13,7 +13,7 @@ from stabbench.analysis.layers import layer_norms
 from stabbench.analysis.matrices import thinned
 from stabbench.report.figures.drawing import PAGE_WIDTH, axes_of, logarithmic, new_figure
 from stabbench.report.figures.palette import INK, MUTED, depth_color
-from stabbench.tensor_roles import CLASSIFIER, EMBEDDINGS, OTHER, POOLER
+from stabbench.tensor_roles import CLASSIFIER, EMBEDDINGS, HEAD, OTHER, POOLER
 
 LEGEND_ENTRIES = 10
 POINTS = 150
@@ -23,6 +23,7 @@ LINES = {
     EMBEDDINGS: (MUTED, (0, (6, 1.5, 1, 1.5))),
     POOLER: (INK, (0, (5, 1.5))),
     CLASSIFIER: (INK, (0, (1, 1.2))),
+    HEAD: (INK, (0, (1, 1.2))),
     OTHER: (MUTED, (0, (5, 1.5))),
 }
 

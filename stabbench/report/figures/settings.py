@@ -105,7 +105,8 @@ def correction_figure(runs: pd.DataFrame, colors: Colors, scoring: Scoring) -> F
         axes.set_ylabel(f"dev {shown.label}")
     names = {side: f"{'with' if side else 'without'} bias correction" for side in sides}
     handles = [Patch(facecolor=colors(epochs, side), alpha=0.6, label=names[side]) for side in sides]
-    figure.legend(handles=[*handles, *legend_handles(scoring.constant)], loc="outside upper center", ncols=4)
+    across = 4 if columns == _PANELS_A_ROW else 2  # as many as the width of the panels has room for
+    figure.legend(handles=[*handles, *legend_handles(scoring.constant)], loc="outside upper center", ncols=across)
     return figure
 
 

@@ -117,8 +117,8 @@ def _grid(table: pd.DataFrame, content: Content) -> Grid:
         "loss": lambda row: _plus_minus("{:.3f}".format, row["loss_mean"], row["loss_std"]),
         guess: lambda row: NOT_AVAILABLE if math.isnan(row["label_entropy"]) else f"{row['label_entropy']:.3f}",
         f"at the loss of {guess}": lambda row: known(row["trivial"]),
-        "score": lambda row: _plus_minus(content.shown(row["metric"]).text, row["score_mean"], row["score_std"]),
-        "majority": lambda row: content.shown(row["metric"]).text(row["majority"]),
+        "score": lambda row: _plus_minus(content.shown(row).text, row["score_mean"], row["score_std"]),
+        content.scoring.column: lambda row: content.shown(row).text(row["majority"]),
     }
     return Grid.of(table.to_dict("records"), columns, texts=2)
 

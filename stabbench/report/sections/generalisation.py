@@ -89,7 +89,7 @@ def _unknown(content: Content) -> list[str]:
 
 
 def _sentence(row: pd.Series, content: Content) -> str:
-    shown, unit = content.shown(str(row["metric"])), content.scoring.objective(str(row["task"])).unit
+    shown, unit = content.shown(row), content.scoring.objective(str(row["task"])).unit
     lower = " (lower is better)" if shown.kind.lower else ""
     text = (
         f"rank correlation of final training loss and score{lower} {_spearman(row['rho'], row['p'], row['n'])}; among "
@@ -115,7 +115,7 @@ def _spearman(rho: float, p: float, n: int) -> str:
 
 def _grid(cells: pd.DataFrame, content: Content) -> Grid:
     def score(row: Mapping[str, Any], name: str) -> str:
-        return content.shown_at(Place(row["model"], row["task"])).text(row[name])
+        return content.shown(row).text(row[name])
 
     columns = {
         **cell_columns(several=len(content.models) > 1),

@@ -52,8 +52,8 @@ def section(content: Content) -> Section:
         title="Gradient norms by weight matrix",
         looks_for=(
             "In the paper's failed runs the gradients of all weight matrices of the lower layers vanish, while pooler "
-            "and classifier keep theirs (figures 10 to 12). The same two runs as by layer; layers from dark (lowest) "
-            "to light (highest); lines of many points are medians over short windows."
+            f"and {content.scoring.head} keep theirs (figures 10 to 12). The same two runs as by layer; layers from "
+            "dark (lowest) to light (highest); lines of many points are medians over short windows."
         ),
         found=found,
         part=CAUSES,

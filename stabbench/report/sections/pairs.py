@@ -71,7 +71,7 @@ def _entry(
     column = ABOVE if j > i else BELOW
     p, adjusted = float(pair[column]), float(pair[f"{column}_holm"])
     if column == ABOVE:
-        shown = content.shown(str(first["metric"]))
+        shown = content.shown(first)
         stds = [shown.text(float(cell["std"])) for cell in (first, second)]
         what = f"{a} std {stds[0]}, {b} std {stds[1]}; Levene"
     else:

@@ -5,6 +5,7 @@ What runs in training takes and gives tensors and imports torch when it is calle
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -64,6 +65,11 @@ class Objective(ABC):
     @abstractmethod
     def check(self, labels: Array, label_names: Sequence[str]) -> None:
         """ValueError where a label is none."""
+
+    @property
+    def largest(self) -> float:
+        """The largest absolute value of a label that can be trained on and scored."""
+        return math.inf
 
     @abstractmethod
     def losses(self, outputs: Tensor, labels: Tensor) -> Tensor:

@@ -18,6 +18,9 @@ COLLAPSED_SPREAD = 0.01
 """Std of the predictions, in that of the training labels."""
 COLLAPSED_LOSS = 0.95
 """Of the trivial loss."""
+LARGEST = 1e15
+"""Of labels. Outputs, and predictions in the labels' unit, are of single precision, which ends at 3.4e38: the squares
+of millions of errors twice as large still have a sum there."""
 PERCENTILES = 100
 """Steps between the constants that are tried for a metric of anybody's."""
 
@@ -56,6 +59,11 @@ class Regression(Objective):
         """ValueError where a label is not a finite number."""
         if not np.isfinite(labels).all():
             raise ValueError("a label is not a finite number")
+
+    @property
+    def largest(self) -> float:
+        """`LARGEST`, whether labels are scaled or not."""
+        return LARGEST
 
     def losses(self, outputs: Tensor, labels: Tensor) -> Tensor:
         """The squared error, in the unit that the model is trained in."""

@@ -38,10 +38,16 @@ def wrong_labels(read: Labelled) -> str | None:
     """A label that is none by the objective: no index of the label names, no number."""
     objective = objectives.find(read.dataset.objective)
     for split, frame in read.frames.items():
+        labels = frame["label"].to_numpy()
         try:
-            objective.check(frame["label"].to_numpy(), read.dataset.label_names)
+            objective.check(labels, read.dataset.label_names)
         except ValueError as error:
             return f"{split}: {error}"
+        beyond = (abs(labels) > objective.largest).nonzero()[0]
+        if len(beyond):
+            example, label = (frame[name].iloc[beyond[0]] for name in ("example", "label"))
+            most = objective.largest
+            return f"{split} has the label {label:g} of example {example}, expected numbers within ±{most:g}"
     return None
 
 

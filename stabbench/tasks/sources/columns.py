@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,22 +10,21 @@ import numpy as np
 import pandas as pd
 
 from stabbench.datasets import Dataset
-from stabbench.errors import Mistakes, UserError, nearest, told
+from stabbench.errors import Mistakes, UserError, told
 from stabbench.metrics import METRICS, find
 from stabbench.metrics.contract import Metric
 from stabbench.plugins import in_file
 from stabbench.tables import Table
 from stabbench.tasks import objectives
+from stabbench.tasks.objectives.contract import Objective
 from stabbench.tasks.prepared import frame_of_columns
+from stabbench.tasks.sources.column_checks import check_classes, check_classes_of_dev, check_columns, never_there
 from stabbench.tasks.sources.contract import Labelled, Wanted
+from stabbench.tasks.sources.values import Places, empty, number, texts_of, word, words
 from stabbench.tasks.splitting import split_rows
 
 OWN = "own files"
 """What a task of own tables has in the place of a data set's name."""
-MOST_NUMBERS = 10
-"""Classes whose names are numbers, not all of them whole, above which they are taken for measurements."""
-_NOT_WORDS = (bytes, list, tuple, dict, np.ndarray)
-_WHOLE = re.compile(r"^([+-]?\d+)\.0+$")
 
 
 @dataclass(frozen=True)
@@ -76,25 +73,44 @@ class LabelledColumns:
                 kept[split] = self._kept(table.frame, f"task {name}: {places[split]}")
         mistakes.tell()
         objective = objectives.find(self.objective)
+        at = {split: Places(table) for split, table in tables.items()}
         names = [word(label) for label in self.labels or ()]
         if not names and self.objective == objectives.CLASSIFICATION:
             names = _classes(frame[self.label] for frame in kept.values())
-            _check_classes(f"task {name}: column '{self.label}'", names)
+            check_classes(f"task {name}: column '{self.label}'", names)
         metrics, own, code = self._metrics(name, objective.metrics, names, wanted.root)
         frames = {}
         for split, frame in kept.items():
             with mistakes.collected():
                 place = f"task {name}: {places[split]}"
-                frames[split] = self._examples(frame, names, objective.label_type, tables[split], place)
+                frames[split] = self._examples(frame, names, objective, at[split], place)
         mistakes.tell()
         left_out = {split: len(table.frame) - len(kept[split]) for split, table in tables.items()}
         if "dev" not in frames:
             frames = self._split(frames["train"], kept["train"], name)
         if names:
-            _check_classes_of_dev(name, frames, names, self.label)
+            check_classes_of_dev(name, frames, names, self.label)
         dataset = Dataset(OWN, OWN, "own", metrics, tuple(names), len(self.text) == 2, objective=self.objective)
         origin = {"text": list(self.text), "label": self.label, **self._said(left_out)}
-        return Labelled(dataset, frames, origin, scaled=self.scale, own_metrics=own, metric_code=code)
+        return Labelled(
+            dataset,
+            frames,
+            origin,
+            scaled=self.scale,
+            own_metrics=own,
+            metric_code=code,
+            warnings=self._warnings(tables),
+            places={split: at.get(split, at["train"]) for split in frames},
+        )
+
+    def _warnings(self, tables: Mapping[str, Table]) -> list[str]:
+        """About what is left out by `drop` and is not there."""
+        values: dict[str, set[str]] = {column: set() for column in self.drop}
+        for table in tables.values() if self.drop else ():
+            names = [str(column).strip() for column in table.frame.columns]
+            for column in self.drop:
+                values[column].update(words(table.frame.iloc[:, names.index(column)]))
+        return never_there(self.drop, values)
 
     def _said(self, left_out: Mapping[str, int]) -> dict[str, object]:
         """What else `task.json` has of where the examples are from: all that is not as it is without a word."""
@@ -106,22 +122,7 @@ class LabelledColumns:
 
     def check_columns(self, table: pd.DataFrame, place: str) -> None:
         """UserError where a column is missing, there twice or holds neither texts nor numbers."""
-        found = [str(column).strip() for column in table.columns]
-        missing = [column for column in self.columns if column not in found]
-        if missing:
-            close = {column: nearest(column, found) for column in missing}
-            named = ", ".join(f"'{column}'" + (f" (is it '{near}'?)" if near else "") for column, near in close.items())
-            raise UserError(f"{place} has no column {named}; found {', '.join(found)}")
-        twice = [column for column in self.columns if found.count(column) > 1]
-        if twice:
-            raise UserError(f"{place} has more than one column '{twice[0]}'")
-        for number, name in enumerate(found):
-            column = table.iloc[:, number]
-            kinds = set(map(type, column)) if name in self.columns and column.dtype == object else set()
-            for kind in kinds.intersection(_NOT_WORDS):
-                raise UserError(
-                    f"{place}: column '{name}' has values of type {kind.__name__}, expected texts or numbers"
-                )
+        check_columns(table, self.columns, self.label, place)
 
     def _kept(self, table: pd.DataFrame, place: str) -> pd.DataFrame:
         """The rows that are not left out, by their numbers from 0."""
@@ -136,24 +137,28 @@ class LabelledColumns:
         return kept
 
     def _examples(
-        self, kept: pd.DataFrame, names: Sequence[str], label_type: type, table: Table, place: str
+        self, kept: pd.DataFrame, names: Sequence[str], objective: Objective, at: Places, place: str
     ) -> pd.DataFrame:
         """The table of examples; UserError with all rows that are none."""
         said = words(kept[self.label])
         numbers = {name: number for number, name in enumerate(names)}
-        labels = [numbers.get(label) for label in said] if names else [_number(label) for label in said]
-        texts = [_texts(kept[column]) for column in self.text]
-        bad = {row: "a text is empty, expected a sentence" for part in texts for row in _empty(part)}
+        labels = [numbers.get(label) for label in said] if names else [number(label) for label in said]
+        texts = [texts_of(kept[column]) for column in self.text]
+        bad = {row: "a text is empty, expected a sentence" for part in texts for row in empty(part)}
         expected = f"one of {', '.join(names)}" if names else "a number"
         for row in (row for row, label in enumerate(labels) if label is None):
             bad[row] = f"label {said[row]!r}, expected {expected}" if said[row] else "there is no label"
+        largest = objective.largest
+        for row in (row for row, label in enumerate(labels) if label is not None and abs(label) > largest):
+            bad[row] = (
+                f"label {said[row]!r}, expected a number within ±{largest:g}, whose squares single precision holds"
+            )
         if bad:
             rows = kept.index.to_numpy()
-            lines = range(1, len(table.frame) + 1) if table.lines is None else table.lines()
-            faults = [(lines[rows[row]], bad[row]) for row in sorted(bad)]
-            raise UserError(told(place, "row" if table.lines is None else "line", faults))
+            faults = [(at.numbers[rows[row]], bad[row]) for row in sorted(bad)]
+            raise UserError(told(place, at.noun, faults))
         second = texts[1] if len(texts) > 1 else [None] * len(kept)
-        return frame_of_columns(kept.index.to_numpy(), texts[0], second, labels, label_type=label_type)  # type: ignore[arg-type]
+        return frame_of_columns(kept.index.to_numpy(), texts[0], second, labels, label_type=objective.label_type)  # type: ignore[arg-type]
 
     def _metrics(
         self, name: str, usual: Sequence[str], classes: Sequence[str], root: Path
@@ -201,81 +206,5 @@ class LabelledColumns:
 def _classes(columns: Iterable[pd.Series]) -> list[str]:
     """The labels that the columns have, without gaps: numbers by their value, words by the alphabet."""
     found = {said for column in columns for said in words(column)} - {""}
-    numbers = {said: _number(said) for said in found}
+    numbers = {said: number(said) for said in found}
     return sorted(found) if None in numbers.values() else sorted(found, key=lambda said: (numbers[said], said))
-
-
-def _check_classes(place: str, names: Sequence[str]) -> None:
-    """UserError where the labels are measured numbers rather than classes."""
-    numbers = [_number(name) for name in names]
-    broken = [name for name, number in zip(names, numbers, strict=True) if number and not number.is_integer()]
-    if len(names) > MOST_NUMBERS and broken and None not in numbers:
-        raise UserError(
-            f"{place} has {len(names)} different numbers such as {broken[0]}, expected classes: set `objective: "
-            "regression`, make classes of them (low, high), or, if each is one, name them with labels: [...]"
-        )
-
-
-def _check_classes_of_dev(name: str, frames: Mapping[str, pd.DataFrame], names: Sequence[str], label: str) -> None:
-    train, dev = (frames[split]["label"] for split in ("train", "dev"))
-    lacking = [names[number] for number in sorted(set(dev) - set(train))]
-    if lacking:
-        of_each = {said: int((dev == names.index(said)).sum()) for said in lacking[:10]}
-        counts = ", ".join(f"{said!r} ({count:,} dev examples)" for said, count in of_each.items())
-        more = f" and {len(lacking) - 10} more" if len(lacking) > 10 else ""
-        raise UserError(
-            f"task {name}: dev has classes that train lacks, which no run can learn: {counts}{more}: leave them out "
-            f"with drop: {{{label}: [{', '.join(lacking[:10])}]}}, or take other rows for training"
-        )
-
-
-def _number(said: str) -> float | None:
-    """The finite number that a label says, or None."""
-    try:
-        value = float(said)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
-
-
-def _texts(column: pd.Series) -> list[str]:
-    """The values as texts, empty where there is none."""
-    values = column.to_numpy(dtype=object)
-    return [value if type(value) is str else "" if _is_nothing(value) else str(value) for value in values]
-
-
-def _empty(texts: Sequence[str]) -> list[int]:
-    return [] if all(map(str.strip, texts)) else [row for row, text in enumerate(texts) if not text.strip()]
-
-
-def words(column: pd.Series) -> list[str]:
-    """Each value as it is written (`word`)."""
-    known = _Words()
-    values = column.to_numpy(dtype=object)
-    return [known[value] if type(value) is str else word(value) for value in values]
-
-
-class _Words(dict[str, str]):
-    """Of texts, most of which come again and again."""
-
-    def __missing__(self, value: str) -> str:
-        self[value] = found = word(value)
-        return found
-
-
-def _is_nothing(value: object) -> bool:
-    return value is None or value is pd.NA or value is pd.NaT or bool(value != value)
-
-
-def word(value: object) -> str:
-    """A value as it is written: 1 for 1, 1.0 and "1.0" (as pandas writes a column with gaps), true for True.
-
-    Empty where there is none.
-    """
-    if type(value) is str and value[-1:] not in "0 \t\n":  # most are words as they stand
-        return value.strip()
-    if _is_nothing(value):
-        return ""
-    if isinstance(value, (bool, np.bool_)):
-        return str(value).lower()
-    return _WHOLE.sub(r"\1", str(value).strip())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
@@ -48,6 +48,10 @@ class Labelled:
     """Whether a model is trained on the labels less their mean, over their standard deviation (`Objective.fitted`)."""
     own_metrics: Mapping[str, Metric] = field(default_factory=dict)
     """Those of the data set's metrics that are not installed, by name."""
+    warnings: Sequence[str] = ()
+    """Sentences about what a user should know, which `prepare` shows and the report repeats."""
+    places: Mapping[str, Callable[[int], str]] = field(default_factory=dict)
+    """What messages call an example of a split by its number (`line 3`), where it is from a place of its own."""
     metric_code: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Where each of them is (`plugin`), and what tells its code apart (`code`)."""
     unofficial: bool = False
