@@ -54,7 +54,6 @@ def test_the_folder_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_the_keys_of_the_format_are_those_of_the_page() -> None:
     table = PAGE.partition("| key |")[2].partition("\n\n")[0]
-    keys = {
-        name for row in table.splitlines() for name in re.findall(r"`(\w+)`", row.split("|")[1] if "|" in row else "")
-    }
+    first = [row.split("|")[1] for row in table.splitlines() if row.startswith("|")]
+    keys = {name for cell in first for name in re.findall(r"`(\w+)`", cell)}
     assert keys | {"format"} == set(vars(Described(1)))
