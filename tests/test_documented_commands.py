@@ -71,6 +71,7 @@ INSTEAD = {
 """What is replaced in a block before it runs: by what, and why."""
 READ_ELSEWHERE = {
     ("strategies.md", "python"): "tests/strategies/test_reference_page.py",
+    ("own-code.md", "python"): "tests/recording/test_own_code_page.py",
     ("plugins.md", "python"): "tests/plugins/test_in_files.py",
     ("plugins.md", "toml"): "tests/plugins/test_in_files.py",
     ("strategies.md", "toml"): "tests/execution/test_plugin_package.py",

@@ -165,13 +165,12 @@ class StabilityCallback(TrainerCallback):
     ) -> None:
         """Predict the evaluation set and finish the record."""
         took = time.monotonic() - self._began
-        with unchanged(self._trainer):
-            began = time.monotonic()
-            output = self._trainer.predict(self._evaluated, metric_key_prefix=_SPLIT)
-        seconds = {"training": took, "evaluation": time.monotonic() - began}
         try:
+            with unchanged(self._trainer):
+                began = time.monotonic()
+                output = self._trainer.predict(self._evaluated, metric_key_prefix=_SPLIT)
             if self._run is not None:
-                self._finish(output, state, args, seconds)
+                self._finish(output, state, args, {"training": took, "evaluation": time.monotonic() - began})
         except UserError as error:
             warnings.warn(f"the run was not recorded: {error}", UserWarning, stacklevel=2)
         finally:

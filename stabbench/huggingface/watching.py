@@ -24,11 +24,13 @@ class GradientWatch:
 
     def __init__(self, model: nn.Module) -> None:
         self._norms: dict[str, Tensor] = {}
-        self._names = [plain_name(name) for name, parameter in model.named_parameters() if parameter.requires_grad]
+        trained: dict[str, Any] = {
+            plain_name(name): parameter for name, parameter in model.named_parameters() if parameter.requires_grad
+        }
+        self._names = list(trained)
         self._hooks = [
-            parameter.register_post_accumulate_grad_hook(functools.partial(self._keep, plain_name(name)))
-            for name, parameter in model.named_parameters()
-            if parameter.requires_grad
+            parameter.register_post_accumulate_grad_hook(functools.partial(self._keep, name))
+            for name, parameter in trained.items()
         ]
 
     def _keep(self, name: str, parameter: Tensor) -> None:

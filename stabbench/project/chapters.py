@@ -24,7 +24,9 @@ def reported(folders: Folders) -> Config:
     return _NOTHING_PLANNED if recorded else load(folders.params)
 
 
-_NOTHING_PLANNED = Config.model_construct(grid=Grid.model_construct(), seeds=(), models={}, tasks={}, strategies={})
+_NOTHING_PLANNED = Config.model_construct(
+    grid=Grid.model_construct(models=(), tasks=(), strategies=()), seeds=(), models={}, tasks={}, strategies={}
+)
 
 
 def study_sections(folders: Folders, config: Config, content: Content, *, incomplete: bool) -> list[Section]:

@@ -162,7 +162,8 @@ def _output(module: nn.Module, lists: Mapping[str, int]) -> str | None:
     ]
     outside = [place for place in linear if _within(place, lists) is None]
     heads = [place for place in outside if any(part in _HEADS for part in place.split("."))]
-    return (heads or outside or linear or [None])[-1]
+    found = heads or outside or linear
+    return found[-1] if found else None
 
 
 def _roles(module: nn.Module, lists: Mapping[str, int], output: str | None) -> Iterator[tuple[str, Role, str]]:

@@ -89,11 +89,11 @@ def read(folder: Path, known: Known, *, metric: str | None, objective: str | Non
     chosen = known.objective or _objective(objective, metric, known.scorers, given)
     names = () if chosen.label_type is np.float64 else _names(known.label_names, given, predicted, logits)
     labels = _coded(path, "label", given, names, chosen)
-    predictions = (
-        _coded(path, "prediction", predicted, names, chosen)
-        if predicted is not None
-        else np.asarray(chosen.predictions(logits))
-    )
+    if predicted is not None:
+        predictions = _coded(path, "prediction", predicted, names, chosen)
+    else:
+        assert logits is not None
+        predictions = np.asarray(chosen.predictions(logits))
     if known.examples is not None:
         examples = np.asarray(known.examples, dtype=np.int64)
     else:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from stabbench.errors import UserError
 from stabbench.metrics.kinds import metric_kind
@@ -56,8 +56,8 @@ def read(folder: Path) -> TrainerFiles | None:
     found = evaluation_of(data, where)
     loss = found.pop("loss", None)
     steps, epoch = state.get("global_step"), state.get("epoch")
-    per_epoch = round(steps / epoch) if _positive(steps) and _positive(epoch) else None
-    seconds = {name: data.get(f"{split}_runtime") for name, split in (("training", "train"), ("evaluation", "eval"))}
+    per_epoch = round(steps / epoch) if _is_positive(steps) and _is_positive(epoch) else None
+    times = {name: data.get(f"{split}_runtime") for name, split in (("training", "train"), ("evaluation", "eval"))}
     return TrainerFiles(
         where=where,
         scores=found,
@@ -65,7 +65,7 @@ def read(folder: Path) -> TrainerFiles | None:
         history=list(_history(log, state_file)),
         total_steps=steps if isinstance(steps, int) else None,
         steps_per_epoch=per_epoch,
-        seconds={name: float(value) for name, value in seconds.items() if _positive(value)},
+        seconds={name: float(value) for name, value in times.items() if _is_positive(value)},
     )
 
 
@@ -111,5 +111,5 @@ def _history(log: Iterable[Mapping[str, Any]], where: Path | None) -> Iterable[R
             yield {"step": entry["step"], **kept}
 
 
-def _positive(value: object) -> bool:
+def _is_positive(value: object) -> TypeGuard[float]:
     return isinstance(value, (int, float)) and value > 0

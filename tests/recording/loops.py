@@ -20,7 +20,7 @@ def logistic_regression(run: Any, seed: int, rate: float, *, until: int = STEPS)
     """Train for some updates; labels and logits of dev."""
     data, draws = np.random.default_rng(0), np.random.default_rng(seed)
     train, dev = data.normal(size=(80, 3)), data.normal(size=(40, 3))
-    labels, truth = (np.int64(part[:, 0] + 0.3 * part[:, 1] > 0.2) for part in (train, dev))
+    labels, truth = ((part[:, 0] + 0.3 * part[:, 1] > 0.2).astype(np.int64) for part in (train, dev))
     weights = draws.normal(size=3)
     for step in range(1, until + 1):
         batch = draws.integers(0, 80, 16)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ def described(folder: Path, **what: Any) -> Path:
     return folder
 
 
-def trainer_state(folder: Path, log: list[Mapping[str, Any]], steps: int = 20, epoch: float = 2.0) -> None:
+def trainer_state(folder: Path, log: Sequence[Mapping[str, Any]], steps: int = 20, epoch: float = 2.0) -> None:
     folder.mkdir(exist_ok=True)
     state = {"global_step": steps, "epoch": epoch, "max_steps": steps, "log_history": log}
     (folder / "trainer_state.json").write_text(json.dumps(state))

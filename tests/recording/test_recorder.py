@@ -16,6 +16,8 @@ import stabbench
 from stabbench import metrics
 from stabbench.cli import main
 from stabbench.errors import UserError
+from stabbench.readers.contract import Source, Wanted
+from stabbench.readers.records import Records
 from stabbench.recording.output import read_output
 from stabbench.records import Record, Selection
 from tests.recording.loops import STEPS, logistic_regression, recorded
@@ -177,6 +179,18 @@ def test_the_records_make_a_page_without_params_yaml(tmp_path: Path, monkeypatch
     page = (tmp_path / "reports/index.html").read_text()
     for found in ("Training curves", "Per-point stability", "sgd", "slow"):
         assert found in page
+
+
+def test_compare_reads_them(tmp_path: Path) -> None:
+    for seed in (1, 2):
+        recorded(tmp_path, seed)
+    source = Source(str(tmp_path / "runs"))
+    assert Records().recognises(source)
+    found = Records().read(source, Wanted())
+    scores = [record.score for record in selected(tmp_path)["sgd"].values()]
+    assert found.table[["strategy", "task", "seed"]].to_numpy().tolist() == [["sgd", "toy", 1], ["sgd", "toy", 2]]
+    assert list(found.table["score"]) == scores
+    assert [len(items) for items in found.items if items is not None] == [40, 40]
 
 
 def _environment() -> dict[str, str]:
