@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import math
 
-import pandas as pd
 import pytest
 
 from stabbench.report.content import Content, gather
@@ -46,7 +45,7 @@ def test_what_has_no_successful_run_has_no_cost_of_one(content: Content) -> None
 
 
 def test_runs_without_a_known_cost_have_no_row(content: Content) -> None:
-    assert cost_table(content.runs.assign(steps=pd.NA, tokens=pd.NA, flops=math.nan)).empty
+    assert cost_table(content.runs.assign(steps=None, tokens=None, flops=math.nan)).empty
 
 
 def test_of_a_cost_that_is_known_in_part_the_rest_is_not_available(content: Content) -> None:
