@@ -36,8 +36,8 @@ def refused_recipe(recipe: Recipe, options: Options) -> str | None:
     parts = options.options.get("gradient_accumulation_steps", 1)
     if not isinstance(parts, int) or parts < 1 or recipe.batch_size % parts:
         return (
-            f"found gradient_accumulation_steps {parts!r}, but a batch of {recipe.batch_size} (the recipe's batch_size, "
-            "all that an update sees) has no such whole parts"
+            f"found gradient_accumulation_steps {parts!r}, but a batch of {recipe.batch_size} (the recipe's "
+            "batch_size, all that an update sees) has no such whole parts"
         )
     return None
 

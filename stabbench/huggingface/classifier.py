@@ -150,13 +150,22 @@ def with_adapters(model: Any, peft: Mapping[str, Any] | None) -> Any:
 
     try:
         with torch.random.fork_rng(devices=[], enabled=_is_outline(model)), quiet_transformers(), catch_warnings():
-            simplefilter("ignore", FutureWarning)  # of what peft asks of transformers
+            simplefilter("ignore")  # peft tells what it mends, and what it asks of transformers
             config: Any = LoraConfig(task_type=TaskType.SEQ_CLS, **peft)
             if _is_outline(model):
                 config.init_lora_weights = False  # some initialisations look at the weights
             return get_peft_model(model, config)
     except Exception as error:  # whatever another library says of its own arguments
-        raise UserError(f"peft refuses these: {in_short(error)}") from error
+        raise UserError(f"peft refuses these: {in_short(error)} ({_linear_layers(model)})") from error
+
+
+def _linear_layers(model: nn.Module) -> str:
+    found = {
+        name.rpartition(".")[2]
+        for name, module in model.named_modules()
+        if type(module).__name__ in ("Linear", "Conv1D") and name.startswith(f"{model.base_model_prefix}.")
+    }
+    return f"the model's linear layers are {', '.join(sorted(found))}"
 
 
 def _is_outline(model: nn.Module) -> bool:

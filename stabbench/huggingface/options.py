@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from stabbench.errors import Mistakes, nearest
+from stabbench.errors import Mistakes, nearest, unknown
 
 END, RECIPE = "end", "recipe"
 EXTRAS = {"accelerate": "huggingface", "peft": "peft"}
@@ -44,7 +44,8 @@ _NOT_ONES_OWN: tuple[tuple[str, tuple[str, ...]], ...] = (
         "a run is trained by one process on one device, which STABBENCH_DEVICE names",
         (
             "use_cpu", "local_rank", "ddp_", "fsdp", "fsdp_", "deepspeed", "accelerator_config", "parallelism_config",
-            "dataloader_num_workers", "dataloader_pin_memory", "dataloader_persistent_workers", "dataloader_prefetch_factor", "dataloader_multiprocessing_context", "dataloader_in_order",
+            "dataloader_num_workers", "dataloader_pin_memory", "dataloader_persistent_workers",
+            "dataloader_prefetch_factor", "dataloader_multiprocessing_context", "dataloader_in_order",
             "average_tokens_across_devices",
         ),
     ),
@@ -116,8 +117,16 @@ def check_names(options: Options) -> None:
     """UserError for arguments that there are not, and for those that are not to be set here."""
     mistakes = Mistakes()
     if options.options:
-        from transformers import TrainingArguments
+        from transformers import SchedulerType, TrainingArguments
+        from transformers.training_args import OptimizerNames
 
+        for kind, name, choices in (
+            ("optimizer", "optim", OptimizerNames),
+            ("schedule", "lr_scheduler_type", SchedulerType),
+        ):
+            known = {str(each.value) for each in choices}
+            if str(options.options.get(name, next(iter(known)))) not in known:
+                mistakes.add(f"options.{name}: {unknown(kind, str(options.options[name]), known)}")
         known = {item.name for item in dataclasses.fields(TrainingArguments) if item.init}
         for name in options.options:
             reason = _why_not(name)

@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from stabbench.errors import UserError
@@ -90,7 +91,9 @@ def refused_texts(folder: Path, content_hash: str, task: PreparedTask, recipe: R
             f"the model has {found.positions} positions, max_length is {recipe.max_length}: set it to "
             f"{found.positions} or less"
         )
-    largest = reading_by(str(folder), content_hash, task)[1]
+    read, largest = reading_by(str(folder), content_hash, task)
+    if np.median(read.lengths) == 0:
+        return f"the tokenizer in {folder} makes no tokens of the task's texts: take the one that belongs to the model"
     if largest >= found.ids:
         return (
             f"the tokenizer gives id {largest}, but the model has {found.ids} of them: the two do not belong together"

@@ -71,7 +71,8 @@ def rows_of(task: PreparedTask, split: Literal["train", "dev"], tokenizer: Any, 
     with quiet_transformers():
         found = tokenizer(*_texts(task, split), truncation=True, max_length=max_length)
     taken = inspect.signature(model.forward).parameters
-    columns = {name: rows for name, rows in found.items() if name in taken}
+    lone = {"input_ids": tokenizer.pad_token_id, "attention_mask": 1}  # where decoders make nothing of an empty text
+    columns = {name: [row or [lone.get(name, 0)] for row in rows] for name, rows in found.items() if name in taken}
     return Rows(columns, task.labels(split), tokenizer)
 
 

@@ -133,9 +133,7 @@ class _Run:
         self.evaluations: list[Evaluated] = []
         self.dev_logits = np.full((len(self.dev), self.task.outputs), np.nan)
 
-    def measured(
-        self, folder: str, told: Callable[[int, int], None], stop: Callable[[Any], None] | None
-    ) -> Measured:
+    def measured(self, folder: str, told: Callable[[int, int], None], stop: Callable[[Any], None] | None) -> Measured:
         """Train it; what Trainer writes goes into `folder`."""
         from stabbench.huggingface.arguments import of_recipe, training_arguments
         from stabbench.huggingface.recording import At, RecordingTrainer, Watching
@@ -185,7 +183,9 @@ class _Run:
             total_steps=self.schedule.total_steps,
             steps_per_epoch=self.schedule.steps_per_epoch,
             warmup_steps=self.schedule.warmup_steps,
-            versions={name: importlib.metadata.version(name) for name in ("torch", "accelerate", *_computing(self.options))},
+            versions={
+                name: importlib.metadata.version(name) for name in ("torch", "accelerate", *_computing(self.options))
+            },
         )
 
     def _evaluates_after(self, step: int) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from tokenizers import Tokenizer, models, pre_tokenizers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (
     BertConfig,
     BertModel,
@@ -17,7 +17,6 @@ from transformers import (
     GPT2Model,
     LlamaConfig,
     LlamaModel,
-    PreTrainedTokenizerFast,
     Qwen2Config,
     Qwen2Model,
 )
@@ -27,7 +26,8 @@ from stabbench.models.word_pieces import write_word_pieces
 GOOD = ["sun", "lake", "song", "bread"]
 WORDS = [*GOOD, "the", "old", "ferry", "crosses", "quiet", "river", "dawn", "slowly"]
 SIZE = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "max_position_embeddings": 64}
-ENDS = {"pad_token_id": None, "bos_token_id": None, "eos_token_id": 1}
+ENDS = {"pad_token_id": None, "bos_token_id": None, "eos_token_id": 0}
+VOCABULARY = 300
 
 
 def bert(folder: Path, **fields: Any) -> Path:
@@ -38,19 +38,19 @@ def bert(folder: Path, **fields: Any) -> Path:
 
 
 def gpt2(folder: Path) -> Path:
-    _saved(folder, GPT2Model(GPT2Config(vocab_size=40, n_embd=16, n_layer=2, n_head=2, n_positions=64, **ENDS)))
-    return _words(folder)
+    _saved(folder, GPT2Model(GPT2Config(vocab_size=VOCABULARY, n_embd=16, n_layer=2, n_head=2, n_positions=64, **ENDS)))
+    return _bytes(folder, "GPT2Tokenizer")
 
 
 def llama(folder: Path) -> Path:
-    _saved(folder, LlamaModel(LlamaConfig(vocab_size=40, intermediate_size=32, **SIZE, **ENDS)))
-    return _words(folder)
+    _saved(folder, LlamaModel(LlamaConfig(vocab_size=VOCABULARY, intermediate_size=32, **SIZE, **ENDS)))
+    return _bytes(folder, "PreTrainedTokenizerFast")
 
 
 def qwen2(folder: Path) -> Path:
     sizes = {"intermediate_size": 32, "num_key_value_heads": 1, "use_sliding_window": False}
-    _saved(folder, Qwen2Model(Qwen2Config(vocab_size=40, **sizes, **SIZE, **ENDS)))
-    return _words(folder)
+    _saved(folder, Qwen2Model(Qwen2Config(vocab_size=VOCABULARY, **sizes, **SIZE, **ENDS)))
+    return _bytes(folder, "Qwen2Tokenizer")
 
 
 def _saved(folder: Path, model: Any) -> None:
@@ -62,12 +62,19 @@ def _saved(folder: Path, model: Any) -> None:
     model.save_pretrained(folder)
 
 
-def _words(folder: Path) -> Path:
-    """A tokenizer without a padding token."""
-    tokenizer = Tokenizer(models.WordLevel({word: row for row, word in enumerate(["[UNK]", "</s>", *WORDS])}, "[UNK]"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    fast: Any = PreTrainedTokenizerFast
-    fast(tokenizer_object=tokenizer, unk_token="[UNK]", eos_token="</s>").save_pretrained(folder)
+def _bytes(folder: Path, kind: str) -> Path:
+    """A tokenizer of byte pairs, as decoders have it: without a padding token."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY, special_tokens=["<|endoftext|>"], initial_alphabet=alphabet, show_progress=False
+    )
+    tokenizer.train_from_iterator([" ".join(WORDS)] * 2, trainer)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    settings = {"tokenizer_class": kind, "eos_token": "<|endoftext|>", "unk_token": "<|endoftext|>"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
     return folder
 
 
@@ -82,15 +89,24 @@ def texts(folder: Path, rows: int = 48) -> None:
         table.to_csv(folder / f"{name}.csv", index=False)
 
 
-def params(models: dict[str, str], strategies: dict[str, Any], *, task: str = "kind", seeds: str = "1") -> str:
-    """A params.yaml of these models by their folders and these strategies; `task` is the column of the labels."""
-    own: dict[str, Any] = {"files": {"train": "./train.csv", "dev": "./dev.csv"}, "text": "text", "label": task}
-    own |= {"objective": "regression", "scale": True} if task == "share" else {"metrics": ["accuracy"]}
+def params(models: dict[str, Any], strategies: dict[str, Any], *, seeds: str = "1") -> str:
+    """A params.yaml of these models and strategies, with the tasks `kinds` and `shares`, of which the grid has one."""
+    own = {"files": {"train": "./train.csv", "dev": "./dev.csv"}, "text": "text"}
     content = {
         "seeds": seeds,
-        "grid": {"models": list(models), "tasks": ["words"], "strategies": list(strategies)},
-        "models": {name: {"source": source} for name, source in models.items()},
-        "tasks": {"words": own},
+        "grid": {"models": list(models), "tasks": ["kinds"], "strategies": list(strategies)},
+        "models": models,
+        "tasks": {
+            "kinds": {**own, "label": "kind", "metrics": ["accuracy", "mcc"]},
+            "shares": {**own, "label": "share", "objective": "regression", "scale": True},
+        },
         "strategies": strategies,
     }
     return json.dumps(content)
+
+
+def strategy(recipe: dict[str, Any] | None = None, **trainer: Any) -> dict[str, Any]:
+    """A strategy's block: a recipe that Trainer can do, and the trainer's own keys."""
+    usual = {"learning_rate": 3e-3, "epochs": 1, "batch_size": 8, "max_length": 16, "dropout": "model"}
+    block = {"plugin": "huggingface", **trainer}
+    return {"plugin": "hf-default", "recipe": {**usual, **(recipe or {})}, "trainer": block}
