@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 ADAMW = ("adamw_torch", "adamw_torch_fused")
 """The optimizers whose formula the recipe's `adam_formula: torch` is."""
 
+ORDERS_APART = 1 << 20
+"""More than a training has epochs."""
+
 
 def refused_recipe(recipe: Recipe, options: Options) -> str | None:
     """A sentence where Trainer cannot do what the recipe says."""
@@ -68,15 +71,15 @@ def training_arguments(
 ) -> Any:
     """All TrainingArguments of a run: `values` are those of the recipe; nothing is logged, saved or shown.
 
-    `order` and `dropout` are the seeds of these streams: where they are one, batches and masks are those of a script
-    that calls `set_seed`.
+    `order` and `dropout` are the seeds of these streams. accelerate draws the order of an epoch from data_seed + epoch,
+    so that neighbouring seeds would share their orders, one epoch apart: they are put far from each other.
     """
     from transformers import TrainingArguments
 
     arguments = TrainingArguments(
         output_dir=folder,
         seed=dropout,
-        data_seed=order,
+        data_seed=order * ORDERS_APART,
         use_cpu=device.type == "cpu",
         report_to="none",
         logging_strategy="no",

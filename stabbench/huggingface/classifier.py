@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from warnings import catch_warnings, simplefilter
 
 import torch
@@ -121,12 +121,10 @@ def outline(folder: Path, outputs: int, recipe: Recipe) -> Any:
     """The classifier without weights: its modules on the device `meta`. UserError where transformers makes none."""
     from transformers import AutoModelForSequenceClassification
 
-    config = config_of(folder, outputs, recipe)
+    config, classifiers = config_of(folder, outputs, recipe), cast(Any, AutoModelForSequenceClassification)
     try:
         with torch.random.fork_rng(devices=[]), torch.device("meta"), quiet_transformers():
-            model: Any = AutoModelForSequenceClassification.from_config(
-                config, dtype=torch.float32, trust_remote_code=False
-            )
+            model: Any = classifiers.from_config(config, dtype=torch.float32, trust_remote_code=False)
     except Exception as error:  # whatever a config of another library's making runs into
         raise UserError(f"transformers makes no classifier of {folder}: {in_short(error)}") from error
     return pad(model, tokenizer_of(folder))

@@ -48,7 +48,8 @@ class RecordingTrainer(Trainer):
     """
 
     def __init__(self, model: Any, args: Any, rows: Rows, objective: Objective, every: int) -> None:
-        self.log_of_updates, self.objective, self.every = Log(), objective, every
+        self.log_of_updates, self.every = Log(), every
+        self.objective: Objective = objective
         self.texts_of_update, self.pending = 0, [0.0, 0, 0]
         """Of the present update: loss, tokens and passes so far."""
         super().__init__(
@@ -61,6 +62,12 @@ class RecordingTrainer(Trainer):
     def tensors(self) -> list[str]:
         """The names of what is trained, in a record's spelling."""
         return [record_name(name) for name, _ in self.trained]
+
+    @property
+    def groups(self) -> list[dict[str, Any]]:
+        """Those of the optimizer, which is there once the training has begun."""
+        assert self.optimizer is not None
+        return self.optimizer.param_groups
 
     def get_batch_samples(self, *arguments: Any, **others: Any) -> Any:
         """The passes of the next update, whose texts are counted."""
@@ -83,7 +90,8 @@ class RecordingTrainer(Trainer):
         if self.label_smoother is not None:
             smoothed: Tensor = self.label_smoother({"logits": logits}, labels)
             return smoothed * (len(labels) / self.texts_of_update)
-        return self.objective.losses(logits.unsqueeze(0), labels.unsqueeze(0)).sum() / self.texts_of_update
+        losses: Tensor = self.objective.losses(logits.unsqueeze(0), labels.unsqueeze(0))
+        return losses.sum() / self.texts_of_update
 
     def _measure(self) -> None:
         log, (loss, tokens, passes) = self.log_of_updates, self.pending
@@ -97,7 +105,7 @@ class RecordingTrainer(Trainer):
         log.losses.append(float(loss))
         log.norms.append(float(total))
         log.clipped_norms.append(float(total * clip_factors(total, self.args.max_grad_norm or None)))
-        log.learning_rates.append(float(self.optimizer.param_groups[0]["lr"]))
+        log.learning_rates.append(float(self.groups[0]["lr"]))
         log.tokens.append(int(tokens))
         log.passes.append(int(passes))
         self.pending = [0.0, 0, 0]
@@ -113,7 +121,7 @@ class RecordingTrainer(Trainer):
                 "tensors": [names[id(each)] for each in group["params"]],
                 "parameters": sum(each.numel() for each in group["params"]),
             }
-            for group in self.optimizer.param_groups
+            for group in self.groups
             if group["params"]
         ]
 
@@ -125,7 +133,7 @@ class At:
     step: int
 
 
-class Watching(TrainerCallback):  # type: ignore[misc]
+class Watching(TrainerCallback):
     """Tells of every update, evaluates after those that are to be, and ends what is not finite any more."""
 
     def __init__(

@@ -15,7 +15,8 @@ import numpy as np
 import torch
 
 from stabbench.errors import UserError
-from stabbench.huggingface.options import RECIPE, Options, check_names, lacking
+from stabbench.huggingface import options as block
+from stabbench.huggingface.options import RECIPE, check_names, lacking
 from stabbench.tasks.prepared import PreparedTask
 from stabbench.training.contract import Described, Progress, Trainer
 from stabbench.training.evaluation import mean_losses
@@ -39,7 +40,7 @@ class HuggingFace(Trainer):
     version = "1"
     takes = "files"
     one_run_a_process = True
-    Options = Options
+    Options = block.Options
 
     def unsupported(self, recipe: Recipe, device: torch.device) -> str | None:
         """A package that is not installed, a precision that the device does not have, a GPU that is not the first."""
@@ -55,7 +56,7 @@ class HuggingFace(Trainer):
         from stabbench.huggingface.arguments import refused_recipe
         from stabbench.huggingface.outlines import outline_of, refused_texts
 
-        options = Options.of(given.options)
+        options = block.Options.of(given.options)
         reason = lacking(_packages(options)) or refused_recipe(given.recipe, options)
         if reason is not None:
             return reason
@@ -71,7 +72,7 @@ class HuggingFace(Trainer):
         """By the versions of transformers and peft that compute it, and its tensors and tokens."""
         from stabbench.huggingface.outlines import outline_of, tokens_of
 
-        options, (folder, task) = Options.of(given.options), _of_ours(given)
+        options, (folder, task) = block.Options.of(given.options), _of_ours(given)
         missing = lacking(_packages(options))
         if missing is not None:
             raise UserError(missing)
@@ -84,7 +85,7 @@ class HuggingFace(Trainer):
             tokens_of(folder, content, task, given.recipe),
         )
 
-    def spec_options(self, options: Options, root: Path) -> Mapping[str, Any]:
+    def spec_options(self, options: block.Options, root: Path) -> Mapping[str, Any]:
         """What is no default; UserError for arguments that there are not, or that are not to be set here."""
         check_names(options)
         said: Mapping[str, Any] = to_json(options.said())
@@ -121,8 +122,9 @@ class _Run:
         from stabbench.huggingface.classifier import classifier, tokenizer_of
         from stabbench.huggingface.texts import rows_of
 
-        self.given, self.streams, self.device = given, streams, device
-        self.options, self.recipe = Options.of(given.options), given.recipe
+        self.began = time.perf_counter()
+        self.streams, self.device = streams, device
+        self.options, self.recipe = block.Options.of(given.options), given.recipe
         folder, self.task = _of_ours(given)
         self.model = classifier(folder, self.task.outputs, self.recipe, self.options.peft, streams["head"])
         tokenizer, plain = tokenizer_of(folder), self.model.get_base_model() if self.options.peft else self.model
@@ -138,7 +140,6 @@ class _Run:
         from stabbench.huggingface.arguments import of_recipe, training_arguments
         from stabbench.huggingface.recording import At, RecordingTrainer, Watching
 
-        began = time.perf_counter()
         values = of_recipe(self.recipe, self.options, len(self.train))
         arguments = training_arguments(
             values, self.options, folder, self.device, order=self.streams["order"], dropout=self.streams["dropout"]
@@ -175,7 +176,7 @@ class _Run:
             parameter_groups=trainer.parameter_groups(self.recipe.adam_epsilon),
             weights={},
             seconds={
-                "loading": prepared - began,
+                "loading": prepared - self.began,
                 "training": trained - prepared - watching.seconds,
                 "evaluation": ended - trained + watching.seconds,
             },
@@ -206,8 +207,9 @@ class _Run:
         return mean_losses(self._logits(trainer, rows)[None], rows.labels, self.task.objective)[0]
 
     def _logits(self, trainer: RecordingTrainer, rows: Rows) -> torch.Tensor:
-        if callable(getattr(trainer.optimizer, "eval", None)):  # of those that keep other weights for it
-            trainer.optimizer.eval()
+        ends = getattr(trainer.optimizer, "eval", None)
+        if callable(ends):  # of optimizers that keep other weights for it
+            ends()
         return rows.logits(trainer.model, self.device)
 
 
@@ -218,11 +220,11 @@ def _of_ours(given: CellFiles) -> tuple[Path, PreparedTask]:
     return given.model, given.task
 
 
-def _computing(options: Options) -> list[str]:
+def _computing(options: block.Options) -> list[str]:
     return ["transformers", *(["peft"] if options.peft is not None else [])]
 
 
-def _packages(options: Options) -> list[str]:
+def _packages(options: block.Options) -> list[str]:
     return ["accelerate", *(["peft"] if options.peft is not None else [])]
 
 

@@ -25,8 +25,8 @@ from stabbench.models.word_pieces import write_word_pieces
 
 GOOD = ["sun", "lake", "song", "bread"]
 WORDS = [*GOOD, "the", "old", "ferry", "crosses", "quiet", "river", "dawn", "slowly"]
-SIZE = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "max_position_embeddings": 64}
-ENDS = {"pad_token_id": None, "bos_token_id": None, "eos_token_id": 0}
+SIZE: dict[str, Any] = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "max_position_embeddings": 64}
+ENDS: dict[str, Any] = {"pad_token_id": None, "bos_token_id": None, "eos_token_id": 0}
 VOCABULARY = 300
 
 
@@ -48,7 +48,7 @@ def llama(folder: Path) -> Path:
 
 
 def qwen2(folder: Path) -> Path:
-    sizes = {"intermediate_size": 32, "num_key_value_heads": 1, "use_sliding_window": False}
+    sizes: dict[str, Any] = {"intermediate_size": 32, "num_key_value_heads": 1, "use_sliding_window": False}
     _saved(folder, Qwen2Model(Qwen2Config(vocab_size=VOCABULARY, **sizes, **SIZE, **ENDS)))
     return _bytes(folder, "Qwen2Tokenizer")
 
