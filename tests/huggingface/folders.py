@@ -25,7 +25,12 @@ from stabbench.models.word_pieces import write_word_pieces
 
 GOOD = ["sun", "lake", "song", "bread"]
 WORDS = [*GOOD, "the", "old", "ferry", "crosses", "quiet", "river", "dawn", "slowly"]
-SIZE: dict[str, Any] = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "max_position_embeddings": 64}
+SIZE: dict[str, Any] = {
+    "hidden_size": 16,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "max_position_embeddings": 64,
+}
 ENDS: dict[str, Any] = {"pad_token_id": None, "bos_token_id": None, "eos_token_id": 0}
 VOCABULARY = 300
 
