@@ -131,9 +131,10 @@ def _runs(folder: Path, task: PreparedTask, trainer: str) -> dict[str, Any]:
 
 
 def _tests(ours: Sequence[float], theirs: Sequence[float]) -> dict[str, float | None]:
-    """The p values; None for the spread where neither side has any."""
+    """The p values; None for the spread where neither side has any, or there are too few runs to tell."""
     test = ks_2samp(ours, theirs)
-    spread = None if np.ptp(ours) == np.ptp(theirs) == 0 else float(levene(ours, theirs, center="median").pvalue)
+    told = min(len(ours), len(theirs)) > 2 and (np.ptp(ours) > 0 or np.ptp(theirs) > 0)
+    spread = float(levene(ours, theirs, center="median").pvalue) if told else None
     return {"ks_statistic": float(test.statistic), "ks_p": float(test.pvalue), "levene_p": spread}
 
 
