@@ -28,7 +28,7 @@ from stabbench.training.schedule import Schedule
 from stabbench.typed_json import to_json
 
 if TYPE_CHECKING:
-    from stabbench.huggingface.recording import RecordingTrainer
+    from stabbench.huggingface.measuring import RecordingTrainer
     from stabbench.huggingface.texts import Rows
     from stabbench.recipe import Recipe
 
@@ -138,7 +138,7 @@ class _Run:
     def measured(self, folder: str, told: Callable[[int, int], None], stop: Callable[[Any], None] | None) -> Measured:
         """Train it; what Trainer writes goes into `folder`."""
         from stabbench.huggingface.arguments import of_recipe, training_arguments
-        from stabbench.huggingface.recording import At, RecordingTrainer, Watching
+        from stabbench.huggingface.measuring import At, RecordingTrainer, Watching
 
         values = of_recipe(self.recipe, self.options, len(self.train))
         arguments = training_arguments(
