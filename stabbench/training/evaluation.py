@@ -23,7 +23,7 @@ class Evaluator:
     def __init__(
         self, texts: TokenizedTexts, runs: int, dtype: torch.dtype, device: torch.device, *, segments: bool
     ) -> None:
-        chunks = _chunks(texts.lengths, TOKENS_AT_ONCE.get(device.type, 1024))
+        chunks = of_similar_length(texts.lengths, TOKENS_AT_ONCE.get(device.type, 1024))
         self.batches = [make_batch(texts, [chosen] * runs, dtype, device, segments=segments) for chosen in chunks]
         self._order = np.argsort(np.concatenate(chunks))
 
@@ -34,7 +34,8 @@ class Evaluator:
         return parts.to("cpu", torch.float64)[:, self._order]
 
 
-def _chunks(lengths: Integers, tokens: int) -> list[Integers]:
+def of_similar_length(lengths: Integers, tokens: int) -> list[Integers]:
+    """The places of texts with these lengths, shortest first, in batches of about so many tokens."""
     order = np.argsort(lengths, kind="stable")
     totals = np.cumsum(lengths[order])
     return [part for part in np.split(order, np.flatnonzero(np.diff(totals // tokens)) + 1) if len(part)]

@@ -31,13 +31,13 @@ def _made(text: str, labels: int, where: str) -> Architecture:
         model: Any = build(text, labels, where)
     config, name = model.config, str(model.config.model_type)
     base, layers = str(model.base_model_prefix), int(getattr(config, "num_hidden_layers", 0))
-    lists = _layer_lists(model.base_model, layers) if hasattr(model, base) else []
+    lists = layer_lists(model.base_model, layers) if hasattr(model, base) else []
     if not lists:
         raise unsupported(name, f"no list of its {layers} layers is found in it", where)
-    output = _output_layer(model, base, labels)
+    output = output_layer(model, base, labels)
     if output is None:
         raise unsupported(name, f"no linear layer of {labels} outputs follows its encoder", where)
-    tensors = tuple(_named_parts(_tensors(model, base, [f"{base}.{found}." for found in lists], layers, output)))
+    tensors = tuple(named_parts(module_tensors(model, base, [f"{base}.{found}." for found in lists], layers, output)))
     linear = [tensor for tensor in tensors if tensor.facts.linear_weight]
     if not any(0 < tensor.facts.depth <= layers for tensor in linear):
         raise unsupported(name, "its layers have no linear layers of torch's own", where)
@@ -68,7 +68,7 @@ def _made(text: str, labels: int, where: str) -> Architecture:
     )
 
 
-def _layer_lists(encoder: nn.Module, layers: int) -> list[str]:
+def layer_lists(encoder: nn.Module, layers: int) -> list[str]:
     """The outermost lists of as many modules as the encoder has layers: one, or one a part of the layers."""
     found: list[str] = []
     for name, module in encoder.named_modules():
@@ -78,7 +78,7 @@ def _layer_lists(encoder: nn.Module, layers: int) -> list[str]:
     return found
 
 
-def _output_layer(model: nn.Module, base: str, labels: int) -> str | None:
+def output_layer(model: nn.Module, base: str, labels: int) -> str | None:
     """The last linear layer of `labels` outputs outside the encoder."""
     found = [
         name
@@ -88,7 +88,7 @@ def _output_layer(model: nn.Module, base: str, labels: int) -> str | None:
     return found[-1] if found else None
 
 
-def _tensors(model: nn.Module, base: str, lists: list[str], layers: int, output: str) -> Iterator[ModelTensor]:
+def module_tensors(model: nn.Module, base: str, lists: list[str], layers: int, output: str) -> Iterator[ModelTensor]:
     """The tensors in the module's order.
 
     Depth 0 are embedding tables and what the encoder has before its layers; L + 1 what it has after them and what is
@@ -120,7 +120,7 @@ def _tensors(model: nn.Module, base: str, lists: list[str], layers: int, output:
         yield ModelTensor(name, tuple(parameter.shape), facts, origin)
 
 
-def _named_parts(tensors: Iterable[ModelTensor]) -> list[ModelTensor]:
+def named_parts(tensors: Iterable[ModelTensor]) -> list[ModelTensor]:
     """The tensors with the parts of their facts, which are places in a layer (`attention.self.query_proj`), by name.
 
     Projections are told by the last word of their place, attention's output as what comes last beside them, the two
