@@ -188,7 +188,8 @@ def test_options_of_another_kind_are_refused(registry: Registry[type[object]], t
             registry.load("./mine.py:Mine", tmp_path)
 
 
-TRAINER = """class Mine:
+TRAINER = """from stabbench.training.contract import Trainer
+class Mine(Trainer):
     name, version = "mine", "1"
     def unsupported(self, recipe, device): ...
     def room(self, inputs, seeds, free): ...
@@ -210,7 +211,8 @@ class Mine(Classification):
     [
         (TRAINERS, TRAINER, '"1"', "1", "`version` is 1, expected a str"),
         (TRAINERS, TRAINER, "device, ", "", "`train` is called with (inputs, seeds, device, checkpoint"),
-        (TRAINERS, TRAINER, "room", "space", "Mine has no `room`"),
+        (TRAINERS, TRAINER, "train(", "trains(", "unknown method `trains`: did you mean `train`?"),
+        (TRAINERS, TRAINER, '"1"', '"1"; takes = "words"', "`takes` is 'words', expected 'tensors' or 'files'"),
         (METRICS, METRIC, "MetricKind()", '"higher"', "`kind` is 'higher', expected a MetricKind"),
         (METRICS, METRIC, "score(", "scores(", "unknown method `scores`: did you mean `score`?"),
         (OBJECTIVES, OBJECTIVE, "'''Mine.'''", "name = None", "`name` is None, expected a str"),
