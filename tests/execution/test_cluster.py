@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,6 +26,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray")]
 NODE = {"num_cpus": 1, "object_store_memory": 100 << 20, "include_dashboard": False}
 SYSTEM = {"worker_niceness": 0, "health_check_initial_delay_ms": 0, "health_check_period_ms": 1000}
 STORE = Path(".stabbench/runs")
+PERCEPTRON = Path(__file__).parents[1] / "commands/perceptron.py"
 
 
 @pytest.fixture(scope="module")
@@ -195,3 +197,33 @@ def tasks() -> list[str]:
     """The processes on this machine in which a job is trained for a cluster."""
     found = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
     return [line for line in found.splitlines() if line.startswith("ray::_events")]
+
+
+OTHERS = """
+  trainer: {plugin: hf-default, trainer: huggingface, recipe: {learning_rate: 1.0e-3, epochs: 1}}
+  command: {trainer: {command: "PYTHON perceptron.py --seed {seed} --data {data} --out {out}", data: csv}}
+"""
+
+
+def test_every_trainer_trains_on_a_cluster_and_in_shards_what_it_trains_here(
+    on_cluster: Callable[..., Result], project: Path
+) -> None:
+    shutil.copy(PERCEPTRON, project)
+    params = (project / "params.yaml").read_text().replace("strategies: [devlin]", "strategies: [trainer, command]")
+    params = params.replace("seeds: 1-4", "seeds: 1-2").replace("acceptability", "entailment")
+    (project / "params.yaml").write_text(f"{params}{OTHERS.replace('PYTHON', sys.executable)}")
+    for command in (["prepare"], ["plan"], ["train", "--all"]):
+        assert CliRunner().invoke(main, command, catch_exceptions=False).exit_code == 0
+    cells = [Cell.read(path) for path in Path("plan/embedded/entailment").glob("*.json")]
+    wanted = {cell.fingerprint(seed) for cell in cells for seed in cell.seeds}
+    here = _digests(wanted, STORE)
+    assert on_cluster("--all", "--store", "there").exit_code == 0
+    for shard in ("1/2", "2/2"):
+        assert train("--all", "--shard", shard, "--store", "shards").exit_code == 0
+    assert _digests(wanted, "there") == _digests(wanted, "shards") == here
+    assert len(here) == 4
+
+
+def _digests(fingerprints: set[str], store: Path | str) -> dict[str, str]:
+    found = {fingerprint: Store(Path(store)).find(fingerprint) for fingerprint in fingerprints}
+    return {name: each.result.result_digest for name, each in found.items() if each is not None}
