@@ -6,7 +6,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -27,11 +27,13 @@ from stabbench.commands.process import (
 )
 from stabbench.errors import UserError
 from stabbench.files import sha256_of_file, sha256_of_json
+from stabbench.plan import Cell
 from stabbench.recording.cells import Place, is_recorded, keep, keep_error
 from stabbench.recording.output import read_output
 from stabbench.recording.standalone import Names
-from stabbench.records import Record
+from stabbench.records import Record, select
 from stabbench.records.content import RunError
+from stabbench.scratch import locked
 from stabbench.signals import interruptible
 
 WORKING = ".commands"
@@ -78,10 +80,25 @@ class Sweep:
         """Whether there is a finished record of a seed."""
         return is_recorded(self.place, self.names, seed, self.settings)
 
+    def bring_back(self) -> None:
+        """Select what is recorded of this command, where runs of another one of the same names are shown now."""
+        path = self._folder / "cell.json"
+        shown = self.place.cell(self.names)
+        if shown is None or not path.exists():
+            return
+        cell = Cell.read(path)
+        if cell.spec != shown.spec:
+            with locked(self.place.runs):
+                select(replace(cell, position=shown.position), self.place.store, self.place.runs)
+
     def folder(self, seed: int) -> Path:
         """Where a run has its folder until it is recorded."""
+        return self._folder / f"seed-{seed:04d}"
+
+    @cached_property
+    def _folder(self) -> Path:
         name = sha256_of_json([vars(self.names), dict(self.settings)])[:16]
-        return self.place.store.root.absolute() / WORKING / name / f"seed-{seed:04d}"
+        return self.place.store.root.absolute() / WORKING / name
 
     def run(self, seed: int, tell: Callable[[str], None]) -> Record | None:
         """Run one seed and record it; None where another process is at it. CommandError where it breaks."""
@@ -112,6 +129,10 @@ class Sweep:
         except UserError as error:
             (out / FAILED).touch()
             raise CommandError(str(error), tail(out)) from error
+        cell = self.place.cell(self.names)
+        if cell is not None:
+            with locked(self._folder):
+                cell.write(self._folder / "cell.json")
         shutil.rmtree(out, ignore_errors=True)
         return record
 
@@ -138,6 +159,7 @@ def run_seeds(sweep: Sweep, seeds: Sequence[int], workers: int, tell: Callable[[
     Whoever closes this iterator, or a signal, ends the commands that run; their folders stay for the next try.
     """
     lock = threading.Lock()
+    sweep.bring_back()
 
     def one(seed: int) -> Ran:
         try:

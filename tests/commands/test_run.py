@@ -1,0 +1,153 @@
+"""`stabbench run`: from any folder to a table."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from stabbench.cli import main
+from stabbench.records import Record, Selection
+
+SCRIPT = """
+import json, pathlib, random, sys, time
+seed, out = int(sys.argv[1]), pathlib.Path(sys.argv[2])
+with open("began.txt", "a") as file:
+    print(seed, file=file)
+print("seed", seed)
+if "--waits" in sys.argv:
+    (out / "half").write_text(str(seed))
+    while not pathlib.Path("go").exists():
+        time.sleep(0.05)
+if "--fails" in sys.argv and seed == 2:
+    raise SystemExit("out of luck")
+random.seed(seed)
+scores = {"accuracy": round(random.uniform(0.6, 0.8), 3), "spread": seed}
+(out / "stabbench.json").write_text(json.dumps({"format": 1, "scores": scores}))
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for name in ("STABBENCH_STORE", "STABBENCH_WORKERS"):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "train.py").write_text(SCRIPT)
+    return tmp_path
+
+
+def run(*arguments: str, more: tuple[str, ...] = ()) -> Result:
+    command = ["--", sys.executable, "train.py", "{seed}", "{out}", *more]
+    return CliRunner().invoke(main, ["run", *arguments, *command], catch_exceptions=False)
+
+
+def began() -> list[int]:
+    return sorted(map(int, Path("began.txt").read_text().split()))
+
+
+def records(strategy: str = "command") -> dict[int, Record]:
+    (found,) = (item for item in Selection.read(Path("runs")).cells if item.cell.strategy == strategy)
+    return dict(found.records)
+
+
+def test_two_commands_stand_in_one_table_and_no_seed_is_run_twice(folder: Path) -> None:
+    assert run("--seeds", "1-2", "--majority", "0.5").exit_code == 0
+    found = run("--seeds", "1-3", "--majority", "0.5")
+    assert found.exit_code == 0
+    assert began() == [1, 2, 3]
+    other = run("--seeds", "1-3", "--strategy", "other", "--majority", "0.7", more=("--other",))
+    assert "| command |" in other.output
+    assert "| other |" in other.output
+    assert {seed: record.metric for seed, record in records().items()} == dict.fromkeys((1, 2, 3), "accuracy")
+    assert {record.status for record in records().values()} == {"ok"}
+    assert {seed: record.status == "failed" for seed, record in records("other").items()} == {
+        seed: record.score <= 0.7 for seed, record in records("other").items()
+    }
+    assert (records()[2].folder / "output.txt").read_text() == "seed 2\n"
+    assert (folder / "reports/index.html").is_file()
+
+
+def test_another_metric_or_a_changed_script_is_another_recipe_and_nothing_is_lost(folder: Path) -> None:
+    run("--seeds", "1")
+    kept = records()[1]
+    (folder / "train.py").write_text(SCRIPT.replace("0.6", "0.1"))
+    changed = run("--seeds", "1")
+    assert "no longer shown" in changed.output
+    assert records()[1].fingerprint != kept.fingerprint
+    (folder / "train.py").write_text(SCRIPT)
+    run("--seeds", "1")
+    assert records()[1].fingerprint == kept.fingerprint
+    assert began() == [1, 1]
+    run("--seeds", "1", "--metric", "spread", "--strategy", "by-spread")
+    assert records("by-spread")[1].score == 1.0
+
+
+def test_what_fails_is_told_with_its_last_words_and_tried_again(folder: Path) -> None:
+    found = run("--seeds", "1-3", "--workers", "1", more=("--fails",))
+    assert found.exit_code == 1
+    assert "error: seed 2: it ended with exit status 1\n    seed 2\n    out of luck\n" in found.output
+    assert sorted(records()) == [1, 3]
+    assert run("--seeds", "1-3", more=("--fails",)).exit_code == 1
+    assert began() == [1, 2, 2, 3]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_a_stopped_call_leaves_no_process_and_the_next_finds_the_folders_as_they_were(
+    folder: Path, number: signal.Signals
+) -> None:
+    words = [sys.executable, "-m", "stabbench", "run", "--seeds", "1-2", "--workers", "2", "--"]
+    words += [sys.executable, "train.py", "{seed}", "{out}", "--waits"]
+    call = subprocess.Popen(words, cwd=folder, stderr=subprocess.PIPE, text=True, env=dict(os.environ))
+    _wait(lambda: len(list(folder.rglob("half"))) == 2)
+    call.send_signal(number)
+    _, told = call.communicate()
+    assert "Traceback" not in told
+    _wait(lambda: not _running(folder))
+    halves = sorted(path.read_text() for path in folder.rglob("half"))
+    assert halves == ["1", "2"]
+    (folder / "go").touch()
+    assert run("--seeds", "1-2", more=("--waits",)).exit_code == 0
+    assert sorted(records()) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "more", "message"),
+    [
+        (("--seeds", "1-2"), ("{sed}",), "did you mean 'seed'"),
+        (("--seeds", "x"), (), "seeds"),
+        (("--seeds", "1", "--strategy", "a/b"), (), "expected a name without slashes"),
+        (("--seeds", "1", "--file", "gone.py"), (), "there is no file"),
+    ],
+)
+def test_what_cannot_be_run_is_told_before_anything_runs(
+    folder: Path, arguments: tuple[str, ...], more: tuple[str, ...], message: str
+) -> None:
+    found = run(*arguments, more=more)
+    assert found.exit_code == 2
+    assert message in found.output
+    assert not Path("began.txt").exists()
+
+
+def _running(folder: Path) -> str:
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        try:
+            if place.joinpath("cwd").resolve() == folder.resolve() and place.name != str(os.getpid()):
+                found.append(place.name)
+        except OSError:
+            continue
+    return " ".join(found)
+
+
+def _wait(until: object, seconds: float = 240.0) -> None:
+    assert callable(until)
+    end = time.monotonic() + seconds
+    while not until():
+        assert time.monotonic() < end
+        time.sleep(0.05)
