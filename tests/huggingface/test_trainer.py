@@ -17,9 +17,11 @@ from stabbench.huggingface.classifier import classifier
 from stabbench.huggingface.trainer import HuggingFace
 from stabbench.models import families
 from stabbench.models.batch import make_batch
+from stabbench.training.adamw import AdamW
 from stabbench.training.inputs import CellFiles
 from stabbench.training.loop import train
 from stabbench.training.measured import Measured
+from stabbench.training.norms import clip_factors
 from stabbench.training.outcome import RunResult
 from stabbench.training.schedule import Schedule
 from tests.huggingface import folders
@@ -87,6 +89,35 @@ def test_loss_and_gradient_of_a_batch_are_the_native_ones(given: Given, task: st
     assert run.norms is not None
     assert run.norms[0] == pytest.approx(np.linalg.norm(list(norms.values())), abs=1e-6)
     assert run.tokens[0] == len(native.train.ids)
+
+
+def test_a_training_on_one_batch_is_the_native_one_update_by_update(given: Given, prepared: Path) -> None:
+    recipe = {**WHOLE, "total_steps": 6, "warmup_ratio": 0.4, "max_grad_norm": 0.5, "weight_decay": 0.1}
+    files = given("bert", recipe)
+    run = measured(files)
+    assert files.model is not None
+    start = classifier(files.model, 2, files.recipe, None, 1)
+    weights = {name: tensor.detach().unsqueeze(0).clone() for name, tensor in start.named_parameters()}
+    native = load_inputs(dataclasses.replace(files.cell, spec=_native(files)), prepared)
+    facts, schedule = native.architecture.facts(), Schedule.of(files.recipe, 48)
+    optimizer = AdamW(weights, files.recipe, lambda name: facts[name].decays)
+    batch, encoder = (
+        make_batch(native.train, [np.arange(48)], torch.float32, CPU),
+        families.encoder_of(native.architecture),
+    )
+    losses = []
+    for update in range(6):
+        trained = {name: tensor.detach().requires_grad_() for name, tensor in weights.items()}
+        loss = native.objective.loss(encoder.classify(trained, batch), batch.labels)
+        found = torch.autograd.grad(loss.sum(), list(trained.values()), materialize_grads=True)
+        total = torch.stack([gradient.norm() for gradient in found]).norm()
+        clip = float(clip_factors(total, 0.5))
+        losses.append(loss.item())
+        with torch.no_grad():
+            gradients = dict(zip(weights, (gradient.contiguous() for gradient in found), strict=True))
+            optimizer.update(gradients, update + 1, schedule.learning_rate(update), clip=clip)
+    assert run.losses == pytest.approx(losses, abs=1e-5)
+    assert losses[-1] < losses[0] - 1e-3
 
 
 def _native(files: CellFiles) -> Any:
