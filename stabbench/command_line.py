@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from stabbench.errors import unknown
+from stabbench.files import sha256_of_file
 
 Command = str | Sequence[str]
 _BRACES = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
@@ -44,6 +45,16 @@ def filled(command: Command, values: Mapping[str, object]) -> list[str]:
         return str(values[match[1]])
 
     return [_BRACES.sub(value, word) for word in words(command)]
+
+
+def code_of(command: Command, folder: Path, more: Sequence[str] = ()) -> dict[str, str]:
+    """The SHA-256 of each of `files_of`, by its name."""
+    return {name: sha256_of_file(folder / name) for name in files_of(command, folder, more)}
+
+
+def changed(code: Mapping[str, str], folder: Path) -> list[str]:
+    """Those of the files in `code` whose content is another one now, or that are gone."""
+    return [name for name, was in code.items() if not (folder / name).is_file() or sha256_of_file(folder / name) != was]
 
 
 def files_of(command: Command, folder: Path, more: Sequence[str] = ()) -> Iterator[str]:

@@ -67,9 +67,9 @@ def run(
 
     sweep = Sweep(command, Names(model, task, strategy), Path.cwd(), metric, majority, time_limit, files)
     settings = Settings.from_environment(workers=workers)
-    errors, others = 0, 0
+    wanted, errors, others = parse_seeds(seeds), 0, 0
     with deferred_signals():
-        for ran in run_seeds(sweep, parse_seeds(seeds), settings.workers, lambda text: click.echo(text, err=True)):
+        for ran in run_seeds(sweep, wanted, settings.workers, lambda text: click.echo(text, err=True)):
             if ran.status == "error":
                 errors += 1
                 click.echo(f"error: seed {ran.seed}: {ran.message}\n{_indented(ran.output)}", err=True)
@@ -77,7 +77,7 @@ def run(
                 others += 1
             else:
                 click.echo(f"seed {ran.seed}: {ran.status}, {ran.score:.4g}")
-    if others:
+    if others and not all(map(sweep.recorded, wanted)):
         click.echo(f"{others} seeds are run by another process: start again to see them", err=True)
     folders = Folders.of(reports=reports)
     store = Store(sweep.place.store.root, warn=options.warn)
@@ -85,7 +85,10 @@ def run(
         made = report(folders, store, incomplete=True, workers=settings.workers)
         click.echo(made.comparison)
         click.echo(made.comparison.to_markdown(), nl=False)
+        click.echo(f"what the commands left: {sweep.folder(wanted[0]).parent}")
         click.echo(f"wrote {made.page}")
+    else:
+        click.echo("no run has come to its end, so there is no report", err=True)
     if errors:
         raise click.exceptions.Exit(1)
 

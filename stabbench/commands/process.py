@@ -116,7 +116,7 @@ def _end(supervised: subprocess.Popen[bytes]) -> None:
 
 def _words(status: int) -> str:
     if status == supervisor.NOT_STARTED:
-        return f"exit status {status}: a program that is not there, as a shell says it"
+        return f"exit status {status}: the program could not be started"
     return f"exit status {status}" if status < 128 else f"exit status {status} (signal {status - 128})"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -13,7 +12,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from stabbench.command_line import files_of, filled, words
+from stabbench.command_line import changed, code_of, files_of, filled, words
 from stabbench.commands.environment import check_seed, variables
 from stabbench.commands.process import (
     FAILED,
@@ -26,8 +25,9 @@ from stabbench.commands.process import (
     tail,
 )
 from stabbench.errors import UserError
-from stabbench.files import sha256_of_file, sha256_of_json
-from stabbench.plan import Cell
+from stabbench.files import sha256_of_json
+from stabbench.folders import Folders
+from stabbench.plan import Cell, plan_path
 from stabbench.recording.cells import Place, is_recorded, keep, keep_error
 from stabbench.recording.output import read_output
 from stabbench.recording.standalone import Names
@@ -64,12 +64,37 @@ class Sweep:
             raise UserError(f"there is no file {self.root / missing[0]}")
         filled(self.command, dict.fromkeys(BRACES, ""))
         check_seed(self.command, [self.root / name for name in files_of(self.command, self.root, self.files)])
+        self._check_plan()
+        self._check_recorded()
+
+    def _check_plan(self) -> None:
+        """Where there is a plan, a report is that of what is planned."""
+        plan = Folders.of(self.root).planned
+        if plan is not None and not plan_path(plan, self.names.model, self.names.task, self.names.strategy).exists():
+            raise UserError(
+                f"{plan} is the plan of a project, whose report would leave these runs out: call it in another folder, "
+                "or make the command a strategy of params.yaml (trainer: {command: …})"
+            )
+
+    def _check_recorded(self) -> None:
+        """What is judged already stays so: a metric and a constant count from a cell's first run on."""
+        cell = self.place.cell(self.names)
+        if cell is None or cell.spec["trainer"].get("options") != self.settings:
+            return
+        facts = cell.task_facts
+        known = facts.constant.scores.get(facts.metric)
+        for option, wanted, found in (("--metric", self.metric, facts.metric), ("--majority", self.constant, known)):
+            if wanted is not None and wanted != found:
+                before = "nothing" if found is None else found
+                raise UserError(
+                    f"{cell.name} was recorded with {before} as {option}, found {wanted}: leave it as it was, or give "
+                    "the strategy another name"
+                )
 
     @cached_property
     def settings(self) -> Mapping[str, Any]:
         """What tells its runs from those of another command of the same names: its words, and the code in them."""
-        code = {name: sha256_of_file(self.root / name) for name in files_of(self.command, self.root, self.files)}
-        return {"command": words(self.command), "code": code}
+        return {"command": words(self.command), "code": code_of(self.command, self.root, self.files)}
 
     @cached_property
     def place(self) -> Place:
@@ -112,8 +137,10 @@ class Sweep:
 
     def _run(self, seed: int, out: Path, tell: Callable[[str], None]) -> Record:
         values = {**vars(self.names), "seed": seed, "out": out}
+        self._check_code()
         seconds = run_once(filled(self.command, values), self.root, out, variables(values), self.time_limit)
         try:
+            self._check_code()
             found = read_output(out, metrics=None if self.metric is None else [self.metric])
             record = keep(
                 found,
@@ -126,20 +153,23 @@ class Sweep:
                 texts={OUTPUT: output(out)},
                 tell=tell,
             )
-        except UserError as error:
+        except (UserError, CommandError) as error:
             (out / FAILED).touch()
             raise CommandError(str(error), tail(out)) from error
         cell = self.place.cell(self.names)
         if cell is not None:
             with locked(self._folder):
                 cell.write(self._folder / "cell.json")
-        shutil.rmtree(out, ignore_errors=True)
         return record
 
-    def keep_error(self, seed: int, error: CommandError) -> None:
-        """Keep a run's error among the records, where there are some to stand beside."""
+    def _check_code(self) -> None:
+        if stale := changed(self.settings["code"], self.root):
+            raise CommandError(f"{', '.join(stale)} changed since this call began: start it again", "")
+
+    def keep_error(self, seed: int, error: CommandError) -> bool:
+        """Keep a run's error among the records; whether there are some to stand beside."""
         told = RunError("RunFailed", str(error), error.output)
-        keep_error(told, self.names, seed, self.settings, self.place)
+        return keep_error(told, self.names, seed, self.settings, self.place)
 
 
 @dataclass(frozen=True)
@@ -159,6 +189,8 @@ def run_seeds(sweep: Sweep, seeds: Sequence[int], workers: int, tell: Callable[[
     Whoever closes this iterator, or a signal, ends the commands that run; their folders stay for the next try.
     """
     lock = threading.Lock()
+    early: list[tuple[int, CommandError]] = []
+    """Errors of before the first record, by which alone it is known what the runs are scored by."""
     sweep.bring_back()
 
     def one(seed: int) -> Ran:
@@ -168,7 +200,8 @@ def run_seeds(sweep: Sweep, seeds: Sequence[int], workers: int, tell: Callable[[
             return Ran(seed, None)
         except CommandError as error:
             with lock:
-                sweep.keep_error(seed, error)
+                if not sweep.keep_error(seed, error):
+                    early.append((seed, error))
             return Ran(seed, "error", message=str(error), output=error.output)
         return Ran(seed, None) if record is None else Ran(seed, record.status, record.score)
 
@@ -187,3 +220,6 @@ def run_seeds(sweep: Sweep, seeds: Sequence[int], workers: int, tell: Callable[[
             left.clear()
             stop_all()
             raise
+        finally:
+            for seed, error in early:
+                sweep.keep_error(seed, error)

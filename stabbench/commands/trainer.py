@@ -10,12 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stabbench.command_line import files_of, filled, placeholders, words
+from stabbench.command_line import changed, code_of, filled, placeholders, words
 from stabbench.commands.data import FORMATS, data_folder
 from stabbench.commands.environment import check_seed, variables
 from stabbench.commands.process import FAILED, OUTPUT, CommandError, output, run_once, tail
 from stabbench.errors import UserError
-from stabbench.files import sha256_of_file
 from stabbench.models import families
 from stabbench.models.roles import roles_of
 from stabbench.plan import STREAMS
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
 
 TIME_LIMIT = "time_limit"
 RECIPE = "recipe."
+AGAIN = "run `stabbench plan` again"
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Command(Trainer):
         missing = [name for name in options.files if not (root / name).is_file()]
         if missing:
             raise UserError(f"files: there is no file {root / missing[0]}")
-        code = {name: sha256_of_file(root / name) for name in files_of(options.command, root, options.files)}
+        code = code_of(options.command, root, options.files)
         self._check_braces(options)
         check_seed(options.command, [root / name for name in code])
         return {"command": words(options.command), "data": options.data, "code": code}
@@ -95,7 +95,12 @@ class Command(Trainer):
         return None
 
     def described(self, given: CellFiles) -> Described:
-        """What our families know of the model, by which gradient norms that the command may leave are put in layers."""
+        """What our families know of the model, by which gradient norms that the command may leave are put in layers.
+
+        UserError where a file that the command names is not the planned one any more.
+        """
+        if stale := changed(given.options["code"], given.root):
+            raise UserError(f"{given.cell.name}: {', '.join(stale)} changed since the plan was made: {AGAIN}")
         if given.model is None or given.task is None:
             return Described("none")
         try:
@@ -131,6 +136,8 @@ class Command(Trainer):
                     variables(values),
                     _minutes(inputs),
                 )
+                if stale := changed(inputs.options["code"], inputs.root):
+                    raise UserError(f"{', '.join(stale)} changed while the run was trained: {AGAIN}")
                 found = _read(inputs, out)
             except CommandError as error:
                 raise RunFailedError(str(error), error.output) from error

@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 from stabbench.errors import UserError
 from stabbench.execution.loading import load_files, load_inputs, model_folder
 from stabbench.execution.outcome import WAITING, CellOutcome, Listener, Report, already_there
-from stabbench.execution.pool import Advanced, Broken, Done, Event, Job, Pool, Workload
+from stabbench.execution.pool import RUN_FAILED, Advanced, Broken, Done, Event, Job, Pool, Workload
 from stabbench.execution.settings import Settings
 from stabbench.files import sha256_of_json
 from stabbench.models.weights import save_classifier
@@ -29,6 +29,9 @@ from stabbench.training.contract import Trainer
 from stabbench.training.memory import balanced
 from stabbench.training.outcome import RunResult
 from stabbench.typed_json import from_json
+
+SHOWN_LINES = 8
+"""Of what others' code said last, where it failed."""
 
 
 class CellTraining:
@@ -187,7 +190,8 @@ class CellTraining:
         spec, metric = self.cell.run_spec(seed), self.cell.task_facts.metric
         made = provenance(self.root, event.machine, 1, {}, self.cell.seeds)
         self.store.write(RecordContent(fingerprint, spec, ERROR, metric, error, {}), made, {})
-        self.outcome.errors[seed] = str(error)
+        words = error.traceback.splitlines()[-SHOWN_LINES:] if error.type == RUN_FAILED else []
+        self.outcome.errors[seed] = "\n    ".join([str(error), *words])
         self.listener(Report(self.number, (seed,), 1, 1, "error"))
 
     def _clear(self, seed: int) -> None:

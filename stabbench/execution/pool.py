@@ -20,6 +20,7 @@ from stabbench.training.loop import train
 from stabbench.training.outcome import RunResult
 
 PROGRESS_SECONDS = 0.2
+RUN_FAILED = "RunFailed"
 TRIES = 3
 """How often a job is begun whose worker is lost."""
 
@@ -144,7 +145,7 @@ def train_job(
             progress=progress,
         )
     except RunFailedError as error:  # whose traceback would be ours, not that of the code that failed
-        return Broken(job, {"type": "RunFailed", "message": str(error), "traceback": error.output}, machine(device))
+        return Broken(job, {"type": RUN_FAILED, "message": str(error), "traceback": error.output}, machine(device))
     except Exception as error:
         content = {"type": type(error).__name__, "message": str(error), "traceback": traceback.format_exc()}
         return Broken(job, content, machine(device))

@@ -192,6 +192,8 @@ class Content:
 
 
 def _by_place(table: pd.DataFrame) -> dict[Place, pd.DataFrame]:
+    if table.empty:
+        return {}
     groups = table.groupby(["model", "task"], sort=False, observed=True)
     return {Place(str(model), str(task)): rows for (model, task), rows in groups}
 

@@ -29,7 +29,8 @@ def write_plots(content: Content, folder: Path) -> None:
         text = _in_units(template.read_text(encoding="utf-8"), content.units)
         write_text(folder / f"{name}.json", _with_unjudged(text) if content.runs["failed"].isna().any() else text)
     runs = finished(content.runs)
-    runs = runs[runs.groupby(CELL, observed=True)["score"].transform(lambda scores: scores.notna().all())]
+    known = runs.groupby(CELL, observed=True)["score"].transform(lambda scores: scores.notna().all())
+    runs = runs[known.astype(bool)]
     place = runs["model"] + "/" + runs["task"]
     scores = runs[["model", "task", "strategy", "seed", "score", "failed"]]
     scores = scores.assign(cell=place + "/" + runs["strategy"], place=place)

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 from ruamel.yaml import YAML
 
 import stabbench
+from stabbench.cli import main
 from stabbench.errors import UserError
 from stabbench.plan import Cell, read_plan
 from stabbench.records import Record, Store
@@ -104,6 +106,23 @@ def test_what_decides_results_is_in_the_fingerprint_and_a_time_limit_is_not(fold
     assert cells(folder)["mine"].fingerprint(1) != before
 
 
+def test_a_script_that_changed_since_the_plan_trains_nothing(folder: Path) -> None:
+    project(folder, mine={"command": MINE, "data": "csv"})
+    with (folder / "perceptron.py").open("a") as file:
+        file.write("# another version\n")
+    found = CliRunner().invoke(main, ["train", "--all"])
+    assert found.exit_code == 2
+    assert "perceptron.py changed since the plan was made: run `stabbench plan` again" in found.output
+    assert not list(folder.rglob("record.json"))
+
+
+def test_a_report_of_nothing_but_errors_is_made(folder: Path) -> None:
+    made = project(folder, "1", mine={"command": f"{sys.executable} -c 'print(7); exit({{seed}})'"})
+    (error,) = made.train().errors
+    assert str(error).endswith("RunFailed: it ended with exit status 1\n    7")
+    assert made.report(incomplete=True).comparison.stability["n"].tolist() == [0]
+
+
 def test_a_recipe_counts_where_the_command_is_given_it(folder: Path) -> None:
     with_rate = {"command": f"{MINE} --lr {{recipe.learning_rate}}", "data": "csv"}
     without = {"command": MINE, "data": "csv"}
@@ -123,9 +142,8 @@ def test_a_command_that_fails_is_an_error_with_its_last_words_and_the_others_go_
     )
     made = project(folder, mine={"command": f"{sys.executable} fails.py {{seed}} {{out}}"})
     trained = made.train(workers=1)
-    assert [str(error) for error in trained.errors] == [
-        "none/texts/mine seed 2: RunFailed: it ended with exit status 1"
-    ] or "exit status 1" in str(trained.errors)
+    (error,) = map(str, trained.errors)
+    assert error.endswith("seed 2: RunFailed: it ended with exit status 1\n    seed 2\n    no space for my ship")
     failed = record(folder, "mine", 2)
     assert failed.error is not None
     assert "no space for my ship" in failed.error.traceback

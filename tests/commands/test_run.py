@@ -84,6 +84,7 @@ def test_another_metric_or_a_changed_script_is_another_recipe_and_nothing_is_los
     run("--seeds", "1")
     assert records()[1].fingerprint == kept.fingerprint
     assert began() == [1, 1]
+    assert len(list(folder.glob(".stabbench/runs/.commands/*/seed-0001/stabbench.json"))) == 2
     run("--seeds", "1", "--metric", "spread", "--strategy", "by-spread")
     assert records("by-spread")[1].score == 1.0
 
@@ -95,6 +96,41 @@ def test_what_fails_is_told_with_its_last_words_and_tried_again(folder: Path) ->
     assert sorted(records()) == [1, 3]
     assert run("--seeds", "1-3", more=("--fails",)).exit_code == 1
     assert began() == [1, 2, 2, 3]
+
+
+def test_what_fails_before_the_first_record_is_counted_too(folder: Path) -> None:
+    found = run("--seeds", "2,3", "--workers", "1", more=("--fails",))
+    assert found.exit_code == 1
+    (cell,) = Selection.read(Path("runs")).cells
+    assert cell.cell.seeds == (2, 3)
+    assert list(cell.records) == [3]
+    assert "1 of 2" in found.output or "n = 1/2" in (folder / "reports/index.html").read_text()
+    check = CliRunner().invoke(main, ["check", "--max-std", "0.5"])
+    assert check.exit_code == 1, check.output
+
+
+def test_a_script_that_changes_during_the_call_trains_no_seed_under_its_old_name(folder: Path) -> None:
+    (folder / "train.py").write_text(SCRIPT + "\nif seed == 2:\n    open(__file__, 'a').write('# changed')\n")
+    found = run("--seeds", "1-3", "--workers", "1")
+    assert found.exit_code == 1
+    assert found.output.count("train.py changed since this call began: start it again") == 2
+    assert sorted(records()) == [1]
+
+
+def test_what_a_constant_scores_is_said_from_the_start(folder: Path) -> None:
+    run("--seeds", "1")
+    found = run("--seeds", "1-2", "--majority", "0.5")
+    assert found.exit_code == 2
+    assert "was recorded with nothing as --majority" in found.output
+    assert began() == [1]
+
+
+def test_a_folder_with_a_plan_has_its_strategies_in_params_yaml(folder: Path) -> None:
+    (folder / "plan").mkdir()
+    found = run("--seeds", "1")
+    assert found.exit_code == 2
+    assert "make the command a strategy of params.yaml" in found.output
+    assert not Path("began.txt").exists()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
