@@ -104,18 +104,19 @@ class Scoring:
     @classmethod
     def of_cells(cls, cells: Iterable[Cell]) -> Scoring:
         """As the facts of the cells' tasks have it; UserError where two tasks call different metrics the same."""
-        facts = {cell.task: cell.task_facts for cell in cells}
+        facts = [(cell.task, cell.task_facts) for cell in cells]
         own: dict[str, OwnMetric] = {}
-        for task, fact in facts.items():
+        for task, fact in facts:
             for name, metric in (fact.own_metrics or {}).items():
                 if own.setdefault(name, metric) != metric:
                     raise UserError(
                         f"task {task}: its metric '{name}' is another one than that of a task before it: give one of "
                         "the two functions another name and prepare its task again"
                     )
-        installed = {name for fact in facts.values() for name in fact.metrics} - set(own)
-        lower = lower_is_better(installed) | {name for name, metric in own.items() if metric.lower}
-        return cls({task: objective_words(fact.objective) for task, fact in facts.items()}, own, frozenset(lower))
+        # Of every cell: recorded ones of one task may be scored by different metrics.
+        named = {name for _, fact in facts for name in fact.metrics} - set(own)
+        lower = lower_is_better(named) | {name for name, metric in own.items() if metric.lower}
+        return cls({task: objective_words(fact.objective) for task, fact in facts}, own, frozenset(lower))
 
     @classmethod
     def of_names(cls, names: Collection[str], lower: frozenset[str]) -> Scoring:

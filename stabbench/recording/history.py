@@ -31,6 +31,8 @@ class History:
     clipped_norms: Floats | None
     evaluations: tuple[Evaluated, ...]
     last_step: int
+    where: Path | str = ""
+    """The file that says it."""
 
     @classmethod
     def of(cls, rows: Sequence[Row], where: Path | str) -> History:
@@ -55,6 +57,7 @@ class History:
             clipped_norms=known["clipped_gradient_norm"],
             evaluations=tuple(done for done in evaluations if done is not None),
             last_step=steps[-1] if steps else 0,
+            where=where,
         )
 
     @classmethod

@@ -24,6 +24,7 @@ from stabbench.recording.format import (
 )
 from stabbench.recording.history import GradientNorms, History
 from stabbench.recording.predicted import Known, Predicted
+from stabbench.recording.ranges import check_range
 from stabbench.tasks.objectives.contract import Array, Objective
 from stabbench.tensor_roles import TensorRoles
 from stabbench.training.measured import Evaluated, Measured
@@ -92,8 +93,8 @@ def read_output(
     row, and scores are computed from these by `scorers`, else by the installed metrics. A score that is NaN, infinite
     or null means that the run diverged.
 
-    UserError with file, key, what was found and what was expected, for whatever cannot be read, and where a given score
-    is not that of the predictions.
+    UserError with file, key, what was found and what was expected, for whatever cannot be read, for a score out of its
+    metric's range (per cent), and where a given score is not that of the predictions.
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: there is no such folder, expected that of a run")
@@ -105,6 +106,10 @@ def read_output(
     found = predicted.read(folder, known, metric=first, objective=told.said.objective)
     given = _wanted(told.scores, metrics)
     names = tuple(metrics) if metrics else _names(told, found)
+    headline = next(iter(names), None)
+    check_range(told.where, {**told.scores, **given}, headline, scorers)
+    for done in told.history.evaluations:
+        check_range(f"{told.history.where}, step {done.step}", done.scores, headline, scorers, prefix="dev_")
     diverged = told.broken or told.said.status == DIVERGED or _broken(found)
     computed = {} if found is None or diverged else found.scores(names, scorers)
     predicted.check_given(told.where, given, computed)

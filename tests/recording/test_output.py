@@ -60,6 +60,26 @@ def test_tables_beside_it_are_read_in_three_formats(tmp_path: Path, ending: str)
     assert measured.gradient_norms.tolist() == [[3.0, 4.0], [1.0, 2.0]]
 
 
+@pytest.mark.parametrize(
+    ("metric", "score", "message"),
+    [
+        ("accuracy", 71.5, r"stabbench\.json: accuracy is 71\.5, expected a fraction, from -1 to 1: 0\.715 for 71\.5 %"),
+        ("rmse", -0.5, r"rmse is -0\.5, expected 0 or more"),
+        ("cost", 3.5, r"from -1 to 1: 0\.035 for 3\.5 %; if it is a loss, .* such as cost_loss"),
+    ],
+)
+def test_a_score_out_of_its_metrics_range_is_refused(tmp_path: Path, metric: str, score: float, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        read_output(described(tmp_path, metric=metric, score=score))
+    assert read_output(described(tmp_path, metric="perplexity", score=71.5)).measured.evaluations
+
+
+def test_so_is_one_of_an_evaluation_within_training(tmp_path: Path) -> None:
+    (tmp_path / "history.csv").write_text("step,loss,dev_accuracy,dev_length\n1,0.7,,\n2,0.6,62.5,14.0\n")
+    with pytest.raises(UserError, match=r"history\.csv, step 2: dev_accuracy is 62\.5, expected a fraction"):
+        read_output(described(tmp_path, metric="accuracy", score=0.7))
+
+
 @pytest.mark.parametrize("score", [math.nan, math.inf, None])
 def test_a_score_that_is_no_number_means_that_the_run_diverged(tmp_path: Path, score: float | None) -> None:
     assert read_output(described(tmp_path, metric="accuracy", scores={"accuracy": score})).measured.diverged

@@ -65,6 +65,15 @@ def test_two_tasks_cannot_call_different_metrics_the_same() -> None:
         Scoring.of_cells([first, second])
 
 
+def test_a_loss_is_one_wherever_another_cell_of_its_task_is_scored_otherwise() -> None:
+    other = SyntheticCell([0.1]).plan()
+    loss = replace(other, task_facts=replace(other.task_facts, metric="loss", metrics=("loss",)))
+    cells = [loss, other]
+    for found in (Scoring.of_cells(cells), Scoring.of_cells(cells[::-1])):
+        shown = Shown.of(found, "loss")
+        assert (shown.kind.lower, shown.factor) == (True, 1.0)
+
+
 def test_an_own_metric_with_bounds_lies_on_no_grid_that_is_guessed(tmp_path: Path) -> None:
     values = [0.1, 0.3, 0.3, 0.3, 0.6, 0.6, 0.6, 0.8, 0.8, 0.8, 0.9, 0.9]
     named = OwnMetric("mine", lower=False, lowest=0.0, highest=1.0, trivial=None, counted=False)
