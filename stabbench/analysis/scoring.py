@@ -134,6 +134,10 @@ class Scoring:
             return self.own[metric].kind
         return metric_kind(metric, lower=self.lower, higher=() if metric in self.lower else (metric,))
 
+    def is_known(self, metric: str) -> bool:
+        """Whether its task or its name says which way is better; else the higher is taken to be."""
+        return metric in self.own or metric_kind(metric).known
+
     def name(self, metric: str) -> str:
         """What a metric is called in tables and figures."""
         return self.own[metric].words if metric in self.own else metric_name(metric)

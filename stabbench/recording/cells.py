@@ -15,7 +15,7 @@ from stabbench.folders import Folders, own_path
 from stabbench.plan import Cell, plan_path
 from stabbench.provenance import machine, provenance
 from stabbench.recording.output import RunOutput, read_output
-from stabbench.recording.standalone import Names, basis_of, cell_of, plain_settings, trainer_of
+from stabbench.recording.standalone import Names, basis_of, cell_of, plain_settings, say_metric, trainer_of
 from stabbench.records import Record, RecordContent, Store, select
 from stabbench.records.content import ERROR, RunError
 from stabbench.records.selection import seed_folder
@@ -71,7 +71,8 @@ def import_run(
 
     `settings` are values of JSON that tell recipes of one name apart. Where runs of these names were recorded with
     others, they stay in the store, and `tell` is called with a sentence about it. A seed that is recorded already stays
-    as it is unless `replace` is set: UserError where this run's result is another one.
+    as it is unless `replace` is set: UserError where this run's result is another one. UserError, too, where the runs of
+    its settings have another dev set, or those of its model and task another headline metric.
     """
     output = read_output(out)
     return keep(output, names, seed, settings, Place.of(project_folder, runs), replace=replace, tell=tell)
@@ -100,6 +101,7 @@ def keep(
     with locked(place.runs):
         existing = place.cell(names)
         cell = cell_of(output, names, seed, trainer, existing, _position(place.runs, existing), constant)
+        _check_metric(cell, place)
         judged = result(basis_of(output, cell), output.measured)
         fingerprint = cell.fingerprint(seed)
         if replace:
@@ -160,6 +162,20 @@ def is_recorded(place: Place, names: Names, seed: int, settings: Mapping[str, An
     if cell is None or cell.spec.get("trainer") != trainer_of(names, plain_settings(settings)):
         return False
     return seed in cell.seeds and place.store.finished(cell.fingerprint(seed)) is not None
+
+
+def _check_metric(cell: Cell, place: Place) -> None:
+    """UserError where the other cells of its model and task have another headline metric: nothing compares the two."""
+    folder = place.runs / cell.model / cell.task
+    cells = (Cell.read(path) for path in sorted(folder.glob("*/cell.json")) if path.parent.name != cell.strategy)
+    others = {other.task_facts.metric: other.strategy for other in cells}
+    found = cell.task_facts.metric
+    if others and found not in others:
+        expected, strategy = next(iter(others.items()))
+        raise UserError(
+            f"{cell.name}: found the headline metric {found}, expected {expected}, as {strategy} has on {cell.task}: "
+            f"say which ({say_metric(expected)}), or give the task another name"
+        )
 
 
 def _position(runs: Path, existing: Cell | None) -> int:

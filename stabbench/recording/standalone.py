@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from stabbench import metrics as installed
-from stabbench.errors import UserError
+from stabbench.errors import UserError, numbered
 from stabbench.files import sha256_of_json
 from stabbench.metrics import METRICS
 from stabbench.metrics.kinds import metric_kind
@@ -73,13 +73,22 @@ def cell_of(
 ) -> Cell:
     """The cell that a run belongs to: the existing one of its names with its seed too, else a new one.
 
-    It is the same where trainer and settings are, the labels of dev are (a run that brings none is taken for one of the
-    same task), and the run is scored by all of its metrics. `constant` is what the best constant prediction scores in
-    the headline one, where labels do not tell. UserError where nobody knows by which metric it is scored.
+    Other settings begin a new one. A run of the same settings with other labels of dev, another headline metric, fewer
+    metrics or another architecture is none of its cell: UserError where that holds other seeds, which stay as they are;
+    where it holds this seed alone, a new cell takes its place. A run that brings no labels is taken for one of the same
+    task. `constant` is what the best constant prediction scores in the headline metric, where labels do not tell.
+    UserError, too, where nobody knows by which metric the run is scored.
     """
-    if existing is not None and existing.spec.get("trainer") == trainer and _fits(output, names, existing):
-        tensors = TensorRoles({**existing.tensors, **output.tensors})
-        return replace(existing, seeds=tuple(sorted({*existing.seeds, seed})), tensors=tensors)
+    if existing is not None and existing.spec.get("trainer") == trainer:
+        strange = _strange(output, names, existing)
+        if not strange:
+            tensors = TensorRoles({**existing.tensors, **output.tensors})
+            return replace(existing, seeds=tuple(sorted({*existing.seeds, seed})), tensors=tensors)
+        if others := sorted({*existing.seeds} - {seed}):
+            raise UserError(
+                f"seed {seed} of {existing.name}: {strange}, as its other runs have ({numbered('seed', others)}); or "
+                "record it under another name, or with settings=… that say what is different"
+            )
     if not output.metrics:
         raise UserError("the run diverged before it was scored: say by which metric it would be (metric='accuracy')")
     settings = ", ".join(f"{name} {value}" for name, value in dict(trainer["options"]).items())
@@ -112,17 +121,26 @@ def cell_of(
     )
 
 
-def _fits(output: RunOutput, names: Names, cell: Cell) -> bool:
+def _strange(output: RunOutput, names: Names, cell: Cell) -> str:
+    """What a run has that those of the cell have not, and what they have; empty where it is one of them."""
     model, facts = cell.spec.model, cell.task_facts
     if output.architecture not in (None, model.architecture):
-        return False
+        return f"found a model of the type {output.architecture}, expected {model.architecture}"
     if output.labels is not None and _content_hash(output, names) != facts.content_hash:
-        return False
+        return "found other labels of dev, expected the same dev set (split by a fixed number, not by the run's seed)"
     if not output.metrics:
-        return True
+        return ""
+    if output.metrics[0] != facts.metric:
+        return f"found the headline metric {output.metrics[0]}, expected {facts.metric} ({say_metric(facts.metric)})"
     scored = set(output.measured.evaluations[-1].scores) if output.measured.evaluations else set()
-    complete = output.measured.diverged or scored.issuperset(facts.metrics)
-    return output.metrics[0] == facts.metric and complete
+    if not output.measured.diverged and (lacking := [name for name in facts.metrics if name not in scored]):
+        return f"found {', '.join(sorted(scored))}, expected {', '.join(lacking)} beside it"
+    return ""
+
+
+def say_metric(metric: str) -> str:
+    """How to say by which metric runs are scored."""
+    return f"metric='{metric}', --metric {metric}"
 
 
 def _content_hash(output: RunOutput, names: Names) -> str:

@@ -44,7 +44,7 @@ class ReportWarning:
 def warnings_of(content: Content) -> tuple[ReportWarning, ...]:
     """Missing and broken runs, and what `analysis.warnings` and `analysis.seed_sanity` find; few words for any grid."""
     kinds = (
-        _incomplete, _broken, _left_out_of_figures, _seedless, _same_runs, _few_seeds, _unjudged, _unscored,
+        _incomplete, _broken, _metrics, _direction, _left_out_of_figures, _seedless, _same_runs, _few_seeds, _unjudged, _unscored,
         _in_failure, _two_groups, _added, _unequal,
     )  # fmt: skip
     return tuple(found for kind in kinds if (found := kind(content)) is not None)
@@ -90,6 +90,35 @@ def _broken(content: Content) -> ReportWarning | None:
     named = "; ".join(f"seed {seed} of {place.name}: {text}" for place, seed, text in broken[:LISTED_ERRORS])
     more = f"; and {len(broken) - LISTED_ERRORS} more" if len(broken) > LISTED_ERRORS else ""
     return ReportWarning("broken", f"{counted(len(broken), 'run')} broke: {named}{more}.", about)
+
+
+def _metrics(content: Content) -> ReportWarning | None:
+    """Records of a folder that several people's code filled; a plan has one headline metric a task."""
+    if not content.recorded:
+        return None
+    mixed = content.table.groupby("task", sort=False, observed=True)["metric"].transform("nunique") > 1
+    about = [(_cell(row), str(row["metric"])) for _, row in content.table[mixed].iterrows()]
+    if not about:
+        return None
+    sentence = (
+        "The numbers of a task are of different metrics, and say nothing about each other: "
+        f"{_named(content, about, 2 * EXAMPLES)}. Record its runs by one (metric=…, --metric)."
+    )
+    return ReportWarning("different metrics", sentence, about)
+
+
+def _direction(content: Content) -> ReportWarning | None:
+    """Where somebody's table is compared, its notes say so."""
+    strange = [name for name in map(str, content.table["metric"].unique()) if not content.scoring.is_known(name)]
+    if not strange or not content.recorded:
+        return None
+    rows = content.table[content.table["metric"].isin(strange)]
+    about = list(dict.fromkeys((_cell(row).whole, str(row["metric"])) for _, row in rows.iterrows()))
+    sentence = (
+        f"Which way is better is not known by the name of {some(strange, EXAMPLES)}: the higher was taken to be. If the "
+        f"lower is, record it under a name that ends in loss or error ({strange[0]}_error)."
+    )
+    return ReportWarning("direction", sentence, about)
 
 
 def _left_out_of_figures(content: Content) -> ReportWarning | None:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,6 +21,8 @@ from stabbench.readers.contract import Source, Wanted
 from stabbench.readers.records import Records
 from stabbench.recording.output import read_output
 from stabbench.records import Record, Selection
+from stabbench.report.content import gather
+from stabbench.report.warnings import warnings_of
 from tests.recording.loops import STEPS, logistic_regression, recorded
 
 LOOPS = Path(__file__).parent / "loops.py"
@@ -30,6 +33,18 @@ CELL = "runs/linear/toy/sgd"
 def selected(folder: Path) -> dict[str, dict[int, Record]]:
     cells = Selection.read(folder / "runs").cells
     return {item.cell.strategy: dict(item.records) for item in cells}
+
+
+def scored(folder: Path, strategy: str, seed: int, metric: str | None = None, **scores: float) -> None:
+    """A run of which nothing is known but its scores."""
+    with stabbench.record(strategy, "toy", seed, metric=metric, folder=folder / "runs") as run:
+        run.finish(scores=scores)
+
+
+def split(folder: Path, seed: int, labels: list[int], **more: Any) -> None:
+    """A run with these labels of dev."""
+    with stabbench.record("a", "toy", seed, folder=folder / "runs", **more) as run:
+        run.finish(labels, [0, 1, 1])
 
 
 def test_a_recorded_run_has_its_history_gradient_norms_and_the_scores_of_its_predictions(tmp_path: Path) -> None:
@@ -67,6 +82,33 @@ def test_a_seed_is_recorded_once_unless_it_is_to_be_replaced(tmp_path: Path) -> 
     assert after is not None
     assert selected(tmp_path)["sgd"][1].result.result_digest == after.result.result_digest
     assert after.result.result_digest != before.result.result_digest
+
+
+def test_a_run_by_another_metric_than_its_tasks_others_is_refused(tmp_path: Path) -> None:
+    scored(tmp_path, "a", 1, accuracy=0.7, f1=0.6)
+    with pytest.raises(UserError, match=r"b: found the headline metric f1, expected accuracy, as a has on toy"):
+        scored(tmp_path, "b", 1, f1=0.6, accuracy=0.7)
+    scored(tmp_path, "b", 1, "accuracy", f1=0.6, accuracy=0.7)
+    assert sorted(selected(tmp_path)) == ["a", "b"]
+
+
+@pytest.mark.filterwarnings("ignore:own/toy/a was recorded before")
+def test_a_run_with_another_dev_set_than_its_other_seeds_displaces_none_of_them(tmp_path: Path) -> None:
+    for seed, labels in ((1, [0, 0, 1]), (1, [0, 1, 1]), (2, [0, 1, 1])):
+        split(tmp_path, seed, labels, replace=seed == 1)
+    with pytest.raises(UserError, match=r"seed 3 of own/toy/a: found other labels of dev, .* \(seeds 1, 2\)"):
+        split(tmp_path, 3, [1, 1, 0])
+    (cell,) = Selection.read(tmp_path / "runs").cells
+    assert (sorted(cell.records), sorted(cell.errors)) == ([1, 2], [3])
+
+
+def test_records_of_several_metrics_are_told_and_so_is_a_direction_that_nobody_knows(tmp_path: Path) -> None:
+    for model, metric in (("small", "accuracy"), ("large", "quality")):
+        with stabbench.record("a", "toy", 1, model, metric=metric, folder=tmp_path / "runs") as run:
+            run.finish(score=0.5)
+    told = {item.kind: item.sentence for item in warnings_of(gather(tmp_path / "runs"))}
+    assert "a on toy (small; accuracy) and a on toy (large; quality)" in told["different metrics"]
+    assert "not known by the name of quality: the higher was taken to be" in told["direction"]
 
 
 def test_a_loss_of_nan_is_a_diverged_run_with_the_constants_score(tmp_path: Path) -> None:
