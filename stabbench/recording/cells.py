@@ -71,8 +71,9 @@ def import_run(
 
     `settings` are values of JSON that tell recipes of one name apart. Where runs of these names were recorded with
     others, they stay in the store, and `tell` is called with a sentence about it. A seed that is recorded already stays
-    as it is unless `replace` is set: UserError where this run's result is another one. UserError, too, where the runs of
-    its settings have another dev set, or those of its model and task another headline metric.
+    as it is unless `replace` is set: UserError where this run's result is another one. UserError, too, where the folder
+    says that it is another run's, where other runs of its settings have another dev set, and where those of its model
+    and task have another headline metric.
     """
     output = read_output(out)
     return keep(output, names, seed, settings, Place.of(project_folder, runs), replace=replace, tell=tell)
@@ -96,6 +97,7 @@ def keep(
     `constant` is what the best constant prediction scores in the headline metric, where labels do not tell; `seconds`
     are those of a run that does not say its own; `texts` are kept beside the record.
     """
+    output.check_asked(vars(names), seed)
     trainer = trainer_of(names, plain_settings(settings))
     make_folder(place.runs)
     with locked(place.runs):

@@ -12,8 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from stabbench.errors import UserError, told
-from stabbench.tables import read_table
+import numpy as np
+import pandas as pd
+
+from stabbench.errors import UserError, told, unknown
+from stabbench.tables import read
 from stabbench.typed_json import from_json
 
 FORMAT = 1
@@ -31,7 +34,13 @@ OUT, SEED = "STABBENCH_OUT", "STABBENCH_SEED"
 """Environment variables of a run that stabbench asked for: its folder and its seed."""
 NAME_VARIABLES = {name: f"STABBENCH_{name.upper()}" for name in NAMES}
 
-Row = dict[str, Any]
+
+class Row(dict[str, Any]):
+    """A row of a table, what is not known left out; `place` says where it stands: `history.csv, line 3`."""
+
+    def __init__(self, values: Mapping[str, Any], place: str = "") -> None:
+        super().__init__(values)
+        self.place = place
 
 
 @dataclass(frozen=True)
@@ -73,6 +82,9 @@ def described(path: Path) -> tuple[Described, bool]:
     data = json_object(path)
     if data.get("format") != FORMAT:
         raise UserError(f"{path}: format is {data.get('format')!r}, expected {FORMAT}, the only one that there is")
+    for name in data:
+        if name not in Described.__dataclass_fields__:
+            raise UserError(f"{path}: {unknown('key', name, Described.__dataclass_fields__)}")
     scores = data["scores"].values() if isinstance(data.get("scores"), dict) else ()
     given = [*scores, *(data[name] for name in ("score",) if name in data)]
     broken = any(value is None for value in given) or any(map(_not_finite, (*given, data.get("dev_loss"))))
@@ -114,16 +126,46 @@ def table_file(folder: Path, name: str) -> Path | None:
     return found[0] if found else None
 
 
-def rows_of(path: Path, words: Sequence[str] = ()) -> list[Row]:
+def rows_of(path: Path, words: Sequence[str] = (), *, numeric: bool = False) -> list[Row]:
     """A table's rows, what is not known left out of each.
 
-    JSON lines say null for what is not known and NaN for a number that is none; in other files both are not known.
+    JSON lines say null for what is not known and NaN for a number that is none; a text table leaves a field empty, and
+    has `nan` or `inf` in a column of numbers. In Parquet both are not known. With `numeric` a text that is a number is
+    one, outside of the columns in `words`: a value that is none makes a text table's whole column text.
     """
     if path.suffix == ".jsonl":
         return _json_rows(path)
-    table = read_table(path, words)
-    rows = table.to_dict("records")
-    return [{str(name).strip(): value for name, value in row.items() if not _absent(value)} for row in rows]
+    table = read(path, words)
+    lines = None if table.lines is None else table.lines()
+    written = {} if lines is None else _written(path, table.frame)
+    rows = []
+    for number, values in enumerate(table.frame.to_dict("records")):
+        place = f"{path}, row {number + 1}" if lines is None else f"{path}, line {lines[number]}"
+        row = Row({}, place)
+        for name, value in values.items():
+            column = str(name).strip()
+            if _absent(value) and not (name in written and written[name][number]):
+                continue
+            row[column] = _parsed(value) if numeric and column not in words else value
+        rows.append(row)
+    return rows
+
+
+def _written(path: Path, frame: pd.DataFrame) -> dict[Any, np.ndarray]:
+    """By column of numbers with some that are none: in which rows `nan` is written, where others are empty."""
+    unclear = [name for name in frame if frame[name].dtype.kind == "f" and frame[name].isna().any()]
+    if not unclear:
+        return {}
+    texts = read(path, [str(name).strip() for name in unclear]).frame
+    return {name: texts[name].notna().to_numpy() for name in unclear}
+
+
+def _parsed(value: Any) -> Any:
+    """The number that a text is, else the text."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
 
 
 def _absent(value: Any) -> bool:
@@ -141,7 +183,8 @@ def _json_rows(path: Path) -> list[Row]:
             faults.append((number, f"not JSON ({error})"))
             continue
         if isinstance(row, dict):
-            rows.append({name: value for name, value in row.items() if value is not None})
+            given = {name: value for name, value in row.items() if value is not None}
+            rows.append(Row(given, f"{path}, line {number}"))
         else:
             faults.append((number, f"found a JSON {type(row).__name__}, expected an object"))
     if faults:

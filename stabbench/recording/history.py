@@ -37,9 +37,9 @@ class History:
     @classmethod
     def of(cls, rows: Sequence[Row], where: Path | str) -> History:
         """From rows by step, several rows of one step joined; UserError for what is no number."""
-        merged: dict[int, Row] = {}
-        for number, row in enumerate(rows, start=1):
-            values = _canonical(row, f"{where}, row {number}")
+        merged: dict[int, dict[str, float]] = {}
+        for row in rows:
+            values = _canonical(row)
             merged.setdefault(int(values.pop("step")), {}).update(values)
         steps = sorted(merged)
         trained = [step for step in steps if "train_loss" in merged[step]]
@@ -64,13 +64,13 @@ class History:
     def read(cls, folder: Path) -> History | None:
         """That of a run's folder; None where it has none."""
         path = table_file(folder, HISTORY)
-        return None if path is None else cls.of(rows_of(path), path)
+        return None if path is None else cls.of(rows_of(path, numeric=True), path)
 
 
-def _canonical(row: Row, where: str) -> dict[str, float]:
+def _canonical(row: Row) -> dict[str, float]:
     """A row by the names of columns that history.parquet has; what is no number there is passed over."""
     if "step" not in row:
-        raise UserError(f"{where}: found the columns {', '.join(map(str, row))}, expected 'step' among them")
+        raise UserError(f"{row.place}: found the columns {', '.join(map(str, row))}, expected 'step' among them")
     values: dict[str, float] = {}
     for name, value in row.items():
         prefix = next((prefix for prefix in _DEV if name.startswith(prefix)), None)
@@ -78,10 +78,10 @@ def _canonical(row: Row, where: str) -> dict[str, float]:
         if canonical not in ("step", *_NUMBERS) and prefix is None:
             continue
         if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
-            raise UserError(f"{where}: {name} is {value!r}, expected a number")
+            raise UserError(f"{row.place}: {name} is {value!r}, expected a number")
         values[canonical] = float(value)
     if not (values["step"] >= 0 and values["step"].is_integer()):
-        raise UserError(f"{where}: step is {row['step']!r}, expected how many updates were done, a whole number")
+        raise UserError(f"{row.place}: step is {row['step']!r}, expected how many updates were done, a whole number")
     return values
 
 
@@ -112,14 +112,14 @@ class GradientNorms:
     def read(cls, folder: Path) -> GradientNorms:
         """Those of a run's folder, none where it has no such table; UserError for what is no norm."""
         path = table_file(folder, GRADNORMS)
-        rows = [] if path is None else rows_of(path, ["parameter"])
+        rows = [] if path is None else rows_of(path, ["parameter"], numeric=True)
         found: dict[int, dict[str, float]] = {}
-        for number, row in enumerate(rows, start=1):
+        for row in rows:
             try:
                 found.setdefault(int(row["step"]), {})[str(row["parameter"])] = float(row["norm"])
-            except (KeyError, ValueError, TypeError) as error:
+            except (KeyError, ValueError, TypeError, OverflowError) as error:
                 has = ", ".join(f"{name} {value!r}" for name, value in row.items())
-                raise UserError(f"{path}, row {number}: found {has}, expected step, parameter and norm") from error
+                raise UserError(f"{row.place}: found {has}, expected step, parameter and norm") from error
         tensors = tuple(dict.fromkeys(name for values in found.values() for name in values))
         steps = tuple(sorted(found))
         norms = [[found[step].get(name, 0.0) for name in tensors] for step in steps]

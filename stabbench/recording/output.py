@@ -62,6 +62,18 @@ class RunOutput:
     seed: int | None = None
     architecture: str | None = None
     device: str | None = None
+    where: Path = Path()
+    """The file, or the folder, that says it."""
+
+    def check_asked(self, names: Mapping[str, str], seed: int) -> None:
+        """UserError where the folder says that it is of another model, task, strategy or seed than it was asked for."""
+        for name, expected in (*names.items(), ("seed", seed)):
+            found = self.seed if name == "seed" else self.names.get(name)
+            if found is not None and found != expected:
+                raise UserError(
+                    f"{self.where}: {name} is {found!r}, expected {expected!r}, which the run was asked for: take it "
+                    f"from $STABBENCH_{name.upper()}, or leave it out"
+                )
 
 
 @dataclass(frozen=True)
@@ -98,11 +110,11 @@ def read_output(
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: there is no such folder, expected that of a run")
-    known = Known(labels, examples, objective, label_names, scorers)
     told = _told(folder)
     first = metrics[0] if metrics else told.said.metric
-    if told.said.label_names and not label_names:
-        known = Known(labels, examples, objective, told.said.label_names, scorers)
+    train_labels = _train_labels(told)
+    classes = 0 if train_labels is None else 1 + int(train_labels.max(initial=-1))
+    known = Known(labels, examples, objective, label_names or told.said.label_names, scorers, classes)
     found = predicted.read(folder, known, metric=first, objective=told.said.objective)
     given = _wanted(told.scores, metrics)
     names = tuple(metrics) if metrics else _names(told, found)
@@ -124,12 +136,13 @@ def read_output(
         labels=labels if found is None else found.labels,
         examples=examples if found is None else found.examples,
         label_names=tuple(known.label_names) if found is None else found.label_names,
-        train_labels=_train_labels(told),
+        train_labels=train_labels,
         tensors=TensorRoles(told.said.tensors),
         names={name: value for name in NAMES if (value := getattr(told.said, name)) is not None},
         seed=told.said.seed,
         architecture=told.said.architecture,
         device=told.said.device,
+        where=told.where,
     )
 
 

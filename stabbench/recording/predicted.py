@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,8 @@ class Known:
     label_names: Sequence[str] = ()
     scorers: Mapping[str, Metric] | None = None
     """Metrics by name, those of files among them; None for the installed ones."""
+    classes: int = 0
+    """As many classes there are at the least: the training labels have them."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,8 @@ def _scorer(name: str, scorers: Mapping[str, Metric] | None) -> Metric | None:
 def read(folder: Path, known: Known, *, metric: str | None, objective: str | None) -> Predicted | None:
     """The predictions of a run's folder; None where it has none, or nobody knows the labels.
 
-    UserError where they do not fit the labels that are known, or each other.
+    UserError where they do not fit the labels that are known, or each other, or are of classes that the task has not:
+    the named ones, else those of the labels.
     """
     path = table_file(folder, PREDICTIONS)
     if path is None:
@@ -87,18 +91,35 @@ def read(folder: Path, known: Known, *, metric: str | None, objective: str | Non
     given = [row.get("label") for row in rows] if known.labels is None else list(known.labels)
     predicted = [row["prediction"] for row in rows] if "prediction" in rows[0] else None
     chosen = known.objective or _objective(objective, metric, known.scorers, given)
-    names = () if chosen.label_type is np.float64 else _names(known.label_names, given, predicted, logits)
-    labels = _coded(path, "label", given, names, chosen)
+    names = () if chosen.label_type is np.float64 else _names(known, given)
+    labels = _coded(rows, "label", given, names, chosen)
+    if logits is not None and logits.shape[1] != (outputs := chosen.outputs(names)):
+        more = f", one a class ({', '.join(names)}){_more(known)}" if names else ""
+        raise UserError(f"{path}: found {logits.shape[1]} logits an example, expected {outputs}{more}")
     if predicted is not None:
-        predictions = _coded(path, "prediction", predicted, names, chosen)
+        more = _more(known) if names else ""
+        predictions = _coded(rows, "prediction", predicted, names, chosen, more)
     else:
         assert logits is not None
         predictions = np.asarray(chosen.predictions(logits))
     if known.examples is not None:
         examples = np.asarray(known.examples, dtype=np.int64)
     else:
-        examples = np.array([row.get("example", number) for number, row in enumerate(rows)], dtype=np.int64)
+        examples = np.array([_example(row, number) for number, row in enumerate(rows)], dtype=np.int64)
     return Predicted(chosen, tuple(names), examples, labels, predictions, logits)
+
+
+def _more(known: Known) -> str:
+    return "" if known.label_names else "; if there are other classes, say so with label_names"
+
+
+def _example(row: Row, otherwise: int) -> int:
+    """The row of dev that a row of the table is about."""
+    value = row.get("example", otherwise)
+    number = _number(value)
+    if number is None or not number.is_integer():
+        raise UserError(f"{row.place}: example is {value!r}, expected the number of a row of dev")
+    return int(number)
 
 
 def _check_columns(path: Path, rows: Sequence[Row]) -> None:
@@ -107,9 +128,9 @@ def _check_columns(path: Path, rows: Sequence[Row]) -> None:
     has = sorted({name for row in rows for name in row})
     if "prediction" not in has and "logits" not in has and f"{_LOGIT}0" not in has:
         raise UserError(f"{path}: found the columns {', '.join(has)}, expected 'prediction', 'logits' or 'logit_0', …")
-    for number, row in enumerate(rows, start=1):
+    for row in rows:
         if absent := [name for name in has if name not in row]:
-            raise UserError(f"{path}, row {number}: {absent[0]} is empty, expected a value in each row or in none")
+            raise UserError(f"{row.place}: {absent[0]} is empty, expected a value in each row or in none")
 
 
 def _matched(path: Path, rows: Sequence[Row], known: Known) -> list[Row]:
@@ -119,7 +140,7 @@ def _matched(path: Path, rows: Sequence[Row], known: Known) -> list[Row]:
         raise UserError(f"{path}: found {len(rows):,} rows, expected {len(known.labels):,}, one a dev example")
     if "example" not in rows[0] or known.examples is None:
         return list(rows)
-    by_example = {int(row["example"]): row for row in rows}
+    by_example = {_example(row, number): row for number, row in enumerate(rows)}
     lacking = [int(example) for example in known.examples if int(example) not in by_example]
     if lacking:
         strange = sorted(set(by_example) - set(map(int, known.examples)))
@@ -154,41 +175,40 @@ def _objective(
     return objectives.find(name)
 
 
-def _names(
-    named: Sequence[str], labels: Sequence[Any], predictions: Sequence[Any] | None, logits: Array | None
-) -> tuple[str, ...]:
+def _names(known: Known, labels: Sequence[Any]) -> tuple[str, ...]:
     """The classes' names: as somebody says them, those of labels that are texts, or numbers."""
-    if named:
-        return tuple(named)
-    values = [*labels, *(predictions or ())]
-    if any(isinstance(value, str) for value in values):
-        return tuple(sorted({str(value) for value in values}))
-    counts = [1 + int(max(values)), 0 if logits is None else logits.shape[1]]
-    return tuple(str(number) for number in range(max(counts)))
+    if known.label_names:
+        return tuple(known.label_names)
+    if any(isinstance(value, str) for value in labels):
+        return tuple(sorted({str(value) for value in labels}))
+    numbers = [int(value) for value in labels if math.isfinite(value)]
+    return tuple(str(number) for number in range(max(1 + max(numbers, default=0), known.classes, 1)))
 
 
-def _coded(path: Path, column: str, values: Sequence[Any], names: Sequence[str], objective: Objective) -> Array:
+def _coded(
+    rows: Sequence[Row], column: str, values: Sequence[Any], names: Sequence[str], objective: Objective, more: str = ""
+) -> Array:
     """Labels or predictions as the objective has them; UserError, with the row, for what is none."""
     numbers = {name: number for number, name in enumerate(names)}
-    expected = f"one of {', '.join(names)}, or its number" if names else "a number"
+    expected = f"one of {', '.join(names)}, or its number{more}" if names else "a number"
     coded = []
-    for row, value in enumerate(values, start=1):
-        found = numbers.get(value) if isinstance(value, str) else _number(value, len(names), objective)
-        if found is None:
-            raise UserError(f"{path}, row {row}: {column} is {value!r}, expected {expected}")
+    for row, value in zip(rows, values, strict=True):
+        found = numbers.get(value) if isinstance(value, str) and names else _number(value)
+        if names and found is not None and not (float(found).is_integer() and 0 <= found < len(names)):
+            found = None
+        # A prediction that is no finite number makes a run one that diverged; no label is such a number.
+        if found is None or (column == "label" and not math.isfinite(found)):
+            raise UserError(f"{row.place}: {column} is {value!r}, expected {expected}")
         coded.append(found)
     return np.array(coded, dtype=objective.label_type)
 
 
-def _number(value: Any, classes: int, objective: Objective) -> float | None:
-    """The number that a value is, if it can be a label."""
+def _number(value: Any) -> float | None:
+    """The number that a value is."""
     try:
-        number = float(value)
+        return float(value)
     except (TypeError, ValueError):
         return None
-    if objective.label_type is np.float64:
-        return number
-    return number if number.is_integer() and 0 <= number < classes else None
 
 
 def check_given(where: Path, given: Mapping[str, float | None], computed: Mapping[str, float]) -> None:

@@ -108,7 +108,7 @@ def _history(log: Iterable[Mapping[str, Any]], where: Path | None) -> Iterable[R
             f"dev_{name}": value for name, value in evaluation_of(entry, where or Path()).items() if value is not None
         }
         if kept and isinstance(entry.get("step"), int):
-            yield {"step": entry["step"], **kept}
+            yield Row({"step": entry["step"], **kept}, f"{where}, step {entry['step']}")
 
 
 def _is_positive(value: object) -> TypeGuard[float]:

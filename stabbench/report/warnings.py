@@ -44,8 +44,8 @@ class ReportWarning:
 def warnings_of(content: Content) -> tuple[ReportWarning, ...]:
     """Missing and broken runs, and what `analysis.warnings` and `analysis.seed_sanity` find; few words for any grid."""
     kinds = (
-        _incomplete, _broken, _metrics, _direction, _left_out_of_figures, _seedless, _same_runs, _few_seeds, _unjudged, _unscored,
-        _in_failure, _two_groups, _added, _unequal,
+        _incomplete, _broken, _metrics, _direction, _left_out_of_figures, _seedless, _same_runs, _few_seeds, _unjudged,
+        _unscored, _in_failure, _two_groups, _added, _unequal,
     )  # fmt: skip
     return tuple(found for kind in kinds if (found := kind(content)) is not None)
 
@@ -115,8 +115,8 @@ def _direction(content: Content) -> ReportWarning | None:
     rows = content.table[content.table["metric"].isin(strange)]
     about = list(dict.fromkeys((_cell(row).whole, str(row["metric"])) for _, row in rows.iterrows()))
     sentence = (
-        f"Which way is better is not known by the name of {some(strange, EXAMPLES)}: the higher was taken to be. If the "
-        f"lower is, record it under a name that ends in loss or error ({strange[0]}_error)."
+        f"Which way is better is not known by the name of {some(strange, EXAMPLES)}: the higher was taken to be. If "
+        f"the lower is, record it under a name that ends in loss or error ({strange[0]}_error)."
     )
     return ReportWarning("direction", sentence, about)
 

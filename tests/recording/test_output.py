@@ -63,7 +63,11 @@ def test_tables_beside_it_are_read_in_three_formats(tmp_path: Path, ending: str)
 @pytest.mark.parametrize(
     ("metric", "score", "message"),
     [
-        ("accuracy", 71.5, r"stabbench\.json: accuracy is 71\.5, expected a fraction, from -1 to 1: 0\.715 for 71\.5 %"),
+        (
+            "accuracy",
+            71.5,
+            r"stabbench\.json: accuracy is 71\.5, expected a fraction, from -1 to 1: 0\.715 for 71\.5 %",
+        ),
         ("rmse", -0.5, r"rmse is -0\.5, expected 0 or more"),
         ("cost", 3.5, r"from -1 to 1: 0\.035 for 3\.5 %; if it is a loss, .* such as cost_loss"),
     ],
@@ -91,6 +95,28 @@ def test_a_loss_of_nan_in_json_lines_is_a_loss_and_null_is_none(tmp_path: Path) 
     assert measured.steps is not None
     assert list(measured.steps) == [2]
     assert np.isnan(measured.losses).all()
+
+
+@pytest.mark.parametrize("text", ["nan", "-inf", "Infinity"])
+def test_what_is_written_as_no_number_in_a_text_table_is_none_and_an_empty_field_is_absent(
+    tmp_path: Path, text: str
+) -> None:
+    (tmp_path / "history.csv").write_text(f"step,loss,dev_accuracy\n1,0.7,\n2,,0.5\n3,{text},\n")
+    measured = read_output(described(tmp_path, metric="accuracy", score=0.7)).measured
+    assert measured.steps is not None
+    assert list(measured.steps) == [1, 3]
+    assert np.isfinite(measured.losses).tolist() == [True, False]
+    logits = f"label,logit_0,logit_1\n0,0.1,{text}\n1,0.2,0.4\n"
+    (tmp_path / "predictions.csv").write_text(logits)
+    assert read_output(tmp_path).measured.diverged
+
+
+def test_classes_that_dev_lacks_are_those_of_training(tmp_path: Path) -> None:
+    (tmp_path / "predictions.csv").write_text("label,logit_0,logit_1,logit_2\n0,1,0,3\n1,0,1,0\n")
+    counts = {"0": 5, "1": 4, "2": 1}
+    found = read_output(described(tmp_path, metric="accuracy", train_labels=counts))
+    assert found.label_names == ("0", "1", "2")
+    assert found.measured.evaluations[-1].scores["accuracy"] == 0.5
 
 
 def test_predictions_alone_are_scored_by_the_metrics_of_their_objective(tmp_path: Path) -> None:
@@ -149,6 +175,7 @@ def test_of_several_checkpoints_the_last_is_read(tmp_path: Path) -> None:
         ({"format": 1, "metric": "accuracy"}, r"found no score, expected the metric accuracy"),
         ({"format": 1, "metric": 7}, r"stabbench\.json: metric is 7, expected a text"),
         ({"format": 1, "metric": "f1", "scores": {"f1": "high"}}, r"scores\.f1 is 'high', expected a number"),
+        ({"format": 1, "scroe": 0.5}, r"stabbench\.json: unknown key 'scroe': did you mean 'score'\?"),
         ({"format": 1, "status": "fine"}, r"status is 'fine', expected null or 'diverged'"),
     ],
 )
@@ -161,12 +188,37 @@ def test_what_is_wrong_is_told_by_file_and_key(tmp_path: Path, description: Any,
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("predictions.csv", "label,prediction\n0,1\n1,\n", r"predictions\.csv, row 2: prediction is empty"),
+        ("predictions.csv", "label,prediction\n0,1\n1,\n", r"predictions\.csv, line 3: prediction is empty"),
         ("predictions.csv", "label,guess\n0,1\n", r"found the columns guess, label, expected 'prediction'"),
-        ("predictions.csv", "label,prediction\n-1,1\n", r"row 1: label is -1, expected one of 0, 1"),
-        ("history.csv", "loss\n0.5\n", r"history\.csv, row 1: found the columns loss, expected 'step'"),
+        ("predictions.csv", "label,prediction\n-1,1\n1,1\n", r"line 2: label is -1, expected one of 0, 1"),
+        (
+            "predictions.csv",
+            "label,prediction\nno,no\nyes,maybe\n",
+            r"line 3: prediction is 'maybe', expected one of no",
+        ),
+        (
+            "predictions.csv",
+            "label,prediction\n0,0\n1,7\n",
+            r"line 3: prediction is 7, .*; if there are other classes, say",
+        ),
+        (
+            "predictions.csv",
+            "label,logit_0,logit_1,logit_2\n0,1,0,3\n1,0,1,0\n",
+            r"predictions\.csv: found 3 logits an example, expected 2, one a class \(0, 1\)",
+        ),
+        (
+            "predictions.csv",
+            "example,label,prediction\nnan,1,1\n",
+            r"line 2: example is nan, expected the number",
+        ),
+        ("history.csv", "loss\n0.5\n", r"history\.csv, line 2: found the columns loss, expected 'step'"),
+        ("history.csv", "step,loss\n1,0.5\n\n2,low\n", r"history\.csv, line 4: loss is 'low', expected a number"),
         ("history.csv", "step,loss\n0.5,1\n", r"step is 0\.5, expected how many updates were done"),
-        ("gradnorms.csv", "step,norm\n0,1\n", r"gradnorms\.csv, row 1: found step 0, norm 1, expected step, parameter"),
+        (
+            "gradnorms.csv",
+            "step,norm\n0,1\n",
+            r"gradnorms\.csv, line 2: found step 0, norm 1, expected step",
+        ),
         ("history.jsonl", "{\n[1]\n", r"history\.jsonl: 2 lines cannot be used"),
     ],
 )

@@ -19,7 +19,9 @@ from stabbench.cli import main
 from stabbench.errors import UserError
 from stabbench.readers.contract import Source, Wanted
 from stabbench.readers.records import Records
+from stabbench.recording.cells import import_run
 from stabbench.recording.output import read_output
+from stabbench.recording.standalone import Names
 from stabbench.records import Record, Selection
 from stabbench.report.content import gather
 from stabbench.report.warnings import warnings_of
@@ -82,6 +84,14 @@ def test_a_seed_is_recorded_once_unless_it_is_to_be_replaced(tmp_path: Path) -> 
     assert after is not None
     assert selected(tmp_path)["sgd"][1].result.result_digest == after.result.result_digest
     assert after.result.result_digest != before.result.result_digest
+
+
+@pytest.mark.parametrize(("name", "value"), [("seed", 3), ("task", "other"), ("strategy", "b"), ("model", "bert")])
+def test_a_folder_of_another_run_than_the_one_asked_for_is_refused(tmp_path: Path, name: str, value: object) -> None:
+    said = {"format": 1, "metric": "accuracy", "score": 0.7, name: value}
+    (tmp_path / "stabbench.json").write_text(json.dumps(said))
+    with pytest.raises(UserError, match=rf"stabbench\.json: {name} is {value!r}, expected "):
+        import_run(tmp_path, Names("own", "toy", "a"), 1, None, tmp_path / "project")
 
 
 def test_a_run_by_another_metric_than_its_tasks_others_is_refused(tmp_path: Path) -> None:
@@ -160,6 +170,8 @@ def test_leaving_without_finish_says_what_to_call(tmp_path: Path) -> None:
         ("run.log(1, loss='low')", r"loss is a str, expected a number"),
         ("run.finish([0, 1], [0])", r"found 2 of label, 1 of prediction, expected as many of each"),
         ("run.finish([0, 1])", r"found labels alone, expected predictions or logits"),
+        ("run.finish([0, 1], logits=[[0, 1, 5], [0, 1, 5]])", r"found 3 logits an example, expected 2, one a class"),
+        ("run.finish([0, 1], [0, 2])", r"prediction is 2, expected one of 0, 1"),
         ("run.finish(score=0.5)", r"say record\(metric='accuracy'\)"),
         ("run.finish([0, 1], [0, 1], scores={'accuracy': 0.5})", r"accuracy is 0\.5, and that of the predictions"),
         ("run.finish(scores={'accuracy': 0.5}); run.log(1, loss=1)", r"nothing can be recorded after run\.finish"),
