@@ -206,6 +206,7 @@ class StabilityCallback(TrainerCallback):
             device=machine(str(args.device))["device"],
             tensors=None if model is None else roles_of(model),
         )
+        run.keep()
 
     @property
     def _evaluated(self) -> Any:

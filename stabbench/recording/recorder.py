@@ -19,7 +19,7 @@ from stabbench.recording import cells, format
 from stabbench.recording.asked import counts_of, names_of, seed_of
 from stabbench.recording.cells import Place
 from stabbench.recording.modules import gradient_norms, is_module, roles_of
-from stabbench.recording.output import read_output
+from stabbench.recording.output import RunOutput, read_output
 from stabbench.recording.standalone import Names, plain_settings
 from stabbench.recording.writing import RunWriter, column, number, whole
 from stabbench.records import Record
@@ -27,7 +27,6 @@ from stabbench.records.content import RunError
 
 WORKING = ".recording"
 """Where, beside the records of a store, runs at work keep what they have logged."""
-OWN_MODEL = "own"
 
 
 def record(
@@ -106,9 +105,9 @@ class Recorder:
         self._writer: RunWriter | None = None
         self._lock: Any = None
         self._began = 0.0
-        self._finished = False
+        self._output: RunOutput | None = None
         self.record: Record | None = None
-        """What was recorded, after `finish`; None in a command that stabbench runs."""
+        """What was recorded, after the `with` block; None in a command that stabbench runs."""
 
     def __enter__(self) -> Self:
         if self.out is None:
@@ -131,20 +130,31 @@ class Recorder:
         writer = self._writer
         assert writer is not None
         try:
-            if error is None and not self._finished:
-                lacking = UserError(
-                    "the run was not finished: call run.finish(labels, predictions), or run.finish(score=…), before "
-                    f"the end of the `with` block; what was logged is in {self.working}"
-                )
-                self._broke(writer, lacking)
-                raise lacking
-            if error is not None and not self._finished:
+            if error is not None:
                 self._broke(writer, error)
+            else:
+                self.keep()
+        except UserError as refused:
+            self._broke(writer, refused)
+            raise
         finally:
             self.close()
 
+    def keep(self) -> None:
+        """Record the finished run, as the end of a `with` block does; UserError where it is none or does not fit."""
+        if self._output is None:
+            raise UserError(
+                "the run was not finished: call run.finish(labels, predictions), or run.finish(score=…), before "
+                f"the end of the `with` block; what was logged is in {self.working}"
+            )
+        if self.out is None and self.record is None:  # the folder of a command is read by whoever runs it
+            assert self.seed is not None
+            names, settings, place = self._own_names, self.settings, self._place
+            self.record = cells.keep(self._output, names, self.seed, settings, place, replace=self._replace)
+            shutil.rmtree(self.working, ignore_errors=True)
+
     def close(self) -> None:
-        """Let go of the run's files, finished or not, for those who cannot use `with`."""
+        """Let go of the run's files, recorded or not, for those who cannot use `with`."""
         if self._writer is not None:
             self._writer.close()
             self._writer = None
@@ -214,14 +224,14 @@ class Recorder:
         versions: Mapping[str, str] | None = None,
         device: str | None = None,
         tensors: Mapping[str, str] | None = None,
-    ) -> Record | None:
-        """Record how the run ended: dev's labels `(n,)` with predictions `(n,)` or logits `(n, outputs)`, or scores.
+    ) -> None:
+        """Say how the run ended: dev's labels `(n,)` with predictions `(n,)` or logits `(n, outputs)`, or scores.
 
         With labels, scores are computed; a given one must be the same. `examples` `(n,)` are the rows of dev, else
         0 to n - 1; `train_loss` is that of the final weights on the whole training set, dropout off. A score, loss or
         logit that is no number means that the run diverged, and so does `diverged`.
 
-        Returns the record, or None in a command that stabbench runs. UserError for what does not fit.
+        The record is made where the `with` block ends without an exception. UserError for what does not fit.
         """
         writer = self._at_work()
         self._write_predictions(writer, labels, predictions, logits, examples)
@@ -253,19 +263,7 @@ class Recorder:
                 **{name: value for name, value in self._names.items() if value is not None},
             }
         )
-        self._keep()
-        return self.record
-
-    def _keep(self) -> None:
-        """Make a record of the folder; in a command whoever runs it does, and mistakes are told here already."""
-        if self.out is not None:
-            read_output(self.out)
-        else:
-            assert self.seed is not None
-            output, place = read_output(self.working), self._place
-            self.record = cells.keep(output, self._own_names, self.seed, self.settings, place, replace=self._replace)
-            shutil.rmtree(self.working, ignore_errors=True)
-        self._finished = True
+        self._output = read_output(self.working)
 
     @staticmethod
     def _write_predictions(writer: RunWriter, labels: Any, predictions: Any, logits: Any, examples: Any) -> None:
@@ -290,7 +288,7 @@ class Recorder:
     def _at_work(self) -> RunWriter:
         if self._writer is None:
             raise UserError("the recorder is not at work: use it inside of `with stabbench.record(…) as run:`")
-        if self._finished:
+        if self._output is not None:
             raise UserError("the run is finished: nothing can be recorded after run.finish(…)")
         return self._writer
 

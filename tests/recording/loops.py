@@ -41,9 +41,9 @@ def recorded(folder: Path, seed: int, strategy: str = "sgd", rate: float = 1.0, 
     settings = {"learning_rate": rate}
     with stabbench.record(strategy, "toy", seed, "linear", settings=settings, folder=folder / "runs", **more) as run:
         labels, logits = logistic_regression(run, seed, rate)
-        record = run.finish(labels, logits=logits, steps_per_epoch=5)
-    assert record is not None
-    return record
+        run.finish(labels, logits=logits, steps_per_epoch=5)
+    assert run.record is not None
+    return run.record
 
 
 def main(folder: str, *seeds: str) -> None:

@@ -80,7 +80,8 @@ def test_a_seed_is_recorded_once_unless_it_is_to_be_replaced(tmp_path: Path) -> 
         "sgd", "toy", 1, "linear", settings={"learning_rate": 1.0}, folder=tmp_path / "runs", replace=True
     ) as run:
         labels, logits = logistic_regression(run, 7, 1.0)
-        after = run.finish(labels, logits=logits)
+        run.finish(labels, logits=logits)
+    after = run.record
     assert after is not None
     assert selected(tmp_path)["sgd"][1].result.result_digest == after.result.result_digest
     assert after.result.result_digest != before.result.result_digest
@@ -125,7 +126,8 @@ def test_a_loss_of_nan_is_a_diverged_run_with_the_constants_score(tmp_path: Path
     with stabbench.record("sgd", "toy", 1, folder=tmp_path / "runs") as run:
         run.log(1, loss=0.7)
         run.log(2, loss=float("nan"))
-        record = run.finish([0, 0, 1], [0, 1, 1])
+        run.finish([0, 0, 1], [0, 1, 1])
+    record = run.record
     assert record is not None
     assert (record.status, record.result.diverged_at) == ("diverged", 2)
     assert record.score == pytest.approx(2 / 3)
@@ -134,7 +136,8 @@ def test_a_loss_of_nan_is_a_diverged_run_with_the_constants_score(tmp_path: Path
 def test_scores_alone_are_recorded_and_a_metric_without_a_constant_is_not_judged(tmp_path: Path) -> None:
     for metric, status in (("mcc", "ok"), ("bleu", "unjudged")):
         with stabbench.record("sgd", metric, 1, metric=metric, folder=tmp_path / "runs") as run:
-            record = run.finish(score=0.4)
+            run.finish(score=0.4)
+        record = run.record
         assert record is not None
         assert (record.status, record.score) == (status, 0.4)
 
@@ -151,6 +154,19 @@ def test_an_exception_is_raised_again_and_the_run_is_an_error_of_its_cell(tmp_pa
     assert cell.errors == {2: "ZeroDivisionError: division by zero"}
     recorded(tmp_path, 2)
     assert sorted(selected(tmp_path)["sgd"]) == [1, 2]
+
+
+@pytest.mark.parametrize("call", ["run.log(2, loss=1)", "run.finish(score=0.5)", "1 / 0"])
+def test_what_goes_wrong_after_finish_makes_no_result(tmp_path: Path, call: str) -> None:
+    scored(tmp_path, "a", 1, accuracy=0.7)
+    with (
+        pytest.raises((UserError, ZeroDivisionError)),
+        stabbench.record("a", "toy", 2, metric="accuracy", folder=tmp_path / "runs") as run,
+    ):
+        exec(f"run.finish(score=0.6); {call}", {"run": run})
+    assert run.record is None
+    (cell,) = Selection.read(tmp_path / "runs").cells
+    assert (list(cell.records), list(cell.errors)) == ([1], [2])
 
 
 def test_leaving_without_finish_says_what_to_call(tmp_path: Path) -> None:
