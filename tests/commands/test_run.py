@@ -85,7 +85,9 @@ def test_another_metric_or_a_changed_script_is_another_recipe_and_nothing_is_los
     assert records()[1].fingerprint == kept.fingerprint
     assert began() == [1, 1]
     assert len(list(folder.glob(".stabbench/runs/.commands/*/seed-0001/stabbench.json"))) == 2
-    run("--seeds", "1", "--metric", "spread", "--strategy", "by-spread")
+    by_spread = ("--seeds", "1", "--metric", "spread", "--strategy", "by-spread")
+    assert "found the headline metric spread, expected accuracy, as command has" in run(*by_spread).output
+    run(*by_spread, "--task", "spread")
     assert records("by-spread")[1].score == 1.0
 
 
