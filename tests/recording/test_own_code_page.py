@@ -47,6 +47,7 @@ def test_the_three_lines_record_a_trainer(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_the_folder_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STABBENCH_OUT", str(tmp_path))
+    monkeypatch.setenv("STABBENCH_SEED", "1")
     exec(example("What a folder may hold"), {})
     found = read_output(tmp_path)
     assert found.measured.evaluations[-1].scores == pytest.approx({"accuracy": 0.5, "mcc": 0.0})
