@@ -138,7 +138,7 @@ class Command(Trainer):
                 )
                 if stale := changed(inputs.options["code"], inputs.root):
                     raise UserError(f"{', '.join(stale)} changed while the run was trained: {AGAIN}")
-                found = _read(inputs, out)
+                found = _read(inputs, seeds, out)
             except CommandError as error:
                 raise RunFailedError(str(error), error.output) from error
             except UserError as error:  # of what it left
@@ -180,17 +180,19 @@ def _project(inputs: CellFiles) -> Path:
     return inputs.root
 
 
-def _read(inputs: CellFiles, out: Path) -> Measured:
-    task, basis = inputs.task, inputs.basis
-    return read_output(
+def _read(inputs: CellFiles, seeds: Mapping[str, int], out: Path) -> Measured:
+    task, basis, cell = inputs.task, inputs.basis, inputs.cell
+    found = read_output(
         out,
         metrics=basis.metrics,
         labels=basis.dev_labels,
         examples=basis.dev_examples,
         objective=basis.objective,
-        label_names=inputs.cell.task_facts.label_names,
+        label_names=cell.task_facts.label_names,
         scorers=None if task is None else task.scorers,
-    ).measured
+    )
+    found.check_asked({"task": cell.task, "strategy": cell.strategy}, seeds["strategy"])
+    return found.measured
 
 
 @contextmanager
