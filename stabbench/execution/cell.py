@@ -138,11 +138,11 @@ class CellTraining:
 
     def _room(self, seeds: Sequence[int], pool: Pool) -> int:
         """How many seeds a worker trains side by side at most."""
-        wanted = self.settings.stacked_seeds
+        inputs, wanted = self.workload.inputs, self.settings.stacked_seeds  # loaded here, where a refusal is expected
         if wanted is None and torch.device(self.settings.device).type != "cuda":
             return 1
         streams = [self.cell.run_spec(seed).seeds for seed in seeds]
-        room = self.trainer.room(self.workload.inputs, streams, pool.free_memory if wanted is None else None)
+        room = self.trainer.room(inputs, streams, pool.free_memory if wanted is None else None)
         return room if wanted is None else min(wanted, room)
 
     def _job(self, seeds: tuple[int, ...]) -> Job:
