@@ -1,5 +1,5 @@
 # `make repro`: from params.yaml to the report.  `make test`: every check.  `make bench`: what training costs here.
-# `make faults`: the tests of faults in their long form.
+# `make long`: the tests that take minutes, those of faults (`make faults`) in their long form among them.
 
 PYTHON ?= python3
 VENV := .venv
@@ -9,7 +9,7 @@ INSTALLED := $(VENV)/.installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONNOUSERSITE := 1
 
-.PHONY: setup repro test faults bench clean
+.PHONY: setup repro test long faults bench clean
 
 setup: $(INSTALLED)
 
@@ -34,6 +34,10 @@ test: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n 2 --dist loadgroup
+
+# What takes minutes each: the parts of the benchmark in small, and the faults below.
+long: faults
+	STABBENCH_LONG=1 $(BIN)/pytest tests/benchmarks
 
 # 30 kills in a row, where `make test` has 6.
 faults: setup

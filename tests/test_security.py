@@ -44,7 +44,7 @@ PICKLERS = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "sh
 RUNNING = {"eval", "exec", "__import__"}
 READING = {"torch.load", "torch.save", "torch.hub", "numpy.load", "np.load", "pd.read_pickle", "pandas.read_pickle"}
 READING |= {"os.system", "os.popen", "yaml.load", "yaml.unsafe_load"}
-IMPORTERS = {"cli/group.py", "cli/plugins.py", "__init__.py", "plugins/files.py"}
+IMPORTERS = {"cli/group.py", "cli/plugins.py", "__init__.py", "huggingface/__init__.py", "plugins/files.py"}
 """Modules that import by a name: commands, public names, kinds of this package, a file that params.yaml names."""
 
 

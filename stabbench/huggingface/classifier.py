@@ -16,7 +16,6 @@ from stabbench.models.families.huggingface.quiet import in_short, quiet_transfor
 from stabbench.models.families.huggingface.reading import output_layer
 from stabbench.recipe import Recipe
 
-LOCAL: Mapping[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 _WRAPPED = re.compile(r"\.(modules_to_save\.default|base_layer|default)(?=\.|$)")
 
 
@@ -28,7 +27,7 @@ def tokenizer_of(folder: Path) -> Any:
     from transformers import AutoTokenizer
 
     with quiet_transformers():
-        tokenizer: Any = AutoTokenizer.from_pretrained(str(folder), **LOCAL)
+        tokenizer: Any = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
     if tokenizer.pad_token_id is None:
         if tokenizer.eos_token_id is None:
             raise UserError(
@@ -48,7 +47,9 @@ def config_of(folder: Path, outputs: int, recipe: Recipe) -> Any:
     from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES as CLASSES
 
     with quiet_transformers():
-        config: Any = AutoConfig.from_pretrained(str(folder), num_labels=outputs, **LOCAL)
+        config: Any = AutoConfig.from_pretrained(
+            str(folder), num_labels=outputs, local_files_only=True, trust_remote_code=False
+        )
     if config.model_type not in CLASSES:
         raise UserError(f"transformers has no classifier of '{config.model_type}' models: take a model of text")
     dropout = recipe.one_dropout
@@ -93,7 +94,8 @@ def classifier(folder: Path, outputs: int, recipe: Recipe, peft: Mapping[str, An
             output_loading_info=True,
             ignore_mismatched_sizes=True,
             use_safetensors=True,
-            **LOCAL,
+            local_files_only=True,
+            trust_remote_code=False,
         )
     tensors, base = dict(model.named_parameters()), f"{model.base_model_prefix}."
     missing = {name for name in info["missing_keys"] if name in tensors}

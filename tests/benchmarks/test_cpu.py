@@ -16,6 +16,8 @@ from stabbench.files import read_json, write_json
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 ROOT = Path(__file__).parents[2]
+long = pytest.mark.skipif("STABBENCH_LONG" not in os.environ, reason="it takes minutes: `make long` runs it")
+"""What the smaller parts of the benchmark show as well but for a part of its own."""
 
 
 def bench(out: Path, *words: str, status: int = 0) -> str:
@@ -36,6 +38,7 @@ def part(out: Path, name: str) -> dict[str, Any]:
     return found_part
 
 
+@long
 def test_a_step_of_every_contender_is_timed_equally_often(tmp_path: Path) -> None:
     printed = bench(tmp_path, "--only", "step", "--cells", "bert-tiny/cola")
     page = (tmp_path / "cpu.md").read_text(encoding="utf-8")
@@ -76,6 +79,7 @@ def test_a_cell_has_as_many_records_and_steps_as_its_rivals_train(tmp_path: Path
     assert "## A whole cell" in (tmp_path / "cpu.md").read_text(encoding="utf-8")
 
 
+@long
 def test_scaling_has_a_row_for_every_point_and_stays_when_another_part_is_measured(tmp_path: Path) -> None:
     bench(tmp_path, "--only", "scaling")
     found = part(tmp_path, "scaling")
@@ -93,6 +97,7 @@ def test_scaling_has_a_row_for_every_point_and_stays_when_another_part_is_measur
     assert page.index("## How the cost grows") < page.index("## A whole pipeline")
 
 
+@long
 def test_the_parts_of_a_pipeline_make_up_its_whole_time(tmp_path: Path) -> None:
     bench(tmp_path, "--only", "pipeline", "--run")
     found = part(tmp_path, "pipeline")

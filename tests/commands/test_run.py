@@ -141,7 +141,7 @@ def test_a_stopped_call_leaves_no_process_and_the_next_finds_the_folders_as_they
 ) -> None:
     words = [sys.executable, "-m", "stabbench", "run", "--seeds", "1-2", "--workers", "2", "--"]
     words += [sys.executable, "train.py", "{seed}", "{out}", "--waits"]
-    call = subprocess.Popen(words, cwd=folder, stderr=subprocess.PIPE, text=True, env=dict(os.environ))
+    call = subprocess.Popen(words, cwd=folder, stderr=subprocess.PIPE, text=True, preexec_fn=_hear_ctrl_c)
     _wait(lambda: len(list(folder.rglob("half"))) == 2)
     call.send_signal(number)
     _, told = call.communicate()
@@ -170,6 +170,11 @@ def test_what_cannot_be_run_is_told_before_anything_runs(
     assert found.exit_code == 2
     assert message in found.output
     assert not Path("began.txt").exists()
+
+
+def _hear_ctrl_c() -> None:
+    """Also where whoever started these tests ignores it, as a shell has it for what is in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _running(folder: Path) -> str:
