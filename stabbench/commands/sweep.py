@@ -12,7 +12,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from stabbench.command_line import changed, code_of, files_of, filled, words
+from stabbench.command_line import changed, code_of, filled, words
 from stabbench.commands.environment import check_seed, variables
 from stabbench.commands.process import (
     FAILED,
@@ -63,7 +63,7 @@ class Sweep:
         if missing:
             raise UserError(f"there is no file {self.root / missing[0]}")
         filled(self.command, dict.fromkeys(BRACES, ""))
-        check_seed(self.command, [self.root / name for name in files_of(self.command, self.root, self.files)])
+        check_seed(self.command, [self.root / name for name in self.settings["code"]])
         self._check_plan()
         self._check_recorded()
 

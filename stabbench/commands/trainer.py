@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from stabbench.command_line import changed, code_of, filled, placeholders, words
 from stabbench.commands.data import FORMATS, data_folder
@@ -19,12 +19,9 @@ from stabbench.models import families
 from stabbench.models.roles import roles_of
 from stabbench.plan import STREAMS
 from stabbench.recording.output import read_output
-from stabbench.training.contract import Described, Progress, RunFailedError, Trainer
+from stabbench.training.contract import Described, RunFailedError, Trainer
 from stabbench.training.inputs import CellFiles, Seeds
 from stabbench.training.measured import Measured
-
-if TYPE_CHECKING:
-    import torch
 
 TIME_LIMIT = "time_limit"
 RECIPE = "recipe."
@@ -114,11 +111,8 @@ class Command(Trainer):
         inputs: CellFiles,
         seeds: Seeds,
         *,
-        device: torch.device,
         checkpoint: Path | None = None,
-        checkpoint_seconds: float = 600.0,
-        progress: Progress | None = None,
-        stop: Callable[[Any], None] | None = None,
+        **how: Any,
     ) -> list[Measured]:
         """One run after the other; a command's folder lies in `checkpoint`, where it finds what it left there."""
         return [

@@ -18,7 +18,7 @@ from stabbench.errors import UserError
 from stabbench.huggingface import options as block
 from stabbench.huggingface.options import RECIPE, check_names, lacking
 from stabbench.tasks.prepared import PreparedTask
-from stabbench.training.contract import Described, Progress, Trainer
+from stabbench.training.contract import Described, Progress, Trainer, part_of
 from stabbench.training.evaluation import mean_losses
 from stabbench.training.inputs import CellFiles, Seeds
 from stabbench.training.measured import Evaluated, Measured
@@ -105,14 +105,14 @@ class HuggingFace(Trainer):
         """As the contract says, but that an interrupted run begins anew."""
         measured = []
         for number, streams in enumerate(seeds):
-
-            def told(step: int, total: int, before: int = number) -> None:
-                if progress is not None:
-                    progress(before * total + step, len(seeds) * total)
-
+            told = part_of(progress or _untold, number, len(seeds))
             with _quiet(), matrix_products(inputs.recipe.precision), tempfile.TemporaryDirectory() as folder:
                 measured.append(_Run(inputs, streams, device).measured(folder, told, stop))
         return measured
+
+
+def _untold(step: int, total: int) -> None:
+    """Where nobody wants to know."""
 
 
 class _Run:

@@ -175,9 +175,7 @@ def _facts(output: RunOutput, names: Names, constant: float | None) -> TaskFacts
         ),
         constant=BestConstant(trivial.prediction, trivial.predictions, scores),
         content_hash=_content_hash(output, names),
-        objective=None
-        if objective is None or objective.name == objectives.CLASSIFICATION
-        else {"name": objective.name},
+        objective=_named(objective),
         label_ranges=(
             {split: label_range(labels) for split, labels in splits.items()} if objective and not classes else None
         ),

@@ -23,6 +23,11 @@ Progress = Callable[[int, int], None]
 Inputs = TrainingInputs | CellFiles
 
 
+def part_of(progress: Progress, number: int, count: int) -> Progress:
+    """What tells `progress` of training number `number` out of `count` equal ones."""
+    return lambda step, total: progress(number * total + step, count * total)
+
+
 class RunFailedError(Exception):
     """A run that others' code broke off; `output` is what that code said, or the end of it."""
 

@@ -20,7 +20,7 @@ from stabbench.strategies.composition import Moment
 from stabbench.training import trainers
 from stabbench.training.adamw import AdamW
 from stabbench.training.composed import composed
-from stabbench.training.contract import Inputs, Progress, Trainer
+from stabbench.training.contract import Inputs, Progress, Trainer, part_of
 from stabbench.training.device_step import DeviceStep, step_mode
 from stabbench.training.eager_step import EagerStep
 from stabbench.training.evaluation import Evaluator, evaluated, mean_losses
@@ -71,7 +71,7 @@ class Native(Trainer):
                     device=device,
                     checkpoint=checkpoint and checkpoint / f"run-{number}",
                     checkpoint_seconds=checkpoint_seconds,
-                    progress=progress and _part_of(progress, number, len(seeds)),
+                    progress=progress and part_of(progress, number, len(seeds)),
                     stop=stop,
                 )[0]
                 for number, seed in enumerate(seeds)
@@ -129,11 +129,6 @@ def train(
         stop=stop,
     )
     return [result(inputs.basis, run) for run in measured]
-
-
-def _part_of(progress: Progress, number: int, count: int) -> Progress:
-    """What tells `progress` of training number `number` out of `count` equal ones."""
-    return lambda step, total: progress(number * total + step, count * total)
 
 
 class Training:

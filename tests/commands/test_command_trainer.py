@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pandas as pd
@@ -20,6 +19,7 @@ from stabbench.cli import main
 from stabbench.errors import UserError
 from stabbench.plan import Cell, read_plan
 from stabbench.records import Record, Store
+from tests.faults.processes import wait_until
 
 SCRIPT = Path(__file__).with_name("perceptron.py")
 MINE = f"{sys.executable} perceptron.py --seed {{seed}} --data {{data}} --out {{out}}"
@@ -170,10 +170,10 @@ def test_nothing_lives_on_where_training_is_killed_and_nothing_finished_is_run_a
     training = subprocess.Popen(
         [sys.executable, "-m", "stabbench", "train"], cwd=folder, env={**os.environ, "STABBENCH_WORKERS": "1"}
     )
-    _wait(lambda: bool(_running(_odd())))
+    assert wait_until(lambda: bool(_running(_odd())))
     training.send_signal(signal.SIGKILL)
     training.wait()
-    _wait(lambda: not _running(_odd()))
+    assert wait_until(lambda: not _running(_odd()))
     (folder / "go").touch()
     assert not stabbench.Project(folder).train(workers=1).errors
     assert (folder / "began.txt").read_text().split() == ["1", "2", "2"]
@@ -211,11 +211,3 @@ def _odd() -> str:
 
 def _running(seconds: str) -> str:
     return subprocess.run(["pgrep", "-f", f"^sleep {seconds}"], capture_output=True, text=True).stdout
-
-
-def _wait(until: object, seconds: float = 240.0) -> None:
-    assert callable(until)
-    end = time.monotonic() + seconds
-    while not until():
-        assert time.monotonic() < end
-        time.sleep(0.05)

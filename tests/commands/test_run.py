@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from stabbench.cli import main
 from stabbench.records import Record, Selection
+from tests.faults.processes import wait_until
 
 SCRIPT = """
 import json, pathlib, random, sys, time
@@ -142,11 +142,11 @@ def test_a_stopped_call_leaves_no_process_and_the_next_finds_the_folders_as_they
     words = [sys.executable, "-m", "stabbench", "run", "--seeds", "1-2", "--workers", "2", "--"]
     words += [sys.executable, "train.py", "{seed}", "{out}", "--waits"]
     call = subprocess.Popen(words, cwd=folder, stderr=subprocess.PIPE, text=True, preexec_fn=_hear_ctrl_c)
-    _wait(lambda: len(list(folder.rglob("half"))) == 2)
+    assert wait_until(lambda: len(list(folder.rglob("half"))) == 2)
     call.send_signal(number)
     _, told = call.communicate()
     assert "Traceback" not in told
-    _wait(lambda: not _running(folder))
+    assert wait_until(lambda: not _running(folder))
     halves = sorted(path.read_text() for path in folder.rglob("half"))
     assert halves == ["1", "2"]
     (folder / "go").touch()
@@ -186,11 +186,3 @@ def _running(folder: Path) -> str:
         except OSError:
             continue
     return " ".join(found)
-
-
-def _wait(until: object, seconds: float = 240.0) -> None:
-    assert callable(until)
-    end = time.monotonic() + seconds
-    while not until():
-        assert time.monotonic() < end
-        time.sleep(0.05)
