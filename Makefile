@@ -43,7 +43,7 @@ long: faults
 faults: setup
 	STABBENCH_FAULT_ROUNDS=30 $(BIN)/pytest -n 2 --dist loadgroup tests/faults
 
-# About ten minutes on two cores; close what else runs.
+# Under twenty minutes on two cores; close what else runs.
 bench: setup
 	$(BIN)/python -m benchmarks.cpu
 

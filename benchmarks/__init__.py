@@ -1,6 +1,6 @@
 """What fine-tuning with stabbench costs on this machine's CPU, measured beside the usual ways.
 
-    make bench                                             # step, cell, scaling: about ten minutes on two idle cores
+    make bench                                             # step, cell, scaling: under twenty minutes on two idle cores
     python -m benchmarks.cpu --only step                   # one part: step, cell, scaling or pipeline
     python -m benchmarks.cpu --only step --cells bert-tiny/cola --rounds 9
     python -m benchmarks.cpu --quick --out quick-bench     # those parts in small: shows that it works, not how fast
@@ -15,11 +15,11 @@
     python -m benchmarks.cost                              # docs/cost.md: BERT-large on many GPUs, by calculation
 
 The report is `reports/benchmarks/cpu.md`, everything behind it `cpu.json`. A part that was measured replaces what the
-files hold of it; the other parts stay, each with its own date, machine and versions.
+files hold of it on that kind of CPU; other parts and kinds stay, each with its own date, machine and versions.
 
-step      One optimizer step of one seed, data handling included: three model shapes on the lengths of CoLA and RTE,
-          against three rivals in the same run, alternating in rounds. Every contender trains on the same batches in the
-          same order.
+step      One optimizer step of one seed, data handling included: model shapes on the lengths of CoLA and RTE, against
+          three rivals in the same run, alternating in rounds; in fp32 and, where the CPU multiplies such numbers, in
+          bf16. Every contender trains on the same batches in the same order.
 cell      25 seeds of one cell, from the start of the command to records on disk, against 25 runs of `Trainer`.
 scaling   How the cost grows with seeds, training examples and sequence length.
 pipeline  How the time of a whole `dvc repro` splits.

@@ -12,12 +12,12 @@ from typing import Any
 import click
 
 from benchmarks import cell, pipeline, scaling, step
-from benchmarks.machine import OtherProcesses, conditions
+from benchmarks.machine import OtherProcesses, conditions, cpu
 from benchmarks.report import render
 from stabbench.errors import UserError
 from stabbench.files import read_json, write_json, write_text
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 PARTS = ("step", "cell", "scaling", "pipeline")
 
 
@@ -26,7 +26,7 @@ class Options:
     """What is measured: rounds and cells of the part step, the project of the part pipeline."""
 
     cells: tuple[str, ...]
-    rounds: int
+    rounds: int | None
     quick: bool
     run: bool
     grid_only: bool
@@ -38,7 +38,7 @@ class Options:
 @click.command()
 @click.option("--only", "parts", type=click.Choice(PARTS), multiple=True, help="A part; may be given more than once.")
 @click.option("--cells", help=f"step: some of {','.join(step.CELLS)}.")
-@click.option("--rounds", type=click.IntRange(min=2), help="step: how many.  [default: 5]")
+@click.option("--rounds", type=click.IntRange(min=2), help="step: how many.  [default: 5, of large models 3]")
 @click.option("--run", is_flag=True, help="pipeline: run `dvc repro` of the preset demo in a fresh folder.")
 @click.option("--grid-only", is_flag=True, help="pipeline: leave out the preset's studies and probes.")
 @click.option(
@@ -60,7 +60,7 @@ class Options:
 def main(parts: tuple[str, ...], out: Path, cells: str | None, rounds: int | None, quick: bool, **given: Any) -> None:
     """Measure the parts (by default all but pipeline) and write cpu.json and cpu.md."""
     chosen = tuple(cells.split(",")) if cells else step.CELLS[:1] if quick else step.CELLS
-    options = Options(chosen, rounds or (2 if quick else 5), quick, **given)
+    options = Options(chosen, rounds or (2 if quick else None), quick, **given)
     try:
         _main(parts or PARTS[:3], options, out)
     except UserError as error:
@@ -72,17 +72,28 @@ def _main(parts: Sequence[str], options: Options, out: Path) -> None:
     if importlib.util.find_spec("accelerate") is None:
         raise UserError("the rivals need accelerate, which is not installed: run `pip install accelerate`")
     path = out / "cpu.json"
-    report: dict[str, Any] = read_json(path) if path.is_file() else {"schema_version": SCHEMA_VERSION, "parts": {}}
+    report = _report(path)
+    kept = report["machines"].setdefault(cpu(), {})
     for part in parts:
         click.echo(f"{part}:")
         where, others, began = conditions(), OtherProcesses(), time.monotonic()
         found = _measure(part, options)
         took = {"seconds": time.monotonic() - began, "other_processes_share": others.share()}
-        report["parts"][part] = {**where, "quick": options.quick, **took, **found}
+        kept[part] = {**where, "quick": options.quick, **took, **found}
         write_json(path, report)
-        report = read_json(path)
-        write_text(out / "cpu.md", render(report))
-    click.echo(f"\n{render(report)}\nwrote {path} and {out / 'cpu.md'}")
+        write_text(out / "cpu.md", render(read_json(path)))
+    click.echo(f"\n{render(read_json(path))}\nwrote {path} and {out / 'cpu.md'}")
+
+
+def _report(path: Path) -> dict[str, Any]:
+    """What the file holds: parts by kind of CPU. UserError where it is of another version."""
+    if not path.is_file():
+        return {"schema_version": SCHEMA_VERSION, "machines": {}}
+    report: dict[str, Any] = read_json(path)
+    version = report.get("schema_version")
+    if version != SCHEMA_VERSION:
+        raise UserError(f"{path}: found schema_version {version}, expected {SCHEMA_VERSION}: take another --out")
+    return report
 
 
 def _measure(part: str, options: Options) -> dict[str, Any]:

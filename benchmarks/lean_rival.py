@@ -18,7 +18,12 @@ from benchmarks.texts import BATCH_SIZE, TaskTexts
 from stabbench.training.schedule import Schedule
 
 
-def run(control: Control, job: Job, number: int) -> None:
+def run_bf16(control: Control, job: Job, number: int) -> None:
+    """The same under autocast to bf16."""
+    run(control, job, number, bf16=True)
+
+
+def run(control: Control, job: Job, number: int, *, bf16: bool = False) -> None:
     """Steps of the loop for seed `number`."""
     from transformers import BertConfig, BertForSequenceClassification
 
@@ -45,12 +50,14 @@ def run(control: Control, job: Job, number: int) -> None:
             "clipping": f"torch.nn.utils.clip_grad_norm_({recipe.max_grad_norm})",
             "schedule": f"LambdaLR, {recipe.warmup_ratio:.0%} linear warm-up, linear decay, {recipe.epochs:g} epochs",
             "batches": f"{BATCH_SIZE} examples, padded to the longest, tensors made beforehand",
+            "precision": "autocast to bf16" if bf16 else "fp32",
         },
     )
     step = 0
     while steps := control.begin():
         for _ in range(steps):
-            loss = model(**batches.batch(step)).loss
+            with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+                loss = model(**batches.batch(step)).loss
             loss.backward()
             clip_grad_norm_(model.parameters(), recipe.max_grad_norm or float("inf"))
             optimizer.step()

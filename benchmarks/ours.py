@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -45,6 +45,11 @@ def training_inputs(job: Job) -> TrainingInputs:
 def stream_seeds(number: int) -> dict[str, int]:
     """Seeds of one run: its own but for the order of the batches, which all contenders share."""
     return {"head": number, "order": ORDER_SEED, "dropout": number, "strategy": number}
+
+
+def run_bf16(control: Control, job: Job, number: int) -> None:
+    """The same with matrix products in bf16."""
+    run(control, replace(job, recipe=job.recipe.override({"precision": "bf16"})), number)
 
 
 def run(control: Control, job: Job, number: int) -> None:

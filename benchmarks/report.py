@@ -1,4 +1,4 @@
-"""cpu.md from cpu.json: one section a part, for a reader who wants to repeat it."""
+"""cpu.md from cpu.json: a chapter a kind of CPU with a section a part, for a reader who wants to repeat it."""
 
 from __future__ import annotations
 
@@ -26,11 +26,15 @@ def render(report: Mapping[str, Any]) -> str:
         "Made by `make bench` (`python -m benchmarks.cpu`); everything behind it, the rivals' full arguments included, "
         "is in [cpu.json](cpu.json). How to run single parts stands in "
         "[benchmarks/\\_\\_init\\_\\_.py](../../benchmarks/__init__.py).",
+        "A chapter a kind of CPU: a run on one replaces what the page has of it and leaves the others. The last word "
+        "of a name is the most that was found of a CPU for matrix products: `amx_bf16` (tiles) and `avx512_bf16` "
+        "multiply bf16 numbers, `avx512f` and `avx2` have no instruction for them.",
     ]
-    for part, (title, section) in SECTIONS.items():
-        if part in report["parts"]:
-            found = report["parts"][part]
-            page += [f"## {title}", _conditions(found, part), section(found)]
+    for cpu, parts in report["machines"].items():
+        page.append(f"## {cpu}")
+        for part, (title, section) in SECTIONS.items():
+            if part in parts:
+                page += [f"### {title}", _conditions(parts[part], part), section(parts[part])]
     return "\n\n".join(page) + "\n"
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from benchmarks.step import BF16, rivals_of
 from benchmarks.tables import mebibytes, number, percent, table, with_spread
 
-ORDER = ("ours", "lean", "trainer-dynamic", "trainer-padded")
-RIVALS = ORDER[1:]
 PRODUCT_COLUMNS = (
     "step, ms",
     "products alone, ms",
@@ -25,16 +24,23 @@ PRODUCT_COLUMNS = (
 def step_section(found: Mapping[str, Any]) -> str:
     """Times, ratios, memory, matrix products and how all of it was measured."""
     cells = found["cells"]
-    titles = [cells[0]["contenders"][key]["title"] for key in ORDER]
+    everybody = cells[0]["contenders"]
+    order = [key for key in ("ours", f"ours{BF16}") if key in everybody] + rivals_of(everybody)
+    titles = [everybody[key]["title"] for key in order]
+    compared = rivals_of(everybody)
     return "\n\n".join(
         [
             "Milliseconds of the whole machine for one step of one seed, batch 16: median of the rounds (quartiles).",
-            table(["cell", *titles], [[cell["name"], *_times(cell)] for cell in cells]),
-            "How many times as many seed-steps a second as the rival: ratio of the medians; then the median of the "
-            "rounds' own ratios (quartiles).",
-            table(["cell", *titles[1:]], [*_ratio_rows(cells), *_summary_rows(found)]),
+            table(["cell", *titles], [[cell["name"], *_times(cell, order)] for cell in cells]),
+            "How many times as many seed-steps a second as the rival, in the rival's precision: ratio of the medians; "
+            "then the median of the rounds' own ratios (quartiles).",
+            table(
+                ["cell", *(everybody[key]["title"] for key in compared)],
+                [*_ratio_rows(cells, compared), *_summary_rows(found, compared)],
+            ),
+            *_lower(cells),
             "Peak resident memory in MiB, summed over a contender's processes (shared pages count in each).",
-            table(["cell", *titles], [[cell["name"], *_memory(cell)] for cell in cells]),
+            table(["cell", *titles], [[cell["name"], *_memory(cell, order)] for cell in cells]),
             "Our step and the matrix products in it, one process, all cores busy.",
             table(["cell", *PRODUCT_COLUMNS], [[cell["name"], *_products(cell)] for cell in cells]),
             _method(found),
@@ -42,15 +48,31 @@ def step_section(found: Mapping[str, Any]) -> str:
     )
 
 
-def _times(cell: Mapping[str, Any]) -> list[str]:
-    found = [cell["contenders"][key] for key in ORDER]
+def _lower(cells: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Our own steps in bf16 beside those in fp32, where both were timed."""
+    lower = f"ours{BF16}"
+    if lower not in cells[0]["contenders"]:
+        return ["Nobody was timed with products in bf16."]
+    rows = [
+        [cell["name"], f"{number(cell['contenders']['ours']['median_milliseconds'] / found['median_milliseconds'])}×"]
+        for cell in cells
+        for found in [cell["contenders"][lower]]
+    ]
+    return [
+        "How many times as many of our own seed-steps with `precision: bf16` as in fp32.",
+        table(["cell", ""], rows),
+    ]
+
+
+def _times(cell: Mapping[str, Any], order: Sequence[str]) -> list[str]:
+    found = [cell["contenders"][key] for key in order]
     return [with_spread(item["median_milliseconds"], item["quartiles_milliseconds"]) for item in found]
 
 
-def _ratio_rows(cells: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+def _ratio_rows(cells: Sequence[Mapping[str, Any]], compared: Sequence[str]) -> list[list[str]]:
     rows = []
     for cell in cells:
-        ratios = [cell["ratios"][rival] for rival in RIVALS]
+        ratios = [cell["ratios"][rival] for rival in compared]
         rows.append(
             [cell["name"], *(f"{number(ratio['of_medians'])}×; {_paired(ratio)}" for ratio in ratios)],
         )
@@ -61,23 +83,26 @@ def _paired(ratio: Mapping[str, Any]) -> str:
     return with_spread(ratio["paired_median"], ratio["paired_quartiles"])
 
 
-def _summary_rows(found: Mapping[str, Any]) -> list[list[str]]:
-    means = [found["geometric_means"][rival] for rival in RIVALS]
-    targets = [found["targets"][rival] for rival in RIVALS]
+def _summary_rows(found: Mapping[str, Any], compared: Sequence[str]) -> list[list[str]]:
+    means = [found["geometric_means"][rival] for rival in compared]
+    aims = [found["targets"].get(rival) for rival in compared]
     count = len(found["cells"])
     return [
         [
             f"**geometric mean of {count}**",
             *(f"**{number(mean['of_medians'])}×**; {number(mean['paired_median'])}" for mean in means),
         ],
-        ["target (goal beyond it)", *(f"{aim['geometric_mean']:g}× ({aim['goal']:g}×)" for aim in targets)],
+        [
+            "target (goal beyond it)",
+            *(f"{aim['geometric_mean']:g}× ({aim['goal']:g}×)" if aim else "–" for aim in aims),
+        ],
         ["lowest cell", *(f"{number(mean['lowest'])}×" for mean in means)],
-        ["target for every cell", *(f"{aim['single_cell']:g}×" for aim in targets)],
+        ["target for every cell", *(f"{aim['single_cell']:g}×" if aim else "–" for aim in aims)],
     ]
 
 
-def _memory(cell: Mapping[str, Any]) -> list[str]:
-    return [mebibytes(cell["contenders"][key]["peak_resident_bytes"]) for key in ORDER]
+def _memory(cell: Mapping[str, Any], order: Sequence[str]) -> list[str]:
+    return [mebibytes(cell["contenders"][key]["peak_resident_bytes"]) for key in order]
 
 
 def _products(cell: Mapping[str, Any]) -> list[str]:
@@ -97,21 +122,21 @@ def _products(cell: Mapping[str, Any]) -> list[str]:
 
 def _method(found: Mapping[str, Any]) -> str:
     cells = found["cells"]
+    models = ", ".join(dict.fromkeys(cell["model"] for cell in cells))
     arithmetic = " and ".join(sorted({cell["contenders"]["ours"]["arithmetic"] for cell in cells}))
     threads = sorted({cell["contenders"]["trainer-padded"]["threads"] for cell in cells})
     sources = "; ".join(sorted({cell["texts"] for cell in cells}))
-    steps = ", ".join(f"{cell['name']} {cell['steps_a_round']}" for cell in cells)
+    steps = ", ".join(f"{cell['name']} {cell['rounds']} of {cell['steps_a_round']}" for cell in cells)
     tokens = ", ".join(f"{cell['name']} {cell['tokens_a_step']:,.0f}" for cell in cells)
     layers = ", ".join(f"{cell['name']} {percent(cell['products']['share_of_operations'])}" for cell in cells)
     return f"""How it was measured:
 
-- **Models**: BERT shapes with drawn weights, vocabulary 30,522, dropout 0.1, fp32: bert-tiny 2 layers × 128 (2 heads,
-  inner 512), bert-mini 4 × 256 (4, 1024), minilm 6 × 384 (12, 1536).
+- **Models**: with drawn weights, vocabulary 30,522, dropout 0.1, fp32 where nothing else is said: {models}.
 - **Texts**: {sources}. Real tokens in a batch of 16, on the average:
   {tokens}.
-- **Rounds**: {found["rounds"]} after {found["warm_up_steps"]} warm-up steps. In a round every contender in turn,
-  each time another one first, runs the same number of steps in every one of its processes while the others wait on a
-  pipe ({steps}).
+- **Rounds**: after {found["warm_up_steps"]} warm-up steps, as many of so many steps: {steps}. In a round every
+  contender in turn, each time another one first, runs them in every one of its processes while the others wait on a
+  pipe.
   All train on the same batches in the same order. The time runs from the first process's begin to the last one's end
   and is divided by all the steps done.
 - **stabbench**: `stabbench.training.loop.Training.update` with the recipe of devlin, one seed and one thread a process;

@@ -19,7 +19,7 @@ INITIAL_STD = 0.02
 
 @dataclass(frozen=True)
 class Shape:
-    """A BERT encoder's sizes; `steps` is how many steps of it make a round."""
+    """A BERT encoder's sizes; `steps` is how many steps of it make a round, `rounds` how many of these are enough."""
 
     name: str
     layers: int
@@ -27,6 +27,7 @@ class Shape:
     heads: int
     intermediate_size: int
     steps: int
+    rounds: int = 5
     vocabulary_size: int = 30522
     positions: int = 512
 
@@ -48,6 +49,11 @@ class Shape:
             "layer_norm_eps": 1e-12,
             "pad_token_id": 0,
         }
+
+    def described(self) -> str:
+        """Its name and sizes."""
+        inside = f"{self.heads} heads, inner {self.intermediate_size}"
+        return f"{self.name} {self.layers} layers × {self.hidden_size} ({inside})"
 
     def architecture(self) -> Architecture:
         """The same as the encoder knows it, with two labels."""
@@ -76,5 +82,6 @@ SHAPES = {
         Shape("bert-tiny", 2, 128, 2, 512, steps=24),
         Shape("bert-mini", 4, 256, 4, 1024, steps=6),
         Shape("minilm", 6, 384, 12, 1536, steps=3),
+        Shape("bert-base", 12, 768, 12, 3072, steps=1, rounds=3),
     )
 }

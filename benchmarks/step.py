@@ -1,9 +1,9 @@
-"""One optimizer step of one seed, ours and three rivals', in rounds: seed-steps a second of the whole machine."""
+"""One optimizer step of one seed, ours and the rivals', in rounds: seed-steps a second of the whole machine."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from statistics import median
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 
 from benchmarks.contenders import Contender, Group, Span
 from benchmarks.gemm import SQUARE, product_operations, step_operations
+from benchmarks.machine import multiplies_bf16
 from benchmarks.ours import Job
 from benchmarks.shapes import SHAPES
 from benchmarks.texts import BATCH_SIZE, DISTRIBUTIONS, task_texts
@@ -19,58 +20,84 @@ from stabbench.errors import UserError, unknown
 from stabbench.execution.settings import available_cores
 
 CELLS = tuple(f"{shape}/{task}" for shape in SHAPES for task in DISTRIBUTIONS)
-RIVALS = ("trainer-padded", "trainer-dynamic", "lean")
+RIVALS = ("lean", "trainer-dynamic", "trainer-padded")
 TARGETS = {
     "trainer-padded": {"geometric_mean": 8.0, "single_cell": 4.0, "goal": 12.0},
     "trainer-dynamic": {"geometric_mean": 4.0, "single_cell": 3.0, "goal": 6.0},
     "lean": {"geometric_mean": 2.5, "single_cell": 1.8, "goal": 3.5},
+    "lean-bf16": {"geometric_mean": 3.5, "single_cell": 2.0, "goal": 3.5},
 }
+BF16 = "-bf16"
+"""What the key of a contender with matrix products in bf16 ends in."""
 WARM_UP = 2
 Say = Callable[[str], None]
 
 
-def contenders(cores: int) -> tuple[Contender, ...]:
-    """Everybody who runs in a round, with as many processes as use all cores."""
+def contenders(cores: int, *, bf16: bool) -> tuple[Contender, ...]:
+    """Everybody who runs in a round, with as many processes as use all cores; with `bf16` in that precision, too."""
+    each = f"{cores} one-thread processes"
+    trainers = (
+        ("ours", f"stabbench, {each}", cores, 1, "benchmarks.ours:run"),
+        ("lean", f"lean torch loop, {each}", cores, 1, "benchmarks.lean_rival:run"),
+        ("trainer-dynamic", "`Trainer`, dynamic padding", 1, None, "benchmarks.trainer_rival:run_dynamic"),
+        ("trainer-padded", "`Trainer`, padded to 128", 1, None, "benchmarks.trainer_rival:run_padded"),
+    )
+    lower = [
+        Contender(f"{key}{BF16}", f"{title}, bf16", count, threads, f"{target}_bf16")
+        for key, title, count, threads, target in trainers
+        if bf16
+    ]
     return (
-        Contender("ours", f"stabbench, {cores} one-thread processes", cores, 1, "benchmarks.ours:run"),
-        Contender("lean", f"lean torch loop, {cores} one-thread processes", cores, 1, "benchmarks.lean_rival:run"),
-        Contender("trainer-dynamic", "`Trainer`, dynamic padding", 1, None, "benchmarks.trainer_rival:run_dynamic"),
-        Contender("trainer-padded", "`Trainer`, padded to 128", 1, None, "benchmarks.trainer_rival:run_padded"),
+        *(Contender(*trainer) for trainer in trainers),
+        *lower,
         Contender("products", "the matrix products of our step alone", cores, 1, "benchmarks.gemm:run"),
         Contender("square", f"square products of {SQUARE} by torch", cores, 1, "benchmarks.gemm:run_square"),
         Contender("own-square", f"square products of {SQUARE} by us", cores, 1, "benchmarks.gemm:run_own_square"),
     )
 
 
-def measure(cells: Sequence[str], rounds: int, *, quick: bool, say: Say) -> dict[str, Any]:
+def rivals_of(contenders: Iterable[str]) -> list[str]:
+    """The rivals among some contenders, by key: those in fp32 first."""
+    found = set(contenders)
+    return [f"{rival}{ending}" for ending in ("", BF16) for rival in RIVALS if f"{rival}{ending}" in found]
+
+
+def ours_beside(rival: str) -> str:
+    """The key of our own training in the precision of a rival's."""
+    return f"ours{BF16}" if rival.endswith(BF16) else "ours"
+
+
+def measure(cells: Sequence[str], rounds: int | None, *, quick: bool, say: Say) -> dict[str, Any]:
     """The part `step` of the report.
 
-    Raises UserError for an unknown cell and where the rounds need more steps than an epoch has.
+    Without a number of rounds each shape has its own. Raises UserError for an unknown cell and where the rounds need
+    more steps than an epoch has.
     """
     for cell in cells:
         if cell not in CELLS:
             raise unknown("cell", cell, CELLS)
-    cores = available_cores()
+    cores, bf16 = available_cores(), multiplies_bf16()
     found, arguments = [], {}
     for cell in cells:
         shape, task = cell.split("/")
         job = Job(SHAPES[shape], task_texts(task))
         steps = 2 if quick else job.shape.steps
-        needed, there = WARM_UP + rounds * steps, len(job.texts.train) // BATCH_SIZE
+        count = rounds or job.shape.rounds
+        needed, there = WARM_UP + count * steps, len(job.texts.train) // BATCH_SIZE
         if needed > there:
-            raise UserError(f"{rounds} rounds of {cell} take {needed} steps, an epoch has {there}: take fewer rounds")
-        found.append({"name": cell, **_cell(job, contenders(cores), rounds, steps)})
-        arguments = {rival: found[-1]["contenders"][rival].pop("arguments") for rival in RIVALS}
+            raise UserError(f"{count} rounds of {cell} take {needed} steps, an epoch has {there}: take fewer rounds")
+        found.append({"name": cell, **_cell(job, contenders(cores, bf16=bf16), count, steps)})
+        everybody = found[-1]["contenders"]
+        arguments = {rival: everybody[rival].pop("arguments") for rival in rivals_of(everybody)}
         say(summary(found[-1]))
     return {
         "cores": cores,
-        "rounds": rounds,
         "warm_up_steps": WARM_UP,
         "batch_size": BATCH_SIZE,
         "cells": found,
         "arguments": arguments,
-        "geometric_means": {rival: _geometric_means(found, rival) for rival in RIVALS},
-        "targets": TARGETS,
+        "geometric_means": {rival: _geometric_means(found, rival) for rival in arguments},
+        "targets": {rival: TARGETS[rival] for rival in arguments if rival in TARGETS},
     }
 
 
@@ -98,11 +125,13 @@ def _cell(job: Job, everybody: Sequence[Contender], rounds: int, steps: int) -> 
     }
     own = found.pop("products"), (found.pop("square"), found.pop("own-square"))
     return {
+        "model": job.shape.described(),
         "texts": job.texts.source,
+        "rounds": rounds,
         "steps_a_round": steps,
         "tokens_a_step": float(np.mean(_tokens(job, rounds * steps))),
         "contenders": found,
-        "ratios": {rival: _ratios(found["ours"], found[rival]) for rival in RIVALS},
+        "ratios": {rival: _ratios(found[ours_beside(rival)], found[rival]) for rival in rivals_of(found)},
         "products": _products(job, found["ours"], *own, rounds * steps),
     }
 
@@ -180,7 +209,9 @@ def _products(
 def summary(found: Mapping[str, Any]) -> str:
     """A cell in one line."""
     times = [f"ours {found['contenders']['ours']['median_milliseconds']:.1f} ms"]
-    for rival in RIVALS:
+    if f"ours{BF16}" in found["contenders"]:
+        times.append(f"in bf16 {found['contenders'][f'ours{BF16}']['median_milliseconds']:.1f} ms")
+    for rival in found["ratios"]:
         milliseconds = found["contenders"][rival]["median_milliseconds"]
         times.append(f"{rival} {milliseconds:.1f} ms ({found['ratios'][rival]['of_medians']:.1f}×)")
     return f"{found['name']}: " + ", ".join(times)

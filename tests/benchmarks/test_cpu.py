@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 
 from benchmarks import step
+from benchmarks.machine import cpu, multiplies_bf16
 from stabbench.execution.settings import available_cores
 from stabbench.files import read_json, write_json
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 ROOT = Path(__file__).parents[2]
+PRODUCTS = ("products", "square", "own-square")
 long = pytest.mark.skipif("STABBENCH_LONG" not in os.environ, reason="it takes minutes: `make long` runs it")
 """What the smaller parts of the benchmark show as well but for a part of its own."""
 
@@ -29,7 +31,8 @@ def bench(out: Path, *words: str, status: int = 0) -> str:
 
 
 def part(out: Path, name: str) -> dict[str, Any]:
-    found = read_json(out / "cpu.json")["parts"][name]
+    (machine,) = read_json(out / "cpu.json")["machines"].values()
+    found = machine[name]
     assert found["quick"] is True
     assert found["cores"] == available_cores()
     assert found["versions"]["torch"]
@@ -47,14 +50,14 @@ def test_a_step_of_every_contender_is_timed_equally_often(tmp_path: Path) -> Non
     found = part(tmp_path, "step")
     (cell,) = found["cells"]
     contenders = cell["contenders"]
-    assert set(contenders) == {"ours", *step.RIVALS}
-    assert {entry["steps_each_process"] for entry in contenders.values()} == {found["rounds"] * cell["steps_a_round"]}
+    assert set(contenders) == {each.key for each in step.contenders(1, bf16=multiplies_bf16())} - set(PRODUCTS)
+    assert {entry["steps_each_process"] for entry in contenders.values()} == {cell["rounds"] * cell["steps_a_round"]}
     assert {entry["processes"] for key, entry in contenders.items() if "trainer" not in key} == {available_cores()}
     assert contenders["ours"]["threads"] == contenders["lean"]["threads"] == 1
     assert contenders["trainer-padded"]["threads"] == contenders["trainer-dynamic"]["threads"] == available_cores()
     for key in step.RIVALS:
         rival, ours = contenders[key], contenders["ours"]
-        assert len(rival["milliseconds"]) == found["rounds"]
+        assert len(rival["milliseconds"]) == cell["rounds"]
         assert cell["ratios"][key]["of_medians"] == pytest.approx(
             ours["seed_steps_a_second"] / rival["seed_steps_a_second"]
         )
@@ -76,7 +79,7 @@ def test_a_cell_has_as_many_records_and_steps_as_its_rivals_train(tmp_path: Path
     assert {rival["evaluations"] for rival in rivals} == {3}
     for rival in rivals:
         assert rival["times_ours"] == pytest.approx(rival["scaled_seconds"] / found["ours"]["seconds"])
-    assert "## A whole cell" in (tmp_path / "cpu.md").read_text(encoding="utf-8")
+    assert "### A whole cell" in (tmp_path / "cpu.md").read_text(encoding="utf-8")
 
 
 @long
@@ -94,7 +97,7 @@ def test_scaling_has_a_row_for_every_point_and_stays_when_another_part_is_measur
     assert part(tmp_path, "scaling") == found
     page = (tmp_path / "cpu.md").read_text(encoding="utf-8")
     assert page.count("| 500 | ") == 1
-    assert page.index("## How the cost grows") < page.index("## A whole pipeline")
+    assert page.index("### How the cost grows") < page.index("### A whole pipeline")
 
 
 @long
@@ -120,6 +123,24 @@ def finished_project(folder: Path) -> Path:
         seconds = {"training": 3.0, "evaluation": 1.0, "total": 4.0}
         write_json(run / "provenance.json", {"stacked_seeds": 1, "seconds": seconds})
     return folder
+
+
+def test_a_run_replaces_what_the_page_has_of_its_kind_of_cpu_and_leaves_the_others(tmp_path: Path) -> None:
+    project = finished_project(tmp_path / "project")
+    command = ["--only", "pipeline", "--project", str(project), "--workers", "2", "--wall-seconds"]
+    bench(tmp_path, *command, "10")
+    report = read_json(tmp_path / "cpu.json")
+    report["machines"]["another CPU, avx512f"] = dict(report["machines"][cpu()])
+    write_json(tmp_path / "cpu.json", report)
+
+    bench(tmp_path, *command, "20")
+    found = read_json(tmp_path / "cpu.json")["machines"]
+    assert [found[kind]["pipeline"]["wall_seconds"] for kind in (cpu(), "another CPU, avx512f")] == [20, 10]
+    page = (tmp_path / "cpu.md").read_text(encoding="utf-8")
+    assert page.index(f"## {cpu()}") < page.index("## another CPU, avx512f")
+
+    write_json(tmp_path / "cpu.json", {"schema_version": 1, "parts": {}})
+    assert "expected 2: take another --out" in bench(tmp_path, *command, "20", status=2)
 
 
 def test_a_mistake_is_one_message_before_anything_is_written(tmp_path: Path) -> None:
