@@ -6,16 +6,16 @@ concatenated; only attention sees single examples. The last layer is computed fo
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from stabbench.models.architecture import Architecture
+from stabbench.models.attention import attention, rows_of
 from stabbench.models.batch import Batch, Grouping, Spans
 from stabbench.models.device_batch import DeviceBatch
 from stabbench.models.dropout import DeviceDropout, Dropout, dropped
@@ -28,22 +28,28 @@ AnyDropout = Dropout | DeviceDropout
 
 
 def linear(values: Tensor, weights: Weights, name: str, products: torch.dtype | None = None) -> Tensor:
-    """`(S, rows, in)` through each run's own linear layer: `(S, rows, out)`, in the type `products` if given."""
-    weight, bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
+    """`(S, rows, in)` through each run's own linear layer: `(S, rows, out)`, in the type `products` if given.
+
+    Without a bias where `weights` has none.
+    """
+    weight, bias = weights[f"{name}.weight"], weights.get(f"{name}.bias")
     if products is not None:
-        values, weight, bias = values.to(products), weight.to(products), bias.to(products)
+        values, weight, bias = values.to(products), weight.to(products), None if bias is None else bias.to(products)
     if values.shape[0] == 1:
-        return F.linear(values.squeeze(0), weight.squeeze(0), bias.squeeze(0)).unsqueeze(0)
+        return F.linear(values.squeeze(0), weight.squeeze(0), None if bias is None else bias.squeeze(0)).unsqueeze(0)
+    if bias is None:
+        return torch.bmm(values, weight.transpose(1, 2))
     return torch.baddbmm(bias.unsqueeze(1), values, weight.transpose(1, 2))
 
 
 def layer_norm(values: Tensor, weights: Weights, name: str, eps: float) -> Tensor:
-    """LayerNorm over the last axis of `(S, rows, H)` with each run's own scale and shift."""
-    weight, bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
+    """LayerNorm over the last axis of `(S, rows, H)` with each run's own scale and, where there is one, shift."""
+    weight, bias = weights[f"{name}.weight"], weights.get(f"{name}.bias")
     size = (values.shape[-1],)
     if values.shape[0] == 1:
-        return F.layer_norm(values, size, weight.squeeze(0), bias.squeeze(0), eps)
-    return F.layer_norm(values, size, eps=eps) * weight.unsqueeze(1) + bias.unsqueeze(1)
+        return F.layer_norm(values, size, weight.squeeze(0), None if bias is None else bias.squeeze(0), eps)
+    scaled = F.layer_norm(values, size, eps=eps) * weight.unsqueeze(1)
+    return scaled if bias is None else scaled + bias.unsqueeze(1)
 
 
 def activate(values: Tensor, activation: str) -> Tensor:
@@ -62,28 +68,6 @@ def lookup(table: Tensor, ids: Tensor) -> Tensor:
         return F.embedding(ids, table.squeeze(0))
     shifted = ids + torch.arange(runs, device=ids.device).unsqueeze(1) * size
     return F.embedding(shifted, table.reshape(runs * size, width))
-
-
-class _Exchange(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, values: Tensor, there: Tensor, back: Tensor, idle: Tensor | None) -> Tensor:
-        ctx.save_for_backward(back, idle)
-        return values.index_select(0, there)
-
-    @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, None, None, None]:
-        back, idle = ctx.saved_tensors
-        found = slope.index_select(0, back)
-        return (found if idle is None else found.masked_fill(idle, 0)), None, None, None
-
-
-def _exchange(values: Tensor, there: Tensor, back: Tensor, idle: Tensor | None) -> Tensor:
-    """The rows `there` of `(rows, H)`, of which `back` tells the place of each in the result; `idle` rows have none.
-
-    A row that is taken more than once matters at that place alone: its gradient is found there, and nothing adds up.
-    """
-    exchanged: Tensor = _Exchange.apply(values, there, back, idle)  # type: ignore[no-untyped-call]
-    return exchanged
 
 
 class Kept(NamedTuple):
@@ -220,67 +204,17 @@ def encoder_layer(
     source = states if products is None else states.to(products)
     keys, values = linear(source, weights, "key", products), linear(source, weights, "value", products)
     if first is not None:
-        states, source = (_rows(given, first).view(len(given), -1, given.shape[-1]) for given in (states, source))
+        states, source = (rows_of(given, first).view(len(given), -1, given.shape[-1]) for given in (states, source))
     queries = linear(source, weights, "query", products)
     if isinstance(places, Spans):
         context = attend(queries, keys, values, places, architecture.heads, first is not None)
     else:
-        context = _attention(queries, keys, values, places, architecture.heads, kept, states.dtype, first is not None)
+        context = attention(
+            queries, keys, values, places, architecture.heads, kept.probabilities, kept.scale, states.dtype,
+            first_only=first is not None,
+        )  # fmt: skip
     attended = dropped(linear(context, weights, "attention_output", products), kept.attended, kept.scale)
     states = layer_norm(states + attended, weights, "attention_norm", eps)
     inner = activate(linear(states, weights, "intermediate", products), architecture.activation)
     output = dropped(linear(inner, weights, "output", products), kept.output, kept.scale)
     return layer_norm(states + output, weights, "output_norm", eps)
-
-
-def _attention(
-    queries: Tensor,
-    keys: Tensor,
-    values: Tensor,
-    grouping: Grouping,
-    heads: int,
-    kept: Kept,
-    dtype: torch.dtype,
-    first_only: bool,
-) -> Tensor:
-    """Softmax attention of each example over its own tokens, bucket by bucket; same shape as `queries`."""
-    width = queries.shape[-1]
-    size = width // heads
-    grouped_keys, grouped_values = _grouped(keys, grouping), _grouped(values, grouping)
-    grouped_queries = _rows(queries, grouping.order) if first_only else _grouped(queries, grouping)
-    grouped_queries = grouped_queries.mul(1 / math.sqrt(size))
-    contexts = []
-    start = 0
-    survivors: Sequence[Tensor | None] = kept.probabilities or [None] * len(grouping.buckets)
-    for bucket, surviving in zip(grouping.buckets, survivors, strict=True):
-        asked = 1 if first_only else bucket.length
-        stop = start + bucket.examples * asked
-
-        def split(rows: Tensor, positions: int, examples: int = bucket.examples) -> Tensor:
-            return rows.view(examples, positions, heads, size).transpose(1, 2)
-
-        scores = split(grouped_queries[start:stop], asked) @ split(
-            grouped_keys[bucket.start : bucket.stop], bucket.length
-        ).transpose(2, 3)
-        scores = scores.to(dtype)
-        if bucket.mask is not None:
-            scores = scores + bucket.mask
-        probabilities = dropped(torch.softmax(scores, dim=-1), surviving, kept.scale).to(values.dtype)
-        context = probabilities @ split(grouped_values[bucket.start : bucket.stop], bucket.length)
-        contexts.append(context.transpose(1, 2).reshape(-1, width))
-        start = stop
-    joined = contexts[0] if len(contexts) == 1 else torch.cat(contexts)
-    if first_only:
-        return joined.index_select(0, grouping.unorder).view_as(queries)
-    return _exchange(joined, grouping.ungroup, grouping.regroup, grouping.padding).view_as(queries)
-
-
-def _grouped(values: Tensor, grouping: Grouping) -> Tensor:
-    """The rows of `(S, T, H)` in bucketed order: `(slots, H)`."""
-    flat = values.reshape(-1, values.shape[-1])
-    return _exchange(flat, grouping.regroup, grouping.ungroup, grouping.tail)
-
-
-def _rows(values: Tensor, rows: Tensor) -> Tensor:
-    """Flat rows of `(S, T, H)`: `(len(rows), H)`."""
-    return values.reshape(-1, values.shape[-1]).index_select(0, rows)
