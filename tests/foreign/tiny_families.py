@@ -31,11 +31,17 @@ FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
         "deberta-v2",
         _DEBERTA | _RELATIVE | {"position_buckets": 16, "share_att_key": True, "norm_rel_ebd": "layer_norm"},
     ),
-    "modernbert": ("modernbert", {"pad_token_id": 0, "cls_token_id": 1, "sep_token_id": 2}),
+    "modernbert": (
+        "modernbert",
+        {"pad_token_id": 0, "cls_token_id": 1, "sep_token_id": 2, "local_attention": 16, "attention_dropout": 0.1,
+         "embedding_dropout": 0.2, "mlp_dropout": 0.3, "classifier_dropout": 0.4},
+    ),
     "mpnet": ("mpnet", {"pad_token_id": 1, "initializer_range": 0.05}),
 }  # fmt: skip
 """Model type and the fields of its config beside the sizes."""
-NATIVE = ("bert", "roberta", "albert")
+NATIVE = ("bert", "roberta", "albert", "modernbert")
+OWN_DROPOUT = [family for family in FAMILIES if family not in ("bert", "roberta", "albert")]
+"""Those whose places may each have the dropout of the model's config."""
 FORMS = {"base": AutoModel, "masked": AutoModelForMaskedLM}
 
 
