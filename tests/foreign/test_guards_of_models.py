@@ -202,8 +202,9 @@ def edit(file: Path, **fields: object) -> None:
 def test_a_plan_names_what_computes_a_model_that_is_not_ours(project: Path) -> None:
     assert run("plan").exit_code == 0
     version = ".".join(transformers.__version__.split(".")[:2])
-    assert cell("modernbert").spec["model"]["computed_by"] == f"transformers {version}"
-    assert cell("bert").spec["model"].keys() == {"architecture", "content_hash"}
+    assert cell("deberta").spec["model"]["computed_by"] == f"transformers {version}"
+    for ours in ("bert", "modernbert"):
+        assert cell(ours).spec["model"].keys() == {"architecture", "content_hash"}
     assert cell("bert").tensors.of("bert.encoder.layer.1.intermediate.dense.weight").part == "intermediate"
     assert cell("modernbert").tensors.of("model.layers.1.attn.Wqkv.weight").layer == "layer 2"
     recipes = {(model, name): cell(model, name).recipe().dropout for model in ("modernbert", "bert")
@@ -215,16 +216,16 @@ def test_a_plan_names_what_computes_a_model_that_is_not_ours(project: Path) -> N
 
 
 def test_numbers_of_two_versions_of_transformers_share_no_table(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    train = ("train", "--model", "modernbert", "--strategy", "devlin", "--seeds", "1", "--workers", "1")
+    train = ("train", "--model", "deberta", "--strategy", "devlin", "--seeds", "1", "--workers", "1")
     assert run("plan").exit_code == 0
-    before, ours = cell("modernbert"), cell("bert")
+    before, ours = cell("deberta"), cell("bert")
     assert "1 trained, 0 already there" in run(*train).output
     assert "0 trained, 1 already there" in run(*train).output
     monkeypatch.setattr(importlib.metadata, "version", {"transformers": "5.99.1"}.__getitem__)
     with pytest.raises(UserError, match=r"here it is computed_by transformers 5\.99: run `stabbench plan` again"):
         load_inputs(before, project)
     assert run("plan").exit_code == 0
-    after = cell("modernbert")
+    after = cell("deberta")
     assert after.spec["model"]["computed_by"] == "transformers 5.99"
     assert {before.fingerprint(seed) for seed in (1, 2)} & {after.fingerprint(seed) for seed in (1, 2)} == set()
     assert cell("bert").fingerprint(1) == ours.fingerprint(1)

@@ -64,9 +64,13 @@ def test_parts_of_a_layer_are_tensors_of_it(family: str) -> None:
     found = architecture(family)
     for number in range(found.layers):
         for part, name in found.layer(number).items():
-            fact = found.facts()[f"{name}.weight"]
+            fact = found.facts().get(f"{name}.weight")
+            if fact is None:
+                assert (family, number, part) == ("modernbert", 0, "attention_norm")
+                continue
             assert fact.depth == (1 if found.shares_layers else number + 1)
-            assert fact.part == ("" if part.endswith("_norm") else part.replace("_", " "))
+            told = "query, key and value" if part == "query_key_value" else part.replace("_", " ")
+            assert fact.part == ("" if part.endswith("_norm") else told)
 
 
 @pytest.mark.parametrize(
