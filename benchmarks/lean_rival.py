@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,7 +12,6 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from benchmarks.contenders import Control
 from benchmarks.ours import Job
-from benchmarks.shapes import LABELS
 from benchmarks.texts import BATCH_SIZE, TaskTexts
 from stabbench.training.schedule import Schedule
 
@@ -25,11 +23,8 @@ def run_bf16(control: Control, job: Job, number: int) -> None:
 
 def run(control: Control, job: Job, number: int, *, bf16: bool = False) -> None:
     """Steps of the loop for seed `number`."""
-    from transformers import BertConfig, BertForSequenceClassification
-
     torch.manual_seed(number + 1)
-    model: Any = BertForSequenceClassification(BertConfig.from_dict({**job.shape.config(), "num_labels": LABELS}))
-    model.train()
+    model = job.shape.classifier().train()
     recipe, schedule = job.recipe, Schedule.of(job.recipe, len(job.texts.train))
     optimizer = torch.optim.AdamW(
         model.parameters(),
@@ -40,11 +35,11 @@ def run(control: Control, job: Job, number: int, *, bf16: bool = False) -> None:
         fused=True,
     )
     scheduler = LambdaLR(optimizer, lambda update: schedule.learning_rate(update) / recipe.learning_rate)
-    batches = Batches(job.texts)
+    batches = Batches(job.texts, segments=job.shape.segments)
     control.ready(
         threads=torch.get_num_threads(),
         arguments={
-            "model": "transformers.BertForSequenceClassification",
+            "model": f"transformers.{type(model).__name__}",
             "attention": model.config._attn_implementation,
             "optimizer": f"torch.optim.AdamW(fused=True), all parameters in one group: {optimizer.defaults}",
             "clipping": f"torch.nn.utils.clip_grad_norm_({recipe.max_grad_norm})",
@@ -71,11 +66,11 @@ def run(control: Control, job: Job, number: int, *, bf16: bool = False) -> None:
 class Batches:
     """The batches of the first epoch, padded to their longest example."""
 
-    def __init__(self, texts: TaskTexts) -> None:
+    def __init__(self, texts: TaskTexts, *, segments: bool) -> None:
         bounds = texts.train.offsets.tolist()
         pieces = [slice(begin, end) for begin, end in pairwise(bounds)]
         self.ids = [torch.from_numpy(texts.train.ids[piece]) for piece in pieces]
-        self.segments = [torch.from_numpy(texts.train.segments[piece]) for piece in pieces]
+        self.segments = [torch.from_numpy(texts.train.segments[piece]) for piece in pieces] if segments else []
         self.labels = torch.from_numpy(texts.train.labels)
         self.order = texts.epoch().tolist()
 
@@ -84,9 +79,10 @@ class Batches:
         chosen = self.order[step * BATCH_SIZE : (step + 1) * BATCH_SIZE]
         ids = pad_sequence([self.ids[example] for example in chosen], batch_first=True)
         lengths = torch.tensor([len(self.ids[example]) for example in chosen])
+        kinds = [self.segments[example] for example in chosen] if self.segments else []
         return {
             "input_ids": ids,
-            "token_type_ids": pad_sequence([self.segments[example] for example in chosen], batch_first=True),
+            **({"token_type_ids": pad_sequence(kinds, batch_first=True)} if kinds else {}),
             "attention_mask": (torch.arange(ids.shape[1]) < lengths[:, None]).long(),
             "labels": self.labels[chosen],
         }

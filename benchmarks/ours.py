@@ -25,7 +25,12 @@ class Job:
 
     shape: Shape
     texts: TaskTexts
-    recipe: Recipe = RECIPE
+    base: Recipe = RECIPE
+
+    @property
+    def recipe(self) -> Recipe:
+        """`base` with the dropout of the shape."""
+        return replace(self.base, dropout=self.shape.dropout)
 
 
 def training_inputs(job: Job) -> TrainingInputs:

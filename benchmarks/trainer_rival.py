@@ -11,8 +11,6 @@ from datasets import Dataset
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from transformers import (
-    BertConfig,
-    BertForSequenceClassification,
     DataCollatorWithPadding,
     PreTrainedTokenizerFast,
     PrinterCallback,
@@ -25,7 +23,6 @@ from transformers.utils import logging
 
 from benchmarks.contenders import Control
 from benchmarks.ours import Job
-from benchmarks.shapes import LABELS
 from benchmarks.texts import BATCH_SIZE, MAX_LENGTH, TaskTexts
 
 PLACES = ("output_dir", "logging_dir", "run_name", "hub_token")
@@ -76,7 +73,7 @@ def _run(control: Control, job: Job, number: int, pad_to: int | None, *, bf16: b
     transformers_logging: Any = logging
     transformers_logging.set_verbosity_error()
     torch.manual_seed(number + 1)
-    model = BertForSequenceClassification(BertConfig.from_dict({**job.shape.config(), "num_labels": LABELS}))
+    model = job.shape.classifier()
     with tempfile.TemporaryDirectory() as folder:
         arguments = TrainingArguments(
             output_dir=folder,
