@@ -16,6 +16,7 @@ from stabbench.models.architecture import Architecture
 from stabbench.models.attention import attention, rows_of
 from stabbench.models.dropout import dropped
 from stabbench.models.encoder import AnyBatch, AnyDropout, Weights, activate, layer_norm, linear, lookup
+from stabbench.models.kernel.function import compute
 from stabbench.models.modernbert_config import ModernBertConfig, details_of
 from stabbench.models.rotation import rotate, rotations
 
@@ -42,8 +43,11 @@ class ModernBertEncoder:
     def classify(
         self, weights: Weights, batch: AnyBatch, dropout: AnyDropout | None = None, embeddings: Tensor | None = None
     ) -> Tensor:
-        """Logits of the classifier, shape `(S, B, labels)`."""
+        """Logits of the classifier, shape `(S, B, labels)`; one run on a CPU is computed by the compiled kernel."""
         architecture, details = self.architecture, self.details
+        compiled = compute(architecture, self.products, weights, batch, dropout, embeddings, every=False)
+        if compiled is not None:
+            return compiled
         first_only = details.pooling == "cls"
         states = self.hidden_states(weights, batch, dropout, embeddings, first_only=first_only)
         pooled = states if first_only else mean_of_tokens(states, batch)
@@ -64,6 +68,10 @@ class ModernBertEncoder:
     ) -> Tensor:
         """The final norm's output: `(S, B, H)` for the first tokens, else `(S, T, H)` for all of them."""
         architecture, eps = self.architecture, self.architecture.layer_norm_eps
+        if not first_only:
+            compiled = compute(architecture, self.products, weights, batch, dropout, embeddings, every=True)
+            if compiled is not None:
+                return compiled
         words = self.embed(weights, batch) if embeddings is None else embeddings
         states = layer_norm(words, weights, f"{architecture.prefix}.embeddings.norm", eps)
         states = _dropped(states, dropout, self.details.embedding_dropout, "embeddings", batch.tokens)

@@ -35,6 +35,11 @@ class ModernBertConfig:
     initial_cutoff: float
     """At how many deviations the values of new matrices are cut."""
 
+    @property
+    def dropouts(self) -> tuple[float, float, float, float]:
+        """Those of embeddings, attention, feed-forward layers and head."""
+        return self.embedding_dropout, self.attention_dropout, self.mlp_dropout, self.classifier_dropout
+
     def as_json(self) -> str:
         """As `Architecture.config` keeps it."""
         return json.dumps(asdict(self), sort_keys=True)

@@ -50,7 +50,7 @@ class ModernBert(Family):
     """ModernBERT, unpadded and side by side; its head is the pretrained one where the folder has it."""
 
     name = "modernbert"
-    capabilities = Capabilities(stacks=True, cuts_vocabulary=True, own_dropout=True)
+    capabilities = Capabilities(stacks=True, kernel=True, cuts_vocabulary=True, own_dropout=True)
     defaults = {**PAPER, "dropout": OWN_DROPOUT}
 
     def architecture(self, config: Mapping[str, Any], labels: int, where: str) -> Architecture:
@@ -134,7 +134,7 @@ class ModernBert(Family):
         return found
 
     def encoder(self, architecture: Architecture, products: torch.dtype | None = None) -> Computation:
-        """Ours."""
+        """Ours, and the kernel beneath it."""
         from stabbench.models.modernbert import ModernBertEncoder
 
         return ModernBertEncoder(architecture, products)

@@ -1,4 +1,5 @@
 /* Arithmetic of one thread: vector loops, exponential and activations, small and large matrix products, random masks. */
+#pragma once
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -1,4 +1,5 @@
-/* Attention, forward and backward: of all tokens to all of their text, and of each text's first token alone. */
+/* Attention, forward and backward: of all tokens to all of their text or a window of it, and of each text's first token alone. */
+#pragma once
 #include "layout.h"
 
 /* to (n × stride), zero beyond `rows`: the transpose of (rows × n). */
@@ -8,15 +9,17 @@ static void transpose_padded(int64_t rows, int64_t n, const real *from, int64_t 
         for (int64_t j = rows; j < stride; j++) to[i * stride + j] = 0;
 }
 
-/* Softmax of scale·row over `length`; the padding up to `stride` becomes zero. */
-static void softmax(int64_t length, int64_t stride, real scale, real *restrict row) {
-    for (int64_t j = length; j < stride; j++) row[j] = row[0];
-    real most = row[0], sum = 0;
+/* Softmax of scale·row over [begin, end); the rest up to `stride` becomes zero. */
+static void softmax_within(int64_t begin, int64_t end, int64_t stride, real scale, real *restrict row) {
+    for (int64_t j = 0; j < begin; j++) row[j] = row[begin];
+    for (int64_t j = end; j < stride; j++) row[j] = row[begin];
+    real most = row[begin], sum = 0;
 #pragma omp simd reduction(max : most)
     for (int64_t j = 0; j < stride; j++) most = row[j] > most ? row[j] : most;
 #pragma omp simd
     for (int64_t j = 0; j < stride; j++) row[j] = exponential((row[j] - most) * scale);
-    for (int64_t j = length; j < stride; j++) row[j] = 0;
+    for (int64_t j = 0; j < begin; j++) row[j] = 0;
+    for (int64_t j = end; j < stride; j++) row[j] = 0;
 #pragma omp simd reduction(+ : sum)
     for (int64_t j = 0; j < stride; j++) sum += row[j];
     const real inverse = 1 / sum;
@@ -24,8 +27,11 @@ static void softmax(int64_t length, int64_t stride, real scale, real *restrict r
     for (int64_t j = 0; j < stride; j++) row[j] *= inverse;
 }
 
+static void softmax(int64_t length, int64_t stride, real scale, real *row) { softmax_within(0, length, stride, scale, row); }
+
 typedef struct {
     int64_t length, stride, width, begin; /* begin: first row */
+    int64_t asked, asking;                /* how many queries, and the row of the first of them */
     const uint8_t *kept;
     real *probabilities;
 } Head;
@@ -38,12 +44,14 @@ static Head head_of(const Shape *shape, const Texts *texts, const Layer *layer, 
     head.begin = texts->first[example];
     head.kept = layer->kept_probabilities ? layer->kept_probabilities + *pairs : NULL;
     head.probabilities = layer->probabilities + *padded_pairs;
-    *pairs += head.length * head.length;
-    *padded_pairs += head.length * head.stride;
+    head.asked = layer->first_only ? 1 : head.length;
+    head.asking = layer->first_only ? example : head.begin;
+    *pairs += head.asked * head.length;
+    *padded_pairs += head.asked * head.stride;
     return head;
 }
 
-/* Context of every token from queries, keys and values. */
+/* Context of every token, or of the first ones, from queries, keys and values. */
 static void attention(const Shape *shape, const Texts *texts, const Layer *layer, int keep, real scale, real *const *scratch) {
     const int64_t hidden = shape->hidden;
     int64_t pairs = 0, padded_pairs = 0;
@@ -52,18 +60,21 @@ static void attention(const Shape *shape, const Texts *texts, const Layer *layer
             if (!keep) padded_pairs = 0;
             const Head head = head_of(shape, texts, layer, b, &pairs, &padded_pairs);
             const int64_t n = head.length, stride = head.stride, width = head.width;
-            const int64_t at = head.begin * hidden + h * width;
+            const int64_t asked = head.asked, at = head.begin * hidden + h * width, asking = head.asking * hidden + h * width;
             const real share = (real)(1 / sqrt((double)width));
             real *rows = head.probabilities, *used = rows, *keys = scratch[2], *values = scratch[3];
             transpose_padded(n, width, layer->key + at, hidden, keys, stride);
             copy_rows(n, width, layer->value + at, hidden, values, width);
-            small_product((int)n, (int)stride, (int)width, layer->query + at, hidden, 1, keys, stride, rows, stride, 0);
-            for (int64_t i = 0; i < n; i++) softmax(n, stride, share, rows + i * stride);
+            small_product((int)asked, (int)stride, (int)width, layer->query + asking, hidden, 1, keys, stride, rows, stride, 0);
+            for (int64_t i = 0; i < asked; i++) {
+                const int64_t reach = layer->window < 0 ? n : layer->window;
+                softmax_within(i > reach ? i - reach : 0, i + reach + 1 < n ? i + reach + 1 : n, stride, share, rows + i * stride);
+            }
             if (head.kept) {
                 used = scratch[0];
-                for (int64_t i = 0; i < n; i++) drop(n, rows + i * stride, head.kept + i * n, scale, used + i * stride);
+                for (int64_t i = 0; i < asked; i++) drop(n, rows + i * stride, head.kept + i * n, scale, used + i * stride);
             }
-            small_product((int)n, (int)width, (int)n, used, stride, 1, values, width, layer->context + at, hidden, 0);
+            small_product((int)asked, (int)width, (int)n, used, stride, 1, values, width, layer->context + asking, hidden, 0);
         }
     }
 }
@@ -77,20 +88,20 @@ static void attention_backward(const Shape *shape, const Texts *texts, const Lay
         for (int64_t h = 0; h < shape->heads; h++) {
             const Head head = head_of(shape, texts, layer, b, &pairs, &padded_pairs);
             const int64_t n = head.length, stride = head.stride, width = head.width;
-            const int64_t at = head.begin * hidden + h * width;
+            const int64_t asked = head.asked, at = head.begin * hidden + h * width, asking = head.asking * hidden + h * width;
             const real share = (real)(1 / sqrt((double)width));
             real *used = head.probabilities, *d_rows = scratch[1], *values = scratch[2], *keys = scratch[3], *queries = scratch[4], *d = scratch[5];
             transpose_padded(n, width, layer->value + at, hidden, values, stride);
             copy_rows(n, width, layer->key + at, hidden, keys, width);
-            copy_rows(n, width, layer->query + at, hidden, queries, width);
-            copy_rows(n, width, d_context + at, hidden, d, width);
+            copy_rows(asked, width, layer->query + asking, hidden, queries, width);
+            copy_rows(asked, width, d_context + asking, hidden, d, width);
             if (head.kept) {
                 used = scratch[0];
-                for (int64_t i = 0; i < n; i++) drop(n, head.probabilities + i * stride, head.kept + i * n, scale, used + i * stride);
+                for (int64_t i = 0; i < asked; i++) drop(n, head.probabilities + i * stride, head.kept + i * n, scale, used + i * stride);
             }
-            small_product((int)n, (int)width, (int)n, used, 1, stride, d, width, tape->d_value + at, hidden, 0);
-            small_product((int)n, (int)stride, (int)width, d, width, 1, values, stride, d_rows, stride, 0);
-            for (int64_t i = 0; i < n; i++) {
+            small_product((int)n, (int)width, (int)asked, used, 1, stride, d, width, tape->d_value + at, hidden, 0);
+            small_product((int)asked, (int)stride, (int)width, d, width, 1, values, stride, d_rows, stride, 0);
+            for (int64_t i = 0; i < asked; i++) {
                 const real *restrict p = head.probabilities + i * stride;
                 real *restrict row = d_rows + i * stride;
                 real dot = 0;
@@ -100,8 +111,8 @@ static void attention_backward(const Shape *shape, const Texts *texts, const Lay
 #pragma omp simd
                 for (int64_t j = 0; j < stride; j++) row[j] = p[j] * (row[j] - dot) * share;
             }
-            small_product((int)n, (int)width, (int)n, d_rows, stride, 1, keys, width, tape->d_query + at, hidden, 0);
-            small_product((int)n, (int)width, (int)n, d_rows, 1, stride, queries, width, tape->d_key + at, hidden, 0);
+            small_product((int)asked, (int)width, (int)n, d_rows, stride, 1, keys, width, tape->d_query + asking, hidden, 0);
+            small_product((int)n, (int)width, (int)asked, d_rows, 1, stride, queries, width, tape->d_key + at, hidden, 0);
         }
     }
 }

@@ -17,8 +17,8 @@ from functools import lru_cache
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
-SOURCES = ("encoder.c", "optimizer.c")
-HEADERS = ("arithmetic.h", "layout.h", "attention.h")
+SOURCES = ("encoder.c", "modern.c", "optimizer.c")
+HEADERS = ("arithmetic.h", "linear.h", "norm.h", "rotation.h", "layout.h", "attention.h", "modern.h", "modern_tape.h")
 FLAGS = (
     "-std=gnu11", "-O3", "-march=native", "-fopenmp-simd", "-fno-math-errno", "-fno-trapping-math", "-fPIC", "-shared",
 )  # fmt: skip

@@ -3,44 +3,19 @@
    Compiled once with REAL=float and once with REAL=double. Matrices are row-major; a linear layer is y = x W' + b. What the
    backward pass needs of the forward pass lies on a tape: one block of memory whose layout follows from shape and texts. */
 #include "attention.h"
+#include "linear.h"
+#include "modern.h"
+#include "norm.h"
 
 /* Bytes of the tape, to be allocated at a multiple of 64. */
 int64_t tape_bytes(const Shape *shape, const Texts *texts, int drops, int keep) {
+    if (shape->modern) return modern_tape_bytes(shape, texts, drops, keep);
     Tape tape;
     lay_out(shape, texts, drops, keep, NULL, &tape);
     return (int64_t)(uintptr_t)tape.end + 64;
 }
 
 /* ---- forward ---- */
-
-static void linear(int64_t rows, int64_t in, int64_t out, const real *x, const real *const *weight, real *y) {
-    product(0, 1, rows, out, in, x, in, weight[0], in, 0, y, out);
-}
-
-static void add_bias(int64_t rows, int64_t n, const real *restrict bias, real *restrict values) {
-    for (int64_t t = 0; t < rows; t++) {
-#pragma omp simd
-        for (int64_t i = 0; i < n; i++) values[t * n + i] += bias[i];
-    }
-}
-
-/* LayerNorm of a row: `hat` holds the values and becomes the normalised ones; returns 1/σ. */
-static real normalise(int64_t n, double eps, const real *const *weight, real *restrict hat, real *restrict y) {
-    const real *restrict scale = weight[0], *restrict shift = weight[1];
-    real sum = 0, squares = 0;
-#pragma omp simd reduction(+ : sum)
-    for (int64_t i = 0; i < n; i++) sum += hat[i];
-    const real mean = sum / (real)n;
-#pragma omp simd reduction(+ : squares)
-    for (int64_t i = 0; i < n; i++) squares += (hat[i] - mean) * (hat[i] - mean);
-    const real inverse = (real)(1 / sqrt((double)squares / (double)n + eps));
-#pragma omp simd
-    for (int64_t i = 0; i < n; i++) {
-        hat[i] = (hat[i] - mean) * inverse;
-        y[i] = hat[i] * scale[i] + shift[i];
-    }
-    return inverse;
-}
 
 /* y = LayerNorm(residual + dropout(branch + bias)) */
 static void add_and_normalise(const Shape *shape, int64_t rows, const real *branch, const real *restrict bias, const real *residual,
@@ -132,6 +107,7 @@ static int run_encoder(const Shape *shape, const Texts *texts, const Dropout *dr
 /* Logits of the classifier (size × labels). */
 int forward(const Shape *shape, const Texts *texts, const Dropout *dropout, const uint64_t *places, const real *const *w,
             const real *embeddings, int keep, char *memory, real *logits) {
+    if (shape->modern) return modern_forward(shape, texts, dropout, places, w, embeddings, keep, memory, logits);
     const int64_t size = texts->size, hidden = shape->hidden;
     Tape tape;
     if (run_encoder(shape, texts, dropout, places, w, embeddings, keep, memory, &tape)) return 1;
@@ -151,6 +127,7 @@ int forward(const Shape *shape, const Texts *texts, const Dropout *dropout, cons
 /* The last layer's output for every token (tokens × hidden); `shape->every` has to be set. */
 int encode(const Shape *shape, const Texts *texts, const Dropout *dropout, const uint64_t *places, const real *const *w,
            const real *embeddings, int keep, char *memory, real *states) {
+    if (shape->modern) return modern_encode(shape, texts, dropout, places, w, embeddings, keep, memory, states);
     Tape tape;
     if (run_encoder(shape, texts, dropout, places, w, embeddings, keep, memory, &tape)) return 1;
     memcpy(states, tape.layer[shape->layers - 1].output, (size_t)(texts->tokens * shape->hidden) * sizeof(real));
@@ -158,54 +135,6 @@ int encode(const Shape *shape, const Texts *texts, const Dropout *dropout, const
 }
 
 /* ---- backward ---- */
-
-/* Gradients of a linear layer's weight and bias; `more`: on top of what is there. */
-static void weight_gradient(int64_t rows, int64_t in, int64_t out, const real *dy, const real *x, real *const *g, int more) {
-    if (g[0]) product(1, 0, out, in, rows, dy, out, x, in, more, g[0], in);
-    if (!g[1]) return;
-    real *restrict bias = g[1];
-    if (!more) memset(bias, 0, (size_t)out * sizeof(real));
-    for (int64_t t = 0; t < rows; t++) {
-#pragma omp simd
-        for (int64_t i = 0; i < out; i++) bias[i] += dy[t * out + i];
-    }
-}
-
-/* dx = dy W, or on top of dx where `more`. */
-static void input_gradient(int64_t rows, int64_t in, int64_t out, const real *dy, const real *const *weight, real *dx, int more) {
-    product(0, 0, rows, in, out, dy, out, weight[0], in, more, dx, in);
-}
-
-/* d_sum: gradient before LayerNorm; d_branch: the same through the dropout of the branch (NULL: not wanted). */
-static void normalise_backward(int64_t rows, int64_t n, const real *dy, const real *hats, const real *deviation, const real *const *weight,
-                               real *const *g, int more, const uint8_t *kept, real factor, real *d_sum, real *d_branch) {
-    const real *restrict scale = weight[0];
-    real *restrict d_scale = g[0], *restrict d_shift = g[1];
-    if (d_scale && !more) memset(d_scale, 0, (size_t)n * sizeof(real));
-    if (d_shift && !more) memset(d_shift, 0, (size_t)n * sizeof(real));
-    for (int64_t t = 0; t < rows; t++) {
-        const real *restrict d = dy + t * n, *restrict hat = hats + t * n;
-        real *restrict out = d_sum + t * n;
-        real sum = 0, dot = 0;
-#pragma omp simd reduction(+ : sum, dot)
-        for (int64_t i = 0; i < n; i++) {
-            sum += d[i] * scale[i];
-            dot += d[i] * scale[i] * hat[i];
-        }
-        if (d_scale) {
-#pragma omp simd
-            for (int64_t i = 0; i < n; i++) d_scale[i] += d[i] * hat[i];
-        }
-        if (d_shift) {
-#pragma omp simd
-            for (int64_t i = 0; i < n; i++) d_shift[i] += d[i];
-        }
-        const real mean = sum / (real)n, slope = dot / (real)n, inverse = deviation[t];
-#pragma omp simd
-        for (int64_t i = 0; i < n; i++) out[i] = inverse * (d[i] * scale[i] - mean - hat[i] * slope);
-        if (d_branch) drop(n, out, kept ? kept + t * n : NULL, factor, d_branch + t * n);
-    }
-}
 
 static void run_layer_backward(const Shape *shape, const Texts *texts, real scale, const real *const *w, real *const *g, int more,
                                const Layer *layer, Tape *tape) {
@@ -273,6 +202,10 @@ static void run_encoder_backward(const Shape *shape, const Texts *texts, const D
 /* Gradients of sum(d_logits · logits); every pointer in `g` may be NULL. `d_embeddings` where `embeddings` were given. */
 void backward(const Shape *shape, const Texts *texts, const Dropout *dropout, const real *const *w, char *memory, const real *d_logits,
               real *const *g, real *d_embeddings) {
+    if (shape->modern) {
+        modern_backward(shape, texts, dropout, w, memory, d_logits, g, d_embeddings);
+        return;
+    }
     const int64_t size = texts->size, hidden = shape->hidden;
     const real scale = (real)dropout->scale;
     Tape tape;
@@ -291,6 +224,10 @@ void backward(const Shape *shape, const Texts *texts, const Dropout *dropout, co
 /* The same from the gradient of `encode`'s states. */
 void encode_backward(const Shape *shape, const Texts *texts, const Dropout *dropout, const real *const *w, char *memory,
                      const real *d_states, real *const *g, real *d_embeddings) {
+    if (shape->modern) {
+        modern_encode_backward(shape, texts, dropout, w, memory, d_states, g, d_embeddings);
+        return;
+    }
     Tape tape;
     lay_out(shape, texts, dropout->threshold > 0, 1, memory, &tape);
     memcpy(tape.d_output, d_states, (size_t)(texts->tokens * shape->hidden) * sizeof(real));

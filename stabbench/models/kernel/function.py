@@ -17,7 +17,9 @@ from torch import Tensor
 from stabbench.models.architecture import Architecture
 from stabbench.models.batch import Batch, RaggedBatch
 from stabbench.models.dropout import DeviceDropout, Dropout
+from stabbench.models.kernel import modern
 from stabbench.models.kernel.library import DropoutKeys, Shape, Texts, library_for, pointers
+from stabbench.models.modernbert_config import details_of
 from stabbench.randomness import place_number
 
 ACTIVATIONS = {"gelu": 0, "gelu_new": 1, "gelu_pytorch_tanh": 1, "relu": 2, "silu": 3}
@@ -95,22 +97,10 @@ class Layout:
     """
 
     def __init__(self, architecture: Architecture, every: bool = False) -> None:
-        head = (architecture.pooler, architecture.classifier)
-        unused = tuple(f"{module}." for module in head) if every else ()
-        self.names = tuple(name for name in architecture.shapes() if not name.startswith(unused))
+        order, places, head = _order(architecture)
+        self.names = tuple(name for name in architecture.shapes() if not (every and name.startswith(head)))
         place = {name: number for number, name in enumerate(self.names)}
-        embeddings = f"{architecture.prefix}.embeddings"
-        order = [f"{embeddings}.{name}_embeddings.weight" for name in ("word", "position", "token_type")]
-        modules = [f"{embeddings}.LayerNorm", f"{architecture.prefix}.encoder.embedding_hidden_mapping_in"]
-        for index in range(architecture.layers):
-            layer = architecture.layer(index)
-            modules += [layer[part] for part in PARTS]
-        for module in (*modules, architecture.pooler, architecture.classifier):
-            order += [f"{module}.weight", f"{module}.bias"]
         self.table = [place.get(name, -1) for name in order]
-        places = ["embeddings", "classifier"]
-        for index in range(architecture.layers):
-            places += [f"layer.{index}.{part}" for part in ("attention.probabilities", "attention.output", "output")]
         self.places = (ctypes.c_uint64 * len(places))(*(place_number(name) for name in places))
 
     def addresses(self, tensors: Sequence[Tensor | None]) -> ctypes.Array[ctypes.c_void_p]:
@@ -118,21 +108,43 @@ class Layout:
         return pointers(None if number < 0 else tensors[number] for number in self.table)
 
 
+def _order(architecture: Architecture) -> tuple[list[str], list[str], tuple[str, ...]]:
+    """Tensors and places of dropout in the kernel's order, and with what the names outside the encoder begin."""
+    if modern.is_modern(architecture):
+        return modern.order_of(architecture), modern.places_of(architecture), modern.HEAD
+    embeddings = f"{architecture.prefix}.embeddings"
+    order = [f"{embeddings}.{name}_embeddings.weight" for name in ("word", "position", "token_type")]
+    modules = [f"{embeddings}.LayerNorm", f"{architecture.prefix}.encoder.embedding_hidden_mapping_in"]
+    places = ["embeddings", "classifier"]
+    for index in range(architecture.layers):
+        layer = architecture.layer(index)
+        modules += [layer[part] for part in PARTS]
+        places += [f"layer.{index}.{part}" for part in ("attention.probabilities", "attention.output", "output")]
+    head = (architecture.pooler, architecture.classifier)
+    order += [f"{module}.{leaf}" for module in (*modules, *head) for leaf in ("weight", "bias")]
+    return order, places, tuple(f"{module}." for module in head)
+
+
 layout_of = lru_cache(maxsize=16)(Layout)
 """The layout of an architecture, made once."""
 
 
-def shape_of(architecture: Architecture, vocabulary: int, *, every: bool = False) -> Shape:
-    """The architecture as the C functions take it; the word table has `vocabulary` rows.
+def shape_of(architecture: Architecture, vocabulary: int, dtype: torch.dtype, *, every: bool = False) -> Shape:
+    """The architecture as the C functions take it; the word table has `vocabulary` rows, tensors are of type `dtype`.
 
-    With `every`, the last layer is wanted for every token, else for each example's first one.
+    With `every`, the last layer is wanted for every token, else for as many as the head sees.
     """
-    return Shape(
+    found = Shape(
         architecture.layers, architecture.hidden_size, architecture.heads, architecture.intermediate_size,
         architecture.embedding_size, architecture.labels, ACTIVATIONS[architecture.activation],
         architecture.shares_layers, architecture.position_offset, vocabulary, architecture.positions,
         architecture.segments, every, architecture.layer_norm_eps,
     )  # fmt: skip
+    if modern.is_modern(architecture):
+        details = details_of(architecture)
+        found.more = modern.modern_of(architecture, ACTIVATIONS[details.head_activation], dtype)
+        found.modern, found.every = ctypes.addressof(found.more), every or details.pooling == "mean"
+    return found
 
 
 def texts_of(batch: Batch) -> Texts:
@@ -141,14 +153,27 @@ def texts_of(batch: Batch) -> Texts:
     return Texts(batch.size, batch.tokens[0], *(tensor.data_ptr() for tensor in given))
 
 
-def keys_of(dropout: Dropout | None) -> DropoutKeys:
-    """What the masks are keyed by; threshold 0 where nothing is dropped."""
+def keys_of(architecture: Architecture, dropout: Dropout | None) -> ctypes.Array[DropoutKeys]:
+    """What the masks are keyed by, for each kind of place; threshold 0 where nothing is dropped."""
+    if dropout is None or not modern.is_modern(architecture):
+        kinds = [dropout] * (modern.KINDS if dropout is None else 1)
+    else:
+        kinds = [dropout.asked(probability) for probability in details_of(architecture).dropouts]
+    return (DropoutKeys * len(kinds))(*map(_keys_of, kinds))
+
+
+def _keys_of(dropout: Dropout | None) -> DropoutKeys:
     if dropout is None or not dropout.threshold:
         return DropoutKeys()
     draws = dropout.draws[0]
     return DropoutKeys(
         draws.seed, place_number(draws.stream), dropout.step, dropout.call, dropout.threshold, dropout.scale
     )
+
+
+def drops(keys: ctypes.Array[DropoutKeys]) -> bool:
+    """Whether anything is dropped anywhere."""
+    return any(kind.threshold for kind in keys)
 
 
 class _Call:
@@ -159,14 +184,14 @@ class _Call:
     ) -> None:
         self.layout, self.every = layout_of(architecture, every), every
         self.architecture, self.library, self.batch = architecture, library, batch
-        self.texts, self.keys = texts_of(batch), keys_of(dropout)
+        self.texts, self.keys = texts_of(batch), keys_of(architecture, dropout)
         self.tape: Bytes | None = None
 
     def forward(self, tensors: list[Tensor], embeddings: Tensor | None, *, keep: bool) -> Tensor:
         """Logits or states; with `keep` the tape is kept for `backward`."""
         architecture, batch = self.architecture, self.batch
-        self.shape = shape_of(architecture, tensors[0].shape[1], every=self.every)
-        tape = tapes.lend(self.library.tape_bytes(self.shape, self.texts, self.keys.threshold > 0, keep))
+        self.shape = shape_of(architecture, tensors[0].shape[1], tensors[0].dtype, every=self.every)
+        tape = tapes.lend(self.library.tape_bytes(self.shape, self.texts, drops(self.keys), keep))
         size = (batch.tokens[0], architecture.hidden_size) if self.every else (batch.size, architecture.labels)
         found = torch.empty(1, *size, dtype=tensors[0].dtype)
         given = None if embeddings is None else embeddings.contiguous()

@@ -1,13 +1,17 @@
 /* Shapes, texts and the tape: what the backward pass needs of the forward pass, in one block of memory whose layout follows from them. */
+#pragma once
 #include "arithmetic.h"
 
 #define MOST_LAYERS 128
+
+struct Modern;
 
 typedef struct {
     int64_t layers, hidden, heads, intermediate, embedding, labels, activation, shared, position_offset;
     int64_t vocabulary, positions, segments; /* rows of the tables */
     int64_t every;                           /* whether the last layer is wanted for every token, else for each example's first */
     double eps;
+    const struct Modern *modern; /* of a ModernBERT: see modern.h */
 } Shape;
 
 typedef struct {
@@ -25,6 +29,7 @@ typedef struct {
     uint8_t *kept_probabilities, *kept1, *kept2;
     real *keyed, *mixed, *used; /* where only first tokens ask, in place of key and value: see `first_attention` */
     int64_t rows, first_only;
+    int64_t window; /* how many places away a token sees others, negative: all of its text */
 } Layer;
 
 typedef struct {
@@ -80,6 +85,7 @@ static void lay_out(const Shape *shape, const Texts *texts, int drops, int keep,
         layer->asking = first_only ? REALS(size * hidden) : x;
         layer->query = REALS(rows * hidden);
         layer->first_only = first_only;
+        layer->window = -1;
         if (first_only) {
             layer->keyed = REALS(shape->heads * size * hidden);
             layer->mixed = REALS(shape->heads * size * hidden);

@@ -26,6 +26,7 @@ class Shape(Structure):
             "position_offset", "vocabulary", "positions", "segments", "every",
         )),
         ("eps", c_double),
+        ("modern", c_void_p),
     ]  # fmt: skip
 
 

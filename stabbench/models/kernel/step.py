@@ -11,7 +11,16 @@ from torch import Tensor
 from stabbench.models.architecture import Architecture
 from stabbench.models.batch import Batch
 from stabbench.models.dropout import Dropout
-from stabbench.models.kernel.function import MOST_LAYERS, empty_like, keys_of, layout_of, shape_of, tapes, texts_of
+from stabbench.models.kernel.function import (
+    MOST_LAYERS,
+    drops,
+    empty_like,
+    keys_of,
+    layout_of,
+    shape_of,
+    tapes,
+    texts_of,
+)
 from stabbench.models.kernel.optimizer import GradientTable, common_library, sizes
 
 OBJECTIVES = ("classification",)
@@ -26,8 +35,8 @@ class PlainStep:
         tensors = [weights[name].detach() for name in layout.names]
         gradients = empty_like(tensors)
         word_table = tensors[layout.table[0]]
-        self.library, self.labels, self.places = library, architecture.labels, layout.places
-        self.shape = shape_of(architecture, word_table.shape[1])
+        self.library, self.architecture, self.places = library, architecture, layout.places
+        self.shape = shape_of(architecture, word_table.shape[1], word_table.dtype)
         self._tensors = tensors
         self._weights, self._gradients = layout.addresses(tensors), layout.addresses(gradients)
         found = dict(zip(layout.names, gradients, strict=True))
@@ -47,9 +56,9 @@ class PlainStep:
 
     def __call__(self, batch: Batch, dropout: Dropout) -> tuple[float, list[float]]:
         """The loss and each gradient's sum of squares; the gradients are in `gradients` until the next call."""
-        texts, keys, loss = texts_of(batch), keys_of(dropout), ctypes.c_double()
-        tape = tapes.lend(self.library.tape_bytes(self.shape, texts, keys.threshold > 0, True))
-        logits = torch.empty(batch.size, self.labels, dtype=self._tensors[0].dtype)
+        texts, keys, loss = texts_of(batch), keys_of(self.architecture, dropout), ctypes.c_double()
+        tape = tapes.lend(self.library.tape_bytes(self.shape, texts, drops(keys), True))
+        logits = torch.empty(batch.size, self.architecture.labels, dtype=self._tensors[0].dtype)
         status = self.library.loss_and_gradients(
             self.shape, texts, batch.labels.data_ptr(), keys, self.places, self._weights, tape.ctypes.data,
             logits.data_ptr(), self._gradients, loss,
