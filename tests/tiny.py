@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 from transformers import PreTrainedModel
 
 from stabbench.models.batch import TokenizedTexts
@@ -27,6 +28,7 @@ __all__ = [
     "KINDS",
     "PROJECT",
     "VOCABULARY",
+    "InDoublePrecision",
     "architecture",
     "hugging_face_model",
     "inputs",
@@ -37,7 +39,7 @@ __all__ = [
     "texts",
 ]
 
-KINDS = ("albert", "bert", "distilbert", "electra", "roberta")
+KINDS = ("albert", "bert", "distilbert", "electra", "modernbert", "roberta")
 """Of which there are tiny models."""
 PROJECT = """
 preset: test
@@ -53,6 +55,17 @@ tasks:
   acceptability: {dataset: acceptability, train_size: 48, dev_size: 32}
 """
 """A params.yaml but for its seeds and strategies: a model of two layers and a task, both made in seconds."""
+
+
+class InDoublePrecision(TorchFunctionMode):
+    """transformers turns ModernBERT's queries and keys in fp32, whatever the model's type; under this, as it is written
+    but in the type of the model.
+    """
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Sequence[type], args: Any = (), kwargs: Any = None
+    ) -> Any:
+        return args[0] if func is Tensor.float else func(*args, **(kwargs or {}))
 
 
 def stacked(model: PreTrainedModel) -> dict[str, Tensor]:

@@ -27,6 +27,7 @@ def hugging_face_model(
         "albert": {"embedding_size": 16},
         "electra": {"embedding_size": 16},
         "distilbert": {"hidden_dim": 2 * hidden_size},
+        "modernbert": {"local_attention": 16},
     }
     config = make(
         vocab_size=VOCABULARY,
@@ -35,7 +36,7 @@ def hugging_face_model(
         num_attention_heads=4,
         intermediate_size=2 * hidden_size,
         max_position_embeddings=64,
-        **({} if kind == "distilbert" else {"type_vocab_size": 2}),
+        **({} if kind in ("distilbert", "modernbert") else {"type_vocab_size": 2}),
         num_labels=labels,
         pad_token_id=1 if kind == "roberta" else 0,
         **own.get(kind, {}),
@@ -44,7 +45,7 @@ def hugging_face_model(
         torch.manual_seed(seed)
         model: PreTrainedModel = auto.from_config(config).double().eval()
         for name, parameter in model.named_parameters():
-            if "LayerNorm" not in name and "layer_norm" not in name:
+            if "norm" not in name.lower():
                 nn.init.normal_(parameter, 0, 0.15)
     return model
 

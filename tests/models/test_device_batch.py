@@ -11,7 +11,8 @@ from stabbench.models.batch import Batch, make_batch
 from stabbench.models.device_batch import BatchShape, DeviceBatch, DeviceTexts, device_batch
 from stabbench.models.device_draws import DeviceDraws
 from stabbench.models.dropout import DeviceDropout, Dropout
-from stabbench.models.encoder import Encoder
+from stabbench.models.families import encoder_of
+from stabbench.models.families.contract import Computation
 from stabbench.randomness import Draws
 from tests import tiny
 
@@ -27,15 +28,15 @@ def batches() -> tuple[Batch, DeviceBatch]:
     return host, device_batch(texts, torch.from_numpy(CHOSEN), BatchShape.of(host.lengths), torch.float64)
 
 
-def weights(kind: str) -> tuple[Encoder, dict[str, Tensor]]:
+def weights(kind: str) -> tuple[Computation, dict[str, Tensor]]:
     models = [tiny.hugging_face_model(kind, seed=seed) for seed in range(3)]
     stacked = [tiny.stacked(model) for model in models]
     joined = {name: torch.cat([one[name] for one in stacked]).requires_grad_() for name in stacked[0]}
-    return Encoder(tiny.architecture(models[0])), joined
+    return encoder_of(tiny.architecture(models[0])), joined
 
 
 @pytest.mark.parametrize("probability", [0.0, 0.3])
-@pytest.mark.parametrize("kind", ["bert", "roberta", "albert"])
+@pytest.mark.parametrize("kind", ["bert", "roberta", "albert", "modernbert"])
 def test_logits_and_gradients_are_those_of_the_exact_batch(kind: str, probability: float) -> None:
     encoder, leaves = weights(kind)
     exact, rounded = batches()
@@ -51,8 +52,9 @@ def test_logits_and_gradients_are_those_of_the_exact_batch(kind: str, probabilit
 
 @pytest.mark.parametrize("number", [0, 1], ids=["exact", "rounded"])
 @pytest.mark.parametrize("run", [0, 1, 2])
-def test_a_run_of_nan_weights_leaves_its_companions_alone(run: int, number: int) -> None:
-    encoder, leaves = weights("bert")
+@pytest.mark.parametrize("kind", ["bert", "modernbert"])
+def test_a_run_of_nan_weights_leaves_its_companions_alone(kind: str, run: int, number: int) -> None:
+    encoder, leaves = weights(kind)
     batch = batches()[number]
     for tensor in leaves.values():
         tensor.data[run] = float("nan")

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from stabbench.models.batch import make_batch
 from stabbench.models.dropout import Dropout
-from stabbench.models.encoder import Encoder
+from stabbench.models.families import encoder_of
 from stabbench.models.kernel import compilation
 from stabbench.models.kernel.function import Blocks
 from stabbench.models.kernel.library import DropoutKeys, library_for, multiply
@@ -24,7 +24,7 @@ from stabbench.training.loop import train
 from tests import tiny
 
 CPU = torch.device("cpu")
-KINDS = ("bert", "roberta", "albert")
+KINDS = ("bert", "roberta", "albert", "modernbert")
 SINGLE, DOUBLE = library_for(torch.zeros(1)), library_for(torch.zeros(1, dtype=torch.float64))
 pytestmark = pytest.mark.skipif(SINGLE is None or DOUBLE is None, reason="there is no C compiler, or no BLAS to call")
 
@@ -34,7 +34,7 @@ class Case:
 
     def __init__(self, kind: str, dtype: torch.dtype, *, dropout: float, activation: str = "gelu") -> None:
         model = tiny.hugging_face_model(kind, labels=3)
-        self.encoder = Encoder(dataclasses.replace(tiny.architecture(model), activation=activation))
+        self.encoder = encoder_of(dataclasses.replace(tiny.architecture(model), activation=activation))
         self.weights = {name: tensor.to(dtype).requires_grad_() for name, tensor in tiny.stacked(model).items()}
         self.batch = make_batch(tiny.texts(12, seed=5, labels=3), [np.array([4, 1, 0, 9, 7])], dtype, CPU)
         self.dropout = dropout
@@ -59,7 +59,8 @@ class Case:
         dropout = Dropout(self.dropout, [Draws(3, "dropout")], step=7)
         found = self.encoder.hidden_states(self.weights, self.batch, dropout, first_only=False)
         slope = torch.linspace(-1, 1, found.numel(), dtype=found.dtype).view_as(found)
-        names = [name for name in self.weights if not name.startswith(("classifier", "bert.pooler", "albert.pooler"))]
+        head = ("classifier", "bert.pooler", "albert.pooler", "head.")
+        names = [name for name in self.weights if not name.startswith(head)]
         asked = [self.weights[name] for name in names]
         gradients = torch.autograd.grad((found * slope).sum(), asked, materialize_grads=True)
         return {"states": found.detach(), **dict(zip(names, gradients, strict=True))}

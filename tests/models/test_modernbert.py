@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
 from transformers import ModernBertConfig, ModernBertForSequenceClassification
 
 from stabbench.errors import UserError
@@ -37,17 +36,6 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "activations": {"hidden_activation": "silu", "classifier_activation": "relu", "norm_eps": 1e-3},
 }
 every_variant = pytest.mark.parametrize("variant", VARIANTS)
-
-
-class InDoublePrecision(TorchFunctionMode):
-    """transformers turns queries and keys in fp32, whatever the model's type; under this, as written but in fp64."""
-
-    def __torch_function__(
-        self, func: Callable[..., Any], types: Sequence[type], args: Any = (), kwargs: Any = None
-    ) -> Any:
-        if func is Tensor.float and args[0].dtype == torch.float64:
-            return args[0]
-        return func(*args, **(kwargs or {}))
 
 
 def config(**fields: Any) -> ModernBertConfig:
@@ -99,7 +87,7 @@ CHOSEN = [1, 0, 2, 4, 5]
 def theirs(variant: str, chosen: Sequence[int] = CHOSEN) -> Any:
     inputs = tiny.padded(texts(), np.array(chosen), 0)
     del inputs["token_type_ids"]
-    with InDoublePrecision():
+    with tiny.InDoublePrecision():
         return model(variant)(
             **inputs, labels=torch.from_numpy(texts().labels[list(chosen)]), output_hidden_states=True
         )

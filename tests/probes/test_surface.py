@@ -54,13 +54,16 @@ def hugging_face(folder: Path, inputs: PlaneInputs) -> tuple[float, float]:
     model: Any = AutoModelForSequenceClassification.from_pretrained(folder).eval()
     everything = np.arange(len(inputs.texts))
     batch = tiny.padded(inputs.texts, everything, inputs.architecture.padding_id)
-    loss = model(**batch, labels=torch.from_numpy(inputs.texts.labels)).loss
+    if not inputs.architecture.segments:
+        del batch["token_type_ids"]
+    with tiny.InDoublePrecision():
+        loss = model(**batch, labels=torch.from_numpy(inputs.texts.labels)).loss
     loss.backward()
     norm = torch.stack([parameter.grad.norm() for parameter in model.parameters() if parameter.grad is not None]).norm()
     return loss.item(), norm.item()
 
 
-@pytest.mark.parametrize("kind", [*KINDS, "electra"])
+@pytest.mark.parametrize("kind", [*KINDS, "electra", "modernbert"])
 @pytest.mark.parametrize(("dtype", "loss_within"), [(torch.float64, 1e-10), (torch.float32, 1e-6)])
 def test_the_corners_are_the_models_own_losses_and_gradient_norms(
     kind: str, dtype: torch.dtype, loss_within: float, tmp_path: Path
