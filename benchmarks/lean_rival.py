@@ -66,7 +66,7 @@ def run(control: Control, job: Job, number: int, *, bf16: bool = False) -> None:
 class Batches:
     """The batches of the first epoch, padded to their longest example."""
 
-    def __init__(self, texts: TaskTexts, *, segments: bool) -> None:
+    def __init__(self, texts: TaskTexts, *, segments: bool = True) -> None:
         bounds = texts.train.offsets.tolist()
         pieces = [slice(begin, end) for begin, end in pairwise(bounds)]
         self.ids = [torch.from_numpy(texts.train.ids[piece]) for piece in pieces]

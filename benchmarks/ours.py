@@ -25,16 +25,11 @@ class Job:
 
     shape: Shape
     texts: TaskTexts
-    base: Recipe = RECIPE
-
-    @property
-    def recipe(self) -> Recipe:
-        """`base` with the dropout of the shape."""
-        return replace(self.base, dropout=self.shape.dropout)
+    recipe: Recipe = RECIPE
 
 
 def training_inputs(job: Job) -> TrainingInputs:
-    """The job as the training loop takes it."""
+    """The job as the training loop takes it, with the dropout of its shape."""
     return TrainingInputs(
         architecture=job.shape.architecture(),
         pretrained=job.shape.weights(),
@@ -42,7 +37,7 @@ def training_inputs(job: Job) -> TrainingInputs:
         dev=job.texts.dev,
         metrics=("accuracy",),
         trivial=Trivial(0, {"accuracy": 0.5}, {}),
-        recipe=job.recipe,
+        recipe=replace(job.recipe, dropout=job.shape.dropout),
         strategies=(),
     )
 

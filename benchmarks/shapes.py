@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -79,7 +79,7 @@ class Shape:
         """The same as transformers has it, with its best attention and drawn weights."""
         from transformers import CONFIG_MAPPING, AutoModelForSequenceClassification
 
-        make, auto = CONFIG_MAPPING[self.model_type], AutoModelForSequenceClassification
+        make, auto = CONFIG_MAPPING[self.model_type], cast(Any, AutoModelForSequenceClassification)
         return auto.from_config(make.from_dict({**self.config(), "num_labels": LABELS}))
 
     def weights(self) -> dict[str, Tensor]:

@@ -124,13 +124,14 @@ class ModernBertEncoder:
         longest = max(bucket.length for bucket in batch.grouping.buckets)
         table = rotations(details.thetas[index], hidden // heads, longest, states)
         if first_only:  # the first token's place is 0, where nothing turns
-            parts = _split_rows(weights, name, (hidden, 2 * hidden))
-            queries = linear(first_rows(states, batch), parts[0], name, self.products)
-            keys, values = linear(states, parts[1], name, self.products).chunk(2, dim=-1)
+            asking, asked = _cut(weights, name, hidden)
+            queries = linear(first_rows(states, batch), asking, name, self.products)
+            keys, values = linear(states, asked, name, self.products).chunk(2, dim=-1)
             keys = rotate(keys, batch.positions, table)
         else:
-            turned, values = linear(states, weights, name, self.products).split((2 * hidden, hidden), dim=-1)
-            queries, keys = rotate(turned, batch.positions, table).chunk(2, dim=-1)
+            joint = linear(states, weights, name, self.products)
+            queries, keys = rotate(joint[..., : 2 * hidden], batch.positions, table).chunk(2, dim=-1)
+            values = joint[..., 2 * hidden :]
         kept, scale = None, 1.0
         if dropout is not None:
             own = dropout.asked(details.attention_dropout)
@@ -166,8 +167,10 @@ def _dropped(
     return dropped(values, own.rows(place, counts, values), own.scale)
 
 
-def _split_rows(weights: Weights, name: str, sizes: tuple[int, ...]) -> list[Weights]:
-    """A linear layer's tensors `(S, out, …)`, cut along `out`."""
+def _cut(weights: Weights, name: str, outputs: int) -> tuple[Weights, Weights]:
+    """A linear layer's tensors `(S, out, …)`: those of the first `outputs`, and of the others."""
     found = {full: weights[full] for leaf in ("weight", "bias") if (full := f"{name}.{leaf}") in weights}
-    cut = {full: tensor.split(sizes, dim=1) for full, tensor in found.items()}
-    return [{full: parts[number] for full, parts in cut.items()} for number in range(len(sizes))]
+    return (
+        {full: tensor[:, :outputs] for full, tensor in found.items()},
+        {full: tensor[:, outputs:] for full, tensor in found.items()},
+    )

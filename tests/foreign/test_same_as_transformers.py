@@ -204,8 +204,8 @@ def test_each_place_has_the_dropout_of_the_models_config(family: str) -> None:
 
 
 def test_a_published_modernbert_drops_nothing_and_deberta_nothing_in_its_pooler() -> None:
-    places = ("embedding", "attention", "mlp", "classifier")
-    assert set(dropped_with("modernbert", None, **{f"{place}_dropout": 0.0 for place in places})) == {0.0}
+    published = dict.fromkeys(("embedding_dropout", "attention_dropout", "mlp_dropout", "classifier_dropout"), 0.0)
+    assert set(dropped_with("modernbert", None, **published)) == {0.0}
     places = dropped_with("deberta-v3", None)
     assert set(places) == {0.0, 0.1, 0.2}
     assert places[-2:] == [0.0, 0.1]  # the pooler's, the classifier's

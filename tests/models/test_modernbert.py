@@ -47,9 +47,8 @@ def model(variant: str, seed: int = 0) -> Any:
     """Transformers' classifier in fp64 with weights of noticeable size."""
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(seed)
-        found = ModernBertForSequenceClassification._from_config(
-            config(**VARIANTS[variant]), attn_implementation="sdpa"
-        )
+        make: Any = ModernBertForSequenceClassification
+        found = make._from_config(config(**VARIANTS[variant]), attn_implementation="sdpa")
         for parameter in found.double().eval().parameters():
             parameter.add_(torch.randn_like(parameter), alpha=0.15)
     return found
@@ -149,21 +148,28 @@ def test_runs_side_by_side_are_as_each_alone(variant: str, dropout: float | None
             torch.testing.assert_close(found[run], expected[0], rtol=0, atol=1e-12)
 
 
+def full(config: dict[str, Any]) -> dict[str, Any]:
+    """What transformers makes of a config.json."""
+    make: Any = ModernBertConfig
+    found: dict[str, Any] = make.from_dict(dict(config)).to_dict()
+    return found
+
+
 OLDER = {"global_attn_every_n_layers": 2, "global_rope_theta": 5000.0, "local_rope_theta": 70.0}
 
 
 def test_a_config_from_before_transformers_5_is_read_as_transformers_reads_it() -> None:
     old = {**SIZES, "model_type": "modernbert", **OLDER}
     found = architecture_of(old, LABELS)
-    assert found == architecture_of(ModernBertConfig.from_dict(dict(old)).to_dict(), LABELS)
+    assert found == architecture_of(full(old), LABELS)
     assert details_of(found).thetas == (5000.0, 70.0, 5000.0, 70.0)
     assert details_of(found).windows == (None, WINDOW, None, WINDOW)
 
 
 def test_what_a_config_leaves_out_is_what_transformers_takes() -> None:
-    least = {name: SIZES[name] for name in ("hidden_size", "num_hidden_layers", "num_attention_heads")}
-    least |= {"model_type": "modernbert"}
-    assert architecture_of(least, LABELS) == architecture_of(ModernBertConfig.from_dict(dict(least)).to_dict(), LABELS)
+    names = ("hidden_size", "num_hidden_layers", "num_attention_heads")
+    least = {"model_type": "modernbert", **{name: SIZES[name] for name in names}}
+    assert architecture_of(least, LABELS) == architecture_of(full(least), LABELS)
 
 
 @pytest.mark.parametrize(

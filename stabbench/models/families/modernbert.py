@@ -57,9 +57,9 @@ class ModernBert(Family):
         """Sizes and tensors; UserError for scaled rotations, other activations and sizes that do not fit."""
         details = read_config(config, where)
         activation = str(self.field(config, "hidden_activation"))
-        for field, found in (("hidden_activation", activation), ("classifier_activation", details.head_activation)):
-            if found not in ACTIVATIONS:
-                raise unknown(f"{field} in {where}", found, ACTIVATIONS)
+        for field, asked in (("hidden_activation", activation), ("classifier_activation", details.head_activation)):
+            if asked not in ACTIVATIONS:
+                raise unknown(f"{field} in {where}", asked, ACTIVATIONS)
         hidden, heads = int(config["hidden_size"]), int(config["num_attention_heads"])
         size = hidden // heads
         if hidden != size * heads or size % 2 or config.get("head_dim") not in (None, size):
