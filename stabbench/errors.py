@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -58,13 +59,31 @@ def nearest(name: str, choices: Iterable[str], cutoff: float = 0.5) -> str | Non
     return found[0] if found else None
 
 
+def meant(name: str, choices: Iterable[str]) -> str | None:
+    """The choice that somebody who wrote `name` may mean, or None.
+
+    `learning_rate` and `recipe.lr` both mean `recipe.learning_rate`; else it is the nearest one.
+    """
+    known = list(choices)
+    place, _, last = name.lower().rpartition(".")
+    ends = {choice: choice.rpartition(".") for choice in known}
+    same = [choice for choice, (_, _, end) in ends.items() if end == last]
+    short = [choice for choice, (at, _, end) in ends.items() if place in ("", at) and _initials(end) == last]
+    return next(iter([*same, *short]), None) or nearest(name, known)
+
+
+def _initials(name: str) -> str:
+    words = re.split("[-_]", name)
+    return "".join(word[:1] for word in words) if len(words) > 1 else name
+
+
 def unknown(kind: str, name: str, choices: Iterable[str]) -> UserError:
     """The error for a name that does not exist: the nearest one, and all there are.
 
     Example: ``unknown strategy 'mixuot': did you mean 'mixout'? Known: devlin, mixout, mosbach``
     """
     known = sorted(choices)
-    close = nearest(name, known)
+    close = meant(name, known)
     hint = f": did you mean '{close}'?" if close else "."
     listed = ", ".join(known) if known else "none"
     return UserError(f"unknown {kind} '{name}'{hint} Known: {listed}")

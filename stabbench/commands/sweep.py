@@ -13,7 +13,8 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from stabbench.command_line import changed, code_of, filled, words
-from stabbench.commands.environment import check_seed, variables
+from stabbench.commands.checking import check_command
+from stabbench.commands.environment import variables
 from stabbench.commands.process import (
     FAILED,
     OUTPUT,
@@ -59,11 +60,7 @@ class Sweep:
     """Those that decide results beside the ones that the command names."""
 
     def __post_init__(self) -> None:
-        missing = [name for name in self.files if not (self.root / name).is_file()]
-        if missing:
-            raise UserError(f"there is no file {self.root / missing[0]}")
-        filled(self.command, dict.fromkeys(BRACES, ""))
-        check_seed(self.command, [self.root / name for name in self.settings["code"]])
+        check_command(self.command, self.root, BRACES, self.files)
         self._check_plan()
         self._check_recorded()
 

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from stabbench.command_line import changed, code_of, filled, placeholders, words
+from stabbench.commands.checking import check_command
 from stabbench.commands.data import FORMATS, data_folder
-from stabbench.commands.environment import check_seed, variables
+from stabbench.commands.environment import variables
 from stabbench.commands.process import FAILED, OUTPUT, CommandError, output, run_once, tail
 from stabbench.errors import UserError
 from stabbench.models import families
@@ -62,20 +63,16 @@ class Command(Trainer):
     takes = "files"
 
     def spec_options(self, options: CommandOptions, root: Path) -> Mapping[str, Any]:
-        """The words, the form of the data, and the SHA-256 of each file of the project that the command names."""
-        missing = [name for name in options.files if not (root / name).is_file()]
-        if missing:
-            raise UserError(f"files: there is no file {root / missing[0]}")
-        code = code_of(options.command, root, options.files)
-        self._check_braces(options)
-        check_seed(options.command, [root / name for name in code])
-        return {"command": words(options.command), "data": options.data, "code": code}
+        """The words, the form of the data, and the SHA-256 of each file of the project that the command names.
 
-    def _check_braces(self, options: CommandOptions) -> None:
+        UserError with all that is wrong with the command, of which a program or script that is not there is a part.
+        """
         from stabbench.recipe import RECIPE_FIELDS
 
-        known = dict.fromkeys((*_NAMES, *(f"{RECIPE}{name}" for name in RECIPE_FIELDS)), "")
-        filled(options.command, known)
+        known = (*_NAMES, *(f"{RECIPE}{name}" for name in RECIPE_FIELDS))
+        check_command(options.command, root, known, options.files)
+        code = code_of(options.command, root, options.files)
+        return {"command": words(options.command), "data": options.data, "code": code}
 
     def settings(self, options: CommandOptions) -> Mapping[str, str]:
         """The time limit."""

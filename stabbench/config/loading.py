@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from stabbench.config.messages import Problem, problems_of
 from stabbench.config.own_data import FOLD, OWN_KEYS
-from stabbench.config.schema import EMBEDDED_MODEL, NO_MODEL, Config
+from stabbench.config.schema import EMBEDDED_MODEL, NO_MODEL, Config, trainer_block
 from stabbench.config.seeds import parse_seeds
 from stabbench.config.tasks import TaskBlock
 from stabbench.datasets import AUTO, DATASETS, OFFICIAL_SOURCES
@@ -25,18 +25,21 @@ SOURCE_GROUP = "stabbench.task_sources"
 TRAINER_GROUP = "stabbench.trainers"
 
 
-def load(path: Path) -> Config:
+CheckTrainer = Callable[[Mapping[str, Any]], Iterable[str]]
+
+
+def load(path: Path, check_trainer: CheckTrainer = lambda block: ()) -> Config:
     """Read and check a params.yaml.
 
     Names of the grid without a block of their own get the default one: a data set, a strategy plugin or the embedded
-    model of that name.
+    model of that name. `check_trainer` says what is wrong with the block of a trainer that there is.
 
     Raises UserError where the file is missing or is not YAML (with the line), and, listing all mistakes, where a key
     is unknown, a value is out of its range or a name does not exist.
     """
     raw = read_yaml(path)
     known = _known_names(raw)
-    problems = list(_name_problems(raw, known, path.parent))
+    problems = [*_name_problems(raw, known, path.parent), *_trainer_problems(raw, path.parent, check_trainer)]
     config: Config | None = None
     try:
         config = Config.model_validate(_with_default_blocks(raw, known))
@@ -175,13 +178,6 @@ def _name_problems(raw: dict[str, Any], known: dict[str, set[str]], folder: Path
         for plugin in plugins if isinstance(plugins, list) else [plugins]:
             if isinstance(plugin, str):
                 yield from _plugin_problems(f"strategies.{name}.plugin", "strategy", plugin, strategies, folder)
-    trainers = installed(TRAINER_GROUP).names
-    for section in ("models", "strategies"):
-        for name, block in _blocks(raw, section).items():
-            trainer = block.get("trainer") if isinstance(block, dict) else None
-            plugin = trainer.get("plugin") if isinstance(trainer, dict) else trainer
-            if isinstance(plugin, str):
-                yield from _plugin_problems(f"{section}.{name}.trainer", "trainer", plugin, trainers, folder)
     sources = {AUTO, *installed(SOURCE_GROUP).names}
     for name, block in _blocks(raw, "tasks").items():
         source = block.get("source") if isinstance(block, dict) else None
@@ -189,6 +185,25 @@ def _name_problems(raw: dict[str, Any], known: dict[str, set[str]], folder: Path
             yield from _plugin_problems(f"tasks.{name}.source", "task source", source, sources, folder)
     yield from _stage_problems(raw)
     yield from _kept_problems(raw)
+
+
+def _trainer_problems(raw: dict[str, Any], folder: Path, check: CheckTrainer) -> Iterator[Problem]:
+    trainers = installed(TRAINER_GROUP).names
+    for place, block in _trainer_blocks(raw):
+        absent = list(_plugin_problems(place, "trainer", block["plugin"], trainers, folder))
+        yield from absent or ((place, what) for what in check(block))
+
+
+def _trainer_blocks(raw: dict[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The blocks of models and strategies that say who trains, each with its place in the file."""
+    for section in ("models", "strategies"):
+        for name, block in _blocks(raw, section).items():
+            try:
+                trainer = trainer_block(block.get("trainer") if isinstance(block, dict) else None)
+            except ValueError:  # which pydantic tells
+                continue
+            if trainer is not None:
+                yield f"{section}.{name}.trainer", trainer
 
 
 def _plugin_problems(where: str, kind: str, plugin: str, known: set[str], folder: Path) -> Iterator[Problem]:

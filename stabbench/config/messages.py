@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from stabbench.config.schema import Config
-from stabbench.errors import UserError, nearest
+from stabbench.errors import UserError, meant
 
 Problem: TypeAlias = tuple[str, str]
 """Where in the file, and what is wrong there."""
@@ -90,7 +90,7 @@ def _shown(value: object) -> str:
 
 def _unknown_key(location: Sequence[int | str], model: type[BaseModel]) -> str:
     known = sorted(_fields_at(location[:-1], model))
-    close = nearest(str(location[-1]), known)
+    close = meant(str(location[-1]), known)
     hint = f": did you mean '{close}'?" if close else "."
     return f"unknown key{hint} Known: {', '.join(known)}"
 

@@ -46,8 +46,11 @@ def _in_range(name: str, value: Any) -> Any:
     return value
 
 
-def _trainer(value: object) -> object:
-    """A trainer's block: a name alone is its plugin, and a `command` is the plugin of that name."""
+def trainer_block(value: object) -> Mapping[str, Any] | None:
+    """A trainer's block: a name alone is its plugin, and a `command` is the plugin of that name.
+
+    ValueError for what is none of these.
+    """
     if isinstance(value, dict) and isinstance(value.get("command"), (str, list)):
         words(value["command"])
     if value is None or (isinstance(value, dict) and isinstance(value.get("plugin"), str)):
@@ -62,7 +65,7 @@ def _trainer(value: object) -> object:
     )
 
 
-Trainer = Annotated[Mapping[str, Any] | None, BeforeValidator(_trainer)]
+Trainer = Annotated[Mapping[str, Any] | None, BeforeValidator(trainer_block)]
 """Who trains: `plugin` names it, the other keys are its own options; None for what else says it, in the end ours."""
 
 

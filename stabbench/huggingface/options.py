@@ -114,8 +114,14 @@ def lacking(packages: Iterable[str]) -> str | None:
 
 
 def check_names(options: Options) -> None:
-    """UserError for arguments that there are not, and for those that are not to be set here."""
+    """UserError for arguments that there are not, and for those that are not to be set here.
+
+    And for a share of smoothing that is none, which transformers itself takes.
+    """
     mistakes = Mistakes()
+    smoothing = options.options.get("label_smoothing_factor", 0)
+    if isinstance(smoothing, bool) or not isinstance(smoothing, int | float) or not 0 <= smoothing < 1:
+        mistakes.add(f"options.label_smoothing_factor: found {smoothing!r}, expected a number from 0 to below 1")
     if options.options:
         from transformers import SchedulerType, TrainingArguments
         from transformers.training_args import OptimizerNames

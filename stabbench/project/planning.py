@@ -111,7 +111,7 @@ def validate(folders: Folders) -> tuple[str, str | None]:
 
     How much it asks for, and what has to be known of its pipeline, in a sentence each.
     """
-    config = load(folders.params)
+    config = load(folders.params, lambda block: resolve.trainer_mistakes(block, folders.root))
     check_task_blocks(folders.params)
     probes, studies = probes_of(config, folders.root), studies_of(config, folders.root)
     for entry in studies:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from stabbench.resolve.cell import effective_recipe, resolve_task
 from stabbench.resolve.planning import check_variations, plan, plan_cell, plan_variations
 from stabbench.resolve.strategy import ResolvedStrategy, options_of, resolve_strategy
+from stabbench.resolve.trainer import trainer_mistakes
 
 __all__ = [
     "ResolvedStrategy",
@@ -16,4 +17,5 @@ __all__ = [
     "plan_variations",
     "resolve_strategy",
     "resolve_task",
+    "trainer_mistakes",
 ]

@@ -50,22 +50,34 @@ def resolve_trainer(config: Config, model: str, strategy: str, root: Path) -> Re
     """Who trains a model with a strategy; UserError where there is no such trainer or its options are wrong."""
     of_strategy, of_model = config.strategies[strategy].trainer, config.models[model].trainer
     block, place = (of_model, f"models.{model}") if of_strategy is None else (of_strategy, f"strategies.{strategy}")
-    if block is None or block["plugin"] == trainers.NATIVE:
+    if block is None:
         return ResolvedTrainer(trainers.find())
-    plugin = str(block["plugin"])
-    file = in_file(plugin)
     try:
-        trainer = trainers.find(plugin, root)
-        options = trainers.make_options(
-            plugin, trainer, {key: value for key, value in block.items() if key != "plugin"}
-        )
-        said = to_json(trainer.spec_options(options, root))
-        short = plugin if file is None else file.short
-        return ResolvedTrainer(
-            trainer,
-            {"trainer": {"plugin": short, "version": trainers.version_of(plugin, root), "options": said}},
-            {trainers.SOURCE: plugin, **trainer.settings(options)},
-            trainer.follows_recipe(options),
-        )
+        return _resolved(block, root)
     except UserError as error:
         raise UserError(*(f"{place}.trainer: {message}" for message in error.messages)) from error
+
+
+def trainer_mistakes(block: Mapping[str, Any], root: Path) -> tuple[str, ...]:
+    """What is wrong with a trainer's block in itself, in the words of planning."""
+    try:
+        _resolved(block, root)
+    except UserError as error:
+        return error.messages
+    return ()
+
+
+def _resolved(block: Mapping[str, Any], root: Path) -> ResolvedTrainer:
+    plugin = str(block["plugin"])
+    file, trainer = in_file(plugin), trainers.find(plugin, root)
+    options = trainers.make_options(plugin, trainer, {key: value for key, value in block.items() if key != "plugin"})
+    if plugin == trainers.NATIVE:
+        return ResolvedTrainer(trainer)
+    said = to_json(trainer.spec_options(options, root))
+    short = plugin if file is None else file.short
+    return ResolvedTrainer(
+        trainer,
+        {"trainer": {"plugin": short, "version": trainers.version_of(plugin, root), "options": said}},
+        {trainers.SOURCE: plugin, **trainer.settings(options)},
+        trainer.follows_recipe(options),
+    )

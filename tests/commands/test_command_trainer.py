@@ -184,6 +184,7 @@ def test_nothing_lives_on_where_training_is_killed_and_nothing_finished_is_run_a
     ("block", "message"),
     [
         ({"command": f"{MINE} --lr {{recipe.learning_rat}}"}, "did you mean 'recipe.learning_rate'"),
+        ({"command": f"{MINE} --lr {{recipe.lr}}"}, "'recipe.lr': did you mean 'recipe.learning_rate'"),
         ({"command": "python train.py"}, "does not say where its seed goes"),
         ({"command": f"{MINE} --model {{model}}"}, "the model's source is none"),
         ({"command": "python 'train.py --seed {seed}"}, "expected words as in a shell"),

@@ -26,6 +26,8 @@ CPU = torch.device("cpu")
     ("model", "recipe", "block", "message"),
     [
         ("bert", {}, {"options": {"label_smothing_factor": 0.1}}, "did you mean 'label_smoothing_factor'"),
+        ("bert", {}, {"options": {"label_smoothing_factor": 5}}, "found 5, expected a number from 0 to below 1"),
+        ("bert", {}, {"options": {"label_smoothing_factor": "0.1"}}, "found '0.1', expected a number from 0"),
         ("bert", {}, {"options": {"learning_rate": 1e-4}}, "options.learning_rate: set it in the recipe, as `learn"),
         ("bert", {}, {"options": {"num_train_epochs": 1}}, "set it in the recipe, as `epochs`"),
         ("bert", {}, {"options": {"seed": 3}}, "options.seed: each run has the seed of params.yaml"),
