@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from stabbench.commands import supervisor
@@ -85,6 +87,7 @@ def run_command(
             raise CommandError(f"it had not ended after {minutes:g} minutes (time_limit)", tail(out)) from None
         finally:
             _end(supervised)
+            _end_orphans(supervised)
             stopped = supervised not in _RUNNING
             _RUNNING.discard(supervised)
     if stopped:
@@ -114,9 +117,18 @@ def _end(supervised: subprocess.Popen[bytes]) -> None:
             supervised.wait()
 
 
+def _end_orphans(supervised: subprocess.Popen[bytes]) -> None:
+    """Kill what a supervisor that was killed itself has left of its group."""
+    if supervised.returncode < 0:
+        with suppress(ProcessLookupError, PermissionError):  # none is left; macOS says so of one that is ending
+            os.killpg(supervised.pid, signal.SIGKILL)
+
+
 def _words(status: int) -> str:
     if status == supervisor.NOT_STARTED:
         return f"exit status {status}: the program could not be started"
+    if status < 0:
+        return f"the process that supervises it, which signal {-status} killed"
     return f"exit status {status}" if status < 128 else f"exit status {status} (signal {status - 128})"
 
 

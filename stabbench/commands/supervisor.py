@@ -3,7 +3,7 @@
 A program of its own, without a line of stabbench, so that it starts at once and lives on where its parent is killed:
 then it kills the command with all that this has started, in whatever session, and ends. So it does on SIGTERM, and what
 the command leaves running is killed when that ends. Its exit status is the command's, 128 + n after signal n, as in a
-shell.
+shell. Where it is killed itself, the system kills the command (on Linux), and its parent the rest of its group.
 """
 
 import contextlib
@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 LINUX = platform.system() == "Linux"
@@ -25,14 +26,12 @@ NOT_STARTED = 127
 def main(parent: int, words: list[str]) -> int:
     """Run the words as a command for the process `parent`; the exit status."""
     signal.signal(signal.SIGTERM, _end)
-    if LINUX:
-        control = ctypes.CDLL(None, use_errno=True).prctl
-        control(PR_SET_CHILD_SUBREAPER, 1)  # orphans become children of this process, which finds them then
-        control(PR_SET_PDEATHSIG, signal.SIGTERM)
+    _control(PR_SET_CHILD_SUBREAPER, 1)  # orphans become children of this process, which finds them then
+    _control(PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:
         return 1
     try:
-        command = subprocess.Popen(words, stdin=subprocess.DEVNULL, preexec_fn=_hear_signals)
+        command = subprocess.Popen(words, stdin=subprocess.DEVNULL, preexec_fn=partial(_begin, os.getpid()))
     except OSError as error:
         sys.stderr.write(f"{words[0]}: {error.strerror}\n")
         return NOT_STARTED
@@ -43,10 +42,22 @@ def main(parent: int, words: list[str]) -> int:
     return status if status >= 0 else 128 - status
 
 
-def _hear_signals() -> None:
-    """What stabbench's workers hold back from themselves is not held back from the command."""
+def _control(option: int, value: int) -> None:
+    """Linux's prctl; nothing elsewhere."""
+    if LINUX:
+        ctypes.CDLL(None, use_errno=True).prctl(option, value)
+
+
+def _begin(supervisor: int) -> None:
+    """In the command's process: it is killed where `supervisor` is.
+
+    What stabbench's workers hold back from themselves is not held back from it.
+    """
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _control(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != supervisor:
+        os._exit(1)
 
 
 def _ended(command: subprocess.Popen[bytes]) -> int | None:

@@ -19,6 +19,7 @@ from stabbench.cli import main
 from stabbench.errors import UserError
 from stabbench.plan import Cell, read_plan
 from stabbench.records import Record, Store
+from tests.commands.sleepers import odd, running
 from tests.faults.processes import wait_until
 
 SCRIPT = Path(__file__).with_name("perceptron.py")
@@ -152,17 +153,17 @@ def test_a_command_that_fails_is_an_error_with_its_last_words_and_the_others_go_
 
 
 def test_a_command_that_takes_too_long_is_ended_with_all_that_it_started(folder: Path) -> None:
-    sleeper = f'{sys.executable} -c \'import subprocess; subprocess.run(["sleep", "{_odd()}"])\' {{seed}}'
+    sleeper = f'{sys.executable} -c \'import subprocess; subprocess.run(["sleep", "{odd()}"])\' {{seed}}'
     made = project(folder, "1", mine={"command": sleeper, "time_limit": 0.02})
     assert "it had not ended after 0.02 minutes (time_limit)" in str(made.train().errors)
-    assert not _running(_odd())
+    assert not running(odd())
 
 
 def test_nothing_lives_on_where_training_is_killed_and_nothing_finished_is_run_again(folder: Path) -> None:
     waits = (
         "import pathlib, subprocess, sys\nseed, out = sys.argv[1:]\n"
         "with open('began.txt', 'a') as file:\n    print(seed, file=file)\n"
-        f"if seed == '2' and not pathlib.Path('go').exists():\n    subprocess.run(['sleep', '{_odd()}'])\n"
+        f"if seed == '2' and not pathlib.Path('go').exists():\n    subprocess.run(['sleep', '{odd()}'])\n"
         'pathlib.Path(out, \'stabbench.json\').write_text(\'{"format": 1, "metric": "accuracy", "score": 0.8}\')\n'
     )
     (folder / "waits.py").write_text(waits)
@@ -170,10 +171,10 @@ def test_nothing_lives_on_where_training_is_killed_and_nothing_finished_is_run_a
     training = subprocess.Popen(
         [sys.executable, "-m", "stabbench", "train"], cwd=folder, env={**os.environ, "STABBENCH_WORKERS": "1"}
     )
-    assert wait_until(lambda: bool(_running(_odd())))
+    assert wait_until(lambda: bool(running(odd())))
     training.send_signal(signal.SIGKILL)
     training.wait()
-    assert wait_until(lambda: not _running(_odd()))
+    assert wait_until(lambda: not running(odd()))
     (folder / "go").touch()
     assert not stabbench.Project(folder).train(workers=1).errors
     assert (folder / "began.txt").read_text().split() == ["1", "2", "2"]
@@ -203,12 +204,3 @@ def test_what_cannot_be_run_is_told_before_any_work(folder: Path, block: object,
     with pytest.raises(UserError) as told:
         project(folder, mine=block)
     assert message in str(told.value)
-
-
-def _odd() -> str:
-    """Seconds that nobody else sleeps."""
-    return f"6{os.getpid() % 10**6}.25"
-
-
-def _running(seconds: str) -> str:
-    return subprocess.run(["pgrep", "-f", f"^sleep {seconds}"], capture_output=True, text=True).stdout
