@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from stabbench.errors import UserError, unknown
@@ -22,7 +23,10 @@ _DONE = "FINISHED"
 
 
 class MlflowExperiment(Reader):
-    """The runs of an experiment, with their parameters, tags and last metrics; parents without a metric are none."""
+    """The runs of an experiment, with their parameters, tags and last metrics; parents without a metric are none.
+
+    Of what `stabbench track` has written they are those of the grid, with their names and the scores of their ends.
+    """
 
     description = (
         "mlflow:EXPERIMENT, of MLFLOW_TRACKING_URI or sqlite:///mlflow.db; tags and params are columns (MLflow 3)"
@@ -37,6 +41,7 @@ class MlflowExperiment(Reader):
         if not installed():
             raise UserError("MLflow is not installed: run `pip install 'stabbench[track]'`")
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        from stabbench.tracking.own_runs import is_own, own_runs
         from stabbench.tracking.server import UnreachableError, connected
 
         uri = os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_TRACKING_URI
@@ -48,9 +53,12 @@ class MlflowExperiment(Reader):
         except UnreachableError as error:
             remedy = f"; {error.remedy}" if error.remedy else ""
             raise UserError(f"{source.text}: no way to {uri}: {error}{remedy}") from error
-        parents = {run.data.tags[_PARENT] for run in found if _PARENT in run.data.tags}
-        runs = [_run(run) for run in found if run.data.metrics or run.info.run_id not in parents]
-        return table_of(runs, source.text, wanted)
+        own, notes = own_runs([run for run in found if is_own(run)])
+        others = [run for run in found if not is_own(run)]
+        parents = {run.data.tags[_PARENT] for run in others if _PARENT in run.data.tags}
+        runs = [_run(run) for run in others if run.data.metrics or run.info.run_id not in parents]
+        table = table_of([*own, *runs], source.text, wanted)
+        return replace(table, notes=[*notes, *table.notes])
 
 
 def _check_there(uri: str) -> None:

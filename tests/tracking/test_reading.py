@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
 from stabbench.analysis.results import runs_of
 from stabbench.errors import UserError
 from stabbench.readers import Wanted, read
+from stabbench.tracking import TrackingOutcome
+from tests.analysis.synthetic import DIVERGED, SyntheticCell, write_runs
 from tests.foreign.results_elsewhere import cells
 
 NAMES = {"strategy": "method", "task": "dataset"}
@@ -54,3 +59,23 @@ def test_what_is_missing_is_told_with_the_option_that_is_meant(tmp_path: Path, m
     with pytest.raises(UserError, match=r"there is no database .*other\.db: set MLFLOW_TRACKING_URI"):
         read(["mlflow:glue"], Wanted())
     assert not (tmp_path / "other.db").exists()
+
+
+def test_what_track_has_written_is_compared_as_the_records_are(
+    track: Callable[..., TrackingOutcome], runs: Path, uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    grid = [SyntheticCell([0.5, 0.0, 0.4, DIVERGED]), SyntheticCell([0.5, 0.6, 0.55, 0.52], strategy="mosbach")]
+    write_runs(runs, [*grid, SyntheticCell([0.1, 0.2], strategy="past")])
+    track()
+    shutil.rmtree(runs / "synthetic/acceptability/past")
+    assert track().complete
+    tracked = read(["mlflow:stabbench/demo"], Wanted())
+    direct = read([str(runs)], Wanted())
+    names = ["model", "task", "strategy", "seed"]
+    expected = runs_of(direct.table).runs.sort_values(names)[[*names, "metric", "score", "failed"]]
+    found = runs_of(tracked.table).runs.sort_values(names)[[*names, "metric", "score", "failed"]]
+    pd.testing.assert_frame_equal(found.reset_index(drop=True), expected.reset_index(drop=True))
+    assert set(found["strategy"]) == {"devlin", "mosbach"}
+    assert found["failed"].sum() == 2
+    assert "2 runs of studies, probes or earlier plans were left out." in tracked.notes
