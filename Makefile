@@ -28,7 +28,9 @@ repro: setup
 	if [ $$status -ne 0 ] && [ -d runs ]; then stabbench report --incomplete; fi; \
 	exit $$status
 
+# The package is compiled, as the programs that tests start would do each time where PYTHONDONTWRITEBYTECODE is set.
 test: setup
+	$(BIN)/python -m compileall -q stabbench
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+import pytest
+
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MKL_NUM_THREADS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -11,3 +13,19 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 
 collect_ignore = ["plugin_package"]
 """A package of its own, whose tests run where it is installed."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that share what is made once run in one worker (`--dist loadgroup`), so that it is made once."""
+    for item in items:
+        place = _shared_place(item)
+        if place is not None and item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(place))
+
+
+def _shared_place(item: pytest.Item) -> str | None:
+    """The outermost file or folder of tests that has a fixture of a test for more than one test; None without any."""
+    found = item._fixtureinfo.name2fixturedefs.values() if isinstance(item, pytest.Function) else ()
+    places = {made[-1].baseid for made in found if made[-1].scope != "function"}
+    return min((place for place in places if place.startswith("tests")), key=len, default=None)

@@ -24,7 +24,7 @@ def validate(validated: Path, params: Path) -> None:
       stabbench validate
       jq . validated/plan.json
     """
-    from stabbench.project.planning import validate as check
+    from stabbench.project.validation import validate as check
 
     found, warning = check(Folders.of(validated=validated, params=params))
     click.echo(f"{params}: {found}")

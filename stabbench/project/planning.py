@@ -1,4 +1,4 @@
-"""What will be run: params.yaml checked and resolved, a plan file a cell."""
+"""What will be run: params.yaml resolved, a plan file a cell."""
 
 from __future__ import annotations
 
@@ -8,18 +8,8 @@ from dataclasses import dataclass
 from itertools import chain
 
 from stabbench import resolve
-from stabbench.config import (
-    Config,
-    check_task_blocks,
-    load,
-    missing_dependencies,
-    model_folders,
-    own_files,
-    parts,
-    plugin_files,
-)
+from stabbench.config import Config, load, missing_dependencies, model_folders, plugin_files
 from stabbench.errors import Mistakes
-from stabbench.files import whole_folder, write_json
 from stabbench.folders import Folders
 from stabbench.notebook import html
 from stabbench.plan import Cell, Variation, write_plan
@@ -104,26 +94,3 @@ def _warnings(
     stale = missing_dependencies(folders.params, "plan", read)
     if stale is not None:
         yield stale
-
-
-def validate(folders: Folders) -> tuple[str, str | None]:
-    """Check params.yaml, and write what it decides for each stage of the pipeline.
-
-    How much it asks for, and what has to be known of its pipeline, in a sentence each.
-    """
-    config = load(folders.params, lambda block: resolve.trainer_mistakes(block, folders.root))
-    check_task_blocks(folders.params)
-    probes, studies = probes_of(config, folders.root), studies_of(config, folders.root)
-    for entry in studies:
-        entry.plugin.variations(entry.options, config)
-    with whole_folder(folders.validated) as folder:
-        for name, value in parts(config, folders.params.parent).items():
-            write_json(folder / name, value)
-    for place, entries in ((folders.studies, studies), (folders.probes, probes)):
-        write_json(place / "index.json", sorted(entry.name for entry in entries))
-    grid = config.grid
-    cells = len(grid.models) * len(grid.tasks) * len(grid.strategies)
-    return (
-        f"no mistakes; {cells} cells, {len(studies)} studies, {len(probes)} probes",
-        missing_dependencies(folders.params, "validate", own_files(config, folders.params.parent)),
-    )

@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 import stabbench
 from stabbench.commands.checking import check_command
 from stabbench.errors import UserError
-from stabbench.project.planning import validate
+from stabbench.project.validation import validate
 
 KNOWN = ("seed", "out", "model")
 
