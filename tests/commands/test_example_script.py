@@ -37,7 +37,7 @@ def test_a_trainer_script_is_run_as_it_is_and_with_the_callback_in_one_table(
     shutil.copy(SCRIPT, tmp_path)
     params = PROJECT.replace("strategies: [devlin]", "strategies: [hf-default, script, recorded]")
     params = params.replace("acceptability", "entailment")
-    (tmp_path / "params.yaml").write_text(f"seeds: 1-2{params}{STRATEGIES}")
+    (tmp_path / "params.yaml").write_text(f"seeds: 1{params}{STRATEGIES}")
     project = stabbench.Project(tmp_path)
     project.prepare()
     project.pretrain()

@@ -1,4 +1,4 @@
-"""Training runs on a machine that has torch and little else."""
+"""Training runs on a machine that has torch and little else, and what is no training runs without it."""
 
 from __future__ import annotations
 
@@ -24,5 +24,11 @@ print("ready")
 
 def test_workers_do_not_pay_for_importing_transformers() -> None:
     program = "import sys, stabbench.execution.cell; print('transformers' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "False"
+
+
+def test_params_yaml_is_checked_without_importing_torch() -> None:
+    program = "import sys, stabbench.project.validation; print('torch' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "False"
