@@ -9,7 +9,8 @@ INSTALLED := $(VENV)/.installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONNOUSERSITE := 1
 
-.PHONY: setup repro test long faults bench clean
+# `make test` has its two parts side by side: mypy leaves a core alone for a minute or two.
+.PHONY: setup repro test checks suite long faults bench clean
 
 setup: $(INSTALLED)
 
@@ -28,13 +29,18 @@ repro: setup
 	if [ $$status -ne 0 ] && [ -d runs ]; then stabbench report --incomplete; fi; \
 	exit $$status
 
-# The package is compiled, as the programs that tests start would do each time where PYTHONDONTWRITEBYTECODE is set.
 test: setup
-	$(BIN)/python -m compileall -q stabbench
+	@$(MAKE) --no-print-directory --jobs 2 checks suite
+
+checks: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The package is compiled, as the programs that tests start would do each time where PYTHONDONTWRITEBYTECODE is set.
+suite: setup
+	$(BIN)/python -m compileall -q stabbench
 	$(BIN)/pytest -n 2 --dist loadgroup
 
 # What takes minutes each: the parts of the benchmark in small, and the faults below.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
 import pytest
@@ -29,3 +30,8 @@ def _shared_place(item: pytest.Item) -> str | None:
     found = item._fixtureinfo.name2fixturedefs.values() if isinstance(item, pytest.Function) else ()
     places = {made[-1].baseid for made in found if made[-1].scope != "function"}
     return min((place for place in places if place.startswith("tests")), key=len, default=None)
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays: looking for garbage in it again and again costs a few per cent."""
+    gc.freeze()
