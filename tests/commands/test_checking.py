@@ -111,7 +111,7 @@ def test_validate_tells_what_planning_would_with_all_other_mistakes_of_the_file(
     assert first.endswith("params.yaml: 7 mistakes:")
     for place, part in (
         ("models.odd.sorce", "did you mean 'source'"),
-        ("models.mine.trainer", "unknown option of trainer 'native' 'options'"),
+        ("models.mine.trainer", "unknown option of trainer 'native'"),
         ("strategies.script.trainer", "trian.py, which python is to run: did you mean 'train.py'?"),
         ("strategies.script.trainer", "'recipe.lr': did you mean 'recipe.learning_rate'?"),
         ("strategies.smoothed.trainer", "options.label_smoothing_factor: found 5, expected a number from 0"),
