@@ -5,6 +5,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+UV_VERSION := 0.13.9
+# uv does in one minute what takes pip three; where it or an index of pip's own configuration cannot be had, pip installs the same pins.
+FROM_PIP := UV_FIND_LINKS="$${UV_FIND_LINKS-$$PIP_FIND_LINKS}" UV_INDEX_URL="$${UV_INDEX_URL-$$PIP_INDEX_URL}" \
+  UV_EXTRA_INDEX_URL="$${UV_EXTRA_INDEX_URL-$$PIP_EXTRA_INDEX_URL}"
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONNOUSERSITE := 1
@@ -19,8 +24,11 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "stabbench needs Python 3.11 or newer, found $$($(PYTHON) -V): run make PYTHON=python3.11" >&2; exit 2; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@echo "installing what requirements.lock pins"
+	@$(PIP) --no-deps uv==$(UV_VERSION) 2>/dev/null && \
+	  $(FROM_PIP) $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --requirement requirements.lock || \
+	  $(PIP) --requirement requirements.lock
+	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 # A cell with an error must not keep the others from the reader: the report is then made of what there is.
