@@ -7,6 +7,8 @@
     python -m benchmarks.cpu --only pipeline --run         # `dvc repro` of the demo preset in a fresh folder, timed
     python -m benchmarks.cpu --only pipeline --project DIR --wall-seconds 540   # the same of a finished project folder
 
+    python -m benchmarks.products                          # each matrix product of a linear layer beside torch's
+    python -m benchmarks.strategies                        # an update of each strategy beside one of devlin
     python -m benchmarks.calibration                       # what the statistical tests are worth: simulated, one core
     python -m benchmarks.gpu                               # the GPU path, with torch and transformers alone
     python -m benchmarks.tracking                          # 1,000 runs onto a real tracking server, over HTTP

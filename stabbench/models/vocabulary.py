@@ -36,8 +36,8 @@ class VocabularyCut:
         """The kept rows of a `(V, E)` table, as a copy."""
         return table.index_select(0, torch.from_numpy(self.kept).to(table.device))
 
-    def restore(self, pretrained: Tensor, trained: Tensor, decayed: float) -> Tensor:
-        """The whole `(V, E)` table: trained rows where kept, else the pretrained row times `decayed`."""
-        table = pretrained.to(trained.dtype) * decayed
+    def restore(self, pretrained: Tensor, trained: Tensor, factor: float) -> Tensor:
+        """The whole `(V, E)` table: trained rows where kept, else the pretrained row times `factor`."""
+        table = pretrained.to(trained.dtype) * factor
         table[torch.from_numpy(self.kept).to(table.device)] = trained
         return table

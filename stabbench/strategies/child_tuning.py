@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from stabbench.models.kernel import passes
 from stabbench.strategies.contract import Context, Strategy, Tensors, Weights, refuse_if
 
 LEAST = 1e-3
@@ -35,11 +36,15 @@ class ChildTuningF(Strategy):
     reference = "Xu et al. (2021), Child-Tuning-F"
     recipe = {"epochs": 3.0, "bias_correction": True}
     Options = ChildTuningOptions
+    clips_after_hook = True
 
     def before_update(self, weights: Weights, gradients: Tensors, state: Tensors, ctx: Context) -> None:
         """Mask every gradient."""
+        places, probability = [ctx.place + name for name in gradients], ctx.options.probability
+        if passes.thin(list(gradients.values()), ctx.draws[0], places, ctx.step, probability):
+            return
         for name, gradient in gradients.items():
-            gradient.mul_(ctx.scaled_bernoulli(name, ctx.options.probability, gradient.shape[1:]))
+            gradient.mul_(ctx.scaled_bernoulli(name, probability, gradient.shape[1:]))
 
 
 class ChildTuningD(Strategy):
@@ -57,6 +62,7 @@ class ChildTuningD(Strategy):
     reference = "Xu et al. (2021), Child-Tuning-D"
     recipe = {"epochs": 3.0, "bias_correction": True}
     Options = ChildTuningOptions
+    clips_after_hook = True
 
     def initialise(self, weights: Tensors, state: Tensors, ctx: Context) -> None:
         """Find the mask."""
@@ -82,10 +88,12 @@ class ChildTuningD(Strategy):
 
     def before_update(self, weights: Weights, gradients: Tensors, state: Tensors, ctx: Context) -> None:
         """Mask the layers' gradients."""
-        for name, gradient in gradients.items():
-            mask = state.get(MASK + name)
-            if mask is not None:
-                gradient.mul_(mask)
+        names = [name for name in gradients if MASK + name in state]
+        masked, kept = [gradients[name] for name in names], [state[MASK + name] for name in names]
+        if passes.mask(masked, kept):
+            return
+        for gradient, mask in zip(masked, kept, strict=True):
+            gradient.mul_(mask)
 
 
 def _quantiles(tensors: list[Tensor], share: float) -> Tensor:

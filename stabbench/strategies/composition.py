@@ -83,6 +83,19 @@ class Composition:
         """Whether any member has one of these hooks of its own."""
         return any(self.hooks[hook] for hook in hooks)
 
+    @cached_property
+    def clips_after_hooks(self) -> bool:
+        """Whether no `before_update` minds that gradients are clipped after it."""
+        return all(self.members[owner.member][0].clips_after_hook for owner in self.hooks["before_update"])
+
+    def unused_rows(self, kept: Sequence[float]) -> float:
+        """What is scored of a word-embedding row that no text uses, of which decay leaves `kept` after each update."""
+        strategy, ctx = Strategy(), None
+        for owner in self.hooks["scored_weights"]:
+            strategy, ctx = self.members[owner.member]
+        factor: float = hook_of(strategy, "unused_rows")(kept, ctx)
+        return factor
+
     def at(self, step: int, learning_rate: float) -> Moment:
         """The hooks after `step` updates, when the schedule's rate is `learning_rate`."""
         now: dict[str, Any] = {"step": step, "learning_rate": learning_rate}
@@ -134,6 +147,8 @@ class Moment:
             return None
         ctx = self.contexts[owners[0].member]
         with KeyedDraws(" or ".join(owner.name for owner in owners), ctx.device, ctx.step):
+            if len(owners) == 1:
+                return {name: owners[0].function(name, self.scale.scales[0][1]) for name in names}
             return {name: self.scale(name) for name in names}
 
     def training_weights(self, weights: Weights) -> Weights:
@@ -148,6 +163,10 @@ class Moment:
             loss: Tensor = self._call(owner, model, weights, batch)
             return loss
         return self.objective.loss(model(batch), batch.labels)
+
+    def penalty(self, weights: Weights, gradients: Tensors) -> Tensor | float:
+        """The sum of every member's `penalty`, shape `(S,)`; 0 where nobody has one."""
+        return sum((self._call(owner, weights, gradients) for owner in self.hooks["penalty"]), start=0.0)
 
     def before_update(self, weights: Weights, gradients: Tensors, state: Tensors) -> None:
         """Every member's `before_update`, in order."""

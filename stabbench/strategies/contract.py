@@ -6,6 +6,7 @@ The trainer calls them in this order::
     for every update:
         scale                                   for each tensor
         training_weights -> loss                forward and backward
+        penalty                                 what it adds to the loss, and to the gradients
         (clipping by the global norm)
         before_update                           gradients after clipping
         (AdamW)
@@ -179,7 +180,15 @@ class Strategy:
     version: ClassVar[str] = "1"
     """Part of the fingerprint: raise it when the numbers change."""
     needs_whole_vocabulary: ClassVar[bool] = False
-    """Whether word-embedding rows that no text uses must be present (they change other than by plain decay)."""
+    """Whether word-embedding rows that no text uses must be present.
+
+    They must where they change other than by plain decay, unless `unused_rows` says what is scored of them.
+    """
+    clips_after_hook: ClassVar[bool] = False
+    """Whether `before_update` multiplies gradients by what does not depend on them, if it looks at them at all.
+
+    Then it may be given gradients before clipping: the factor is the same, and AdamW's own pass applies it.
+    """
 
     def unsupported(self, architecture: Architecture) -> str | None:
         """A sentence where the strategy cannot be used with this architecture."""
@@ -212,6 +221,13 @@ class Strategy:
         """The loss of each run, shape `(S,)`; by default the objective's mean over the batch."""
         return ctx.objective.loss(model(batch), batch.labels)
 
+    def penalty(self, weights: Weights, gradients: Tensors, ctx: Context) -> Tensor:
+        """A term of the loss in the weights alone, shape `(S,)`; its gradient is added to `gradients`, in place.
+
+        These are the loss's, before clipping, of the weights that are not frozen.
+        """
+        return next(iter(weights.values())).new_zeros(len(ctx.draws))
+
     def before_update(self, weights: Weights, gradients: Tensors, state: Tensors, ctx: Context) -> None:
         """Change gradients in place, after clipping and before AdamW; or weights, by a step beside AdamW's."""
 
@@ -222,8 +238,17 @@ class Strategy:
         """What is evaluated and saved, with Hugging Face names; pure."""
         return weights
 
+    def unused_rows(self, kept: Sequence[float], ctx: Context) -> float:
+        """What is scored of a word-embedding row that no text uses, as a factor of its pretrained value.
 
-HOOKS = ("initialise", "scale", "training_weights", "loss", "before_update", "after_update", "scored_weights")
+        Of strategies with their own `scored_weights`. `kept` is what plain decay has left of the row after each update.
+        """
+        return kept[-1] if kept else 1.0
+
+
+HOOKS = (
+    "initialise", "scale", "training_weights", "loss", "penalty", "before_update", "after_update", "scored_weights",
+)  # fmt: skip
 
 
 def overrides(strategy: type[Strategy], hook: str) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
 
+from stabbench.models.kernel import passes
 from stabbench.strategies.contract import Context, Strategy, Tensors, Weights, refuse_if
 
 PREFIX = "ema/"
@@ -33,7 +34,6 @@ class ExponentialMovingAverage(Strategy):
     reference = "Polyak and Juditsky (1992); Izmailov et al. (2018)"
     recipe = {"epochs": 3.0, "bias_correction": True}
     Options = ExponentialMovingAverageOptions
-    needs_whole_vocabulary = True
 
     def initialise(self, weights: Tensors, state: Tensors, ctx: Context) -> None:
         """The average begins at the initial weights."""
@@ -42,11 +42,25 @@ class ExponentialMovingAverage(Strategy):
 
     def after_update(self, weights: Tensors, state: Tensors, ctx: Context) -> None:
         """Move the average towards the new weights."""
-        updates = ctx.step + 1
-        decay = min(ctx.options.decay, (1 + updates) / (10 + updates))
-        for name, weight in weights.items():
-            state[PREFIX + name].lerp_(weight, 1 - decay)
+        share = _new_share(ctx.step + 1, ctx)
+        averages = [state[PREFIX + name] for name in weights]
+        if passes.move_towards(averages, list(weights.values()), share):
+            return
+        for average, weight in zip(averages, weights.values(), strict=True):
+            average.lerp_(weight, share)
 
     def scored_weights(self, weights: Weights, state: Mapping[str, Tensor], ctx: Context) -> Weights:
         """The average."""
         return {name: state[PREFIX + name] for name in weights}
+
+    def unused_rows(self, kept: Sequence[float], ctx: Context) -> float:
+        """The same average of what decay leaves."""
+        average = 1.0
+        for updates, left in enumerate(kept, start=1):
+            average += _new_share(updates, ctx) * (left - average)
+        return average
+
+
+def _new_share(updates: int, ctx: Context) -> float:
+    """1 − d at this update, counted from 1."""
+    return float(1 - min(ctx.options.decay, (1 + updates) / (10 + updates)))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
-from stabbench.models.batch import Batch
-from stabbench.strategies.contract import BoundModel, Context, Strategy, Weights, refuse_if
+from stabbench.models.kernel import passes
+from stabbench.strategies.contract import Context, Strategy, Tensors, Weights, refuse_if
 
 
 @dataclass(frozen=True)
@@ -41,18 +42,19 @@ class L2SP(Strategy):
         """No weight decay beside the penalty."""
         return 1.0, 0.0
 
-    def loss(self, model: BoundModel, weights: Weights, batch: Batch, ctx: Context) -> Tensor:
-        """Cross-entropy and penalty, shape `(S,)`."""
-        loss = ctx.objective.loss(model(batch), batch.labels)
-        for name, tensor in weights.items():
-            pretrained = ctx.pretrained.get(name)
-            if pretrained is not None:
-                loss = loss + ctx.options.alpha / 2 * _square(tensor - pretrained)
-            else:
-                loss = loss + ctx.options.beta / 2 * _square(tensor)
-        return loss
-
-
-def _square(tensor: Tensor) -> Tensor:
-    """Squared L2 norm of each run, shape `(S,)`."""
-    return tensor.flatten(1).square().sum(dim=1)
+    def penalty(self, weights: Weights, gradients: Tensors, ctx: Context) -> Tensor:
+        """Its value and its gradient, in one pass."""
+        options: L2SPOptions = ctx.options
+        factors = [options.alpha if name in ctx.pretrained else options.beta for name in weights]
+        targets, slopes = ([found.get(name) for name in weights] for found in (ctx.pretrained, gradients))
+        tensors = list(weights.values())
+        value = passes.pull(slopes, tensors, targets, factors)
+        if value is not None:
+            return torch.tensor([value], dtype=torch.float64)
+        whole = tensors[0].new_zeros(tensors[0].shape[0])
+        for factor, weight, target, slope in zip(factors, tensors, targets, slopes, strict=True):
+            way = weight if target is None else weight - target
+            whole += factor / 2 * way.flatten(1).square().sum(dim=1)
+            if slope is not None:
+                slope.add_(way, alpha=factor)
+        return whole

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from stabbench.errors import UserError
+from stabbench.models.kernel.low_rank import with_low_rank
 from stabbench.strategies.contract import Context, Strategy, Tensors, Weights, refuse_if
 
 DOWN, UP = "lora_A", "lora_B"
@@ -79,11 +80,11 @@ def _chosen(name: str, ctx: Context) -> bool:
 def _merged(weights: Weights, ctx: Context) -> Weights:
     """W + (α/r)·B·A where there are A and B, every other tensor as it is; A and B themselves are left out."""
     merged = {name: tensor for name, tensor in weights.items() if not name.endswith((DOWN, UP))}
-    for name, down in weights.items():
-        if name.endswith(DOWN):
-            module = name.removesuffix(DOWN)
-            scaling = ctx.options.alpha / ctx.options.rank
-            merged[f"{module}weight"] = torch.baddbmm(
-                weights[f"{module}weight"], weights[module + UP], down, alpha=scaling
-            )
-    return merged
+    modules = [name.removesuffix(DOWN) for name in weights if name.endswith(DOWN)]
+    names, scaling = [f"{module}weight" for module in modules], ctx.options.alpha / ctx.options.rank
+    matrices = [weights[name] for name in names]
+    ups, downs = [weights[module + UP] for module in modules], [weights[module + DOWN] for module in modules]
+    found = with_low_rank(matrices, ups, downs, scaling)
+    if found is None:
+        found = tuple(torch.baddbmm(*parts, alpha=scaling) for parts in zip(matrices, ups, downs, strict=True))
+    return {**merged, **dict(zip(names, found, strict=True))}

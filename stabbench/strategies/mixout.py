@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 import torch
 
+from stabbench.models.kernel.columns import put_back
 from stabbench.strategies.contract import Context, Strategy, Weights, refuse_if
 
 
@@ -36,11 +38,16 @@ class Mixout(Strategy):
 
     def training_weights(self, weights: Weights, ctx: Context) -> Weights:
         """Mix every chosen matrix; evaluation keeps using W."""
-        mixed = dict(weights)
-        for name, pretrained in ctx.pretrained.items():
-            if ctx.facts[name].linear_weight and _chosen(name, ctx.options):
-                mixed[name] = torch.addcmul(pretrained, weights[name] - pretrained, self._keep(name, pretrained, ctx))
-        return mixed
+        options: MixoutOptions = ctx.options
+        include, exclude = tuple(options.include), tuple(options.exclude)
+        names = [name for name in ctx.pretrained if ctx.facts[name].linear_weight and _chosen(name, include, exclude)]
+        matrices, pretrained = [weights[name] for name in names], [ctx.pretrained[name] for name in names]
+        places = [ctx.place + name for name in names]
+        mixed = put_back(matrices, pretrained, ctx.draws, places, ctx.step, options.probability)
+        if mixed is None:
+            keep = [self._keep(name, ctx.pretrained[name], ctx) for name in names]
+            mixed = tuple(map(torch.addcmul, pretrained, map(torch.sub, matrices, pretrained), keep))
+        return {**weights, **dict(zip(names, mixed, strict=True))}
 
     def _keep(self, name: str, pretrained: torch.Tensor, ctx: Context) -> torch.Tensor:
         probability = ctx.options.probability
@@ -48,6 +55,7 @@ class Mixout(Strategy):
         return kept.to(ctx.dtype) / (1 - probability) if probability < 1 else torch.zeros_like(kept, dtype=ctx.dtype)
 
 
-def _chosen(name: str, options: MixoutOptions) -> bool:
-    included = any(fnmatchcase(name, pattern) for pattern in options.include)
-    return included and not any(fnmatchcase(name, pattern) for pattern in options.exclude)
+@lru_cache(maxsize=4096)
+def _chosen(name: str, include: tuple[str, ...], exclude: tuple[str, ...]) -> bool:
+    included = any(fnmatchcase(name, pattern) for pattern in include)
+    return included and not any(fnmatchcase(name, pattern) for pattern in exclude)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
+from stabbench.models.kernel import passes
 from stabbench.strategies.contract import Context, Strategy, Tensors, refuse_if
 
 OWED = "pretrained_decay.owed."
@@ -54,11 +55,13 @@ class PretrainedDecay(Strategy):
 
     def after_update(self, weights: Tensors, state: Tensors, ctx: Context) -> None:
         """Go a part of the way back, at the tensor's own rate, and remember what rounding kept of it."""
-        for name, facts in ctx.facts.items():
-            if not facts.decays:
-                continue
-            weight, owed = weights[name], state[OWED + name]
-            way = ctx.pretrained[name] - weight if name in ctx.pretrained else -weight
-            owed.add_(way, alpha=ctx.rate(name) * ctx.options.decay)
+        names = [name for name, facts in ctx.facts.items() if facts.decays]
+        moved, debts = [weights[name] for name in names], [state[OWED + name] for name in names]
+        targets = [ctx.pretrained.get(name) for name in names]
+        shares = [ctx.rate(name) * ctx.options.decay for name in names]
+        if passes.move_and_owe(moved, targets, debts, shares):
+            return
+        for weight, target, owed, share in zip(moved, targets, debts, shares, strict=True):
+            owed.add_(-weight if target is None else target - weight, alpha=share)
             before = weight.clone()
             owed.sub_(weight.add_(owed).sub(before))

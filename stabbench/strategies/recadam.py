@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from stabbench.models.kernel import passes
 from stabbench.recipe import Recipe
 from stabbench.strategies.contract import Context, Strategy, Tensors, Weights, refuse_if
 
@@ -40,6 +41,7 @@ class RecAdam(Strategy):
     reference = "Chen et al. (2020)"
     recipe = {"epochs": 3.0, "bias_correction": True}
     Options = RecAdamOptions
+    clips_after_hook = True
 
     def caution(self, recipe: Recipe, options: RecAdamOptions) -> str | None:
         """Where the pull is unstable."""
@@ -58,8 +60,11 @@ class RecAdam(Strategy):
     def before_update(self, weights: Weights, gradients: Tensors, state: Tensors, ctx: Context) -> None:
         """The pull, from where the weights are before Adam's step, which depends on them no more."""
         strength = ctx.learning_rate * (1 - task_share(ctx)) * ctx.options.gamma
-        for name, pretrained in ctx.pretrained.items():
-            weights[name].sub_(weights[name] - pretrained, alpha=strength)
+        known = [weights[name] for name in ctx.pretrained]
+        if passes.move_towards(known, list(ctx.pretrained.values()), strength):
+            return
+        for weight, pretrained in zip(known, ctx.pretrained.values(), strict=True):
+            weight.sub_(weight - pretrained, alpha=strength)
 
 
 def task_share(ctx: Context) -> float:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
 
+from stabbench.models.kernel import passes
 from stabbench.strategies.contract import Context, Strategy, Tensors, Weights, refuse_if
 
 PREFIX = "swa/"
@@ -34,19 +35,31 @@ class StochasticWeightAveraging(Strategy):
     reference = "Izmailov et al. (2018)"
     recipe = {"epochs": 3.0, "bias_correction": True}
     Options = StochasticWeightAveragingOptions
-    needs_whole_vocabulary = True
 
     def after_update(self, weights: Tensors, state: Tensors, ctx: Context) -> None:
         """Take the new weights into the mean where the tail has begun."""
-        tail = max(1, round(ctx.options.share * ctx.total_steps))
-        count = ctx.step + 1 - (ctx.total_steps - tail)
-        for name, weight in weights.items():
-            if count == 1:
-                state[PREFIX + name] = weight.detach().clone()
-            elif count > 1:
-                mean = state[PREFIX + name]
-                mean.add_(weight - mean, alpha=1 / count)
+        count = ctx.step + 1 - (ctx.total_steps - _tail(ctx))
+        if count < 1:
+            return
+        if count == 1:
+            state.update({PREFIX + name: weight.detach().clone() for name, weight in weights.items()})
+            return
+        means = [state[PREFIX + name] for name in weights]
+        if passes.move_towards(means, list(weights.values()), 1 / count):
+            return
+        for mean, weight in zip(means, weights.values(), strict=True):
+            mean.add_(weight - mean, alpha=1 / count)
 
     def scored_weights(self, weights: Weights, state: Mapping[str, Tensor], ctx: Context) -> Weights:
         """The mean, where there is one already."""
         return {name: state.get(PREFIX + name, weight) for name, weight in weights.items()}
+
+    def unused_rows(self, kept: Sequence[float], ctx: Context) -> float:
+        """The same mean of what decay leaves."""
+        last = kept[-_tail(ctx) :]
+        return sum(last) / len(last) if last else 1.0
+
+
+def _tail(ctx: Context) -> int:
+    """How many updates are averaged."""
+    return max(1, round(float(ctx.options.share) * ctx.total_steps))

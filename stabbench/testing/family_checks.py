@@ -226,7 +226,7 @@ def able_as_it_says(trial: FamilyTrial) -> None:
         kernel = PlainStep.of(found, one, "classification")
         if kernel is None:
             raise ContractError("the kernel does not take it")
-        loss = torch.tensor([kernel(batch, Dropout(0.0, [Draws(1, "dropout")], 0))[0]], dtype=torch.float64)
+        loss = torch.tensor([kernel(batch, Dropout(0.0, [Draws(1, "dropout")], 0), one)[0]], dtype=torch.float64)
         close(loss, objectives.find().loss(logits, batch.labels), "the kernel's loss and that of the logits")
     if able.cuts_vocabulary:
         cut = VocabularyCut.of((texts,))

@@ -45,19 +45,32 @@ class AdamW:
     """The optimizer of all runs at once; the moments have the shapes of the weights.
 
     `decays` tells whether weight decay applies to a tensor. `missed` counts the updates that each tensor sat out
-    frozen: the bias correction goes by the updates that it had.
+    frozen: the bias correction goes by the updates that it had. `moments` has those of the tensors that have been
+    trained so far: what stays frozen has none.
     """
 
     def __init__(self, weights: Mapping[str, Tensor], recipe: Recipe, decays: Callable[[str], bool]) -> None:
         self.recipe = recipe
         self.decay = {name: recipe.weight_decay if decays(name) else 0.0 for name in weights}
-        self.moments = {name: (torch.zeros_like(tensor), torch.zeros_like(tensor)) for name, tensor in weights.items()}
+        self.moments: dict[str, tuple[Tensor, Tensor]] = {}
         self.missed = dict.fromkeys(weights, 0)
         self._parameters = dict(weights)
         self._factors = [(1.0, decay) for decay in self.decay.values()]
-        self._compiled = FusedAdamW.of(self._parameters, self.moments)
+        self._compiled = FusedAdamW.of(self._parameters)
         self._last_keys: dict[str, Key] | None = None
         self._assigned: list[tuple[Key, list[str], torch.optim.AdamW]] = []
+
+    def moments_of(self, name: str) -> tuple[Tensor, Tensor]:
+        """Both moments of a tensor, which begin at 0."""
+        if name not in self.moments:
+            weight = self._parameters[name]
+            self.moments[name] = torch.zeros_like(weight), torch.zeros_like(weight)
+        return self.moments[name]
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Numbers of elements that one run has of each tensor."""
+        return {name: weight[0].numel() for name, weight in self._parameters.items()}
 
     def update(
         self,
@@ -69,7 +82,8 @@ class AdamW:
     ) -> None:
         """Update number `step` ≥ 1 in place.
 
-        `scales` are factors for rate and decay by tensor, 1 where None; `clip` is a factor of all gradients.
+        `scales` are factors for rate and decay by tensor, 1 where None; `clip` is a factor of all gradients. What is
+        frozen needs no gradient.
         """
         self.freeze(frozen_by(scales))
         if self._compiled is not None and self._compiled.takes(gradients):
@@ -110,6 +124,9 @@ class AdamW:
         if scales is not None:
             wanted = [(scales[name][0], scales[name][1] * decay) for name, decay in self.decay.items()]
             self._factors = self._factors if wanted == self._factors else wanted
+        for name, (rate, _) in zip(self.decay, self._factors, strict=True):
+            if rate != 0:
+                self.moments_of(name)
         missed = list(self.missed.values())
         counts = {count for count, (rate, _) in zip(missed, self._factors, strict=True) if rate != 0}
         for count in sorted(counts):
@@ -121,7 +138,7 @@ class AdamW:
             factors = self._factors
             if len(counts) > 1:
                 factors = [own if found == count else STILL for own, found in zip(factors, missed, strict=True)]
-            compiled.update(gradients, update, factors)
+            compiled.update(gradients, self.moments, update, factors)
 
     def freeze(self, names: Collection[str]) -> None:
         """Note that these tensors sit out the present update."""
@@ -149,7 +166,7 @@ class AdamW:
         betas = recipe.adam_beta1, recipe.adam_beta2
         optimizer = torch.optim.AdamW(parameters, lr=0.0, betas=betas, eps=recipe.adam_epsilon, fused=True)
         for name, parameter in zip(names, parameters, strict=True):
-            first, second = self.moments[name]
+            first, second = self.moments_of(name)
             count = torch.tensor(NO_CORRECTION, dtype=torch.float32, device=parameter.device)
             optimizer.state[parameter] = {"step": count, "exp_avg": first, "exp_avg_sq": second}
         return optimizer

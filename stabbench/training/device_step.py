@@ -74,7 +74,7 @@ class DeviceStep:
     def of(cls, parts: Parts, strategies: Composition, optimizer: AdamW, state: TrainingState) -> DeviceStep | None:
         """None where the strategies have hooks of their own in an update, or the device's mode is `off`."""
         mode = step_mode(parts.device)
-        hooks = strategies.overrides("training_weights", "loss", "before_update", "after_update")
+        hooks = strategies.overrides("training_weights", "loss", "penalty", "before_update", "after_update")
         if mode == "off" or hooks or set(state.weights) != set(parts.facts):
             return None
         return cls(parts, strategies, optimizer, state, mode)

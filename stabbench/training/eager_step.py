@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 import torch
 from torch import Tensor
 
 from stabbench.models.batch import Batch
 from stabbench.models.dropout import Dropout, Masks
 from stabbench.models.encoder import Weights
+from stabbench.models.kernel.chain import chained
+from stabbench.models.kernel.optimizer import GradientTable
 from stabbench.models.kernel.step import PlainStep
 from stabbench.strategies.composition import Composition, Moment
 from stabbench.training.adamw import AdamW, frozen_by
@@ -19,14 +19,14 @@ from stabbench.training.state import TrainingState
 
 
 class EagerStep:
-    """Forward, backward, clipping and AdamW; plain updates of one run on a CPU are computed by the compiled kernel."""
+    """Forward, backward, clipping and AdamW; one run's usual loss on a CPU is computed by the compiled kernel."""
 
     def __init__(self, parts: Parts, strategies: Composition, optimizer: AdamW, state: TrainingState) -> None:
         self.parts, self.recipe, self.strategies, self.optimizer = parts, parts.recipe, strategies, optimizer
         self.masks = Masks(parts.recipe.one_dropout, parts.dropout, parts.device)
         self.names = list(state.weights)
-        plain = not strategies.overrides("training_weights", "loss", "before_update")
-        single = plain and parts.capabilities.kernel and parts.encoder.products is None
+        self.frozen: frozenset[str] = frozenset()
+        single = not strategies.overrides("loss") and parts.capabilities.kernel and parts.encoder.products is None
         inputs = parts.inputs
         self.plain = PlainStep.of(inputs.architecture, state.weights, inputs.objective.name) if single else None
 
@@ -37,16 +37,21 @@ class EagerStep:
         moment = self.strategies.at(update, rate)
         scales = moment.scales_of(self.names)
         batch = self.parts.batch(update)
-        losses, gradients, norms, passes = self._gradients(state, moment, batch, frozen_by(scales))
+        self._freeze(state, frozen_by(scales))
+        losses, gradients, passes = self._gradients(state, moment, batch)
         with torch.no_grad():
+            losses = losses + moment.penalty(state.weights, gradients)
+            norms = self._norms(gradients, batch.runs)
             total = norms.square().sum(dim=0).sqrt()
             if update % self.recipe.gradient_norm_every == 0:
                 state.gradient_norms.append(norms.to("cpu", torch.float64))
                 state.gradient_norm_steps.append(update)
             factors = clip_factors(total, self.recipe.max_grad_norm)
-            later = batch.runs == 1 and not self.strategies.overrides("before_update")
+            later = batch.runs == 1 and self.strategies.clips_after_hooks
             if not later:
                 scale_gradients(gradients, factors)
+            if self.strategies.overrides("before_update"):
+                gradients = self._with_zeros(state, gradients)
                 moment.before_update(state.weights, gradients, state.strategy)
             self.optimizer.update(gradients, update + 1, rate, scales, clip=float(factors) if later else 1.0)
             moment.after_update(state.weights, state.strategy)
@@ -59,24 +64,47 @@ class EagerStep:
     def collect(self, state: TrainingState) -> None:
         """Nothing is left to append: every update has done so."""
 
-    def _gradients(
-        self, state: TrainingState, moment: Moment, batch: Batch, frozen: Collection[str]
-    ) -> tuple[Tensor, dict[str, Tensor], Tensor, int]:
-        """Losses `(S,)`, gradients (0 for what is frozen), their norms `(tensors, S)`, and how many forward passes."""
-        if self.plain is not None and not frozen:
-            loss, sums = self.plain(batch, Dropout(self.recipe.one_dropout, self.parts.dropout, state.step))
-            return torch.tensor([loss], dtype=torch.float64), self.plain.gradients, norms_of(sums), 1
-        weights = {name: tensor.detach() if name in frozen else tensor for name, tensor in state.weights.items()}
+    def _freeze(self, state: TrainingState, frozen: frozenset[str]) -> None:
+        """Ask for gradients of all weights but these."""
+        for name in frozen ^ self.frozen:
+            state.weights[name].requires_grad_(name not in frozen)
+        self.frozen = frozen
+
+    def _gradients(self, state: TrainingState, moment: Moment, batch: Batch) -> tuple[Tensor, dict[str, Tensor], int]:
+        """Losses `(S,)`, gradients of what is not frozen, and how many forward passes there were."""
+        weights = state.weights
+        if self.plain is not None:
+            acting = moment.training_weights(weights) if self.strategies.overrides("training_weights") else weights
+            if acting is weights or self.plain.takes(acting):
+                dropout = Dropout(self.recipe.one_dropout, self.parts.dropout, state.step)
+                loss, slopes = self.plain(batch, dropout, acting)
+                own = slopes if acting is weights else chained(acting, weights, slopes)
+                if own is not None:
+                    return torch.tensor([loss], dtype=torch.float64), own, 1
         model = _TrainingModel(self.parts, self.masks, moment, weights, state.step)
         losses = moment.loss(model, weights, batch)
-        trained = {name: tensor for name, tensor in weights.items() if name not in frozen}
+        trained = {name: tensor for name, tensor in weights.items() if name not in self.frozen}
         found = torch.autograd.grad(losses.sum(), list(trained.values()), materialize_grads=True)
-        gradients = {name: tensor.contiguous() for name, tensor in zip(trained, found, strict=True)}
-        with torch.no_grad():
-            gradients = {
-                name: gradients[name] if name in gradients else torch.zeros_like(weights[name]) for name in weights
-            }
-            return losses.detach(), gradients, gradient_norms(gradients), model.passes
+        gradients = {name: gradient.contiguous() for name, gradient in zip(trained, found, strict=True)}
+        return losses.detach(), gradients, model.passes
+
+    def _norms(self, gradients: dict[str, Tensor], runs: int) -> Tensor:
+        """Their norms `(tensors, S)`, 0 for what is frozen."""
+        if isinstance(gradients, GradientTable):
+            return norms_of(gradients.square_sums())
+        found = gradient_norms(gradients)
+        if len(gradients) == len(self.names):
+            return found
+        norms = found.new_zeros(len(self.names), runs)
+        norms[[place for place, name in enumerate(self.names) if name in gradients]] = found
+        return norms
+
+    def _with_zeros(self, state: TrainingState, gradients: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The same with zeros for what is frozen: hooks are given a gradient of every weight."""
+        if len(gradients) == len(self.names):
+            return gradients
+        weights = state.weights
+        return {name: gradients[name] if name in gradients else torch.zeros_like(weights[name]) for name in weights}
 
 
 class _TrainingModel:

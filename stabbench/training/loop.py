@@ -160,9 +160,9 @@ class Training:
     def adopt(self, state: TrainingState) -> None:
         """Go on from a saved state."""
         self._prepare(state)
-        for name, (first, second) in state.moments.items():
-            self.optimizer.moments[name][0].copy_(first)
-            self.optimizer.moments[name][1].copy_(second)
+        for name, saved in state.moments.items():
+            for own, moment in zip(self.optimizer.moments_of(name), saved, strict=True):
+                own.copy_(moment)
         self.optimizer.missed.update(state.missed)
         state.moments, state.missed = self.optimizer.moments, self.optimizer.missed
 
@@ -262,10 +262,11 @@ class Training:
         parts = self.parts
         exported = [{name: tensor[run].detach() for name, tensor in scored.items()} for run in range(len(parts.seeds))]
         if parts.cut:
-            decayed = float(np.prod([1 - rate for rate in self._decay_rates(parts.word_table)]))
+            kept = np.cumprod([1 - rate for rate in self._decay_rates(parts.word_table)]).tolist()
+            factor = self.strategies.unused_rows(kept)
             table = parts.inputs.pretrained[parts.word_table].to(parts.device)
             for run in exported:
-                run[parts.word_table] = parts.cut.restore(table, run[parts.word_table], decayed)
+                run[parts.word_table] = parts.cut.restore(table, run[parts.word_table], factor)
         return exported
 
     def _decay_rates(self, name: str) -> Iterator[float]:

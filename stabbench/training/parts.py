@@ -107,7 +107,7 @@ class Parts:
         for name, decay in optimizer.decay.items():
             factors = scale(name)
             groups.setdefault((self.recipe.learning_rate * factors[0], decay * factors[1]), []).append(name)
-        sizes = {name: first[0].numel() for name, (first, _) in optimizer.moments.items()}
+        sizes = optimizer.sizes
         if self.cut:
             sizes[self.word_table] = self.inputs.pretrained[self.word_table].numel()
         return [

@@ -106,7 +106,7 @@ class TrainingState:
         weights, first, second = part("weights/"), part("first/"), part("second/")
         return cls(
             weights={name: weights[name] for name in facts["order"]},
-            moments={name: (first[name], second[name]) for name in facts["order"]},
+            moments={name: (first[name], second[name]) for name in facts["order"] if name in first},
             strategy=part("strategy/"),
             step=int(facts["step"]),
             gradient_norm_steps=facts["gradient_norm_steps"],

@@ -92,8 +92,8 @@ def test_two_owners_of_one_hook_are_refused(configured: Any, tmp_path: Path) -> 
     hook = "def loss(self, model, weights, batch, ctx): ..."
     body = f"from stabbench import Strategy\n\nclass Mine(Strategy):\n    {hook}\n"
     (tmp_path / "mine.py").write_text(body)
-    config = configured("{plugin: [l2-sp, './mine.py:Mine']}")
-    with pytest.raises(UserError, match=r"l2-sp and \./mine\.py:Mine both define `loss`"):
+    config = configured("{plugin: [r3f, './mine.py:Mine']}")
+    with pytest.raises(UserError, match=r"r3f and \./mine\.py:Mine both define `loss`"):
         resolve_strategy(config.strategies["mine"], "mine", tmp_path)
 
 

@@ -15,8 +15,10 @@ STRATEGIES = ((ExponentialMovingAverage(), ExponentialMovingAverageOptions()),)
 
 @pytest.mark.parametrize("limit", [0.999, 0.5])
 def test_what_is_scored_is_the_average_of_the_plain_trainings_weights(limit: float) -> None:
-    options = ExponentialMovingAverageOptions(decay=limit)
-    inputs = tiny.inputs(strategies=((ExponentialMovingAverage(), options),))
+    class Whole(ExponentialMovingAverage):
+        needs_whole_vocabulary = True
+
+    inputs = tiny.inputs(strategies=((Whole(), ExponentialMovingAverageOptions(decay=limit)),))
     result, weights, _ = trained(inputs)
     expected = initial_weights(inputs.pretrained, inputs.architecture, 1, torch.float64)
     for t, after in enumerate(weights[1:], start=1):

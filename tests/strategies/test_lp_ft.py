@@ -55,6 +55,14 @@ def test_the_encoders_bias_correction_begins_when_it_is_set_free(
             torch.testing.assert_close(weights[update + 1][name], weights[update][name] - change, rtol=0, atol=1e-13)
 
 
+@pytest.mark.parametrize("kernel", ["on", "off"])
+def test_what_has_never_been_trained_has_no_moments(kernel: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STABBENCH_KERNEL", kernel)
+    _, weights, states = trained(tiny.inputs(strategies=STRATEGIES))
+    assert set(states[5].moments) == HEADS["bert"]
+    assert set(states[6].moments) == set(weights[0])
+
+
 def test_what_is_frozen_counts_for_nothing_in_the_gradient_norm() -> None:
     inputs = tiny.inputs(strategies=STRATEGIES, gradient_norm_every=1)
     (result,) = train(inputs, tiny.seeds(1))

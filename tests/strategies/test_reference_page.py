@@ -88,6 +88,10 @@ class Listens(Strategy):
         CALLS.append("loss")
         return super().loss(model, weights, batch, ctx)
 
+    def penalty(self, weights: Weights, gradients: MutableMapping[str, Tensor], ctx: Context) -> Tensor:
+        CALLS.append("penalty")
+        return super().penalty(weights, gradients, ctx)
+
     def before_update(
         self,
         weights: Weights,

@@ -13,13 +13,19 @@ from tests.strategies.first_batch import trained
 
 @pytest.mark.parametrize(("share", "tail"), [(0.25, 4), (1.0, 18), (0.01, 1)])
 def test_what_is_scored_is_the_mean_of_the_weights_over_the_last_updates(share: float, tail: int) -> None:
+    class Whole(StochasticWeightAveraging):
+        needs_whole_vocabulary = True
+
     options = StochasticWeightAveragingOptions(share=share)
-    inputs = tiny.inputs(strategies=((StochasticWeightAveraging(), options),), weight_decay=0.5)
-    result, weights, _ = trained(inputs)
+    (cut, _, _), (whole, weights, _) = (
+        trained(tiny.inputs(strategies=((strategy(), options),), weight_decay=0.5))
+        for strategy in (StochasticWeightAveraging, Whole)
+    )
     assert len(weights) == 19
-    for name, found in result.weights.items():
+    for name, found in whole.weights.items():
         expected = torch.stack([after[name][0] for after in weights[-tail:]]).mean(dim=0)
         torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
+        torch.testing.assert_close(cut.weights[name], expected, rtol=0, atol=1e-12)
 
 
 def test_before_the_tail_the_weights_themselves_are_scored() -> None:

@@ -17,8 +17,8 @@ from stabbench.models.encoder import Encoder
 from stabbench.models.families import architecture_of
 from stabbench.randomness import Draws
 from stabbench.strategies.freelb import FreeLB, FreeLBOptions
-from stabbench.strategies.l2_sp import L2SP
 from stabbench.strategies.mixout import Mixout, MixoutOptions
+from stabbench.strategies.r3f import R3F
 from stabbench.tasks.objectives.class_losses import cross_entropy
 from stabbench.training.loop import Training
 from stabbench.training.memory import Needs, balanced, kept_for_backward, largest_batch, needs, parameters
@@ -110,10 +110,10 @@ def test_strategies_with_code_count_the_pretrained_weights_and_their_changed_one
 
 def test_a_loss_of_its_own_counts_other_weights_and_the_slopes_that_led_there() -> None:
     size = 8 * parameters(tiny.inputs().architecture, tiny.inputs().architecture.vocabulary_size)
-    mixing, penalised = (
-        needs(tiny.inputs(strategies=((strategy(), strategy.Options()),)), tiny.seeds(1)) for strategy in (Mixout, L2SP)
+    mixing, perturbed = (
+        needs(tiny.inputs(strategies=((strategy(), strategy.Options()),)), tiny.seeds(1)) for strategy in (Mixout, R3F)
     )
-    assert penalised.each - mixing.each == pytest.approx(2 * size, rel=0.05)
+    assert perturbed.each - mixing.each == pytest.approx(2 * size, rel=0.05)
 
 
 def test_every_pass_that_a_loss_keeps_is_counted() -> None:

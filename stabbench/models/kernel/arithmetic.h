@@ -1,4 +1,4 @@
-/* Arithmetic of one thread: vector loops, exponential and activations, small and large matrix products, random masks. */
+/* Arithmetic of one thread: vectors, exponential and activations, random masks. */
 #pragma once
 #include <math.h>
 #include <stddef.h>
@@ -16,7 +16,12 @@ typedef REAL real;
 #else
 #define VECTOR_BYTES 32
 #endif
-#define LANES ((int)(VECTOR_BYTES / sizeof(real)))
+/* Numbers of a vector, for the preprocessor, too. */
+#define BYTES_OF_float 4
+#define BYTES_OF_double 8
+#define BYTES_OF(type) BYTES_OF_##type
+#define BYTES_OF_NAMED(type) BYTES_OF(type)
+#define LANES (VECTOR_BYTES / BYTES_OF_NAMED(REAL))
 typedef real vector __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(real)), may_alias));
 
 /* e^x for x ≤ 0 (below −87 in single precision: e^−87); NaN stays NaN. */
@@ -93,131 +98,6 @@ static inline void activate(int activation, int n, real *restrict values, const 
     }
 }
 
-static inline vector load(const real *from, int count) {
-    vector found = {0};
-    memcpy(&found, from, (size_t)count * sizeof(real));
-    return found;
-}
-
-#define TILE_ROWS (VECTOR_BYTES == 64 ? 8 : 4) /* of sums that are held in registers, two vectors wide */
-#define DEPTH 384                              /* terms of a sum that are added in one go */
-
-/* rows×(full vectors, then `rest` columns) of C = A B, or C += A B where `more`; A(i, l) at a[i·row + l·column]. */
-static inline __attribute__((always_inline)) void tile(const int rows, const int wide, int rest, int k, const real *a, long row,
-                                                        long column, const real *b, long ldb, real *c, long ldc, int more) {
-    vector sum[TILE_ROWS][2] = {{{0}}};
-    for (int l = 0; l < k; l++) {
-        const vector first = rest ? load(b + l * ldb, rest) : *(const vector *)(b + l * ldb);
-        const vector second = wide == 2 ? *(const vector *)(b + l * ldb + LANES) : first;
-#pragma GCC unroll 8
-        for (int i = 0; i < rows; i++) {
-            const real scalar = a[i * row + l * column];
-            sum[i][0] += scalar * first;
-            if (wide == 2) sum[i][1] += scalar * second;
-        }
-    }
-#pragma GCC unroll 8
-    for (int i = 0; i < rows; i++) {
-        real *to = c + i * ldc;
-        if (more) sum[i][0] += rest ? load(to, rest) : load(to, LANES);
-        if (more && wide == 2) sum[i][1] += load(to + LANES, LANES);
-        if (rest) memcpy(to, &sum[i][0], (size_t)rest * sizeof(real));
-        else memcpy(to, &sum[i][0], VECTOR_BYTES);
-        if (wide == 2) memcpy(to + LANES, &sum[i][1], VECTOR_BYTES);
-    }
-}
-
-/* C (m×n) = A B, or C += A B where `more`; rows of B and C are contiguous, A has any two strides. For products that fit a cache. */
-static inline void small_product(int m, int n, int k, const real *a, long row, long column, const real *b, long ldb, real *c, long ldc, int more) {
-    for (int j = 0; j < n;) {
-        const int left = n - j, wide = left >= 2 * LANES ? 2 : 1, rest = left < LANES ? left : 0;
-        int i = 0;
-#define TILES(rows)                                                                                                          \
-    for (; i + rows <= m; i += rows) {                                                                                       \
-        const real *from = a + i * row;                                                                                      \
-        real *to = c + i * ldc + j;                                                                                          \
-        if (wide == 2) tile(rows, 2, 0, k, from, row, column, b + j, ldb, to, ldc, more);                                    \
-        else if (!rest) tile(rows, 1, 0, k, from, row, column, b + j, ldb, to, ldc, more);                                   \
-        else tile(rows, 1, rest, k, from, row, column, b + j, ldb, to, ldc, more);                                           \
-    }
-        TILES(TILE_ROWS) TILES(4) TILES(2) TILES(1)
-#undef TILES
-        j += rest ? rest : wide * LANES;
-    }
-}
-
-typedef __typeof__((vector){0} < (vector){0}) choice;
-#ifdef __clang__
-static inline vector chosen(vector a, vector b, choice from) {
-    vector found;
-    for (int i = 0; i < LANES; i++) found[i] = from[i] < LANES ? a[from[i]] : b[from[i] - LANES];
-    return found;
-}
-#else
-#define chosen(a, b, from) __builtin_shuffle(a, b, from)
-#endif
-
-/* to(l, t) = from(t, l) for LANES × LANES elements: in each round the halves of all rows are interleaved. */
-static inline void transpose_block(const real *from, long from_stride, real *to, long to_stride) {
-    vector rows[LANES], mixed[LANES];
-    choice low, high;
-#pragma GCC unroll 16
-    for (int i = 0; i < LANES; i++) {
-        low[i] = i / 2 + i % 2 * LANES;
-        high[i] = low[i] + LANES / 2;
-        rows[i] = *(const vector *)(from + i * from_stride);
-    }
-#pragma GCC unroll 4
-    for (int round = 1; round < LANES; round *= 2) {
-#pragma GCC unroll 8
-        for (int i = 0; i < LANES / 2; i++) {
-            mixed[2 * i] = chosen(rows[i], rows[i + LANES / 2], low);
-            mixed[2 * i + 1] = chosen(rows[i], rows[i + LANES / 2], high);
-        }
-#pragma GCC unroll 16
-        for (int i = 0; i < LANES; i++) rows[i] = mixed[i];
-    }
-#pragma GCC unroll 16
-    for (int i = 0; i < LANES; i++) *(vector *)(to + i * to_stride) = rows[i];
-}
-
-/* to (columns × stride): the transpose of (rows × columns). */
-static inline void transpose(int64_t rows, int64_t columns, const real *from, int64_t from_stride, real *to, int64_t stride) {
-    int64_t i = 0;
-    for (; i + LANES <= rows; i += LANES) {
-        int64_t j = 0;
-        for (; j + LANES <= columns; j += LANES) transpose_block(from + i * from_stride + j, from_stride, to + j * stride + i, stride);
-        for (; j < columns; j++)
-            for (int t = 0; t < LANES; t++) to[j * stride + i + t] = from[(i + t) * from_stride + j];
-    }
-    for (int64_t j = 0; j < columns; j++)
-        for (int64_t t = i; t < rows; t++) to[j * stride + t] = from[t * from_stride + j];
-}
-
-static inline void copy_rows(int64_t rows, int64_t columns, const real *from, int64_t stride, real *to, int64_t to_stride) {
-    if (columns == 2 * LANES) /* a size that the compiler knows needs no call */
-        for (int64_t i = 0; i < rows; i++) memcpy(to + i * to_stride, from + i * stride, 2 * VECTOR_BYTES);
-    else
-        for (int64_t i = 0; i < rows; i++) memcpy(to + i * to_stride, from + i * stride, (size_t)columns * sizeof(real));
-}
-
-/* C (m×n) = op(A) op(B), or C += … where `more`; row-major, transposed where `ta`, `tb`. B goes through a panel that stays
-   in the nearest cache while all rows of A pass it. */
-static inline void product(int ta, int tb, int64_t m, int64_t n, int64_t k, const real *a, int64_t lda, const real *b, int64_t ldb, int more, real *c, int64_t ldc) {
-    enum { WIDTH = 2 * VECTOR_BYTES / sizeof(real) };
-    real panel[DEPTH * WIDTH] __attribute__((aligned(64)));
-    const int64_t row = ta ? 1 : lda, column = ta ? lda : 1;
-    for (int64_t l = 0; l < k; l += DEPTH) {
-        const int64_t depth = k - l < DEPTH ? k - l : DEPTH;
-        for (int64_t j = 0; j < n; j += WIDTH) {
-            const int64_t width = n - j < WIDTH ? n - j : WIDTH;
-            if (tb) transpose(width, depth, b + j * ldb + l, ldb, panel, WIDTH);
-            else copy_rows(depth, width, b + l * ldb + j, ldb, panel, WIDTH);
-            small_product((int)m, (int)width, (int)depth, a + l * column, row, column, panel, WIDTH, c + j, ldc, more || l > 0);
-        }
-    }
-}
-
 /* Philox 4x64-10 as NumPy runs it: the counter is raised before each block of four words. */
 static inline void philox(uint64_t c0, uint64_t c1, uint64_t c2, uint64_t c3, uint64_t k0, uint64_t k1, uint64_t *words) {
     for (int round = 0; round < 10; round++) {
@@ -239,20 +119,24 @@ typedef struct {
     double scale;
 } Dropout;
 
-/* kept[i] = 1 where the i-th 16-bit level at `place` reaches the threshold. */
-static inline void draw(const Dropout *dropout, uint64_t place, int64_t count, uint8_t *restrict kept) {
-    uint64_t words[256];
-    uint16_t levels[1024];
+#define LEVELS_AT_ONCE 1024
+
+/* kept[i] = 1 where the 16-bit level at `place` that comes i after the first `before` ones (a multiple of 16) reaches the threshold. */
+static inline void draw_after(int64_t before, const Dropout *dropout, uint64_t place, int64_t count, uint8_t *restrict kept) {
+    uint64_t words[LEVELS_AT_ONCE / 4];
+    uint16_t levels[LEVELS_AT_ONCE];
     const int64_t threshold = dropout->threshold;
-    uint64_t block = 0;
-    for (int64_t done = 0; done < count; done += 1024) {
-        const int64_t here = count - done < 1024 ? count - done : 1024, blocks = (here + 15) / 16;
+    uint64_t block = (uint64_t)before / 16;
+    for (int64_t done = 0; done < count; done += LEVELS_AT_ONCE) {
+        const int64_t here = count - done < LEVELS_AT_ONCE ? count - done : LEVELS_AT_ONCE, blocks = (here + 15) / 16;
         for (int64_t i = 0; i < blocks; i++)
             philox(++block, dropout->step, place, dropout->call, dropout->key[0], dropout->key[1], words + 4 * i);
         memcpy(levels, words, (size_t)blocks * 32);
         for (int64_t i = 0; i < here; i++) kept[done + i] = levels[i] >= threshold;
     }
 }
+
+static inline void draw(const Dropout *dropout, uint64_t place, int64_t count, uint8_t *kept) { draw_after(0, dropout, place, count, kept); }
 
 /* to[i] = from[i]·(kept ? scale : 0); kept NULL: all are, unscaled. */
 static inline void drop(int64_t n, const real *from, const uint8_t *kept, real scale, real *to) {

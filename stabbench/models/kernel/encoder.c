@@ -136,7 +136,8 @@ int encode(const Shape *shape, const Texts *texts, const Dropout *dropout, const
 
 /* ---- backward ---- */
 
-static void run_layer_backward(const Shape *shape, const Texts *texts, real scale, const real *const *w, real *const *g, int more,
+/* `below`: whether the gradient of the layer's input is wanted, too. */
+static void run_layer_backward(const Shape *shape, const Texts *texts, real scale, const real *const *w, real *const *g, int more, int below,
                                const Layer *layer, Tape *tape) {
     const int64_t hidden = shape->hidden, inner = shape->intermediate, rows = layer->rows;
     real *d_output = tape->d_output, *d_sum = tape->d_sum, *d_branch = tape->d_branch, *d_inner = tape->d_inner;
@@ -153,7 +154,7 @@ static void run_layer_backward(const Shape *shape, const Texts *texts, real scal
     if (layer->first_only) first_attention_backward(shape, texts, layer, w, g, more, scale, d_sum, tape);
     else attention_backward(shape, texts, layer, scale, d_sum, tape);
     weight_gradient(rows, hidden, hidden, tape->d_query, layer->asking, g + QUERY, more);
-    input_gradient(rows, hidden, hidden, tape->d_query, w + QUERY, d_output, 1);
+    if (below) input_gradient(rows, hidden, hidden, tape->d_query, w + QUERY, d_output, 1);
     if (layer->first_only) {
         for (int64_t b = 0; b < rows; b++) {
             real *to = tape->d_branch + texts->first[b] * hidden;
@@ -165,8 +166,17 @@ static void run_layer_backward(const Shape *shape, const Texts *texts, real scal
     }
     weight_gradient(rows, hidden, hidden, tape->d_key, layer->x, g + KEY, more);
     weight_gradient(rows, hidden, hidden, tape->d_value, layer->x, g + VALUE, more);
+    if (!below) return;
     input_gradient(rows, hidden, hidden, tape->d_key, w + KEY, d_output, 1);
     input_gradient(rows, hidden, hidden, tape->d_value, w + VALUE, d_output, 1);
+}
+
+/* The first place in the table of gradients that is wanted: nothing below it has to be computed. */
+static int64_t first_wanted(const Shape *shape, real *const *g, const real *d_embeddings) {
+    int64_t place = 0;
+    if (d_embeddings) return 0;
+    while (place < LAYERS + TENSORS * shape->layers && !g[place]) place++;
+    return place;
 }
 
 /* From the gradient of the last layer's output (in tape->d_output) to those of the layers and the embeddings. */
@@ -174,8 +184,11 @@ static void run_encoder_backward(const Shape *shape, const Texts *texts, const D
                                  real *d_embeddings, Tape *tape) {
     const int64_t tokens = texts->tokens, hidden = shape->hidden, width = shape->embedding;
     const real scale = (real)dropout->scale;
-    for (int64_t l = shape->layers; l-- > 0;)
-        run_layer_backward(shape, texts, scale, w + LAYERS + TENSORS * l, g + LAYERS + TENSORS * l, shape->shared && l + 1 < shape->layers, &tape->layer[l], tape);
+    const int64_t wanted = first_wanted(shape, g, d_embeddings);
+    for (int64_t l = shape->layers; l-- > 0 && wanted < LAYERS + TENSORS * (l + 1);)
+        run_layer_backward(shape, texts, scale, w + LAYERS + TENSORS * l, g + LAYERS + TENSORS * l, shape->shared && l + 1 < shape->layers,
+                           wanted < LAYERS + (shape->shared && l ? TENSORS : TENSORS * l), &tape->layer[l], tape);
+    if (wanted >= LAYERS) return;
     real *d_y = tape->d_output, *d_sum = tape->d_sum;
     if (shape->shared) {
         weight_gradient(tokens, width, hidden, d_y, tape->embedded, g + MAPPING, 0);

@@ -224,11 +224,11 @@ class _Call:
         return [inner, *gradients]
 
 
-def empty_like(tensors: list[Tensor]) -> list[Tensor]:
+def empty_like(tensors: Sequence[Tensor], blocks: Blocks = gradient_blocks) -> list[Tensor]:
     """Uninitialised tensors of the same shapes in one block, each beginning at a multiple of 64 bytes."""
     dtype = tensors[0].dtype
     ends = np.cumsum([-(-tensor.numel() // 16) * 16 for tensor in tensors]).tolist()
-    block = gradient_blocks.lend(ends[-1] * dtype.itemsize)
+    block = blocks.lend(ends[-1] * dtype.itemsize)
     flat = torch.from_numpy(block).view(dtype)
     starts = [0, *ends[:-1]]
     return [

@@ -1,6 +1,6 @@
 /* Shapes, texts and the tape: what the backward pass needs of the forward pass, in one block of memory whose layout follows from them. */
 #pragma once
-#include "arithmetic.h"
+#include "products.h"
 
 #define MOST_LAYERS 128
 

@@ -1,6 +1,6 @@
 /* Linear layers y = x W' + b, forward and backward. */
 #pragma once
-#include "arithmetic.h"
+#include "products.h"
 
 /* y = x W', without a bias. */
 static void linear(int64_t rows, int64_t in, int64_t out, const real *x, const real *const *weight, real *y) {

@@ -1,12 +1,12 @@
 /* One pass over all tensors of a run: squares of the gradients, and AdamW. */
 #include "arithmetic.h"
 
-/* sums[i]: the sum of squares of tensor i, in double precision. */
+/* sums[i]: the sum of squares of tensor i, in double precision; 0 where there is none. */
 void square_sums(int64_t tensors, const real *const *g, const int64_t *sizes, double *sums) {
     for (int64_t number = 0; number < tensors; number++) {
         const real *restrict from = g[number];
         double sum = 0;
-        for (int64_t start = 0; start < sizes[number]; start += 1024) {
+        for (int64_t start = 0; from && start < sizes[number]; start += 1024) {
             const int64_t stop = start + 1024 < sizes[number] ? start + 1024 : sizes[number];
             real part = 0;
 #pragma omp simd reduction(+ : part)

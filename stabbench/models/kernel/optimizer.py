@@ -12,11 +12,23 @@ from stabbench.models.kernel.library import Update, library_for, pointers
 
 
 class GradientTable(dict[str, Tensor]):
-    """Gradients that keep their place in memory, so that their addresses are looked up once."""
+    """Gradients that keep their place in memory, so that their addresses are looked up once.
 
-    def __init__(self, gradients: Mapping[str, Tensor]) -> None:
+    `addresses` are those of the tensors `names`, none where there is no gradient.
+    """
+
+    def __init__(self, gradients: Mapping[str, Tensor], names: Sequence[str], library: ctypes.CDLL) -> None:
         super().__init__(gradients)
-        self.addresses = pointers(gradients.values())
+        self.library, self.names = library, names
+        self.addresses = pointers(gradients.get(name) for name in names)
+        elements = (gradients[name].numel() if name in gradients else 0 for name in names)
+        self.sizes = (ctypes.c_int64 * len(names))(*elements)
+
+    def square_sums(self) -> list[float]:
+        """Sum of the squares of each gradient's elements, in the order of `names`; 0 where there is none."""
+        sums = (ctypes.c_double * len(self.names))()
+        self.library.square_sums(len(self.names), self.addresses, self.sizes, sums)
+        return list(sums)
 
 
 def square_sums(tensors: Sequence[Tensor]) -> list[float] | None:
@@ -32,40 +44,50 @@ def square_sums(tensors: Sequence[Tensor]) -> list[float] | None:
 class FusedAdamW:
     """The pass over weights and moments, whose tensors stay the same from update to update."""
 
-    def __init__(
-        self, library: ctypes.CDLL, weights: Mapping[str, Tensor], moments: Mapping[str, tuple[Tensor, Tensor]]
-    ) -> None:
+    def __init__(self, library: ctypes.CDLL, weights: Mapping[str, Tensor]) -> None:
         self.library, self.weights = library, list(weights.values())
         self._number, self._names, self._sizes = len(weights), list(weights), sizes(self.weights)
-        self._addresses = (
-            pointers(self.weights),
-            pointers(moments[name][0] for name in weights),
-            pointers(moments[name][1] for name in weights),
-        )
+        self._weights, self._moments = pointers(self.weights), (pointers(()), pointers(()))
+        self._trained = -1
         self._factors: Sequence[tuple[float, float]] = ()
 
     @classmethod
-    def of(cls, weights: Mapping[str, Tensor], moments: Mapping[str, tuple[Tensor, Tensor]]) -> FusedAdamW | None:
+    def of(cls, weights: Mapping[str, Tensor]) -> FusedAdamW | None:
         """None where the kernel cannot do it."""
-        library = common_library([*weights.values(), *(moment for pair in moments.values() for moment in pair)])
-        return cls(library, weights, moments) if library else None
+        library = common_library(list(weights.values()))
+        return cls(library, weights) if library else None
 
     def takes(self, gradients: Mapping[str, Tensor]) -> bool:
         """Whether gradients like these can be used."""
         return isinstance(gradients, GradientTable) or common_library(list(gradients.values())) is self.library
 
-    def update(self, gradients: Mapping[str, Tensor], update: Update, factors: Sequence[tuple[float, float]]) -> None:
-        """One update in place; `factors` holds the factor of the rate and the decay of each tensor, in their order."""
+    def update(
+        self,
+        gradients: Mapping[str, Tensor],
+        moments: Mapping[str, tuple[Tensor, Tensor]],
+        update: Update,
+        factors: Sequence[tuple[float, float]],
+    ) -> None:
+        """One update in place; `factors` holds the factor of the rate and the decay of each tensor, in their order.
+
+        A tensor whose rate's factor is 0 needs neither gradient nor moments; once there, moments stay where they are.
+        """
         if factors is not self._factors:
             kind = ctypes.c_double * self._number
             self._factors = factors
             self._rates, self._decays = kind(*(rate for rate, _ in factors)), kind(*(decay for _, decay in factors))
+        if len(moments) != self._trained:
+            self._trained = len(moments)
+            pairs = [moments.get(name, (None, None)) for name in self._names]
+            self._moments = pointers(first for first, _ in pairs), pointers(second for _, second in pairs)
         found = (
             gradients.addresses
             if isinstance(gradients, GradientTable)
-            else pointers(gradients[name] for name in self._names)
+            else pointers(gradients.get(name) for name in self._names)
         )
-        self.library.adamw(self._number, *self._addresses, found, self._sizes, update, self._rates, self._decays)
+        self.library.adamw(
+            self._number, self._weights, *self._moments, found, self._sizes, update, self._rates, self._decays
+        )
         torch.autograd.graph.increment_version(self.weights)
 
 
@@ -76,6 +98,10 @@ def sizes(tensors: Sequence[Tensor]) -> ctypes.Array[ctypes.c_int64]:
 
 def common_library(tensors: Sequence[Tensor]) -> ctypes.CDLL | None:
     """The library that computes with all of these tensors as they lie in memory, or None."""
-    library = library_for(tensors[0])
-    same = tensors[0].dtype
-    return library if all(tensor.dtype == same and tensor.is_contiguous() for tensor in tensors) else None
+    library = library_for(tensors[0]) if tensors else None
+    return library if library and alike(tensors, tensors[0].dtype) else None
+
+
+def alike(tensors: Sequence[Tensor], dtype: torch.dtype) -> bool:
+    """Whether all of them are contiguous and of this type."""
+    return all(tensor.dtype == dtype and tensor.is_contiguous() for tensor in tensors)

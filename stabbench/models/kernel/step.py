@@ -1,9 +1,9 @@
-"""Loss and gradients of a plain update in one call of the compiled kernel, without autograd."""
+"""Loss and gradients of an update with the usual loss in one call of the compiled kernel, without autograd."""
 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -21,50 +21,77 @@ from stabbench.models.kernel.function import (
     tapes,
     texts_of,
 )
-from stabbench.models.kernel.optimizer import GradientTable, common_library, sizes
+from stabbench.models.kernel.optimizer import GradientTable, common_library
 
 OBJECTIVES = ("classification",)
 """Those whose loss the kernel has, by name."""
 
 
 class PlainStep:
-    """The mean loss of one run and its gradients, for weights that stay where they are in memory."""
+    """The mean loss of one run and its gradients, for weights of the shapes that the training begins with."""
 
     def __init__(self, architecture: Architecture, library: ctypes.CDLL, weights: Mapping[str, Tensor]) -> None:
-        layout = layout_of(architecture)
-        tensors = [weights[name].detach() for name in layout.names]
-        gradients = empty_like(tensors)
-        word_table = tensors[layout.table[0]]
-        self.library, self.architecture, self.places = library, architecture, layout.places
-        self.shape = shape_of(architecture, word_table.shape[1], word_table.dtype)
-        self._tensors = tensors
-        self._weights, self._gradients = layout.addresses(tensors), layout.addresses(gradients)
-        found = dict(zip(layout.names, gradients, strict=True))
-        self.gradients = GradientTable({name: found[name] for name in weights})
-        self._sizes = sizes(list(self.gradients.values()))
+        self.library, self.layout, self.architecture = library, layout_of(architecture), architecture
+        self.names = self.layout.names
+        tensors = [weights[name].detach() for name in self.names]
+        self.dtype = tensors[0].dtype
+        self.shape = shape_of(architecture, tensors[self.layout.table[0]].shape[1], self.dtype)
+        self.gradients = dict(zip(self.names, empty_like(tensors), strict=True))
+        """Where each tensor's gradient is written."""
+        self._order = list(weights)
+        self._tensors: list[Tensor | None] = [None] * len(self.names)
+        self._wanted: Sequence[bool] = ()
+        self._addresses = self.layout.addresses(self._tensors)
+        self._places = [
+            [at for at, number in enumerate(self.layout.table) if number == own] for own in range(len(tensors))
+        ]
 
     @classmethod
     def of(cls, architecture: Architecture, weights: Mapping[str, Tensor], objective: str) -> PlainStep | None:
-        """None where the kernel cannot: another loss, several runs, no library, tensors beside the model's."""
-        if objective not in OBJECTIVES:
+        """None where the kernel cannot: another loss, several runs, no library, a tensor that the model lacks."""
+        names = layout_of(architecture).names
+        if objective not in OBJECTIVES or architecture.layers > MOST_LAYERS or not weights.keys() >= set(names):
             return None
-        library = common_library(list(weights.values()))
-        if library is None or architecture.layers > MOST_LAYERS or set(weights) != set(layout_of(architecture).names):
-            return None
+        library = common_library([weights[name] for name in names])
         single = all(tensor.shape[0] == 1 for tensor in weights.values())
-        return cls(architecture, library, weights) if single else None
+        return cls(architecture, library, weights) if library is not None and single else None
 
-    def __call__(self, batch: Batch, dropout: Dropout) -> tuple[float, list[float]]:
-        """The loss and each gradient's sum of squares; the gradients are in `gradients` until the next call."""
+    def takes(self, weights: Mapping[str, Tensor]) -> bool:
+        """Look up where the model's tensors lie; False where one is missing or of another form or type."""
+        for number, (name, known) in enumerate(zip(self.names, self._tensors, strict=True)):
+            tensor = weights.get(name)
+            if tensor is known and known is not None:
+                continue
+            if tensor is None or tensor.shape != self.gradients[name].shape:
+                return False
+            if tensor.dtype != self.dtype or not tensor.is_contiguous():
+                return False
+            self._tensors[number], address = tensor, tensor.data_ptr()
+            for place in self._places[number]:
+                self._addresses[place] = address
+        return True
+
+    def __call__(self, batch: Batch, dropout: Dropout, weights: Mapping[str, Tensor]) -> tuple[float, GradientTable]:
+        """The loss, and the gradients of the weights that require one; they are good until the next call.
+
+        Raises ValueError for weights that it does not take.
+        """
+        if not self.takes(weights):
+            raise ValueError("weights of another form than the training began with")
+        wanted = [weights[name].requires_grad for name in self.names]
+        if wanted != self._wanted:
+            self._wanted = wanted
+            chosen = {name: self.gradients[name] for name, want in zip(self.names, wanted, strict=True) if want}
+            found = {name: chosen[name] for name in self._order if name in chosen}
+            self._found = GradientTable(found, self._order, self.library)
+            self._into = self.layout.addresses([chosen.get(name) for name in self.names])
         texts, keys, loss = texts_of(batch), keys_of(self.architecture, dropout), ctypes.c_double()
         tape = tapes.lend(self.library.tape_bytes(self.shape, texts, drops(keys), True))
-        logits = torch.empty(batch.size, self.architecture.labels, dtype=self._tensors[0].dtype)
+        logits = torch.empty(batch.size, self.architecture.labels, dtype=self.dtype)
         status = self.library.loss_and_gradients(
-            self.shape, texts, batch.labels.data_ptr(), keys, self.places, self._weights, tape.ctypes.data,
-            logits.data_ptr(), self._gradients, loss,
+            self.shape, texts, batch.labels.data_ptr(), keys, self.layout.places, self._addresses, tape.ctypes.data,
+            logits.data_ptr(), self._into, loss,
         )  # fmt: skip
         if status:
             raise IndexError("a token, position or segment id lies outside its embedding table")
-        sums = (ctypes.c_double * len(self._sizes))()
-        self.library.square_sums(len(self._sizes), self.gradients.addresses, self._sizes, sums)
-        return loss.value, list(sums)
+        return loss.value, self._found
