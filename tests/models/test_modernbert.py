@@ -18,6 +18,7 @@ from stabbench.models.batch import Batch, TokenizedTexts, make_batch
 from stabbench.models.dropout import Dropout
 from stabbench.models.families import architecture_of, encoder_of
 from stabbench.models.families.contract import Computation
+from stabbench.models.kernel.library import library_for
 from stabbench.models.modernbert_config import details_of
 from stabbench.randomness import Draws
 from stabbench.tasks.objectives.class_losses import cross_entropy
@@ -146,6 +147,36 @@ def test_runs_side_by_side_are_as_each_alone(variant: str, dropout: float | None
         torch.testing.assert_close(together[run], alone[0], rtol=0, atol=1e-12)
         for found, expected in zip(gradients, own, strict=True):
             torch.testing.assert_close(found[run], expected[0], rtol=0, atol=1e-12)
+
+
+@pytest.mark.skipif(library_for(torch.zeros(1, dtype=torch.float64)) is None, reason="there is no C compiler")
+@every_variant
+@pytest.mark.parametrize("trained", ["all", "last layer"])
+def test_the_kernel_computes_the_same_with_the_dropout_of_each_place(
+    variant: str, trained: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the layers below the last one want no gradient."""
+    config = model(variant).config.to_dict() | {
+        "embedding_dropout": 0.1, "attention_dropout": 0.2, "mlp_dropout": 0.3, "classifier_dropout": 0.4,
+    }  # fmt: skip
+    encoder, batch = encoder_of(architecture_of(config, LABELS)), batch_of(CHOSEN)
+    own = weights(variant)
+    if trained != "all":
+        own = {name: tensor.detach() for name, tensor in own.items()}
+        for name in own:
+            own[name].requires_grad_(name.startswith(("model.layers.3.", "head.", "classifier.")))
+
+    def found() -> list[Tensor]:
+        logits = encoder.classify(own, batch, Dropout(None, [Draws(5, "dropout")], step=3))
+        wanted = [tensor for tensor in own.values() if tensor.requires_grad]
+        return [logits.detach(), *torch.autograd.grad(cross_entropy(logits, batch.labels).sum(), wanted)]
+
+    ours = found()
+    monkeypatch.setenv("STABBENCH_KERNEL", "off")
+    theirs = found()
+    assert not torch.equal(ours[0], theirs[0]), "both were computed by the same path"
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-10)
 
 
 def full(config: dict[str, Any]) -> dict[str, Any]:

@@ -18,10 +18,11 @@ HEADS = {
     "bert": {"classifier.weight", "classifier.bias"},
     "roberta": {f"classifier.{part}.{kind}" for part in ("dense", "out_proj") for kind in ("weight", "bias")},
     "albert": {"classifier.weight", "classifier.bias"},
+    "modernbert": {"head.dense.weight", "head.norm.weight", "classifier.weight", "classifier.bias"},
 }
 
 
-@pytest.mark.parametrize("kind", ["bert", "roberta", "albert"])
+@pytest.mark.parametrize("kind", HEADS)
 def test_the_head_alone_is_trained_in_the_first_epoch_and_everything_afterwards(kind: str) -> None:
     inputs = tiny.inputs(kind, strategies=STRATEGIES, weight_decay=0.1)
     _, weights, _ = trained(inputs)

@@ -255,8 +255,11 @@ static void run_encoder_backward(const Shape *shape, const Texts *texts, const D
     Tape *tape = &modern->tape;
     normalise_backward(modern->rows, hidden, tape->d_branch, modern->final_hat, modern->final_deviation, w + after + FINAL_NORM, g + after + FINAL_NORM, 0, NULL, 1,
                        tape->d_output, NULL);
-    for (int64_t l = shape->layers; l-- > 0;)
+    int64_t wanted = 0; /* the first place in the table of gradients that is: nothing below it has to be computed */
+    while (!d_embeddings && wanted < after && !g[wanted]) wanted++;
+    for (int64_t l = shape->layers; l-- > 0 && wanted < FIRST_LAYER + OF_LAYER * (l + 1);)
         run_layer_backward(shape, texts, dropout, w + FIRST_LAYER + OF_LAYER * l, g + FIRST_LAYER + OF_LAYER * l, (int)l, modern);
+    if (wanted >= FIRST_LAYER) return;
     drop(tokens * hidden, tape->d_output, tape->kept, (real)dropout[EMBEDDINGS].scale, tape->d_output);
     normalise_backward(tokens, hidden, tape->d_output, tape->hat, tape->deviation, w + WORD_NORM, g + WORD_NORM, 0, NULL, 1, tape->d_sum, NULL);
     if (d_embeddings) memcpy(d_embeddings, tape->d_sum, (size_t)(tokens * hidden) * sizeof(real));
