@@ -29,7 +29,7 @@ class Job:
 
 
 def training_inputs(job: Job) -> TrainingInputs:
-    """The job as the training loop takes it, with the dropout of its shape."""
+    """The job as the training loop takes it, with the dropout of its shape; a model without segments is given none."""
     return TrainingInputs(
         architecture=job.shape.architecture(),
         pretrained=job.shape.weights(),
@@ -37,7 +37,7 @@ def training_inputs(job: Job) -> TrainingInputs:
         dev=job.texts.dev,
         metrics=("accuracy",),
         trivial=Trivial(0, {"accuracy": 0.5}, {}),
-        recipe=replace(job.recipe, dropout=job.shape.dropout),
+        recipe=job.recipe.override({"dropout": job.shape.dropout, "legacy_segments": not job.shape.segments}),
         strategies=(),
     )
 

@@ -16,20 +16,40 @@ from stabbench.recipe import OWN_DROPOUT
 LABELS = 2
 DROPOUT = 0.1
 INITIAL_STD = 0.02
-BERT = {
-    "architectures": ["BertModel"],
+_BERT: dict[str, Any] = {
     "type_vocab_size": 2,
     "hidden_act": "gelu",
     "hidden_dropout_prob": DROPOUT,
     "attention_probs_dropout_prob": DROPOUT,
     "layer_norm_eps": 1e-12,
+    "pad_token_id": 0,
 }
-"""What a BERT's config has beside its sizes."""
+_OWN: dict[str, dict[str, Any]] = {
+    "bert": _BERT | {"architectures": ["BertModel"]},
+    "modernbert": {"architectures": ["ModernBertModel"], "pad_token_id": 0},
+    "xlm-roberta": _BERT | {"type_vocab_size": 1, "pad_token_id": 1},
+    "electra": _BERT | {"embedding_size": 128},
+    "distilbert": {"dropout": DROPOUT, "attention_dropout": DROPOUT, "seq_classif_dropout": DROPOUT, "pad_token_id": 0},
+    "mpnet": {**_BERT, "pad_token_id": 1, "relative_attention_num_buckets": 32},
+    "deberta-v2": {
+        **_BERT,
+        "type_vocab_size": 0,
+        "relative_attention": True,
+        "pos_att_type": ["p2c", "c2p"],
+        "position_biased_input": False,
+        "position_buckets": 256,
+        "share_att_key": True,
+        "norm_rel_ebd": "layer_norm",
+    },
+}
+"""What configs have beside the sizes, by model type."""
+_NAMES = {"hidden_size": "dim", "num_hidden_layers": "n_layers", "num_attention_heads": "n_heads"}
+_DISTILBERT = {**_NAMES, "intermediate_size": "hidden_dim"}
 
 
 @dataclass(frozen=True)
 class Shape:
-    """An encoder\'s sizes; `steps` is how many steps of it make a round, `rounds` how many of these are enough."""
+    """An encoder's sizes; `steps` is how many steps of it make a round, `rounds` how many of these are enough."""
 
     name: str
     layers: int
@@ -50,7 +70,7 @@ class Shape:
     @property
     def segments(self) -> bool:
         """Whether the model is given segment ids."""
-        return self.model_type == "bert"
+        return _OWN[self.model_type].get("type_vocab_size", 0) > 1 and self.model_type != "mpnet"
 
     def config(self) -> dict[str, Any]:
         """The config.json of a classifier of this shape; a ModernBERT's dropout is 0, as in the published ones."""
@@ -62,9 +82,9 @@ class Shape:
             "num_attention_heads": self.heads,
             "intermediate_size": self.intermediate_size,
             "max_position_embeddings": self.positions,
-            "pad_token_id": 0,
         }
-        return sizes | (BERT if self.model_type == "bert" else {"architectures": ["ModernBertModel"]})
+        names = _DISTILBERT if self.model_type == "distilbert" else {}
+        return {names.get(name, name): value for name, value in (sizes | _OWN[self.model_type]).items()}
 
     def described(self) -> str:
         """Its name and sizes."""
@@ -88,7 +108,7 @@ class Shape:
         architecture = self.architecture()
         weights: dict[str, Tensor] = {}
         for name, shape in architecture.shapes().items():
-            if name.startswith(architecture.classifier):
+            if architecture.is_new(name):
                 continue
             if name.endswith(".bias"):
                 weights[name] = torch.zeros(shape)
@@ -120,3 +140,14 @@ MODERN = {
     )
 }
 """Small encoders of ModernBERT's proportions: heads of 64 values, a feed-forward layer of 1.5 times the width."""
+FAMILIES = {
+    shape.name: shape
+    for shape in (
+        Shape("xlm-roberta", 4, 256, 4, 1024, steps=6, positions=514, model_type="xlm-roberta"),
+        Shape("electra", 6, 384, 6, 1536, steps=3, model_type="electra"),
+        Shape("distilbert", 6, 384, 12, 1536, steps=3, model_type="distilbert"),
+        Shape("mpnet", 6, 384, 12, 1536, steps=3, positions=514, model_type="mpnet"),
+        Shape("deberta", 6, 384, 6, 1536, steps=3, model_type="deberta-v2"),
+    )
+}
+"""Other families, each with a vocabulary of BERT's size; timed where their cells are asked for by name."""

@@ -14,12 +14,13 @@ from benchmarks.contenders import Contender, Group, Span
 from benchmarks.gemm import SQUARE, product_operations, step_operations
 from benchmarks.machine import multiplies_bf16
 from benchmarks.ours import Job
-from benchmarks.shapes import SHAPES
+from benchmarks.shapes import FAMILIES, SHAPES
 from benchmarks.texts import BATCH_SIZE, DISTRIBUTIONS, task_texts
 from stabbench.errors import UserError, unknown
 from stabbench.execution.settings import available_cores
 
 CELLS = tuple(f"{shape}/{task}" for shape in SHAPES for task in DISTRIBUTIONS)
+KNOWN = SHAPES | FAMILIES
 RIVALS = ("lean", "trainer-dynamic", "trainer-padded")
 TARGETS = {
     "trainer-padded": {"geometric_mean": 8.0, "single_cell": 4.0, "goal": 12.0},
@@ -74,13 +75,13 @@ def measure(cells: Sequence[str], rounds: int | None, *, quick: bool, say: Say) 
     more steps than an epoch has.
     """
     for cell in cells:
-        if cell not in CELLS:
-            raise unknown("cell", cell, CELLS)
+        if cell not in (known := [f"{shape}/{task}" for shape in KNOWN for task in DISTRIBUTIONS]):
+            raise unknown("cell", cell, known)
     cores, bf16 = available_cores(), multiplies_bf16()
     found, arguments = [], {}
     for cell in cells:
         shape, task = cell.split("/")
-        job = Job(SHAPES[shape], task_texts(task))
+        job = Job(KNOWN[shape], task_texts(task))
         steps = 2 if quick else job.shape.steps
         count = rounds or job.shape.rounds
         needed, there = WARM_UP + count * steps, len(job.texts.train) // BATCH_SIZE

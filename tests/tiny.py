@@ -25,11 +25,14 @@ from stabbench.testing.tiny import (
 from stabbench.training.inputs import TrainingInputs
 
 __all__ = [
+    "AS_BERT",
     "KINDS",
+    "NATIVE",
     "PROJECT",
     "VOCABULARY",
     "InDoublePrecision",
     "architecture",
+    "given",
     "hugging_face_model",
     "inputs",
     "padded",
@@ -39,7 +42,11 @@ __all__ = [
     "texts",
 ]
 
-KINDS = ("albert", "bert", "distilbert", "electra", "modernbert", "roberta")
+AS_BERT = ("bert", "roberta", "albert", "xlm-roberta", "camembert", "electra", "distilbert")
+"""Of which there are tiny models that are computed as BERT."""
+NATIVE = (*AS_BERT, "modernbert")
+"""Of which there are tiny models that we compute ourselves."""
+KINDS = (*NATIVE, "mpnet", "deberta-v2")
 """Of which there are tiny models."""
 PROJECT = """
 preset: test
@@ -85,6 +92,14 @@ def padded(data: TokenizedTexts, chosen: np.ndarray, padding_id: int) -> dict[st
         segments[row, : end - begin] = torch.from_numpy(data.segments[begin:end])
         mask[row, : end - begin] = 1
     return {"input_ids": ids, "token_type_ids": segments, "attention_mask": mask}
+
+
+def given(model: PreTrainedModel, data: TokenizedTexts, chosen: np.ndarray) -> dict[str, Tensor]:
+    """The arguments of a Hugging Face model for a batch: without segments where it takes none."""
+    found = padded(data, chosen, int(model.config.pad_token_id or 0))
+    if not getattr(model.config, "type_vocab_size", 0):
+        del found["token_type_ids"]
+    return found
 
 
 def inputs(

@@ -44,6 +44,21 @@ class ModelTensor:
 
 
 @dataclass(frozen=True)
+class DropoutPlaces:
+    """Where values are dropped in training, beside the places that all have, and what the config says of them all.
+
+    All have embeddings, attention probabilities, outputs of the feed-forward layers and what the output layer is given.
+    """
+
+    attention_output: bool = True
+    """Attention's output, before it is added up."""
+    head_input: bool = False
+    """The first token's state, before the dense layer of the head."""
+    own: tuple[float, float, float] | None = None
+    """The model's own probabilities: of hidden states, attention and the head; None where one number is for all."""
+
+
+@dataclass(frozen=True)
 class Architecture:
     """An encoder with a classifier of `labels` outputs, as its family reads it from a config."""
 
@@ -69,7 +84,7 @@ class Architecture:
     word_embeddings: str
     """Name of the table of word embeddings."""
     pooler: str
-    """Name of the last linear layer before the classifier; "" where there is none."""
+    """Name of the last linear layer before the classifier, whose input is the first token's state; "" for none."""
     classifier: str
     """Name of the output layer, which is always new."""
     tensors: tuple[ModelTensor, ...] = field(hash=False)
@@ -78,6 +93,11 @@ class Architecture:
     """The position id of the first token (RoBERTa counts from padding_id + 1)."""
     shares_layers: bool = False
     """Whether all layers have the same weights (ALBERT)."""
+    mapping: str = ""
+    """Name of the linear layer from the embeddings' width to that of the layers; "" where there is none."""
+    head_activation: str = "tanh"
+    """Between the pooler and the classifier."""
+    dropout_places: DropoutPlaces = DropoutPlaces()
     initial_std: float = INITIAL_STD
     """Of new matrices' values, where one number says it."""
     parts: tuple[tuple[str, str], ...] = ()

@@ -2,17 +2,53 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from stabbench.models.batch import Batch
+from stabbench.models.architecture import DropoutPlaces
+from stabbench.models.batch import Batch, Integers
 from stabbench.models.compilation import compiled
 from stabbench.models.device_batch import DeviceBatch
 from stabbench.models.device_draws import LEVELS_A_BLOCK, DeviceDraws
 from stabbench.randomness import DROPOUT_LEVELS, Draws, dropout_threshold
+
+
+@dataclass(frozen=True)
+class Padded:
+    """Some of a run's texts, padded: `chosen` are their places in the batch whose texts have `lengths` `(B,)`.
+
+    `drawn` holds the levels of the whole batch, by place, which the next ones of its texts need, too.
+    """
+
+    lengths: Integers
+    chosen: Integers
+    longest: int
+    drawn: dict[str, npt.NDArray[np.uint16]]
+
+    def extents(self, shape: Sequence[int]) -> npt.NDArray[np.int64]:
+        """How much of each axis but the first belongs to each text of the batch, `(B, axes)`.
+
+        A tensor `(texts, tokens, …)`, `(texts, …, tokens)` or `(texts, heads, tokens, tokens)` has as many tokens as
+        the text. One that is not of texts has one part, whole.
+        """
+        texts = shape[0] == len(self.chosen)
+        extents = np.tile(np.array(shape[1:] if texts else [math.prod(shape)]), (len(self.lengths) if texts else 1, 1))
+        if texts:
+            extents[:, self._axes_of_tokens(shape[1:])] = self.lengths[:, None]
+        return extents
+
+    def _axes_of_tokens(self, sizes: Sequence[int]) -> list[int]:
+        of_tokens = [axis for axis, size in enumerate(sizes) if size == self.longest]
+        if len(sizes) == 3 and of_tokens[-2:] == [1, 2]:
+            return [1, 2]
+        return of_tokens[:1] if len(sizes) > 1 else []
 
 
 def dropped(values: Tensor, kept: Tensor | None, scale: float) -> Tensor:
@@ -52,6 +88,26 @@ class Dropout:
         for run, count in enumerate(counts):
             kept[run, :count] = self._kept(run, place, count * width).reshape(count, width)
         return torch.from_numpy(kept).to(like.device)
+
+    def factors(self, place: str, values: Tensor, padded: Padded) -> Tensor | None:
+        """What a module's `values` of padded texts are multiplied with: 0, or the scale; None where all are kept.
+
+        Each text's are the same whatever it is padded to, and whichever texts are computed with it.
+        """
+        if not self.threshold:
+            return None
+        extents = padded.extents(values.shape)
+        ends = np.cumsum(extents.prod(axis=1))
+        if place not in padded.drawn:
+            padded.drawn[place] = self.draws[0].levels(place, int(ends[-1]), self.step, self.call)
+        levels, real = padded.drawn[place], np.float64 if values.dtype == torch.float64 else np.float32
+        if len(extents) == 1 and values.shape[0] != len(padded.chosen):
+            return torch.from_numpy(((levels >= self.threshold) * real(self.scale)).reshape(values.shape))
+        found = np.zeros(tuple(values.shape), dtype=real)
+        for row, text in enumerate(padded.chosen):
+            own = levels[ends[text] - extents[text].prod() : ends[text]].reshape(extents[text])
+            np.multiply(own >= self.threshold, real(self.scale), out=found[row][tuple(map(slice, extents[text]))])
+        return torch.from_numpy(found).to(values.device)
 
     def attention(self, place: str, batch: Batch | DeviceBatch, heads: int, queries: int | None) -> list[Tensor] | None:
         """What is kept of each bucket's attention probabilities: `(examples, heads, queries, length)`; None for all.
@@ -100,6 +156,30 @@ class DeviceDropout:
         count = like.shape[1] * like.shape[2]
         return (self.draws.levels(place, count, self.step, self.call) >= self.least).view(like.shape)
 
+    def factors(self, place: str, values: Tensor, padded: Padded) -> Tensor | None:
+        """As `Dropout.factors`."""
+        if not self.threshold:
+            return None
+        extents = padded.extents(values.shape)
+        sizes = extents.prod(axis=1)
+        levels = self.draws.levels(place, int(sizes.sum()), self.step, self.call).view(-1)
+        if values.shape[0] == len(padded.chosen):
+            starts, strides = np.cumsum(sizes) - sizes, np.ones_like(extents)
+            strides[:, :-1] = np.cumprod(extents[:, :0:-1], axis=1)[:, ::-1]
+            index = torch.from_numpy(starts[padded.chosen]).to(values.device).view(-1, *[1] * (values.dim() - 1))
+            for axis, size in enumerate(values.shape[1:]):
+                steps = (
+                    torch.from_numpy(strides[padded.chosen, axis])
+                    .to(values.device)
+                    .view(index.shape[0], *[1] * (values.dim() - 1))
+                )
+                index = index + steps * torch.arange(size, device=values.device).view(
+                    -1, *[1] * (values.dim() - 2 - axis)
+                )
+            levels = levels[index.clamp(max=len(levels) - 1)]
+        real = torch.float64 if values.dtype == torch.float64 else torch.float32
+        return ((levels >= self.least).to(real) * self.scale).view(values.shape)
+
     def attention(self, place: str, batch: Batch | DeviceBatch, heads: int, queries: int | None) -> list[Tensor] | None:
         """As `Dropout.attention`."""
         if not self.threshold:
@@ -119,6 +199,22 @@ class DeviceDropout:
             found.append(self._pairs(levels, here, heads, queries or bucket.length, bucket.length, self.least))
             start += bucket.examples
         return found
+
+
+class ByPlace(NamedTuple):
+    """The same draws with the probability of each kind of place."""
+
+    hidden: Dropout | DeviceDropout
+    attention: Dropout | DeviceDropout
+    head: Dropout | DeviceDropout
+
+
+def by_place(dropout: Dropout | DeviceDropout, places: DropoutPlaces) -> ByPlace:
+    """One number at all places, or with None the model's own at each."""
+    if places.own is None:
+        return ByPlace(dropout, dropout, dropout)
+    hidden, attention, head = places.own
+    return ByPlace(dropout.asked(hidden), dropout.asked(attention), dropout.asked(head))
 
 
 class Masks:

@@ -1,4 +1,4 @@
-"""The encoder as a function of its weights: BERT, RoBERTa and ALBERT, `S` runs at once, without padding.
+"""The encoder as a function of its weights: BERT and those computed as it is, `S` runs at once, without padding.
 
 Weights are a mapping of Hugging Face names to tensors with a leading run axis `[S, …]`. Tokens of a batch are
 concatenated; only attention sees single examples. The last layer is computed for the first token where that suffices.
@@ -18,7 +18,7 @@ from stabbench.models.architecture import Architecture
 from stabbench.models.attention import attention, rows_of
 from stabbench.models.batch import Batch, Grouping, Spans
 from stabbench.models.device_batch import DeviceBatch
-from stabbench.models.dropout import DeviceDropout, Dropout, dropped
+from stabbench.models.dropout import DeviceDropout, Dropout, by_place, dropped
 from stabbench.models.kernel.function import compute
 from stabbench.models.variable_length import attend, usable
 
@@ -53,7 +53,9 @@ def layer_norm(values: Tensor, weights: Weights, name: str, eps: float) -> Tenso
 
 
 def activate(values: Tensor, activation: str) -> Tensor:
-    """The feed-forward activation by its Hugging Face name."""
+    """The activation of a feed-forward layer or of the head by its Hugging Face name."""
+    if activation == "tanh":
+        return torch.tanh(values)
     if activation == "gelu":
         return F.gelu(values)
     if activation in ("gelu_new", "gelu_pytorch_tanh"):
@@ -71,12 +73,13 @@ def lookup(table: Tensor, ids: Tensor) -> Tensor:
 
 
 class Kept(NamedTuple):
-    """What dropout keeps in one layer, and the scale of that; None where nothing is dropped."""
+    """What dropout keeps in one layer, and the scales of that; None where nothing is dropped."""
 
-    probabilities: list[Tensor] | None
-    attended: Tensor | None
-    output: Tensor | None
-    scale: float
+    probabilities: list[Tensor] | None = None
+    attended: Tensor | None = None
+    output: Tensor | None = None
+    scale: float = 1.0
+    probability_scale: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -104,9 +107,14 @@ class Encoder:
         if compiled is not None:
             return compiled
         first = self.hidden_states(weights, batch, dropout, embeddings, first_only=True)
-        pooled = torch.tanh(linear(first, weights, architecture.pooler))
+        places, head, counts = architecture.dropout_places, None, [batch.size] * batch.runs
         if dropout is not None:
-            pooled = dropped(pooled, dropout.rows("classifier", [batch.size] * batch.runs, pooled), dropout.scale)
+            head = by_place(dropout, places).head
+        if head is not None and places.head_input:
+            first = dropped(first, head.rows("pooler", counts, first), head.scale)
+        pooled = activate(linear(first, weights, architecture.pooler), architecture.head_activation)
+        if head is not None:
+            pooled = dropped(pooled, head.rows("classifier", counts, pooled), head.scale)
         return linear(pooled, weights, architecture.classifier)
 
     def hidden_states(
@@ -137,13 +145,14 @@ class Encoder:
         prefix = f"{architecture.prefix}.embeddings"
         words = self.embed(weights, batch) if embeddings is None else embeddings
         places = lookup(weights[f"{prefix}.position_embeddings.weight"], batch.positions + architecture.position_offset)
-        segments = lookup(weights[f"{prefix}.token_type_embeddings.weight"], batch.segments)
-        states = layer_norm(words + places + segments, weights, f"{prefix}.LayerNorm", architecture.layer_norm_eps)
+        states = words + places
+        if architecture.segments:
+            states = states + lookup(weights[f"{prefix}.token_type_embeddings.weight"], batch.segments)
+        states = layer_norm(states, weights, f"{prefix}.LayerNorm", architecture.layer_norm_eps)
         if dropout is not None:
-            states = dropped(states, dropout.rows("embeddings", batch.tokens, states), dropout.scale)
-        if architecture.shares_layers:
-            states = linear(states, weights, f"{architecture.prefix}.encoder.embedding_hidden_mapping_in")
-        return states
+            hidden = by_place(dropout, architecture.dropout_places).hidden
+            states = dropped(states, hidden.rows("embeddings", batch.tokens, states), hidden.scale)
+        return linear(states, weights, architecture.mapping) if architecture.mapping else states
 
     def _layer(
         self,
@@ -172,17 +181,17 @@ class Encoder:
         self, batch: AnyBatch, dropout: AnyDropout | None, states: Tensor, index: int, *, first_only: bool
     ) -> Kept:
         if dropout is None:
-            return Kept(None, None, None, 1.0)
-        place = f"layer.{index}"
+            return Kept()
+        places, place, heads = self.architecture.dropout_places, f"layer.{index}", self.architecture.heads
+        hidden, pairs, _ = by_place(dropout, places)
         counts = [batch.size] * batch.runs if first_only else batch.tokens
         like = states[:, : batch.size] if first_only else states
         return Kept(
-            dropout.attention(
-                f"{place}.attention.probabilities", batch, self.architecture.heads, 1 if first_only else None
-            ),
-            dropout.rows(f"{place}.attention.output", counts, like),
-            dropout.rows(f"{place}.output", counts, like),
-            dropout.scale,
+            pairs.attention(f"{place}.attention.probabilities", batch, heads, 1 if first_only else None),
+            hidden.rows(f"{place}.attention.output", counts, like) if places.attention_output else None,
+            hidden.rows(f"{place}.output", counts, like),
+            hidden.scale,
+            pairs.scale,
         )
 
 
@@ -210,7 +219,7 @@ def encoder_layer(
         context = attend(queries, keys, values, places, architecture.heads, first is not None)
     else:
         context = attention(
-            queries, keys, values, places, architecture.heads, kept.probabilities, kept.scale, states.dtype,
+            queries, keys, values, places, architecture.heads, kept.probabilities, kept.probability_scale, states.dtype,
             first_only=first is not None,
         )  # fmt: skip
     attended = dropped(linear(context, weights, "attention_output", products), kept.attended, kept.scale)

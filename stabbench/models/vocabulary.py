@@ -24,9 +24,9 @@ class VocabularyCut:
     kept: Integers
 
     @classmethod
-    def of(cls, splits: Sequence[TokenizedTexts]) -> VocabularyCut:
-        """The cut to the pieces that occur in the given splits."""
-        return cls(np.unique(np.concatenate([split.ids for split in splits])))
+    def of(cls, splits: Sequence[TokenizedTexts], fixed: int = 0) -> VocabularyCut:
+        """The cut to the pieces that occur in the given splits; ids below `fixed` keep their numbers."""
+        return cls(np.unique(np.concatenate([np.arange(fixed), *(split.ids for split in splits)])))
 
     def renumber(self, texts: TokenizedTexts) -> TokenizedTexts:
         """The same texts with ids that count the kept rows."""

@@ -229,7 +229,7 @@ def able_as_it_says(trial: FamilyTrial) -> None:
         loss = torch.tensor([kernel(batch, Dropout(0.0, [Draws(1, "dropout")], 0), one)[0]], dtype=torch.float64)
         close(loss, objectives.find().loss(logits, batch.labels), "the kernel's loss and that of the logits")
     if able.cuts_vocabulary:
-        cut = VocabularyCut.of((texts,))
+        cut = VocabularyCut.of((texts,), trial.made.fixed_ids(found))
         less = one | {found.word_embeddings: cut.cut(one[found.word_embeddings][0]).unsqueeze(0)}
         close(trial.computation.classify(less, batch_of(cut.renumber(texts))), logits, "logits with a cut vocabulary")
 

@@ -15,6 +15,15 @@ from stabbench.models.families import architecture_of
 from stabbench.plan import STREAMS
 
 VOCABULARY = 60
+AFTER_PADDING = ("roberta", "xlm-roberta", "camembert", "mpnet")
+"""Types whose positions count from the padding id."""
+SEGMENTS: dict[str, dict[str, int]] = {
+    "deberta-v2": {"type_vocab_size": 0},
+    "distilbert": {},
+    "modernbert": {},
+    "mpnet": {},
+}
+"""What the configs of types without segments say of them."""
 
 
 def hugging_face_model(
@@ -23,10 +32,11 @@ def hugging_face_model(
     """A small float64 classifier with weights of noticeable size, dropout on by default as configured."""
     make: Any = CONFIG_MAPPING[kind]
     auto: Any = AutoModelForSequenceClassification
-    own: dict[str, dict[str, int]] = {
+    own: dict[str, dict[str, Any]] = {
         "albert": {"embedding_size": 16},
-        "electra": {"embedding_size": 16},
+        "deberta-v2": {"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "position_biased_input": False},
         "distilbert": {"hidden_dim": 2 * hidden_size},
+        "electra": {"embedding_size": 16},
         "modernbert": {"local_attention": 16},
     }
     config = make(
@@ -36,9 +46,9 @@ def hugging_face_model(
         num_attention_heads=4,
         intermediate_size=2 * hidden_size,
         max_position_embeddings=64,
-        **({} if kind in ("distilbert", "modernbert") else {"type_vocab_size": 2}),
+        **SEGMENTS.get(kind, {"type_vocab_size": 2}),
         num_labels=labels,
-        pad_token_id=1 if kind == "roberta" else 0,
+        pad_token_id=1 if kind in AFTER_PADDING else 0,
         **own.get(kind, {}),
     )
     with torch.random.fork_rng(devices=[]), torch.no_grad():

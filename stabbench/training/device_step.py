@@ -87,8 +87,8 @@ class DeviceStep:
         architecture, products = self.parts.inputs.architecture, self.parts.encoder.products
         if products is None or architecture.shares_layers:
             return {}
-        head = {f"{architecture.pooler}.weight", f"{architecture.classifier}.weight"}
-        chosen = [name for name, fact in self.parts.facts.items() if fact.linear_weight and name not in head]
+        facts = self.parts.facts.items()
+        chosen = [name for name, fact in facts if fact.linear_weight and 0 < fact.depth <= architecture.layers]
         return {name: state.weights[name].detach().to(products).requires_grad_() for name in chosen}
 
     def update(self, state: TrainingState) -> None:

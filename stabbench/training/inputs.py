@@ -76,10 +76,12 @@ class TrainingInputs:
 
     def vocabulary_cut(self) -> VocabularyCut | None:
         """The word pieces to train on where not all of the table is needed."""
-        cuts = families.of(self.architecture).capabilities.cuts_vocabulary
-        if not cuts or any(strategy.needs_whole_vocabulary for strategy, _ in self.strategies):
+        family = families.of(self.architecture)
+        if not family.capabilities.cuts_vocabulary or any(
+            strategy.needs_whole_vocabulary for strategy, _ in self.strategies
+        ):
             return None
-        return VocabularyCut.of((self.train, self.dev))
+        return VocabularyCut.of((self.train, self.dev), family.fixed_ids(self.architecture))
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""From a folder in the hub's layout to records: models that are computed by Hugging Face's own modules."""
+"""From a folder in the hub's layout to records: models of our own encoder and of Hugging Face's own modules."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from click.testing import CliRunner, Result
 from transformers import (
     AutoModelForSequenceClassification,
     AutoTokenizer,
+    DebertaV2Config,
+    DebertaV2Model,
     DistilBertConfig,
     DistilBertModel,
     ElectraConfig,
@@ -25,15 +27,16 @@ from stabbench.records import Record, Store
 from stabbench.tasks import embedded
 from stabbench.tasks.prepared import PreparedTask
 
-KINDS = ["electra", "distilbert"]
+KINDS = ["electra", "distilbert", "deberta-v2"]
 PARAMS = """
 preset: test
 seeds: 1-2
 keep_weights: [2]
-grid: {models: [electra, distilbert], tasks: [acceptability], strategies: [devlin, mixout]}
+grid: {models: [electra, distilbert, deberta-v2], tasks: [acceptability], strategies: [devlin, mixout]}
 models:
   electra: {source: ./electra, learning_rate: 1.0e-3}
   distilbert: {source: ./distilbert, learning_rate: 1.0e-3}
+  deberta-v2: {source: ./deberta-v2, learning_rate: 1.0e-3}
 tasks:
   acceptability: {dataset: acceptability, train_size: 48, dev_size: 32}
 strategies:
@@ -59,6 +62,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     sizes = {"embedding_size": 8, "intermediate_size": 32, "max_position_embeddings": 128}
     write_model(tmp_path / "electra", ElectraConfig, ElectraForPreTraining, **sizes)
     write_model(tmp_path / "distilbert", DistilBertConfig, DistilBertModel, hidden_dim=32)
+    relative = {"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "position_biased_input": False}
+    write_model(
+        tmp_path / "deberta-v2", DebertaV2Config, DebertaV2Model, intermediate_size=32, type_vocab_size=0, **relative
+    )
     assert run("prepare").exit_code == 0
     return tmp_path
 
@@ -94,10 +101,10 @@ def test_a_grid_of_both_trains_and_its_records_load_in_hugging_face(folder: Path
 
 def test_seeds_that_are_to_be_stacked_are_trained_one_by_one_with_the_same_result(folder: Path) -> None:
     for store, settings in (("one", ("--workers", "1")), ("two", ("--workers", "2", "--stacked-seeds", "2"))):
-        result = run("train", "--model", "electra", "--strategy", "devlin", "--store", store, *settings)
+        result = run("train", "--model", "deberta-v2", "--strategy", "devlin", "--store", store, *settings)
         assert result.exit_code == 0, result.output
     for seed in (1, 2):
-        one, two = (record("electra", "devlin", seed, store) for store in ("one", "two"))
+        one, two = (record("deberta-v2", "devlin", seed, store) for store in ("one", "two"))
         assert one.result.result_digest == two.result.result_digest
         assert json.loads((two.folder / "provenance.json").read_text())["stacked_seeds"] == 1
 

@@ -222,7 +222,9 @@ def test_numbers_of_two_versions_of_transformers_share_no_table(project: Path, m
     assert "1 trained, 0 already there" in run(*train).output
     assert "0 trained, 1 already there" in run(*train).output
     monkeypatch.setattr(importlib.metadata, "version", {"transformers": "5.99.1"}.__getitem__)
-    with pytest.raises(UserError, match=r"here it is computed_by transformers 5\.99: run `stabbench plan` again"):
+    with pytest.raises(
+        UserError, match=r"here it is computed_by transformers 5\.99, batches by length: run `stabbench"
+    ):
         load_inputs(before, project)
     assert run("plan").exit_code == 0
     after = cell("deberta")

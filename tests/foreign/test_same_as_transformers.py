@@ -167,14 +167,24 @@ class Asked(TorchFunctionMode):
 class Noted(Dropout):
     """Notes with which probability each place of a pass drops."""
 
-    def __init__(self, probability: float | None) -> None:
+    def __init__(self, probability: float | None, noted: list[float]) -> None:
         super().__init__(probability, [Draws(1, "dropout")], 0)
-        self.probabilities: list[float] = []
+        self.noted = noted
 
     def asked(self, probability: float) -> Dropout:
-        found = super().asked(probability)
-        self.probabilities.append(float(found.probability or 0))
-        return found
+        return self if self.probability is not None else Noted(probability, self.noted)
+
+    def rows(self, *given: Any) -> Tensor | None:
+        self.noted.append(float(self.probability or 0))
+        return super().rows(*given)
+
+    def factors(self, *given: Any) -> Tensor | None:
+        self.noted.append(float(self.probability or 0))
+        return super().factors(*given)
+
+    def attention(self, *given: Any) -> list[Tensor] | None:
+        self.noted.append(float(self.probability or 0))
+        return super().attention(*given)
 
 
 def texts(count: int, seed: int, segments: int) -> TokenizedTexts:
@@ -188,9 +198,11 @@ def dropped_with(family: str, probability: float | None, **fields: float) -> lis
     architecture = architecture_of(config(family, **fields).to_dict(), LABELS)
     weights = {name: torch.ones((1, *shape)) for name, shape in architecture.shapes().items()}
     batch = make_batch(texts(4, 1, architecture.segments), [np.arange(4)], torch.float32, torch.device("cpu"))
-    noted = Noted(probability)
-    encoder_of(architecture).classify(weights, batch, noted)
-    return noted.probabilities
+    noted: list[float] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STABBENCH_KERNEL", "off")
+        encoder_of(architecture).classify(weights, batch, Noted(probability, noted))
+    return noted
 
 
 @pytest.mark.parametrize("family", OWN_DROPOUT)

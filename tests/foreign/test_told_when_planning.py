@@ -41,8 +41,9 @@ from stabbench.models import families
 from stabbench.models.architecture import Architecture
 from stabbench.models.batch import TokenizedTexts, make_batch
 from stabbench.models.device_batch import BatchShape, DeviceTexts, device_batch
-from stabbench.models.families import architecture_of, encoder_of, read_architecture
+from stabbench.models.families import encoder_of, read_architecture
 from stabbench.models.families.huggingface.padding import check_padding
+from stabbench.models.families.huggingface.reading import read
 from stabbench.models.sources import check_folder, locate
 from stabbench.models.tokenization import tokenize
 from stabbench.models.tokenizer import read_tokenizer
@@ -213,7 +214,7 @@ def test_safetensors_on_the_hubs_conversion_branch_are_found_in_the_cache(tmp_pa
 
 
 def foreign(config: Any) -> Architecture:
-    return architecture_of(config.to_dict(), 2)
+    return read(config.to_dict(), 2)
 
 
 @pytest.mark.parametrize(

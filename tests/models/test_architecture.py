@@ -9,7 +9,7 @@ from stabbench.models.families import architecture_of
 from tests import tiny
 
 
-@pytest.mark.parametrize("kind", ["bert", "roberta", "albert"])
+@pytest.mark.parametrize("kind", tiny.NATIVE)
 def test_names_and_shapes_are_those_of_hugging_face(kind: str) -> None:
     model = tiny.hugging_face_model(kind, labels=3)
     expected = {name: tuple(parameter.shape) for name, parameter in model.named_parameters()}

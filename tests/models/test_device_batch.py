@@ -36,7 +36,7 @@ def weights(kind: str) -> tuple[Computation, dict[str, Tensor]]:
 
 
 @pytest.mark.parametrize("probability", [0.0, 0.3])
-@pytest.mark.parametrize("kind", ["bert", "roberta", "albert", "modernbert"])
+@pytest.mark.parametrize("kind", tiny.NATIVE)
 def test_logits_and_gradients_are_those_of_the_exact_batch(kind: str, probability: float) -> None:
     encoder, leaves = weights(kind)
     exact, rounded = batches()

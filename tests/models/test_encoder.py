@@ -12,7 +12,7 @@ from stabbench.tasks.objectives.class_losses import cross_entropy
 from tests import tiny
 
 CPU = torch.device("cpu")
-KINDS = ("bert", "roberta", "albert")
+KINDS = tiny.AS_BERT
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -22,7 +22,7 @@ def test_logits_equal_those_of_hugging_face(kind: str, chosen: list[int]) -> Non
     data, index = tiny.texts(12, seed=5, labels=3), np.array(chosen)
     shape = tiny.architecture(model)
     ours = Encoder(shape).classify(tiny.stacked(model), make_batch(data, [index], torch.float64, CPU))
-    theirs = model(**tiny.padded(data, index, shape.padding_id)).logits
+    theirs = model(**tiny.given(model, data, index)).logits
     assert theirs.abs().max() > 0.1
     torch.testing.assert_close(ours[0], theirs, rtol=0, atol=1e-10)
 
@@ -37,7 +37,7 @@ def test_gradients_equal_those_of_hugging_face_although_the_last_layer_sees_the_
     loss = cross_entropy(Encoder(shape).classify(weights, batch), batch.labels)
     gradients = torch.autograd.grad(loss.sum(), list(weights.values()))
     labels = torch.from_numpy(data.labels[index])
-    model(**tiny.padded(data, index, shape.padding_id), labels=labels).loss.backward()
+    model(**tiny.given(model, data, index), labels=labels).loss.backward()
     expected = dict(model.named_parameters())
     for name, gradient in zip(weights, gradients, strict=True):
         torch.testing.assert_close(gradient[0], expected[name].grad, rtol=0, atol=1e-10, msg=name)
@@ -51,7 +51,7 @@ def test_all_hidden_states_equal_those_of_hugging_face(kind: str) -> None:
     batch = make_batch(data, [index], torch.float64, CPU)
     ours = Encoder(shape).hidden_states(tiny.stacked(model), batch, first_only=False)
     encoder = getattr(model, shape.prefix)
-    inputs = tiny.padded(data, index, shape.padding_id)
+    inputs = tiny.given(model, data, index)
     theirs = encoder(**inputs).last_hidden_state[inputs["attention_mask"].bool()]
     torch.testing.assert_close(ours[0], theirs, rtol=0, atol=1e-10)
 

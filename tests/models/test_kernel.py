@@ -24,7 +24,9 @@ from stabbench.training.loop import train
 from tests import tiny
 
 CPU = torch.device("cpu")
-KINDS = ("bert", "roberta", "albert", "modernbert")
+KINDS = tiny.NATIVE
+OWN_DROPOUT = (0.2, 0.0, 0.4)
+"""Of hidden states, attention and the head, where a case has no dropout of one number."""
 SINGLE, DOUBLE = library_for(torch.zeros(1)), library_for(torch.zeros(1, dtype=torch.float64))
 pytestmark = pytest.mark.skipif(SINGLE is None or DOUBLE is None, reason="there is no C compiler, or no BLAS to call")
 
@@ -32,9 +34,12 @@ pytestmark = pytest.mark.skipif(SINGLE is None or DOUBLE is None, reason="there 
 class Case:
     """One model with one batch, of which the logits and gradients are asked for."""
 
-    def __init__(self, kind: str, dtype: torch.dtype, *, dropout: float, activation: str = "gelu") -> None:
+    def __init__(self, kind: str, dtype: torch.dtype, *, dropout: float | None, activation: str = "gelu") -> None:
         model = tiny.hugging_face_model(kind, labels=3)
-        self.encoder = encoder_of(dataclasses.replace(tiny.architecture(model), activation=activation))
+        found = tiny.architecture(model)
+        places = dataclasses.replace(found.dropout_places, own=OWN_DROPOUT)
+        self.architecture = dataclasses.replace(found, activation=activation, dropout_places=places)
+        self.encoder = encoder_of(self.architecture)
         self.weights = {name: tensor.to(dtype).requires_grad_() for name, tensor in tiny.stacked(model).items()}
         self.batch = make_batch(tiny.texts(12, seed=5, labels=3), [np.array([4, 1, 0, 9, 7])], dtype, CPU)
         self.dropout = dropout
@@ -59,7 +64,7 @@ class Case:
         dropout = Dropout(self.dropout, [Draws(3, "dropout")], step=7)
         found = self.encoder.hidden_states(self.weights, self.batch, dropout, first_only=False)
         slope = torch.linspace(-1, 1, found.numel(), dtype=found.dtype).view_as(found)
-        head = ("classifier", "bert.pooler", "albert.pooler", "head.")
+        head = (f"{self.architecture.pooler}.", f"{self.architecture.classifier}.", "head.")
         names = [name for name in self.weights if not name.startswith(head)]
         asked = [self.weights[name] for name in names]
         gradients = torch.autograd.grad((found * slope).sum(), asked, materialize_grads=True)
@@ -73,10 +78,10 @@ def assert_equal(ours: dict[str, Tensor], theirs: dict[str, Tensor], tolerance: 
 
 
 @pytest.mark.parametrize("with_embeddings", [False, True], ids=["ids", "embeddings"])
-@pytest.mark.parametrize("dropout", [0.0, 0.2])
+@pytest.mark.parametrize("dropout", [0.0, 0.2, None])
 @pytest.mark.parametrize("kind", KINDS)
 def test_logits_and_all_gradients_equal_the_torch_path(
-    kind: str, dropout: float, with_embeddings: bool, monkeypatch: pytest.MonkeyPatch
+    kind: str, dropout: float | None, with_embeddings: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     case = Case(kind, torch.float64, dropout=dropout)
     embeddings = case.perturbed() if with_embeddings else None

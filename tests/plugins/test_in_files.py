@@ -92,7 +92,7 @@ def test_every_stage_that_reads_such_a_file_is_asked_to_watch_it(said: dict[str,
 
 @pytest.mark.parametrize(
     ("file", "checks"),
-    [("test_words.py", TASK_CHECKS), ("test_xlm_roberta.py", FAMILY_CHECKS), ("test_one_by_one.py", TRAINER_CHECKS)],
+    [("test_words.py", TASK_CHECKS), ("test_data2vec_text.py", FAMILY_CHECKS), ("test_one_by_one.py", TRAINER_CHECKS)],
 )
 def test_the_pages_tests_pass(file: str, checks: Sequence[Check[Any]], project: Path) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", file]
@@ -125,13 +125,13 @@ def test_an_installed_family_is_that_of_its_model_type(project: Path, tmp_path: 
     program = """
 from stabbench.models import families
 sizes = {"num_hidden_layers": 1, "hidden_size": 8, "num_attention_heads": 2, "intermediate_size": 8}
-found = families.architecture_of({"model_type": "xlm-roberta", **sizes}, 2)
+found = families.architecture_of({"model_type": "data2vec-text", **sizes}, 2)
 print(found.family, families.of(found).capabilities.stacks, found.word_embeddings)
 """
     command = [sys.executable, "-c", program]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in paths if path)}
     said = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
-    assert said.split() == ["xlm-roberta", "True", "roberta.embeddings.word_embeddings.weight"]
+    assert said.split() == ["data2vec-text", "True", "data2vec_text.embeddings.word_embeddings.weight"]
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from stabbench.probes.surface.plane import Plane, PlaneInputs, Point, distances
 from stabbench.probes.surface.rows import measure_groups
 from tests import tiny
 
-KINDS = ("bert", "roberta", "albert")
+KINDS = ("bert", "roberta", "albert", "electra", "distilbert")
 CORNERS = ((0.0, 0.0), (1.0, 0.0), (0.0, 1.0))
 GROUPS = {
     f"row-{number}": [(alpha, beta) for alpha in (-0.5, 0.0, 0.5)] for number, beta in enumerate((-1.0, 0.0, 1.0, 2.0))
@@ -53,9 +53,7 @@ def hugging_face(folder: Path, inputs: PlaneInputs) -> tuple[float, float]:
     """Loss and total gradient norm of the model in a folder, by Hugging Face's own code."""
     model: Any = AutoModelForSequenceClassification.from_pretrained(folder).eval()
     everything = np.arange(len(inputs.texts))
-    batch = tiny.padded(inputs.texts, everything, inputs.architecture.padding_id)
-    if not inputs.architecture.segments:
-        del batch["token_type_ids"]
+    batch = tiny.given(model, inputs.texts, everything)
     with tiny.InDoublePrecision():
         loss = model(**batch, labels=torch.from_numpy(inputs.texts.labels)).loss
     loss.backward()
@@ -63,7 +61,7 @@ def hugging_face(folder: Path, inputs: PlaneInputs) -> tuple[float, float]:
     return loss.item(), norm.item()
 
 
-@pytest.mark.parametrize("kind", [*KINDS, "electra", "modernbert"])
+@pytest.mark.parametrize("kind", [*KINDS, "mpnet", "modernbert"])
 @pytest.mark.parametrize(("dtype", "loss_within"), [(torch.float64, 1e-10), (torch.float32, 1e-6)])
 def test_the_corners_are_the_models_own_losses_and_gradient_norms(
     kind: str, dtype: torch.dtype, loss_within: float, tmp_path: Path

@@ -42,12 +42,12 @@ def present(inputs: TrainingInputs, *numbers: int) -> list[RunResult]:
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.2])
-@pytest.mark.parametrize("kind", ["bert", "roberta", "albert"])
+@pytest.mark.parametrize("kind", tiny.NATIVE)
 def test_five_runs_side_by_side_equal_five_runs_alone_of_the_present_loop(kind: str, dropout: float) -> None:
     inputs = tiny.inputs(kind, dropout=dropout, gradient_norm_every=3)
     together = train(inputs, SEEDS)
     losses = together[0].tables["history.parquet"]["train_loss"]
-    assert losses.iloc[-1] < 0.7 * losses.iloc[0]
+    assert losses.iloc[-1] < 0.9 * losses.iloc[0]
     for ours, theirs in zip(together, present(inputs, 1, 2, 3, 4, 5), strict=True):
         assert largest_difference(ours, theirs) < 1e-10
         assert ours.data["final"]["scores"] == theirs.data["final"]["scores"]

@@ -37,7 +37,7 @@ def largest_difference(first: RunResult, second: RunResult) -> float:
     return max(float(history), float(norms), float(logits.max()), weights)
 
 
-@pytest.mark.parametrize("kind", ["bert", "roberta", "albert", "modernbert"])
+@pytest.mark.parametrize("kind", tiny.NATIVE)
 @pytest.mark.parametrize("bias_correction", [True, False])
 def test_training_equals_hugging_faces_model_under_the_papers_optimizer(kind: str, bias_correction: bool) -> None:
     """The unmodified model, padded, with plain AdamW by the equations: losses and weights agree over 3 epochs."""
@@ -45,7 +45,7 @@ def test_training_equals_hugging_faces_model_under_the_papers_optimizer(kind: st
     (ours,) = train(inputs, tiny.seeds(5))
     losses, norms, model = reference_training(kind, inputs, seed=5)
     history = ours.tables["history.parquet"]
-    assert losses[-1] < 0.7 * losses[0]
+    assert losses[-1] < 0.8 * losses[0]
     np.testing.assert_allclose(history["train_loss"], losses, rtol=0, atol=1e-10)
     np.testing.assert_allclose(history["gradient_norm"], norms, rtol=0, atol=1e-9)
     for name, parameter in model.named_parameters():
@@ -70,9 +70,7 @@ def reference_training(
     for update in range(total):
         epoch, within = divmod(update, steps_per_epoch)
         chosen = order.permutation("examples", len(inputs.train), epoch)[within * 16 : within * 16 + 16]
-        batch = tiny.padded(inputs.train, chosen, inputs.architecture.padding_id)
-        if not inputs.architecture.segments:
-            del batch["token_type_ids"]
+        batch = tiny.given(model, inputs.train, chosen)
         model.zero_grad()
         with tiny.InDoublePrecision():
             loss = model(**batch, labels=torch.from_numpy(inputs.train.labels[chosen])).loss
@@ -95,8 +93,8 @@ def reference_training(
     return losses, norms, model
 
 
-@pytest.mark.parametrize("kind", ["bert", "modernbert"])
 @pytest.mark.parametrize("strategies", [(), MIXOUT], ids=["recipe", "mixout"])
+@pytest.mark.parametrize("kind", tiny.NATIVE)
 def test_runs_side_by_side_equal_runs_alone(kind: str, strategies: tuple[tuple[Mixout, MixoutOptions], ...]) -> None:
     inputs = tiny.inputs(kind, strategies=strategies, dropout=0.0 if strategies else 0.1)
     together = train(inputs, tiny.seeds(1, 2, 3))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from stabbench import Batch, BoundModel, Context, Strategy, Weights, cross_entropy
+from stabbench.models.families.huggingface.reading import read as huggingface_architecture
 from stabbench.strategies.contract import NoOptions
 from stabbench.strategies.lora import LoRA, LoRAOptions
 from stabbench.strategies.mixout import Mixout, MixoutOptions
@@ -21,7 +23,7 @@ from tests.training.sharpness import RADIUS, Sharpness
 SAM = (Sharpness(), NoOptions())
 
 
-@pytest.mark.parametrize("kind", ["bert", "roberta", "albert"])
+@pytest.mark.parametrize("kind", tiny.AS_BERT)
 def test_loss_and_gradient_are_those_of_hugging_faces_model_at_the_other_weights(kind: str) -> None:
     def expected(batch: FirstBatch) -> Tensor:
         parameters = list(batch.model.parameters())
@@ -50,7 +52,7 @@ class Twice(Strategy):
         return cross_entropy(logits, batch.labels)
 
 
-@pytest.mark.parametrize("kind", ["bert", "electra"])
+@pytest.mark.parametrize("kind", ["bert", "electra", "electra by transformers"])
 @pytest.mark.parametrize("seeds", [(1,), (1, 2)], ids=["alone", "two together"])
 @pytest.mark.parametrize(
     "beside", [(), ((Mixout(), MixoutOptions(0.5)),), ((LoRA(), LoRAOptions()),)], ids=["alone", "mixout", "lora"]
@@ -59,10 +61,15 @@ def test_other_weights_are_given_as_loss_gets_them_and_go_through_all_training_w
     kind: str, seeds: tuple[int, ...], beside: tuple[Any, ...]
 ) -> None:
     strategies = (*beside, (Twice(), NoOptions()))
-    train(tiny.inputs(kind, strategies=strategies, epochs=1.0, dropout=0.1), tiny.seeds(*seeds))
+    name = kind.split()[0]
+    inputs = tiny.inputs(name, strategies=strategies, epochs=1.0, dropout=0.1)
+    if name != kind:
+        architecture = huggingface_architecture(tiny.hugging_face_model(name).config.to_dict(), 2)
+        inputs = dataclasses.replace(inputs, architecture=architecture)
+    train(inputs, tiny.seeds(*seeds))
 
 
-@pytest.mark.parametrize("kind", ["bert", "electra"])
+@pytest.mark.parametrize("kind", ["bert", "electra", "mpnet"])
 def test_beside_mixout_it_trains_and_together_as_alone(kind: str) -> None:
     inputs = tiny.inputs(kind, strategies=((Mixout(), MixoutOptions(0.5)), SAM), epochs=1.0)
     together, alone = train(inputs, tiny.seeds(1, 2)), train(inputs, tiny.seeds(2))

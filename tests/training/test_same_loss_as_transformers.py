@@ -19,7 +19,7 @@ TOLERANCE = 1e-10
 BATCH = np.arange(8)
 
 
-@pytest.mark.parametrize("kind", ["bert", "roberta", "albert", "distilbert"])
+@pytest.mark.parametrize("kind", tiny.AS_BERT)
 @pytest.mark.parametrize(("objective", "outputs"), [(objectives.find(), 3), (objectives.find("regression"), 1)])
 def test_a_batch_has_the_loss_and_the_gradient_of_the_head_in_transformers(
     kind: str, objective: Objective, outputs: int
@@ -29,12 +29,7 @@ def test_a_batch_has_the_loss_and_the_gradient_of_the_head_in_transformers(
     if objective.name == "regression":
         numbers = np.random.default_rng(4).normal(0.4, 0.3, len(data))
         data = dataclasses.replace(data, labels=numbers)
-    given: dict[str, Any] = tiny.padded(data, BATCH, int(model.config.pad_token_id or 0))
-    if kind == "roberta":  # it has one kind of segment
-        given["token_type_ids"] = torch.zeros_like(given["token_type_ids"])
-        data = dataclasses.replace(data, segments=np.zeros_like(data.segments))
-    if kind == "distilbert":
-        del given["token_type_ids"]
+    given: dict[str, Any] = tiny.given(model, data, BATCH)
     theirs: Any = model(**given, labels=torch.from_numpy(data.labels)).loss
     theirs.backward()
     shape = tiny.architecture(model)

@@ -118,7 +118,7 @@ def test_ours_has_room_for_what_fits_and_for_one_run_of_a_model_that_is_computed
     assert NATIVE.room(INPUTS, seeds, None) == 3
     assert NATIVE.room(INPUTS, seeds, gigabyte) == 1
     assert NATIVE.room(INPUTS, seeds, 100 * gigabyte) > 3
-    alone = tiny.inputs("electra")
+    alone = tiny.inputs("mpnet")
     assert NATIVE.room(alone, seeds, None) == NATIVE.room(alone, seeds, 100 * gigabyte) == 1
 
 

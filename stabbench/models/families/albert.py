@@ -18,7 +18,15 @@ class Albert(UnpaddedFamily):
     class_name = "Albert"
     prefix = "albert"
     defaults = {**PAPER, "weight_decay": 0.0, "dropout": 0.0}
-    fields = {**FIELDS, "vocab_size": 30000, "hidden_act": "gelu_new"}
+    fields = {
+        **FIELDS,
+        "vocab_size": 30000,
+        "embedding_size": 128,
+        "hidden_act": "gelu_new",
+        "hidden_size": 4096,
+        "num_attention_heads": 64,
+        "intermediate_size": 16384,
+    }
     layer = "encoder.albert_layer_groups.0.albert_layers.0"
     parts = {
         "query": "attention.query",
@@ -32,6 +40,7 @@ class Albert(UnpaddedFamily):
     }
     pooler = "albert.pooler"
     shares_layers = True
+    mapping = "encoder.embedding_hidden_mapping_in"
 
     def architecture(self, config: Mapping[str, Any], labels: int, where: str) -> Architecture:
         """UserError for several groups of layers, too."""
@@ -41,4 +50,4 @@ class Albert(UnpaddedFamily):
 
     def embedding_size(self, config: Mapping[str, Any]) -> int:
         """A width of its own."""
-        return int(config["embedding_size"])
+        return int(self.field(config, "embedding_size"))

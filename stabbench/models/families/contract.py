@@ -106,6 +106,10 @@ class Family(ABC):
         """Each token's place in its text `(T,)`, or None where it is counted from 0 in every text."""
         return None
 
+    def fixed_ids(self, architecture: Architecture) -> int:
+        """Ids below this keep their numbers where the vocabulary is cut, since the computation knows some of them."""
+        return 0
+
     def spec_fields(self, architecture: Architecture) -> dict[str, Any]:
         """What a spec says of the model beside its type and content, such as what it is computed by."""
         return {}

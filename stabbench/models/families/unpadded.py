@@ -1,4 +1,4 @@
-"""What BERT, RoBERTa and ALBERT have in common: `models.encoder.Encoder` computes them, many runs at once, unpadded."""
+"""What BERT and those computed as it is have in common: `models.encoder.Encoder`, many runs at once, unpadded."""
 
 from __future__ import annotations
 
@@ -7,7 +7,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from stabbench.errors import UserError, unknown
-from stabbench.models.architecture import INITIAL_STD, Architecture, ModelTensor, Origin, TensorFacts
+from stabbench.models.architecture import (
+    INITIAL_STD,
+    Architecture,
+    DropoutPlaces,
+    ModelTensor,
+    Origin,
+    TensorFacts,
+)
 from stabbench.models.families.contract import Capabilities, Computation, Family
 from stabbench.models.fitting import encoder_names
 from stabbench.models.tensor_files import read_tensors
@@ -26,6 +33,12 @@ FIELDS: Mapping[str, Any] = {
     "pad_token_id": 0,
     "max_position_embeddings": 512,
     "hidden_act": "gelu",
+    "hidden_size": 768,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 12,
+    "intermediate_size": 3072,
+    "hidden_dropout_prob": 0.1,
+    "attention_probs_dropout_prob": 0.1,
 }
 """BERT's defaults of its config, so that transformers need not be imported for them."""
 BERT_PARTS: Mapping[str, str] = {
@@ -38,18 +51,24 @@ BERT_PARTS: Mapping[str, str] = {
     "output": "output.dense",
     "output_norm": "output.LayerNorm",
 }
+DROPOUTS = ("hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout")
+"""BERT's fields of a probability: of hidden states, of attention, of the head (as hidden states where it is null)."""
 _KINDS = {"intermediate": "feed_forward", "output": "feed_forward"}
 
 
 class UnpaddedFamily(Family):
     """A family by the names of its tensors and the few places in which it is not BERT."""
 
-    capabilities = Capabilities(stacks=True, kernel=True, captures=True, cuts_vocabulary=True, pretrains=True)
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        stacks=True, kernel=True, captures=True, cuts_vocabulary=True, pretrains=True
+    )
     class_name: ClassVar[str]
     """The first part of the names of transformers' classes."""
     prefix: ClassVar[str]
     """The first part of the encoder's tensor names."""
     fields: ClassVar[Mapping[str, Any]] = FIELDS
+    aliases: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """What BERT's fields are called in its configs, where that is something else."""
     layer: ClassVar[str] = "encoder.layer.#"
     """Where a layer is, below the encoder's name."""
     parts: ClassVar[Mapping[str, str]] = BERT_PARTS
@@ -57,27 +76,29 @@ class UnpaddedFamily(Family):
     classifier: ClassVar[str] = "classifier"
     pooler_origin: ClassVar[Origin] = "optional"
     shares_layers: ClassVar[bool] = False
+    mapping: ClassVar[str] = ""
+    """The layer from embeddings of another width to the layers, below the encoder's name."""
+    head_activation: ClassVar[str] = "tanh"
+    dropout_places: ClassVar[DropoutPlaces] = DropoutPlaces()
+    dropout_fields: ClassVar[tuple[str, ...]] = (*DROPOUTS, "classifier_dropout_prob")
+    """Every field of a config that is a probability of dropout, of other heads too."""
 
     def architecture(self, config: Mapping[str, Any], labels: int, where: str) -> Architecture:
-        """Sizes and tensors; UserError for activations and positions that `Encoder` does not compute."""
-        activation = config.get("hidden_act", self.fields["hidden_act"])
-        if activation not in ACTIVATIONS:
-            raise unknown(f"hidden_act in {where}", str(activation), ACTIVATIONS)
-        positions = config.get("position_embedding_type", "absolute")
-        if positions != "absolute":
-            raise UserError(f"{where}: found position_embedding_type {positions!r}, supported is 'absolute'")
+        """Sizes and tensors; UserError for what `Encoder` does not compute: activations, positions, causal masks."""
+        self._refuse(config, where)
+        hidden, embedding = int(self.field(config, "hidden_size")), self.embedding_size(config)
         found = Architecture(
             family=self.name,
             name=self.name,
-            layers=int(config["num_hidden_layers"]),
-            hidden_size=int(config["hidden_size"]),
-            heads=int(config["num_attention_heads"]),
-            intermediate_size=int(config["intermediate_size"]),
-            embedding_size=self.embedding_size(config),
+            layers=int(self.field(config, "num_hidden_layers")),
+            hidden_size=hidden,
+            heads=int(self.field(config, "num_attention_heads")),
+            intermediate_size=int(self.field(config, "intermediate_size")),
+            embedding_size=embedding,
             vocabulary_size=int(self.field(config, "vocab_size")),
             positions=int(self.field(config, "max_position_embeddings")),
-            segments=int(self.field(config, "type_vocab_size")),
-            activation=str(activation),
+            segments=int(self.field(config, "type_vocab_size") or 0),
+            activation=str(self.field(config, "hidden_act")),
             layer_norm_eps=float(config.get("layer_norm_eps", 1e-12)),
             padding_id=int(self.field(config, "pad_token_id")),
             labels=labels,
@@ -88,24 +109,53 @@ class UnpaddedFamily(Family):
             tensors=(),
             position_offset=self.first_position(config),
             shares_layers=self.shares_layers,
+            mapping=self._mapping(hidden, embedding),
+            head_activation=self.head_activation,
+            dropout_places=replace(self.dropout_places, own=self._own_dropout(config)),
             initial_std=float(config.get("initializer_range", INITIAL_STD) or INITIAL_STD),
             parts=tuple((part, f"{self.prefix}.{self.layer}.{name}") for part, name in self.parts.items()),
         )
         return replace(found, tensors=tuple(self._tensors(found)))
 
+    def _refuse(self, config: Mapping[str, Any], where: str) -> None:
+        activation = self.field(config, "hidden_act")
+        if activation not in ACTIVATIONS:
+            (name, *_) = self.aliases.get("hidden_act", ("hidden_act",))
+            raise unknown(f"{name} in {where}", str(activation), ACTIVATIONS)
+        positions = config.get("position_embedding_type", "absolute")
+        if positions != "absolute":
+            raise UserError(f"{where}: found position_embedding_type {positions!r}, supported is 'absolute'")
+        if config.get("is_decoder"):
+            raise UserError(f"{where}: '{self.name}' models cannot be fine-tuned here: it is a decoder (is_decoder)")
+        hidden, heads = int(self.field(config, "hidden_size")), int(self.field(config, "num_attention_heads"))
+        if heads < 1 or hidden % heads:
+            raise UserError(
+                f"{where}: found {heads} attention heads for states of {hidden}, expected a divisor of that"
+            )
+
+    def _mapping(self, hidden: int, embedding: int) -> str:
+        return f"{self.prefix}.{self.mapping}" if self.mapping and (self.shares_layers or hidden != embedding) else ""
+
+    def _own_dropout(self, config: Mapping[str, Any]) -> tuple[float, float, float] | None:
+        if not self.capabilities.own_dropout:
+            return None
+        hidden, attention, head = (self.field(config, name) for name in DROPOUTS)
+        return float(hidden), float(attention), float(hidden if head is None else head)
+
     def embedding_size(self, config: Mapping[str, Any]) -> int:
         """The width of the word embeddings."""
-        return int(config["hidden_size"])
+        return int(self.field(config, "hidden_size"))
 
     def _tensors(self, sizes: Architecture) -> Iterator[ModelTensor]:
         hidden, inner, narrow = sizes.hidden_size, sizes.intermediate_size, sizes.embedding_size
         embeddings, table = f"{self.prefix}.embeddings", TensorFacts("embedding", 0, decays=True, linear_weight=False)
         tables = {"word": sizes.vocabulary_size, "position": sizes.positions, "token_type": sizes.segments}
         for name, rows in tables.items():
-            yield ModelTensor(f"{embeddings}.{name}_embeddings.weight", (rows, narrow), table)
+            if rows:
+                yield ModelTensor(f"{embeddings}.{name}_embeddings.weight", (rows, narrow), table)
         yield from _norm(f"{embeddings}.LayerNorm", narrow, 0)
-        if self.shares_layers:
-            yield from _linear(f"{self.prefix}.encoder.embedding_hidden_mapping_in", (hidden, narrow), "embedding", 0)
+        if sizes.mapping:
+            yield from _linear(sizes.mapping, (hidden, narrow), "embedding", 0)
         shapes = dict.fromkeys(self.parts, (hidden, hidden))
         shapes |= {"intermediate": (inner, hidden), "output": (hidden, inner)}
         for number in range(1 if self.shares_layers else sizes.layers):
@@ -121,7 +171,8 @@ class UnpaddedFamily(Family):
 
     def field(self, config: Mapping[str, Any], name: str) -> Any:
         """The config's own value, else the default that is known here."""
-        return self.fields.get(name) if config.get(name) is None else config[name]
+        given = (config.get(key) for key in self.aliases.get(name, (name,)))
+        return next((value for value in given if value is not None), self.fields.get(name))
 
     def first_position(self, config: Mapping[str, Any]) -> int:
         """0."""
@@ -136,7 +187,7 @@ class UnpaddedFamily(Family):
         encoder_names(folder.path, architecture, folder.shapes)
 
     def pretrained(self, folder: ModelFolder, architecture: Architecture, dtype: torch.dtype) -> dict[str, Tensor]:
-        """All but what is new: the classifier, RoBERTa's dense layer, a pooler that a masked-LM folder lacks."""
+        """All but what is new: the classifier, RoBERTa's dense layer, a pooler or dense layer that the folder lacks."""
         names, tensors = encoder_names(folder.path, architecture, folder.shapes), read_tensors(folder.path)
         return {name: tensors[present].to(dtype, copy=True) for name, present in names.items()}
 
@@ -164,14 +215,9 @@ class UnpaddedFamily(Family):
         return encoder.Encoder(architecture, products)
 
     def classifier_fields(self, config: Mapping[str, Any], dropout: float | str) -> dict[str, Any]:
-        """The class, and one probability at all places."""
-        return {
-            "architectures": [f"{self.class_name}ForSequenceClassification"],
-            "hidden_dropout_prob": dropout,
-            "attention_probs_dropout_prob": dropout,
-            "classifier_dropout": dropout,
-            "classifier_dropout_prob": dropout,
-        }
+        """The class, and its dropout where that is a number."""
+        places = {} if isinstance(dropout, str) else dict.fromkeys(self.dropout_fields, dropout)
+        return {"architectures": [f"{self.class_name}ForSequenceClassification"], **places}
 
     def operations(self, architecture: Architecture, tokens: float, pairs: float, examples: float) -> float:
         """As the kernel computes it.
@@ -185,7 +231,7 @@ class UnpaddedFamily(Family):
         operations = full * (tokens * per_token + 4 * pairs * hidden)
         operations += examples * (per_token + 2 * hidden * hidden)
         operations += 4 * tokens * architecture.heads * hidden
-        if architecture.shares_layers:
+        if architecture.mapping:
             operations += 2 * tokens * architecture.embedding_size * hidden
         return operations + 2 * examples * hidden * architecture.labels
 

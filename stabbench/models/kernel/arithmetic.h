@@ -62,7 +62,7 @@ static inline real normal_tail(real a, real gauss) {
     return (real)(sum * t) * gauss;
 }
 
-enum { GELU, GELU_TANH, RELU, SILU };
+enum { GELU, GELU_TANH, RELU, SILU, TANH }; /* the last one is that of a head alone */
 
 /* One row: values (+ bias) become f(values), slope gets f′. */
 static inline void activate(int activation, int n, real *restrict values, const real *restrict bias, real *restrict slope) {

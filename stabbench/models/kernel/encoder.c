@@ -7,6 +7,12 @@
 #include "modern.h"
 #include "norm.h"
 
+enum { OF_HIDDEN, OF_ATTENTION, OF_HEAD }; /* the dropout of each kind of place */
+
+static int drops_somewhere(const Dropout *dropout) {
+    return dropout[OF_HIDDEN].threshold > 0 || dropout[OF_ATTENTION].threshold > 0 || dropout[OF_HEAD].threshold > 0;
+}
+
 /* Bytes of the tape, to be allocated at a multiple of 64. */
 int64_t tape_bytes(const Shape *shape, const Texts *texts, int drops, int keep) {
     if (shape->modern) return modern_tape_bytes(shape, texts, drops, keep);
@@ -39,29 +45,29 @@ static void add_and_normalise(const Shape *shape, int64_t rows, const real *bran
 static void run_layer(const Shape *shape, const Texts *texts, const Dropout *dropout, const uint64_t *places, const real *const *w,
                       int keep, const Layer *layer, real *const *scratch) {
     const int64_t hidden = shape->hidden, inner = shape->intermediate, rows = layer->rows;
-    const real scale = (real)dropout->scale;
-    if (layer->kept1) {
+    const real scale = (real)dropout[OF_HIDDEN].scale, attention_scale = (real)dropout[OF_ATTENTION].scale;
+    if (layer->kept2) {
         int64_t pairs = 0;
         for (int64_t b = 0; b < texts->size; b++) {
             const int64_t length = length_of(texts, b);
             pairs += shape->heads * length * (layer->first_only ? 1 : length);
         }
-        draw(dropout, places[0], pairs, layer->kept_probabilities);
-        draw(dropout, places[1], rows * hidden, layer->kept1);
-        draw(dropout, places[2], rows * hidden, layer->kept2);
+        draw(dropout + OF_ATTENTION, places[0], pairs, layer->kept_probabilities);
+        if (layer->kept1) draw(dropout + OF_HIDDEN, places[1], rows * hidden, layer->kept1);
+        draw(dropout + OF_HIDDEN, places[2], rows * hidden, layer->kept2);
     }
     if (layer->first_only)
         for (int64_t b = 0; b < rows; b++) memcpy(layer->asking + b * hidden, layer->x + texts->first[b] * hidden, (size_t)hidden * sizeof(real));
     linear(rows, hidden, hidden, layer->asking, w + QUERY, layer->query);
     add_bias(rows, hidden, w[QUERY + 1], layer->query);
     if (layer->first_only) {
-        first_attention(shape, texts, layer, w, scale);
+        first_attention(shape, texts, layer, w, attention_scale);
     } else {
         linear(rows, hidden, hidden, layer->x, w + KEY, layer->key);
         linear(rows, hidden, hidden, layer->x, w + VALUE, layer->value);
         add_bias(rows, hidden, w[KEY + 1], layer->key);
         add_bias(rows, hidden, w[VALUE + 1], layer->value);
-        attention(shape, texts, layer, keep, scale, scratch);
+        attention(shape, texts, layer, keep, attention_scale, scratch);
     }
     linear(rows, hidden, hidden, layer->context, w + PROJECTION, layer->attended);
     add_and_normalise(shape, rows, layer->attended, w[PROJECTION + 1], layer->asking, layer->kept1, scale, w + ATTENTION_NORM,
@@ -75,32 +81,38 @@ static void run_layer(const Shape *shape, const Texts *texts, const Dropout *dro
 }
 
 /* The last layer's output, on the tape. `embeddings` (tokens × embedding) stand in for the word table's rows where given.
-   `places`: of the embeddings, the classifier, then three a layer. Returns 1 where an id lies outside its table. */
+   `places`: of the embeddings, what the pooler is given, the classifier, then three a layer. Returns 1 where an id lies outside its table. */
 static int run_encoder(const Shape *shape, const Texts *texts, const Dropout *dropout, const uint64_t *places, const real *const *w,
                        const real *embeddings, int keep, char *memory, Tape *tape) {
     const int64_t tokens = texts->tokens, size = texts->size, hidden = shape->hidden, width = shape->embedding;
-    const int drops = dropout->threshold > 0;
+    const int drops = drops_somewhere(dropout);
     lay_out(shape, texts, drops, keep, memory, tape);
-    if (drops) draw(dropout, places[0], tokens * width, tape->kept);
+    if (drops) draw(dropout + OF_HIDDEN, places[0], tokens * width, tape->kept);
     for (int64_t b = 0; b < size; b++) {
         for (int64_t t = texts->first[b]; t < texts->first[b] + length_of(texts, b); t++) {
             const int64_t id = texts->ids[t], segment = texts->segments[t], place = shape->position_offset + texts->positions[t];
-            if (id < 0 || id >= shape->vocabulary || place < 0 || place >= shape->positions || segment < 0 || segment >= shape->segments) return 1;
+            if (id < 0 || id >= shape->vocabulary || place < 0 || place >= shape->positions) return 1;
+            if (shape->segments && (segment < 0 || segment >= shape->segments)) return 1;
             const real *word = embeddings ? embeddings + t * width : w[WORD] + id * width;
-            const real *position = w[POSITION] + place * width, *kind = w[SEGMENT] + segment * width;
+            const real *position = w[POSITION] + place * width, *kind = shape->segments ? w[SEGMENT] + segment * width : NULL;
             real *hat = tape->hat + t * width, *y = tape->embedded + t * width;
+            if (kind) {
 #pragma omp simd
-            for (int64_t i = 0; i < width; i++) hat[i] = word[i] + position[i] + kind[i];
+                for (int64_t i = 0; i < width; i++) hat[i] = word[i] + position[i] + kind[i];
+            } else {
+#pragma omp simd
+                for (int64_t i = 0; i < width; i++) hat[i] = word[i] + position[i];
+            }
             tape->deviation[t] = normalise(width, shape->eps, w + EMBEDDING_NORM, hat, y);
-            if (drops) drop(width, y, tape->kept + t * width, (real)dropout->scale, y);
+            if (drops) drop(width, y, tape->kept + t * width, (real)dropout[OF_HIDDEN].scale, y);
         }
     }
-    if (shape->shared) {
+    if (shape->mapped) {
         linear(tokens, width, hidden, tape->embedded, w + MAPPING, tape->layer[0].x);
         add_bias(tokens, hidden, w[MAPPING + 1], tape->layer[0].x);
     }
     for (int64_t l = 0; l < shape->layers; l++)
-        run_layer(shape, texts, dropout, places + 2 + 3 * l, w + LAYERS + TENSORS * l, keep, &tape->layer[l], tape->head);
+        run_layer(shape, texts, dropout, places + 3 + 3 * l, w + LAYERS + TENSORS * l, keep, &tape->layer[l], tape->head);
     return 0;
 }
 
@@ -111,13 +123,26 @@ int forward(const Shape *shape, const Texts *texts, const Dropout *dropout, cons
     const int64_t size = texts->size, hidden = shape->hidden;
     Tape tape;
     if (run_encoder(shape, texts, dropout, places, w, embeddings, keep, memory, &tape)) return 1;
-    const int drops = dropout->threshold > 0;
-    const real scale = (real)dropout->scale;
+    const int drops = drops_somewhere(dropout);
+    const real scale = (real)dropout[OF_HEAD].scale;
     const real *const *pooler = w + LAYERS + TENSORS * shape->layers, *const *classifier = pooler + 2;
-    linear(size, hidden, hidden, tape.layer[shape->layers - 1].output, pooler, tape.pooled);
-    for (int64_t b = 0; b < size; b++)
-        for (int64_t i = 0; i < hidden; i++) tape.pooled[b * hidden + i] = (real)tanh((double)(tape.pooled[b * hidden + i] + pooler[1][i]));
-    if (drops) draw(dropout, places[1], size * hidden, tape.kept_pooled);
+    if (tape.kept_given) {
+        draw(dropout + OF_HEAD, places[1], size * hidden, tape.kept_given);
+        drop(size * hidden, tape.layer[shape->layers - 1].output, tape.kept_given, scale, tape.given);
+    }
+    linear(size, hidden, hidden, tape.given, pooler, tape.pooled);
+    for (int64_t b = 0; b < size; b++) {
+        real *row = tape.pooled + b * hidden, *slope = tape.pooled_slope + b * hidden;
+        if (shape->head_activation != TANH) {
+            activate((int)shape->head_activation, (int)hidden, row, pooler[1], slope);
+            continue;
+        }
+        for (int64_t i = 0; i < hidden; i++) {
+            row[i] = (real)tanh((double)(row[i] + pooler[1][i]));
+            slope[i] = 1 - row[i] * row[i];
+        }
+    }
+    if (drops) draw(dropout + OF_HEAD, places[2], size * hidden, tape.kept_pooled);
     drop(size * hidden, tape.pooled, tape.kept_pooled, scale, tape.dropped);
     linear(size, hidden, shape->labels, tape.dropped, classifier, logits);
     add_bias(size, shape->labels, classifier[1], logits);
@@ -137,7 +162,8 @@ int encode(const Shape *shape, const Texts *texts, const Dropout *dropout, const
 /* ---- backward ---- */
 
 /* `below`: whether the gradient of the layer's input is wanted, too. */
-static void run_layer_backward(const Shape *shape, const Texts *texts, real scale, const real *const *w, real *const *g, int more, int below,
+static void run_layer_backward(const Shape *shape, const Texts *texts, real scale, real attention_scale, const real *const *w,
+                               real *const *g, int more, int below,
                                const Layer *layer, Tape *tape) {
     const int64_t hidden = shape->hidden, inner = shape->intermediate, rows = layer->rows;
     real *d_output = tape->d_output, *d_sum = tape->d_sum, *d_branch = tape->d_branch, *d_inner = tape->d_inner;
@@ -151,8 +177,8 @@ static void run_layer_backward(const Shape *shape, const Texts *texts, real scal
     normalise_backward(rows, hidden, d_sum, layer->hat1, layer->deviation1, w + ATTENTION_NORM, g + ATTENTION_NORM, more, layer->kept1, scale, d_output, d_branch);
     weight_gradient(rows, hidden, hidden, d_branch, layer->context, g + PROJECTION, more);
     input_gradient(rows, hidden, hidden, d_branch, w + PROJECTION, d_sum, 0);
-    if (layer->first_only) first_attention_backward(shape, texts, layer, w, g, more, scale, d_sum, tape);
-    else attention_backward(shape, texts, layer, scale, d_sum, tape);
+    if (layer->first_only) first_attention_backward(shape, texts, layer, w, g, more, attention_scale, d_sum, tape);
+    else attention_backward(shape, texts, layer, attention_scale, d_sum, tape);
     weight_gradient(rows, hidden, hidden, tape->d_query, layer->asking, g + QUERY, more);
     if (below) input_gradient(rows, hidden, hidden, tape->d_query, w + QUERY, d_output, 1);
     if (layer->first_only) {
@@ -183,14 +209,15 @@ static int64_t first_wanted(const Shape *shape, real *const *g, const real *d_em
 static void run_encoder_backward(const Shape *shape, const Texts *texts, const Dropout *dropout, const real *const *w, real *const *g,
                                  real *d_embeddings, Tape *tape) {
     const int64_t tokens = texts->tokens, hidden = shape->hidden, width = shape->embedding;
-    const real scale = (real)dropout->scale;
+    const real scale = (real)dropout[OF_HIDDEN].scale, attention_scale = (real)dropout[OF_ATTENTION].scale;
     const int64_t wanted = first_wanted(shape, g, d_embeddings);
     for (int64_t l = shape->layers; l-- > 0 && wanted < LAYERS + TENSORS * (l + 1);)
-        run_layer_backward(shape, texts, scale, w + LAYERS + TENSORS * l, g + LAYERS + TENSORS * l, shape->shared && l + 1 < shape->layers,
-                           wanted < LAYERS + (shape->shared && l ? TENSORS : TENSORS * l), &tape->layer[l], tape);
+        run_layer_backward(shape, texts, scale, attention_scale, w + LAYERS + TENSORS * l, g + LAYERS + TENSORS * l,
+                           shape->shared && l + 1 < shape->layers, wanted < LAYERS + (shape->shared && l ? TENSORS : TENSORS * l),
+                           &tape->layer[l], tape);
     if (wanted >= LAYERS) return;
     real *d_y = tape->d_output, *d_sum = tape->d_sum;
-    if (shape->shared) {
+    if (shape->mapped) {
         weight_gradient(tokens, width, hidden, d_y, tape->embedded, g + MAPPING, 0);
         input_gradient(tokens, width, hidden, d_y, w + MAPPING, tape->d_branch, 0);
         d_y = tape->d_branch;
@@ -220,17 +247,18 @@ void backward(const Shape *shape, const Texts *texts, const Dropout *dropout, co
         return;
     }
     const int64_t size = texts->size, hidden = shape->hidden;
-    const real scale = (real)dropout->scale;
+    const real scale = (real)dropout[OF_HEAD].scale;
     Tape tape;
-    lay_out(shape, texts, dropout->threshold > 0, 1, memory, &tape);
+    lay_out(shape, texts, drops_somewhere(dropout), 1, memory, &tape);
     const int64_t pooler = LAYERS + TENSORS * shape->layers, classifier = pooler + 2;
     real *d_pooled = tape.d_branch;
     weight_gradient(size, hidden, shape->labels, d_logits, tape.dropped, g + classifier, 0);
     input_gradient(size, hidden, shape->labels, d_logits, w + classifier, d_pooled, 0);
     drop(size * hidden, d_pooled, tape.kept_pooled, scale, d_pooled);
-    for (int64_t i = 0; i < size * hidden; i++) d_pooled[i] *= 1 - tape.pooled[i] * tape.pooled[i];
-    weight_gradient(size, hidden, hidden, d_pooled, tape.layer[shape->layers - 1].output, g + pooler, 0);
+    for (int64_t i = 0; i < size * hidden; i++) d_pooled[i] *= tape.pooled_slope[i];
+    weight_gradient(size, hidden, hidden, d_pooled, tape.given, g + pooler, 0);
     input_gradient(size, hidden, hidden, d_pooled, w + pooler, tape.d_output, 0);
+    drop(size * hidden, tape.d_output, tape.kept_given, scale, tape.d_output);
     run_encoder_backward(shape, texts, dropout, w, g, d_embeddings, &tape);
 }
 
@@ -242,7 +270,7 @@ void encode_backward(const Shape *shape, const Texts *texts, const Dropout *drop
         return;
     }
     Tape tape;
-    lay_out(shape, texts, dropout->threshold > 0, 1, memory, &tape);
+    lay_out(shape, texts, drops_somewhere(dropout), 1, memory, &tape);
     memcpy(tape.d_output, d_states, (size_t)(texts->tokens * shape->hidden) * sizeof(real));
     run_encoder_backward(shape, texts, dropout, w, g, d_embeddings, &tape);
 }
@@ -273,4 +301,4 @@ void multiply(int ta, int tb, int64_t m, int64_t n, int64_t k, const real *a, in
 }
 
 /* The 16-bit draws as the masks take them: for the tests. */
-void draw_kept(const Dropout *dropout, uint64_t place, int64_t count, uint8_t *kept) { draw(dropout, place, count, kept); }
+void draw_kept(const Dropout *dropout, uint64_t place, int64_t count, uint8_t *kept) { draw(dropout + OF_HIDDEN, place, count, kept); }

@@ -16,13 +16,13 @@ from torch import Tensor
 
 from stabbench.models.architecture import Architecture
 from stabbench.models.batch import Batch, RaggedBatch
-from stabbench.models.dropout import DeviceDropout, Dropout
+from stabbench.models.dropout import DeviceDropout, Dropout, by_place
 from stabbench.models.kernel import modern
 from stabbench.models.kernel.library import DropoutKeys, Shape, Texts, library_for, pointers
 from stabbench.models.modernbert_config import details_of
 from stabbench.randomness import place_number
 
-ACTIVATIONS = {"gelu": 0, "gelu_new": 1, "gelu_pytorch_tanh": 1, "relu": 2, "silu": 3}
+ACTIVATIONS = {"gelu": 0, "gelu_new": 1, "gelu_pytorch_tanh": 1, "relu": 2, "silu": 3, "tanh": 4}
 PARTS = ("query", "key", "value", "attention_output", "attention_norm", "intermediate", "output", "output_norm")
 MOST_LAYERS = 128
 Bytes = npt.NDArray[np.uint8]
@@ -114,8 +114,8 @@ def _order(architecture: Architecture) -> tuple[list[str], list[str], tuple[str,
         return modern.order_of(architecture), modern.places_of(architecture), modern.HEAD
     embeddings = f"{architecture.prefix}.embeddings"
     order = [f"{embeddings}.{name}_embeddings.weight" for name in ("word", "position", "token_type")]
-    modules = [f"{embeddings}.LayerNorm", f"{architecture.prefix}.encoder.embedding_hidden_mapping_in"]
-    places = ["embeddings", "classifier"]
+    modules = [f"{embeddings}.LayerNorm", architecture.mapping]
+    places = ["embeddings", "pooler", "classifier"]
     for index in range(architecture.layers):
         layer = architecture.layer(index)
         modules += [layer[part] for part in PARTS]
@@ -137,8 +137,10 @@ def shape_of(architecture: Architecture, vocabulary: int, dtype: torch.dtype, *,
     found = Shape(
         architecture.layers, architecture.hidden_size, architecture.heads, architecture.intermediate_size,
         architecture.embedding_size, architecture.labels, ACTIVATIONS[architecture.activation],
-        architecture.shares_layers, architecture.position_offset, vocabulary, architecture.positions,
-        architecture.segments, every, architecture.layer_norm_eps,
+        architecture.shares_layers, architecture.position_offset, bool(architecture.mapping),
+        ACTIVATIONS[architecture.head_activation], architecture.dropout_places.attention_output,
+        architecture.dropout_places.head_input, vocabulary, architecture.positions, architecture.segments, every,
+        architecture.layer_norm_eps,
     )  # fmt: skip
     if modern.is_modern(architecture):
         details = details_of(architecture)
@@ -155,16 +157,18 @@ def texts_of(batch: Batch) -> Texts:
 
 def keys_of(architecture: Architecture, dropout: Dropout | None) -> ctypes.Array[DropoutKeys]:
     """What the masks are keyed by, for each kind of place; threshold 0 where nothing is dropped."""
-    if dropout is None or not modern.is_modern(architecture):
-        kinds = [dropout] * (modern.KINDS if dropout is None else 1)
-    else:
+    if dropout is None:
+        kinds: Sequence[Any] = [None] * modern.KINDS
+    elif modern.is_modern(architecture):
         kinds = [dropout.asked(probability) for probability in details_of(architecture).dropouts]
+    else:
+        kinds = by_place(dropout, architecture.dropout_places)
     return (DropoutKeys * len(kinds))(*map(_keys_of, kinds))
 
 
 def _keys_of(dropout: Dropout | None) -> DropoutKeys:
     if dropout is None or not dropout.threshold:
-        return DropoutKeys()
+        return DropoutKeys(scale=1.0)
     draws = dropout.draws[0]
     return DropoutKeys(
         draws.seed, place_number(draws.stream), dropout.step, dropout.call, dropout.threshold, dropout.scale

@@ -8,7 +8,10 @@ struct Modern;
 
 typedef struct {
     int64_t layers, hidden, heads, intermediate, embedding, labels, activation, shared, position_offset;
-    int64_t vocabulary, positions, segments; /* rows of the tables */
+    int64_t mapped;          /* whether a linear layer leads from the embeddings to the layers */
+    int64_t head_activation; /* of the pooler: `TANH`, or as `activation` */
+    int64_t drops_attended, drops_head_input; /* whether attention's output and the pooler's input are places of dropout */
+    int64_t vocabulary, positions, segments; /* rows of the tables; without segments there is no such table */
     int64_t every;                           /* whether the last layer is wanted for every token, else for each example's first */
     double eps;
     const struct Modern *modern; /* of a ModernBERT: see modern.h */
@@ -33,8 +36,8 @@ typedef struct {
 } Layer;
 
 typedef struct {
-    real *embedded, *hat, *deviation, *pooled, *dropped;
-    uint8_t *kept, *kept_pooled;
+    real *embedded, *hat, *deviation, *given, *pooled, *pooled_slope, *dropped; /* `given`: what the pooler is given */
+    uint8_t *kept, *kept_given, *kept_pooled;
     Layer layer[MOST_LAYERS];
     real *head[6];                                                           /* one attention head at a time */
     real *d_output, *d_sum, *d_branch, *d_inner, *d_query, *d_key, *d_value; /* for the backward pass */
@@ -71,10 +74,13 @@ static void lay_out(const Shape *shape, const Texts *texts, int drops, int keep,
     tape->hat = REALS(tokens * shape->embedding);
     tape->deviation = REALS(tokens);
     tape->kept = BYTES(tokens * shape->embedding);
+    tape->given = drops && shape->drops_head_input ? REALS(size * hidden) : NULL;
+    tape->kept_given = tape->given ? BYTES(size * hidden) : NULL;
     tape->pooled = REALS(size * hidden);
+    tape->pooled_slope = REALS(size * hidden);
     tape->dropped = REALS(size * hidden);
     tape->kept_pooled = BYTES(size * hidden);
-    real *x = shape->shared ? REALS(tokens * hidden) : tape->embedded;
+    real *x = shape->mapped ? REALS(tokens * hidden) : tape->embedded;
     char *const mark = at, *end = at;
     for (int64_t l = 0; l < shape->layers; l++) {
         Layer *layer = &tape->layer[l];
@@ -100,7 +106,7 @@ static void lay_out(const Shape *shape, const Texts *texts, int drops, int keep,
         layer->context = REALS(rows * hidden);
         layer->hat1 = REALS(rows * hidden);
         layer->deviation1 = REALS(rows);
-        layer->kept1 = BYTES(rows * hidden);
+        layer->kept1 = shape->drops_attended ? BYTES(rows * hidden) : NULL;
         layer->attended = REALS(rows * hidden);
         layer->inner = REALS(rows * inner);
         layer->slope = REALS(keep ? rows * inner : inner);
@@ -111,6 +117,7 @@ static void lay_out(const Shape *shape, const Texts *texts, int drops, int keep,
         end = at > end ? at : end;
     }
     at = end;
+    if (!tape->given) tape->given = x;
     for (int i = 0; i < 6; i++) tape->head[i] = REALS(i < 2 ? square : head);
     if (keep) {
         const int64_t widest = hidden > shape->embedding ? hidden : shape->embedding;

@@ -23,7 +23,8 @@ class Shape(Structure):
     _fields_ = [
         *((name, c_int64) for name in (
             "layers", "hidden", "heads", "intermediate", "embedding", "labels", "activation", "shared",
-            "position_offset", "vocabulary", "positions", "segments", "every",
+            "position_offset", "mapped", "head_activation", "drops_attended", "drops_head_input", "vocabulary",
+            "positions", "segments", "every",
         )),
         ("eps", c_double),
         ("modern", c_void_p),

@@ -40,9 +40,10 @@ class PlaneInputs:
 
     def cut(self) -> PlaneInputs:
         """The same with the word pieces in use alone, if it can be cut: the others change neither loss nor gradient."""
-        if not families.of(self.architecture).capabilities.cuts_vocabulary:
+        family = families.of(self.architecture)
+        if not family.capabilities.cuts_vocabulary:
             return self
-        cut = VocabularyCut.of((self.texts,))
+        cut = VocabularyCut.of((self.texts,), family.fixed_ids(self.architecture))
         table = self.architecture.word_embeddings
         start, failed, successful = ({**corner, table: cut.cut(corner[table])} for corner in self.corners)
         return replace(self, corners=(start, failed, successful), texts=cut.renumber(self.texts))

@@ -27,7 +27,7 @@ class HuggingFace(Family):
     """Any other encoder, by the module of transformers, which says what is known of it; one run at a time."""
 
     name = "huggingface"
-    capabilities = Capabilities(own_dropout=True)
+    capabilities = Capabilities(cuts_vocabulary=True, own_dropout=True)
     defaults = {**PAPER, "dropout": OWN_DROPOUT}
 
     def architecture(self, config: Mapping[str, Any], labels: int, where: str) -> Architecture:
@@ -49,13 +49,20 @@ class HuggingFace(Family):
         """RoBERTa's relatives count from the padding id, and their tables of positions say so."""
         return self.architecture(config, ANY_LABELS, "config.json").position_offset
 
-    def spec_fields(self, architecture: Architecture) -> dict[str, Any]:
-        """What computes the model: transformers, by its minor version, since patch releases mend.
+    def fixed_ids(self, architecture: Architecture) -> int:
+        """All up to the last special token that the config names: modules tell padding by its id, and masks."""
+        from stabbench.models.families.huggingface.network import special_ids
 
-        So that after an upgrade old and new numbers never share a table.
+        return min(max(special_ids(architecture.config), default=-1) + 1, architecture.vocabulary_size)
+
+    def spec_fields(self, architecture: Architecture) -> dict[str, Any]:
+        """What computes the model: transformers, by its minor version, since patch releases mend; and on which batches.
+
+        So that after an upgrade old and new numbers never share a table. Texts are computed in groups of like length,
+        with masks that no padding changes; without that field they were padded to the longest of the batch.
         """
         version = importlib.metadata.version("transformers")
-        return {"computed_by": f"transformers {'.'.join(version.split('.')[:2])}"}
+        return {"computed_by": f"transformers {'.'.join(version.split('.')[:2])}", "batches": "by length"}
 
     def check(self, folder: ModelFolder, architecture: Architecture) -> None:
         """By a trial, by measuring whether padding counts, and by loading it."""

@@ -90,6 +90,18 @@ def dropout_fields(config: Mapping[str, Any]) -> list[str]:
     ]
 
 
+@lru_cache(maxsize=8)
+def special_ids(config: str) -> tuple[int, ...]:
+    """The ids of the special tokens that the JSON text `config` names or leaves to their defaults."""
+    from transformers import CONFIG_MAPPING
+
+    given = json.loads(config)
+    filled = CONFIG_MAPPING[given["model_type"]].from_dict(given).to_dict()
+    named = [value for name, value in filled.items() if name.endswith("_token_id")]
+    ids = [number for value in named for number in (value if isinstance(value, list) else [value])]
+    return tuple(number for number in ids if isinstance(number, int))
+
+
 @lru_cache(maxsize=4)
 def network(
     config: str, labels: int, device: torch.device, dtype: torch.dtype, *, own_dropout: bool = False

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from stabbench.errors import UserError
 from stabbench.models.architecture import Architecture
-from stabbench.models.dropout import Dropout
+from stabbench.models.dropout import Dropout, Padded
 from stabbench.models.families.huggingface.encoder import KeyedDropout
 from stabbench.models.families.huggingface.initialisation import initial_tensors
 from stabbench.models.families.huggingface.network import NO_EMBEDDINGS, build, unsupported
@@ -51,7 +52,8 @@ def _passes(model: nn.Module, architecture: Architecture, where: str) -> None:
     device = next(model.parameters()).device
     tokens = torch.zeros((2, LENGTH), dtype=torch.long, device=device)
     words = torch.zeros((2, LENGTH, architecture.embedding_size), device=device)
-    nothing_dropped = KeyedDropout(Dropout(0.0, [], step=0))
+    texts = np.arange(2)
+    nothing_dropped = KeyedDropout(Dropout(0.0, [], step=0), Padded(np.full(2, LENGTH), texts, LENGTH, {}))
     for training in (False, True):
         model.train(training)
         for inputs in ({"input_ids": tokens}, {"inputs_embeds": words}):
