@@ -14,13 +14,13 @@ from benchmarks.contenders import Contender, Group, Span
 from benchmarks.gemm import SQUARE, product_operations, step_operations
 from benchmarks.machine import multiplies_bf16
 from benchmarks.ours import Job
-from benchmarks.shapes import FAMILIES, SHAPES
+from benchmarks.shapes import FAMILIES, MODERN, SHAPES
 from benchmarks.texts import BATCH_SIZE, DISTRIBUTIONS, task_texts
 from stabbench.errors import UserError, unknown
 from stabbench.execution.settings import available_cores
 
 CELLS = tuple(f"{shape}/{task}" for shape in SHAPES for task in DISTRIBUTIONS)
-KNOWN = SHAPES | FAMILIES
+KNOWN = SHAPES | MODERN | FAMILIES
 RIVALS = ("lean", "trainer-dynamic", "trainer-padded")
 TARGETS = {
     "trainer-padded": {"geometric_mean": 8.0, "single_cell": 4.0, "goal": 12.0},
