@@ -20,6 +20,6 @@ class CompiledKernel(BuildHookInterface):  # type: ignore[type-arg]
             return
         compilation = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(compilation)
-        for real in ("float", "double"):
-            built = compilation.compile_library(compilation.cache_folder(), real)
+        for kind in compilation.kinds_here():
+            built = compilation.compile_library(compilation.cache_folder(), kind)
             self.app.display_info(f"compiled kernel: {built or 'not built, torch will compute'}")

@@ -26,9 +26,10 @@ class EagerStep:
         self.masks = Masks(parts.recipe.one_dropout, parts.dropout, parts.device)
         self.names = list(state.weights)
         self.frozen: frozenset[str] = frozenset()
-        single = not strategies.overrides("loss") and parts.capabilities.kernel and parts.encoder.products is None
+        single = not strategies.overrides("loss") and parts.capabilities.kernel
         inputs = parts.inputs
-        self.plain = PlainStep.of(inputs.architecture, state.weights, inputs.objective.name) if single else None
+        given = (inputs.architecture, state.weights, inputs.objective.name, parts.encoder.products)
+        self.plain = PlainStep.of(*given) if single else None
 
     def update(self, state: TrainingState) -> None:
         """Change the weights and append what was measured to the state."""

@@ -19,13 +19,21 @@ from pathlib import Path
 FOLDER = Path(__file__).resolve().parent
 SOURCES = ("encoder.c", "modern.c", "optimizer.c", "passes.c", "columns.c", "low_rank.c")
 HEADERS = (
-    "arithmetic.h", "transposition.h", "products.h", "linear.h", "norm.h", "rotation.h", "layout.h", "attention.h",
-    "modern.h", "modern_tape.h",
+    "arithmetic.h", "transposition.h", "products.h", "lower_products.h", "linear.h", "norm.h", "rotation.h", "layout.h",
+    "attention.h", "modern.h", "modern_tape.h",
 )  # fmt: skip
 FLAGS = (
     "-std=gnu11", "-O3", "-march=native", "-fopenmp-simd", "-fno-math-errno", "-fno-trapping-math", "-fPIC", "-shared",
 )  # fmt: skip
 """NaN has to stay NaN and sums have to keep their order, so nothing of -ffast-math that would change either."""
+KINDS = {
+    "float": ("-DREAL=float",),
+    "double": ("-DREAL=double",),
+    "bfloat16": ("-DREAL=float", "-DLOWER_PRODUCTS", "-D_GNU_SOURCE"),
+}
+"""Libraries by the type of their layers' products, and what makes them; sums and all else in bfloat16's are float."""
+BF16 = ("amx_bf16", "avx512_bf16")
+"""Flags of CPUs with instructions for products of bf16 numbers: one of them is needed for that library."""
 
 
 def compiler() -> str | None:
@@ -34,19 +42,25 @@ def compiler() -> str | None:
     return next((found for name in names if name and (found := shutil.which(name))), None)
 
 
-def compile_library(folder: Path, real: str) -> Path | None:
-    """Compile for `real` (`float` or `double`) into `folder`; None where that is not possible."""
+def kinds_here() -> tuple[str, ...]:
+    """Those of `KINDS` that this CPU can compute with."""
+    flags = _processor().split()
+    return tuple(kind for kind in KINDS if kind != "bfloat16" or any(flag in flags for flag in BF16))
+
+
+def compile_library(folder: Path, kind: str, *further: str) -> Path | None:
+    """Compile one of `KINDS` into `folder`, with further arguments; None where that is not possible."""
     command = compiler()
     if command is None:
         return None
-    target = folder / library_name(real)
+    target = folder / library_name(kind)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
             built = Path(scratch) / target.name
             sources = [str(FOLDER / name) for name in SOURCES]
             subprocess.run(
-                [command, *FLAGS, f"-DREAL={real}", *sources, "-o", str(built), "-lm"],
+                [command, *FLAGS, *KINDS[kind], *further, *sources, "-o", str(built), "-lm"],
                 check=True, capture_output=True, timeout=300,
             )  # fmt: skip
             built.replace(target)
@@ -55,11 +69,13 @@ def compile_library(folder: Path, real: str) -> Path | None:
     return target
 
 
-@lru_cache(maxsize=2)
-def load(real: str) -> ctypes.CDLL | None:
-    """The library for `real`, compiled now where it is not there yet; None where there can be none."""
-    kept = cache_folder() / library_name(real)
-    file = kept if kept.is_file() else compile_library(cache_folder(), real)
+@lru_cache(maxsize=len(KINDS))
+def load(kind: str) -> ctypes.CDLL | None:
+    """That library of `KINDS`, compiled now where it is not there yet; None where there can be none."""
+    if kind not in kinds_here():
+        return None
+    kept = cache_folder() / library_name(kind)
+    file = kept if kept.is_file() else compile_library(cache_folder(), kind)
     try:
         return ctypes.CDLL(str(file)) if file else None
     except OSError:
@@ -72,13 +88,13 @@ def cache_folder() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "stabbench"
 
 
-@lru_cache(maxsize=2)
-def library_name(real: str) -> str:
-    """File name of the library for `real` on this CPU."""
-    digest = hashlib.sha256("\0".join((*FLAGS, real, _processor())).encode())
+@lru_cache(maxsize=len(KINDS))
+def library_name(kind: str) -> str:
+    """File name of that library of `KINDS` on this CPU."""
+    digest = hashlib.sha256("\0".join((*FLAGS, *KINDS[kind], _processor())).encode())
     for name in (*SOURCES, *HEADERS):
         digest.update((FOLDER / name).read_bytes())
-    return f"kernel-{real}-{digest.hexdigest()[:16]}.so"
+    return f"kernel-{kind}-{digest.hexdigest()[:16]}.so"
 
 
 def _processor() -> str:

@@ -58,24 +58,24 @@ static void run_layer(const Shape *shape, const Texts *texts, const Dropout *dro
     }
     if (layer->first_only)
         for (int64_t b = 0; b < rows; b++) memcpy(layer->asking + b * hidden, layer->x + texts->first[b] * hidden, (size_t)hidden * sizeof(real));
-    linear(rows, hidden, hidden, layer->asking, w + QUERY, layer->query);
+    layer_linear(rows, hidden, hidden, layer->asking, w + QUERY, layer->query);
     add_bias(rows, hidden, w[QUERY + 1], layer->query);
     if (layer->first_only) {
         first_attention(shape, texts, layer, w, attention_scale);
     } else {
-        linear(rows, hidden, hidden, layer->x, w + KEY, layer->key);
-        linear(rows, hidden, hidden, layer->x, w + VALUE, layer->value);
+        layer_linear(rows, hidden, hidden, layer->x, w + KEY, layer->key);
+        layer_linear(rows, hidden, hidden, layer->x, w + VALUE, layer->value);
         add_bias(rows, hidden, w[KEY + 1], layer->key);
         add_bias(rows, hidden, w[VALUE + 1], layer->value);
         attention(shape, texts, layer, keep, attention_scale, scratch);
     }
-    linear(rows, hidden, hidden, layer->context, w + PROJECTION, layer->attended);
+    layer_linear(rows, hidden, hidden, layer->context, w + PROJECTION, layer->attended);
     add_and_normalise(shape, rows, layer->attended, w[PROJECTION + 1], layer->asking, layer->kept1, scale, w + ATTENTION_NORM,
                       layer->hat1, layer->deviation1, layer->attended);
-    linear(rows, hidden, inner, layer->attended, w + INTERMEDIATE, layer->inner);
+    layer_linear(rows, hidden, inner, layer->attended, w + INTERMEDIATE, layer->inner);
     for (int64_t t = 0; t < rows; t++)
         activate((int)shape->activation, (int)inner, layer->inner + t * inner, w[INTERMEDIATE + 1], layer->slope + (keep ? t * inner : 0));
-    linear(rows, inner, hidden, layer->inner, w + OUTPUT, layer->output);
+    layer_linear(rows, inner, hidden, layer->inner, w + OUTPUT, layer->output);
     add_and_normalise(shape, rows, layer->output, w[OUTPUT + 1], layer->attended, layer->kept2, scale, w + OUTPUT_NORM, layer->hat2,
                       layer->deviation2, layer->output);
 }
@@ -168,19 +168,19 @@ static void run_layer_backward(const Shape *shape, const Texts *texts, real scal
     const int64_t hidden = shape->hidden, inner = shape->intermediate, rows = layer->rows;
     real *d_output = tape->d_output, *d_sum = tape->d_sum, *d_branch = tape->d_branch, *d_inner = tape->d_inner;
     normalise_backward(rows, hidden, d_output, layer->hat2, layer->deviation2, w + OUTPUT_NORM, g + OUTPUT_NORM, more, layer->kept2, scale, d_sum, d_branch);
-    weight_gradient(rows, inner, hidden, d_branch, layer->inner, g + OUTPUT, more);
-    input_gradient(rows, inner, hidden, d_branch, w + OUTPUT, d_inner, 0);
+    layer_weight_gradient(rows, inner, hidden, d_branch, layer->inner, g + OUTPUT, more);
+    layer_input_gradient(rows, inner, hidden, d_branch, w + OUTPUT, d_inner, 0);
 #pragma omp simd
     for (int64_t i = 0; i < rows * inner; i++) d_inner[i] *= layer->slope[i];
-    weight_gradient(rows, hidden, inner, d_inner, layer->attended, g + INTERMEDIATE, more);
-    input_gradient(rows, hidden, inner, d_inner, w + INTERMEDIATE, d_sum, 1);
+    layer_weight_gradient(rows, hidden, inner, d_inner, layer->attended, g + INTERMEDIATE, more);
+    layer_input_gradient(rows, hidden, inner, d_inner, w + INTERMEDIATE, d_sum, 1);
     normalise_backward(rows, hidden, d_sum, layer->hat1, layer->deviation1, w + ATTENTION_NORM, g + ATTENTION_NORM, more, layer->kept1, scale, d_output, d_branch);
-    weight_gradient(rows, hidden, hidden, d_branch, layer->context, g + PROJECTION, more);
-    input_gradient(rows, hidden, hidden, d_branch, w + PROJECTION, d_sum, 0);
+    layer_weight_gradient(rows, hidden, hidden, d_branch, layer->context, g + PROJECTION, more);
+    layer_input_gradient(rows, hidden, hidden, d_branch, w + PROJECTION, d_sum, 0);
     if (layer->first_only) first_attention_backward(shape, texts, layer, w, g, more, attention_scale, d_sum, tape);
     else attention_backward(shape, texts, layer, attention_scale, d_sum, tape);
-    weight_gradient(rows, hidden, hidden, tape->d_query, layer->asking, g + QUERY, more);
-    if (below) input_gradient(rows, hidden, hidden, tape->d_query, w + QUERY, d_output, 1);
+    layer_weight_gradient(rows, hidden, hidden, tape->d_query, layer->asking, g + QUERY, more);
+    if (below) layer_input_gradient(rows, hidden, hidden, tape->d_query, w + QUERY, d_output, 1);
     if (layer->first_only) {
         for (int64_t b = 0; b < rows; b++) {
             real *to = tape->d_branch + texts->first[b] * hidden;
@@ -190,11 +190,11 @@ static void run_layer_backward(const Shape *shape, const Texts *texts, real scal
         tape->d_branch = d_output;
         return;
     }
-    weight_gradient(rows, hidden, hidden, tape->d_key, layer->x, g + KEY, more);
-    weight_gradient(rows, hidden, hidden, tape->d_value, layer->x, g + VALUE, more);
+    layer_weight_gradient(rows, hidden, hidden, tape->d_key, layer->x, g + KEY, more);
+    layer_weight_gradient(rows, hidden, hidden, tape->d_value, layer->x, g + VALUE, more);
     if (!below) return;
-    input_gradient(rows, hidden, hidden, tape->d_key, w + KEY, d_output, 1);
-    input_gradient(rows, hidden, hidden, tape->d_value, w + VALUE, d_output, 1);
+    layer_input_gradient(rows, hidden, hidden, tape->d_key, w + KEY, d_output, 1);
+    layer_input_gradient(rows, hidden, hidden, tape->d_value, w + VALUE, d_output, 1);
 }
 
 /* The first place in the table of gradients that is wanted: nothing below it has to be computed. */
@@ -295,9 +295,18 @@ int loss_and_gradients(const Shape *shape, const Texts *texts, const int64_t *cl
     return 0;
 }
 
-/* C = op(A) op(B) as the linear layers compute it: for tests and benchmarks. */
+/* C = op(A) op(B) as the layers compute it: for tests and benchmarks. */
 void multiply(int ta, int tb, int64_t m, int64_t n, int64_t k, const real *a, int64_t lda, const real *b, int64_t ldb, int more, real *c) {
-    product(ta, tb, m, n, k, a, lda, b, ldb, more, c, n);
+    layer_product(ta, tb, m, n, k, a, lda, b, ldb, more, c, n);
+}
+
+/* Whether this process may compute with the library: the system has to lend it AMX's tiles. */
+int allowed(void) {
+#ifdef LOWER_PRODUCTS
+    return tiles_allowed();
+#else
+    return 1;
+#endif
 }
 
 /* The 16-bit draws as the masks take them: for the tests. */

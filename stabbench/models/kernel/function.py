@@ -74,13 +74,13 @@ def compute(
 
     With `every`, the last layer's output for every token instead, `(1, T, H)`.
     """
-    if products is not None or not isinstance(batch, Batch) or isinstance(dropout, DeviceDropout):
+    if not isinstance(batch, Batch) or isinstance(dropout, DeviceDropout):
         return None
     if batch.runs != 1 or architecture.layers > MOST_LAYERS:
         return None
     names = layout_of(architecture, every).names
     tensors = [weights[name] for name in names]
-    library = library_for(tensors[0])
+    library = library_for(tensors[0], products)
     if library is None or any(tensor.dtype != tensors[0].dtype for tensor in tensors):
         return None
     call = _Call(architecture, library, batch, dropout, every)

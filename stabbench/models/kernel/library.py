@@ -14,7 +14,12 @@ from torch import Tensor
 
 from stabbench.models.kernel import compilation
 
-TYPES = {torch.float32: "float", torch.float64: "double"}
+KINDS = {
+    (torch.float32, None): "float",
+    (torch.float64, None): "double",
+    (torch.float32, torch.bfloat16): "bfloat16",
+}
+"""Libraries by the type of the weights and, where it is another, that of the layers' products."""
 
 
 class Shape(Structure):
@@ -60,18 +65,38 @@ class Update(Structure):
     ]
 
 
-def library_for(tensor: Tensor) -> CDLL | None:
-    """The library that computes with tensors like this one, or None: then torch computes."""
-    if tensor.device.type != "cpu" or tensor.dtype not in TYPES or os.environ.get("STABBENCH_KERNEL") == "off":
+def library_for(tensor: Tensor, products: torch.dtype | None = None) -> CDLL | None:
+    """The library that computes with tensors like this one, or None: then torch computes.
+
+    With `products`, the layers' factors are rounded to that type, for which the CPU needs instructions.
+    """
+    if tensor.device.type != "cpu" or os.environ.get("STABBENCH_KERNEL") == "off":
         return None
-    return _library(TYPES[tensor.dtype])
+    kind = KINDS.get((tensor.dtype, products))
+    return None if kind is None else library(kind)
 
 
-@lru_cache(maxsize=2)
-def _library(real: str) -> CDLL | None:
-    library = compilation.load(real)
-    if library is None:
+@lru_cache(maxsize=len(compilation.KINDS))
+def library(kind: str) -> CDLL | None:
+    """That one of `compilation.KINDS`; None where there is none that this process may use."""
+    found = compilation.load(kind)
+    if found is None or not found.allowed():
         return None
+    library = bound(found)
+    return library if kind != "bfloat16" or multiplies(library) else None
+
+
+def multiplies(library: CDLL) -> bool:
+    """Whether products in bf16 are right: instructions that few CPUs have are not believed unseen."""
+    left, right = (torch.linspace(-1, 1, rows * 70).view(rows, 70) for rows in (35, 50))
+    found = torch.empty(35, 50)
+    multiply(library, left, right.t(), found)
+    expected = left.bfloat16().double() @ right.bfloat16().double().t()
+    return bool(torch.allclose(found.double(), expected, rtol=0, atol=1e-4))
+
+
+def bound(library: CDLL) -> CDLL:
+    """The library, whose functions know their arguments."""
     shape, texts, keys = POINTER(Shape), POINTER(Texts), POINTER(DropoutKeys)
     forward = (c_int, [shape, texts, keys, *[c_void_p] * 3, c_int, *[c_void_p] * 2])
     backward = (None, [shape, texts, keys, *[c_void_p] * 5])

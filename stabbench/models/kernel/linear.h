@@ -1,10 +1,25 @@
-/* Linear layers y = x W' + b, forward and backward. */
+/* Linear layers y = x W' + b, forward and backward: the encoder's by `layer_product`, whose factors are rounded to bf16 in the library
+   of that precision, the head's and the embeddings' by `product`. */
 #pragma once
 #include "products.h"
+#ifdef LOWER_PRODUCTS
+#include "lower_products.h"
+#define layer_product lower_product
+#else
+#define layer_product product
+#endif
+#define linear(...) linear_by(product, __VA_ARGS__)
+#define weight_gradient(...) weight_gradient_by(product, __VA_ARGS__)
+#define input_gradient(...) input_gradient_by(product, __VA_ARGS__)
+#define layer_linear(...) linear_by(layer_product, __VA_ARGS__)
+#define layer_weight_gradient(...) weight_gradient_by(layer_product, __VA_ARGS__)
+#define layer_input_gradient(...) input_gradient_by(layer_product, __VA_ARGS__)
+
+typedef void Product(int, int, int64_t, int64_t, int64_t, const real *, int64_t, const real *, int64_t, int, real *, int64_t);
 
 /* y = x W', without a bias. */
-static void linear(int64_t rows, int64_t in, int64_t out, const real *x, const real *const *weight, real *y) {
-    product(0, 1, rows, out, in, x, in, weight[0], in, 0, y, out);
+static inline void linear_by(Product *multiply, int64_t rows, int64_t in, int64_t out, const real *x, const real *const *weight, real *y) {
+    multiply(0, 1, rows, out, in, x, in, weight[0], in, 0, y, out);
 }
 
 /* Where there is one. */
@@ -17,8 +32,9 @@ static void add_bias(int64_t rows, int64_t n, const real *restrict bias, real *r
 }
 
 /* Gradients of a linear layer's weight and bias; `more`: on top of what is there. */
-static void weight_gradient(int64_t rows, int64_t in, int64_t out, const real *dy, const real *x, real *const *g, int more) {
-    if (g[0]) product(1, 0, out, in, rows, dy, out, x, in, more, g[0], in);
+static inline void weight_gradient_by(Product *multiply, int64_t rows, int64_t in, int64_t out, const real *dy, const real *x,
+                                      real *const *g, int more) {
+    if (g[0]) multiply(1, 0, out, in, rows, dy, out, x, in, more, g[0], in);
     if (!g[1]) return;
     real *restrict bias = g[1];
     if (!more) memset(bias, 0, (size_t)out * sizeof(real));
@@ -29,6 +45,7 @@ static void weight_gradient(int64_t rows, int64_t in, int64_t out, const real *d
 }
 
 /* dx = dy W, or on top of dx where `more`. */
-static void input_gradient(int64_t rows, int64_t in, int64_t out, const real *dy, const real *const *weight, real *dx, int more) {
-    product(0, 0, rows, in, out, dy, out, weight[0], in, more, dx, in);
+static inline void input_gradient_by(Product *multiply, int64_t rows, int64_t in, int64_t out, const real *dy,
+                                     const real *const *weight, real *dx, int more) {
+    multiply(0, 0, rows, in, out, dy, out, weight[0], in, more, dx, in);
 }

@@ -60,7 +60,7 @@ static void attend(const Shape *shape, const Texts *texts, const Dropout *dropou
     for (int part = 0; part < 3; part++) {
         const real *const own = matrix + part * square;
         const int64_t asked = part ? tokens : rows;
-        linear(asked, hidden, hidden, part ? layer->x : layer->asking, &own, to[part]);
+        layer_linear(asked, hidden, hidden, part ? layer->x : layer->asking, &own, to[part]);
         add_bias(asked, hidden, bias ? bias + part * hidden : NULL, to[part]);
     }
     const real *const *tables = shape->modern->rotations + 2 * l;
@@ -87,14 +87,14 @@ static void run_layer(const Shape *shape, const Texts *texts, const Dropout *dro
     else memcpy(layer->x, states, (size_t)(tokens * hidden) * sizeof(real));
     attend(shape, texts, dropout, places, w, l, keep, modern);
     if (layer->first_only) first_rows(texts, hidden, states, states);
-    linear(rows, hidden, hidden, layer->context, w + ATTENDED, branch);
+    layer_linear(rows, hidden, hidden, layer->context, w + ATTENDED, branch);
     draw_or_keep(dropout + ATTENTION, places[1], rows * hidden, layer->kept1);
     add_branch(rows, hidden, branch, w[ATTENDED + 1], layer->kept1, (real)dropout[ATTENTION].scale, states);
 
     normalise_rows(shape, rows, states, w + INNER_NORM, layer->hat2, layer->deviation2, layer->attended);
     const real *const other = w[INNER_AND_GATE] + inner * hidden, *bias = w[INNER_AND_GATE + 1];
-    linear(rows, hidden, inner, layer->attended, w + INNER_AND_GATE, layer->inner);
-    linear(rows, hidden, inner, layer->attended, &other, gate);
+    layer_linear(rows, hidden, inner, layer->attended, w + INNER_AND_GATE, layer->inner);
+    layer_linear(rows, hidden, inner, layer->attended, &other, gate);
     add_bias(rows, inner, bias ? bias + inner : NULL, gate);
     for (int64_t t = 0; t < rows; t++)
         activate((int)shape->activation, (int)inner, layer->inner + t * inner, bias ? bias : modern->zeros, layer->slope + (keep ? t * inner : 0));
@@ -102,7 +102,7 @@ static void run_layer(const Shape *shape, const Texts *texts, const Dropout *dro
     for (int64_t i = 0; i < rows * inner; i++) gated[i] = layer->inner[i] * gate[i];
     draw_or_keep(dropout + GATED, places[2], rows * inner, layer->kept2);
     drop(rows * inner, gated, layer->kept2, (real)dropout[GATED].scale, gated);
-    linear(rows, inner, hidden, gated, w + ADDED, branch);
+    layer_linear(rows, inner, hidden, gated, w + ADDED, branch);
     add_branch(rows, hidden, branch, w[ADDED + 1], NULL, 1, states);
 }
 
@@ -185,8 +185,8 @@ static void gated_backward(const Shape *shape, const Dropout *dropout, const rea
     const int64_t rows = layer->rows;
     const real *restrict gate = modern->gate[l], *restrict value = layer->inner, *restrict slope = layer->slope;
     real *restrict d_inner = tape->d_inner, *restrict d_gate = modern->d_gate;
-    weight_gradient(rows, inner, hidden, tape->d_output, modern->gated[l], g + ADDED, 0);
-    input_gradient(rows, inner, hidden, tape->d_output, w + ADDED, d_inner, 0);
+    layer_weight_gradient(rows, inner, hidden, tape->d_output, modern->gated[l], g + ADDED, 0);
+    layer_input_gradient(rows, inner, hidden, tape->d_output, w + ADDED, d_inner, 0);
     drop(rows * inner, d_inner, layer->kept2, (real)dropout[GATED].scale, d_inner);
 #pragma omp simd
     for (int64_t i = 0; i < rows * inner; i++) {
@@ -196,10 +196,10 @@ static void gated_backward(const Shape *shape, const Dropout *dropout, const rea
     real *const *own = g + INNER_AND_GATE;
     real *const other[2] = {part_of(own[0], inner * hidden), part_of(own[1], inner)};
     const real *const other_weight = w[INNER_AND_GATE] + inner * hidden;
-    weight_gradient(rows, hidden, inner, d_inner, layer->attended, own, 0);
-    weight_gradient(rows, hidden, inner, d_gate, layer->attended, other, 0);
-    input_gradient(rows, hidden, inner, d_inner, w + INNER_AND_GATE, tape->d_branch, 0);
-    input_gradient(rows, hidden, inner, d_gate, &other_weight, tape->d_branch, 1);
+    layer_weight_gradient(rows, hidden, inner, d_inner, layer->attended, own, 0);
+    layer_weight_gradient(rows, hidden, inner, d_gate, layer->attended, other, 0);
+    layer_input_gradient(rows, hidden, inner, d_inner, w + INNER_AND_GATE, tape->d_branch, 0);
+    layer_input_gradient(rows, hidden, inner, d_gate, &other_weight, tape->d_branch, 1);
     normalise_backward(rows, hidden, tape->d_branch, layer->hat2, layer->deviation2, w + INNER_NORM, g + INNER_NORM, 0, NULL, 1, tape->d_sum, NULL);
 }
 
@@ -211,8 +211,8 @@ static void attended_backward(const Shape *shape, const Texts *texts, const Drop
     const int64_t rows = layer->rows;
     const real scale = (real)dropout[ATTENTION].scale;
     drop(rows * hidden, tape->d_output, layer->kept1, scale, tape->d_branch);
-    weight_gradient(rows, hidden, hidden, tape->d_branch, layer->context, g + ATTENDED, 0);
-    input_gradient(rows, hidden, hidden, tape->d_branch, w + ATTENDED, tape->d_sum, 0);
+    layer_weight_gradient(rows, hidden, hidden, tape->d_branch, layer->context, g + ATTENDED, 0);
+    layer_input_gradient(rows, hidden, hidden, tape->d_branch, w + ATTENDED, tape->d_sum, 0);
     attention_backward(shape, texts, layer, scale, tape->d_sum, tape);
     const real *const *tables = shape->modern->rotations + 2 * l;
     if (!layer->first_only) rotate(tokens, heads, hidden / heads, texts->positions, tables, 1, tape->d_query);
@@ -224,8 +224,8 @@ static void attended_backward(const Shape *shape, const Texts *texts, const Drop
         const int64_t asked = alone ? rows : tokens;
         const real *const weight = w[QUERY_KEY_VALUE] + part * square;
         real *const gradients[2] = {part_of(own[0], part * square), part_of(own[1], part * hidden)};
-        weight_gradient(asked, hidden, hidden, d[part], part ? layer->x : layer->asking, gradients, 0);
-        input_gradient(asked, hidden, hidden, d[part], &weight, alone ? modern->branch : d_x, !alone && part < 2);
+        layer_weight_gradient(asked, hidden, hidden, d[part], part ? layer->x : layer->asking, gradients, 0);
+        layer_input_gradient(asked, hidden, hidden, d[part], &weight, alone ? modern->branch : d_x, !alone && part < 2);
         if (alone) add_to_first_rows(texts, hidden, modern->branch, d_x);
     }
     if (w[SOURCE_NORM])

@@ -96,9 +96,9 @@ def sizes(tensors: Sequence[Tensor]) -> ctypes.Array[ctypes.c_int64]:
     return (ctypes.c_int64 * len(tensors))(*(tensor.numel() for tensor in tensors))
 
 
-def common_library(tensors: Sequence[Tensor]) -> ctypes.CDLL | None:
-    """The library that computes with all of these tensors as they lie in memory, or None."""
-    library = library_for(tensors[0]) if tensors else None
+def common_library(tensors: Sequence[Tensor], products: torch.dtype | None = None) -> ctypes.CDLL | None:
+    """The library that computes with all of these tensors as they lie in memory, or None; see `library_for`."""
+    library = library_for(tensors[0], products) if tensors else None
     return library if library and alike(tensors, tensors[0].dtype) else None
 
 

@@ -47,12 +47,18 @@ class PlainStep:
         ]
 
     @classmethod
-    def of(cls, architecture: Architecture, weights: Mapping[str, Tensor], objective: str) -> PlainStep | None:
+    def of(
+        cls,
+        architecture: Architecture,
+        weights: Mapping[str, Tensor],
+        objective: str,
+        products: torch.dtype | None = None,
+    ) -> PlainStep | None:
         """None where the kernel cannot: another loss, several runs, no library, a tensor that the model lacks."""
         names = layout_of(architecture).names
         if objective not in OBJECTIVES or architecture.layers > MOST_LAYERS or not weights.keys() >= set(names):
             return None
-        library = common_library([weights[name] for name in names])
+        library = common_library([weights[name] for name in names], products)
         single = all(tensor.shape[0] == 1 for tensor in weights.values())
         return cls(architecture, library, weights) if library is not None and single else None
 
