@@ -185,9 +185,10 @@ class Strategy:
     They must where they change other than by plain decay, unless `unused_rows` says what is scored of them.
     """
     clips_after_hook: ClassVar[bool] = False
-    """Whether `before_update` multiplies gradients by what does not depend on them, if it looks at them at all.
+    """Whether `before_update` multiplies gradients by what does not depend on them, if at all, and keeps none.
 
-    Then it may be given gradients before clipping: the factor is the same, and AdamW's own pass applies it.
+    Then it may be given gradients before clipping: the factor is the same, and AdamW's own pass applies it. They may
+    lie where the next update's will: what is kept of them has to be a copy.
     """
 
     def unsupported(self, architecture: Architecture) -> str | None:

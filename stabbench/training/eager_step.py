@@ -52,7 +52,7 @@ class EagerStep:
             if not later:
                 scale_gradients(gradients, factors)
             if self.strategies.overrides("before_update"):
-                gradients = self._with_zeros(state, gradients)
+                gradients = self._for_hooks(state, gradients)
                 moment.before_update(state.weights, gradients, state.strategy)
             self.optimizer.update(gradients, update + 1, rate, scales, clip=float(factors) if later else 1.0)
             moment.after_update(state.weights, state.strategy)
@@ -100,12 +100,21 @@ class EagerStep:
         norms[[place for place, name in enumerate(self.names) if name in gradients]] = found
         return norms
 
-    def _with_zeros(self, state: TrainingState, gradients: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The same with zeros for what is frozen: hooks are given a gradient of every weight."""
-        if len(gradients) == len(self.names):
-            return gradients
-        weights = state.weights
-        return {name: gradients[name] if name in gradients else torch.zeros_like(weights[name]) for name in weights}
+    def _for_hooks(self, state: TrainingState, gradients: dict[str, Tensor]) -> dict[str, Tensor]:
+        """A gradient of every weight, 0 for what is frozen, in a dict of the hooks' own.
+
+        They may put others in it, and keep what they find, but for hooks that say `clips_after_hook`: the kernel writes
+        the next update's gradients where these are.
+        """
+        copies = isinstance(gradients, GradientTable) and not self.strategies.clips_after_hooks
+        return {
+            name: torch.zeros_like(weight)
+            if name not in gradients
+            else gradients[name].clone()
+            if copies
+            else gradients[name]
+            for name, weight in state.weights.items()
+        }
 
 
 class _TrainingModel:

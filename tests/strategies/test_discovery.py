@@ -165,9 +165,14 @@ def test_show_without_params_yaml_gives_the_recipe_of_each_architecture(
     monkeypatch.chdir(tmp_path)
     recipes = json.loads(run("strategies", "show", "mosbach", "--json").output)["recipes"]
     assert {kind: recipe["weight_decay"] for kind, recipe in recipes.items()} == {
-        "bert": 0.01,
-        "roberta": 0.1,
         "albert": 0.0,
+        "bert": 0.01,
+        "camembert": 0.1,
+        "distilbert": 0.01,
+        "electra": 0.01,
+        "modernbert": 0.01,
+        "roberta": 0.1,
+        "xlm-roberta": 0.1,
     }
 
 
