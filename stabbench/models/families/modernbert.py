@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from stabbench.errors import UserError, unknown
 from stabbench.models.architecture import INITIAL_STD, Architecture, ModelTensor, Origin, TensorFacts
-from stabbench.models.families.contract import PAPER, Capabilities, Computation, Family
-from stabbench.models.fitting import encoder_names
+from stabbench.models.families.contract import PAPER, Capabilities, Computation
+from stabbench.models.families.own import OwnFamily
 from stabbench.models.modernbert_config import details_of, read_config
-from stabbench.models.tensor_files import read_tensors
 from stabbench.recipe import OWN_DROPOUT
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from stabbench.models.folder import ModelFolder
     from stabbench.randomness import Draws
 
 ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "silu")
@@ -46,7 +44,7 @@ PARTS = {"query_key_value": "query, key and value", "attention_output": "attenti
 """What tables call them, where that is not their name."""
 
 
-class ModernBert(Family):
+class ModernBert(OwnFamily):
     """ModernBERT, unpadded and side by side; its head is the pretrained one where the folder has it."""
 
     name = "modernbert"
@@ -97,40 +95,14 @@ class ModernBert(Family):
         """The config's own value, else the default that is known here."""
         return FIELDS.get(name) if config.get(name) is None else config[name]
 
-    def first_position(self, config: Mapping[str, Any]) -> int:
-        """0."""
-        return 0
-
-    def spec_fields(self, architecture: Architecture) -> dict[str, Any]:
-        """The spread of new matrices where it is unusual."""
-        return {} if architecture.initial_std == INITIAL_STD else {"initial_std": architecture.initial_std}
-
-    def check(self, folder: ModelFolder, architecture: Architecture) -> None:
-        """UserError where a tensor is missing or has another shape."""
-        encoder_names(folder.path, architecture, folder.shapes)
-
-    def pretrained(self, folder: ModelFolder, architecture: Architecture, dtype: torch.dtype) -> dict[str, Tensor]:
-        """All but the output layer, and a head that the folder lacks."""
-        names, tensors = encoder_names(folder.path, architecture, folder.shapes), read_tensors(folder.path)
-        return {name: tensors[present].to(dtype, copy=True) for name, present in names.items()}
-
-    def drawn(self, architecture: Architecture, names: Collection[str], draws: Draws) -> dict[str, Tensor]:
-        """Matrices are normal, cut on both sides, with a deviation by their place; biases 0, norms the identity."""
+    def drawn_matrix(self, architecture: Architecture, tensor: ModelTensor, draws: Draws) -> Tensor:
+        """Normal, cut on both sides, with a deviation by its place."""
         import torch
 
         cutoff = torch.tensor([-1.0, 1.0], dtype=torch.float64) * details_of(architecture).initial_cutoff
         low, high = torch.special.ndtr(cutoff).tolist()
-        found: dict[str, Tensor] = {}
-        for tensor in architecture.tensors:
-            if tensor.name not in names:
-                continue
-            if tensor.name.endswith(".bias"):
-                found[tensor.name] = torch.zeros(tensor.shape, dtype=torch.float64)
-            elif tensor.facts.kind == "layer_norm":
-                found[tensor.name] = torch.ones(tensor.shape, dtype=torch.float64)
-            else:
-                shares = torch.from_numpy(draws.uniform(tensor.name, tensor.shape)) * (high - low) + low
-                found[tensor.name] = torch.special.ndtri(shares) * _deviation(architecture, tensor)
+        shares = torch.from_numpy(draws.uniform(tensor.name, tensor.shape)) * (high - low) + low
+        found: Tensor = torch.special.ndtri(shares) * _deviation(architecture, tensor)
         return found
 
     def encoder(self, architecture: Architecture, products: torch.dtype | None = None) -> Computation:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -15,15 +15,13 @@ from stabbench.models.architecture import (
     Origin,
     TensorFacts,
 )
-from stabbench.models.families.contract import Capabilities, Computation, Family
-from stabbench.models.fitting import encoder_names
-from stabbench.models.tensor_files import read_tensors
+from stabbench.models.families.contract import Capabilities, Computation
+from stabbench.models.families.own import OwnFamily
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from stabbench.models.folder import ModelFolder
     from stabbench.randomness import Draws
 
 ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "silu")
@@ -56,7 +54,7 @@ DROPOUTS = ("hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_d
 _KINDS = {"intermediate": "feed_forward", "output": "feed_forward"}
 
 
-class UnpaddedFamily(Family):
+class UnpaddedFamily(OwnFamily):
     """A family by the names of its tensors and the few places in which it is not BERT."""
 
     capabilities: ClassVar[Capabilities] = Capabilities(
@@ -174,39 +172,11 @@ class UnpaddedFamily(Family):
         given = (config.get(key) for key in self.aliases.get(name, (name,)))
         return next((value for value in given if value is not None), self.fields.get(name))
 
-    def first_position(self, config: Mapping[str, Any]) -> int:
-        """0."""
-        return 0
-
-    def spec_fields(self, architecture: Architecture) -> dict[str, Any]:
-        """The spread of new matrices where it is unusual."""
-        return {} if architecture.initial_std == INITIAL_STD else {"initial_std": architecture.initial_std}
-
-    def check(self, folder: ModelFolder, architecture: Architecture) -> None:
-        """UserError where a tensor is missing or has another shape."""
-        encoder_names(folder.path, architecture, folder.shapes)
-
-    def pretrained(self, folder: ModelFolder, architecture: Architecture, dtype: torch.dtype) -> dict[str, Tensor]:
-        """All but what is new: the classifier, RoBERTa's dense layer, a pooler or dense layer that the folder lacks."""
-        names, tensors = encoder_names(folder.path, architecture, folder.shapes), read_tensors(folder.path)
-        return {name: tensors[present].to(dtype, copy=True) for name, present in names.items()}
-
-    def drawn(self, architecture: Architecture, names: Collection[str], draws: Draws) -> dict[str, Tensor]:
-        """Matrices N(0, σ²) with the config's `initializer_range` for σ, biases 0 and norms the identity."""
+    def drawn_matrix(self, architecture: Architecture, tensor: ModelTensor, draws: Draws) -> Tensor:
+        """N(0, σ²) with the config's `initializer_range` for σ."""
         import torch
 
-        found: dict[str, Tensor] = {}
-        for tensor in architecture.tensors:
-            if tensor.name not in names:
-                continue
-            if tensor.name.endswith(".bias"):
-                found[tensor.name] = torch.zeros(tensor.shape, dtype=torch.float64)
-            elif tensor.facts.kind == "layer_norm":
-                found[tensor.name] = torch.ones(tensor.shape, dtype=torch.float64)
-            else:
-                values = draws.normal(tensor.name, tensor.shape) * architecture.initial_std
-                found[tensor.name] = torch.from_numpy(values)
-        return found
+        return torch.from_numpy(draws.normal(tensor.name, tensor.shape) * architecture.initial_std)
 
     def encoder(self, architecture: Architecture, products: torch.dtype | None = None) -> Computation:
         """Ours, and the kernel beneath it."""
