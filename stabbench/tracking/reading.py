@@ -84,7 +84,12 @@ def _runs(client: MlflowClient, name: str) -> list[MlflowRun]:
         found.extend(page)
         token = page.token
         if not token:
-            return found[::-1]  # the oldest first, in which order names appear
+            return sorted(found, key=_age)
+
+
+def _age(run: MlflowRun) -> tuple[int, str, str]:
+    """The oldest first, in which order names appear in tables; runs that began in one millisecond by their names."""
+    return run.info.start_time or 0, run.info.run_name or "", run.info.run_id
 
 
 def _run(run: MlflowRun) -> Run:
