@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 
 import torch
@@ -11,7 +11,9 @@ from torch import Tensor
 from benchmarks.contenders import Control
 from benchmarks.ours import Job
 from benchmarks.texts import BATCH_SIZE
+from stabbench.models import families
 from stabbench.models.architecture import Architecture
+from stabbench.models.families.contract import LinearLayer
 from stabbench.models.kernel.library import library_for, multiply
 from stabbench.training.operations import training_operations
 
@@ -31,23 +33,14 @@ def as_in_training() -> Multiply:
     return by_torch if library is None else partial(multiply, library)
 
 
-def linear_layers(architecture: Architecture) -> Iterator[tuple[bool, int, int]]:
-    """Every linear layer of a step in the order of the computation: (rows are all tokens, inputs, outputs).
-
-    The last layer asks for the first token of each example only, and its key and value matrices meet nothing else.
-    """
-    hidden, inner = architecture.hidden_size, architecture.intermediate_size
-    for layer in range(architecture.layers):
-        every = layer < architecture.layers - 1
-        yield from [(every, hidden, hidden)] * 4
-        yield from [(every, hidden, inner), (every, inner, hidden)]
-    yield from [(False, hidden, hidden), (False, hidden, architecture.labels)]
-
-
 def product_operations(architecture: Architecture, tokens: int) -> float:
     """Multiply-adds × 2 in the products of the linear layers of one step."""
-    rows = {True: tokens, False: BATCH_SIZE}
-    return sum(3 * 2 * rows[every] * inputs * outputs for every, inputs, outputs in linear_layers(architecture))
+    layers = families.of(architecture).linear_layers(architecture)
+    return sum(3 * 2 * _rows(layer, tokens) * layer.inputs * layer.outputs for layer in layers)
+
+
+def _rows(layer: LinearLayer, tokens: int) -> int:
+    return BATCH_SIZE if layer.of_examples else tokens
 
 
 def step_operations(job: Job, step: int) -> float:
@@ -61,20 +54,22 @@ class Products:
     """Buffers for the products of a step with up to `tokens` tokens: each layer has its own, as in training."""
 
     def __init__(self, architecture: Architecture, tokens: int) -> None:
-        self.layers: list[tuple[bool, tuple[Tensor, ...]]] = []
-        for every, inputs, outputs in linear_layers(architecture):
-            rows = tokens if every else BATCH_SIZE
-            weight, gradient = torch.randn(outputs, inputs) * 0.02, torch.empty(outputs, inputs)
-            buffers = (torch.randn(rows, inputs), torch.empty(rows, outputs), torch.randn(rows, outputs))
-            self.layers.append((every, (weight, gradient, *buffers, torch.empty(rows, inputs))))
+        self.layers: list[tuple[LinearLayer, tuple[Tensor, ...]]] = []
+        for layer in families.of(architecture).linear_layers(architecture):
+            rows, shape = _rows(layer, tokens), (layer.outputs, layer.inputs)
+            weight, gradient = torch.randn(shape) * 0.02, torch.empty(shape)
+            of_inputs, of_outputs = (rows, layer.inputs), (rows, layer.outputs)
+            forward = torch.randn(of_inputs), torch.empty(of_outputs)
+            backward = torch.randn(of_outputs), torch.empty(of_inputs)
+            self.layers.append((layer, (weight, gradient, *forward, *backward)))
 
     def step(self, tokens: int, into: Multiply = by_torch) -> None:
         """Forward y = x W', then from the last layer to the first dW = dy' x and dx = dy W."""
-        for every, (weight, _, x, y, _, _) in self.layers:
-            rows = tokens if every else BATCH_SIZE
+        for layer, (weight, _, x, y, _, _) in self.layers:
+            rows = _rows(layer, tokens)
             into(x[:rows], weight.t(), y[:rows])
-        for every, (weight, gradient, x, _, dy, dx) in reversed(self.layers):
-            rows = tokens if every else BATCH_SIZE
+        for layer, (weight, gradient, x, _, dy, dx) in reversed(self.layers):
+            rows = _rows(layer, tokens)
             into(dy[:rows].t(), x[:rows], gradient)
             into(dy[:rows], weight, dx[:rows])
 

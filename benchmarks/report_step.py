@@ -86,10 +86,10 @@ def _paired(ratio: Mapping[str, Any]) -> str:
 def _summary_rows(found: Mapping[str, Any], compared: Sequence[str]) -> list[list[str]]:
     means = [found["geometric_means"][rival] for rival in compared]
     aims = [found["targets"].get(rival) for rival in compared]
-    count = len(found["cells"])
+    count = max((mean.get("cells", len(found["cells"])) for mean in means), default=0)
     return [
         [
-            f"**geometric mean of {count}**",
+            f"**geometric mean of {count}** (BERT's)",
             *(f"**{number(mean['of_medians'])}×**; {number(mean['paired_median'])}" for mean in means),
         ],
         [

@@ -15,7 +15,7 @@ from benchmarks.gemm import Products, product_operations, step_operations
 from benchmarks.lean_rival import Batches
 from benchmarks.machine import OtherProcesses
 from benchmarks.ours import Job, stream_seeds, training_inputs
-from benchmarks.shapes import SHAPES, Shape
+from benchmarks.shapes import MODERN, SHAPES, Shape
 from benchmarks.texts import BATCH_SIZE, CLS, DISTRIBUTIONS, LEVELS, SEP, TaskTexts, drawn, of_length
 from benchmarks.trainer_rival import ordered_dataset
 from stabbench.training.loop import Training
@@ -66,11 +66,15 @@ def test_the_operations_of_a_step_are_those_of_its_linear_layers_and_of_attentio
     tokens = BATCH_SIZE * length
     scores = (SHAPES[name].layers - 1) * BATCH_SIZE * length**2 + BATCH_SIZE * length * heads
     attention = 3 * 2 * 2 * scores * hidden
-    assert step_operations(job, 0) == product_operations(job.shape.architecture(), tokens) + attention
+    layer = 4 * hidden**2 + 2 * hidden * SHAPES[name].intermediate_size
+    weights = ((SHAPES[name].layers - 1) * layer * tokens, (layer + hidden**2 + 2 * hidden) * BATCH_SIZE)
+    assert product_operations(job.shape.architecture(), tokens) == 3 * 2 * sum(weights)
+    assert step_operations(job, 0) == 3 * 2 * sum(weights) + attention
 
 
-def test_the_products_alone_are_as_many_operations_as_are_counted() -> None:
-    architecture = TINY.architecture()
+@pytest.mark.parametrize("shape", [TINY, MODERN["modernbert-256"]], ids=lambda shape: shape.name)
+def test_the_products_alone_are_as_many_operations_as_are_counted(shape: Shape) -> None:
+    architecture = shape.architecture()
     with FlopCounterMode(display=False) as counter:
         Products(architecture, 200).step(150)
     assert counter.get_total_flops() == product_operations(architecture, 150)

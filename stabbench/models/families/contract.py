@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -52,6 +51,16 @@ class Capabilities:
     """Masked-LM pretraining with the encoder's own states (`models.pretraining`)."""
     own_dropout: bool = False
     """A probability at each place as the config says (`dropout: model`), beside one number for all places."""
+
+
+@dataclass(frozen=True)
+class LinearLayer:
+    """A product with a matrix of weights in a forward pass."""
+
+    inputs: int
+    outputs: int
+    of_examples: bool = False
+    """Whether it has a row an example, that of its first token, in place of a row a token."""
 
 
 class Computation(Protocol):
@@ -135,12 +144,20 @@ class Family(ABC):
         """The fields of a kept classifier's config.json that say its class and its dropout."""
 
     def operations(self, architecture: Architecture, tokens: float, pairs: float, examples: float) -> float:
-        """Multiply-adds × 2 of linear layers and attention in a forward pass (`training.operations`).
+        """Multiply-adds × 2 of linear layers and attention in a forward pass (`training.operations`); no padding."""
+        found = self.attention_operations(architecture, tokens, pairs)
+        for layer in self.linear_layers(architecture):
+            found += 2 * layer.inputs * layer.outputs * (examples if layer.of_examples else tokens)
+        return found
 
-        Counted from the linear layers, all of them for all tokens but those after the layers; padding is left out.
-        """
-        shapes, operations = architecture.shapes(), 4 * pairs * architecture.hidden_size * architecture.layers
+    def linear_layers(self, architecture: Architecture) -> Iterator[LinearLayer]:
+        """What a forward pass multiplies by matrices of weights: all of them for all tokens but those of the head."""
+        shapes = architecture.shapes()
         for name, facts in architecture.facts().items():
             if facts.linear_weight:
-                operations += 2 * math.prod(shapes[name]) * (examples if facts.depth > architecture.layers else tokens)
-        return operations
+                outputs, inputs = shapes[name]
+                yield LinearLayer(inputs, outputs, of_examples=facts.depth > architecture.layers)
+
+    def attention_operations(self, architecture: Architecture, tokens: float, pairs: float) -> float:
+        """Multiply-adds × 2 of scores and weighted sums: every token of a text asks all of them."""
+        return 4 * pairs * architecture.hidden_size * architecture.layers

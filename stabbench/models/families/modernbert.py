@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from stabbench.errors import UserError, unknown
 from stabbench.models.architecture import INITIAL_STD, Architecture, ModelTensor, Origin, TensorFacts
-from stabbench.models.families.contract import PAPER, Capabilities, Computation
+from stabbench.models.families.contract import PAPER, Capabilities, Computation, LinearLayer
 from stabbench.models.families.own import OwnFamily
 from stabbench.models.modernbert_config import details_of, read_config
 from stabbench.recipe import OWN_DROPOUT
@@ -116,17 +116,25 @@ class ModernBert(OwnFamily):
         places = {} if isinstance(dropout, str) else dict.fromkeys(DROPOUTS, dropout)
         return {"architectures": ["ModernBertForSequenceClassification"], **places}
 
-    def operations(self, architecture: Architecture, tokens: float, pairs: float, examples: float) -> float:
-        """As it is computed here: windows are cut out of whole texts, and `cls` asks the last layer for one token."""
+    def linear_layers(self, architecture: Architecture) -> Iterator[LinearLayer]:
+        """As they are computed here: `cls` asks the last layer for the first token of each example only."""
         hidden, inner = architecture.hidden_size, architecture.intermediate_size
-        first_only = details_of(architecture).pooling == "cls"
-        full = architecture.layers - first_only
-        asking = 2 * (2 * hidden * hidden + 3 * hidden * inner)
-        keyed = 2 * 2 * hidden * hidden
-        operations = full * (tokens * (asking + keyed) + 4 * pairs * hidden)
-        if first_only:
-            operations += tokens * (keyed + 4 * hidden) + examples * asking
-        return operations + 2 * examples * hidden * (hidden + architecture.labels)
+        for number in range(1, architecture.layers + 1):
+            first = number == architecture.layers and _asks_for_first(architecture)
+            yield from (LinearLayer(hidden, hidden, first), LinearLayer(hidden, 2 * hidden))
+            yield LinearLayer(hidden, hidden, first)
+            yield from (LinearLayer(hidden, 2 * inner, first), LinearLayer(inner, hidden, first))
+        yield from (LinearLayer(hidden, hidden, True), LinearLayer(hidden, architecture.labels, True))
+
+    def attention_operations(self, architecture: Architecture, tokens: float, pairs: float) -> float:
+        """Windows are cut out of whole texts; where one token asks, it asks all of its text."""
+        first = _asks_for_first(architecture)
+        return 4 * architecture.hidden_size * (pairs * (architecture.layers - first) + tokens * first)
+
+
+def _asks_for_first(architecture: Architecture) -> bool:
+    """Whether the head is given the first token's state alone."""
+    return details_of(architecture).pooling == "cls"
 
 
 def _deviation(architecture: Architecture, tensor: ModelTensor) -> float:

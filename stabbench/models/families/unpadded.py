@@ -15,7 +15,7 @@ from stabbench.models.architecture import (
     Origin,
     TensorFacts,
 )
-from stabbench.models.families.contract import Capabilities, Computation
+from stabbench.models.families.contract import Capabilities, Computation, LinearLayer
 from stabbench.models.families.own import OwnFamily
 
 if TYPE_CHECKING:
@@ -189,21 +189,21 @@ class UnpaddedFamily(OwnFamily):
         places = {} if isinstance(dropout, str) else dict.fromkeys(self.dropout_fields, dropout)
         return {"architectures": [f"{self.class_name}ForSequenceClassification"], **places}
 
-    def operations(self, architecture: Architecture, tokens: float, pairs: float, examples: float) -> float:
-        """As the kernel computes it.
-
-        The last layer is computed for the first token of each example, without keys and values: attention there works
-        on its inputs.
-        """
+    def linear_layers(self, architecture: Architecture) -> Iterator[LinearLayer]:
+        """As the kernel computes them: the last layer asks for the first token of each example only."""
         hidden, inner = architecture.hidden_size, architecture.intermediate_size
-        full = architecture.layers - 1
-        per_token = 2 * (4 * hidden * hidden + 2 * hidden * inner)
-        operations = full * (tokens * per_token + 4 * pairs * hidden)
-        operations += examples * (per_token + 2 * hidden * hidden)
-        operations += 4 * tokens * architecture.heads * hidden
         if architecture.mapping:
-            operations += 2 * tokens * architecture.embedding_size * hidden
-        return operations + 2 * examples * hidden * architecture.labels
+            yield LinearLayer(architecture.embedding_size, hidden)
+        for number in range(1, architecture.layers + 1):
+            last = number == architecture.layers
+            yield from [LinearLayer(hidden, hidden, last)] * 4
+            yield from (LinearLayer(hidden, inner, last), LinearLayer(inner, hidden, last))
+        yield from (LinearLayer(hidden, hidden, True), LinearLayer(hidden, architecture.labels, True))
+
+    def attention_operations(self, architecture: Architecture, tokens: float, pairs: float) -> float:
+        """The last layer's attention works on its inputs, without keys and values."""
+        hidden = architecture.hidden_size
+        return 4 * pairs * hidden * (architecture.layers - 1) + 4 * tokens * architecture.heads * hidden
 
 
 def _linear(
