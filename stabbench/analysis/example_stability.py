@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy import special
 
 from stabbench.records import SelectedCell
 from stabbench.records.content import UNJUDGED
@@ -21,7 +25,7 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Outcomes:
+class Outcomes(ABC):
     """What the runs of a cell make of each dev example at their last step."""
 
     examples: npt.NDArray[Any]
@@ -33,6 +37,14 @@ class Outcomes:
     judged: bool
     """Whether that is known of all runs."""
 
+    @abstractmethod
+    def answers(self) -> Sequence[npt.NDArray[Any]] | None:
+        """What each run predicts, `(examples,)`, as metrics take it; None where only what is right is known."""
+
+    def coded_labels(self) -> npt.NDArray[Any]:
+        """The labels as metrics take them, beside `answers`."""
+        return self.labels
+
 
 @dataclass(frozen=True)
 class Correctness(Outcomes):
@@ -40,8 +52,28 @@ class Correctness(Outcomes):
 
     correct: npt.NDArray[np.bool_]
     """Shape `(runs, examples)`; a diverged run predicts dev's most frequent label."""
+    predicted: npt.NDArray[Any] | None = None
+    """What they predict, shape `(runs, examples)`, where that is known."""
     mean_column: ClassVar[str] = "correct"
     """What `by_example` calls the mean of `shown` over runs."""
+
+    def answers(self) -> Sequence[npt.NDArray[Any]] | None:
+        """Classes as whole numbers: those with names in the order of these."""
+        if self.predicted is None:
+            return None
+        return list(self.predicted if self._numbered else np.searchsorted(self._classes, self.predicted))
+
+    def coded_labels(self) -> npt.NDArray[Any]:
+        """Of the same classes."""
+        return self.labels if self._numbered else np.searchsorted(self._classes, self.labels)
+
+    @property
+    def _numbered(self) -> bool:
+        return self.predicted is not None and {self.labels.dtype.kind, self.predicted.dtype.kind} <= set("iub")
+
+    @cached_property
+    def _classes(self) -> npt.NDArray[Any]:
+        return np.unique([*self.labels.ravel(), *(() if self.predicted is None else self.predicted.ravel())])
 
     @property
     def shown(self) -> npt.NDArray[np.bool_]:
@@ -61,6 +93,10 @@ class PredictedNumbers(Outcomes):
     predictions: Floats
     """Shape `(runs, examples)`, in the unit of the labels; a diverged run predicts the mean of dev's labels."""
     mean_column: ClassVar[str] = "prediction"
+
+    def answers(self) -> Sequence[npt.NDArray[Any]]:
+        """The numbers."""
+        return list(self.predictions)
 
     @property
     def shown(self) -> Floats:
@@ -94,8 +130,23 @@ def outcomes(selected: SelectedCell) -> Correctness | PredictedNumbers | None:
     if not _are_classes(selected.cell.task_facts, labels):
         predictions = np.stack([table["prediction"].astype(np.float64) for table in tables])
         return PredictedNumbers(examples, labels.astype(np.float64), successful, judged, predictions)
-    correct = np.stack([table["prediction"] == table["label"] for table in tables])
-    return Correctness(examples, labels.astype(np.int64), successful, judged, correct)
+    predicted = np.stack([table["prediction"].astype(np.int64) for table in tables])
+    labels = labels.astype(np.int64)
+    return Correctness(examples, labels, successful, judged, predicted == labels, predicted)
+
+
+def probabilities(selected: SelectedCell) -> list[Floats] | None:
+    """What the finished runs of a cell give each class, `(examples, classes)` each; None where one left no logits."""
+    found = []
+    for record in selected.records.values():
+        table = record.predictions()
+        if "logits" not in table:
+            return None
+        logits = np.stack(table["logits"].to_list()).astype(np.float64)
+        if not np.isfinite(logits).all():
+            return None
+        found.append(np.asarray(special.softmax(logits, axis=1), dtype=np.float64))
+    return found
 
 
 def _are_classes(facts: TaskFacts, labels: npt.NDArray[Any]) -> bool:

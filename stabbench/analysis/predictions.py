@@ -156,7 +156,7 @@ def outcomes(runs: pd.DataFrame, items: Mapping[int, Items]) -> Correctness | Pr
     else:
         labels = tables[0]["label"] if "label" in tables[0] else pd.Series([""] * len(shared))
     correct = np.stack([_correct(table) for table in tables])
-    return Correctness(examples, labels.to_numpy(), successful, is_known, correct)
+    return Correctness(examples, labels.to_numpy(), successful, is_known, correct, _classes(tables))
 
 
 def _numbers(tables: Sequence[Items]) -> bool:
@@ -167,6 +167,18 @@ def _numbers(tables: Sequence[Items]) -> bool:
             if types.is_float_dtype(column) and (np.abs(column - column.round()) > _WHOLE).any():
                 return True
     return False
+
+
+def _classes(tables: Sequence[Items]) -> npt.NDArray[Any] | None:
+    """What is predicted, shape `(runs, examples)`, of the same kind as the labels: numbers or words; else None."""
+    if not all("prediction" in table for table in tables):
+        return None
+    columns = [table[name] for table in tables for name in ("prediction", "label")]
+    if all(types.is_integer_dtype(column) or types.is_bool_dtype(column) for column in columns):
+        return np.stack([table["prediction"].to_numpy(dtype=np.int64) for table in tables])
+    if all(types.is_string_dtype(column) for column in columns):
+        return np.stack([table["prediction"].astype(str).to_numpy(dtype=np.str_) for table in tables])
+    return None
 
 
 def _correct(table: Items) -> npt.NDArray[np.bool_]:

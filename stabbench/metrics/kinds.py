@@ -46,6 +46,25 @@ _NAMES = {
     )
     for name in names.split()
 }
+_OTHER_NAMES = {
+    other: name
+    for name, others in {
+        "accuracy": "acc exact_match em",
+        "mcc": "matthews matthews_correlation matthews_corrcoef",
+        "f1": "f1_score",
+        "macro_f1": "f1_macro",
+        "weighted_f1": "f1_weighted",
+        "auroc": "roc_auc rocauc auc auc_roc",
+        "average_precision": "auprc",
+        "log_loss": "logloss",
+        "pearson": "pearsonr pearson_correlation",
+        "spearman": "spearmanr spearman_correlation spearman_rho",
+        "r2": "r2_score",
+        "rmse": "root_mean_squared_error",
+        "mae": "mean_absolute_error",
+    }.items()
+    for other in others.split()
+}
 _SPLITS = {"eval", "test", "dev", "val", "valid", "validation", "predict", "final", "train"}
 _LAST_WORDS = {"loss": _LOSS, "perplexity": _LOSS, "error": _LOSS, "accuracy": _HIGHER, "acc": _HIGHER, "f1": _HIGHER}
 
@@ -69,14 +88,26 @@ def lower_is_better(names: Collection[str]) -> frozenset[str]:
     return frozenset(name for name in names if metric_kind(name).lower)
 
 
-@lru_cache(maxsize=1024)
-def _by_name(name: str) -> MetricKind:
+def plain_name(name: str) -> str:
+    """What this package calls the metric of somebody's `name`: `mcc` for `eval/matthews_correlation`."""
+    joined = _without_split(name)
+    return _OTHER_NAMES.get(joined, joined)
+
+
+def _without_split(name: str) -> str:
+    """In small letters, words joined by `_`, without the splits that come first."""
     words = [word for word in re.split(r"[^a-z0-9]+", name.lower()) if word]
     while len(words) > 1 and words[0] in _SPLITS:
         words = words[1:]
-    joined = "_".join(words)
+    return "_".join(words)
+
+
+@lru_cache(maxsize=1024)
+def _by_name(name: str) -> MetricKind:
+    joined = _without_split(name)
+    words = joined.split("_")
     found = metrics.find(joined).kind if metrics.METRICS.has(joined) else _NAMES.get(joined)
-    return found or (_LAST_WORDS.get(words[-1], _UNKNOWN) if words else _UNKNOWN)
+    return found or _LAST_WORDS.get(words[-1], _UNKNOWN)
 
 
 @lru_cache(maxsize=1024)

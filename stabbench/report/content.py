@@ -6,18 +6,21 @@ import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, TypedDict
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from stabbench.analysis import predictions as predicted
 from stabbench.analysis.calibration import false_positive_rate
+from stabbench.analysis.contributions import Contributions, of_outcomes
 from stabbench.analysis.curves import LearningCurves, learning_curves
-from stabbench.analysis.example_stability import Correctness, PredictedNumbers, outcomes
-from stabbench.analysis.frame import check_complete, frame, ordered
+from stabbench.analysis.example_stability import Correctness, PredictedNumbers, outcomes, probabilities
+from stabbench.analysis.frame import check_complete, finished, frame, ordered
+from stabbench.analysis.noise import Noise, noise
 from stabbench.analysis.order import ORDERS, strategies_by_std
 from stabbench.analysis.pairwise import pairwise
 from stabbench.analysis.permutation import RESAMPLED_UP_TO
@@ -136,6 +139,40 @@ class Content:
             cells = [cell for cell in self.predictions if cell.whole in traced]
             read = ((cell, predicted.outcomes(self._runs_of(cell), self.predictions[cell])) for cell in cells)
         return {cell: found for cell, found in read if found is not None}
+
+    @cached_property
+    def contributions(self) -> Mapping[Place, Contributions]:
+        """What the examples of `outcomes` contribute to scores, where predictions say how these came about."""
+        read = (
+            (cell, of_outcomes(found, self.metric_of(cell), self._scores_of(cell), partial(self._probabilities, cell)))
+            for cell, found in self.outcomes.items()
+        )
+        return {cell: found for cell, found in read if found is not None}
+
+    @cached_property
+    def noise(self) -> Mapping[Place, Noise]:
+        """How much of each of these cells' spread is the noise of its dev set."""
+        read = ((cell, noise(found)) for cell, found in self.contributions.items())
+        return {cell: found for cell, found in read if found is not None}
+
+    def metric_of(self, cell: Place) -> str:
+        """The metric that a cell's runs are reported by."""
+        rows = self.rows(cell.whole)
+        return str(rows.loc[rows["strategy"] == cell.strategy, "metric"].iloc[0])
+
+    def _scores_of(self, cell: Place) -> Sequence[float]:
+        """The scores of the runs of `outcomes`, in their order."""
+        if self.recorded:
+            return [record.score for record in self._selected[cell].records.values()]
+        rows, with_items = finished(self._runs_of(cell)), self.predictions[cell]
+        return [float(row["score"]) for row in rows.to_dict("records") if int(row["seed"]) in with_items]
+
+    def _probabilities(self, cell: Place) -> Sequence[npt.NDArray[np.float64]] | None:
+        return probabilities(self._selected[cell]) if self.recorded else None
+
+    @cached_property
+    def _selected(self) -> Mapping[Place, SelectedCell]:
+        return {Place.of(item.cell): item for item in self.selection.cells}
 
     def _runs_of(self, cell: Place) -> pd.DataFrame:
         found: pd.DataFrame = self.runs.loc[(self.runs[list(Place._fields)] == list(cell)).all(axis=1)]

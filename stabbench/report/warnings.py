@@ -9,6 +9,7 @@ from functools import lru_cache
 import pandas as pd
 
 from stabbench.analysis.frame import finished, seed_list
+from stabbench.analysis.noise import Noise, way_out
 from stabbench.analysis.place import Place
 from stabbench.analysis.seed_sanity import CAUSES
 from stabbench.analysis.stability import MINIMUM_SEEDS
@@ -21,11 +22,12 @@ from stabbench.analysis.warnings import (
     unequal_seeds,
 )
 from stabbench.report.content import Content
-from stabbench.report.numbers import counted, some
+from stabbench.report.numbers import counted, share, some
 
 LISTED_ERRORS, LONGEST_ERROR = 5, 200
 """Broken runs that are named, and characters of each one's message."""
 _WAY_OUT = "Declare what a constant prediction scores there (the trivial score of the metric or the task)."
+HALF = 0.5
 EXAMPLES = 3
 """Cells that a sentence names; the others are in the file."""
 
@@ -45,7 +47,7 @@ def warnings_of(content: Content) -> tuple[ReportWarning, ...]:
     """Missing and broken runs, and what `analysis.warnings` and `analysis.seed_sanity` find; few words for any grid."""
     kinds = (
         _incomplete, _broken, _metrics, _direction, _left_out_of_figures, _seedless, _same_runs, _few_seeds, _unjudged,
-        _unscored, _in_failure, _two_groups, _added, _unequal,
+        _unscored, _in_failure, _two_groups, _noise, _added, _unequal,
     )  # fmt: skip
     return tuple(found for kind in kinds if (found := kind(content)) is not None)
 
@@ -243,6 +245,31 @@ def _two_groups(content: Content) -> ReportWarning | None:
         "every seed."
     )
     return ReportWarning("two groups", sentence, about)
+
+
+def _noise(content: Content) -> ReportWarning | None:
+    if not content.predicted:
+        return None
+    over = {cell: item for cell, item in content.noise.items() if item.share > HALF}
+    if not over:
+        return None
+    about = [(cell, f"{share(item.share)}{_way_out(item)}") for cell, item in over.items()]
+    sentence = (
+        f"The noise of the dev set is over half of the variance over seeds in {counted(len(over), 'cell')} of "
+        f"{len(content.noise)}, whose std says more of the dev set than of the strategy: {_named(content, about)}."
+    )
+    return ReportWarning("noise", sentence, about)
+
+
+def _way_out(item: Noise) -> str:
+    """What would tell a spread from the noise, after what is said of the noise."""
+    found = way_out(item)
+    if found is None:
+        return ", nothing seen beyond it"
+    if item.distinguishable:
+        return f", under a quarter with {found.examples:,} dev examples"
+    seeds = f" or {found.runs_to_tell:,} seeds" if found.runs_to_tell else ""
+    return f", not told from it: were the rest as estimated, {found.examples_to_tell:,} dev examples{seeds} would"
 
 
 def _added(content: Content) -> ReportWarning | None:

@@ -47,7 +47,7 @@ def sections(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Section]:
 
 def test_every_view_has_its_part_of_the_page_and_says_something(sections: dict[str, Section]) -> None:
     assert list(sections) == [
-        "stability", "scores", "failures", "pairs", "cost", "example-stability", "training", "gradients",
+        "stability", "scores", "failures", "pairs", "cost", "noise", "example-stability", "training", "gradients",
         "gradient-norms", "failed-runs", "bias-correction-factor", "generalisation", "task-statistics",
         "hyperparameters", "statistics", "making", "definitions", "data",
     ]  # fmt: skip

@@ -16,6 +16,7 @@ from stabbench.report.sections import (
     gradients,
     hyperparameters,
     making,
+    noise,
     pairs,
     scores,
     statistics,
@@ -40,7 +41,7 @@ OF_RECORDS: Sequence[View] = (
     making.section,
 )
 """Those that plain results, without records behind them, cannot fill."""
-OF_PREDICTIONS: Sequence[View] = (example_stability.section,)
+OF_PREDICTIONS: Sequence[View] = (noise.section, example_stability.section)
 """Those that need what runs predicted for each example."""
 LAST: Sequence[View] = (tables.definitions, tables.data)
 """All in the order of the page within each of its parts."""

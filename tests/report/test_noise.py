@@ -1,0 +1,142 @@
+"""The noise of dev sets in the report: its chapter, its warning, and the command that asks of one recipe."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from stabbench.cli import main
+from stabbench.report.comparison import Comparison, compare
+from stabbench.report.section import Section
+from stabbench.report.sections import noise
+from stabbench.report.warnings import warnings_of
+
+EXAMPLES, SEEDS = 300, 20
+
+
+def tables(stds: dict[str, float]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Scores and predictions of strategies whose runs' abilities have these standard deviations."""
+    random = np.random.default_rng(0)
+    labels, difficulties = random.integers(0, 2, EXAMPLES), random.normal(0, 1, EXAMPLES)
+    scores, answers = [], []
+    for strategy, std in stds.items():
+        for seed in range(1, SEEDS + 1):
+            chances = 1 / (1 + np.exp(-(1.5 + random.normal(0, std) + difficulties)))
+            right = random.random(EXAMPLES) < chances
+            run = {"strategy": strategy, "task": "cola", "seed": seed}
+            scores.append({**run, "score": right.mean(), "metric": "accuracy"})
+            predicted = np.where(right, labels, 1 - labels)
+            answers.append(pd.DataFrame({**run, "example": range(EXAMPLES), "label": labels, "prediction": predicted}))
+    return pd.DataFrame(scores), pd.concat(answers, ignore_index=True)
+
+
+@pytest.fixture(scope="module")
+def compared() -> Comparison:
+    scores, answers = tables({"steady": 0.0, "wild": 1.0})
+    return compare(scores, predictions=answers)
+
+
+@pytest.fixture(scope="module")
+def section(compared: Comparison) -> Section:
+    return noise.section(compared.content)
+
+
+def test_a_chapter_says_which_spreads_are_told_from_the_noise(section: Section) -> None:
+    assert len(section.found) == 1
+    assert "beyond the floor spread wild by" in section.found[0]
+    assert "not distinguishable from 0 beyond it: steady (at most" in section.found[0]
+    assert [row[-1] for row in section.tables[0][1].rows] == ["no", "yes"]
+
+
+def test_its_numbers_are_those_of_the_definition(section: Section, compared: Comparison) -> None:
+    table = section.data["noise"].set_index("strategy")
+    assert table.loc["wild", "std"] == pytest.approx(compared.stability.set_index("strategy").loc["wild", "std"])
+    row = table.loc["wild"]
+    inner = (EXAMPLES * row["std"] ** 2 - EXAMPLES * row["floor"] ** 2) / (EXAMPLES - 1)
+    assert row["beyond"] ** 2 == pytest.approx(inner)
+    assert row["beyond_low"] < row["beyond"] < row["beyond_high"]
+
+
+def test_strategies_that_differ_beyond_the_noise_have_a_small_p(section: Section) -> None:
+    (pair,) = section.data["noise-pairs"].to_dict("records")
+    assert (pair["strategy_a"], pair["strategy_b"]) == ("steady", "wild")
+    assert pair["p_beyond"] == pair["p_beyond_holm"] < 0.01
+
+
+def test_a_cell_that_is_mostly_noise_is_warned_of_with_the_way_out(compared: Comparison) -> None:
+    (warning,) = (item for item in warnings_of(compared.content) if item.kind == "noise")
+    assert [place.strategy for place, _ in warning.about] == ["steady"]
+    assert "over half of the variance over seeds in 1 cell of 2" in warning.sentence
+
+
+def test_scores_that_predictions_do_not_give_are_said_to_be_so() -> None:
+    scores, answers = tables({"wild": 1.0, "other": 1.0})
+    scores.loc[scores["strategy"] == "other", "score"] /= 2
+    found = noise.section(compare(scores, predictions=answers).content)
+    assert "predictions do not say how the scores came about" in found.found[-1]
+    assert found.found[-1].endswith("cola/other.")
+
+
+def test_without_predictions_there_is_no_such_chapter() -> None:
+    scores, _ = tables({"wild": 1.0})
+    content = compare(scores).content
+    assert not content.predicted
+    assert not [item for item in warnings_of(content) if item.kind == "noise"]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("files")
+    scores, answers = tables({"steady": 0.0, "wild": 1.0})
+    scores.to_csv(folder / "scores.csv", index=False)
+    answers.to_parquet(folder / "answers.parquet")
+    return folder
+
+
+def asked(files: Path, *options: str) -> str:
+    arguments = ["noise", str(files / "scores.csv"), "--predictions", str(files / "answers.parquet"), *options]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_the_command_answers_whether_a_difference_is_within_the_noise(files: Path) -> None:
+    said = asked(files, "--strategy", "wild", "--difference", "0.4")
+    assert "a difference of 0.4 with 1 seed each is within the noise of the seeds" in said
+    assert "steady" not in said
+    assert "is more than the noise of the seeds" in asked(files, "--strategy", "wild", "--difference", "60")
+
+
+def test_it_says_the_same_to_programs(files: Path) -> None:
+    steady, wild = json.loads(asked(files, "--json", "--difference", "5", "--seeds", "3"))
+    assert (steady["strategy"], wild["strategy"]) == ("steady", "wild")
+    assert not steady["noise"]["distinguishable"]
+    assert wild["noise"]["distinguishable"]
+    assert wild["difference"]["difference"] == pytest.approx(0.05)
+    assert wild["margins"]["1"] == pytest.approx(1.959964 * 2**0.5 * wild["std"], rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--strategy", "wyld"], "unknown strategy 'wyld': did you mean 'wild'"),
+        (["--difference", "0"], "the difference is 0, expected a number above 0"),
+        (["--seeds", "0"], "0 is not in the range"),
+    ],
+)
+def test_a_mistake_is_told_before_anything_is_counted(files: Path, options: list[str], message: str) -> None:
+    result = CliRunner().invoke(main, ["noise", str(files / "scores.csv"), *options])
+    assert result.exit_code == 2
+    assert message in result.output
+
+
+def test_one_run_says_nothing_of_noise(tmp_path: Path) -> None:
+    (tmp_path / "one.csv").write_text("strategy,task,seed,score\nours,rte,1,0.5\n")
+    result = CliRunner().invoke(main, ["noise", str(tmp_path / "one.csv")])
+    assert result.exit_code == 2
+    assert "rte/ours has 1 score, expected at least 2" in result.output
