@@ -144,7 +144,7 @@ class Content:
     def contributions(self) -> Mapping[Place, Contributions]:
         """What the examples of `outcomes` contribute to scores, where predictions say how these came about."""
         read = (
-            (cell, of_outcomes(found, self.metric_of(cell), self._scores_of(cell), partial(self._probabilities, cell)))
+            (cell, of_outcomes(found, self.metric_of(cell), self._scores_of(cell), partial(self.probabilities, cell)))
             for cell, found in self.outcomes.items()
         )
         return {cell: found for cell, found in read if found is not None}
@@ -167,8 +167,17 @@ class Content:
         rows, with_items = finished(self._runs_of(cell)), self.predictions[cell]
         return [float(row["score"]) for row in rows.to_dict("records") if int(row["seed"]) in with_items]
 
-    def _probabilities(self, cell: Place) -> Sequence[npt.NDArray[np.float64]] | None:
-        return probabilities(self._selected[cell]) if self.recorded else None
+    def probabilities(self, cell: Place) -> Sequence[npt.NDArray[np.float64]] | None:
+        """What the runs of one of `outcomes` give each class, `(examples, classes)`; None where that is not known."""
+        if not self.recorded:
+            return None
+        if cell not in self._known_probabilities:
+            self._known_probabilities[cell] = probabilities(self._selected[cell])
+        return self._known_probabilities[cell]
+
+    @cached_property
+    def _known_probabilities(self) -> dict[Place, Sequence[npt.NDArray[np.float64]] | None]:
+        return {}
 
     @cached_property
     def _selected(self) -> Mapping[Place, SelectedCell]:

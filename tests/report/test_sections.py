@@ -48,8 +48,8 @@ def sections(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Section]:
 def test_every_view_has_its_part_of_the_page_and_says_something(sections: dict[str, Section]) -> None:
     assert list(sections) == [
         "stability", "scores", "failures", "pairs", "cost", "noise", "example-stability", "training", "gradients",
-        "gradient-norms", "failed-runs", "bias-correction-factor", "generalisation", "task-statistics",
-        "hyperparameters", "statistics", "making", "definitions", "data",
+        "gradient-norms", "failed-runs", "early-stopping", "bias-correction-factor", "generalisation",
+        "task-statistics", "hyperparameters", "statistics", "making", "definitions", "data",
     ]  # fmt: skip
     for section in sections.values():
         assert section.part in PARTS
@@ -157,7 +157,8 @@ def test_per_point_stability_lists_row_numbers_and_nothing_of_the_data(sections:
     assert list(section.data["examples"].columns) == [
         "cell", "example", "label", "correct", "variance", "correct_successful", "variance_successful",
     ]  # fmt: skip
-    (_, least) = (table for _, table in section.tables)
+    _, (_, least), (_, agreeing) = section.tables
+    assert [row[2] for row in agreeing.rows][:2] == ["all (6)", "successful (3)"]
     for name, text in least.rows:
         assert name.startswith("synthetic/")
         assert re.fullmatch(r"(\d+ \(0\.\d\d\)(, )?)+|none: all runs agree on every example", text), text

@@ -9,6 +9,7 @@ from stabbench.report.section import Section
 from stabbench.report.sections import (
     bias_correction_factor,
     cost,
+    early_stopping,
     example_stability,
     failed_runs,
     generalisation,
@@ -33,6 +34,7 @@ OF_RECORDS: Sequence[View] = (
     gradients.section,
     gradient_norms.section,
     failed_runs.section,
+    early_stopping.section,
     bias_correction_factor.section,
     generalisation.section,
     task_statistics.section,

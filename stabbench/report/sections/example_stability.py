@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from stabbench.analysis.agreement import agreement
 from stabbench.analysis.example_stability import (
     RESAMPLES,
     Correctness,
@@ -81,6 +82,7 @@ def section(content: Content) -> Section:
     without = [item.cell for item in content.traced_cells if item.records and Place.of(item.cell) not in cells]
     tables = {cell: by_example(values) for cell, values in cells.items()}
     summary = pd.DataFrame([_row(cell, values) for cell, values in cells.items()])
+    several = len(content.models) > 1
     colors, kinds = strategy_colors(content.strategies), [_WHAT[kind] for kind in _kinds(cells.values())]
     found, figures = [], []
     for place in content.traced:
@@ -101,6 +103,7 @@ def section(content: Content) -> Section:
         description = f"Variance of each dev example's {what.name} on {place.task} with {place.model}. {found[-1]}"
         drawn = _figure(mine, colors, what)
         figures.append(SectionFigure.of_place("example-stability", place, drawn, description, heading))
+    agreeing = _agreement(content, cells)
     found += not_known(content, "what all runs predicted is", without)
     return Section(
         name="example-stability",
@@ -121,10 +124,11 @@ def section(content: Content) -> Section:
                 f"{_joined(kinds, 'mean')}.",
                 _least_stable_grid(tables),
             ),
+            *([(_AGREEMENT, _agreement_grid(agreeing, several=several))] if len(agreeing) else []),
         ]
         if cells
         else [],
-        data={"stability": summary, "examples": _examples(tables)},
+        data={"stability": summary, "agreement": agreeing, "examples": _examples(tables)},
         facts={"resamples": RESAMPLES, "seed": SEED},
     )
 
@@ -207,6 +211,42 @@ def _least_stable_grid(tables: dict[Place, pd.DataFrame]) -> Grid:
         texts = [f"{name} ({mean(row)})" for name, (_, row) in zip(examples, chosen.iterrows(), strict=True)]
         rows.append([cell.name, ", ".join(texts) or "none: all runs agree on every example"])
     return Grid(["cell", "examples"], rows, words=True, places=list(tables))
+
+
+_AGREEMENT = (
+    "How far runs agree about classes, over all and over successful runs: share of the examples to which two runs give "
+    "different classes (on average over pairs), Fleiss' κ, the Jensen-Shannon divergence of their probabilities in "
+    "bits × 100, and the share of the examples about which not all agree."
+)
+
+
+def _agreement(content: Content, cells: Mapping[Place, Correctness | PredictedNumbers]) -> pd.DataFrame:
+    """A row a cell whose classes are known and of which some are successful; and its own over these."""
+    rows = []
+    for cell, found in cells.items():
+        answers = found.answers() if isinstance(found, Correctness) else None
+        if answers is None or len(answers) < 2:
+            continue
+        codes, probabilities = np.stack(answers), content.probabilities(cell)
+        for over, chosen in (("all", np.arange(len(codes))), ("successful", np.flatnonzero(found.successful))):
+            known = None if probabilities is None else [probabilities[run] for run in chosen.tolist()]
+            rows.append({**cell._asdict(), "over": over, **vars(agreement(codes[chosen], known or None))})
+    return pd.DataFrame(rows)
+
+
+def _agreement_grid(table: pd.DataFrame, *, several: bool) -> Grid:
+    def of(name: str, text: Callable[[float], str]) -> Callable[[Mapping[Any, Any]], str]:
+        return lambda row: NOT_AVAILABLE if math.isnan(row[name]) else text(row[name])
+
+    columns = {
+        **cell_columns(several=several),
+        "runs": lambda row: f"{row['over']} ({row['runs']})",
+        "two runs disagree": of("disagreement", lambda value: f"{100 * value:.1f} %"),
+        "Fleiss' κ": of("kappa", lambda value: f"{value:.2f}"),
+        "divergence": of("divergence", lambda value: f"{100 * value:.2f}"),
+        "not all agree": of("changing", lambda value: f"{100 * value:.1f} %"),
+    }
+    return Grid.of(table.to_dict("records"), columns, texts=3)
 
 
 def _examples(tables: dict[Place, pd.DataFrame]) -> pd.DataFrame:
