@@ -8,7 +8,6 @@ from torch import Tensor
 from stabbench.models.batch import Batch
 from stabbench.models.dropout import Dropout, Masks
 from stabbench.models.encoder import Weights
-from stabbench.models.kernel.chain import chained
 from stabbench.models.kernel.optimizer import GradientTable
 from stabbench.models.kernel.step import PlainStep
 from stabbench.strategies.composition import Composition, Moment
@@ -76,12 +75,12 @@ class EagerStep:
         weights = state.weights
         if self.plain is not None:
             acting = moment.training_weights(weights) if self.strategies.overrides("training_weights") else weights
-            if acting is weights or self.plain.takes(acting):
-                dropout = Dropout(self.recipe.one_dropout, self.parts.dropout, state.step)
-                loss, slopes = self.plain(batch, dropout, acting)
-                own = slopes if acting is weights else chained(acting, weights, slopes)
-                if own is not None:
-                    return torch.tensor([loss], dtype=torch.float64), own, 1
+            dropout = Dropout(self.recipe.one_dropout, self.parts.dropout, state.step)
+            given = batch, dropout, acting
+            found = self.plain(*given) if acting is weights else self.plain.through(*given, weights)
+            if found is not None:
+                loss, gradients = found
+                return torch.tensor([loss], dtype=torch.float64), gradients, 1
         model = _TrainingModel(self.parts, self.masks, moment, weights, state.step)
         losses = moment.loss(model, weights, batch)
         trained = {name: tensor for name, tensor in weights.items() if name not in self.frozen}

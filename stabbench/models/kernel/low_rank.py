@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,12 +27,12 @@ def with_low_rank(
     library = common_library([*weights, *ups, *downs])
     if library is None or any(weight.shape[0] != 1 or weight.requires_grad for weight in weights):
         return None
-    change = _LowRank(library, weights, ups, downs, scale)
+    change = LowRank(library, weights, ups, downs, scale)
     found: tuple[Tensor, ...] = _Function.apply(change, *ups, *downs)  # type: ignore[no-untyped-call]
     return found
 
 
-class _LowRank:
+class LowRank:
     """One change of all matrices by their thin factors; `chain.Change`."""
 
     def __init__(
@@ -42,10 +43,15 @@ class _LowRank:
         downs: Sequence[Tensor],
         scale: float,
     ) -> None:
-        self.library, self.weights, self.leaves, self.outputs = library, weights, (*ups, *downs), len(weights)
+        self.library, self.weights, self.ups, self.downs, self.scale = library, weights, ups, downs, scale
+        self.leaves, self.outputs = (*ups, *downs), len(weights)
         kind = ctypes.c_int64 * self.outputs
         outs, ins = (kind(*(weight.shape[axis] for weight in weights)) for axis in (1, 2))
         self._factors, self._shapes = (pointers(ups), pointers(downs)), (downs[0].shape[1], outs, ins, scale)
+
+    def equals(self, other: LowRank) -> bool:
+        """Whether the other one is the same change of the same matrices by the same factors."""
+        return self.scale == other.scale and all(map(operator.is_, self.leaves, other.leaves))
 
     def forward(self) -> list[Tensor]:
         """Give w + scale·up·down."""
@@ -63,7 +69,7 @@ class _LowRank:
 
 class _Function(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, change: _LowRank, *leaves: Tensor) -> tuple[Tensor, ...]:
+    def forward(ctx: Any, change: LowRank, *leaves: Tensor) -> tuple[Tensor, ...]:
         ctx.change = change
         return tuple(change.forward())
 

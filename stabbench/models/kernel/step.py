@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,6 +12,8 @@ from torch import Tensor
 from stabbench.models.architecture import Architecture
 from stabbench.models.batch import Batch
 from stabbench.models.dropout import Dropout
+from stabbench.models.kernel.chain import chained
+from stabbench.models.kernel.factors import FactorGradients
 from stabbench.models.kernel.function import (
     MOST_LAYERS,
     drops,
@@ -27,6 +30,15 @@ OBJECTIVES = ("classification",)
 """Those whose loss the kernel has, by name."""
 
 
+class Asked(NamedTuple):
+    """Which gradients the kernel is to give, and where it writes them."""
+
+    wanted: Sequence[bool]
+    found: GradientTable
+    into: ctypes.Array[ctypes.c_void_p]
+    change: FactorGradients | None
+
+
 class PlainStep:
     """The mean loss of one run and its gradients, for weights of the shapes that the training begins with."""
 
@@ -40,7 +52,7 @@ class PlainStep:
         """Where each tensor's gradient is written."""
         self._order = list(weights)
         self._tensors: list[Tensor | None] = [None] * len(self.names)
-        self._wanted: Sequence[bool] = ()
+        self._asked: Asked | None = None
         self._addresses = self.layout.addresses(self._tensors)
         self._places = [
             [at for at, number in enumerate(self.layout.table) if number == own] for own in range(len(tensors))
@@ -84,20 +96,49 @@ class PlainStep:
         """
         if not self.takes(weights):
             raise ValueError("weights of another form than the training began with")
+        return self._computed(batch, dropout, self._ask(weights, None))
+
+    def through(
+        self, batch: Batch, dropout: Dropout, acting: Mapping[str, Tensor], weights: Mapping[str, Tensor]
+    ) -> tuple[float, dict[str, Tensor]] | None:
+        """The loss of `acting` weights that were computed of `weights`, and the gradients of these that require one.
+
+        None where the kernel does not take the acting ones, or it cannot be told whose gradient they have.
+        """
+        if not self.takes(acting):
+            return None
+        change = FactorGradients.of(self.layout, acting, weights, self._asked and self._asked.change)
+        loss, gradients = self._computed(batch, dropout, self._ask(acting, change))
+        if change is not None:
+            return loss, gradients
+        own = chained(acting, weights, gradients)
+        return None if own is None else (loss, own)
+
+    def _ask(self, weights: Mapping[str, Tensor], change: FactorGradients | None) -> Asked:
+        """For the gradients of these weights, but of the factors of those that are in a change."""
         wanted = [weights[name].requires_grad for name in self.names]
-        if wanted != self._wanted:
-            self._wanted = wanted
+        asked = self._asked
+        if asked is None or asked.wanted != wanted or asked.change is not change:
             chosen = {name: self.gradients[name] for name, want in zip(self.names, wanted, strict=True) if want}
+            if change is not None:
+                chosen = {name: tensor for name, tensor in chosen.items() if name not in change.names}
+            into = self.layout.addresses([chosen.get(name) for name in self.names])
+            chosen |= change.gradients if change is not None else {}
             found = {name: chosen[name] for name in self._order if name in chosen}
-            self._found = GradientTable(found, self._order, self.library)
-            self._into = self.layout.addresses([chosen.get(name) for name in self.names])
+            asked = Asked(wanted, GradientTable(found, self._order, self.library), into, change)
+            self._asked = asked
+        return asked
+
+    def _computed(self, batch: Batch, dropout: Dropout, asked: Asked) -> tuple[float, GradientTable]:
+        """Loss and gradients for the weights that were looked up last."""
         texts, keys, loss = texts_of(batch), keys_of(self.architecture, dropout), ctypes.c_double()
         tape = tapes.lend(self.library.tape_bytes(self.shape, texts, drops(keys), True))
         logits = torch.empty(batch.size, self.architecture.labels, dtype=self.dtype)
+        factors = None if asked.change is None else asked.change.table
         status = self.library.loss_and_gradients(
             self.shape, texts, batch.labels.data_ptr(), keys, self.layout.places, self._addresses, tape.ctypes.data,
-            logits.data_ptr(), self._into, loss,
+            logits.data_ptr(), asked.into, factors, loss,
         )  # fmt: skip
         if status:
             raise IndexError("a token, position or segment id lies outside its embedding table")
-        return loss.value, self._found
+        return loss.value, asked.found
