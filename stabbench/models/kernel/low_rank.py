@@ -46,7 +46,8 @@ class LowRank:
         self.library, self.weights, self.ups, self.downs, self.scale = library, weights, ups, downs, scale
         self.leaves, self.outputs = (*ups, *downs), len(weights)
         kind = ctypes.c_int64 * self.outputs
-        outs, ins = (kind(*(weight.shape[axis] for weight in weights)) for axis in (1, 2))
+        shapes = [weight.shape for weight in weights]
+        outs, ins = (kind(*[shape[axis] for shape in shapes]) for axis in (1, 2))
         self._factors, self._shapes = (pointers(ups), pointers(downs)), (downs[0].shape[1], outs, ins, scale)
 
     def equals(self, other: LowRank) -> bool:
