@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -11,7 +12,7 @@ from stabbench.models.encoder import Weights
 from stabbench.models.kernel.optimizer import GradientTable
 from stabbench.models.kernel.step import PlainStep
 from stabbench.strategies.composition import Composition, Moment
-from stabbench.training.adamw import AdamW, frozen_by
+from stabbench.training.adamw import AdamW, Scales, frozen_by
 from stabbench.training.norms import clip_factors, gradient_norms, norms_of, scale_gradients
 from stabbench.training.parts import Parts
 from stabbench.training.state import TrainingState
@@ -24,6 +25,7 @@ class EagerStep:
         self.parts, self.recipe, self.strategies, self.optimizer = parts, parts.recipe, strategies, optimizer
         self.masks = Masks(parts.recipe.one_dropout, parts.dropout, parts.device)
         self.names = list(state.weights)
+        self.scales: Scales | None = None
         self.frozen: frozenset[str] = frozenset()
         single = not strategies.overrides("loss") and parts.capabilities.kernel
         inputs = parts.inputs
@@ -37,10 +39,11 @@ class EagerStep:
         moment = self.strategies.at(update, rate)
         scales = moment.scales_of(self.names)
         batch = self.parts.batch(update)
-        self._freeze(state, frozen_by(scales))
+        self._freeze(state, scales)
         losses, gradients, passes = self._gradients(state, moment, batch)
         with torch.no_grad():
-            losses = losses + moment.penalty(state.weights, gradients)
+            if self.strategies.overrides("penalty"):
+                losses = losses + moment.penalty(state.weights, gradients)
             norms = self._norms(gradients, batch.runs)
             total = norms.square().sum(dim=0).sqrt()
             if update % self.recipe.gradient_norm_every == 0:
@@ -64,11 +67,14 @@ class EagerStep:
     def collect(self, state: TrainingState) -> None:
         """Nothing is left to append: every update has done so."""
 
-    def _freeze(self, state: TrainingState, frozen: frozenset[str]) -> None:
-        """Ask for gradients of all weights but these."""
+    def _freeze(self, state: TrainingState, scales: Scales | None) -> None:
+        """Ask for gradients of all weights but those that have a rate of 0."""
+        if scales == self.scales:
+            return
+        frozen = frozen_by(scales)
         for name in frozen ^ self.frozen:
             state.weights[name].requires_grad_(name not in frozen)
-        self.frozen = frozen
+        self.scales, self.frozen = scales, frozen
 
     def _gradients(self, state: TrainingState, moment: Moment, batch: Batch) -> tuple[Tensor, dict[str, Tensor], int]:
         """Losses `(S,)`, gradients of what is not frozen, and how many forward passes there were."""
@@ -80,7 +86,7 @@ class EagerStep:
             found = self.plain(*given) if acting is weights else self.plain.through(*given, weights)
             if found is not None:
                 loss, gradients = found
-                return torch.tensor([loss], dtype=torch.float64), gradients, 1
+                return torch.from_numpy(np.array([loss])), gradients, 1
         model = _TrainingModel(self.parts, self.masks, moment, weights, state.step)
         losses = moment.loss(model, weights, batch)
         trained = {name: tensor for name, tensor in weights.items() if name not in self.frozen}

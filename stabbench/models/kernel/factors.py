@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import operator
 from collections.abc import Mapping
+from itertools import compress
 
 import torch
 from torch import Tensor
@@ -15,6 +17,7 @@ from stabbench.models.kernel.low_rank import LowRank
 MOST_RANK = 64
 FIRST, TENSORS = 7, 16
 """Where the layers begin in the kernel's table, and how many tensors one has there."""
+OUTPUT = operator.attrgetter("output_nr")
 LINEAR = (0, 2, 4, 6, 10, 12)
 """The weights among them of its linear layers."""
 
@@ -43,16 +46,18 @@ class FactorGradients:
 
         None where something else did, too, or where the kernel had better give gradients of whole matrices.
         """
-        names = [name for name in layout.names if acting[name] is not weights.get(name)]
-        node = acting[names[0]].grad_fn if names else None
+        pairs = map(operator.is_not, map(acting.__getitem__, layout.names), map(weights.get, layout.names))
+        names = [*compress(layout.names, pairs)]
+        tensors = [acting[name] for name in names]
+        node = tensors[0].grad_fn if names else None
         change = getattr(node, "change", None)
-        if not isinstance(change, LowRank) or change.outputs != len(names):
+        if not isinstance(change, LowRank) or any(tensor.grad_fn is not node for tensor in tensors):
             return None
-        if any(acting[name].grad_fn is not node for name in names):
-            return None
-        numbers = {name: acting[name].output_nr for name in names}
-        if last is not None and last.names == numbers and last.change.equals(change):
+        numbers = dict(zip(names, map(OUTPUT, tensors), strict=True))
+        if last is not None and last.change is change and last.names == numbers:
             return last
+        if change.outputs != len(names):
+            return None
         leaves = {id(weight): name for name, weight in weights.items() if weight.requires_grad}
         known = set(layout.names) - set(names)
         factors = {leaves.get(id(leaf), "") for leaf in change.leaves}

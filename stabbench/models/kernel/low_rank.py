@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import operator
+import threading
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +17,7 @@ from stabbench.models.kernel.library import pointers
 from stabbench.models.kernel.optimizer import common_library
 
 blocks = Blocks()
+REQUIRES_GRAD = operator.attrgetter("requires_grad")
 
 
 def with_low_rank(
@@ -24,12 +27,26 @@ def with_low_rank(
 
     Differentiable with respect to `ups` and `downs`, for weights that require no gradient, of one run.
     """
-    library = common_library([*weights, *ups, *downs])
-    if library is None or any(weight.shape[0] != 1 or weight.requires_grad for weight in weights):
+    change = _last.change and _last.change()
+    if change is None or not change.has(weights, ups, downs, scale):
+        library = common_library([*weights, *ups, *downs])
+        if library is None or any(weight.shape[0] != 1 for weight in weights):
+            return None
+        change = LowRank(library, weights, ups, downs, scale)
+        _last.change = weakref.ref(change)
+    if any(map(REQUIRES_GRAD, weights)):
         return None
-    change = LowRank(library, weights, ups, downs, scale)
-    found: tuple[Tensor, ...] = _Function.apply(change, *ups, *downs)  # type: ignore[no-untyped-call]
+    found: tuple[Tensor, ...] = _Function.apply(change, *change.leaves)  # type: ignore[no-untyped-call]
     return found
+
+
+class _Last(threading.local):
+    """The change that was made last, for as long as somebody holds it: the next one is mostly the same."""
+
+    change: weakref.ref[LowRank] | None = None
+
+
+_last = _Last()
 
 
 class LowRank:
@@ -43,21 +60,23 @@ class LowRank:
         downs: Sequence[Tensor],
         scale: float,
     ) -> None:
-        self.library, self.weights, self.ups, self.downs, self.scale = library, weights, ups, downs, scale
-        self.leaves, self.outputs = (*ups, *downs), len(weights)
+        self.library, self.ups, self.downs, self.scale = library, ups, downs, scale
+        self.weights, self.leaves, self.outputs = weights, (*ups, *downs), len(weights)
         kind = ctypes.c_int64 * self.outputs
         shapes = [weight.shape for weight in weights]
         outs, ins = (kind(*[shape[axis] for shape in shapes]) for axis in (1, 2))
-        self._factors, self._shapes = (pointers(ups), pointers(downs)), (downs[0].shape[1], outs, ins, scale)
+        self._weights, self._factors = pointers(weights), (pointers(ups), pointers(downs))
+        self._shapes = downs[0].shape[1], outs, ins, scale
 
-    def equals(self, other: LowRank) -> bool:
-        """Whether the other one is the same change of the same matrices by the same factors."""
-        return self.scale == other.scale and all(map(operator.is_, self.leaves, other.leaves))
+    def has(self, weights: Sequence[Tensor], ups: Sequence[Tensor], downs: Sequence[Tensor], scale: float) -> bool:
+        """Whether it is the change of these very matrices by these factors."""
+        own, given = (*self.leaves, *self.weights), (*ups, *downs, *weights)
+        return scale == self.scale and len(own) == len(given) and all(map(operator.is_, own, given))
 
     def forward(self) -> list[Tensor]:
         """Give w + scale·up·down."""
         found = empty_like(self.weights, blocks)
-        self.library.add_low_rank(self.outputs, pointers(found), pointers(self.weights), *self._factors, *self._shapes)
+        self.library.add_low_rank(self.outputs, pointers(found), self._weights, *self._factors, *self._shapes)
         return found
 
     def follow(self, slopes: list[Tensor]) -> list[Tensor]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import operator
 from collections.abc import Mapping, Sequence
+from itertools import compress
 from typing import NamedTuple
 
 import torch
@@ -30,6 +32,9 @@ OBJECTIVES = ("classification",)
 """Those whose loss the kernel has, by name."""
 
 
+REQUIRES_GRAD = operator.attrgetter("requires_grad")
+
+
 class Asked(NamedTuple):
     """Which gradients the kernel is to give, and where it writes them."""
 
@@ -51,9 +56,8 @@ class PlainStep:
         self.gradients = dict(zip(self.names, empty_like(tensors), strict=True))
         """Where each tensor's gradient is written."""
         self._order = list(weights)
-        self._tensors: list[Tensor | None] = [None] * len(self.names)
         self._asked: Asked | None = None
-        self._addresses = self.layout.addresses(self._tensors)
+        self._tensors, self._addresses = tensors, self.layout.addresses(tensors)
         self._places = [
             [at for at, number in enumerate(self.layout.table) if number == own] for own in range(len(tensors))
         ]
@@ -76,11 +80,10 @@ class PlainStep:
 
     def takes(self, weights: Mapping[str, Tensor]) -> bool:
         """Look up where the model's tensors lie; False where one is missing or of another form or type."""
-        for number, (name, known) in enumerate(zip(self.names, self._tensors, strict=True)):
-            tensor = weights.get(name)
-            if tensor is known and known is not None:
-                continue
-            if tensor is None or tensor.shape != self.gradients[name].shape:
+        found = [*map(weights.get, self.names)]
+        for number in compress(range(len(found)), map(operator.is_not, found, self._tensors)):
+            tensor = found[number]
+            if tensor is None or tensor.shape != self.gradients[self.names[number]].shape:
                 return False
             if tensor.dtype != self.dtype or not tensor.is_contiguous():
                 return False
@@ -116,7 +119,7 @@ class PlainStep:
 
     def _ask(self, weights: Mapping[str, Tensor], change: FactorGradients | None) -> Asked:
         """For the gradients of these weights, but of the factors of those that are in a change."""
-        wanted = [weights[name].requires_grad for name in self.names]
+        wanted = [*map(REQUIRES_GRAD, map(weights.__getitem__, self.names))]
         asked = self._asked
         if asked is None or asked.wanted != wanted or asked.change is not change:
             chosen = {name: self.gradients[name] for name, want in zip(self.names, wanted, strict=True) if want}
