@@ -47,6 +47,7 @@ class LoRA(Strategy):
     reference = "Hu et al. (2022)"
     recipe = {"epochs": 20.0, "learning_rate": 3e-4, "warmup_ratio": 0.06, "bias_correction": True}
     Options = LoRAOptions
+    scales_are_fixed = True
 
     def initialise(self, weights: Tensors, state: Tensors, ctx: Context) -> None:
         """Add A and B; UserError where no matrix of a linear layer has a name that is included."""

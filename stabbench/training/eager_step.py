@@ -37,7 +37,7 @@ class EagerStep:
         update = state.step
         rate = self.parts.schedule.learning_rate(update)
         moment = self.strategies.at(update, rate)
-        scales = moment.scales_of(self.names)
+        scales = self.scales if self.scales and self.strategies.scales_are_fixed else moment.scales_of(self.names)
         batch = self.parts.batch(update)
         self._freeze(state, scales)
         losses, gradients, passes = self._gradients(state, moment, batch)
@@ -83,7 +83,8 @@ class EagerStep:
             acting = moment.training_weights(weights) if self.strategies.overrides("training_weights") else weights
             dropout = Dropout(self.recipe.one_dropout, self.parts.dropout, state.step)
             given = batch, dropout, acting
-            found = self.plain(*given) if acting is weights else self.plain.through(*given, weights)
+            whole = acting is weights
+            found = self.plain(*given, self.frozen) if whole else self.plain.through(*given, weights, self.frozen)
             if found is not None:
                 loss, gradients = found
                 return torch.from_numpy(np.array([loss])), gradients, 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import operator
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import compress
 
 import torch
@@ -40,15 +40,15 @@ class FactorGradients:
 
     @classmethod
     def of(
-        cls, layout: Layout, acting: Mapping[str, Tensor], weights: Mapping[str, Tensor], last: FactorGradients | None
+        cls, layout: Layout, acting: Sequence[Tensor], weights: Mapping[str, Tensor], last: FactorGradients | None
     ) -> FactorGradients | None:
-        """Those of the change that made the acting weights of the weights; `last` where it is still right.
+        """Those of the change that made the acting weights, in the layout's order, of the weights.
 
-        None where something else did, too, or where the kernel had better give gradients of whole matrices.
+        `last` where it is still right; None where something else did, too, or where the kernel had better give
+        gradients of whole matrices.
         """
-        pairs = map(operator.is_not, map(acting.__getitem__, layout.names), map(weights.get, layout.names))
-        names = [*compress(layout.names, pairs)]
-        tensors = [acting[name] for name in names]
+        changed = [*map(operator.is_not, acting, map(weights.get, layout.names))]
+        names, tensors = [*compress(layout.names, changed)], [*compress(acting, changed)]
         node = tensors[0].grad_fn if names else None
         change = getattr(node, "change", None)
         if not isinstance(change, LowRank) or any(tensor.grad_fn is not node for tensor in tensors):

@@ -39,6 +39,7 @@ class Asked(NamedTuple):
     """Which gradients the kernel is to give, and where it writes them."""
 
     wanted: Sequence[bool]
+    frozen: frozenset[str] | None
     found: GradientTable
     into: ctypes.Array[ctypes.c_void_p]
     change: FactorGradients | None
@@ -80,9 +81,9 @@ class PlainStep:
 
     def takes(self, weights: Mapping[str, Tensor]) -> bool:
         """Look up where the model's tensors lie; False where one is missing or of another form or type."""
-        found = [*map(weights.get, self.names)]
-        for number in compress(range(len(found)), map(operator.is_not, found, self._tensors)):
-            tensor = found[number]
+        given = [*map(weights.get, self.names)]
+        for number in compress(range(len(given)), map(operator.is_not, given, self._tensors)):
+            tensor = given[number]
             if tensor is None or tensor.shape != self.gradients[self.names[number]].shape:
                 return False
             if tensor.dtype != self.dtype or not tensor.is_contiguous():
@@ -92,17 +93,25 @@ class PlainStep:
                 self._addresses[place] = address
         return True
 
-    def __call__(self, batch: Batch, dropout: Dropout, weights: Mapping[str, Tensor]) -> tuple[float, GradientTable]:
+    def __call__(
+        self, batch: Batch, dropout: Dropout, weights: Mapping[str, Tensor], frozen: frozenset[str] | None = None
+    ) -> tuple[float, GradientTable]:
         """The loss, and the gradients of the weights that require one; they are good until the next call.
 
+        What is `frozen` requires none: the same set says that nothing has changed about this since the last call.
         Raises ValueError for weights that it does not take.
         """
         if not self.takes(weights):
             raise ValueError("weights of another form than the training began with")
-        return self._computed(batch, dropout, self._ask(weights, None))
+        return self._computed(batch, dropout, self._ask(None, frozen))
 
     def through(
-        self, batch: Batch, dropout: Dropout, acting: Mapping[str, Tensor], weights: Mapping[str, Tensor]
+        self,
+        batch: Batch,
+        dropout: Dropout,
+        acting: Mapping[str, Tensor],
+        weights: Mapping[str, Tensor],
+        frozen: frozenset[str] | None = None,
     ) -> tuple[float, dict[str, Tensor]] | None:
         """The loss of `acting` weights that were computed of `weights`, and the gradients of these that require one.
 
@@ -110,27 +119,29 @@ class PlainStep:
         """
         if not self.takes(acting):
             return None
-        change = FactorGradients.of(self.layout, acting, weights, self._asked and self._asked.change)
-        loss, gradients = self._computed(batch, dropout, self._ask(acting, change))
+        change = FactorGradients.of(self.layout, self._tensors, weights, self._asked and self._asked.change)
+        loss, gradients = self._computed(batch, dropout, self._ask(change, frozen if change is not None else None))
         if change is not None:
             return loss, gradients
         own = chained(acting, weights, gradients)
         return None if own is None else (loss, own)
 
-    def _ask(self, weights: Mapping[str, Tensor], change: FactorGradients | None) -> Asked:
-        """For the gradients of these weights, but of the factors of those that are in a change."""
-        wanted = [*map(REQUIRES_GRAD, map(weights.__getitem__, self.names))]
+    def _ask(self, change: FactorGradients | None, frozen: frozenset[str] | None) -> Asked:
+        """For the gradients of the weights looked up last, but of the factors of those that are in a change."""
         asked = self._asked
+        if asked is not None and asked.change is change and asked.frozen is frozen is not None:
+            return asked
+        wanted = [*map(REQUIRES_GRAD, self._tensors)]
         if asked is None or asked.wanted != wanted or asked.change is not change:
-            chosen = {name: self.gradients[name] for name, want in zip(self.names, wanted, strict=True) if want}
+            chosen = {name: self.gradients[name] for name in compress(self.names, wanted)}
             if change is not None:
                 chosen = {name: tensor for name, tensor in chosen.items() if name not in change.names}
             into = self.layout.addresses([chosen.get(name) for name in self.names])
             chosen |= change.gradients if change is not None else {}
             found = {name: chosen[name] for name in self._order if name in chosen}
-            asked = Asked(wanted, GradientTable(found, self._order, self.library), into, change)
-            self._asked = asked
-        return asked
+            asked = Asked(wanted, frozen, GradientTable(found, self._order, self.library), into, change)
+        self._asked = asked._replace(frozen=frozen)
+        return self._asked
 
     def _computed(self, batch: Batch, dropout: Dropout, asked: Asked) -> tuple[float, GradientTable]:
         """Loss and gradients for the weights that were looked up last."""
