@@ -91,10 +91,13 @@ class Composition:
 
     @cached_property
     def scales_are_fixed(self) -> bool:
-        """Whether every `scale` gives the same factors at every update; one that a subclass wrote anew says so itself."""
-        classes = [type(self.members[owner.member][0]).__mro__ for owner in self.hooks["scale"]]
-        first = [[next(base for base in mro if name in vars(base)) for name in FIXED] for mro in classes]
-        return all(said.scales_are_fixed and issubclass(said, written) for said, written in first)
+        """Whether every `scale` gives the same factors at every update; one that a subclass wrote anew says so anew."""
+        for owner in self.hooks["scale"]:
+            strategy = type(self.members[owner.member][0])
+            said, written = (next(base for base in strategy.__mro__ if name in vars(base)) for name in FIXED)
+            if not strategy.scales_are_fixed or not issubclass(said, written):
+                return False
+        return True
 
     def unused_rows(self, kept: Sequence[float]) -> float:
         """What is scored of a word-embedding row that no text uses, of which decay leaves `kept` after each update."""

@@ -143,9 +143,9 @@ class AdamW:
             compiled.update(gradients, self.moments, update, factors)
 
     def _settle(self, scales: Scales | None) -> None:
-        """What follows from new factors, and holds as long as they do: moments, and the updates that each tensor missed.
+        """What follows from new factors, and holds as long as they do.
 
-        Of what is trained these grow no more.
+        That is moments, and how many updates each tensor has missed: of what is trained this grows no more.
         """
         self._settled = self._frozen
         if scales is not None:

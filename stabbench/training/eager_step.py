@@ -9,6 +9,7 @@ from torch import Tensor
 from stabbench.models.batch import Batch
 from stabbench.models.dropout import Dropout, Masks
 from stabbench.models.encoder import Weights
+from stabbench.models.kernel.low_rank import noting
 from stabbench.models.kernel.optimizer import GradientTable
 from stabbench.models.kernel.step import PlainStep
 from stabbench.strategies.composition import Composition, Moment
@@ -30,6 +31,8 @@ class EagerStep:
         single = not strategies.overrides("loss") and parts.capabilities.kernel
         inputs = parts.inputs
         given = (inputs.architecture, state.weights, inputs.objective.name, parts.encoder.products)
+        self.notes = True
+        """Whether a low-rank change that the strategies make may be all that they do."""
         self.plain = PlainStep.of(*given) if single else None
 
     def update(self, state: TrainingState) -> None:
@@ -79,21 +82,32 @@ class EagerStep:
     def _gradients(self, state: TrainingState, moment: Moment, batch: Batch) -> tuple[Tensor, dict[str, Tensor], int]:
         """Losses `(S,)`, gradients of what is not frozen, and how many forward passes there were."""
         weights = state.weights
-        if self.plain is not None:
-            acting = moment.training_weights(weights) if self.strategies.overrides("training_weights") else weights
-            dropout = Dropout(self.recipe.one_dropout, self.parts.dropout, state.step)
-            given = batch, dropout, acting
-            whole = acting is weights
-            found = self.plain(*given, self.frozen) if whole else self.plain.through(*given, weights, self.frozen)
-            if found is not None:
-                loss, gradients = found
-                return torch.from_numpy(np.array([loss])), gradients, 1
+        computed = None if self.plain is None else self._by_kernel(self.plain, state, moment, batch)
+        if computed is not None:
+            return torch.from_numpy(np.array([computed[0]])), computed[1], 1
         model = _TrainingModel(self.parts, self.masks, moment, weights, state.step)
         losses = moment.loss(model, weights, batch)
         trained = {name: tensor for name, tensor in weights.items() if name not in self.frozen}
         found = torch.autograd.grad(losses.sum(), list(trained.values()), materialize_grads=True)
         gradients = {name: gradient.contiguous() for name, gradient in zip(trained, found, strict=True)}
         return losses.detach(), gradients, model.passes
+
+    def _by_kernel(
+        self, plain: PlainStep, state: TrainingState, moment: Moment, batch: Batch
+    ) -> tuple[float, dict[str, Tensor]] | None:
+        """The loss of one run, and its gradients; None where the kernel cannot compute them."""
+        weights = state.weights
+        given = batch, Dropout(self.recipe.one_dropout, self.parts.dropout, state.step)
+        if not self.strategies.overrides("training_weights"):
+            return plain(*given, weights, self.frozen)
+        if self.notes:
+            acting, noted = noting(moment.training_weights, weights)
+            found = plain.by_factors(*given, acting, weights, self.frozen, noted)
+            if found is not None:
+                return found
+            self.notes = False
+        acting = moment.training_weights(weights)
+        return plain(*given, weights, self.frozen) if acting is weights else plain.through(*given, acting, weights)
 
     def _norms(self, gradients: dict[str, Tensor], runs: int) -> Tensor:
         """Their norms `(tensors, S)`, 0 for what is frozen."""

@@ -79,8 +79,9 @@ static void attention(const Shape *shape, const Texts *texts, const Layer *layer
     }
 }
 
-/* From d_context (in `d_context`) to d_query, d_key, d_value. */
-static void attention_backward(const Shape *shape, const Texts *texts, const Layer *layer, real scale, const real *d_context, const Tape *tape) {
+/* From d_context (in `d_context`) to d_query, d_value and, where `keys_too`, d_key. */
+static void attention_backward(const Shape *shape, const Texts *texts, const Layer *layer, real scale, const real *d_context, int keys_too,
+                               const Tape *tape) {
     const int64_t hidden = shape->hidden;
     real *const *scratch = tape->head;
     int64_t pairs = 0, padded_pairs = 0;
@@ -112,7 +113,7 @@ static void attention_backward(const Shape *shape, const Texts *texts, const Lay
                 for (int64_t j = 0; j < stride; j++) row[j] = p[j] * (row[j] - dot) * share;
             }
             small_product((int)asked, (int)width, (int)n, d_rows, stride, 1, keys, width, tape->d_query + asking, hidden, 0);
-            small_product((int)n, (int)width, (int)asked, d_rows, 1, stride, queries, width, tape->d_key + at, hidden, 0);
+            if (keys_too) small_product((int)n, (int)width, (int)asked, d_rows, 1, stride, queries, width, tape->d_key + at, hidden, 0);
         }
     }
 }

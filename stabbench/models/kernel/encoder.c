@@ -186,7 +186,7 @@ static void run_layer_backward(const Shape *shape, const Texts *texts, real scal
     layer_gradients(rows, hidden, hidden, d_branch, layer->context, g + PROJECTION, f ? f + PROJECTION : NULL, more);
     layer_input_gradient(rows, hidden, hidden, d_branch, w + PROJECTION, d_sum, 0);
     if (layer->first_only) first_attention_backward(shape, texts, layer, w, g, f, more, attention_scale, d_sum, tape);
-    else attention_backward(shape, texts, layer, attention_scale, d_sum, tape);
+    else attention_backward(shape, texts, layer, attention_scale, d_sum, below || g[KEY] || g[KEY + 1] || (f && f[KEY]), tape);
     layer_gradients(rows, hidden, hidden, tape->d_query, layer->asking, g + QUERY, f ? f + QUERY : NULL, more);
     if (below) layer_input_gradient(rows, hidden, hidden, tape->d_query, w + QUERY, d_output, 1);
     if (layer->first_only) {

@@ -12,12 +12,11 @@ from torch import Tensor
 
 from stabbench.models.kernel.function import Layout
 from stabbench.models.kernel.library import Factors
-from stabbench.models.kernel.low_rank import LowRank
+from stabbench.models.kernel.low_rank import LowRank, Noted
 
 MOST_RANK = 64
 FIRST, TENSORS = 7, 16
 """Where the layers begin in the kernel's table, and how many tensors one has there."""
-OUTPUT = operator.attrgetter("output_nr")
 LINEAR = (0, 2, 4, 6, 10, 12)
 """The weights among them of its linear layers."""
 
@@ -31,41 +30,47 @@ class FactorGradients:
         self.gradients = {leaves[id(leaf)]: tensor for leaf, tensor in zip(change.leaves, found, strict=True)}
         """By the names of the factors."""
         half, rank = change.outputs, change.downs[0].shape[1]
-        addresses = [[tensor.data_ptr() for tensor in some] for some in (change.ups, change.downs, found[:half], found[half:])]
+        parts = (change.ups, change.downs, found[:half], found[half:])
+        addresses = [[tensor.data_ptr() for tensor in part] for part in parts]
         self._all = (Factors * half)(*(Factors(*four, rank, change.scale) for four in zip(*addresses, strict=True)))
         begin, size = ctypes.addressof(self._all), ctypes.sizeof(Factors)
         here = {layout.names.index(name): begin + number * size for name, number in names.items()}
         self.table = (ctypes.c_void_p * len(layout.table))(*(here.get(number) for number in layout.table))
         """For each place of the kernel's table, where the factors of its weight are."""
 
+    def fits(self, change: LowRank, numbers: Mapping[str, int | None]) -> bool:
+        """Whether it is for this change of these matrices."""
+        return self.change is change and self.names == numbers
+
     @classmethod
     def of(
-        cls, layout: Layout, acting: Sequence[Tensor], weights: Mapping[str, Tensor], last: FactorGradients | None
-    ) -> FactorGradients | None:
-        """Those of the change that made the acting weights, in the layout's order, of the weights.
+        cls, layout: Layout, acting: Sequence[Tensor], weights: Mapping[str, Tensor], noted: Sequence[Noted],
+        last: FactorGradients | None,
+    ) -> FactorGradients | None:  # fmt: skip
+        """Those of the one change that was noted while the acting weights, in the layout's order, were made of others.
 
-        `last` where it is still right; None where something else did, too, or where the kernel had better give
-        gradients of whole matrices.
+        `last` where it fits; None where anything else was done to a weight, or to a matrix with its change, or where
+        the kernel had better give gradients of whole matrices.
         """
-        changed = [*map(operator.is_not, acting, map(weights.get, layout.names))]
-        names, tensors = [*compress(layout.names, changed)], [*compress(acting, changed)]
-        node = tensors[0].grad_fn if names else None
-        change = getattr(node, "change", None)
-        if not isinstance(change, LowRank) or any(tensor.grad_fn is not node for tensor in tensors):
+        if len(noted) != 1 or noted[0].made[0]._version:
             return None
-        numbers = dict(zip(names, map(OUTPUT, tensors), strict=True))
-        if last is not None and last.change is change and last.names == numbers:
+        change, made = noted[0]
+        changed = [*map(operator.is_not, acting, map(weights.get, layout.names))]
+        places = {id(tensor): number for number, tensor in enumerate(made)}
+        found = [places.get(id(tensor)) for tensor in compress(acting, changed)]
+        numbers = dict(zip(compress(layout.names, changed), found, strict=True))
+        if last is not None and last.fits(change, numbers):
             return last
-        if change.outputs != len(names):
+        if len(numbers) != len(made) or {*numbers.values()} != {*places.values()}:
             return None
         leaves = {id(weight): name for name, weight in weights.items() if weight.requires_grad}
-        known = set(layout.names) - set(names)
+        known = set(layout.names) - set(numbers)
         factors = {leaves.get(id(leaf), "") for leaf in change.leaves}
         if len(factors) != len(change.leaves) or factors | known < set(leaves.values()) or "" in factors:
             return None
-        if not _thin(change) or not all(_of_layers(layout, name) for name in names):
+        if not _thin(change) or not all(_of_layers(layout, name) for name in numbers):
             return None
-        return cls(layout, change, numbers, leaves)
+        return cls(layout, change, {name: number for name, number in numbers.items() if number is not None}, leaves)
 
 
 def _thin(change: LowRank) -> bool:

@@ -6,8 +6,8 @@ import ctypes
 import operator
 import threading
 import weakref
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,6 +17,7 @@ from stabbench.models.kernel.library import pointers
 from stabbench.models.kernel.optimizer import common_library
 
 blocks = Blocks()
+Weights = Mapping[str, Tensor]
 REQUIRES_GRAD = operator.attrgetter("requires_grad")
 
 
@@ -27,26 +28,53 @@ def with_low_rank(
 
     Differentiable with respect to `ups` and `downs`, for weights that require no gradient, of one run.
     """
-    change = _last.change and _last.change()
+    change = None if _here.last is None else _here.last()
     if change is None or not change.has(weights, ups, downs, scale):
         library = common_library([*weights, *ups, *downs])
         if library is None or any(weight.shape[0] != 1 for weight in weights):
             return None
         change = LowRank(library, weights, ups, downs, scale)
-        _last.change = weakref.ref(change)
+        _here.last = weakref.ref(change)
     if any(map(REQUIRES_GRAD, weights)):
         return None
-    found: tuple[Tensor, ...] = _Function.apply(change, *change.leaves)  # type: ignore[no-untyped-call]
-    return found
+    if _here.noted is not None:
+        found = tuple(change.forward())
+        _here.noted.append(Noted(change, found))
+        return found
+    made: tuple[Tensor, ...] = _Function.apply(change, *change.leaves)  # type: ignore[no-untyped-call]
+    return made
 
 
-class _Last(threading.local):
-    """The change that was made last, for as long as somebody holds it: the next one is mostly the same."""
+class Noted(NamedTuple):
+    """A change, and the matrices with it, of which autograd does not know that they were computed."""
 
-    change: weakref.ref[LowRank] | None = None
+    change: LowRank
+    made: tuple[Tensor, ...]
 
 
-_last = _Last()
+class _Here(threading.local):
+    """What this thread knows of changes."""
+
+    last: weakref.ref[LowRank] | None = None
+    """The one that was made last, for as long as somebody holds it: the next one is mostly the same."""
+    noted: list[Noted] | None = None
+    """Those that are made while somebody asks for it."""
+
+
+_here = _Here()
+
+
+def noting(function: Callable[[Weights], Weights], weights: Weights) -> tuple[Weights, list[Noted]]:
+    """What the function makes of the weights, and the changes that it made on the way, without a graph of autograd's.
+
+    Where a matrix with a change went into anything else, that has no gradient: see `FactorGradients.of`.
+    """
+    noted: list[Noted] = []
+    _here.noted = noted
+    try:
+        return function(weights), noted
+    finally:
+        _here.noted = None
 
 
 class LowRank:

@@ -26,6 +26,7 @@ from stabbench.models.kernel.function import (
     tapes,
     texts_of,
 )
+from stabbench.models.kernel.low_rank import Noted
 from stabbench.models.kernel.optimizer import GradientTable, common_library
 
 OBJECTIVES = ("classification",)
@@ -106,12 +107,7 @@ class PlainStep:
         return self._computed(batch, dropout, self._ask(None, frozen))
 
     def through(
-        self,
-        batch: Batch,
-        dropout: Dropout,
-        acting: Mapping[str, Tensor],
-        weights: Mapping[str, Tensor],
-        frozen: frozenset[str] | None = None,
+        self, batch: Batch, dropout: Dropout, acting: Mapping[str, Tensor], weights: Mapping[str, Tensor]
     ) -> tuple[float, dict[str, Tensor]] | None:
         """The loss of `acting` weights that were computed of `weights`, and the gradients of these that require one.
 
@@ -119,12 +115,26 @@ class PlainStep:
         """
         if not self.takes(acting):
             return None
-        change = FactorGradients.of(self.layout, self._tensors, weights, self._asked and self._asked.change)
-        loss, gradients = self._computed(batch, dropout, self._ask(change, frozen if change is not None else None))
-        if change is not None:
-            return loss, gradients
+        loss, gradients = self._computed(batch, dropout, self._ask(None, None))
         own = chained(acting, weights, gradients)
         return None if own is None else (loss, own)
+
+    def by_factors(
+        self,
+        batch: Batch,
+        dropout: Dropout,
+        acting: Mapping[str, Tensor],
+        weights: Mapping[str, Tensor],
+        frozen: frozenset[str],
+        noted: Sequence[Noted],
+    ) -> tuple[float, GradientTable] | None:
+        """The same where a low-rank change was noted; None where `FactorGradients.of` is, and for a ModernBERT."""
+        if not noted or self.shape.modern or not self.takes(acting):
+            return None
+        asked = self._asked
+        last = asked.change if asked is not None and asked.frozen is frozen else None
+        change = FactorGradients.of(self.layout, self._tensors, weights, noted, last)
+        return None if change is None else self._computed(batch, dropout, self._ask(change, frozen))
 
     def _ask(self, change: FactorGradients | None, frozen: frozenset[str] | None) -> Asked:
         """For the gradients of the weights looked up last, but of the factors of those that are in a change."""
@@ -134,8 +144,6 @@ class PlainStep:
         wanted = [*map(REQUIRES_GRAD, self._tensors)]
         if asked is None or asked.wanted != wanted or asked.change is not change:
             chosen = {name: self.gradients[name] for name in compress(self.names, wanted)}
-            if change is not None:
-                chosen = {name: tensor for name, tensor in chosen.items() if name not in change.names}
             into = self.layout.addresses([chosen.get(name) for name in self.names])
             chosen |= change.gradients if change is not None else {}
             found = {name: chosen[name] for name in self._order if name in chosen}
