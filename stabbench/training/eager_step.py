@@ -57,8 +57,10 @@ class EagerStep:
             if not later:
                 scale_gradients(gradients, factors)
             if self.strategies.overrides("before_update"):
-                gradients = self._for_hooks(state, gradients)
+                given, gradients = gradients, self._for_hooks(state, gradients)
                 moment.before_update(state.weights, gradients, state.strategy)
+                if isinstance(given, GradientTable) and given.holds(gradients):
+                    gradients = given
             self.optimizer.update(gradients, update + 1, rate, scales, clip=float(factors) if later else 1.0)
             moment.after_update(state.weights, state.strategy)
         state.losses.append(losses.to("cpu", torch.float64))

@@ -117,7 +117,9 @@ class PlainStep:
             return None
         loss, gradients = self._computed(batch, dropout, self._ask(None, None))
         own = chained(acting, weights, gradients)
-        return None if own is None else (loss, own)
+        if own is None:
+            return None
+        return loss, gradients if gradients.holds(own) else own
 
     def by_factors(
         self,
