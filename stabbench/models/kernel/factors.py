@@ -64,9 +64,8 @@ class FactorGradients:
         if len(numbers) != len(made) or {*numbers.values()} != {*places.values()}:
             return None
         leaves = {id(weight): name for name, weight in weights.items() if weight.requires_grad}
-        known = set(layout.names) - set(numbers)
         factors = {leaves.get(id(leaf), "") for leaf in change.leaves}
-        if len(factors) != len(change.leaves) or factors | known < set(leaves.values()) or "" in factors:
+        if "" in factors or len(factors) != len(change.leaves) or not {*leaves.values()} <= factors | {*layout.names}:
             return None
         if not _thin(change) or not all(_of_layers(layout, name) for name in numbers):
             return None
