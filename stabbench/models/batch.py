@@ -193,12 +193,14 @@ def make_batch(
     flat_lengths = lengths.ravel()
     row_begins = (begins + np.arange(runs)[:, None] * widest).ravel()
     within = _ranges(flat_lengths)
-    rows = np.repeat(row_begins, flat_lengths) + within
+    rows = np.repeat(row_begins, flat_lengths) + within if runs > 1 else None
     sources = np.repeat(texts.offsets[indices].ravel(), flat_lengths) + within
 
     def spread(values: Integers) -> Tensor:
-        table = np.zeros(runs * widest, dtype=np.int64)
-        table[rows] = values
+        table = values.astype(np.int64, copy=False)
+        if rows is not None:
+            table = np.zeros(runs * widest, dtype=np.int64)
+            table[rows] = values
         return torch.from_numpy(table.reshape(runs, widest)).to(device)
 
     return Batch(

@@ -28,6 +28,7 @@ from stabbench.tasks import objectives
 from stabbench.tasks.objectives.contract import Objective
 
 SINGLE_OWNER = ("loss", "scored_weights")
+FIXED = ("scales_are_fixed", "scale")
 
 
 def check_claims(strategies: Sequence[tuple[str, type[Strategy]]], settled: Container[str] = ()) -> None:
@@ -87,6 +88,16 @@ class Composition:
     def clips_after_hooks(self) -> bool:
         """Whether no `before_update` minds that gradients are clipped after it."""
         return all(self.members[owner.member][0].clips_after_hook for owner in self.hooks["before_update"])
+
+    @cached_property
+    def scales_are_fixed(self) -> bool:
+        """Whether every `scale` gives the same factors at every update; one that a subclass wrote anew says so anew."""
+        for owner in self.hooks["scale"]:
+            strategy = type(self.members[owner.member][0])
+            said, written = (next(base for base in strategy.__mro__ if name in vars(base)) for name in FIXED)
+            if not strategy.scales_are_fixed or not issubclass(said, written):
+                return False
+        return True
 
     def unused_rows(self, kept: Sequence[float]) -> float:
         """What is scored of a word-embedding row that no text uses, of which decay leaves `kept` after each update."""

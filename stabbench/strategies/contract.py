@@ -190,6 +190,8 @@ class Strategy:
     Then it may be given gradients before clipping: the factor is the same, and AdamW's own pass applies it. They may
     lie where the next update's will: what is kept of them has to be a copy.
     """
+    scales_are_fixed: ClassVar[bool] = False
+    """Whether the `scale` of this class gives each tensor the same factors at every update: then it is asked once."""
 
     def unsupported(self, architecture: Architecture) -> str | None:
         """A sentence where the strategy cannot be used with this architecture."""

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -46,6 +47,7 @@ class LoRA(Strategy):
     reference = "Hu et al. (2022)"
     recipe = {"epochs": 20.0, "learning_rate": 3e-4, "warmup_ratio": 0.06, "bias_correction": True}
     Options = LoRAOptions
+    scales_are_fixed = True
 
     def initialise(self, weights: Tensors, state: Tensors, ctx: Context) -> None:
         """Add A and B; UserError where no matrix of a linear layer has a name that is included."""
@@ -79,12 +81,20 @@ def _chosen(name: str, ctx: Context) -> bool:
 
 def _merged(weights: Weights, ctx: Context) -> Weights:
     """W + (α/r)·B·A where there are A and B, every other tensor as it is; A and B themselves are left out."""
-    merged = {name: tensor for name, tensor in weights.items() if not name.endswith((DOWN, UP))}
-    modules = [name.removesuffix(DOWN) for name in weights if name.endswith(DOWN)]
-    names, scaling = [f"{module}weight" for module in modules], ctx.options.alpha / ctx.options.rank
+    names, up_names, down_names = _changed(tuple(weights))
+    merged, scaling = dict(weights), ctx.options.alpha / ctx.options.rank
     matrices = [weights[name] for name in names]
-    ups, downs = [weights[module + UP] for module in modules], [weights[module + DOWN] for module in modules]
+    ups, downs = [merged.pop(name) for name in up_names], [merged.pop(name) for name in down_names]
     found = with_low_rank(matrices, ups, downs, scaling)
     if found is None:
         found = tuple(torch.baddbmm(*parts, alpha=scaling) for parts in zip(matrices, ups, downs, strict=True))
-    return {**merged, **dict(zip(names, found, strict=True))}
+    merged.update(zip(names, found, strict=True))
+    return merged
+
+
+@lru_cache(maxsize=64)
+def _changed(names: tuple[str, ...]) -> tuple[list[str], list[str], list[str]]:
+    """Of all tensors' names those of the matrices with a change, and of the B and the A of each."""
+    modules = [name.removesuffix(DOWN) for name in names if name.endswith(DOWN)]
+    matrices, ups, downs = ([module + leaf for module in modules] for leaf in ("weight", UP, DOWN))
+    return matrices, ups, downs

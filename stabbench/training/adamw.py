@@ -38,7 +38,7 @@ Scales = Mapping[str, tuple[float, float]]
 
 def frozen_by(scales: Scales | None) -> frozenset[str]:
     """The tensors that stay as they are."""
-    return frozenset() if scales is None else frozenset(name for name, (rate, _) in scales.items() if rate == 0)
+    return frozenset(name for name, (rate, _) in (scales or {}).items() if rate == 0)
 
 
 class AdamW:
@@ -56,6 +56,11 @@ class AdamW:
         self.missed = dict.fromkeys(weights, 0)
         self._parameters = dict(weights)
         self._factors = [(1.0, decay) for decay in self.decay.values()]
+        self._scales: Scales | None = None
+        self._frozen: frozenset[str] = frozenset()
+        self._settled: frozenset[str] | None = None
+        self._missed: list[int] = []
+        self._counts: set[int] = set()
         self._compiled = FusedAdamW.of(self._parameters)
         self._last_keys: dict[str, Key] | None = None
         self._assigned: list[tuple[Key, list[str], torch.optim.AdamW]] = []
@@ -85,7 +90,9 @@ class AdamW:
         `scales` are factors for rate and decay by tensor, 1 where None; `clip` is a factor of all gradients. What is
         frozen needs no gradient.
         """
-        self.freeze(frozen_by(scales))
+        if scales != self._scales:
+            self._scales, self._frozen = scales and dict(scales), frozen_by(scales)
+        self.freeze(self._frozen)
         if self._compiled is not None and self._compiled.takes(gradients):
             self._update_compiled(self._compiled, gradients, step, learning_rate, scales, clip)
             return
@@ -121,14 +128,9 @@ class AdamW:
         clip: float,
     ) -> None:
         recipe = self.recipe
-        if scales is not None:
-            wanted = [(scales[name][0], scales[name][1] * decay) for name, decay in self.decay.items()]
-            self._factors = self._factors if wanted == self._factors else wanted
-        for name, (rate, _) in zip(self.decay, self._factors, strict=True):
-            if rate != 0:
-                self.moments_of(name)
-        missed = list(self.missed.values())
-        counts = {count for count, (rate, _) in zip(missed, self._factors, strict=True) if rate != 0}
+        if self._settled is not self._frozen:
+            self._settle(scales)
+        missed, counts = self._missed, self._counts
         for count in sorted(counts):
             correction, root = correction_and_root(recipe, step - count)
             update = Update(
@@ -139,6 +141,20 @@ class AdamW:
             if len(counts) > 1:
                 factors = [own if found == count else STILL for own, found in zip(factors, missed, strict=True)]
             compiled.update(gradients, self.moments, update, factors)
+
+    def _settle(self, scales: Scales | None) -> None:
+        """What follows from new factors, and holds as long as they do.
+
+        That is moments, and how many updates each tensor has missed: of what is trained this grows no more.
+        """
+        self._settled = self._frozen
+        if scales is not None:
+            self._factors = [(scales[name][0], scales[name][1] * decay) for name, decay in self.decay.items()]
+        for name, (rate, _) in zip(self.decay, self._factors, strict=True):
+            if rate != 0:
+                self.moments_of(name)
+        self._missed = list(self.missed.values())
+        self._counts = {count for count, (rate, _) in zip(self._missed, self._factors, strict=True) if rate != 0}
 
     def freeze(self, names: Collection[str]) -> None:
         """Note that these tensors sit out the present update."""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from stabbench.models.batch import Batch
 from stabbench.models.dropout import Dropout, Masks
 from stabbench.models.encoder import Weights
-from stabbench.models.kernel.chain import chained
+from stabbench.models.kernel.low_rank import noting
 from stabbench.models.kernel.optimizer import GradientTable
 from stabbench.models.kernel.step import PlainStep
 from stabbench.strategies.composition import Composition, Moment
-from stabbench.training.adamw import AdamW, frozen_by
+from stabbench.training.adamw import AdamW, Scales, frozen_by
 from stabbench.training.norms import clip_factors, gradient_norms, norms_of, scale_gradients
 from stabbench.training.parts import Parts
 from stabbench.training.state import TrainingState
@@ -25,10 +26,13 @@ class EagerStep:
         self.parts, self.recipe, self.strategies, self.optimizer = parts, parts.recipe, strategies, optimizer
         self.masks = Masks(parts.recipe.one_dropout, parts.dropout, parts.device)
         self.names = list(state.weights)
+        self.scales: Scales | None = None
         self.frozen: frozenset[str] = frozenset()
         single = not strategies.overrides("loss") and parts.capabilities.kernel
         inputs = parts.inputs
         given = (inputs.architecture, state.weights, inputs.objective.name, parts.encoder.products)
+        self.notes = True
+        """Whether a low-rank change that the strategies make may be all that they do."""
         self.plain = PlainStep.of(*given) if single else None
 
     def update(self, state: TrainingState) -> None:
@@ -36,12 +40,13 @@ class EagerStep:
         update = state.step
         rate = self.parts.schedule.learning_rate(update)
         moment = self.strategies.at(update, rate)
-        scales = moment.scales_of(self.names)
+        scales = self.scales if self.scales and self.strategies.scales_are_fixed else moment.scales_of(self.names)
         batch = self.parts.batch(update)
-        self._freeze(state, frozen_by(scales))
+        self._freeze(state, scales)
         losses, gradients, passes = self._gradients(state, moment, batch)
         with torch.no_grad():
-            losses = losses + moment.penalty(state.weights, gradients)
+            if self.strategies.overrides("penalty"):
+                losses = losses + moment.penalty(state.weights, gradients)
             norms = self._norms(gradients, batch.runs)
             total = norms.square().sum(dim=0).sqrt()
             if update % self.recipe.gradient_norm_every == 0:
@@ -52,8 +57,10 @@ class EagerStep:
             if not later:
                 scale_gradients(gradients, factors)
             if self.strategies.overrides("before_update"):
-                gradients = self._for_hooks(state, gradients)
+                given, gradients = gradients, self._for_hooks(state, gradients)
                 moment.before_update(state.weights, gradients, state.strategy)
+                if isinstance(given, GradientTable) and given.holds(gradients):
+                    gradients = given
             self.optimizer.update(gradients, update + 1, rate, scales, clip=float(factors) if later else 1.0)
             moment.after_update(state.weights, state.strategy)
         state.losses.append(losses.to("cpu", torch.float64))
@@ -65,29 +72,44 @@ class EagerStep:
     def collect(self, state: TrainingState) -> None:
         """Nothing is left to append: every update has done so."""
 
-    def _freeze(self, state: TrainingState, frozen: frozenset[str]) -> None:
-        """Ask for gradients of all weights but these."""
+    def _freeze(self, state: TrainingState, scales: Scales | None) -> None:
+        """Ask for gradients of all weights but those that have a rate of 0."""
+        if scales == self.scales:
+            return
+        frozen = frozen_by(scales)
         for name in frozen ^ self.frozen:
             state.weights[name].requires_grad_(name not in frozen)
-        self.frozen = frozen
+        self.scales, self.frozen = scales, frozen
 
     def _gradients(self, state: TrainingState, moment: Moment, batch: Batch) -> tuple[Tensor, dict[str, Tensor], int]:
         """Losses `(S,)`, gradients of what is not frozen, and how many forward passes there were."""
         weights = state.weights
-        if self.plain is not None:
-            acting = moment.training_weights(weights) if self.strategies.overrides("training_weights") else weights
-            if acting is weights or self.plain.takes(acting):
-                dropout = Dropout(self.recipe.one_dropout, self.parts.dropout, state.step)
-                loss, slopes = self.plain(batch, dropout, acting)
-                own = slopes if acting is weights else chained(acting, weights, slopes)
-                if own is not None:
-                    return torch.tensor([loss], dtype=torch.float64), own, 1
+        computed = None if self.plain is None else self._by_kernel(self.plain, state, moment, batch)
+        if computed is not None:
+            return torch.from_numpy(np.array([computed[0]])), computed[1], 1
         model = _TrainingModel(self.parts, self.masks, moment, weights, state.step)
         losses = moment.loss(model, weights, batch)
         trained = {name: tensor for name, tensor in weights.items() if name not in self.frozen}
         found = torch.autograd.grad(losses.sum(), list(trained.values()), materialize_grads=True)
         gradients = {name: gradient.contiguous() for name, gradient in zip(trained, found, strict=True)}
         return losses.detach(), gradients, model.passes
+
+    def _by_kernel(
+        self, plain: PlainStep, state: TrainingState, moment: Moment, batch: Batch
+    ) -> tuple[float, dict[str, Tensor]] | None:
+        """The loss of one run, and its gradients; None where the kernel cannot compute them."""
+        weights = state.weights
+        given = batch, Dropout(self.recipe.one_dropout, self.parts.dropout, state.step)
+        if not self.strategies.overrides("training_weights"):
+            return plain(*given, weights, self.frozen)
+        if self.notes:
+            acting, noted = noting(moment.training_weights, weights)
+            found = plain.by_factors(*given, acting, weights, self.frozen, noted)
+            if found is not None:
+                return found
+            self.notes = False
+        acting = moment.training_weights(weights)
+        return plain(*given, weights, self.frozen) if acting is weights else plain.through(*given, acting, weights)
 
     def _norms(self, gradients: dict[str, Tensor], runs: int) -> Tensor:
         """Their norms `(tensors, S)`, 0 for what is frozen."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -25,7 +26,7 @@ def gradient_norms(gradients: Mapping[str, Tensor]) -> Tensor:
 
 def norms_of(sums: Sequence[float]) -> Tensor:
     """L2 norms, shape `(tensors, 1)`, from sums of squares."""
-    return torch.tensor(sums, dtype=torch.float64).sqrt_().unsqueeze(1)
+    return torch.from_numpy(np.array(sums)).sqrt_().unsqueeze(1)
 
 
 def clip_factors(total: Tensor, limit: float | None) -> Tensor:

@@ -172,3 +172,38 @@ def test_three_together_train_and_scale_as_they_do_alone() -> None:
     for name, weight in without.weights.items():
         torch.testing.assert_close(result.weights[name], weight, rtol=0, atol=1e-10)
     assert {group["learning_rate"] for group in result.data["parameter_groups"]} == {3e-3 * 0.5**k for k in range(5)}
+
+
+class Asked(LayerwiseDecay):
+    """Counts how often it is asked for the factors of the classifier."""
+
+    scales_are_fixed = True
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def scale(self, name: str, ctx: Any) -> tuple[float, float]:
+        self.count += name == "classifier.weight"
+        return super().scale(name, ctx)
+
+
+class AskedAnew(Asked):
+    """Its factors are its own, and it does not say that they are fixed."""
+
+    def scale(self, name: str, ctx: Any) -> tuple[float, float]:
+        return super().scale(name, ctx)
+
+
+def asked_in_four_updates(strategy: Asked) -> int:
+    strategies = ((strategy, LayerwiseDecayOptions()),)
+    training = Training(tiny.inputs(strategies=strategies), tiny.seeds(1), torch.device("cpu"))
+    state = training.start()
+    strategy.count = 0
+    for _ in range(4):
+        training.update(state)
+    return strategy.count
+
+
+def test_fixed_factors_are_asked_for_once_and_those_of_a_subclass_every_time() -> None:
+    assert asked_in_four_updates(Asked()) == 1
+    assert asked_in_four_updates(AskedAnew()) == 4

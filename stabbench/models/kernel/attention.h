@@ -79,8 +79,9 @@ static void attention(const Shape *shape, const Texts *texts, const Layer *layer
     }
 }
 
-/* From d_context (in `d_context`) to d_query, d_key, d_value. */
-static void attention_backward(const Shape *shape, const Texts *texts, const Layer *layer, real scale, const real *d_context, const Tape *tape) {
+/* From d_context (in `d_context`) to d_query, d_value and, where `keys_too`, d_key. */
+static void attention_backward(const Shape *shape, const Texts *texts, const Layer *layer, real scale, const real *d_context, int keys_too,
+                               const Tape *tape) {
     const int64_t hidden = shape->hidden;
     real *const *scratch = tape->head;
     int64_t pairs = 0, padded_pairs = 0;
@@ -112,7 +113,7 @@ static void attention_backward(const Shape *shape, const Texts *texts, const Lay
                 for (int64_t j = 0; j < stride; j++) row[j] = p[j] * (row[j] - dot) * share;
             }
             small_product((int)asked, (int)width, (int)n, d_rows, stride, 1, keys, width, tape->d_query + asking, hidden, 0);
-            small_product((int)n, (int)width, (int)asked, d_rows, 1, stride, queries, width, tape->d_key + at, hidden, 0);
+            if (keys_too) small_product((int)n, (int)width, (int)asked, d_rows, 1, stride, queries, width, tape->d_key + at, hidden, 0);
         }
     }
 }
@@ -151,9 +152,10 @@ static void first_attention(const Shape *shape, const Texts *texts, const Layer 
     }
 }
 
-/* From d_context (size × hidden) to d_query, the gradients of key and value matrices and biases, and in tape->d_branch that of x. */
-static void first_attention_backward(const Shape *shape, const Texts *texts, const Layer *layer, const real *const *w, real *const *g, int more,
-                                     real scale, const real *d_context, Tape *tape) {
+/* From d_context (size × hidden) to d_query, the gradients of key and value matrices (or of the factors of their changes) and biases, and
+   in tape->d_branch that of x. */
+static void first_attention_backward(const Shape *shape, const Texts *texts, const Layer *layer, const real *const *w, real *const *g,
+                                     const Factors *const *factors, int more, real scale, const real *d_context, Tape *tape) {
     const int64_t size = texts->size, hidden = shape->hidden, heads = shape->heads, width = hidden / heads, block = size * hidden;
     const real share = (real)(1 / sqrt((double)width));
     real *d_mixed = tape->d_value, *d_keyed = tape->d_key, *d_x = tape->d_branch, *d_rows = tape->head[1];
@@ -163,6 +165,8 @@ static void first_attention_backward(const Shape *shape, const Texts *texts, con
         const int64_t matrix = h * width * hidden;
         product(0, 0, size, hidden, width, d_context + h * width, hidden, w[VALUE] + matrix, hidden, 0, d_mixed + h * block, hidden);
         if (g[VALUE]) product(1, 0, width, hidden, size, d_context + h * width, hidden, layer->mixed + h * block, hidden, more, g[VALUE] + matrix, hidden);
+        if (factors && factors[VALUE])
+            factor_gradients(size, hidden, width, d_context + h * width, hidden, layer->mixed + h * block, hidden, factors[VALUE], h * width, more, more || h);
     }
     for (int bias = KEY + 1; bias <= VALUE + 1; bias += VALUE - KEY)
         if (g[bias] && !more) memset(g[bias], 0, (size_t)hidden * sizeof(real));
@@ -194,5 +198,7 @@ static void first_attention_backward(const Shape *shape, const Texts *texts, con
         const int64_t matrix = h * width * hidden;
         product(0, 1, size, width, hidden, d_keyed + h * block, hidden, w[KEY] + matrix, hidden, 0, tape->d_query + h * width, hidden);
         if (g[KEY]) product(1, 0, width, hidden, size, layer->query + h * width, hidden, d_keyed + h * block, hidden, more, g[KEY] + matrix, hidden);
+        if (factors && factors[KEY])
+            factor_gradients(size, hidden, width, layer->query + h * width, hidden, d_keyed + h * block, hidden, factors[KEY], h * width, more, more || h);
     }
 }

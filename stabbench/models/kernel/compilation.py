@@ -19,8 +19,8 @@ from pathlib import Path
 FOLDER = Path(__file__).resolve().parent
 SOURCES = ("encoder.c", "modern.c", "optimizer.c", "passes.c", "columns.c", "low_rank.c")
 HEADERS = (
-    "arithmetic.h", "transposition.h", "products.h", "lower_products.h", "linear.h", "norm.h", "rotation.h", "layout.h",
-    "attention.h", "modern.h", "modern_tape.h",
+    "arithmetic.h", "transposition.h", "products.h", "factors.h", "lower_products.h", "linear.h", "norm.h",
+    "rotation.h", "layout.h", "attention.h", "modern.h", "modern_tape.h",
 )  # fmt: skip
 FLAGS = (
     "-std=gnu11", "-O3", "-march=native", "-fopenmp-simd", "-fno-math-errno", "-fno-trapping-math", "-fPIC", "-shared",

@@ -161,25 +161,33 @@ int encode(const Shape *shape, const Texts *texts, const Dropout *dropout, const
 
 /* ---- backward ---- */
 
+/* Of a weight, or of the factors of its change, and of a bias. */
+static void layer_gradients(int64_t rows, int64_t in, int64_t out, const real *dy, const real *x, real *const *g, const Factors *const *factors,
+                            int more) {
+    layer_weight_gradient(rows, in, out, dy, x, g, more);
+    if (factors && *factors) factor_gradients(rows, in, out, dy, out, x, in, *factors, 0, more, more);
+}
+
 /* `below`: whether the gradient of the layer's input is wanted, too. */
 static void run_layer_backward(const Shape *shape, const Texts *texts, real scale, real attention_scale, const real *const *w,
                                real *const *g, int more, int below,
                                const Layer *layer, Tape *tape) {
     const int64_t hidden = shape->hidden, inner = shape->intermediate, rows = layer->rows;
+    const Factors *const *f = tape->factors ? tape->factors + LAYERS + TENSORS * (layer - tape->layer) : NULL;
     real *d_output = tape->d_output, *d_sum = tape->d_sum, *d_branch = tape->d_branch, *d_inner = tape->d_inner;
     normalise_backward(rows, hidden, d_output, layer->hat2, layer->deviation2, w + OUTPUT_NORM, g + OUTPUT_NORM, more, layer->kept2, scale, d_sum, d_branch);
-    layer_weight_gradient(rows, inner, hidden, d_branch, layer->inner, g + OUTPUT, more);
+    layer_gradients(rows, inner, hidden, d_branch, layer->inner, g + OUTPUT, f ? f + OUTPUT : NULL, more);
     layer_input_gradient(rows, inner, hidden, d_branch, w + OUTPUT, d_inner, 0);
 #pragma omp simd
     for (int64_t i = 0; i < rows * inner; i++) d_inner[i] *= layer->slope[i];
-    layer_weight_gradient(rows, hidden, inner, d_inner, layer->attended, g + INTERMEDIATE, more);
+    layer_gradients(rows, hidden, inner, d_inner, layer->attended, g + INTERMEDIATE, f ? f + INTERMEDIATE : NULL, more);
     layer_input_gradient(rows, hidden, inner, d_inner, w + INTERMEDIATE, d_sum, 1);
     normalise_backward(rows, hidden, d_sum, layer->hat1, layer->deviation1, w + ATTENTION_NORM, g + ATTENTION_NORM, more, layer->kept1, scale, d_output, d_branch);
-    layer_weight_gradient(rows, hidden, hidden, d_branch, layer->context, g + PROJECTION, more);
+    layer_gradients(rows, hidden, hidden, d_branch, layer->context, g + PROJECTION, f ? f + PROJECTION : NULL, more);
     layer_input_gradient(rows, hidden, hidden, d_branch, w + PROJECTION, d_sum, 0);
-    if (layer->first_only) first_attention_backward(shape, texts, layer, w, g, more, attention_scale, d_sum, tape);
-    else attention_backward(shape, texts, layer, attention_scale, d_sum, tape);
-    layer_weight_gradient(rows, hidden, hidden, tape->d_query, layer->asking, g + QUERY, more);
+    if (layer->first_only) first_attention_backward(shape, texts, layer, w, g, f, more, attention_scale, d_sum, tape);
+    else attention_backward(shape, texts, layer, attention_scale, d_sum, below || g[KEY] || g[KEY + 1] || (f && f[KEY]), tape);
+    layer_gradients(rows, hidden, hidden, tape->d_query, layer->asking, g + QUERY, f ? f + QUERY : NULL, more);
     if (below) layer_input_gradient(rows, hidden, hidden, tape->d_query, w + QUERY, d_output, 1);
     if (layer->first_only) {
         for (int64_t b = 0; b < rows; b++) {
@@ -190,18 +198,18 @@ static void run_layer_backward(const Shape *shape, const Texts *texts, real scal
         tape->d_branch = d_output;
         return;
     }
-    layer_weight_gradient(rows, hidden, hidden, tape->d_key, layer->x, g + KEY, more);
-    layer_weight_gradient(rows, hidden, hidden, tape->d_value, layer->x, g + VALUE, more);
+    layer_gradients(rows, hidden, hidden, tape->d_key, layer->x, g + KEY, f ? f + KEY : NULL, more);
+    layer_gradients(rows, hidden, hidden, tape->d_value, layer->x, g + VALUE, f ? f + VALUE : NULL, more);
     if (!below) return;
     layer_input_gradient(rows, hidden, hidden, tape->d_key, w + KEY, d_output, 1);
     layer_input_gradient(rows, hidden, hidden, tape->d_value, w + VALUE, d_output, 1);
 }
 
 /* The first place in the table of gradients that is wanted: nothing below it has to be computed. */
-static int64_t first_wanted(const Shape *shape, real *const *g, const real *d_embeddings) {
+static int64_t first_wanted(const Shape *shape, real *const *g, const Factors *const *factors, const real *d_embeddings) {
     int64_t place = 0;
     if (d_embeddings) return 0;
-    while (place < LAYERS + TENSORS * shape->layers && !g[place]) place++;
+    while (place < LAYERS + TENSORS * shape->layers && !g[place] && !(factors && factors[place])) place++;
     return place;
 }
 
@@ -210,7 +218,7 @@ static void run_encoder_backward(const Shape *shape, const Texts *texts, const D
                                  real *d_embeddings, Tape *tape) {
     const int64_t tokens = texts->tokens, hidden = shape->hidden, width = shape->embedding;
     const real scale = (real)dropout[OF_HIDDEN].scale, attention_scale = (real)dropout[OF_ATTENTION].scale;
-    const int64_t wanted = first_wanted(shape, g, d_embeddings);
+    const int64_t wanted = first_wanted(shape, g, tape->factors, d_embeddings);
     for (int64_t l = shape->layers; l-- > 0 && wanted < LAYERS + TENSORS * (l + 1);)
         run_layer_backward(shape, texts, scale, attention_scale, w + LAYERS + TENSORS * l, g + LAYERS + TENSORS * l,
                            shape->shared && l + 1 < shape->layers, wanted < LAYERS + (shape->shared && l ? TENSORS : TENSORS * l),
@@ -239,17 +247,13 @@ static void run_encoder_backward(const Shape *shape, const Texts *texts, const D
     }
 }
 
-/* Gradients of sum(d_logits · logits); every pointer in `g` may be NULL. `d_embeddings` where `embeddings` were given. */
-void backward(const Shape *shape, const Texts *texts, const Dropout *dropout, const real *const *w, char *memory, const real *d_logits,
-              real *const *g, real *d_embeddings) {
-    if (shape->modern) {
-        modern_backward(shape, texts, dropout, w, memory, d_logits, g, d_embeddings);
-        return;
-    }
+static void backward_to(const Shape *shape, const Texts *texts, const Dropout *dropout, const real *const *w, char *memory, const real *d_logits,
+                        real *const *g, const Factors *const *factors, real *d_embeddings) {
     const int64_t size = texts->size, hidden = shape->hidden;
     const real scale = (real)dropout[OF_HEAD].scale;
     Tape tape;
     lay_out(shape, texts, drops_somewhere(dropout), 1, memory, &tape);
+    tape.factors = factors;
     const int64_t pooler = LAYERS + TENSORS * shape->layers, classifier = pooler + 2;
     real *d_pooled = tape.d_branch;
     weight_gradient(size, hidden, shape->labels, d_logits, tape.dropped, g + classifier, 0);
@@ -260,6 +264,13 @@ void backward(const Shape *shape, const Texts *texts, const Dropout *dropout, co
     input_gradient(size, hidden, hidden, d_pooled, w + pooler, tape.d_output, 0);
     drop(size * hidden, tape.d_output, tape.kept_given, scale, tape.d_output);
     run_encoder_backward(shape, texts, dropout, w, g, d_embeddings, &tape);
+}
+
+/* Gradients of sum(d_logits · logits); every pointer in `g` may be NULL. `d_embeddings` where `embeddings` were given. */
+void backward(const Shape *shape, const Texts *texts, const Dropout *dropout, const real *const *w, char *memory, const real *d_logits,
+              real *const *g, real *d_embeddings) {
+    if (shape->modern) modern_backward(shape, texts, dropout, w, memory, d_logits, g, d_embeddings);
+    else backward_to(shape, texts, dropout, w, memory, d_logits, g, NULL, d_embeddings);
 }
 
 /* The same from the gradient of `encode`'s states. */
@@ -275,9 +286,10 @@ void encode_backward(const Shape *shape, const Texts *texts, const Dropout *drop
     run_encoder_backward(shape, texts, dropout, w, g, d_embeddings, &tape);
 }
 
-/* Loss (mean cross-entropy) and all gradients; `logits` has size × labels places. Returns 1 as `forward` does. */
+/* Loss (mean cross-entropy) and all gradients; `logits` has size × labels places. `factors` (NULL: none) are those of weights of the
+   layers, in their places, whose own gradients are not wanted. Returns 1 as `forward` does. */
 int loss_and_gradients(const Shape *shape, const Texts *texts, const int64_t *classes, const Dropout *dropout, const uint64_t *places,
-                       const real *const *w, char *memory, real *logits, real *const *g, double *loss) {
+                       const real *const *w, char *memory, real *logits, real *const *g, const Factors *const *factors, double *loss) {
     for (int64_t b = 0; b < texts->size; b++)
         if (classes[b] < 0 || classes[b] >= shape->labels) return 1;
     if (forward(shape, texts, dropout, places, w, NULL, 1, memory, logits)) return 1;
@@ -291,7 +303,8 @@ int loss_and_gradients(const Shape *shape, const Texts *texts, const int64_t *cl
         for (int64_t i = 0; i < shape->labels; i++)
             row[i] = (real)((exp(row[i] - most) / sum - (i == classes[b])) / (double)texts->size);
     }
-    backward(shape, texts, dropout, w, memory, logits, g, NULL);
+    if (shape->modern) modern_backward(shape, texts, dropout, w, memory, logits, g, NULL);
+    else backward_to(shape, texts, dropout, w, memory, logits, g, factors, NULL);
     return 0;
 }
 

@@ -230,7 +230,10 @@ class _Call:
 
 def empty_like(tensors: Sequence[Tensor], blocks: Blocks = gradient_blocks) -> list[Tensor]:
     """Uninitialised tensors of the same shapes in one block, each beginning at a multiple of 64 bytes."""
-    dtype = tensors[0].dtype
+    first, dtype = tensors[0], tensors[0].dtype
+    if first.numel() % 16 == 0 and first.is_contiguous() and all(tensor.shape == first.shape for tensor in tensors):
+        block = blocks.lend(len(tensors) * first.numel() * dtype.itemsize)
+        return list(torch.from_numpy(block).view(dtype).view(len(tensors), *first.shape).unbind())
     ends = np.cumsum([-(-tensor.numel() // 16) * 16 for tensor in tensors]).tolist()
     block = blocks.lend(ends[-1] * dtype.itemsize)
     flat = torch.from_numpy(block).view(dtype)

@@ -1,6 +1,6 @@
 /* Shapes, texts and the tape: what the backward pass needs of the forward pass, in one block of memory whose layout follows from them. */
 #pragma once
-#include "products.h"
+#include "factors.h"
 
 #define MOST_LAYERS 128
 
@@ -41,6 +41,7 @@ typedef struct {
     Layer layer[MOST_LAYERS];
     real *head[6];                                                           /* one attention head at a time */
     real *d_output, *d_sum, *d_branch, *d_inner, *d_query, *d_key, *d_value; /* for the backward pass */
+    const Factors *const *factors; /* in the places of weights; NULL: of none */
     char *end;
 } Tape;
 
@@ -70,6 +71,7 @@ static void lay_out(const Shape *shape, const Texts *texts, int drops, int keep,
         first_pairs += shape->heads * padded(length);
     }
     const int64_t square = (longest > shape->heads ? longest : shape->heads) * padded(longest), head = padded(longest) * (hidden / shape->heads);
+    tape->factors = NULL;
     tape->embedded = REALS(tokens * shape->embedding);
     tape->hat = REALS(tokens * shape->embedding);
     tape->deviation = REALS(tokens);

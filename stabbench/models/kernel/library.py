@@ -56,6 +56,16 @@ class DropoutKeys(Structure):
     ]
 
 
+class Factors(Structure):
+    """`Factors` of factors.h."""
+
+    _fields_ = [
+        *((name, c_void_p) for name in ("up", "down", "d_up", "d_down")),
+        ("rank", c_int64),
+        ("scale", c_double),
+    ]
+
+
 class Update(Structure):
     """`Update` of optimizer.c."""
 
@@ -106,7 +116,7 @@ def bound(library: CDLL) -> CDLL:
         "backward": backward,
         "encode": forward,
         "encode_backward": backward,
-        "loss_and_gradients": (c_int, [shape, texts, c_void_p, keys, *[c_void_p] * 5, POINTER(c_double)]),
+        "loss_and_gradients": (c_int, [shape, texts, c_void_p, keys, *[c_void_p] * 6, POINTER(c_double)]),
         "multiply": (None, [c_int, c_int, *[c_int64] * 3, *[c_void_p, c_int64] * 2, c_int, c_void_p]),
         "draw_kept": (None, [keys, c_uint64, c_int64, c_void_p]),
         "kept_columns": (None, [c_int64, c_void_p, keys, *[c_void_p] * 2, c_double, c_double]),

@@ -1,14 +1,25 @@
 /* Matrices to which products of two thin ones are added. */
-#include "products.h"
+#include "factors.h"
+
+#define ROWS_AT_ONCE (8 * TILE_ROWS)
 
 /* to = w + scale·up·down: `to`, `w` and the result are (out × in), `up` (out × rank), `down` (rank × in). */
 void add_low_rank(int64_t tensors, real *const *to, const real *const *w, const real *const *up, const real *const *down, int64_t rank,
                   const int64_t *outs, const int64_t *ins, double scale) {
+    real scaled[ROWS_AT_ONCE * MOST_RANK];
     for (int64_t number = 0; number < tensors; number++) {
-        const int64_t out = outs[number], in = ins[number];
-        product(0, 0, out, in, rank, up[number], rank, down[number], in, 0, to[number], in);
-#pragma omp simd
-        for (int64_t i = 0; i < out * in; i++) to[number][i] = w[number][i] + (real)scale * to[number][i];
+        const int64_t in = ins[number];
+        for (int64_t row = 0; row < outs[number]; row += ROWS_AT_ONCE) {
+            const int64_t rows = outs[number] - row < ROWS_AT_ONCE ? outs[number] - row : ROWS_AT_ONCE;
+            real *here = to[number] + row * in;
+            memcpy(here, w[number] + row * in, (size_t)(rows * in) * sizeof(real));
+            for (int64_t l = 0; l < rank; l += MOST_RANK) {
+                const int64_t depth = rank - l < MOST_RANK ? rank - l : MOST_RANK;
+                for (int64_t i = 0; i < rows; i++)
+                    for (int64_t j = 0; j < depth; j++) scaled[i * depth + j] = (real)scale * up[number][(row + i) * rank + l + j];
+                small_product((int)rows, (int)in, (int)depth, scaled, depth, 1, down[number] + l * in, in, here, in, 1);
+            }
+        }
     }
 }
 

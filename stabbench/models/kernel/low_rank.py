@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
-from typing import Any
+import operator
+import threading
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,6 +17,8 @@ from stabbench.models.kernel.library import pointers
 from stabbench.models.kernel.optimizer import common_library
 
 blocks = Blocks()
+Weights = Mapping[str, Tensor]
+REQUIRES_GRAD = operator.attrgetter("requires_grad")
 
 
 def with_low_rank(
@@ -23,15 +28,56 @@ def with_low_rank(
 
     Differentiable with respect to `ups` and `downs`, for weights that require no gradient, of one run.
     """
-    library = common_library([*weights, *ups, *downs])
-    if library is None or any(weight.shape[0] != 1 or weight.requires_grad for weight in weights):
+    change = None if _here.last is None else _here.last()
+    if change is None or not change.has(weights, ups, downs, scale):
+        library = common_library([*weights, *ups, *downs])
+        if library is None or any(weight.shape[0] != 1 for weight in weights):
+            return None
+        change = LowRank(library, weights, ups, downs, scale)
+        _here.last = weakref.ref(change)
+    if any(map(REQUIRES_GRAD, weights)):
         return None
-    change = _LowRank(library, weights, ups, downs, scale)
-    found: tuple[Tensor, ...] = _Function.apply(change, *ups, *downs)  # type: ignore[no-untyped-call]
-    return found
+    if _here.noted is not None:
+        found = tuple(change.forward())
+        _here.noted.append(Noted(change, found))
+        return found
+    made: tuple[Tensor, ...] = _Function.apply(change, *change.leaves)  # type: ignore[no-untyped-call]
+    return made
 
 
-class _LowRank:
+class Noted(NamedTuple):
+    """A change, and the matrices with it, of which autograd does not know that they were computed."""
+
+    change: LowRank
+    made: tuple[Tensor, ...]
+
+
+class _Here(threading.local):
+    """What this thread knows of changes."""
+
+    last: weakref.ref[LowRank] | None = None
+    """The one that was made last, for as long as somebody holds it: the next one is mostly the same."""
+    noted: list[Noted] | None = None
+    """Those that are made while somebody asks for it."""
+
+
+_here = _Here()
+
+
+def noting(function: Callable[[Weights], Weights], weights: Weights) -> tuple[Weights, list[Noted]]:
+    """What the function makes of the weights, and the changes that it made on the way, without a graph of autograd's.
+
+    Where a matrix with a change went into anything else, that has no gradient: see `FactorGradients.of`.
+    """
+    noted: list[Noted] = []
+    _here.noted = noted
+    try:
+        return function(weights), noted
+    finally:
+        _here.noted = None
+
+
+class LowRank:
     """One change of all matrices by their thin factors; `chain.Change`."""
 
     def __init__(
@@ -42,15 +88,23 @@ class _LowRank:
         downs: Sequence[Tensor],
         scale: float,
     ) -> None:
-        self.library, self.weights, self.leaves, self.outputs = library, weights, (*ups, *downs), len(weights)
+        self.library, self.ups, self.downs, self.scale = library, ups, downs, scale
+        self.weights, self.leaves, self.outputs = weights, (*ups, *downs), len(weights)
         kind = ctypes.c_int64 * self.outputs
-        outs, ins = (kind(*(weight.shape[axis] for weight in weights)) for axis in (1, 2))
-        self._factors, self._shapes = (pointers(ups), pointers(downs)), (downs[0].shape[1], outs, ins, scale)
+        shapes = [weight.shape for weight in weights]
+        outs, ins = (kind(*[shape[axis] for shape in shapes]) for axis in (1, 2))
+        self._weights, self._factors = pointers(weights), (pointers(ups), pointers(downs))
+        self._shapes = downs[0].shape[1], outs, ins, scale
+
+    def has(self, weights: Sequence[Tensor], ups: Sequence[Tensor], downs: Sequence[Tensor], scale: float) -> bool:
+        """Whether it is the change of these very matrices by these factors."""
+        own, given = (*self.leaves, *self.weights), (*ups, *downs, *weights)
+        return scale == self.scale and len(own) == len(given) and all(map(operator.is_, own, given))
 
     def forward(self) -> list[Tensor]:
         """Give w + scale·up·down."""
         found = empty_like(self.weights, blocks)
-        self.library.add_low_rank(self.outputs, pointers(found), pointers(self.weights), *self._factors, *self._shapes)
+        self.library.add_low_rank(self.outputs, pointers(found), self._weights, *self._factors, *self._shapes)
         return found
 
     def follow(self, slopes: list[Tensor]) -> list[Tensor]:
@@ -63,7 +117,7 @@ class _LowRank:
 
 class _Function(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, change: _LowRank, *leaves: Tensor) -> tuple[Tensor, ...]:
+    def forward(ctx: Any, change: LowRank, *leaves: Tensor) -> tuple[Tensor, ...]:
         ctx.change = change
         return tuple(change.forward())
 

@@ -213,7 +213,7 @@ static void attended_backward(const Shape *shape, const Texts *texts, const Drop
     drop(rows * hidden, tape->d_output, layer->kept1, scale, tape->d_branch);
     layer_weight_gradient(rows, hidden, hidden, tape->d_branch, layer->context, g + ATTENDED, 0);
     layer_input_gradient(rows, hidden, hidden, tape->d_branch, w + ATTENDED, tape->d_sum, 0);
-    attention_backward(shape, texts, layer, scale, tape->d_sum, tape);
+    attention_backward(shape, texts, layer, scale, tape->d_sum, 1, tape);
     const real *const *tables = shape->modern->rotations + 2 * l;
     if (!layer->first_only) rotate(tokens, heads, hidden / heads, texts->positions, tables, 1, tape->d_query);
     rotate(tokens, heads, hidden / heads, texts->positions, tables, 1, tape->d_key);

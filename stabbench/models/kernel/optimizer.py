@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import operator
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -23,6 +24,10 @@ class GradientTable(dict[str, Tensor]):
         self.addresses = pointers(gradients.get(name) for name in names)
         elements = (gradients[name].numel() if name in gradients else 0 for name in names)
         self.sizes = (ctypes.c_int64 * len(names))(*elements)
+
+    def holds(self, gradients: Mapping[str, Tensor]) -> bool:
+        """Whether these are the very tensors of the table, all of them by their names."""
+        return len(gradients) == len(self) and all(map(operator.is_, map(self.get, gradients), gradients.values()))
 
     def square_sums(self) -> list[float]:
         """Sum of the squares of each gradient's elements, in the order of `names`; 0 where there is none."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -46,7 +47,7 @@ def thin(tensors: Sequence[Tensor], draws: Draws, places: Sequence[str], step: i
         return False
     threshold, scale = dropout_threshold(1 - probability)
     keys = DropoutKeys(draws.seed, place_number(draws.stream), step, 0, threshold, scale)
-    numbers = (ctypes.c_uint64 * len(places))(*(place_number(place) for place in places))
+    numbers = _numbers(tuple(places))
     library.thin(len(tensors), pointers(tensors), sizes(tensors), numbers, keys)
     return _changed(tensors)
 
@@ -76,6 +77,11 @@ def pull(
     )
     _changed([slope for slope in slopes if slope is not None])
     return found
+
+
+@lru_cache(maxsize=16)
+def _numbers(places: tuple[str, ...]) -> ctypes.Array[ctypes.c_uint64]:
+    return (ctypes.c_uint64 * len(places))(*map(place_number, places))
 
 
 def _library(tensors: Sequence[Tensor], *others: Sequence[Tensor]) -> ctypes.CDLL | None:

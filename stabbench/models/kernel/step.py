@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import operator
 from collections.abc import Mapping, Sequence
+from itertools import compress
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,6 +14,8 @@ from torch import Tensor
 from stabbench.models.architecture import Architecture
 from stabbench.models.batch import Batch
 from stabbench.models.dropout import Dropout
+from stabbench.models.kernel.chain import chained
+from stabbench.models.kernel.factors import FactorGradients
 from stabbench.models.kernel.function import (
     MOST_LAYERS,
     drops,
@@ -21,10 +26,24 @@ from stabbench.models.kernel.function import (
     tapes,
     texts_of,
 )
+from stabbench.models.kernel.low_rank import Noted
 from stabbench.models.kernel.optimizer import GradientTable, common_library
 
 OBJECTIVES = ("classification",)
 """Those whose loss the kernel has, by name."""
+
+
+REQUIRES_GRAD = operator.attrgetter("requires_grad")
+
+
+class Asked(NamedTuple):
+    """Which gradients the kernel is to give, and where it writes them."""
+
+    wanted: Sequence[bool]
+    frozen: frozenset[str] | None
+    found: GradientTable
+    into: ctypes.Array[ctypes.c_void_p]
+    change: FactorGradients | None
 
 
 class PlainStep:
@@ -39,9 +58,8 @@ class PlainStep:
         self.gradients = dict(zip(self.names, empty_like(tensors), strict=True))
         """Where each tensor's gradient is written."""
         self._order = list(weights)
-        self._tensors: list[Tensor | None] = [None] * len(self.names)
-        self._wanted: Sequence[bool] = ()
-        self._addresses = self.layout.addresses(self._tensors)
+        self._asked: Asked | None = None
+        self._tensors, self._addresses = tensors, self.layout.addresses(tensors)
         self._places = [
             [at for at, number in enumerate(self.layout.table) if number == own] for own in range(len(tensors))
         ]
@@ -64,11 +82,10 @@ class PlainStep:
 
     def takes(self, weights: Mapping[str, Tensor]) -> bool:
         """Look up where the model's tensors lie; False where one is missing or of another form or type."""
-        for number, (name, known) in enumerate(zip(self.names, self._tensors, strict=True)):
-            tensor = weights.get(name)
-            if tensor is known and known is not None:
-                continue
-            if tensor is None or tensor.shape != self.gradients[name].shape:
+        given = [*map(weights.get, self.names)]
+        for number in compress(range(len(given)), map(operator.is_not, given, self._tensors)):
+            tensor = given[number]
+            if tensor is None or tensor.shape != self.gradients[self.names[number]].shape:
                 return False
             if tensor.dtype != self.dtype or not tensor.is_contiguous():
                 return False
@@ -77,27 +94,75 @@ class PlainStep:
                 self._addresses[place] = address
         return True
 
-    def __call__(self, batch: Batch, dropout: Dropout, weights: Mapping[str, Tensor]) -> tuple[float, GradientTable]:
+    def __call__(
+        self, batch: Batch, dropout: Dropout, weights: Mapping[str, Tensor], frozen: frozenset[str] | None = None
+    ) -> tuple[float, GradientTable]:
         """The loss, and the gradients of the weights that require one; they are good until the next call.
 
+        What is `frozen` requires none: the same set says that nothing has changed about this since the last call.
         Raises ValueError for weights that it does not take.
         """
         if not self.takes(weights):
             raise ValueError("weights of another form than the training began with")
-        wanted = [weights[name].requires_grad for name in self.names]
-        if wanted != self._wanted:
-            self._wanted = wanted
-            chosen = {name: self.gradients[name] for name, want in zip(self.names, wanted, strict=True) if want}
+        return self._computed(batch, dropout, self._ask(None, frozen))
+
+    def through(
+        self, batch: Batch, dropout: Dropout, acting: Mapping[str, Tensor], weights: Mapping[str, Tensor]
+    ) -> tuple[float, dict[str, Tensor]] | None:
+        """The loss of `acting` weights that were computed of `weights`, and the gradients of these that require one.
+
+        None where the kernel does not take the acting ones, or it cannot be told whose gradient they have.
+        """
+        if not self.takes(acting):
+            return None
+        loss, gradients = self._computed(batch, dropout, self._ask(None, None))
+        own = chained(acting, weights, gradients)
+        if own is None:
+            return None
+        return loss, gradients if gradients.holds(own) else own
+
+    def by_factors(
+        self,
+        batch: Batch,
+        dropout: Dropout,
+        acting: Mapping[str, Tensor],
+        weights: Mapping[str, Tensor],
+        frozen: frozenset[str],
+        noted: Sequence[Noted],
+    ) -> tuple[float, GradientTable] | None:
+        """The same where a low-rank change was noted; None where `FactorGradients.of` is, and for a ModernBERT."""
+        if not noted or self.shape.modern or not self.takes(acting):
+            return None
+        asked = self._asked
+        last = asked.change if asked is not None and asked.frozen is frozen else None
+        change = FactorGradients.of(self.layout, self._tensors, weights, noted, last)
+        return None if change is None else self._computed(batch, dropout, self._ask(change, frozen))
+
+    def _ask(self, change: FactorGradients | None, frozen: frozenset[str] | None) -> Asked:
+        """For the gradients of the weights looked up last, but of the factors of those that are in a change."""
+        asked = self._asked
+        if asked is not None and asked.change is change and asked.frozen is frozen is not None:
+            return asked
+        wanted = [*map(REQUIRES_GRAD, self._tensors)]
+        if asked is None or asked.wanted != wanted or asked.change is not change:
+            chosen = {name: self.gradients[name] for name in compress(self.names, wanted)}
+            into = self.layout.addresses([chosen.get(name) for name in self.names])
+            chosen |= change.gradients if change is not None else {}
             found = {name: chosen[name] for name in self._order if name in chosen}
-            self._found = GradientTable(found, self._order, self.library)
-            self._into = self.layout.addresses([chosen.get(name) for name in self.names])
+            asked = Asked(wanted, frozen, GradientTable(found, self._order, self.library), into, change)
+        self._asked = asked._replace(frozen=frozen)
+        return self._asked
+
+    def _computed(self, batch: Batch, dropout: Dropout, asked: Asked) -> tuple[float, GradientTable]:
+        """Loss and gradients for the weights that were looked up last."""
         texts, keys, loss = texts_of(batch), keys_of(self.architecture, dropout), ctypes.c_double()
         tape = tapes.lend(self.library.tape_bytes(self.shape, texts, drops(keys), True))
         logits = torch.empty(batch.size, self.architecture.labels, dtype=self.dtype)
+        factors = None if asked.change is None else asked.change.table
         status = self.library.loss_and_gradients(
             self.shape, texts, batch.labels.data_ptr(), keys, self.layout.places, self._addresses, tape.ctypes.data,
-            logits.data_ptr(), self._into, loss,
+            logits.data_ptr(), asked.into, factors, loss,
         )  # fmt: skip
         if status:
             raise IndexError("a token, position or segment id lies outside its embedding table")
-        return loss.value, self._found
+        return loss.value, asked.found
