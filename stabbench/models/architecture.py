@@ -56,6 +56,8 @@ class DropoutPlaces:
     """The first token's state, before the dense layer of the head."""
     own: tuple[float, float, float] | None = None
     """The model's own probabilities: of hidden states, attention and the head; None where one number is for all."""
+    own_head_input: float | None = None
+    """The model's own probability at the `head_input`, where it is not the head's."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ class Architecture:
     parts: tuple[tuple[str, str], ...] = ()
     """Parts of a layer and their tensors' names (without `.weight` and `.bias`), where `#` is the layer's number."""
     config: str = ""
-    """config.json, where the family needs it whole to compute the model."""
+    """config.json, or what of it is not said above, where the family needs that to compute the model."""
 
     def layer(self, index: int) -> dict[str, str]:
         """Names (without `.weight` and `.bias`) of a layer's tensors, by their part; UserError where none is known."""
