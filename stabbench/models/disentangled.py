@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from stabbench.models.attention import Relative
+from stabbench.models.disentangled_config import KEYS, QUERIES, DisentangledConfig, details_of
 from stabbench.models.dropout import by_place, dropped
 from stabbench.models.encoder import AnyBatch, AnyDropout, Weights, layer_norm, linear
-from stabbench.models.disentangled_config import KEYS, QUERIES, DisentangledConfig, details_of
 from stabbench.models.relative import Owners, RelativeEncoder
 from stabbench.models.relative_positions import reach, shifted
 
@@ -28,9 +28,7 @@ class DebertaEncoder(RelativeEncoder):
         """What the config says of relative positions."""
         return details_of(self.architecture)
 
-    def _relatives(
-        self, weights: Weights, batch: AnyBatch, dropout: AnyDropout | None
-    ) -> Iterator[Relative | None]:
+    def _relatives(self, weights: Weights, batch: AnyBatch, dropout: AnyDropout | None) -> Iterator[Relative | None]:
         architecture, details, encoder = self.architecture, self.details, f"{self.architecture.prefix}.encoder"
         longest = max(bucket.length for bucket in batch.grouping.buckets)
         table = weights[f"{encoder}.rel_embeddings.weight"]
@@ -99,7 +97,7 @@ class Disentangled:
             yield self._products(number, queries, self.keys[:, middle : middle + length])
         if self.queries is not None:
             middle = self.queries.shape[1] // 2
-            asking = self.queries[:, middle - length + 1 : middle + 1].flip(1).unflatten(2, (self.heads, -1))
+            asking = self._apart(self.queries[:, middle - length + 1 : middle + 1].flip(1))
             yield (keys * Owners(self.batch).of(number, asking).transpose(1, 2)).sum(dim=3).unsqueeze(2)
 
     def _within(self, positions: Tensor, length: int) -> Tensor:
@@ -107,9 +105,13 @@ class Disentangled:
         middle = positions.shape[1] // 2
         return positions[:, middle - length + 1 : middle + length + 1]
 
+    def _apart(self, positions: Tensor) -> Tensor:
+        """`(S, R, H)` as `(S, R, heads, size)`."""
+        return positions.view(*positions.shape[:2], self.heads, -1)
+
     def _products(self, number: int, given: Tensor, positions: Tensor) -> Tensor:
         """Products of `(examples, heads, L, size)` with positions `(S, R, H)`: `(examples, heads, L, R)`."""
-        apart = positions.unflatten(2, (self.heads, -1))
+        apart = self._apart(positions)
         if len(apart) > 1:
             return given @ Owners(self.batch).of(number, apart).permute(0, 2, 3, 1)
         examples, heads, length, size = given.shape

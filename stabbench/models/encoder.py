@@ -151,9 +151,7 @@ class Encoder:
         """What the compiled kernel gives; None where it cannot."""
         return compute(self.architecture, self.products, weights, batch, dropout, embeddings, every=every)
 
-    def _relatives(
-        self, weights: Weights, batch: AnyBatch, dropout: AnyDropout | None
-    ) -> Iterable[Relative | None]:
+    def _relatives(self, weights: Weights, batch: AnyBatch, dropout: AnyDropout | None) -> Iterable[Relative | None]:
         """What each layer's scores have of places; BERT's have nothing."""
         return repeat(None)
 
@@ -205,7 +203,7 @@ class Encoder:
         if dropout is None:
             return Kept()
         places, place, heads = self.architecture.dropout_places, f"layer.{index}", self.architecture.heads
-        hidden, pairs, _ = by_place(dropout, places)
+        hidden, pairs, *_ = by_place(dropout, places)
         counts = [batch.size] * batch.runs if first_only else batch.tokens
         like = states[:, : batch.size] if first_only else states
         return Kept(

@@ -33,9 +33,7 @@ class RelativeEncoder(Encoder):
 class MpnetEncoder(RelativeEncoder):
     """All layers add the same bias, a number for each head and bucket of distances."""
 
-    def _relatives(
-        self, weights: Weights, batch: AnyBatch, dropout: AnyDropout | None
-    ) -> Iterable[Relative | None]:
+    def _relatives(self, weights: Weights, batch: AnyBatch, dropout: AnyDropout | None) -> Iterable[Relative | None]:
         architecture = self.architecture
         table = weights[f"{architecture.prefix}.encoder.relative_attention_bias.weight"]
         return repeat(SharedBias(table, batch, architecture.hidden_size // architecture.heads))
@@ -66,7 +64,7 @@ class SharedBias:
         place = torch.arange(max(lengths), device=table.device)
         rows = by_halves(place - place.unsqueeze(1), table.shape[1])
         found = lookup(table, rows.view(1, -1).expand(len(table), -1))
-        biases = found.transpose(1, 2).contiguous().unflatten(2, rows.shape)
+        biases = found.transpose(1, 2).contiguous().view(len(table), -1, *rows.shape)
         self.added: Sequence[Tensor] = [
             added if bucket.mask is None else added + bucket.mask
             for number, bucket in enumerate(batch.grouping.buckets)

@@ -45,7 +45,7 @@ def find(model_type: str) -> Family:
 
 
 def reading(config: Mapping[str, Any]) -> Family:
-    """The family that reads a config: that of its model type, or that of all others where the first does not take it."""
+    """The family that reads a config: that of its model type, or where it does not take it, that of all others."""
     found = find(str(config.get("model_type")))
     family: Family = found if found.takes(config) else FAMILIES.shared(OTHERS)
     return family

@@ -1,4 +1,4 @@
-"""DeBERTa-v2 and -v3 (He et al., 2021): scores of content with content, content with position, position with content."""
+"""DeBERTa-v2 and -v3 (He et al., 2021): relative positions have keys and queries of their own in the scores."""
 
 from __future__ import annotations
 
@@ -45,7 +45,6 @@ class DebertaV2(RelativeFamily):
     pooler = "pooler.dense"
     dropout_places = DropoutPlaces(head_input=True)
     dropout_fields = (*DROPOUTS[:2], "pooler_dropout", "cls_dropout")
-    terms = 2
 
     def takes(self, config: Mapping[str, Any]) -> bool:
         """Those that attend by relative positions, without a convolution and with all of one width."""
@@ -55,7 +54,7 @@ class DebertaV2(RelativeFamily):
         activations = {self.field(config, name) for name in ("hidden_act", "pooler_hidden_act")}
         return (
             bool(config.get("relative_attention"))
-            and 0 < len(kinds := _kinds(config))
+            and len(kinds := _kinds(config)) > 0
             and kinds <= {KEYS, QUERIES}
             and int(config.get("conv_kernel_size") or 0) <= 0
             and all(config.get(name) in (None, width) for name, width in widths.items())
@@ -67,8 +66,9 @@ class DebertaV2(RelativeFamily):
         found = super().architecture(config, labels, where)
         return replace(found, head_activation=str(self.field(config, "pooler_hidden_act")))
 
-    def _positions(self, config: Mapping[str, Any]) -> int:
-        return super()._positions(config) if self.field(config, "position_biased_input") else 0
+    def _rows(self, config: Mapping[str, Any]) -> tuple[int, int]:
+        positions, segments = super()._rows(config)
+        return positions if self.field(config, "position_biased_input") else 0, segments
 
     def _parts(self, config: Mapping[str, Any]) -> Mapping[str, str]:
         if config.get("share_att_key"):
@@ -102,6 +102,10 @@ class DebertaV2(RelativeFamily):
         from stabbench.models.disentangled import DebertaEncoder
 
         return DebertaEncoder(architecture, products)
+
+    def terms(self, architecture: Architecture) -> int:
+        """Two, or one."""
+        return len(details_of(architecture).kinds)
 
 
 def _kinds(config: Mapping[str, Any]) -> set[str]:

@@ -33,7 +33,7 @@ class Mpnet(RelativeFamily, AfterPaddingFamily):
         "type_vocab_size": None,
         "relative_attention_num_buckets": BUCKETS,
     }
-    aliases = {"classifier_dropout": (), "type_vocab_size": ()}
+    aliases = {"classifier_dropout": ()}
     parts = {
         "query": "attention.attn.q",
         "key": "attention.attn.k",
@@ -52,6 +52,9 @@ class Mpnet(RelativeFamily, AfterPaddingFamily):
         expected = {"pad_token_id": PADDING, "relative_attention_num_buckets": BUCKETS}
         usual = all(int(self.field(config, name)) == value for name, value in expected.items())
         return usual and self.field(config, "hidden_act") in ACTIVATIONS
+
+    def _rows(self, config: Mapping[str, Any]) -> tuple[int, int]:
+        return super()._rows(config)[0], 0
 
     def _relative_tensors(self, sizes: Architecture) -> Iterator[ModelTensor]:
         yield table(f"{self.prefix}.encoder.relative_attention_bias.weight", BUCKETS, sizes.heads)

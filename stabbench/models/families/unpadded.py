@@ -86,6 +86,7 @@ class UnpaddedFamily(OwnFamily):
         """Sizes and tensors; UserError for what `Encoder` does not compute: activations, positions, causal masks."""
         self._refuse(config, where)
         hidden, embedding = int(self.field(config, "hidden_size")), self.embedding_size(config)
+        positions, segments = self._rows(config)
         found = Architecture(
             family=self.name,
             name=self.name,
@@ -95,8 +96,8 @@ class UnpaddedFamily(OwnFamily):
             intermediate_size=int(self.field(config, "intermediate_size")),
             embedding_size=embedding,
             vocabulary_size=int(self.field(config, "vocab_size")),
-            positions=self._positions(config),
-            segments=int(self.field(config, "type_vocab_size") or 0),
+            positions=positions,
+            segments=segments,
             activation=str(self.field(config, "hidden_act")),
             layer_norm_eps=float(self.field(config, "layer_norm_eps")),
             padding_id=int(self.field(config, "pad_token_id")),
@@ -143,9 +144,9 @@ class UnpaddedFamily(OwnFamily):
         own = float(hidden), float(attention), float(hidden if head is None else head)
         return replace(self.dropout_places, own=own)
 
-    def _positions(self, config: Mapping[str, Any]) -> int:
-        """Rows of the table of positions; 0 where there is none."""
-        return int(self.field(config, "max_position_embeddings"))
+    def _rows(self, config: Mapping[str, Any]) -> tuple[int, int]:
+        """Rows of the tables of positions and of segments; 0 where there is no such table."""
+        return int(self.field(config, "max_position_embeddings")), int(self.field(config, "type_vocab_size") or 0)
 
     def _parts(self, config: Mapping[str, Any]) -> Mapping[str, str]:
         """Parts of a layer, and where they are in it."""
