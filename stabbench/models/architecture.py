@@ -100,6 +100,8 @@ class Architecture:
     head_activation: str = "tanh"
     """Between the pooler and the classifier."""
     dropout_places: DropoutPlaces = DropoutPlaces()
+    position_terms: int = 0
+    """Products with relative positions in a layer's scores, beside that of queries and keys (DeBERTa)."""
     initial_std: float = INITIAL_STD
     """Of new matrices' values, where one number says it."""
     parts: tuple[tuple[str, str], ...] = ()

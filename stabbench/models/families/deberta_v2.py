@@ -64,7 +64,8 @@ class DebertaV2(RelativeFamily):
     def architecture(self, config: Mapping[str, Any], labels: int, where: str) -> Architecture:
         """Sizes and tensors; UserError for activations and numbers of heads that are not computed."""
         found = super().architecture(config, labels, where)
-        return replace(found, head_activation=str(self.field(config, "pooler_hidden_act")))
+        activation = str(self.field(config, "pooler_hidden_act"))
+        return replace(found, head_activation=activation, position_terms=len(_kinds(config)))
 
     def _rows(self, config: Mapping[str, Any]) -> tuple[int, int]:
         positions, segments = super()._rows(config)
@@ -102,10 +103,6 @@ class DebertaV2(RelativeFamily):
         from stabbench.models.disentangled import DebertaEncoder
 
         return DebertaEncoder(architecture, products)
-
-    def terms(self, architecture: Architecture) -> int:
-        """Two, or one."""
-        return len(details_of(architecture).kinds)
 
 
 def _kinds(config: Mapping[str, Any]) -> set[str]:

@@ -18,10 +18,6 @@ class RelativeFamily(UnpaddedFamily):
     capabilities = replace(UnpaddedFamily.capabilities, kernel=False, captures=False, pretrains=False, own_dropout=True)
     defaults = {**PAPER, "dropout": OWN_DROPOUT}
 
-    def terms(self, architecture: Architecture) -> int:
-        """How many products with relative positions the scores have beside that of queries and keys."""
-        return 0
-
     def operations(self, architecture: Architecture, tokens: float, pairs: float, examples: float) -> float:
         """As it is computed here: the last layer asks for the first token of each example, by keys of all of them.
 
@@ -29,7 +25,7 @@ class RelativeFamily(UnpaddedFamily):
         """
         hidden, inner, full = architecture.hidden_size, architecture.intermediate_size, architecture.layers - 1
         keyed, asking = 4 * hidden * hidden, 4 * hidden * hidden + 4 * hidden * inner
-        terms = self.terms(architecture)
+        terms = architecture.position_terms
         operations = full * (tokens * (keyed + asking) + (4 + 4 * terms) * pairs * hidden)
         operations += tokens * (keyed + (4 + 2 * terms) * hidden) + examples * asking
         return operations + 2 * examples * hidden * (hidden + architecture.labels)
