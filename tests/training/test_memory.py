@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,12 +30,12 @@ CPU = torch.device("cpu")
 
 
 def shape_of(kind: str) -> Architecture:
-    config = {
+    config: dict[str, Any] = {
         "model_type": kind, "num_hidden_layers": 6, "hidden_size": 128, "num_attention_heads": 4,
         "intermediate_size": 512, "embedding_size": 64, "vocab_size": 100, "max_position_embeddings": 128,
         "pad_token_id": 0, "hidden_act": "gelu",
     }  # fmt: skip
-    own = {
+    own: dict[str, dict[str, Any]] = {
         "mpnet": {"pad_token_id": 1, "max_position_embeddings": 130},
         "deberta-v2": {
             "embedding_size": 128, "relative_attention": True, "pos_att_type": "p2c|c2p", "share_att_key": True,

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from stabbench.models.architecture import Architecture, DropoutPlaces, ModelTensor
 from stabbench.models.disentangled_config import KEYS, QUERIES, DisentangledConfig, details_of
 from stabbench.models.families.contract import Computation
-from stabbench.models.families.relative import ACTIVATIONS, RelativeFamily
-from stabbench.models.families.unpadded import BERT_PARTS, DROPOUTS, FIELDS, norm, table
+from stabbench.models.families.relative import RelativeFamily
+from stabbench.models.families.unpadded import ACTIVATIONS, BERT_PARTS, DROPOUTS, FIELDS, norm, table
 
 if TYPE_CHECKING:
     import torch

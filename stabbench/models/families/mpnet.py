@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from stabbench.models.architecture import Architecture, DropoutPlaces, ModelTensor
 from stabbench.models.families.after_padding import AfterPaddingFamily
 from stabbench.models.families.contract import Computation
-from stabbench.models.families.relative import ACTIVATIONS, RelativeFamily
-from stabbench.models.families.unpadded import DROPOUTS, table
+from stabbench.models.families.relative import RelativeFamily
+from stabbench.models.families.unpadded import ACTIVATIONS, DROPOUTS, table
 
 if TYPE_CHECKING:
     import torch

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from stabbench.models.architecture import Architecture
-from stabbench.models.families.contract import PAPER
-from stabbench.models.families.unpadded import ACTIVATIONS, UnpaddedFamily
+from stabbench.models.families.contract import PAPER, LinearLayer
+from stabbench.models.families.unpadded import UnpaddedFamily
 from stabbench.recipe import OWN_DROPOUT
-
-__all__ = ["ACTIVATIONS", "RelativeFamily"]
 
 
 class RelativeFamily(UnpaddedFamily):
@@ -18,14 +17,19 @@ class RelativeFamily(UnpaddedFamily):
     capabilities = replace(UnpaddedFamily.capabilities, kernel=False, captures=False, pretrains=False, own_dropout=True)
     defaults = {**PAPER, "dropout": OWN_DROPOUT}
 
-    def operations(self, architecture: Architecture, tokens: float, pairs: float, examples: float) -> float:
-        """As it is computed here: the last layer asks for the first token of each example, by keys of all of them.
+    def linear_layers(self, architecture: Architecture) -> Iterator[LinearLayer]:
+        """As torch computes them: the last layer asks for the first token of each example, by keys of all of them.
 
-        What is done once for all texts of a batch, such as projecting relative positions, is left out.
+        What is done once for all texts of a batch, the projection of relative positions, is left out.
         """
-        hidden, inner, full = architecture.hidden_size, architecture.intermediate_size, architecture.layers - 1
-        keyed, asking = 4 * hidden * hidden, 4 * hidden * hidden + 4 * hidden * inner
-        terms = architecture.position_terms
-        operations = full * (tokens * (keyed + asking) + (4 + 4 * terms) * pairs * hidden)
-        operations += tokens * (keyed + (4 + 2 * terms) * hidden) + examples * asking
-        return operations + 2 * examples * hidden * (hidden + architecture.labels)
+        hidden, inner = architecture.hidden_size, architecture.intermediate_size
+        for number in range(1, architecture.layers + 1):
+            last = number == architecture.layers
+            yield from [LinearLayer(hidden, hidden, last)] * 2 + [LinearLayer(hidden, hidden)] * 2
+            yield from (LinearLayer(hidden, inner, last), LinearLayer(inner, hidden, last))
+        yield from (LinearLayer(hidden, hidden, True), LinearLayer(hidden, architecture.labels, True))
+
+    def attention_operations(self, architecture: Architecture, tokens: float, pairs: float) -> float:
+        """Products with relative positions are as many again for twice as many columns; in the last layer one asks."""
+        full, terms = architecture.layers - 1, architecture.position_terms
+        return architecture.hidden_size * (full * pairs * 4 * (1 + terms) + tokens * (4 + 2 * terms))
