@@ -24,7 +24,7 @@ def test_older_plans_are_read_as_those_of_today_are_written(name: str, layers: i
     assert by_name(name) == planned(name, layers)
 
 
-@pytest.mark.parametrize("name", tiny.KINDS)
+@pytest.mark.parametrize("name", tiny.NATIVE)
 def test_every_tensor_has_the_role_that_its_facts_say(name: str) -> None:
     architecture = architecture_of(tiny.hugging_face_model(name, layers=3).config.to_dict(), 2)
     roles = planned(name, 3)

@@ -26,7 +26,7 @@ from stabbench.training.inputs import TrainingInputs
 
 __all__ = [
     "AS_BERT",
-    "KINDS",
+    "IN_KERNEL",
     "NATIVE",
     "PROJECT",
     "VOCABULARY",
@@ -44,10 +44,10 @@ __all__ = [
 
 AS_BERT = ("bert", "roberta", "albert", "xlm-roberta", "camembert", "electra", "distilbert")
 """Of which there are tiny models that are computed as BERT."""
-NATIVE = (*AS_BERT, "modernbert")
-"""Of which there are tiny models that we compute ourselves."""
-KINDS = (*NATIVE, "mpnet", "deberta-v2")
-"""Of which there are tiny models."""
+IN_KERNEL = (*AS_BERT, "modernbert")
+"""Of which there are tiny models that the compiled kernel computes."""
+NATIVE = (*IN_KERNEL, "mpnet", "deberta-v2")
+"""Of which there are tiny models: we compute all of them ourselves."""
 PROJECT = """
 preset: test
 grid: {models: [embedded], tasks: [acceptability], strategies: [devlin]}

@@ -56,6 +56,8 @@ class DropoutPlaces:
     """The first token's state, before the dense layer of the head."""
     own: tuple[float, float, float] | None = None
     """The model's own probabilities: of hidden states, attention and the head; None where one number is for all."""
+    own_head_input: float | None = None
+    """The model's own probability at the `head_input`, where it is not the head's."""
 
 
 @dataclass(frozen=True)
@@ -98,12 +100,14 @@ class Architecture:
     head_activation: str = "tanh"
     """Between the pooler and the classifier."""
     dropout_places: DropoutPlaces = DropoutPlaces()
+    position_terms: int = 0
+    """Products with relative positions in a layer's scores, beside that of queries and keys (DeBERTa)."""
     initial_std: float = INITIAL_STD
     """Of new matrices' values, where one number says it."""
     parts: tuple[tuple[str, str], ...] = ()
     """Parts of a layer and their tensors' names (without `.weight` and `.bias`), where `#` is the layer's number."""
     config: str = ""
-    """config.json, where the family needs it whole to compute the model."""
+    """config.json, or what of it is not said above, where the family needs that to compute the model."""
 
     def layer(self, index: int) -> dict[str, str]:
         """Names (without `.weight` and `.bias`) of a layer's tensors, by their part; UserError where none is known."""

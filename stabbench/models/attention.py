@@ -4,13 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from stabbench.models.batch import Bucket, Grouping
 from stabbench.models.dropout import dropped
+
+
+class Relative(Protocol):
+    """What scores have of where a query and a key stand, in models that attend by that."""
+
+    @property
+    def divisor(self) -> float:
+        """By which queries are divided, the root of their heads' size in other models."""
+
+    def __call__(self, number: int, queries: Tensor, keys: Tensor) -> Tensor:
+        """What is added to the scores of the bucket `number`, its mask included.
+
+        Given are its queries, divided, and its keys: `(examples, heads, positions, size)`.
+        """
 
 
 def attention(
@@ -25,32 +39,36 @@ def attention(
     *,
     first_only: bool,
     window: int | None = None,
+    relative: Relative | None = None,
 ) -> Tensor:
     """Softmax attention of each example over its own tokens, bucket by bucket; same shape as `queries`.
 
     With `first_only` there is one query an example, its first token's. Of the probabilities those that are `kept`
     remain, times `scale`; they are of the type `dtype`. With a `window` a token sees those at most so many places away.
+    What is `relative` is added to the scores.
     """
     width = queries.shape[-1]
     size = width // heads
     grouped_keys, grouped_values = _grouped(keys, grouping), _grouped(values, grouping)
     grouped_queries = rows_of(queries, grouping.order) if first_only else _grouped(queries, grouping)
-    grouped_queries = grouped_queries.mul(1 / math.sqrt(size))
+    grouped_queries = grouped_queries.mul(1 / (math.sqrt(size) if relative is None else relative.divisor))
     contexts = []
     start = 0
     survivors: Sequence[Tensor | None] = kept or [None] * len(grouping.buckets)
-    for bucket, surviving in zip(grouping.buckets, survivors, strict=True):
+    for number, (bucket, surviving) in enumerate(zip(grouping.buckets, survivors, strict=True)):
         asked = 1 if first_only else bucket.length
         stop = start + bucket.examples * asked
 
         def split(rows: Tensor, positions: int, examples: int = bucket.examples) -> Tensor:
             return rows.view(examples, positions, heads, size).transpose(1, 2)
 
-        scores = split(grouped_queries[start:stop], asked) @ split(
-            grouped_keys[bucket.start : bucket.stop], bucket.length
-        ).transpose(2, 3)
-        scores = scores.to(dtype)
-        mask = bucket.mask if window is None else _within(bucket, window, asked, scores)
+        own_queries = split(grouped_queries[start:stop], asked)
+        own_keys = split(grouped_keys[bucket.start : bucket.stop], bucket.length)
+        scores = (own_queries @ own_keys.transpose(2, 3)).to(dtype)
+        if relative is not None:
+            mask: Tensor | None = relative(number, own_queries, own_keys)
+        else:
+            mask = bucket.mask if window is None else _within(bucket, window, asked, scores)
         if mask is not None:
             scores = scores + mask
         probabilities = dropped(torch.softmax(scores, dim=-1), surviving, scale).to(values.dtype)

@@ -207,14 +207,16 @@ class ByPlace(NamedTuple):
     hidden: Dropout | DeviceDropout
     attention: Dropout | DeviceDropout
     head: Dropout | DeviceDropout
+    head_input: Dropout | DeviceDropout
 
 
 def by_place(dropout: Dropout | DeviceDropout, places: DropoutPlaces) -> ByPlace:
     """One number at all places, or with None the model's own at each."""
     if places.own is None:
-        return ByPlace(dropout, dropout, dropout)
+        return ByPlace(dropout, dropout, dropout, dropout)
     hidden, attention, head = places.own
-    return ByPlace(dropout.asked(hidden), dropout.asked(attention), dropout.asked(head))
+    at_input = head if places.own_head_input is None else places.own_head_input
+    return ByPlace(*(dropout.asked(probability) for probability in (hidden, attention, head, at_input)))
 
 
 class Masks:

@@ -6,8 +6,9 @@ concatenated; only attention sees single examples. The last layer is computed fo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import repeat
 from typing import NamedTuple
 
 import torch
@@ -15,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from stabbench.models.architecture import Architecture
-from stabbench.models.attention import attention, rows_of
+from stabbench.models.attention import Relative, attention, rows_of
 from stabbench.models.batch import Batch, Grouping, Spans
 from stabbench.models.device_batch import DeviceBatch
 from stabbench.models.dropout import DeviceDropout, Dropout, by_place, dropped
@@ -103,18 +104,17 @@ class Encoder:
     ) -> Tensor:
         """Logits of the classifier, shape `(S, B, labels)`; one run on a CPU is computed by the compiled kernel."""
         architecture = self.architecture
-        compiled = compute(architecture, self.products, weights, batch, dropout, embeddings, every=False)
+        compiled = self._compiled(weights, batch, dropout, embeddings, every=False)
         if compiled is not None:
             return compiled
         first = self.hidden_states(weights, batch, dropout, embeddings, first_only=True)
-        places, head, counts = architecture.dropout_places, None, [batch.size] * batch.runs
-        if dropout is not None:
-            head = by_place(dropout, places).head
-        if head is not None and places.head_input:
-            first = dropped(first, head.rows("pooler", counts, first), head.scale)
+        places, counts = architecture.dropout_places, [batch.size] * batch.runs
+        own = None if dropout is None else by_place(dropout, places)
+        if own is not None and places.head_input:
+            first = dropped(first, own.head_input.rows("pooler", counts, first), own.head_input.scale)
         pooled = activate(linear(first, weights, architecture.pooler), architecture.head_activation)
-        if head is not None:
-            pooled = dropped(pooled, head.rows("classifier", counts, pooled), head.scale)
+        if own is not None:
+            pooled = dropped(pooled, own.head.rows("classifier", counts, pooled), own.head.scale)
         return linear(pooled, weights, architecture.classifier)
 
     def hidden_states(
@@ -127,25 +127,43 @@ class Encoder:
         first_only: bool,
     ) -> Tensor:
         """The last layer's output: `(S, B, H)` for the first tokens, else `(S, T, H)` for all of them."""
-        architecture = self.architecture
+        layers = self.architecture.layers
         if not first_only:
-            compiled = compute(architecture, self.products, weights, batch, dropout, embeddings, every=True)
+            compiled = self._compiled(weights, batch, dropout, embeddings, every=True)
             if compiled is not None:
                 return compiled
         states = self._embedding_layer(weights, batch, dropout, embeddings)
-        for index in range(architecture.layers):
-            last = first_only and index == architecture.layers - 1
-            states = self._layer(weights, batch, dropout, states, index, first_only=last)
+        relatives = self._relatives(weights, batch, dropout)
+        for index, relative in zip(range(layers), relatives, strict=False):
+            last = first_only and index == layers - 1
+            states = self._layer(weights, batch, dropout, states, index, relative, first_only=last)
         return states
+
+    def _compiled(
+        self,
+        weights: Weights,
+        batch: AnyBatch,
+        dropout: AnyDropout | None,
+        embeddings: Tensor | None,
+        *,
+        every: bool,
+    ) -> Tensor | None:
+        """What the compiled kernel gives; None where it cannot."""
+        return compute(self.architecture, self.products, weights, batch, dropout, embeddings, every=every)
+
+    def _relatives(self, weights: Weights, batch: AnyBatch, dropout: AnyDropout | None) -> Iterable[Relative | None]:
+        """What each layer's scores have of places; BERT's have nothing."""
+        return repeat(None)
 
     def _embedding_layer(
         self, weights: Weights, batch: AnyBatch, dropout: AnyDropout | None, embeddings: Tensor | None
     ) -> Tensor:
         architecture = self.architecture
         prefix = f"{architecture.prefix}.embeddings"
-        words = self.embed(weights, batch) if embeddings is None else embeddings
-        places = lookup(weights[f"{prefix}.position_embeddings.weight"], batch.positions + architecture.position_offset)
-        states = words + places
+        states = self.embed(weights, batch) if embeddings is None else embeddings
+        if architecture.positions:
+            rows = batch.positions + architecture.position_offset
+            states = states + lookup(weights[f"{prefix}.position_embeddings.weight"], rows)
         if architecture.segments:
             states = states + lookup(weights[f"{prefix}.token_type_embeddings.weight"], batch.segments)
         states = layer_norm(states, weights, f"{prefix}.LayerNorm", architecture.layer_norm_eps)
@@ -161,6 +179,7 @@ class Encoder:
         dropout: AnyDropout | None,
         states: Tensor,
         index: int,
+        relative: Relative | None,
         *,
         first_only: bool,
     ) -> Tensor:
@@ -172,10 +191,11 @@ class Encoder:
         first = batch.first if first_only else None
         kept = self._kept(batch, dropout, states, index, first_only=first_only)
         size = architecture.hidden_size // architecture.heads
-        exact = kept.probabilities is None and self.layer is None
+        exact = kept.probabilities is None and self.layer is None and relative is None
         flash = exact and usable(states.device, self.products, size)
         places = batch.spans if flash else batch.grouping
-        return (self.layer or encoder_layer)(architecture, own, states, places, first, kept, self.products)
+        more = () if relative is None else (relative,)
+        return (self.layer or encoder_layer)(architecture, own, states, places, first, kept, self.products, *more)
 
     def _kept(
         self, batch: AnyBatch, dropout: AnyDropout | None, states: Tensor, index: int, *, first_only: bool
@@ -183,7 +203,7 @@ class Encoder:
         if dropout is None:
             return Kept()
         places, place, heads = self.architecture.dropout_places, f"layer.{index}", self.architecture.heads
-        hidden, pairs, _ = by_place(dropout, places)
+        hidden, pairs, *_ = by_place(dropout, places)
         counts = [batch.size] * batch.runs if first_only else batch.tokens
         like = states[:, : batch.size] if first_only else states
         return Kept(
@@ -203,11 +223,12 @@ def encoder_layer(
     first: Tensor | None,
     kept: Kept,
     products: torch.dtype | None,
+    relative: Relative | None = None,
 ) -> Tensor:
     """One layer: `(S, T, H)` to the same, or to `(S, B, H)` where the rows of the `first` tokens are given.
 
     `weights` holds the layer's tensors by their part in it (`query.weight`); `places` tells attention which rows are
-    an example.
+    an example, `relative` what its scores have of places.
     """
     eps = architecture.layer_norm_eps
     source = states if products is None else states.to(products)
@@ -220,7 +241,7 @@ def encoder_layer(
     else:
         context = attention(
             queries, keys, values, places, architecture.heads, kept.probabilities, kept.probability_scale, states.dtype,
-            first_only=first is not None,
+            first_only=first is not None, relative=relative,
         )  # fmt: skip
     attended = dropped(linear(context, weights, "attention_output", products), kept.attended, kept.scale)
     states = layer_norm(states + attended, weights, "attention_norm", eps)

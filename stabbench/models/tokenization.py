@@ -114,7 +114,7 @@ def positions(folder: Path) -> int | None:
     RoBERTa's table, and that of its relatives, begins after its padding id: 514 rows serve 512 tokens.
     """
     opened = ModelFolder.at(folder)
-    family = families.find(opened.model_type)
+    family = families.reading(opened.config)
     rows = family.field(opened.config, "max_position_embeddings")
     return None if rows is None else int(rows) - family.first_position(opened.config)
 
@@ -142,7 +142,7 @@ def _special(folder: Path, found: FolderTokenizer) -> SpecialTokens:
 
     unknown = [pipeline.token_to_id(spelling) for spelling in (found.tokens.get("unk", "[UNK]"), "[UNK]", "<unk>")]
     opened = ModelFolder.at(folder)
-    config, family = opened.config, families.find(opened.model_type)
+    config, family = opened.config, families.reading(opened.config)
     return SpecialTokens(
         cls=of("cls", "[CLS]", "<s>"),
         sep=of("sep", "[SEP]", "</s>"),

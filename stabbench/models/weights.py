@@ -76,7 +76,7 @@ def save_classifier(
     tensors = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in weights.items()}
     save_tensors(tensors, folder / "model.safetensors")
     opened = ModelFolder.at(source)
-    family = families.find(opened.model_type)
+    family = families.reading(opened.config)
     names = {str(number): name for number, name in enumerate(labels or (_REGRESSION_OUTPUT,))}
     config = opened.config | {
         "id2label": names,

@@ -98,7 +98,8 @@ def kept_for_backward(architecture: Architecture, shape: BatchShape, precision: 
 
     Of each layer, by token: the input of the projections, the context, the feed-forward input and the feed-forward
     layer's values before and after its activation, in the products' type; the two sums before normalisation and the two
-    normalised values, in the weights' type; two masks. By slot of the padded attention: queries, keys and values. By
+    normalised values, in the weights' type; two masks. By slot of the padded attention: queries, keys and values, and
+    three as large for each product with relative positions. By
     pair of slots and head: the softmax, what is kept of it, and the mask. The last layer is counted as a whole one. A
     layer that is shared leaves a copy of its matrices at each use where products have a type of their own.
     """
@@ -106,7 +107,7 @@ def kept_for_backward(architecture: Architecture, shape: BatchShape, precision: 
     hidden, inner = architecture.hidden_size, architecture.intermediate_size
     mask = 1 if dropping else 0
     by_token = hidden * (3 * product + 4 * real + 2 * mask) + 2 * inner * product
-    by_slot = 3 * hidden * product
+    by_slot = 3 * hidden * product * (1 + architecture.position_terms)
     by_pair = real + (product + mask if dropping or product < real else 0)
     slots = shape.examples * shape.longest
     layer = shape.rows * by_token + slots * (by_slot + architecture.heads * shape.longest * by_pair)
@@ -119,13 +120,14 @@ def kept_for_backward(architecture: Architecture, shape: BatchShape, precision: 
 def passing_bytes(architecture: Architecture, shape: BatchShape, precision: str) -> int:
     """Bytes of one layer's values that are alive for a moment in a forward or backward pass.
 
-    Five of its largest values by token and by pair, and the draws of its largest mask three times.
+    Five of its largest values by token and by pair, three more by pair for each product with relative positions, and
+    the draws of its largest mask three times.
     """
     real, _ = _sizes(precision)
     pairs = architecture.heads * shape.examples * shape.longest**2
     tokens = shape.rows * max(architecture.intermediate_size, architecture.hidden_size)
     draws = max(architecture.heads * shape.rows * shape.longest, shape.rows * architecture.hidden_size)
-    return 5 * real * (pairs + tokens) + 3 * 2 * draws
+    return real * ((5 + 3 * architecture.position_terms) * pairs + 5 * tokens) + 3 * 2 * draws
 
 
 def _sizes(precision: str) -> tuple[int, int]:

@@ -53,7 +53,7 @@ def test_alberts_shared_layer_has_each_matrix_once() -> None:
 
 
 def test_no_matrix_of_a_model_is_forgotten() -> None:
-    for architecture in tiny.KINDS:
+    for architecture in tiny.NATIVE:
         model = tiny.hugging_face_model(architecture, layers=2)
         placed = {name for names in matrices(architecture).values() for name in names}
         assert {name for name, tensor in model.named_parameters() if tensor.dim() == 2} == placed

@@ -39,8 +39,8 @@ FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
     "mpnet": ("mpnet", {"pad_token_id": 1, "initializer_range": 0.05}),
 }  # fmt: skip
 """Model type and the fields of its config beside the sizes."""
-NATIVE = ("bert", "roberta", "albert", "xlm-roberta", "camembert", "electra", "distilbert", "modernbert")
-"""Those that we compute ourselves."""
+NATIVE = tuple(family for family in FAMILIES if family != "deberta-v2")
+"""Those that we compute ourselves: all but a DeBERTa with a convolution."""
 OWN_DROPOUT = [family for family in FAMILIES if family not in ("bert", "roberta", "albert")]
 """Those whose places may each have the dropout of the model's config."""
 FORMS = {"base": AutoModel, "masked": AutoModelForMaskedLM}

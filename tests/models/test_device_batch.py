@@ -52,7 +52,7 @@ def test_logits_and_gradients_are_those_of_the_exact_batch(kind: str, probabilit
 
 @pytest.mark.parametrize("number", [0, 1], ids=["exact", "rounded"])
 @pytest.mark.parametrize("run", [0, 1, 2])
-@pytest.mark.parametrize("kind", ["bert", "modernbert"])
+@pytest.mark.parametrize("kind", ["bert", "modernbert", "mpnet", "deberta-v2"])
 def test_a_run_of_nan_weights_leaves_its_companions_alone(kind: str, run: int, number: int) -> None:
     encoder, leaves = weights(kind)
     batch = batches()[number]

@@ -13,11 +13,12 @@ from torch import Tensor
 from transformers import AutoModelForSequenceClassification, DebertaV2Config, DebertaV2ForSequenceClassification
 
 from stabbench.errors import UserError
+from stabbench.models.architecture import Architecture
 from stabbench.models.batch import make_batch
 from stabbench.models.device_draws import DeviceDraws
 from stabbench.models.dropout import DeviceDropout, Dropout, Padded
 from stabbench.models.encoder import Encoder
-from stabbench.models.families import architecture_of, encoder_of, read_architecture
+from stabbench.models.families import architecture_of, encoder_of
 from stabbench.models.families.contract import Computation
 from stabbench.models.families.huggingface.encoder import ModuleEncoder
 from stabbench.models.families.huggingface.reading import read as huggingface_architecture
@@ -38,21 +39,27 @@ def masks(probability: float = 0.3, *, seed: int = 1, step: int = 0, call: int =
     return Dropout(probability, [Draws(seed, "dropout")], step, call)
 
 
+def by_transformers(model: Any, labels: int = 2) -> Architecture:
+    """The architecture as transformers' module computes it, whether or not our own encoder could."""
+    return huggingface_architecture(model.config.to_dict(), labels)
+
+
 def loaded(kind: str) -> tuple[Computation, dict[str, Tensor]]:
     model = tiny.hugging_face_model(kind)
-    return encoder_of(tiny.architecture(model)), tiny.stacked(model)
+    return encoder_of(by_transformers(model)), tiny.stacked(model)
 
 
-@pytest.mark.parametrize("kind", tiny.AS_BERT)
+@pytest.mark.parametrize("kind", tiny.NATIVE)
 def test_what_we_compute_ourselves_stays_ours(kind: str) -> None:
-    architecture = tiny.architecture(tiny.hugging_face_model(kind))
-    assert type(encoder_of(architecture)) is Encoder
+    encoder = encoder_of(tiny.architecture(tiny.hugging_face_model(kind)))
+    assert not isinstance(encoder, ModuleEncoder)
+    assert (type(encoder) is Encoder) == (kind in tiny.AS_BERT)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_names_and_shapes_are_those_of_hugging_face(kind: str) -> None:
     model = tiny.hugging_face_model(kind, labels=3)
-    shapes = tiny.architecture(model).shapes()
+    shapes = by_transformers(model, 3).shapes()
     assert list(shapes.items()) == [(name, tuple(tensor.shape)) for name, tensor in model.named_parameters()]
 
 
@@ -151,7 +158,7 @@ def test_depth_and_kind_follow_from_the_module_tree() -> None:
     assert spared == {name for name in facts if name.endswith(".bias") or "LayerNorm" in name}
 
 
-@pytest.mark.parametrize("kind", [kind for kind in tiny.AS_BERT if kind not in ("roberta", "albert")])
+@pytest.mark.parametrize("kind", [*(kind for kind in tiny.AS_BERT if kind not in ("roberta", "albert")), "mpnet"])
 def test_facts_are_the_same_by_general_rules(kind: str) -> None:
     """But for ALBERT, whose one layer no module tree tells from others, and for RoBERTa, whose dense layer is new."""
     config = tiny.hugging_face_model(kind).config.to_dict()
@@ -172,7 +179,7 @@ def test_facts_are_the_same_by_general_rules(kind: str) -> None:
 def test_all_is_taken_but_the_output_layer_which_is_drawn(kind: str, tmp_path: Path) -> None:
     model = tiny.hugging_face_model(kind, labels=5)
     model.save_pretrained(tmp_path)
-    architecture = read_architecture(tmp_path, 2)
+    architecture = by_transformers(model)
     found = pretrained_weights(tmp_path, architecture, torch.float64)
     expected = {name: tensor for name, tensor in model.named_parameters() if not architecture.is_new(name)}
     assert found.keys() == expected.keys() >= tiny.pretrained(model).keys()
@@ -189,23 +196,24 @@ def test_an_encoder_saved_without_its_prefix_is_read(kind: str, tmp_path: Path) 
     model = tiny.hugging_face_model(kind)
     encoder: Any = model.base_model
     encoder.save_pretrained(tmp_path)
-    found = pretrained_weights(tmp_path, read_architecture(tmp_path, 2), torch.float64)
+    found = pretrained_weights(tmp_path, by_transformers(model), torch.float64)
     assert found.keys() == tiny.pretrained(model).keys()
 
 
 def test_a_missing_encoder_tensor_is_named(tmp_path: Path) -> None:
     tiny.hugging_face_model("mpnet", layers=2).save_pretrained(tmp_path)
     file = tmp_path / "config.json"
-    file.write_text(json.dumps(json.loads(file.read_text()) | {"num_hidden_layers": 3}))
+    config = json.loads(file.read_text()) | {"num_hidden_layers": 3}
+    file.write_text(json.dumps(config))
     with pytest.raises(UserError, match=r"no tensor mpnet\.encoder\.layer\.2\..* not a mpnet encoder in full"):
-        pretrained_weights(tmp_path, read_architecture(tmp_path, 2), torch.float64)
+        pretrained_weights(tmp_path, huggingface_architecture(config, 2), torch.float64)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_saved_weights_load_in_hugging_face_with_the_recipes_dropout(kind: str, tmp_path: Path) -> None:
     model = tiny.hugging_face_model(kind)
     model.save_pretrained(tmp_path / "source")
-    architecture = tiny.architecture(model)
+    architecture = by_transformers(model)
     weights = initial_weights(tiny.pretrained(model), architecture, seed=3, dtype=torch.float64)
     save_classifier(tmp_path / "run", weights, tmp_path / "source", ("no", "yes"), dropout=0.25)
     again = AutoModelForSequenceClassification.from_pretrained(tmp_path / "run").eval()
@@ -255,7 +263,8 @@ def test_several_runs_side_by_side_are_refused() -> None:
         ({"model_type": "ibert"}, "'ibert' models .* no linear layers of torch's own"),
         ({"model_type": "electro"}, "unknown model type 'electro': did you mean 'electra'"),
         ({"model_type": "distilbert", "dim": 30}, "12 attention heads for states of 30"),
-        ({"model_type": "mpnet", "hidden_size": 30}, "transformers makes no classifier of it"),
+        ({"model_type": "mpnet", "hidden_size": 30}, "12 attention heads for states of 30"),
+        ({"model_type": "layoutlm", "hidden_size": 30}, "transformers makes no classifier of it"),
     ],
 )
 def test_what_cannot_be_trained_is_said_by_name(config: dict[str, Any], message: str) -> None:
@@ -264,7 +273,7 @@ def test_what_cannot_be_trained_is_said_by_name(config: dict[str, Any], message:
 
 
 def test_parts_of_a_layer_by_name_are_a_users_mistake_elsewhere() -> None:
-    architecture = tiny.architecture(tiny.hugging_face_model("mpnet"))
+    architecture = by_transformers(tiny.hugging_face_model("mpnet"))
     with pytest.raises(UserError, match="not known by name of 'mpnet'"):
         architecture.layer(0)
 

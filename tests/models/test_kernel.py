@@ -24,7 +24,7 @@ from stabbench.training.loop import train
 from tests import tiny
 
 CPU = torch.device("cpu")
-KINDS = tiny.NATIVE
+KINDS = tiny.IN_KERNEL
 OWN_DROPOUT = (0.2, 0.0, 0.4)
 """Of hidden states, attention and the head, where a case has no dropout of one number."""
 SINGLE, DOUBLE = library_for(torch.zeros(1)), library_for(torch.zeros(1, dtype=torch.float64))

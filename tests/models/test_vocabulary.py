@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from stabbench.models import families
+from stabbench.models.families.huggingface.reading import read as huggingface_architecture
 from stabbench.models.vocabulary import VocabularyCut
 from stabbench.strategies.contract import NoOptions, Strategy
 from stabbench.training.inputs import TrainingInputs
@@ -22,7 +23,7 @@ def test_ids_that_a_module_knows_keep_their_numbers() -> None:
     few = texts.ids < 9
     assert few.any()
     assert (cut.renumber(texts).ids[few] == texts.ids[few]).all()
-    architecture = tiny.architecture(tiny.hugging_face_model("mpnet"))
+    architecture = huggingface_architecture(tiny.hugging_face_model("mpnet").config.to_dict(), 2)
     assert families.of(architecture).fixed_ids(architecture) == 3  # its config names 0 to 2
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,8 +14,7 @@ from stabbench.models.architecture import Architecture
 from stabbench.models.device_batch import BatchShape, DeviceTexts, device_batch
 from stabbench.models.device_draws import DeviceDraws
 from stabbench.models.dropout import DeviceDropout
-from stabbench.models.encoder import Encoder
-from stabbench.models.families import architecture_of
+from stabbench.models.families import architecture_of, encoder_of
 from stabbench.randomness import Draws
 from stabbench.strategies.freelb import FreeLB, FreeLBOptions
 from stabbench.strategies.mixout import Mixout, MixoutOptions
@@ -30,12 +30,19 @@ CPU = torch.device("cpu")
 
 
 def shape_of(kind: str) -> Architecture:
-    config = {
+    config: dict[str, Any] = {
         "model_type": kind, "num_hidden_layers": 6, "hidden_size": 128, "num_attention_heads": 4,
         "intermediate_size": 512, "embedding_size": 64, "vocab_size": 100, "max_position_embeddings": 128,
         "pad_token_id": 0, "hidden_act": "gelu",
     }  # fmt: skip
-    return architecture_of(config, 2)
+    own: dict[str, dict[str, Any]] = {
+        "mpnet": {"pad_token_id": 1, "max_position_embeddings": 130},
+        "deberta-v2": {
+            "embedding_size": 128, "relative_attention": True, "pos_att_type": "p2c|c2p", "share_att_key": True,
+            "position_buckets": 256, "position_biased_input": False,
+        },
+    }  # fmt: skip
+    return architecture_of(config | own.get(kind, {}), 2)
 
 
 def really_kept(architecture: Architecture, precision: str, probability: float, longest: int) -> tuple[int, BatchShape]:
@@ -62,7 +69,7 @@ def really_kept(architecture: Architecture, precision: str, probability: float, 
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-        logits = Encoder(architecture, product_type(precision)).classify(weights, batch, dropout)
+        logits = encoder_of(architecture, product_type(precision)).classify(weights, batch, dropout)
         loss = cross_entropy(logits, batch.labels).sum()
     assert loss.isfinite()
     return sum(storage.nbytes() for storage in held.values()) // runs, shape
@@ -71,7 +78,7 @@ def really_kept(architecture: Architecture, precision: str, probability: float, 
 @pytest.mark.parametrize("longest", [20, 120])
 @pytest.mark.parametrize("probability", [0.0, 0.1])
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "fp64"])
-@pytest.mark.parametrize("kind", ["bert", "albert"])
+@pytest.mark.parametrize("kind", ["bert", "albert", "mpnet", "deberta-v2"])
 def test_what_is_kept_for_the_backward_pass_is_estimated_within_a_third(
     kind: str, precision: str, probability: float, longest: int
 ) -> None:

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from stabbench.errors import UserError
+from stabbench.models.families.huggingface.reading import read as huggingface_architecture
 from stabbench.recipe import Recipe
 from stabbench.training import trainers
 from stabbench.training.contract import Trainer
@@ -118,7 +119,8 @@ def test_ours_has_room_for_what_fits_and_for_one_run_of_a_model_that_is_computed
     assert NATIVE.room(INPUTS, seeds, None) == 3
     assert NATIVE.room(INPUTS, seeds, gigabyte) == 1
     assert NATIVE.room(INPUTS, seeds, 100 * gigabyte) > 3
-    alone = tiny.inputs("mpnet")
+    by_transformers = huggingface_architecture(tiny.hugging_face_model("mpnet").config.to_dict(), 2)
+    alone = dataclasses.replace(INPUTS, architecture=by_transformers)
     assert NATIVE.room(alone, seeds, None) == NATIVE.room(alone, seeds, 100 * gigabyte) == 1
 
 

@@ -44,6 +44,13 @@ def find(model_type: str) -> Family:
     return family
 
 
+def reading(config: Mapping[str, Any]) -> Family:
+    """The family that reads a config: that of its model type, or where it does not take it, that of all others."""
+    found = find(str(config.get("model_type")))
+    family: Family = found if found.takes(config) else FAMILIES.shared(OTHERS)
+    return family
+
+
 def of(architecture: Architecture) -> Family:
     """The family that an architecture names; UserError where it is not installed."""
     family: Family = FAMILIES.shared(architecture.family)
@@ -60,7 +67,7 @@ def architecture_of(config: Mapping[str, Any], labels: int, where: str = "config
 
     Raises UserError for what its family cannot train.
     """
-    return find(str(config.get("model_type"))).architecture(config, labels, where)
+    return reading(config).architecture(config, labels, where)
 
 
 def read_architecture(folder: Path, labels: int) -> Architecture:

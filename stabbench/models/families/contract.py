@@ -99,6 +99,10 @@ class Family(ABC):
     defaults: ClassVar[Mapping[str, Any]] = PAPER
     """The models' own hyperparameters; a strategy's recipe goes over them."""
 
+    def takes(self, config: Mapping[str, Any]) -> bool:
+        """Whether it computes a model of its type with such a config; if not, the family of all other types does."""
+        return True
+
     @abstractmethod
     def architecture(self, config: Mapping[str, Any], labels: int, where: str) -> Architecture:
         """What a config says, with `labels` outputs; UserError, which begins with `where`, for what cannot be done."""

@@ -37,6 +37,7 @@ FIELDS: Mapping[str, Any] = {
     "intermediate_size": 3072,
     "hidden_dropout_prob": 0.1,
     "attention_probs_dropout_prob": 0.1,
+    "layer_norm_eps": 1e-12,
 }
 """BERT's defaults of its config, so that transformers need not be imported for them."""
 BERT_PARTS: Mapping[str, str] = {
@@ -85,6 +86,7 @@ class UnpaddedFamily(OwnFamily):
         """Sizes and tensors; UserError for what `Encoder` does not compute: activations, positions, causal masks."""
         self._refuse(config, where)
         hidden, embedding = int(self.field(config, "hidden_size")), self.embedding_size(config)
+        positions, segments = self._rows(config)
         found = Architecture(
             family=self.name,
             name=self.name,
@@ -94,10 +96,10 @@ class UnpaddedFamily(OwnFamily):
             intermediate_size=int(self.field(config, "intermediate_size")),
             embedding_size=embedding,
             vocabulary_size=int(self.field(config, "vocab_size")),
-            positions=int(self.field(config, "max_position_embeddings")),
-            segments=int(self.field(config, "type_vocab_size") or 0),
+            positions=positions,
+            segments=segments,
             activation=str(self.field(config, "hidden_act")),
-            layer_norm_eps=float(config.get("layer_norm_eps", 1e-12)),
+            layer_norm_eps=float(self.field(config, "layer_norm_eps")),
             padding_id=int(self.field(config, "pad_token_id")),
             labels=labels,
             prefix=self.prefix,
@@ -109,9 +111,10 @@ class UnpaddedFamily(OwnFamily):
             shares_layers=self.shares_layers,
             mapping=self._mapping(hidden, embedding),
             head_activation=self.head_activation,
-            dropout_places=replace(self.dropout_places, own=self._own_dropout(config)),
+            dropout_places=self._dropout_places(config),
             initial_std=float(config.get("initializer_range", INITIAL_STD) or INITIAL_STD),
-            parts=tuple((part, f"{self.prefix}.{self.layer}.{name}") for part, name in self.parts.items()),
+            parts=tuple((part, f"{self.prefix}.{self.layer}.{name}") for part, name in self._parts(config).items()),
+            config=self._details(config),
         )
         return replace(found, tensors=tuple(self._tensors(found)))
 
@@ -134,11 +137,28 @@ class UnpaddedFamily(OwnFamily):
     def _mapping(self, hidden: int, embedding: int) -> str:
         return f"{self.prefix}.{self.mapping}" if self.mapping and (self.shares_layers or hidden != embedding) else ""
 
-    def _own_dropout(self, config: Mapping[str, Any]) -> tuple[float, float, float] | None:
+    def _dropout_places(self, config: Mapping[str, Any]) -> DropoutPlaces:
         if not self.capabilities.own_dropout:
-            return None
+            return self.dropout_places
         hidden, attention, head = (self.field(config, name) for name in DROPOUTS)
-        return float(hidden), float(attention), float(hidden if head is None else head)
+        own = float(hidden), float(attention), float(hidden if head is None else head)
+        return replace(self.dropout_places, own=own)
+
+    def _rows(self, config: Mapping[str, Any]) -> tuple[int, int]:
+        """Rows of the tables of positions and of segments; 0 where there is no such table."""
+        return int(self.field(config, "max_position_embeddings")), int(self.field(config, "type_vocab_size") or 0)
+
+    def _parts(self, config: Mapping[str, Any]) -> Mapping[str, str]:
+        """Parts of a layer, and where they are in it."""
+        return self.parts
+
+    def _details(self, config: Mapping[str, Any]) -> str:
+        """What the computation needs of the config beside sizes; BERT's nothing."""
+        return ""
+
+    def _relative_tensors(self, sizes: Architecture) -> Iterator[ModelTensor]:
+        """Those of relative positions, after the layers; BERT has none."""
+        yield from ()
 
     def embedding_size(self, config: Mapping[str, Any]) -> int:
         """The width of the word embeddings."""
@@ -146,23 +166,24 @@ class UnpaddedFamily(OwnFamily):
 
     def _tensors(self, sizes: Architecture) -> Iterator[ModelTensor]:
         hidden, inner, narrow = sizes.hidden_size, sizes.intermediate_size, sizes.embedding_size
-        embeddings, table = f"{self.prefix}.embeddings", TensorFacts("embedding", 0, decays=True, linear_weight=False)
+        embeddings = f"{self.prefix}.embeddings"
         tables = {"word": sizes.vocabulary_size, "position": sizes.positions, "token_type": sizes.segments}
         for name, rows in tables.items():
             if rows:
-                yield ModelTensor(f"{embeddings}.{name}_embeddings.weight", (rows, narrow), table)
-        yield from _norm(f"{embeddings}.LayerNorm", narrow, 0)
+                yield table(f"{embeddings}.{name}_embeddings.weight", rows, narrow)
+        yield from norm(f"{embeddings}.LayerNorm", narrow, 0)
         if sizes.mapping:
             yield from _linear(sizes.mapping, (hidden, narrow), "embedding", 0)
-        shapes = dict.fromkeys(self.parts, (hidden, hidden))
-        shapes |= {"intermediate": (inner, hidden), "output": (hidden, inner)}
+        shapes = {"intermediate": (inner, hidden), "output": (hidden, inner)}
         for number in range(1 if self.shares_layers else sizes.layers):
             for part, name in sizes.layer(number).items():
                 if part.endswith("_norm"):
-                    yield from _norm(name, hidden, number + 1)
+                    yield from norm(name, hidden, number + 1)
                 else:
                     kind = _KINDS.get(part, "attention")
-                    yield from _linear(name, shapes[part], kind, number + 1, part=part.replace("_", " "))
+                    shape = shapes.get(part, (hidden, hidden))
+                    yield from _linear(name, shape, kind, number + 1, part=part.replace("_", " "))
+        yield from self._relative_tensors(sizes)
         head = sizes.layers + 1
         yield from _linear(self.pooler, (hidden, hidden), "pooler", head, origin=self.pooler_origin)
         yield from _linear(self.classifier, (sizes.labels, hidden), "classifier", head, origin="new")
@@ -206,6 +227,11 @@ class UnpaddedFamily(OwnFamily):
         return 4 * pairs * hidden * (architecture.layers - 1) + 4 * tokens * architecture.heads * hidden
 
 
+def table(name: str, rows: int, width: int) -> ModelTensor:
+    """A table of embeddings."""
+    return ModelTensor(name, (rows, width), TensorFacts("embedding", 0, decays=True, linear_weight=False))
+
+
 def _linear(
     name: str, shape: tuple[int, int], kind: str, depth: int, *, part: str = "", origin: Origin = "pretrained"
 ) -> Iterator[ModelTensor]:
@@ -214,7 +240,8 @@ def _linear(
     yield ModelTensor(f"{name}.bias", shape[:1], TensorFacts(kind, depth, decays=False, linear_weight=False), origin)
 
 
-def _norm(name: str, size: int, depth: int) -> Iterator[ModelTensor]:
+def norm(name: str, size: int, depth: int) -> Iterator[ModelTensor]:
+    """Scale and shift of a LayerNorm."""
     for leaf in ("weight", "bias"):
         facts = TensorFacts("layer_norm", depth, decays=False, linear_weight=False)
         yield ModelTensor(f"{name}.{leaf}", (size,), facts)

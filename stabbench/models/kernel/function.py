@@ -162,7 +162,7 @@ def keys_of(architecture: Architecture, dropout: Dropout | None) -> ctypes.Array
     elif modern.is_modern(architecture):
         kinds = [dropout.asked(probability) for probability in details_of(architecture).dropouts]
     else:
-        kinds = by_place(dropout, architecture.dropout_places)
+        kinds = by_place(dropout, architecture.dropout_places)[:3]
     return (DropoutKeys * len(kinds))(*map(_keys_of, kinds))
 
 
