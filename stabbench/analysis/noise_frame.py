@@ -21,7 +21,9 @@ CELLS = (
     "model", "task", "strategy", "metric", "runs", "examples", "std", "floor", "share", "beyond", "beyond_low",
     "beyond_high", "beyond_variance", "degrees_of_freedom",
 )  # fmt: skip
-PAIRS = ("model", "task", "strategy_a", "strategy_b", "beyond_a", "beyond_b", "p_beyond", "p_beyond_holm")
+PAIRS = (
+    "model", "task", "strategy_a", "strategy_b", "n_a", "n_b", "beyond_a", "beyond_b", "p_beyond", "p_beyond_holm",
+)  # fmt: skip
 SEED = 0
 """Of the permutations."""
 
@@ -48,7 +50,8 @@ def pairs_frame(found: Mapping[Place, Contributions], examples: Mapping[Place, n
         if a.whole == b.whole and np.array_equal(examples[a], examples[b]):
             test = equal_beyond(found[a], found[b], np.random.default_rng(SEED))
             beyond = (math.sqrt(max(value, 0.0)) for value in (test.first, test.second))
-            rows.append((a.model, a.task, a.strategy, b.strategy, *beyond, test.p))
+            runs = (len(found[cell].scores) for cell in (a, b))
+            rows.append((a.model, a.task, a.strategy, b.strategy, *runs, *beyond, test.p))
     table = pd.DataFrame(rows, columns=list(PAIRS[:-1]))
     table[PAIRS[-1]] = holm(table["p_beyond"].astype("float64")) if rows else pd.Series(dtype="float64")
     return table

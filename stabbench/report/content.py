@@ -21,6 +21,7 @@ from stabbench.analysis.curves import LearningCurves, learning_curves
 from stabbench.analysis.example_stability import Correctness, PredictedNumbers, outcomes, probabilities
 from stabbench.analysis.frame import check_complete, finished, frame, ordered
 from stabbench.analysis.noise import Noise, noise
+from stabbench.analysis.noise_frame import pairs_frame
 from stabbench.analysis.order import ORDERS, strategies_by_std
 from stabbench.analysis.pairwise import pairwise
 from stabbench.analysis.permutation import RESAMPLED_UP_TO
@@ -154,6 +155,11 @@ class Content:
         """How much of each of these cells' spread is the noise of its dev set."""
         read = ((cell, noise(found)) for cell, found in self.contributions.items())
         return {cell: found for cell, found in read if found is not None}
+
+    @cached_property
+    def noise_pairs(self) -> pd.DataFrame:
+        """`stabbench.analysis.noise_frame.pairs_frame` of these cells."""
+        return pairs_frame(self.contributions, {cell: self.outcomes[cell].examples for cell in self.contributions})
 
     def metric_of(self, cell: Place) -> str:
         """The metric that a cell's runs are reported by."""

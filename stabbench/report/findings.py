@@ -11,6 +11,7 @@ from stabbench.analysis.gradients import Pair, contrast, failed_beside_successfu
 from stabbench.analysis.place import Place
 from stabbench.analysis.stability import MINIMUM_SEEDS
 from stabbench.records.content import UNJUDGED
+from stabbench.report.beyond import beyond_the_noise
 from stabbench.report.content import Content
 from stabbench.report.numbers import counted, exponent, listed, p_equation, some
 
@@ -23,10 +24,16 @@ PAPER_LARGEST_LEARNING_RATE = 5e-5
 def answer(content: Content, model: str) -> str:
     """Which strategy is the most stable on a model, in how many tasks and how surely, and how often runs fail.
 
-    A strategy without a rival is described and not called the most stable, and what cannot be tested is called so.
+    First what is known beyond the noise of the dev set, where predictions tell. A strategy without a rival is
+    described and not called the most stable, and what cannot be tested is called so.
     """
     table = content.table[content.table["model"] == model]
-    sentences = [_smallest_std(content, table), _without_a_contest(content, table), _failures(content, table)]
+    sentences = [
+        beyond_the_noise(content, model),
+        _smallest_std(content, table),
+        _without_a_contest(content, table),
+        _failures(content, table),
+    ]
     return " ".join(sentence for sentence in sentences if sentence)
 
 

@@ -19,13 +19,13 @@ from stabbench.report.warnings import warnings_of
 EXAMPLES, SEEDS = 300, 20
 
 
-def tables(stds: dict[str, float]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def tables(stds: dict[str, float], runs: int = SEEDS) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Scores and predictions of strategies whose runs' abilities have these standard deviations."""
     random = np.random.default_rng(0)
     labels, difficulties = random.integers(0, 2, EXAMPLES), random.normal(0, 1, EXAMPLES)
     scores, answers = [], []
     for strategy, std in stds.items():
-        for seed in range(1, SEEDS + 1):
+        for seed in range(1, runs + 1):
             chances = 1 / (1 + np.exp(-(1.5 + random.normal(0, std) + difficulties)))
             right = random.random(EXAMPLES) < chances
             run = {"strategy": strategy, "task": "cola", "seed": seed}
@@ -140,3 +140,26 @@ def test_one_run_says_nothing_of_noise(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["noise", str(tmp_path / "one.csv")])
     assert result.exit_code == 2
     assert "rte/ours has 1 score, expected at least 2" in result.output
+
+
+def answer_of(runs: int, stds: dict[str, float]) -> str:
+    """The first sentence of a comparison with so many runs of each strategy."""
+    scores, answers = tables(stds, runs)
+    return next(iter(compare(scores, predictions=answers).answers.values()))
+
+
+def test_the_first_sentence_says_who_is_steadier_beyond_the_noise_and_of_whom_nothing_is_told() -> None:
+    said = answer_of(25, {"steady": 0.0, "wild": 1.0})
+    assert said.startswith("Beyond the noise of the dev set steady is steadier than wild (p\u00a0=\u00a0")
+    assert "it cannot be told whether seeds matter at all for steady" in said
+
+
+def test_with_few_runs_nobody_is_called_steadier() -> None:
+    said = answer_of(20, {"steady": 0.0, "wild": 1.0})
+    assert said.startswith("Beyond the noise of the dev set it cannot be told whether seeds matter at all for steady")
+    assert "is steadier than" not in said
+
+
+def test_strategies_that_are_alike_are_not_told_apart() -> None:
+    said = answer_of(25, {"one": 0.8, "other": 0.8})
+    assert said.startswith("Beyond the noise of the dev set no two strategies are told apart (p\u00a0=\u00a0")

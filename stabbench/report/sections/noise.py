@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from stabbench.analysis.noise import CONFIDENCE, WANTED_SHARE, Noise
-from stabbench.analysis.noise_frame import SEED, cells_frame, pairs_frame
-from stabbench.analysis.noise_pairs import PERMUTATIONS
+from stabbench.analysis.noise_frame import SEED, cells_frame
+from stabbench.analysis.noise_pairs import CALIBRATED_RUNS, PERMUTATIONS
 from stabbench.analysis.place import Place
 from stabbench.report.content import Content
 from stabbench.report.grid import Grid, cell_columns
@@ -23,9 +23,7 @@ NAMED = 5
 def section(content: Content) -> Section:
     """A table of cells, and one of pairs."""
     found, metrics = content.noise, {cell: content.metric_of(cell) for cell in content.noise}
-    cells = cells_frame(found, metrics)
-    contributions = {cell: content.contributions[cell] for cell in found}
-    pairs = pairs_frame(contributions, {cell: content.outcomes[cell].examples for cell in found})
+    cells, pairs = cells_frame(found, metrics), content.noise_pairs
     several = len(content.models) > 1
     sentences = [_sentence(content, place) for place in content.traced]
     silent = [cell.name for cell in content.outcomes if cell not in content.contributions]
@@ -44,7 +42,8 @@ def section(content: Content) -> Section:
     if len(pairs):
         caption = (
             "Is the spread beyond the floor equal? Studentised permutations of runs "
-            f"({PERMUTATIONS:,}), two-sided, and adjusted after Holm; no star hangs on it."
+            f"({PERMUTATIONS:,}), two-sided, and adjusted after Holm. No star hangs on it: with fewer than "
+            f"{CALIBRATED_RUNS} runs of each it rejects somewhat too often."
         )
         tables.append((caption, _pairs(content, pairs, several=several)))
     return Section(

@@ -1,0 +1,81 @@
+"""The first sentence: which strategies are steadier beyond the noise of the dev set, and what cannot be told."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from stabbench.analysis.noise import way_out
+from stabbench.analysis.noise_pairs import CALIBRATED_RUNS
+from stabbench.analysis.place import Place
+from stabbench.report.content import Content
+from stabbench.report.numbers import p_equation, some
+
+LEVEL = 0.05
+"""Under which a p-value after Holm tells two strategies apart."""
+NAMED = 3
+
+
+def beyond_the_noise(content: Content, model: str) -> str:
+    """Of the tasks of a model whose runs' predictions give their scores; empty without any."""
+    if not content.predicted:
+        return ""
+    places = list(dict.fromkeys(cell.whole for cell in content.noise if cell.model == model))
+    told = [text for place in places if (text := _of_task(content, place))]
+    more = f"; and {len(told) - NAMED} more tasks in their chapter" if len(told) > NAMED else ""
+    return f"Beyond the noise of the dev set {'; '.join(told[:NAMED])}{more}." if told else ""
+
+
+def _of_task(content: Content, place: Place) -> str:
+    parts = [_steadier(content, place), _unknown(content, place)]
+    on = f" on {place.task}" if len(content.tasks(place.model)) > 1 else ""
+    return "; ".join(f"{part}{on}" if number == 0 else part for number, part in enumerate(filter(None, parts)))
+
+
+def _steadier(content: Content, place: Place) -> str:
+    """Which strategies are told apart, none called steady that mostly failed; the smallest p where none are.
+
+    Of those with fewer runs than the test has been seen to keep its level with nothing is said.
+    """
+    pairs, failed = content.noise_pairs, _mostly_failed(content, place)
+    enough = pairs[["n_a", "n_b"]].min(axis=1) >= CALIBRATED_RUNS
+    here = pairs[(pairs["model"] == place.model) & (pairs["task"] == place.task) & enough]
+    steadier = here["strategy_a"].where(here["beyond_a"] < here["beyond_b"], here["strategy_b"])
+    here = here.assign(steadier=steadier)[~steadier.isin(failed) & here["p_beyond_holm"].notna()]
+    if here.empty:
+        return ""
+    apart = here[here["p_beyond_holm"] <= LEVEL]
+    if apart.empty:
+        return f"no two strategies are told apart ({_p(here)})"
+    winners: dict[str, list[str]] = {}
+    for row in apart.to_dict("records"):
+        other = row["strategy_b"] if row["steadier"] == row["strategy_a"] else row["strategy_a"]
+        winners.setdefault(str(row["steadier"]), []).append(str(other))
+    texts = [f"{better} is steadier than {some(worse, NAMED)}" for better, worse in winners.items()]
+    others = "" if len(apart) == len(here) else ", and no others are told apart"
+    return f"{some(texts, NAMED)} ({_p(apart)}){others}"
+
+
+def _p(pairs: pd.DataFrame) -> str:
+    several = "" if len(pairs) == 1 else "smallest "
+    return f"{several}{p_equation(float(pairs['p_beyond_holm'].min()))} after Holm"
+
+
+def _mostly_failed(content: Content, place: Place) -> set[str]:
+    rows = content.rows(place)
+    return set(map(str, rows.loc[rows["mostly_failed"] | ~rows["eligible"], "strategy"]))
+
+
+def _unknown(content: Content, place: Place) -> str:
+    """Whose spread is not told from that noise, and the dev examples or seeds that would tell it."""
+    cells = {cell: item for cell, item in content.noise.items() if cell.whole == place}
+    texts = []
+    for cell, item in cells.items():
+        if item.distinguishable or item.variance == 0:
+            continue
+        way = way_out(item)
+        seeds = f" or {way.runs_to_tell:,} seeds" if way is not None and way.runs_to_tell else ""
+        texts.append(cell.strategy if way is None else f"{cell.strategy} ({way.examples_to_tell:,} examples{seeds})")
+    if not texts:
+        return ""
+    would = "; what would tell it, were the spread as estimated, is in brackets" if "(" in "".join(texts) else ""
+    return f"it cannot be told whether seeds matter at all for {some(texts, NAMED)}{would}"
