@@ -102,13 +102,15 @@ class EagerStep:
         given = batch, Dropout(self.recipe.one_dropout, self.parts.dropout, state.step)
         if not self.strategies.overrides("training_weights"):
             return plain(*given, weights, self.frozen)
-        if self.notes:
-            acting, noted = noting(moment.training_weights, weights)
-            found = plain.by_factors(*given, acting, weights, self.frozen, noted)
-            if found is not None:
-                return found
-            self.notes = False
-        acting = moment.training_weights(weights)
+        acting, noted = (
+            noting(moment.training_weights, weights) if self.notes else (moment.training_weights(weights), [])
+        )
+        found = plain.by_factors(*given, acting, weights, self.frozen, noted) if noted else None
+        if found is not None:
+            return found
+        self.notes = False
+        if noted:  # without the graph that is needed now
+            acting = moment.training_weights(weights)
         return plain(*given, weights, self.frozen) if acting is weights else plain.through(*given, acting, weights)
 
     def _norms(self, gradients: dict[str, Tensor], runs: int) -> Tensor:

@@ -168,9 +168,11 @@ def test_show_without_params_yaml_gives_the_recipe_of_each_architecture(
         "albert": 0.0,
         "bert": 0.01,
         "camembert": 0.1,
+        "deberta-v2": 0.01,
         "distilbert": 0.01,
         "electra": 0.01,
         "modernbert": 0.01,
+        "mpnet": 0.01,
         "roberta": 0.1,
         "xlm-roberta": 0.1,
     }
