@@ -198,7 +198,7 @@ def benchmark(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project that README's first commands make, with its params.yaml."""
     folder = tmp_path_factory.mktemp("documented")
     glue(folder / "glue")
-    bert(folder / "a-folder")
+    bert(folder / "a-folder", max_position_embeddings=128)
     (folder / "params.yaml").write_text(script(the("README.md", "yaml", "^seeds:").text))
     shell(
         folder,
