@@ -35,6 +35,7 @@ from stabbench.resolve import resolve_strategy
 from stabbench.tasks import objectives
 from stabbench.tasks.objectives import OBJECTIVES
 from tests.analysis.synthetic import SyntheticCell, write_runs
+from tests.faults.processes import here
 from tests.foreign import results_elsewhere
 from tests.huggingface.folders import bert
 from tests.test_pipeline import SIZES, change_params
@@ -136,6 +137,13 @@ def shell(folder: Path, commands: str, **environment: str) -> str:
     return process.stdout
 
 
+def stabbench(folder: Path, *words: str) -> str:
+    """What the command says, where it is of this test and not of a page."""
+    ended = here(folder, *words, STABBENCH_WORKERS="1")
+    assert ended.status == 0, ended
+    return ended.output
+
+
 def glue(folder: Path) -> Path:
     """Invented files of RTE and CoLA, as many lines as the official ones have."""
     sizes = {"RTE": {"train": 2490, "dev": 277}, "CoLA": {"train": 8551, "dev": 1043}}
@@ -224,7 +232,8 @@ def explained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         studies=STUDIES,
         probes={"surface": {"task": "acceptability", "points": 3, "examples": 8}},
     )
-    shell(folder, "stabbench prepare && stabbench pretrain && stabbench train")
+    for command in ("prepare", "pretrain", "train"):
+        stabbench(folder, command)
     return folder
 
 
@@ -331,7 +340,8 @@ def test_the_example_of_own_files_is_prepared(tmp_path: Path) -> None:
     ]
     pd.DataFrame(rows[:-3]).to_csv(tmp_path / "tickets.csv", sep=";", index=False)
     pd.DataFrame(rows[-3:]).to_parquet(tmp_path / "more.parquet")
-    assert "24 train, 3 dev" in shell(tmp_path, "stabbench validate && stabbench prepare tickets")
+    stabbench(tmp_path, "validate")
+    assert "24 train, 3 dev" in stabbench(tmp_path, "prepare", "tickets")
 
 
 @pytest.mark.slow
@@ -354,7 +364,9 @@ def test_the_tasks_of_the_page_are_prepared(block: Block, tmp_path: Path) -> Non
     tasks = {name: task for name, task in written["tasks"].items() if {"hub", "dataset"}.isdisjoint(task)}
     names = written.get("grid", {}).get("tasks", list(written["tasks"]))
     change_params(tmp_path, grid__tasks=names)
-    shell(tmp_path, " ".join(["stabbench validate && stabbench prepare", *tasks]) if tasks else "stabbench validate")
+    stabbench(tmp_path, "validate")
+    if tasks:
+        stabbench(tmp_path, "prepare", *tasks)
     for name in names if tasks else ():
         assert (Folders.of(data=tmp_path / "data").task(name) / "task.json").is_file()
 
