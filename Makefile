@@ -1,4 +1,5 @@
 # `make repro`: from params.yaml to the report.  `make test`: every check.  `make bench`: what training costs here.
+# `make quick`: what tells most mistakes in a minute or two, while one works; it does not take the place of `make test`.
 # `make long`: the tests that take minutes, those of faults (`make faults`) in their long form among them.
 
 PYTHON ?= python3
@@ -15,7 +16,11 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONNOUSERSITE := 1
 
 # `make test` has its two parts side by side: mypy leaves a core alone for a minute or two.
-.PHONY: setup repro test checks suite long faults bench clean
+.PHONY: setup repro test quick checks suite fast long faults bench clean
+
+# Tests of what neither trains nor draws nor starts other programs.
+FAST := $(addprefix tests/,analysis cli metrics studies tasks training/test_adamw.py $(addsuffix .py,$(addprefix test_, \
+  config fingerprints folds golden_records import_circles plan randomness records tables tensor_roles)))
 
 setup: $(INSTALLED)
 
@@ -40,6 +45,9 @@ repro: setup
 test: setup
 	@$(MAKE) --no-print-directory --jobs 2 checks suite
 
+quick: setup
+	@$(MAKE) --no-print-directory --jobs 2 checks fast
+
 checks: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -49,7 +57,10 @@ checks: setup
 # The package is compiled, as the programs that tests start would do each time where PYTHONDONTWRITEBYTECODE is set.
 suite: setup
 	$(BIN)/python -m compileall -q stabbench
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest -n 2 --dist loadgroup --durations=15
+
+fast: setup
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not slow" -q $(FAST)
 
 # What takes minutes each: the parts of the benchmark in small, and the faults below.
 long: faults

@@ -21,40 +21,17 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
+from stabbench.dialect import Dialect
 from stabbench.errors import UserError, told
 
 DELIMITERS = (",", "\t", ";", "|")
-QUOTINGS = ("standard", "none")
 ENDINGS = (".csv", ".tsv", ".txt", ".parquet", ".jsonl", ".ndjson")
 """Those of which the content need not be looked at to know that it is a table; each may have `.gz` after it."""
 ENCODING = "save the file as UTF-8, or, in a task, say its encoding (encoding: cp1252)"
 _LOOKED_AT = 20
 """Lines by which the delimiter is found."""
+_AS_FOUND = Dialect()
 _GZIP, _PARQUET, _ZIP = b"\x1f\x8b", b"PAR1", b"PK\x03\x04"
-
-
-@dataclass(frozen=True)
-class Dialect:
-    """How a text file is read where what is inside does not tell; None for what is found there.
-
-    `quoting` is `standard` (a field may stand in double quotes, inside which a doubled one is one) or `none` (a
-    quotation mark is a character like any other).
-    """
-
-    delimiter: str | None = None
-    encoding: str | None = None
-    quoting: str | None = None
-
-    def __post_init__(self) -> None:
-        if self.delimiter is not None and len(self.delimiter) != 1:
-            raise ValueError(f"delimiter {self.delimiter!r}, expected one character such as ';' or '\\t'")
-        if self.quoting not in (None, *QUOTINGS):
-            raise ValueError(f"quoting {self.quoting!r}, expected {' or '.join(QUOTINGS)}")
-        if self.encoding is not None:
-            try:
-                "".encode(self.encoding)  # one of text: codecs knows some from bytes to bytes, such as hex
-            except (LookupError, UnicodeError):
-                raise ValueError(f"encoding {self.encoding!r}, expected one such as utf-8 or latin-1") from None
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +50,7 @@ def read_table(path: Path, words: Collection[str]) -> pd.DataFrame:
     return read(path, words).frame
 
 
-def read(path: Path, words: Collection[str], dialect: Dialect = Dialect()) -> Table:
+def read(path: Path, words: Collection[str], dialect: Dialect = _AS_FOUND) -> Table:
     """The table in a CSV, TSV, Parquet or JSON-lines file, gzipped or not, numbers to the last bit.
 
     What it is tells what is inside: Parquet's and gzip's marks, an object in the first line; else it is text, of which

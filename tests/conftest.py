@@ -12,6 +12,7 @@ os.environ.setdefault("MKL_NUM_THREADS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ["HF_HUB_OFFLINE"] = "1"
 
+gc.disable()  # until all tests are collected: a tenth of the time that the imports take
 collect_ignore = ["plugin_package"]
 """A package of its own, whose tests run where it is installed."""
 
@@ -26,7 +27,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _shared_place(item: pytest.Item) -> str | None:
-    """The outermost file or folder of tests that has a fixture of a test for more than one test; None without any."""
+    """The outermost file or folder of tests that has a fixture of a test for more than one test; None without any.
+
+    Of a class that keeps to a contract: the class, whose tests share a suite.
+    """
+    if isinstance(item, pytest.Function) and hasattr(item.cls, "shared_suite"):
+        return item.nodeid.rpartition("::")[0]
     found = item._fixtureinfo.name2fixturedefs.values() if isinstance(item, pytest.Function) else ()
     places = {made[-1].baseid for made in found if made[-1].scope != "function"}
     return min((place for place in places if place.startswith("tests")), key=len, default=None)
@@ -35,3 +41,4 @@ def _shared_place(item: pytest.Item) -> str | None:
 def pytest_collection_finish() -> None:
     """What was imported stays: looking for garbage in it again and again costs a few per cent."""
     gc.freeze()
+    gc.enable()

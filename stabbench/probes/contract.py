@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-import pandas as pd
-
 from stabbench.config import Config
 from stabbench.config.values import Block
 from stabbench.execution.settings import Settings
@@ -17,6 +15,8 @@ from stabbench.files import whole_folder, write_json, write_text
 from stabbench.records import Selection, Store
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from stabbench.report.content import Content
     from stabbench.report.measurement import MeasuredProbe
     from stabbench.report.section import Section

@@ -15,9 +15,10 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from stabbench.dialect import Dialect
 from stabbench.errors import UserError
 from stabbench.scaffold import naming
-from stabbench.tables import Dialect, read
+from stabbench.tables import read
 from stabbench.tasks.sources.values import word
 
 Kind = Literal["text", "words", "booleans", "whole numbers", "numbers", "identifiers", "dates", "lists", "empty"]

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from stabbench.dialect import Dialect
 from stabbench.errors import UserError
-from stabbench.tables import Dialect
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,6 +17,14 @@ import stabbench
 
 PACKAGE = Path(__file__).parents[1] / "plugin_package"
 REPOSITORY = Path(stabbench.__file__).parents[1]
+END = "\f"
+ONE_AFTER_THE_OTHER = f"""
+import sys
+from stabbench.cli import main
+for command in sys.argv[1:]:
+    main(command.split(), standalone_mode=False)
+    print(end={END!r})
+"""
 
 
 @dataclass(frozen=True)
@@ -26,14 +34,18 @@ class Installation:
     target: Path
     source: Path
 
-    def run(self, *command: str) -> str:
-        """The output of `python -m …` with the package on the path."""
+    def run(self, *arguments: str) -> str:
+        """The output of `python …` with the package on the path."""
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(self.target), str(REPOSITORY)])}
         process = subprocess.run(
-            [sys.executable, "-m", *command], env=environment, capture_output=True, text=True, check=False
+            [sys.executable, *arguments], env=environment, capture_output=True, text=True, check=False
         )
         assert process.returncode == 0, process.stdout + process.stderr
         return process.stdout
+
+    def commands(self, *commands: str) -> list[str]:
+        """The output of each `stabbench …`, one after the other in one process."""
+        return self.run("-c", ONE_AFTER_THE_OTHER, *commands).split(END)[:-1]
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +54,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
     installed = Installation(folder / "site", folder / "source")
     shutil.copytree(PACKAGE, installed.source, ignore=shutil.ignore_patterns("__pycache__"))
     options = ["--quiet", "--no-index", "--no-deps", "--no-build-isolation", "--disable-pip-version-check"]
-    installed.run("pip", "install", *options, "--target", str(installed.target), str(installed.source))
+    installed.run("-m", "pip", "install", *options, "--target", str(installed.target), str(installed.source))
     return installed
 
 
@@ -52,8 +64,7 @@ def test_an_installed_package_appears_in_the_table_of_a_run(project: Path, insta
     (project / "params.yaml").write_text(
         params.replace("strategies: [devlin]", "strategies: [devlin, bitfit]").replace("seeds: 1-4", "seeds: 1-2")
     )
-    for command in (["plan"], ["train", "--workers", "1"], ["report"]):
-        installation.run("stabbench", *command)
+    installation.commands("plan", "train --workers 1", "report")
     table = pd.read_csv(project / "reports/tables/stability.csv")
     assert table.set_index("strategy")["n"].to_dict() == {"devlin": 2, "bitfit": 2}
 
@@ -70,13 +81,12 @@ def test_it_is_listed_and_explained(
     installation: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    listed = json.loads(installation.run("stabbench", "strategies", "--json"))
-    assert {"bitfit", "mixout"} <= {row["name"] for row in listed}
-    shown = installation.run("stabbench", "strategies", "show", "bitfit")
+    listed, shown = installation.commands("strategies --json", "strategies show bitfit")
+    assert {"bitfit", "mixout"} <= {row["name"] for row in json.loads(listed)}
     assert "strategy 'bitfit' (stabbench_bitfit:BitFit of stabbench-bitfit 0.3.0)" in shown
     assert "layer_norms: false" in shown
 
 
 def test_its_own_tests_run_the_conformance_suite(installation: Installation) -> None:
-    output = installation.run("pytest", "-q", "-p", "no:cacheprovider", str(installation.source / "tests"))
+    output = installation.run("-m", "pytest", "-q", "-p", "no:cacheprovider", str(installation.source / "tests"))
     assert "20 passed" in output

@@ -13,6 +13,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+from click.testing import CliRunner
+
+from stabbench.cli import main
 from stabbench.plan import Cell
 from stabbench.records import Record, Store
 from stabbench.scratch import SUFFIX
@@ -122,6 +126,21 @@ def clean_environment() -> dict[str, str]:
 def stabbench(folder: Path, *words: str, **environment: str) -> Running:
     """Start `stabbench …` in a project folder."""
     return Running(folder, sys.executable, "-m", "stabbench", *words, **environment)
+
+
+def here(folder: Path, *words: str, **environment: str) -> Ended:
+    """Run `stabbench …` in a project folder to its end, in this process: where nobody signals it or looks at it before.
+
+    What its workers write themselves is not in it; an exception that would be a traceback is raised.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for name in set(os.environ) - clean_environment().keys():
+            patch.delenv(name)
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        result = CliRunner().invoke(main, words, catch_exceptions=False)
+    return Ended(result.exit_code, result.stdout, result.stderr)
 
 
 def session(leader: int) -> list[int]:

@@ -9,7 +9,7 @@ import pytest
 
 from stabbench.plan import Cell
 from stabbench.records import Store
-from tests.faults.processes import finished, recorded, stabbench, wait_until
+from tests.faults.processes import finished, here, recorded, stabbench, wait_until
 
 
 def rewrite_data(project: Path) -> None:
@@ -17,7 +17,7 @@ def rewrite_data(project: Path) -> None:
     params = project / "params.yaml"
     before = params.read_text()
     params.write_text(before.replace("dev_size: 32", "dev_size: 40"))
-    assert stabbench(project, "prepare").ended().status == 0
+    assert here(project, "prepare").status == 0
     params.write_text(before)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.conftest import Disk
-from tests.faults.processes import Ended, digests, leftovers, recorded, stabbench, wait_until
+from tests.faults.processes import Ended, digests, here, leftovers, recorded, stabbench, wait_until
 
 RECORD_KIB = 45
 """More than a record of the project takes on a file system with pages of 4 KiB, with what is written beside it."""
@@ -30,14 +30,14 @@ def test_a_store_on_a_full_disk_keeps_what_it_has_and_is_filled_once_there_is_ro
 ) -> None:
     disk = small_disk(3 * RECORD_KIB)
     words = ("train", "--all", "--store", str(disk.folder))
-    ended = stabbench(project, *words).ended()
+    ended = here(project, *words)
     refused(ended, disk.folder, "No space left on device): make room there and start again")
     before = {path: path.stat().st_mtime_ns for path in recorded(disk.folder)}
     assert 1 <= len(before) < 6
     assert digests(project, disk.folder).items() <= whole.items()
     assert leftovers(disk.folder) == []
     disk.mount(f"remount,size={20 * RECORD_KIB}k")
-    again = stabbench(project, *words).ended()
+    again = here(project, *words)
     assert again.status == 0, again.errors
     assert again.trained == 6 - len(before)
     assert digests(project, disk.folder) == whole
@@ -49,7 +49,7 @@ def test_a_disk_that_is_full_already_is_said_before_any_training(
 ) -> None:
     disk = small_disk(8)
     (disk.folder / "ballast").write_bytes(bytes(8 * 1024))
-    ended = stabbench(project, "train", "--all", "--store", str(disk.folder)).ended()
+    ended = here(project, "train", "--all", "--store", str(disk.folder))
     refused(ended, disk.folder, "No space left on device")
     assert [path.name for path in disk.folder.iterdir()] == ["ballast"]
 
@@ -59,11 +59,11 @@ def test_kept_weights_that_do_not_fit_leave_no_half_record(project: Path, small_
         file.write("keep_weights: [1]\n")
     disk = small_disk(RECORD_KIB)
     words = ("train", "--seeds", "1", "--store", str(disk.folder))
-    refused(stabbench(project, *words).ended(), disk.folder, "No space left on device")
+    refused(here(project, *words), disk.folder, "No space left on device")
     assert recorded(disk.folder) == []
     assert leftovers(disk.folder) == []
     disk.mount(f"remount,size={20 * RECORD_KIB}k")
-    again = stabbench(project, *words).ended()
+    again = here(project, *words)
     assert again.status == 0, again.errors
     assert len(list(disk.folder.rglob("model.safetensors"))) == 1
 
@@ -73,13 +73,13 @@ def test_a_full_selection_leaves_no_half_record_and_trains_nothing_twice(
 ) -> None:
     disk = small_disk(2 * RECORD_KIB)
     words = ("train", "--runs", str(disk.folder))
-    refused(stabbench(project, *words).ended(), disk.folder, "No space left on device")
+    refused(here(project, *words), disk.folder, "No space left on device")
     assert leftovers(disk.folder) == []
     copies = list(disk.folder.rglob("record.json"))
     assert all(len(list(copy.parent.iterdir())) == 5 for copy in copies)
     assert digests(project) == whole
     disk.mount(f"remount,size={20 * RECORD_KIB}k")
-    again = stabbench(project, *words).ended()
+    again = here(project, *words)
     assert again.status == 0, again.errors
     assert again.trained == 0
     assert len(list(disk.folder.rglob("record.json"))) == 6
@@ -121,7 +121,7 @@ def test_a_folder_that_may_not_be_written_is_said_before_any_work(
         (project / "models").symlink_to(disk.folder)
     disk.mount("remount,ro")
     before = {path for path in project.rglob("*") if path.is_file()}
-    ended = stabbench(project, *(word.format(disk=disk.folder) for word in words)).ended()
+    ended = here(project, *(word.format(disk=disk.folder) for word in words))
     refused(ended, place.format(disk=disk.folder), "Read-only file system): choose another folder or its rights")
     written = {path for path in project.rglob("*") if path.is_file()} - before
     assert all(path.suffix == ".log" for path in written), written
@@ -143,7 +143,7 @@ def test_a_store_that_may_no_longer_be_written_in_the_middle_keeps_what_it_has(
     found = digests(project, store)
     assert len(found) < 6
     assert found.items() <= whole.items()
-    again = stabbench(project, "train", "--all", "--store", "store").ended()
+    again = here(project, "train", "--all", "--store", "store")
     assert again.status == 0, again.errors
     assert again.trained == 6 - len(found)
     assert digests(project, store) == whole
@@ -155,7 +155,7 @@ def test_a_read_only_store_that_has_every_run_is_as_good_as_any(
     disk = small_disk(20 * RECORD_KIB)
     shutil.copytree(planned / "whole", disk.folder / "store")
     disk.mount("remount,ro")
-    ended = stabbench(project, "train", "--store", str(disk.folder / "store")).ended()
+    ended = here(project, "train", "--store", str(disk.folder / "store"))
     assert ended.status == 0, ended.errors
     assert ended.trained == 0
     assert len(list((project / "runs").rglob("record.json"))) == 6

@@ -11,7 +11,7 @@ import pytest
 
 from stabbench.plan import Cell
 from stabbench.records import Record, Store, UnreadableRecordError
-from tests.faults.processes import digests, leftovers, stabbench
+from tests.faults.processes import digests, here, leftovers
 
 pytestmark = pytest.mark.xdist_group("harmed records")
 FILES = [
@@ -42,7 +42,7 @@ def kept(planned: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(planned, folder, ignore=shutil.ignore_patterns("whole"))
     with (folder / "params.yaml").open("a") as file:
         file.write("keep_weights: 1-6\n")
-    ended = stabbench(folder, "train").ended()
+    ended = here(folder, "train")
     assert ended.status == 0, ended.errors
     assert len(list(folder.rglob("model.safetensors"))) == 7
     return folder
@@ -67,7 +67,7 @@ def test_a_harmed_record_is_named_moved_aside_and_trained_again(
 ) -> None:
     for _, name, folder in places(copy):
         (folder / name).write_bytes(harm((folder / name).read_bytes()))
-    ended = stabbench(copy, "train").ended()
+    ended = here(copy, "train")
     assert ended.status == 0, ended.errors
     assert ended.trained == len(FILES)
     for _, name, folder in places(copy):
@@ -92,7 +92,7 @@ def test_a_harmed_record_is_named_moved_aside_and_trained_again(
 def test_what_reads_a_harmed_record_names_it_and_says_what_to_do(copy: Path, words: list[str], name: str) -> None:
     harmed = copy / "runs/embedded/acceptability/devlin/seed-0003" / name
     harmed.write_bytes(flip(harmed.read_bytes()))
-    ended = stabbench(copy, *words).ended()
+    ended = here(copy, *words)
     assert ended.status == 2, ended
     assert "Traceback" not in ended.errors
     assert f"unreadable record: runs/embedded/acceptability/devlin/seed-0003/{name}" in ended.errors
@@ -104,13 +104,13 @@ def test_what_reads_a_harmed_record_names_it_and_says_what_to_do(copy: Path, wor
 def test_harmed_weights_never_become_a_model(copy: Path) -> None:
     *_, (_, name, folder) = places(copy)
     (folder / name).write_bytes(flip((folder / name).read_bytes()))
-    ended = stabbench(copy, "track").ended()
+    ended = here(copy, "track")
     assert ended.status == 1, ended
     assert "Traceback" not in ended.errors
     assert "1 not logged yet: embedded/acceptability/devlin seed 6 (model): run `stabbench train`" in ended.errors
     assert name in ended.errors
-    assert stabbench(copy, "train").ended().status == 0
-    again = stabbench(copy, "track").ended()
+    assert here(copy, "train").status == 0
+    again = here(copy, "track")
     assert again.status == 0, again.errors
     assert "0 runs logged, 6 there already, 1 models" in again.output
 

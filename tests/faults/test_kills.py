@@ -13,6 +13,7 @@ from tests.faults.processes import (
     ROUNDS,
     Running,
     digests,
+    here,
     leftovers,
     recorded,
     stabbench,
@@ -68,7 +69,7 @@ def test_trainings_that_are_killed_at_random_moments_end_with_the_digests_of_an_
         assert before.items() <= after.items(), "a finished run was lost or trained again"
         assert digests(project, store).items() <= whole.items()
         assert len(leftovers(store)) <= LEFT_AT_MOST, "what killed trainings leave behind grows"
-    ended = stabbench(project, "train", "--all", "--store", store.name).ended()
+    ended = here(project, "train", "--all", "--store", store.name)
     assert ended.status == 0, ended.errors
     assert digests(project, store) == whole
     assert leftovers(store) == []

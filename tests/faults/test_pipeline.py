@@ -15,7 +15,7 @@ from mlflow import MlflowClient
 
 from stabbench.plan import Cell
 from stabbench.records import Store
-from tests.faults.processes import ROUNDS, Running, digests, leftovers, recorded, stabbench, wait_until
+from tests.faults.processes import ROUNDS, Running, digests, here, leftovers, recorded, stabbench, wait_until
 from tests.test_pipeline import SIZES, Project, change_params
 from tests.tracking.processes import Server, free_port
 
@@ -51,7 +51,8 @@ def planned_pipeline(tmp_path_factory: pytest.TempPathFactory) -> Path:
         models__embedded__pretraining={**SIZES, "layers": 2, "sentences": 50, "pairs": 10, "batch_size": 8},
     )
     project.run("dvc", "repro", "plan")
-    project.run("stabbench", "train", "--all", "--store", "whole")
+    whole = here(project.folder, "train", "--all", "--store", "whole")
+    assert whole.status == 0, whole
     return project.folder
 
 

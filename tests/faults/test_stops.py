@@ -16,7 +16,7 @@ import pytest
 
 from tests.analysis.synthetic import SyntheticCell, write_runs
 from tests.faults.conftest import PARAMS
-from tests.faults.processes import Ended, Running, digests, leftovers, recorded, stabbench, wait_until
+from tests.faults.processes import Ended, Running, digests, here, leftovers, recorded, stabbench, wait_until
 
 STUDY = """
 studies:
@@ -74,7 +74,7 @@ def test_a_stopped_training_says_what_is_left_and_the_same_command_goes_on(
     done, planned, missing = left(ended)
     assert planned == 6
     assert done == len(recorded(store)) == 6 - missing >= 2
-    again = stabbench(project, *words, **environment).ended()
+    again = here(project, *words, **environment)
     assert again.status == 0, again.errors
     assert again.trained == missing
     assert digests(project) == whole
@@ -99,7 +99,7 @@ def test_a_stopped_study_says_what_is_left_and_goes_on(project: Path) -> None:
     store = project / ".stabbench/runs"
     done, planned, missing = left(stopped(stabbench(project, "study", "ablation"), lambda: recorded(store)))
     assert (done, planned) == (len(recorded(store)), 12)
-    again = stabbench(project, "study", "ablation").ended()
+    again = here(project, "study", "ablation")
     assert again.status == 0, again.errors
     assert again.trained == missing
 
@@ -107,14 +107,14 @@ def test_a_stopped_study_says_what_is_left_and_goes_on(project: Path) -> None:
 def test_a_stopped_probe_keeps_what_it_has_measured(project: Path) -> None:
     grid = PARAMS.split("strategies:\n  devlin")[0].replace("[devlin]", "[devlin, mosbach]").replace("1-6", "1-2")
     (project / "params.yaml").write_text(grid + PROBE)
-    trained = stabbench(project, "train").ended()
+    trained = here(project, "train")
     assert trained.status == 0, trained.errors
     measured = project / ".stabbench/runs/.probes"
     running = stabbench(project, "probe", "surface", "--workers", "2")
     ended = stopped(running, lambda: len(list(measured.rglob("*.json"))) >= 3)
     assert "done and kept, probes/surface/ is as before" in ended.errors
     kept = {path: path.stat().st_mtime_ns for path in measured.rglob("*.json")}
-    again = stabbench(project, "probe", "surface", "--workers", "2").ended()
+    again = here(project, "probe", "surface", "--workers", "2")
     assert again.status == 0, again.errors
     assert kept.items() <= {path: path.stat().st_mtime_ns for path in measured.rglob("*.json")}.items()
 
@@ -168,7 +168,7 @@ def test_stopped_tracking_says_how_many_runs_are_logged_and_goes_on_without_logg
     ended = stopped(stabbench(tmp_path, "track"), lambda: logged() >= 2)
     found = re.search(r"(\d+) of 40 runs are logged, (\d+) are left", ended.errors)
     assert found is not None, ended.errors
-    again = stabbench(tmp_path, "track").ended()
+    again = here(tmp_path, "track")
     assert again.status == 0, again.errors
     counts = re.search(r"(\d+) runs logged, (\d+) there already", again.output)
     assert counts is not None, again.output

@@ -36,9 +36,9 @@ VOCABULARY = 300
 
 
 def bert(folder: Path, **fields: Any) -> Path:
-    config = BertConfig(vocab_size=40, intermediate_size=32, **SIZE, **fields)
+    config = BertConfig(**{"vocab_size": 40, "intermediate_size": 32, **SIZE, **fields})
     _saved(folder, BertModel(config))
-    write_word_pieces(folder, WORDS, 64)
+    write_word_pieces(folder, WORDS, config.max_position_embeddings)
     return folder
 
 

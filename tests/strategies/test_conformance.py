@@ -10,7 +10,13 @@ from stabbench.strategies.registry import STRATEGIES
 from stabbench.testing import CHECKS, Check, Conformance, conformance
 from stabbench.testing.trial import Trial
 
-BUILT_IN = [plugin.name for plugin in STRATEGIES.listed() if plugin.distribution == "stabbench"]
+BUILT_IN = [
+    pytest.param(
+        plugin.name, marks=pytest.mark.xdist_group(f"conformance of {plugin.name}")
+    )  # its checks share trainings
+    for plugin in STRATEGIES.listed()
+    if plugin.distribution == "stabbench"
+]
 
 
 @cache

@@ -70,7 +70,9 @@ def suite(family: str) -> Suite[FamilyTrial]:
 
 
 @pytest.mark.parametrize("check", FAMILY_CHECKS, ids=lambda check: check.name)
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(
+    "family", [pytest.param(family, marks=pytest.mark.xdist_group(f"contract of {family}")) for family in FAMILIES]
+)
 def test_the_packages_own_families_keep_to_the_contract(family: str, check: Check[Any]) -> None:
     verdict = suite(family).verdict(check)
     assert verdict.holds, verdict.message

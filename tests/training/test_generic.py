@@ -96,8 +96,7 @@ def test_a_model_on_this_path_equals_itself_on_our_own(kind: str) -> None:
     assert first.data["parameter_groups"] == second.data["parameter_groups"]
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("precision", ["fp32", "fp64"])
+@pytest.mark.parametrize(("kind", "precision"), [("electra", "fp32"), ("mpnet", "fp64")])
 @parametrize_strategies
 def test_the_same_seed_gives_the_same_digest_and_another_seed_another(
     kind: str, precision: str, strategies: Sequence[tuple[Strategy, Any]]
@@ -137,7 +136,7 @@ def test_runs_asked_for_together_are_trained_one_after_the_other(kind: str) -> N
 def test_killed_and_resumed_equals_uninterrupted_bit_for_bit(
     kind: str, strategies: Sequence[tuple[Strategy, Any]], tmp_path: Path
 ) -> None:
-    cell = inputs(kind, strategies, precision="fp32")
+    cell = inputs(kind, strategies, precision="fp32", epochs=2.0)
     (uninterrupted,) = train(cell, tiny.seeds(1))
 
     def kill(state: TrainingState) -> None:
@@ -161,7 +160,9 @@ def test_evaluating_more_often_changes_nothing_of_the_training(kind: str) -> Non
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_bf16_products_are_close_to_fp32_and_repeat_themselves(kind: str) -> None:
-    (exact,), *rounded = (train(inputs(kind, precision=given), tiny.seeds(1)) for given in ("fp32", "bf16", "bf16"))
+    (exact,), *rounded = (
+        train(inputs(kind, precision=given, epochs=1.0), tiny.seeds(1)) for given in ("fp32", "bf16", "bf16")
+    )
     (half,), (again,) = rounded
     assert 1e-6 < largest_difference(exact, half) < 0.05
     assert half.data["result_digest"] == again.data["result_digest"]

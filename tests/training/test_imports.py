@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
+
+from tests.tiny import PROJECT
 
 ABSENT = ("pydantic", "mlflow", "dvc", "datasets", "evaluate", "sklearn", "scipy", "statsmodels", "matplotlib", "rich")
 
@@ -28,7 +31,12 @@ def test_workers_do_not_pay_for_importing_transformers() -> None:
     assert result.stdout.strip() == "False"
 
 
-def test_params_yaml_is_checked_without_importing_torch() -> None:
-    program = "import sys, stabbench.project.validation; print('torch' in sys.modules)"
-    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert result.stdout.strip() == "False"
+def test_params_yaml_is_checked_without_importing_torch_or_pandas(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text(f"seeds: 1-2{PROJECT}strategies: {{devlin: {{plugin: devlin}}}}\n")
+    program = (
+        "import sys; from stabbench.cli import main; main(['validate'], standalone_mode=False);"
+        "print(sorted({'torch', 'pandas', 'numpy', 'pyarrow', 'scipy', 'matplotlib'} & sys.modules.keys()))"
+    )
+    command = [sys.executable, "-c", program]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert result.stdout.splitlines() == ["params.yaml: no mistakes; 1 cells, 0 studies, 0 probes", "[]"]

@@ -97,8 +97,8 @@ def reference_training(
 @pytest.mark.parametrize("kind", tiny.NATIVE)
 def test_runs_side_by_side_equal_runs_alone(kind: str, strategies: tuple[tuple[Mixout, MixoutOptions], ...]) -> None:
     inputs = tiny.inputs(kind, strategies=strategies, dropout=0.0 if strategies else 0.1)
-    together = train(inputs, tiny.seeds(1, 2, 3))
-    for number, result in zip((1, 2, 3), together, strict=True):
+    together = train(inputs, tiny.seeds(1, 2))
+    for number, result in zip((1, 2), together, strict=True):
         (alone,) = train(inputs, tiny.seeds(number))
         assert largest_difference(result, alone) < 1e-10
         assert result.data["final"]["scores"] == alone.data["final"]["scores"]

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from stabbench.dialect import Dialect
 from stabbench.errors import Mistakes, UserError
-from stabbench.tables import Dialect, Table, read
+from stabbench.tables import Table, read
 from stabbench.tasks.sources.columns import LabelledColumns
 from stabbench.tasks.sources.contract import Labelled, Source, Wanted
 
