@@ -8,7 +8,7 @@ from stabbench.analysis.noise import way_out
 from stabbench.analysis.noise_pairs import CALIBRATED_RUNS
 from stabbench.analysis.place import Place
 from stabbench.report.content import Content
-from stabbench.report.numbers import p_equation, some
+from stabbench.report.numbers import about, p_equation, some
 
 LEVEL = 0.05
 """Under which a p-value after Holm tells two strategies apart."""
@@ -66,16 +66,15 @@ def _mostly_failed(content: Content, place: Place) -> set[str]:
 
 
 def _unknown(content: Content, place: Place) -> str:
-    """Whose spread is not told from that noise, and the dev examples or seeds that would tell it."""
-    cells = {cell: item for cell, item in content.noise.items() if cell.whole == place}
-    texts = []
-    for cell, item in cells.items():
-        if item.distinguishable or item.variance == 0:
-            continue
-        way = way_out(item)
-        seeds = f" or {way.runs_to_tell:,} seeds" if way is not None and way.runs_to_tell else ""
-        texts.append(cell.strategy if way is None else f"{cell.strategy} ({way.examples_to_tell:,} examples{seeds})")
-    if not texts:
+    """Whose spread is not told from that noise, and the dev examples that would tell it."""
+    unknown = {
+        cell.strategy: way_out(item)
+        for cell, item in content.noise.items()
+        if cell.whole == place and not item.distinguishable and item.variance > 0
+    }
+    if not unknown:
         return ""
-    would = "; what would tell it, were the spread as estimated, is in brackets" if "(" in "".join(texts) else ""
-    return f"it cannot be told whether seeds matter at all for {some(texts, NAMED)}{would}"
+    needed = sorted(way.examples_to_tell for way in unknown.values() if way is not None)
+    ends = dict.fromkeys(about(count) for count in (needed[:1] + needed[-1:]))
+    would = f" ({' to '.join(ends)} dev examples would tell, were the spread as estimated)" if needed else ""
+    return f"it cannot be told whether seeds matter at all for {some(list(unknown), NAMED)}{would}"

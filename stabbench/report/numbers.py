@@ -132,6 +132,11 @@ def extremes(counts: Iterable[int]) -> str:
     return f"{low}" if low == high else f"{low} to {high}"
 
 
+def about(count: int) -> str:
+    """A number that was estimated, with two significant digits: `270`, `4,600`."""
+    return f"{float(f'{count:.2g}'):,.0f}"
+
+
 def counted(number: int, noun: str) -> str:
     """`1 run`, `2 runs`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -18,7 +18,7 @@ from stabbench.analysis.place import Place
 from stabbench.analysis.results import Results
 from stabbench.analysis.scoring import Scoring
 from stabbench.errors import UserError, unknown
-from stabbench.report.numbers import NOT_AVAILABLE, counted, share, significant
+from stabbench.report.numbers import NOT_AVAILABLE, about, counted, share, significant
 from stabbench.report.shown import Shown
 
 LISTED = 20
@@ -66,7 +66,7 @@ class RecipeNoise:
     def _answer(self, found: Chance) -> str:
         asked, each = self.shown.text(found.difference), counted(found.seeds, "seed")
         verdict = "within the noise of the seeds" if found.within_noise else "more than the noise of the seeds"
-        enough = f"; from {found.seeds_needed:,} seeds each on it would not be" if found.within_noise else ""
+        enough = f"; from {about(found.seeds_needed)} seeds each on it would not be" if found.within_noise else ""
         return (
             f"a difference of {asked} with {each} each is {verdict}: two trainings of this recipe come out as far "
             f"apart in {share(found.share)} of the cases{enough}"
@@ -95,11 +95,10 @@ class RecipeNoise:
 
 def _way(found: Noise, way: WayOut) -> str:
     if found.distinguishable:
-        return f"with {way.examples:,} dev examples the noise would be a quarter of the variance"
-    seeds = f" or {way.runs_to_tell:,} seeds" if way.runs_to_tell else ""
-    return (
-        f"were it as large as estimated, {way.examples_to_tell:,} dev examples{seeds} would tell it from 0 (power .8)"
-    )
+        return f"with {about(way.examples)} dev examples the noise would be a quarter of the variance"
+    seeds = f" or {about(way.runs_to_tell)} seeds" if way.runs_to_tell else ""
+    enough = f"{about(way.examples_to_tell)} dev examples{seeds}"
+    return f"were it as large as estimated, {enough} would tell it from 0 (power .8)"
 
 
 def recipe_noise(

@@ -22,7 +22,7 @@ from stabbench.analysis.warnings import (
     unequal_seeds,
 )
 from stabbench.report.content import Content
-from stabbench.report.numbers import counted, share, some
+from stabbench.report.numbers import about, counted, share, some
 
 LISTED_ERRORS, LONGEST_ERROR = 5, 200
 """Broken runs that are named, and characters of each one's message."""
@@ -253,23 +253,24 @@ def _noise(content: Content) -> ReportWarning | None:
     over = {cell: item for cell, item in content.noise.items() if item.share > HALF}
     if not over:
         return None
-    about = [(cell, f"{share(item.share)}{_way_out(item)}") for cell, item in over.items()]
+    cells = [(cell, f"{share(item.share)}{_way_out(item)}") for cell, item in over.items()]
     sentence = (
         f"The noise of the dev set is over half of the variance over seeds in {counted(len(over), 'cell')} of "
-        f"{len(content.noise)}, whose std says more of the dev set than of the strategy: {_named(content, about)}."
+        f"{len(content.noise)}, whose std says more of the dev set than of the strategy: {_named(content, cells)}. "
+        "Numbers of examples and seeds are for a spread as estimated, with power .8."
     )
-    return ReportWarning("noise", sentence, about)
+    return ReportWarning("noise", sentence, cells)
 
 
 def _way_out(item: Noise) -> str:
     """What would tell a spread from the noise, after what is said of the noise."""
     found = way_out(item)
     if found is None:
-        return ", nothing seen beyond it"
+        return "; nothing is seen beyond it"
     if item.distinguishable:
-        return f", under a quarter with {found.examples:,} dev examples"
-    seeds = f" or {found.runs_to_tell:,} seeds" if found.runs_to_tell else ""
-    return f", not told from it: were the rest as estimated, {found.examples_to_tell:,} dev examples{seeds} would"
+        return f"; a quarter with {about(found.examples)} dev examples"
+    seeds = f" or {about(found.runs_to_tell)} seeds" if found.runs_to_tell else ""
+    return f"; {about(found.examples_to_tell)} dev examples{seeds} would tell the rest from it"
 
 
 def _added(content: Content) -> ReportWarning | None:
