@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from pandas.api.typing import NAType
 
@@ -164,3 +166,13 @@ def seed_list(seeds: Sequence[int]) -> str:
 def ordered(values: pd.Series) -> list[str]:
     """The distinct names of a column, in the order in which they first appear."""
     return [str(value) for value in values.unique()]
+
+
+def scores_by_cell(runs: pd.DataFrame) -> dict[tuple[str, str, str], npt.NDArray[np.float64]]:
+    """The scores `(n,)` of the finished runs of each cell that has any, in the frame's order."""
+    done = finished(runs)
+    groups = done.groupby(CELL, sort=False, observed=True)
+    sizes = groups.size()
+    scores = done["score"].to_numpy(dtype=np.float64)[np.argsort(groups.ngroup().to_numpy(), kind="stable")]
+    parts = np.split(scores, np.cumsum(sizes.to_numpy())[:-1]) if len(sizes) else []
+    return {(str(key[0]), str(key[1]), str(key[2])): part for key, part in zip(sizes.index, parts, strict=True)}
