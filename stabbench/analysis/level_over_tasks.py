@@ -79,7 +79,9 @@ def _trimmed(ordered: Array, weights: Array, cut: float) -> Array:
     return np.asarray(kept @ ordered / (1 - 2 * cut))
 
 
-def _asymptotic_error(ordered: Array, weights: Array, tasks: np.ndarray[tuple[int], np.dtype[np.int64]], cut: float) -> float:
+def _asymptotic_error(
+    ordered: Array, weights: Array, tasks: np.ndarray[tuple[int], np.dtype[np.int64]], cut: float
+) -> float:
     """Standard error of the trimmed mean by its influence function, the winsorised score; variances within tasks."""
     reached = np.cumsum(weights)
     low, high = (ordered[min(int(np.searchsorted(reached, share)), ordered.size - 1)] for share in (cut, 1 - cut))

@@ -35,7 +35,9 @@ def levels(runs: pd.DataFrame, scoring: Scoring) -> pd.DataFrame:
     all have to be fractions of which the higher is better.
     """
     cells = _by_model(runs)
-    total = sum(scores.size for strategies in cells.values() for tasks in strategies.values() for scores in tasks.values())
+    total = sum(
+        scores.size for strategies in cells.values() for tasks in strategies.values() for scores in tasks.values()
+    )
     resamples = Resamples() if total <= RESAMPLED_SCORES else None
     metrics = runs.groupby(["model", "task"], sort=False, observed=True)["metric"].first()
     rows = []

@@ -98,7 +98,7 @@ def log_std_variances(n: Array, kurtosis: Array) -> Array:
     """
     known = ~np.isnan(kurtosis)
     pooled = float(np.average(kurtosis[known], weights=n[known])) if known.any() else _NORMAL_KURTOSIS
-    return np.asarray((max(pooled, 1.0) - (n - 3) / (n - 1)) / (4 * n))
+    return np.asarray((max(pooled, 1.0) - (n - 3) / (n - 1)) / (4 * n), dtype=np.float64)
 
 
 def kurtosis_of(n: Array, second: Array, fourth: Array) -> Array:

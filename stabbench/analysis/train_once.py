@@ -57,7 +57,7 @@ def _share(cell: dict[Any, Any]) -> float:
 
 def _tail(scores: Array, lower: bool) -> dict[str, float]:
     if not scores.size or np.isnan(scores).any():
-        return dict.fromkeys(("worst", "worst_tenth", "worst_fifth_mean"), math.nan)
+        return {"worst": math.nan, "worst_tenth": math.nan, "worst_fifth_mean": math.nan}
     worst = float(scores.max() if lower else scores.min())
     if scores.size < FEWEST_RUNS:
         return {"worst": worst, "worst_tenth": math.nan, "worst_fifth_mean": math.nan}

@@ -10,6 +10,13 @@ import click
 from stabbench.cli.results import reading
 
 
+def _region(context: click.Context, parameter: click.Parameter, text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise click.BadParameter(f"found '{text}', expected LOW,HIGH, such as 0.8,1.25") from None
+
+
 @click.command()
 @click.argument("results", nargs=-1, required=True)
 @reading
@@ -17,6 +24,14 @@ from stabbench.cli.results import reading
     "--levene-center", default="median", show_default=True, metavar="median|mean", help="The centre of the star's test."
 )
 @click.option("--alpha", type=float, default=0.001, show_default=True, help="The star's level of significance.")
+@click.option(
+    "--equivalence",
+    default="0.8,1.25",
+    show_default=True,
+    metavar="LOW,HIGH",
+    callback=_region,
+    help="Ratios of standard deviations between which a difference does not matter to you (docs/over-tasks.md).",
+)
 @click.option(
     "--format",
     "form",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from functools import partial
@@ -219,6 +220,15 @@ class ReportBlock(Block):
     provenance: bool = False
     """Whether the page says when, at which commit, on what and how fast runs were trained: then another training of
     the same runs changes it."""
+    equivalence: tuple[float, float] = (0.8, 1.25)
+    """Ratios of standard deviations, from one under 1 to one above it, that are declared to make no difference."""
+
+    @field_validator("equivalence")
+    @classmethod
+    def _lies_around_one(cls, found: tuple[float, float]) -> tuple[float, float]:
+        if not 0 < found[0] < 1 < found[1] < math.inf:
+            raise ValueError("expected two ratios of standard deviations around 1, such as [0.8, 1.25]")
+        return found
 
 
 Named = Annotated[dict[str, Any], BeforeValidator(nothing_is_empty)]

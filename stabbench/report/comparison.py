@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from stabbench.analysis.equivalence import REGION
 from stabbench.analysis.results import TEXT, Results, runs_of
+from stabbench.analysis.train_once import train_once
 from stabbench.errors import UserError
 from stabbench.notebook import html
 from stabbench.readers import Found, Wanted, with_same
@@ -21,6 +23,7 @@ from stabbench.report.build import write
 from stabbench.report.content import Content, gather_plain
 from stabbench.report.layout import STAR, blocks
 from stabbench.report.origin import Origin
+from stabbench.report.over_tasks import pooled
 from stabbench.report.warnings import warnings_of
 from stabbench.tables import read_table
 
@@ -50,6 +53,27 @@ class Comparison:
     def pairs(self) -> pd.DataFrame:
         """A row a pair of strategies on one model and task: p-values; the columns of `stabbench.analysis.pairwise`."""
         return self.content.pairs
+
+    @property
+    def over_tasks(self) -> pd.DataFrame | None:
+        """A row a pair of strategies of a model: std ratio pooled over tasks, verdict, probability of a better run.
+
+        The columns are those of `stabbench.analysis.over_tasks` and `level_tables.improvements`; None where no model
+        has two strategies and two tasks.
+        """
+        found = pooled(self.content)
+        return None if found is None else found.pairs
+
+    @property
+    def over_tasks_strategies(self) -> pd.DataFrame | None:
+        """A row a strategy of a model, the steadiest first: relative std, sets of tied ones, interquartile mean."""
+        found = pooled(self.content)
+        return None if found is None else found.strategies
+
+    @cached_property
+    def train_once(self) -> pd.DataFrame:
+        """A row a model, task and strategy: how often a run fails, and how bad the worst runs are."""
+        return train_once(self.content.runs, self.content.table, self.content.scoring.lower)
 
     @cached_property
     def answers(self) -> Mapping[str, str]:
@@ -102,6 +126,7 @@ def compare(
     higher_is_better: Collection[str] = (),
     levene_center: str = "median",
     alpha: float = 0.001,
+    equivalence: Sequence[float] = REGION,
     predictions: pd.DataFrame | str | PathLike[str] | None = None,
     pattern: str | None = None,
     metric: str | None = None,
@@ -118,7 +143,9 @@ def compare(
     metric's name says (accuracy, loss …), else `lower_is_better` and `higher_is_better`. `columns` says what the table
     calls its columns (`{"strategy": "method"}`), `wide` which of its columns are tasks (`["*"]`: all of numbers), `nan`
     whether a run without a score is an `error`, has `failed` or is `missing`. `levene_center` and `alpha` are the
-    star's, `source` is what messages call the table. An `executor`'s processes share in the work, where there is one.
+    star's, `equivalence` the ratios of standard deviations between which a difference does not matter to you, for the
+    verdicts over tasks, `source` is what messages call the table. An `executor`'s processes share in the work, where
+    there is one.
 
     Instead of a table, `results` may be what a reader knows (`stabbench.readers`): a file, a folder of runs,
     `mlflow:EXPERIMENT`, or several of them. Then `pattern` says where names and seed stand in the runs' paths
@@ -165,6 +192,7 @@ def compare(
         origin,
         levene_center=levene_center,
         alpha=alpha,
+        equivalence=equivalence,
         lower=found.lower,
         predictions=found.predictions,
         executor=executor,

@@ -15,21 +15,20 @@ import numpy.typing as npt
 import pandas as pd
 
 from stabbench.analysis import predictions as predicted
-from stabbench.analysis.calibration import false_positive_rate
 from stabbench.analysis.contributions import Contributions, of_outcomes
 from stabbench.analysis.curves import LearningCurves, learning_curves
+from stabbench.analysis.equivalence import REGION, check_region
 from stabbench.analysis.example_stability import Correctness, PredictedNumbers, outcomes, probabilities
 from stabbench.analysis.frame import check_complete, finished, frame, ordered
 from stabbench.analysis.noise import Noise, noise
 from stabbench.analysis.noise_frame import pairs_frame
 from stabbench.analysis.order import ORDERS, strategies_by_std
 from stabbench.analysis.pairwise import pairwise
-from stabbench.analysis.permutation import RESAMPLED_UP_TO
 from stabbench.analysis.place import Place
 from stabbench.analysis.predictions import Predictions
 from stabbench.analysis.scoring import Scoring
 from stabbench.analysis.seed_sanity import Alike, seedless_cells, seedless_records
-from stabbench.analysis.stability import MINIMUM_SEEDS, stability
+from stabbench.analysis.stability import stability
 from stabbench.analysis.variances import TEST_NAMES, Center, check_center
 from stabbench.errors import UserError, unknown
 from stabbench.records import SelectedCell, Selection
@@ -67,6 +66,8 @@ class Content:
     """Whether the page also says what another training of the same runs would change."""
     predictions: Predictions = field(default_factory=dict)
     """What runs without records predicted for each example, where somebody's results say it."""
+    equivalence: tuple[float, float] = REGION
+    """Ratios of standard deviations, from one to the other, that are declared to make no difference."""
 
     def shown(self, row: Mapping[str, Any] | pd.Series) -> Shown:
         """How the scores of a row with a model and a task are printed and drawn."""
@@ -259,6 +260,7 @@ class Settings(TypedDict, total=False):
     alpha: float
     order: str
     provenance: bool
+    equivalence: Sequence[float]
 
 
 def gather(
@@ -270,6 +272,7 @@ def gather(
     alpha: float = 0.001,
     order: str = "plan",
     provenance: bool = False,
+    equivalence: Sequence[float] = REGION,
     executor: Executor | None = None,
 ) -> Content:
     """Read the selection under `runs` and compute its statistics, strategies in the plan's `order` or by their `std`.
@@ -278,7 +281,7 @@ def gather(
 
     Raises UserError where nothing is there, a setting is out of range, or (without `incomplete`) a run is missing.
     """
-    center = _check_settings(levene_center, alpha)
+    center, region = _check_settings(levene_center, alpha), check_region(equivalence)
     if order not in ORDERS:
         raise unknown("order of strategies", order, ORDERS)
     selection = Selection.read(runs, plan=plan, files=False, executor=executor)
@@ -294,7 +297,7 @@ def gather(
         rows, levene_center=center, alpha=alpha, lower=scoring.lower, seedless=seedless, executor=executor
     )
     origin, pairs = of_records(scoring, set(map(str, rows["metric"]))), pairwise(rows, executor)
-    return Content(selection, rows, origin, table, pairs, center, alpha, scoring, seedless, provenance)
+    return Content(selection, rows, origin, table, pairs, center, alpha, scoring, seedless, provenance, {}, region)
 
 
 def gather_plain(
@@ -303,6 +306,7 @@ def gather_plain(
     *,
     levene_center: str,
     alpha: float,
+    equivalence: Sequence[float] = REGION,
     lower: frozenset[str] = frozenset(),
     predictions: Predictions | None = None,
     executor: Executor | None = None,
@@ -311,13 +315,13 @@ def gather_plain(
 
     Of the metrics in `lower` the lower score is the better one; `predictions` are those of its runs that have any.
     """
-    center = _check_settings(levene_center, alpha)
+    center, region = _check_settings(levene_center, alpha), check_region(equivalence)
     seedless = seedless_cells(runs, lower=lower)
     table = stability(runs, levene_center=center, alpha=alpha, lower=lower, seedless=seedless, executor=executor)
     scoring = Scoring.of_names(set(map(str, runs["metric"].unique())), lower)
     pairs = pairwise(runs, executor)
     return Content(
-        Selection(()), runs, origin, table, pairs, center, alpha, scoring, seedless, predictions=predictions or {}
+        Selection(()), runs, origin, table, pairs, center, alpha, scoring, seedless, False, predictions or {}, region
     )
 
 
@@ -336,14 +340,3 @@ def _by_std(selection: Selection, strategies: Sequence[str]) -> Selection:
         return places.index(Place.of(item.cell).whole), strategies.index(item.cell.strategy)
 
     return Selection(tuple(sorted(selection.cells, key=key)))
-
-
-def measured_level(content: Content) -> tuple[int, float] | None:
-    """The star's real false-positive rate at the smallest n that may have one, by simulation.
-
-    None where no cell may have one, or all have more than `RESAMPLED_UP_TO` seeds, where it is the nominal one.
-    """
-    starred = content.table.loc[content.table["n"] >= MINIMUM_SEEDS, "n"]
-    if starred.empty or (n := int(starred.min())) > RESAMPLED_UP_TO:
-        return None
-    return n, false_positive_rate(n, content.alpha, content.levene_center, np.random.default_rng(0))

@@ -11,6 +11,7 @@ from stabbench.analysis.gradients import Pair, contrast, failed_beside_successfu
 from stabbench.analysis.place import Place
 from stabbench.analysis.stability import MINIMUM_SEEDS
 from stabbench.records.content import UNJUDGED
+from stabbench.report import over_tasks
 from stabbench.report.beyond import beyond_the_noise
 from stabbench.report.content import Content
 from stabbench.report.numbers import counted, exponent, listed, p_equation, some
@@ -32,6 +33,7 @@ def answer(content: Content, model: str) -> str:
         beyond_the_noise(content, model),
         _smallest_std(content, table),
         _without_a_contest(content, table),
+        over_tasks.answer(content, model),
         _failures(content, table),
     ]
     return " ".join(sentence for sentence in sentences if sentence)

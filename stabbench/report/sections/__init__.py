@@ -18,17 +18,27 @@ from stabbench.report.sections import (
     hyperparameters,
     making,
     noise,
+    over_tasks,
     pairs,
     scores,
     statistics,
     tables,
     task_statistics,
+    train_once,
     training,
 )
 
 View = Callable[[Content], Section | None]
 """What makes a chapter, or None where there is nothing to show."""
-OF_SCORES: Sequence[View] = (tables.stability, scores.section, tables.failures, pairs.section, cost.section)
+OF_SCORES: Sequence[View] = (
+    tables.stability,
+    over_tasks.section,
+    scores.section,
+    tables.failures,
+    train_once.section,
+    pairs.section,
+    cost.section,
+)
 OF_RECORDS: Sequence[View] = (
     training.section,
     gradients.section,

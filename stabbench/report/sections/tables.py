@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from stabbench.analysis.calibration import false_positive_rate
+from stabbench.analysis.permutation import RESAMPLED_UP_TO
 from stabbench.analysis.place import Place
-from stabbench.report.content import Content, measured_level
+from stabbench.analysis.stability import MINIMUM_SEEDS
+from stabbench.report.content import Content
 from stabbench.report.layout import blocks
 from stabbench.report.section import MAKING, RESULTS, Section
 
@@ -18,6 +23,17 @@ def stability(content: Content) -> Section:
     cells = content.table.to_dict("records")
     block = {"blocks": blocks(content), "level": measured_level(content), "cells": cells}
     return Section("stability", "Stability", part=RESULTS, block=block)
+
+
+def measured_level(content: Content) -> tuple[int, float] | None:
+    """The star's real false-positive rate at the smallest n that may have one, by simulation.
+
+    None where no cell may have one, or all have more than `RESAMPLED_UP_TO` seeds, where it is the nominal one.
+    """
+    starred = content.table.loc[content.table["n"] >= MINIMUM_SEEDS, "n"]
+    if starred.empty or (n := int(starred.min())) > RESAMPLED_UP_TO:
+        return None
+    return n, false_positive_rate(n, content.alpha, content.levene_center, np.random.default_rng(0))
 
 
 def failures(content: Content) -> Section:
