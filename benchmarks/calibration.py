@@ -95,11 +95,12 @@ def _rates(case: Case, n: int, test: str, p: Array) -> dict[str, Any]:
         "n": n,
         "test": test,
         "null": _null(case, test),
-        "rates": {f"{alpha:g}": _bounded(count, p.size) for alpha, count in rejected.items()},
+        "rates": {f"{alpha:g}": bounded(count, p.size) for alpha, count in rejected.items()},
     }
 
 
-def _bounded(count: int, n: int) -> dict[str, float]:
+def bounded(count: int, n: int) -> dict[str, float]:
+    """A rate with its 99 % bounds (Clopper-Pearson)."""
     interval = stats.binomtest(count, n).proportion_ci(CONFIDENCE, method="exact")
     return {"rate": count / n, "low": round(float(interval.low), 6), "high": round(float(interval.high), 6)}
 
@@ -114,7 +115,7 @@ def _std_coverage(case: Case, n: int, intervals: Array) -> dict[str, Any]:
     truth = np.log(case.std_ratio)
     held = int(((intervals[known, 0] <= truth) & (truth <= intervals[known, 1])).sum())
     head = {"interval": "std ratio, bootstrap", "case": case.name, "n": n, "estimable": float(known.mean())}
-    return {**head, **({"coverage": _bounded(held, int(known.sum()))} if known.any() else {})}
+    return {**head, **({"coverage": bounded(held, int(known.sum()))} if known.any() else {})}
 
 
 def _wilson_coverage(n: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What an interval of a ratio says beside a declared region of equivalence: steadier, equivalent, less steady, unknown."""
+"""What the interval of a ratio says beside a region of equivalence: steadier, equivalent, less steady or unknown."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ def improvement(
 
 def _above(a: Array, b: Array) -> Array:
     """1 where a score of `a` `(n_a,)` is above that of `b` `(n_b,)`, half where they are equal: `(n_a, n_b)`."""
-    return (a[:, None] > b) + 0.5 * (a[:, None] == b)
+    return np.asarray((a[:, None] > b) + 0.5 * (a[:, None] == b), dtype=np.float64)
 
 
 def _asymptotic_improvement(a: Sequence[Array], b: Sequence[Array], confidence: float) -> Estimate:

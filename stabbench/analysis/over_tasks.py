@@ -74,31 +74,27 @@ def usable(table: pd.DataFrame) -> pd.Series:
 
 
 def _measured(runs: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
-    """Each cell's `log_std` and `variance`, NaN where it is not usable, in the order of `table`."""
+    """Each cell's `log_std` and `kurtosis`, NaN where it is not usable, in the order of `table`."""
     cells = table[[*CELL, "n", "std"]].copy()
     good = usable(table)
     cells["log_std"] = np.log(cells["std"].where(good)) + 1 / (2 * (cells["n"].where(good) - 1))
-    cells["kurtosis"] = _kurtoses(runs, cells)
-    strategies = cells.groupby(["model", "strategy"], sort=False, observed=True)
-    variance = pd.Series(np.nan, index=cells.index)
-    for _, rows in strategies:
-        known = rows[good[rows.index]]
-        variance[known.index] = log_std_variances(
-            known["n"].to_numpy(dtype=np.float64), known["kurtosis"].to_numpy(dtype=np.float64)
-        )
-    return cells.assign(variance=variance)
+    cells["kurtosis"] = np.where(good, _kurtoses(runs, cells), np.nan)
+    return cells
 
 
 def log_std_variances(n: Array, kurtosis: Array) -> Array:
-    """Sampling variance of the log std of each task of one strategy, from its seeds `(k,)` and kurtosis `(k,)`: `(k,)`.
+    """Sampling variance of each strategy's log std on each task, from its seeds and its kurtosis `(s, k)`: `(s, k)`.
 
-    Delta method: (κ − (n − 3) / (n − 1)) / 4n, with one κ for all tasks, the mean of theirs weighted by n (3, the
-    normal distribution's, where none is known). A cell's own κ makes its weight depend on its std, so that the interval
-    of the pooled ratio holds too little (reports/benchmarks/calibration-tasks.md).
+    Delta method: (κ − (n − 3) / (n − 1)) / 4n, with one κ for all tasks of a strategy, the mean of theirs weighted by n
+    (3, the normal distribution's, where none is known: NaN). A cell's own κ would make its weight depend on its std,
+    and then the interval of a pooled ratio holds too little (reports/benchmarks/calibration-tasks.md).
     """
-    known = ~np.isnan(kurtosis)
-    pooled = float(np.average(kurtosis[known], weights=n[known])) if known.any() else _NORMAL_KURTOSIS
-    return np.asarray((max(pooled, 1.0) - (n - 3) / (n - 1)) / (4 * n), dtype=np.float64)
+    weights = np.where(np.isnan(kurtosis), 0.0, n)
+    total = weights.sum(axis=1, keepdims=True)
+    pooled = (weights * np.nan_to_num(kurtosis)).sum(axis=1, keepdims=True)
+    mean = np.divide(pooled, total, out=np.full_like(total, _NORMAL_KURTOSIS), where=total > 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray((np.maximum(mean, 1.0) - (n - 3) / (n - 1)) / (4 * n))
 
 
 def kurtosis_of(n: Array, second: Array, fourth: Array) -> Array:
@@ -110,7 +106,7 @@ def kurtosis_of(n: Array, second: Array, fourth: Array) -> Array:
     ratio = np.divide(fourth, second**2, out=np.full_like(second, np.nan), where=usable_moments)
     with np.errstate(divide="ignore", invalid="ignore"):
         excess = (n - 1) / ((n - 2) * (n - 3)) * ((n + 1) * (ratio - 3) + 6)
-    return np.where(usable_moments, excess + 3, np.nan)
+    return np.asarray(np.where(usable_moments, excess + 3, np.nan), dtype=np.float64)
 
 
 def _kurtoses(runs: pd.DataFrame, cells: pd.DataFrame) -> Array:
@@ -122,17 +118,19 @@ def _kurtoses(runs: pd.DataFrame, cells: pd.DataFrame) -> Array:
     centred = scores - (np.bincount(code, scores) / n)[code]
     second, fourth = (np.bincount(code, centred**power) / n for power in (2, 4))
     by_cell = pd.Series(kurtosis_of(n, second, fourth), index=groups.size().index)
-    return by_cell.reindex(pd.MultiIndex.from_frame(cells[CELL])).to_numpy(dtype=np.float64)
+    wanted = by_cell.reindex(pd.MultiIndex.from_frame(cells[CELL]))
+    return np.asarray(wanted, dtype=np.float64)
 
 
 def _model_rows(cells: pd.DataFrame) -> pd.DataFrame:
     names = ordered(cells["strategy"])
     shaped = {
         value: cells.pivot(index="strategy", columns="task", values=value).reindex(names).to_numpy(dtype=np.float64)
-        for value in ("log_std", "variance", "n")
+        for value in ("log_std", "kurtosis", "n")
     }
+    variances = log_std_variances(shaped["n"], shaped["kurtosis"])
     a, b = np.triu_indices(len(names), 1)
-    pooled = pool(shaped["log_std"][a] - shaped["log_std"][b], shaped["variance"][a] + shaped["variance"][b])
+    pooled = pool(shaped["log_std"][a] - shaped["log_std"][b], variances[a] + variances[b])
     planned = (~np.isnan(shaped["n"][a] + shaped["n"][b])).sum(axis=1)
     rows = {
         "model": str(cells["model"].iloc[0]),

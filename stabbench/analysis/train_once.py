@@ -30,7 +30,7 @@ def train_once(runs: pd.DataFrame, table: pd.DataFrame, lower: Collection[str] =
     `FEWEST_RUNS` runs, and all scores where a run has none.
     """
     cells = scores_by_cell(runs)
-    rows = []
+    rows: list[dict[Any, Any]] = []
     for cell in table.to_dict("records"):
         scores = cells.get((cell["model"], cell["task"], cell["strategy"]), np.empty(0))
         rows.append({**cell, "failed_share": _share(cell), **_tail(scores, cell["metric"] in lower)})
