@@ -76,7 +76,11 @@ def _row(case: TaskCase, k: int, n: int, tau: float, batches: int, random: np.ra
     estimate, error, freedom = (all_of[name][known] for name in ("estimate", "error", "freedom"))
     held = {name: all_of[name][known] for name in ("pooled", "new_measured", "new_true", "usual_new_true", *RIVALS)}
     row: dict[str, Any] = {
-        **{"case": case.name, "tasks": k, "seeds": n, "tau": tau, "estimable": float(known.mean())},
+        "case": case.name,
+        "tasks": k,
+        "seeds": n,
+        "tau": tau,
+        "estimable": float(known.mean()),
         "bias": float(estimate.mean()),
         "width": float(np.median(all_of["width"][known])),
         "coverage": {name: bounded(int(values.sum()), values.size) for name, values in held.items()},

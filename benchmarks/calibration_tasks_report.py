@@ -59,8 +59,8 @@ def _verdict(found: Mapping[str, Any]) -> str:
     head = ["what", "scores of both strategies", "settings that keep .95 or α", "those that do not"]
     return (
         "## What keeps its level\n\nAn interval fails where the upper bound of its coverage is under 95 %, a test and "
-        "a verdict where the lower bound of its rate is above α. Same shape: the two strategies' scores differ in scale "
-        "alone and have as many seeds, so that a small sample distorts both stds alike.\n\n" + table(head, lines)
+        "a verdict where the lower bound of its rate is above α. Same shape: the two strategies' scores differ in "
+        "scale alone and have as many seeds, so that a small sample distorts both stds alike.\n\n" + table(head, lines)
     )
 
 

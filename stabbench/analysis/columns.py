@@ -63,6 +63,53 @@ PAIRWISE = (
 )  # fmt: skip
 """Columns of pairwise.csv; p-values are two-sided."""
 
+OVER_TASKS = (
+    Column(("tasks", "tasks_left_out"), "tasks that count, and those on which a cell's std says nothing",
+           "over_tasks.over_tasks"),
+    Column(("std_ratio", "std_ratio_low", "std_ratio_high", "tau"),
+           "std of a over that of b, pooled over tasks with random effects, its 95 % interval, and the std of the true "
+           "log ratios between tasks", "random_effects.pool"),
+    Column(("new_task_low", "new_task_high"), "95 % prediction interval of the ratio measured on a new task",
+           "random_effects.pool"),
+    Column(("p_ratio",), "that the ratio is 1: t test", "equivalence.two_sided", adjusted=True),
+    Column(("p_ratio_bh",), "the same, adjusted after Benjamini and Hochberg", "equivalence.benjamini_hochberg"),
+    Column(("p_verdict",), "level at which the interval lies within one part of the scale",
+           "equivalence.verdict_p_values", adjusted=True),
+    Column(("verdict", "verdict_holm"), "which part that is, at .05: of the pair alone, and after Holm",
+           "equivalence.verdicts"),
+    Column(("improvement", "improvement_low", "improvement_high"),
+           "probability that a run of a is better than one of b, mean over tasks, 95 % bootstrap interval",
+           "level_over_tasks.improvement"),
+)  # fmt: skip
+"""Columns of pairs.csv of the chapter over tasks."""
+
+STRATEGIES_OVER_TASKS = (
+    Column(("tasks",), "tasks of the pair that has most", "over_tasks.steadiness"),
+    Column(("relative_std", "tied"), "std over the geometric mean of all strategies'; letters of sets not told apart",
+           "over_tasks.steadiness"),
+    Column(("level_tasks", "n"), "tasks that all strategies have, and the runs on them", "level_tables.levels"),
+    Column(("iqm", "iqm_low", "iqm_high"), "interquartile mean of those runs' scores, 95 % bootstrap interval",
+           "level_over_tasks.interquartile_mean"),
+)  # fmt: skip
+"""Columns of strategies.csv of that chapter."""
+
+TRAIN_ONCE = (
+    Column(("n", "failed"), "finished and failed runs", "frame.frame"),
+    Column(("failed_share", "failed_low", "failed_high"), "share that failed, Wilson's 95 % interval",
+           "failures.wilson_interval"),
+    Column(("mean", "median"), "of finished runs' scores", "spread.spread"),
+    Column(("worst_tenth", "worst"), "score that one run in ten does not reach, and the worst run's",
+           "train_once.train_once"),
+    Column(("worst_fifth_mean",), "mean of the worst 20 % of the runs", "train_once.worst_mean"),
+)  # fmt: skip
+"""Columns of train-once.csv."""
+
 NAMES = ("model", "task", "strategy", "strategy_a", "strategy_b", "metric", "majority")
 """Columns that are not computed."""
-TABLES = {"stability.csv": STABILITY, "pairwise.csv": PAIRWISE}
+TABLES = {
+    "stability.csv": STABILITY,
+    "pairwise.csv": PAIRWISE,
+    "over-tasks/pairs.csv": OVER_TASKS,
+    "over-tasks/strategies.csv": STRATEGIES_OVER_TASKS,
+    "train-once/train-once.csv": TRAIN_ONCE,
+}

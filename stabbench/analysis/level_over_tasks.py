@@ -58,7 +58,7 @@ def interquartile_mean(scores: Sequence[Array], resamples: Resamples | None, con
     values, weights, tasks = values[order], weights[order], tasks[order]
     found = float(_trimmed(values, weights[None], cut)[0])
     if resamples is None:
-        half = special.ndtri((1 + confidence) / 2) * _asymptotic_error(values, weights, tasks, cut)
+        half = float(special.ndtri((1 + confidence) / 2)) * _asymptotic_error(values, weights, tasks, cut)
         return found, found - half, found + half
     drawn = [resamples.counts(0, place, part.size) for place, part in enumerate(scores)]
     means = [_trimmed(values, weights * counts[:, order], cut) for counts in _blocks(drawn, values.size)]
@@ -125,7 +125,7 @@ def _asymptotic_improvement(a: Sequence[Array], b: Sequence[Array], confidence: 
         means.append(float(below_x.mean()))
         variances.append(sum(part.var(ddof=1) / part.size if part.size > 1 else 0.0 for part in (below_x, below_y)))
     mean = float(np.mean(means))
-    half = special.ndtri((1 + confidence) / 2) * math.sqrt(sum(variances)) / len(means)
+    half = float(special.ndtri((1 + confidence) / 2)) * math.sqrt(sum(variances)) / len(means)
     return mean, max(0.0, mean - half), min(1.0, mean + half)
 
 
