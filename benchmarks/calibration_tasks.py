@@ -83,7 +83,11 @@ def _row(case: TaskCase, k: int, n: int, tau: float, batches: int, random: np.ra
         "estimable": float(known.mean()),
         "bias": float(estimate.mean()),
         "width": float(np.median(all_of["width"][known])),
-        "coverage": {name: bounded(int(values.sum()), values.size) for name, values in held.items()},
+        "coverage": {
+            name: bounded(int(values.sum()), values.size)
+            for name, values in held.items()
+            if case.new_ratio_known or name not in ("new_true", "usual_new_true")
+        },
     }
     p = two_sided(estimate, error, freedom)
     row["p_ratio"] = {f"{alpha:g}": bounded(int((p <= alpha).sum()), p.size) for alpha in ALPHAS}

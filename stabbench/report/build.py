@@ -12,6 +12,7 @@ from stabbench.processes import processes, without_garbage_collection
 from stabbench.report.content import Content, Settings, gather
 from stabbench.report.figures.drawing import style
 from stabbench.report.figures.rendering import Drawings
+from stabbench.report.grid_tables import write_over_tasks
 from stabbench.report.metrics import metrics, statistics
 from stabbench.report.page import Page
 from stabbench.report.plots import write_plots
@@ -72,6 +73,7 @@ def write(
                 made.append(section)
             draft = Page.of(content, made)
         write_tables(content, out / "tables")
+        write_over_tasks(content, out / "tables")
         everything = statistics(content)
         write_json(out / "metrics.json", metrics(everything))
         write_json(out / "tables" / "statistics.json", everything)

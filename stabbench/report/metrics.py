@@ -7,10 +7,14 @@ from typing import Any
 
 import pandas as pd
 
+from stabbench.analysis.level_tables import IMPROVEMENT_COLUMNS
+from stabbench.analysis.over_tasks import P_VALUES as POOLED_P_VALUES
+from stabbench.analysis.over_tasks import RATIOS
 from stabbench.analysis.pairwise import ADJUSTED, P_VALUES
 from stabbench.analysis.stability import P_VALUES as RIVAL_P_VALUES
 from stabbench.report.content import Content
 from stabbench.report.numbers import significant
+from stabbench.report.over_tasks import models_of, pooled
 
 NUMBERS = ("std", "mean", "max", "median", "iqr", "std_successful", "failed_low", "failed_high")
 HEADLINE = ("std", "mean", "n", "failed")
@@ -46,7 +50,7 @@ def statistics(content: Content) -> dict[str, Any]:
 
     `stability` holds each cell's numbers (fractions, or as the metric has them), `tests` by model and task:
     `smallest_std` (which cell, against which, p-values, star) and `pairs` (`devlin vs mosbach`: Fisher's exact test on
-    failures, Levene's on variances).
+    failures, Levene's on variances), `over_tasks` by model what is said over its tasks, where it has several.
     """
     stability: dict[str, Any] = {}
     tests: dict[str, Any] = {}
@@ -67,8 +71,26 @@ def statistics(content: Content) -> dict[str, Any]:
         names = ("std_ratio", "std_ratio_low", "std_ratio_high", *P_VALUES, *(f"{p}_holm" for p in ADJUSTED))
         found = tests[pair["model"]][pair["task"]]["pairs"]
         found[f"{pair['strategy_a']} vs {pair['strategy_b']}"] = _numbers(pair, names)
-    settings = {"star": {"levene_center": content.levene_center, "alpha": content.alpha}, "ddof": 1}
-    return {"stability": stability, "tests": tests, "settings": settings}
+    settings: dict[str, Any] = {"star": {"levene_center": content.levene_center, "alpha": content.alpha}, "ddof": 1}
+    over_tasks = _over_tasks(content)
+    settings |= {"equivalence": list(content.equivalence)} if over_tasks else {}
+    return {"stability": stability, "tests": tests, **over_tasks, "settings": settings}
+
+
+def _over_tasks(content: Content) -> dict[str, Any]:
+    """By model: `strategies` (std, tied, level) and `pairs` (ratio, intervals, p-values, verdict); or nothing."""
+    found = pooled(content)
+    if found is None:
+        return {}
+    models: dict[str, Any] = {model: {"strategies": {}, "pairs": {}} for model in models_of(found)}
+    for row in found.strategies.to_dict("records"):
+        numbers = _numbers(row, ("relative_std", "iqm", "iqm_low", "iqm_high"))
+        models[row["model"]]["strategies"][row["strategy"]] = {**numbers, "tied": row["tied"]}
+    for row in found.pairs.to_dict("records"):
+        names = (*RATIOS, "tau", *POOLED_P_VALUES, *IMPROVEMENT_COLUMNS)
+        told = {"tasks": row["tasks"], "verdict": row["verdict"], "verdict_holm": row["verdict_holm"]}
+        models[row["model"]]["pairs"][f"{row['strategy_a']} vs {row['strategy_b']}"] = {**_numbers(row, names), **told}
+    return {"over_tasks": models}
 
 
 def _numbers(row: Mapping[Any, Any], names: tuple[str, ...]) -> dict[str, float]:

@@ -47,9 +47,9 @@ def sections(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Section]:
 
 def test_every_view_has_its_part_of_the_page_and_says_something(sections: dict[str, Section]) -> None:
     assert list(sections) == [
-        "stability", "scores", "failures", "pairs", "cost", "noise", "example-stability", "training", "gradients",
-        "gradient-norms", "failed-runs", "early-stopping", "bias-correction-factor", "generalisation",
-        "task-statistics", "hyperparameters", "statistics", "making", "definitions", "data",
+        "stability", "over-tasks", "scores", "failures", "train-once", "pairs", "cost", "noise", "example-stability",
+        "training", "gradients", "gradient-norms", "failed-runs", "early-stopping", "bias-correction-factor",
+        "generalisation", "task-statistics", "hyperparameters", "statistics", "making", "definitions", "data",
     ]  # fmt: skip
     for section in sections.values():
         assert section.part in PARTS
@@ -60,7 +60,15 @@ def test_every_view_has_its_part_of_the_page_and_says_something(sections: dict[s
 def test_plain_results_have_the_chapters_that_scores_alone_can_fill() -> None:
     rows = [(name, seed, 0.5 + step * seed) for name, step in (("a", 0.01), ("b", 0.02)) for seed in range(6)]
     found = compare(pd.DataFrame(rows, columns=["strategy", "seed", "score"]).assign(task="rte"))
-    assert list(drawn(found.content)) == ["stability", "scores", "failures", "pairs", "definitions", "data"]
+    assert list(drawn(found.content)) == [
+        "stability",
+        "scores",
+        "failures",
+        "train-once",
+        "pairs",
+        "definitions",
+        "data",
+    ]
 
 
 def test_every_figure_hands_over_a_table_of_what_it_shows(sections: dict[str, Section]) -> None:

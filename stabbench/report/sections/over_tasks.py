@@ -12,7 +12,7 @@ from stabbench.analysis.over_tasks import FEWEST_TASKS
 from stabbench.report import findings
 from stabbench.report.content import Content
 from stabbench.report.grid import Grid
-from stabbench.report.numbers import NOT_AVAILABLE, counted, p_value, percent, some
+from stabbench.report.numbers import NOT_AVAILABLE, counted, p_value, percent, score_text, some
 from stabbench.report.over_tasks import OverTasks, claims, left_out, models_of, pooled, ratio
 from stabbench.report.section import RESULTS, Section
 
@@ -55,7 +55,7 @@ def grids(content: Content, found: OverTasks, most: int = LISTED) -> list[tuple[
     several = len(models_of(found)) > 1
     shown = found.pairs.head(most).to_dict("records")
     rest = f" The first {most:,} of {len(found.pairs):,} pairs." if len(found.pairs) > most else ""
-    strategies = Grid.of(found.strategies.to_dict("records"), _strategy_columns(several), texts=1 + several)
+    strategies = Grid.of(found.strategies.to_dict("records"), _strategy_columns(content, several), texts=1 + several)
     pairs = Grid.of(shown, _pair_columns(several), texts=1 + several)
     return [(_STRATEGIES, strategies), (_PAIRS + rest, pairs)]
 
@@ -63,7 +63,7 @@ def grids(content: Content, found: OverTasks, most: int = LISTED) -> list[tuple[
 _STRATEGIES = (
     "Strategies, the steadiest first. std: times the geometric mean of all strategies' (pooled over tasks); tied: two "
     "strategies with a letter in common are not told apart (Holm, α = .05), which is not equivalence; level: "
-    "interquartile mean × 100 of all runs of the shared tasks, 95 % interval of other seeds on these tasks."
+    "interquartile mean (fractions × 100) of all runs of the shared tasks, 95 % interval of other seeds on these tasks."
 )
 _PAIRS = (
     "Pairs: std of the first over that of the second. tau: standard deviation of the true log ratios between tasks. p: "
@@ -74,14 +74,21 @@ _PAIRS = (
 _Columns = dict[str, Any]
 
 
-def _strategy_columns(several: bool) -> _Columns:
+def _strategy_columns(content: Content, several: bool) -> _Columns:
+    def level(row: Mapping[Any, Any]) -> str:
+        if pd.isna(row["iqm"]):
+            return NOT_AVAILABLE
+        kind = content.shown_at(next(place for place in content.places if place.model == row["model"])).kind
+        mean, low, high = (score_text(float(row[name]), kind) for name in ("iqm", "iqm_low", "iqm_high"))
+        return f"{mean} ({low} to {high})"
+
     return {
         "strategy": lambda row: str(row["strategy"]),
         **({"model": lambda row: str(row["model"])} if several else {}),
         "tasks": lambda row: str(row["tasks"]),
         "std": lambda row: ratio(row["relative_std"]),
         "tied": lambda row: row["tied"] or NOT_AVAILABLE,
-        "level": lambda row: _share(row, "iqm"),
+        "level": level,
     }
 
 
@@ -144,7 +151,9 @@ def _verdicts(pairs: pd.DataFrame) -> str:
     if not made:
         return f"Of {counted(tested, 'pair')} none has a verdict at α = {LEVEL:g} after Holm's adjustment: unknown."
     named = [f"{verdict}: {some(texts, _NAMED)}" for verdict, texts in made.items()]
-    return f"Of {counted(tested, 'pair')}, after Holm's adjustment, {'; '.join(named)}; of the others it is unknown."
+    others = tested - sum(len(texts) for texts in made.values())
+    rest = f"; unknown: {counted(others, 'pair')}" if others else ""
+    return f"Of {counted(tested, 'pair')}, after Holm's adjustment, {'; '.join(named)}{rest}."
 
 
 def _level(content: Content, found: OverTasks, model: str) -> str:
@@ -170,7 +179,7 @@ def _not_counted(content: Content, model: str) -> str:
         return ""
     named = [f"{row['strategy']} on {row['task']} {_reason(content, row)}" for _, row in cells.iterrows()]
     texts = some(named, _NAMED)
-    return f"{counted(len(cells), 'cell')} count in no ratio: {texts}."
+    return f"{counted(len(cells), 'cell')} {'counts' if len(cells) == 1 else 'count'} in no ratio: {texts}."
 
 
 def _reason(content: Content, row: pd.Series) -> str:
