@@ -43,7 +43,8 @@ def rliables_numbers() -> dict[str, Estimate]:
         {"improvement": (x, y)}, lambda a, b: np.array([metrics.probability_of_improvement(a, b)]), reps=2_000
     )
     points, intervals = {**points, **paired[0]}, {**intervals, **paired[1]}
-    return {name: (float(points[name][0]), *map(float, intervals[name][:, 0])) for name in points}
+    ends = {name: (float(interval[0, 0]), float(interval[1, 0])) for name, interval in intervals.items()}
+    return {name: (float(points[name][0]), *ends[name]) for name in points}
 
 
 def ours(resamples: Resamples | None) -> dict[str, Estimate]:
@@ -85,8 +86,11 @@ def test_tasks_count_alike_however_many_seeds_they_have() -> None:
 def test_the_asymptotic_intervals_are_near_those_of_the_bootstrap_with_many_seeds() -> None:
     random = np.random.default_rng(3)
     a, b = (list(random.normal(shift, 1, (3, 200))) for shift in (0.3, 0.0))
-    for function in (lambda r: interquartile_mean(a, r), lambda r: improvement(a, b, r)):
-        drawn, formula = function(Resamples()), function(None)
+    many = Resamples()
+    for drawn, formula in (
+        (interquartile_mean(a, many), interquartile_mean(a, None)),
+        (improvement(a, b, many), improvement(a, b, None)),
+    ):
         assert drawn[0] == formula[0]
         assert drawn[1:] == pytest.approx(formula[1:], abs=0.15 * (drawn[2] - drawn[1]))
 

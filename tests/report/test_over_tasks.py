@@ -70,7 +70,7 @@ def test_a_wider_region_makes_strategies_equivalent(found: Comparison) -> None:
     names = ["strategy_a", "strategy_b"]
     assert found.over_tasks.set_index(names).loc[("calm", "quiet"), "verdict"] == "unknown"
     assert wide.set_index(names).loc[("calm", "quiet"), "verdict"] == "equivalent"
-    with pytest.raises(UserError, match="equivalence is 1.1, 1.2"):
+    with pytest.raises(UserError, match=r"equivalence is 1\.1, 1\.2"):
         comparison(2, region=(1.1, 1.2))
 
 

@@ -12,6 +12,7 @@ from stabbench.analysis.place import Place
 from stabbench.analysis.stability import MINIMUM_SEEDS
 from stabbench.report.content import Content
 from stabbench.report.layout import blocks
+from stabbench.report.over_tasks import pooled
 from stabbench.report.section import MAKING, RESULTS, Section
 
 LISTED_RUNS = 2000
@@ -53,4 +54,4 @@ def definitions(content: Content) -> Section:
 def data(content: Content) -> Section:
     """Links to the files that hold every number, and a row a run where they are not too many."""
     runs = content.runs.to_dict("records") if len(content.runs) <= LISTED_RUNS else []
-    return Section("data", "Raw data", part=MAKING, block={"runs": runs})
+    return Section("data", "Raw data", part=MAKING, block={"runs": runs, "over_tasks": pooled(content) is not None})
