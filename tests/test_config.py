@@ -129,6 +129,8 @@ def test_a_value_out_of_range_is_named_with_its_path(read: Read, block: str, mis
             SMALL + "models: {embedded: {pretraining: {layrs: 2}}}\n",
             "models.embedded.pretraining.layrs: unknown key: did you mean 'layers'?",
         ),
+        (SMALL + "report: {equivalence: [1.1, 1.2]}\n", "expected two ratios of standard deviations around 1"),
+        (SMALL + "report: {equivalence: [0.8]}\n", "report.equivalence"),
         (SMALL + "report: {levene_centre: mean}\n", "report.levene_centre: unknown key: did you mean 'levene_center'?"),
         (SMALL.replace("[devlin]", "[mixuot]"), "grid.strategies: unknown strategy 'mixuot': did you mean 'mixout'?"),
         (

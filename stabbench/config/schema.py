@@ -220,7 +220,7 @@ class ReportBlock(Block):
     provenance: bool = False
     """Whether the page says when, at which commit, on what and how fast runs were trained: then another training of
     the same runs changes it."""
-    equivalence: tuple[float, float] = (0.8, 1.25)
+    equivalence: Annotated[tuple[float, float], Field(strict=False)] = (0.8, 1.25)
     """Ratios of standard deviations, from one under 1 to one above it, that are declared to make no difference."""
 
     @field_validator("equivalence")
