@@ -129,8 +129,6 @@ def test_a_value_out_of_range_is_named_with_its_path(read: Read, block: str, mis
             SMALL + "models: {embedded: {pretraining: {layrs: 2}}}\n",
             "models.embedded.pretraining.layrs: unknown key: did you mean 'layers'?",
         ),
-        (SMALL + "report: {equivalence: [1.1, 1.2]}\n", "expected two ratios of standard deviations around 1"),
-        (SMALL + "report: {equivalence: [0.8]}\n", "report.equivalence"),
         (SMALL + "report: {levene_centre: mean}\n", "report.levene_centre: unknown key: did you mean 'levene_center'?"),
         (SMALL.replace("[devlin]", "[mixuot]"), "grid.strategies: unknown strategy 'mixuot': did you mean 'mixout'?"),
         (
@@ -151,6 +149,13 @@ def test_a_value_out_of_range_is_named_with_its_path(read: Read, block: str, mis
 def test_an_unknown_name_brings_the_nearest_one(read: Read, text: str, start: str) -> None:
     (only,) = mistakes(read, text)
     assert only.startswith(start)
+
+
+def test_a_region_of_equivalence_is_two_ratios_around_one(read: Read) -> None:
+    assert read(SMALL + "report: {equivalence: [0.5, 2]}\n").report.equivalence == (0.5, 2.0)
+    for region in ("[1.1, 1.2]", "[0, 2]"):
+        (only,) = mistakes(read, SMALL + f"report: {{equivalence: {region}}}\n")
+        assert only.endswith("expected two ratios of standard deviations around 1, such as [0.8, 1.25]")
 
 
 def test_all_mistakes_are_listed_at_once(read: Read) -> None:
