@@ -1,0 +1,110 @@
+"""Permutation tests with looks after stages of seeds, for many pairs of arms at once: spread and level.
+
+As AdaStop (Mathieu et al., arXiv 2306.10882): what is permuted are the two arms' scores within each stage, the same
+permutations serve all looks, and at look k of K at most a share α k/K of them may have crossed the boundaries so far.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from stabbench.analysis.levels import welch
+from stabbench.analysis.permutation import levene_ratio
+from stabbench.analysis.spread import Array
+from stabbench.analysis.variances import levene
+
+Question = Literal["spread", "level"]
+Orders: TypeAlias = npt.NDArray[np.intp]
+"""Permutations of the 2n scores of a stage, `(permutations + 1, 2n)`; the first is none."""
+_TOLERANCE = 1e-9
+
+
+def draw_orders(n: int, permutations: int, random: np.random.Generator) -> Orders:
+    """Permutations of one stage of `n` seeds an arm."""
+    places = np.arange(2 * n)
+    drawn = random.permuted(np.broadcast_to(places, (permutations, 2 * n)), axis=1)
+    return np.concatenate([places[None], drawn])
+
+
+def look(a: Array, b: Array, orders: Sequence[Orders], question: Question) -> Array:
+    """The statistic of rows of two arms' scores `(rows, k n)` after k stages: `(rows, permutations + 1)`.
+
+    The first column is what is seen, the others what permuting within each of the k stages makes of it. `spread`:
+    `permutation.levene_ratio` of the residuals from each arm's own median, centred again after permuting. `level`: the
+    squared difference of the means, as a share of the scores' sum of squares. Both lie between 0 and 1.
+    """
+    if question == "level":
+        return _level(a, b, orders)
+    residuals = [x - np.median(x, axis=1, keepdims=True) for x in (a, b)]
+    mixed_a, mixed_b = _mixed(residuals[0], residuals[1], orders)
+    shape = mixed_a.shape
+    flat = (x.reshape(-1, shape[-1]) for x in (mixed_a, mixed_b))
+    return levene_ratio(*flat).reshape(shape[:2])
+
+
+def _mixed(a: Array, b: Array, orders: Sequence[Orders]) -> tuple[Array, Array]:
+    n = a.shape[1] // len(orders)
+    stages = [
+        np.concatenate([x[:, start : start + n] for x in (a, b)], axis=1)[:, order]
+        for start, order in zip(range(0, a.shape[1], n), orders, strict=True)
+    ]
+    return tuple(np.concatenate([stage[..., part] for stage in stages], axis=-1) for part in (np.s_[:n], np.s_[n:]))
+
+
+def _level(a: Array, b: Array, orders: Sequence[Orders]) -> Array:
+    size, n = a.shape[1], a.shape[1] // len(orders)
+    pooled = np.concatenate([a, b], axis=1)
+    centre = pooled.mean(axis=1, keepdims=True)
+    squares = ((pooled - centre) ** 2).sum(axis=1, keepdims=True)
+    first = np.zeros((len(a), len(orders[0])))
+    for start, order in zip(range(0, size, n), orders, strict=True):
+        chosen = np.zeros((order.shape[0], 2 * n))
+        np.put_along_axis(chosen, order[:, :n], 1.0, axis=1)
+        first += (np.concatenate([x[:, start : start + n] for x in (a, b)], axis=1) - centre) @ chosen.T
+    # the second arm's sum is minus the first's: between = 2 size (difference / 2)², difference = 2 first / size
+    between = 2 * first**2 / size
+    return np.asarray(np.divide(between, squares, out=np.zeros_like(between), where=squares > 0))
+
+
+def asymptotic(a: Array, b: Array, question: Question) -> Array:
+    """p-values `(rows,)` beside the permutations': Levene's median-centred, Welch's; 1 where not defined."""
+    found = levene(a, b) if question == "spread" else welch(a, b)
+    return np.nan_to_num(found, nan=1.0)
+
+
+def first_crossings(
+    looks: Sequence[Array], asymptotics: Sequence[Array], alpha: float, stages: int
+) -> npt.NDArray[np.intp]:
+    """At which look of `looks` (of `stages` that are planned) each row is told apart at the level `alpha`; 0: at none.
+
+    At look k the boundary is such that, of all permutations and what is seen, at most a share `alpha` k / `stages`
+    has crossed this boundary or an earlier one, ties counting against. The row is told apart from the first look on at
+    which what is seen has crossed a boundary and the asymptotic p-value is `alpha` k / `stages` at most, too. The
+    seen row and its permutations are exchangeable where both arms' scores are: the level is exact then, however many
+    permutations there are, and stays so when looks are left out.
+    """
+    rows, count = looks[0].shape
+    alive = np.ones((rows, count), dtype=np.bool_)
+    crossed = np.zeros(rows, dtype=np.bool_)
+    found = np.zeros(rows, dtype=np.intp)
+    spent = np.zeros(rows, dtype=np.intp)
+    for number, (statistics, p) in enumerate(zip(looks, asymptotics, strict=True), start=1):
+        share = alpha * number / stages
+        left = int(share * count + _TOLERANCE) - spent
+        ranked = np.where(alive, statistics, -np.inf)
+        boundary = -np.take_along_axis(np.sort(-ranked, axis=1), left[:, None], axis=1)
+        new = ranked > boundary + _TOLERANCE
+        crossed |= new[:, 0]
+        found[(found == 0) & crossed & (p <= share)] = number
+        alive &= ~new
+        spent += new.sum(axis=1)
+    return found
+
+
+def permutation_p(statistics: Array) -> Array:
+    """The p-value of one look by itself: `(rows,)`."""
+    return np.asarray((statistics >= statistics[:, :1] - _TOLERANCE).mean(axis=1))
