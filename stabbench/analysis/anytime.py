@@ -1,4 +1,4 @@
-"""A test of two failure rates that may be looked at after every seed: the e-process of Turner, Ly and Grünwald (2024)."""
+"""A test of two failure rates that may be looked at after every seed, by Turner, Ly and Grünwald's (2024) e-values."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ Flags = npt.NDArray[np.bool_]
 
 
 def log_e_values(failed_a: Flags, failed_b: Flags, prior: float = PRIOR) -> Array:
-    """The log e-value after each block, for rows of failures `(k, n)` of two arms in the order of their seeds: `(k, n)`.
+    """The log e-value after each block `(k, n)`, for rows of failures `(k, n)` of two arms in the order of their seeds.
 
     A block is one run of each arm. Its factor is the likelihood of its two outcomes under the rates a and b that the
     blocks before it suggest, (prior + failed) / (2 prior + runs), over that under the rate (a + b) / 2 for both. Where
-    both rates are equal, whatever they are, each factor's expectation is at most 1, given all blocks before: the product is
-    a test supermartingale, and P(some e-value >= 1 / α) <= α (Ville), however one looks and stops. It stays so where
-    the two runs of a block are positively correlated, as runs of one seed may be; not where they are negatively so.
+    both rates are equal, whatever they are, each factor's expectation is at most 1, given all blocks before: the
+    product is a test supermartingale, and P(some e-value >= 1 / α) <= α (Ville), however one looks and stops. It stays
+    so where the two runs of a block are positively correlated, as runs of one seed may be; not where negatively.
     """
     a, b = (flags.astype(np.float64) for flags in (failed_a, failed_b))
     before = np.arange(a.shape[1])

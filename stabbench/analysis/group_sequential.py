@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stabbench.analysis.levels import welch
-from stabbench.analysis.permutation import levene_ratio
+from stabbench.analysis.permutation import middles, smallest_ratio
 from stabbench.analysis.spread import Array
 from stabbench.analysis.variances import levene
 
@@ -40,19 +40,34 @@ def look(a: Array, b: Array, orders: Sequence[Orders], question: Question) -> Ar
     if question == "level":
         return _level(a, b, orders)
     residuals = [x - np.median(x, axis=1, keepdims=True) for x in (a, b)]
-    mixed_a, mixed_b = _mixed(residuals[0], residuals[1], orders)
-    shape = mixed_a.shape
-    flat = (x.reshape(-1, shape[-1]) for x in (mixed_a, mixed_b))
-    return levene_ratio(*flat).reshape(shape[:2])
+    size = a.shape[1]
+    moments = [_moments(mixed) for mixed in _mixed(residuals[0], residuals[1], orders)]
+    return smallest_ratio(moments[0], moments[1], size, size)
 
 
 def _mixed(a: Array, b: Array, orders: Sequence[Orders]) -> tuple[Array, Array]:
+    """What each permutation within the stages makes of two arms: two of `(rows, permutations + 1, k n)`."""
     n = a.shape[1] // len(orders)
-    stages = [
-        np.concatenate([x[:, start : start + n] for x in (a, b)], axis=1)[:, order]
-        for start, order in zip(range(0, a.shape[1], n), orders, strict=True)
-    ]
-    return tuple(np.concatenate([stage[..., part] for stage in stages], axis=-1) for part in (np.s_[:n], np.s_[n:]))
+    mixed = [np.empty((len(a), len(orders[0]), a.shape[1])) for _ in range(2)]
+    for start, order in zip(range(0, a.shape[1], n), orders, strict=True):
+        both = np.concatenate([x[:, start : start + n] for x in (a, b)], axis=1)
+        mixed[0][..., start : start + n] = both[:, order[:, :n]]
+        mixed[1][..., start : start + n] = both[:, order[:, n:]]
+    return mixed[0], mixed[1]
+
+
+def _moments(scores: Array) -> list[tuple[Array, Array]]:
+    """Mean of |x − centre| and the sum of squares around it, for each score in the middle; sorts `scores` in place."""
+    scores.sort(axis=-1)
+    n = scores.shape[-1]
+    squares, total = np.einsum("...i,...i->...", scores, scores), scores.sum(axis=-1)
+    found = []
+    for middle in middles(n):
+        signs = np.where(np.arange(1, n + 1) > middle, 1.0, -1.0)
+        signs[middle - 1] = 2 * middle - 1 - n
+        centre, mean = scores[..., middle - 1], scores @ signs / n
+        found.append((mean, squares - 2 * centre * total + n * centre**2 - n * mean**2))
+    return found
 
 
 def _level(a: Array, b: Array, orders: Sequence[Orders]) -> Array:

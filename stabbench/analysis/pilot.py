@@ -85,7 +85,7 @@ def failure_limits(failed: int, n: int, confidence: float = CONFIDENCE) -> Failu
 def std_with_failures(
     scores: Scores, failed: npt.NDArray[np.bool_], constant: float, confidence: float = CONFIDENCE
 ) -> float:
-    """An upper limit of the standard deviation that counts on failures which the pilot did not see, but cannot rule out.
+    """An upper limit of the standard deviation that counts on failures which the pilot does not rule out.
 
     Runs that do not fail spread by the upper limit of their own standard deviation (chi-square), the others score
     `constant`, the best constant prediction's, and fail at the rate between the limits of `failure_limits` that spreads

@@ -80,7 +80,7 @@ class CellNeeds:
     std_upper: float
     """Upper limit of the standard deviation, by the scores alone."""
     std_if_failing: float
-    """The same, counting on the failures that the pilot does not rule out; NaN where the constant's score is unknown."""
+    """The same where as many runs fail as the pilot does not rule out; NaN where a failed run's score is unknown."""
     failed: FailureLimits | None
     """None where it is not known which runs failed."""
     mean: Needed
@@ -92,7 +92,7 @@ def cell_needs(cell: GateCell, wanted: Wanted) -> CellNeeds:
     """The seeds that a cell needs, by the finished runs of it that there are."""
     limits = failure_limits(cell.failed, cell.n, wanted.confidence) if cell.failed is not None and cell.n else None
     upper = std_upper_limit(cell.scores, wanted.confidence)
-    failing = math.nan if limits is None else _std_if_failing(cell, wanted)
+    failing = math.nan if limits is None else max(_std_if_failing(cell, wanted), upper)
 
     def mean(std: float) -> Needed:
         if wanted.margin_mean is None or math.isnan(std):

@@ -39,10 +39,10 @@ FEWEST, MOST_STAGES, MOST = 3, 20, 1_000
 class Design:
     """How seeds are trained and looked at; raises UserError with all that is wrong with it.
 
-    After each of `stages` stages of `stage` seeds an arm every pair of arms that is still open is tested. `alpha` is the
-    probability that any pair at all is told apart although nothing tells it apart, over all pairs, questions and looks.
-    A pair whose permutation p-value is above `accept` at a look but the first is no longer pursued; None: all are, up
-    to the last stage. Giving up so costs power and never raises the level.
+    After each of `stages` stages of `stage` seeds an arm every pair of arms that is still open is tested. `alpha`
+    bounds the probability that any pair is told apart that does not differ, over all pairs, questions and looks. A pair
+    whose permutation p-value is above `accept` at a look but the first is given up; None: all are pursued to the last
+    stage. Giving up costs power and never raises the level.
     """
 
     stage: int
@@ -181,7 +181,7 @@ class _Test:
 
 
 def _oriented(a: Array, b: Array) -> tuple[Array, Array]:
-    """Two arms' scores by stage as rows `(1, n)`, in an order in which neither names nor the seeds within a stage count."""
+    """Two arms' scores by stage as rows `(1, n)`, so ordered that neither names nor seeds within a stage count."""
     flat = sorted((np.sort(x, axis=1).ravel() for x in (a, b)), key=tuple)
     return flat[0][None], flat[1][None]
 

@@ -82,13 +82,13 @@ class SeedsAnswer:
         if wanted.margin_mean is None:
             return []
         shown = Shown.of(self.scoring, cell.metric)
-        what = f"mean to ±{plain(shown.factor * wanted.margin_mean)} ({shown.label}, {_level(wanted)} interval)"
+        what = f"mean {shown.label} to ±{plain(shown.factor * wanted.margin_mean)} ({_level(wanted)} interval)"
         if math.isnan(needs.std_upper):
             return [f"{what}: n/a, {self._why_no_std(needs)}"]
         stds = f"the std is {shown.text(cell.std)} in the pilot, up to {shown.text(needs.std_upper)} by its upper "
         lines = [f"{what}: {_more(needs.mean, cell.n)}; {stds}{share(wanted.confidence)} limit"]
         limits = needs.failed
-        if limits is not None and not math.isnan(needs.std_if_failing):
+        if limits is not None and needs.std_if_failing > needs.std_upper:
             lines.append(
                 f"  should {share(limits.widest)} of the runs fail, which {cell.failed} of {cell.n} do not rule out: "
                 f"{_more(needs.mean_if_failing, cell.n)}; std {shown.text(needs.std_if_failing)}"
@@ -109,9 +109,8 @@ class SeedsAnswer:
         if limits is None:
             why = "nobody says which runs failed (--majority)" if cell.n else "no run has finished"
             return [f"{what}: n/a, {why}"]
-        seen = (
-            f"{cell.failed} of {cell.n} failed in the pilot, which {share(limits.low)} to {share(limits.high)} may do"
-        )
+        between = f"{share(limits.low)} to {share(limits.high)}"
+        seen = f"{cell.failed} of {cell.n} failed in the pilot, which does not rule out {between}"
         return [f"{what}: {_more(needs.share, cell.n)}; {seen}"]
 
     def _ratio(self) -> list[str]:
