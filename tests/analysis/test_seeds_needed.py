@@ -19,7 +19,7 @@ from stabbench.analysis.pilot import (
     std_upper_limits,
     std_with_failures,
 )
-from stabbench.analysis.seeds_needed import Wanted, seeds_for_mean, seeds_for_share
+from stabbench.analysis.seeds_needed import MOST, Wanted, seeds_for_mean, seeds_for_share
 from stabbench.errors import UserError
 
 STDS = st.floats(1e-3, 10)
@@ -34,7 +34,9 @@ def test_the_mean_is_known_to_the_margin_from_that_number_of_seeds_on_and_not_be
         return float(stats.t.interval(1 - alpha, n - 1, scale=std / math.sqrt(n))[1])
 
     n = seeds_for_mean(std, margin, alpha)
-    assert n is not None
+    if n is None:
+        assert half(MOST) > margin
+        return
     assert half(n) <= margin * (1 + 1e-12)
     assert n == 2 or half(n - 1) > margin
 
