@@ -9,8 +9,11 @@ Writes calibration-sequential.json and calibration-sequential.md; the same comma
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
-from functools import cache
+import math
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
+from functools import cache, partial
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from benchmarks.calibration_cases import CASES, COLLAPSED_AT, Case, collapsed, heavy, normal
+from benchmarks.calibration_cases import CASES, COLLAPSED_AT, collapsed, heavy, normal
 from benchmarks.sequential_report import markdown
 from stabbench.analysis.anytime import log_e_values
 from stabbench.analysis.group_sequential import Question, asymptotic, draw_orders, first_crossings, look, permutation_p
@@ -41,21 +44,44 @@ LOOKED_AT = (10, 25, 50, 100)
 PILOTS = (5, 10, 25)
 PILOT_CONFIDENCES = (0.8, 0.95)
 
+RATES = (*((rate, rate) for rate in EQUAL_RATES), *UNEQUAL_RATES)
+
 Array = npt.NDArray[np.float64]
+Draw = Callable[[np.random.Generator, int, int], Array]
+FAMILIES: Mapping[str, tuple[Draw, Sequence[float]]] = {
+    "4 normal arms": (normal, (1, 1, 1, 1)),
+    "4 collapsed arms": (collapsed, (1, 1, 1, 1)),
+    "4 heavy-tailed arms": (heavy, (1, 1, 1, 1)),
+    "4 normal arms, one std 4×": (normal, (1, 1, 1, 4)),
+    "4 collapsed arms, one std 4×": (collapsed, (1, 1, 1, 4)),
+}
+_ASKED: tuple[tuple[Question, ...], ...] = (("spread",), ("spread", "level"))
+PILOTED: Mapping[str, tuple[Draw, float]] = {
+    "normal": (normal, 1.0),
+    "collapsed": (collapsed, next(case.std_ratio for case in CASES if case.name == "collapse cured")),
+    "heavy tails": (heavy, math.sqrt((math.e - 1) * math.e)),
+}
 
 
-def measure(repetitions: int, designs: Sequence[Design] = DESIGNS) -> dict[str, Any]:
-    """Everything that calibration-sequential.json holds; `repetitions` are rounded up to whole batches of 100."""
+def measure(repetitions: int, designs: Sequence[Design] = DESIGNS, executor: Executor | None = None) -> dict[str, Any]:
+    """Everything that calibration-sequential.json holds; `repetitions` are rounded up to whole batches of 100.
+
+    An `executor`'s processes share in the work: the numbers are the same.
+    """
     batches = -(-repetitions // _AT_ONCE)
-    rows = []
-    for design in designs:
-        for number, case in enumerate(CASES):
-            for place, question in enumerate(QUESTIONS):
-                if question == "spread" and "shifted" in case.name:
-                    continue  # spread is that of residuals: a shift changes no bit of it
-                random = np.random.default_rng([number, design.stage, place])
-                rows += _two_arms(case, design, question, batches, random)
-                print(f"{design.stages} stages of {design.stage}, {case.name}, {question}: done", flush=True)
+    whole = batches * _AT_ONCE
+    few = max(20, whole // 20)
+    places = [
+        (number, design, question)
+        for design in designs
+        for number, case in enumerate(CASES)
+        for question in QUESTIONS
+        if question == "level" or "shifted" not in case.name  # residuals have no shift
+    ]
+    run: Callable[..., Any] = map if executor is None else executor.map
+    families = run(partial(_family, repetitions=few), [(name, asked) for name in FAMILIES for asked in _ASKED])
+    failures, pilots = run(_failures, range(len(RATES)), [whole] * len(RATES)), run(_pilots, PILOTED, [whole] * 3)
+    rows = [row for found in run(partial(_two_arms, batches=batches), places) for row in found]
     return {
         "repetitions": batches * _AT_ONCE,
         "permutations": PERMUTATIONS,
@@ -63,28 +89,28 @@ def measure(repetitions: int, designs: Sequence[Design] = DESIGNS) -> dict[str, 
         "cases": [{"name": case.name, "words": case.words} for case in CASES],
         "two_arms": rows,
         "above_level": [row for row in rows if row["null"] and row["apart"]["low"] > row["alpha"]],
-        "families": _families(max(20, batches * _AT_ONCE // 20)),
-        "failures": _failures(batches * _AT_ONCE),
-        "pilots": _pilots(batches * _AT_ONCE),
+        "families": list(families),
+        "failures": [row for found in failures for row in found],
+        "pilots": [row for found in pilots for row in found],
     }
 
 
-def _two_arms(
-    case: Case, design: Design, question: Question, batches: int, random: np.random.Generator
-) -> list[dict[str, Any]]:
+def _two_arms(place: tuple[int, Design, Question], batches: int) -> list[dict[str, Any]]:
+    number, design, question = place
+    case, random = CASES[number], np.random.default_rng([number, design.stage, QUESTIONS.index(question)])
     found: dict[tuple[float, bool], list[npt.NDArray[np.intp]]] = {}
     singles, at_the_end = [], []
     for _ in range(batches):
         a, b = case.draw(random, _AT_ONCE, design.most)
-        orders = [draw_orders(design.stage, PERMUTATIONS, random) for _ in range(design.stages)]
+        orders = [draw_orders(design.stage, PERMUTATIONS, random, question) for _ in range(design.stages)]
         looks, beside = [], []
-        for number in range(1, design.stages + 1):
-            part = np.s_[:, : number * design.stage]
-            looks.append(look(a[part], b[part], orders[:number], question))
+        for stage in range(1, design.stages + 1):
+            part = np.s_[:, : stage * design.stage]
+            looks.append(look(a[part], b[part], orders[:stage], question))
             beside.append(asymptotic(a[part], b[part], question))
         singles.append(np.stack([permutation_p(statistics) for statistics in looks]))
         at_the_end.append(np.maximum(singles[-1][-1], beside[-1]))
-        nothing = [np.zeros_like(p) for p in beside]
+        nothing = [np.zeros_like(beside[0])] * design.stages
         for alpha in ALPHAS:
             for guarded in (True, False):
                 crossings = first_crossings(looks, beside if guarded else nothing, alpha, design.stages)
@@ -109,6 +135,7 @@ def _two_arms(
                     "one_look": round(float((last <= alpha).mean()), 4),
                 }
             )
+    print(f"{design.stages} stages of {design.stage}, {case.name}, {question}: done", flush=True)
     return rows
 
 
@@ -132,68 +159,57 @@ def bounded(count: int, n: int) -> dict[str, float]:
     return {"rate": count / n, "low": round(float(interval.low), 6), "high": round(float(interval.high), 6)}
 
 
-def _families(repetitions: int) -> list[dict[str, Any]]:
-    """Four arms, by `decisions` itself: how often any pair is told apart wrongly, and how often all that differ are."""
-    families = {
-        "4 normal arms": (normal, (1, 1, 1, 1)),
-        "4 collapsed arms": (collapsed, (1, 1, 1, 1)),
-        "4 heavy-tailed arms": (heavy, (1, 1, 1, 1)),
-        "4 normal arms, one std 4×": (normal, (1, 1, 1, 4)),
-        "4 collapsed arms, one std 4×": (collapsed, (1, 1, 1, 4)),
+def _family(asked: tuple[str, tuple[Question, ...]], repetitions: int) -> dict[str, Any]:
+    """Four arms, by `decisions` itself: how often a pair is told apart wrongly, and how often those that differ."""
+    name, questions = asked
+    draw, scales = FAMILIES[name]
+    design = Design(5, 5, questions=questions)
+    random = np.random.default_rng([100, list(FAMILIES).index(name), len(questions)])
+    wrong = right = 0
+    seeds = []
+    for _ in range(repetitions):
+        scores = {str(arm): draw(random, 1, design.most)[0] * scale for arm, scale in enumerate(scales)}
+        found = decisions(scores, {}, design, PERMUTATIONS)
+        apart = [pair for pair in found.pairs if pair.state == "apart"]
+        differing = [pair for pair in apart if scales[int(pair.first)] != scales[int(pair.second)]]
+        true = [pair for pair in differing if pair.question == "spread"]
+        levels = [pair for pair in differing if pair.question == "level" and draw is not normal]  # a scaled tail's mean
+        wrong += len(apart) > len(true) + len(levels)
+        right += len(true)
+        seeds.append(sum(found.seeds.values()) / len(scales))
+    pairs = sum(one != other for one, other in combinations(scales, 2))
+    print(f"{name}, {' and '.join(questions)}: done", flush=True)
+    return {
+        "family": name,
+        "questions": list(questions),
+        "repetitions": repetitions,
+        "wrong": bounded(wrong, repetitions),
+        "power": round(right / (pairs * repetitions), 4) if pairs else None,
+        "seeds": round(float(np.mean(seeds)), 2),
     }
-    rows = []
-    for number, (name, (draw, scales)) in enumerate(families.items()):
-        for design in (Design(5, 5), Design(5, 5, questions=("spread", "level"))):
-            random = np.random.default_rng([100, number, len(design.questions)])
-            wrong = right = 0
-            seeds = []
-            for _ in range(repetitions):
-                scores = {str(arm): draw(random, 1, design.most)[0] * scale for arm, scale in enumerate(scales)}
-                found = decisions(scores, {}, design, PERMUTATIONS)
-                apart = [pair for pair in found.pairs if pair.state == "apart"]
-                true = [p for p in apart if p.question == "spread" and scales[int(p.first)] != scales[int(p.second)]]
-                levels = draw is not normal and max(scales) > 1  # their means differ, too
-                wrong += any(p not in true and not (levels and scales[int(p.second)] > 1) for p in apart)
-                right += len(true)
-                seeds.append(sum(found.seeds.values()) / len(scales))
-            differing = sum(scales[a] != scales[b] for a in range(4) for b in range(a + 1, 4))
-            rows.append(
-                {
-                    "family": name,
-                    "questions": list(design.questions),
-                    "repetitions": repetitions,
-                    "wrong": bounded(wrong, repetitions),
-                    "power": round(right / (differing * repetitions), 4) if differing else None,
-                    "seeds": round(float(np.mean(seeds)), 2),
-                }
-            )
-            print(f"{name}, {' and '.join(design.questions)}: done", flush=True)
-    return rows
 
 
-def _failures(repetitions: int) -> list[dict[str, Any]]:
+def _failures(number: int, repetitions: int) -> list[dict[str, Any]]:
     """The e-value looked at after every seed, beside Fisher's test at the last one, and at every one."""
+    rates, random = RATES[number], np.random.default_rng([200, number])
+    a, b = (random.random((repetitions, max(LOOKED_AT))) < rate for rate in rates)
+    largest = np.maximum.accumulate(log_e_values(a, b), axis=1)
+    fisher = _fisher_p_values(a, b)
     rows = []
-    rates = [*((rate, rate) for rate in EQUAL_RATES), *UNEQUAL_RATES]
-    for number, (rate_a, rate_b) in enumerate(rates):
-        random = np.random.default_rng([200, number])
-        a, b = (random.random((repetitions, max(LOOKED_AT))) < rate for rate in (rate_a, rate_b))
-        largest = np.maximum.accumulate(log_e_values(a, b), axis=1)
-        fisher = _fisher_p_values(a, b)
-        for n in LOOKED_AT:
-            reached = np.flatnonzero(largest[:, n - 1] >= np.log(20))
-            stopped = np.where(largest[:, :n] >= np.log(20), np.arange(1, n + 1), n).min(axis=1)
-            rows.append(
-                {
-                    "rates": [rate_a, rate_b],
-                    "null": rate_a == rate_b,
-                    "seeds": n,
-                    "apart": bounded(reached.size, repetitions),
-                    "mean_seeds": round(float(stopped.mean()), 2),
-                    "fisher_at_the_end": round(float((fisher[:, n - 1] <= 0.05).mean()), 4),
-                    "fisher_at_each_seed": round(float((fisher[:, :n] <= 0.05).any(axis=1).mean()), 4),
-                }
-            )
+    for n in LOOKED_AT:
+        reached = largest[:, :n] >= np.log(20)
+        stopped = np.where(reached, np.arange(1, n + 1), n).min(axis=1)
+        rows.append(
+            {
+                "rates": list(rates),
+                "null": rates[0] == rates[1],
+                "seeds": n,
+                "apart": bounded(int(reached[:, -1].sum()), repetitions),
+                "mean_seeds": round(float(stopped.mean()), 2),
+                "fisher_at_the_end": round(float((fisher[:, n - 1] <= 0.05).mean()), 4),
+                "fisher_at_each_seed": round(float((fisher[:, :n] <= 0.05).any(axis=1).mean()), 4),
+            }
+        )
     return rows
 
 
@@ -218,25 +234,20 @@ def _fisher_table(n: int) -> Array:
     return table
 
 
-def _pilots(repetitions: int) -> list[dict[str, Any]]:
+def _pilots(name: str, repetitions: int) -> list[dict[str, Any]]:
     """How often the upper limits of a standard deviation are above it."""
-    draws = {"normal": normal, "collapsed": collapsed, "heavy tails": heavy}
-    truths = {"normal": 1.0, "heavy tails": float(np.sqrt((np.e - 1) * np.e))}
-    truths["collapsed"] = next(case.std_ratio for case in CASES if case.name == "collapse cured")
+    draw, truth = PILOTED[name]
     rows = []
-    for number, (name, draw) in enumerate(draws.items()):
-        for n in PILOTS:
-            scores = draw(np.random.default_rng([300, number, n]), repetitions, n)
-            for confidence in PILOT_CONFIDENCES:
-                limits = {"by the scores": std_upper_limits(scores, confidence)}
-                if name != "heavy tails":
-                    few = scores[: max(1, repetitions // 5)]
-                    counted_on = [std_with_failures(x, x == COLLAPSED_AT, COLLAPSED_AT, confidence) for x in few]
-                    limits["counting on failures"] = np.fmax(np.array(counted_on), limits["by the scores"][: len(few)])
-                rows += [
-                    _covered({"case": name, "n": n, "confidence": confidence, "limit": how}, found, truths[name])
-                    for how, found in limits.items()
-                ]
+    for n in PILOTS:
+        scores = draw(np.random.default_rng([300, list(PILOTED).index(name), n]), repetitions, n)
+        for confidence in PILOT_CONFIDENCES:
+            limits = {"by the scores": std_upper_limits(scores, confidence)}
+            if draw is not heavy:
+                few = scores[: max(1, repetitions // 5)]
+                counted_on = [std_with_failures(x, x == COLLAPSED_AT, COLLAPSED_AT, confidence) for x in few]
+                limits["counting on failures"] = np.fmax(np.array(counted_on), limits["by the scores"][: len(few)])
+            head = {"case": name, "n": n, "confidence": confidence}
+            rows += [_covered({**head, "limit": how}, found, truth) for how, found in limits.items()]
     return rows
 
 
@@ -255,8 +266,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repetitions", type=int, default=REPETITIONS)
     parser.add_argument("--out", type=Path, default=Path("reports/benchmarks"))
+    parser.add_argument("--processes", type=int, default=1, help="that share in the work; the numbers are the same")
     options = parser.parse_args()
-    found = measure(options.repetitions)
+    with ProcessPoolExecutor(options.processes) as executor:
+        found = measure(options.repetitions, executor=executor)
     write_json(options.out / "calibration-sequential.json", found)
     write_text(options.out / "calibration-sequential.md", markdown(found))
     print(f"wrote {options.out / 'calibration-sequential.md'}")

@@ -1,7 +1,8 @@
 """Permutation tests with looks after stages of seeds, for many pairs of arms at once: spread and level.
 
-As AdaStop (Mathieu et al., arXiv 2306.10882): what is permuted are the two arms' scores within each stage, the same
-permutations serve all looks, and at look k of K at most a share α k/K of them may have crossed the boundaries so far.
+As AdaStop (Mathieu et al., arXiv 2306.10882): what is permuted are the two arms' scores within each stage (of the
+level: within each seed), the same permutations serve all looks, and at look k of K at most a share α k/K of them may
+have crossed the boundaries so far.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from typing import Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from stabbench.analysis.levels import welch
 from stabbench.analysis.permutation import middles, smallest_ratio
 from stabbench.analysis.spread import Array
 from stabbench.analysis.variances import levene
@@ -23,17 +23,25 @@ Orders: TypeAlias = npt.NDArray[np.intp]
 _TOLERANCE = 1e-9
 
 
-def draw_orders(n: int, permutations: int, random: np.random.Generator) -> Orders:
-    """Permutations of one stage of `n` seeds an arm."""
+def draw_orders(n: int, permutations: int, random: np.random.Generator, question: Question) -> Orders:
+    """Permutations of one stage of `n` seeds an arm: of all scores for `spread`, for `level` swaps within seeds.
+
+    Swapping the two arms' runs of a seed is exact wherever their difference is symmetric around 0: also where the arms
+    spread differently, or their runs of a seed have something in common.
+    """
     places = np.arange(2 * n)
-    drawn = random.permuted(np.broadcast_to(places, (permutations, 2 * n)), axis=1)
+    if question == "spread":
+        drawn = random.permuted(np.broadcast_to(places, (permutations, 2 * n)), axis=1)
+    else:
+        swapped = np.tile(random.random((permutations, n)) < 0.5, 2)
+        drawn = np.where(swapped, (places + n) % (2 * n), places)
     return np.concatenate([places[None], drawn])
 
 
 def look(a: Array, b: Array, orders: Sequence[Orders], question: Question) -> Array:
     """The statistic of rows of two arms' scores `(rows, k n)` after k stages: `(rows, permutations + 1)`.
 
-    The first column is what is seen, the others what permuting within each of the k stages makes of it. `spread`:
+    The first column is what is seen, the others what the `orders` of each of the k stages make of it. `spread`:
     `permutation.levene_ratio` of the residuals from each arm's own median, centred again after permuting. `level`: the
     squared difference of the means, as a share of the scores' sum of squares. Both lie between 0 and 1.
     """
@@ -86,9 +94,8 @@ def _level(a: Array, b: Array, orders: Sequence[Orders]) -> Array:
 
 
 def asymptotic(a: Array, b: Array, question: Question) -> Array:
-    """p-values `(rows,)` beside the permutations': Levene's median-centred, Welch's; 1 where not defined."""
-    found = levene(a, b) if question == "spread" else welch(a, b)
-    return np.nan_to_num(found, nan=1.0)
+    """p-values `(rows,)` that spread is to have beside: Levene's median-centred, 1 where not defined; of level 0."""
+    return np.nan_to_num(levene(a, b), nan=1.0) if question == "spread" else np.zeros(len(a))
 
 
 def first_crossings(

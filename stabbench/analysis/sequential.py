@@ -168,8 +168,9 @@ class _Test:
 
     def take(self, a: Array, b: Array, design: Design, number: int, permutations: int) -> None:
         """Look at the scores of `number` stages."""
-        orders = [_orders(design.stage, stage, permutations) for stage in range(number)]
-        a, b = _oriented(*(x[: number * design.stage].reshape(number, -1) for x in (a, b)))
+        orders = [_orders(design.stage, stage, permutations, self.question) for stage in range(number)]
+        a, b = (x[: number * design.stage].reshape(number, -1) for x in (a, b))
+        a, b = _oriented(a, b) if self.question == "spread" else (a.reshape(1, -1), b.reshape(1, -1))
         statistics = look(a, b, orders, self.question)
         self.looks.append(statistics)
         self.asymptotics.append(asymptotic(a, b, self.question))
@@ -187,8 +188,8 @@ def _oriented(a: Array, b: Array) -> tuple[Array, Array]:
 
 
 @cache
-def _orders(n: int, stage: int, permutations: int) -> Orders:
-    return draw_orders(n, permutations, np.random.default_rng([PERMUTATION_SEED, stage]))
+def _orders(n: int, stage: int, permutations: int, question: Question) -> Orders:
+    return draw_orders(n, permutations, np.random.default_rng([PERMUTATION_SEED, stage]), question)
 
 
 def _take_look(

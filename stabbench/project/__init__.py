@@ -178,7 +178,7 @@ class Project:
         return seeds(project_source(self.folders, self._store()), wanted, choice)
 
     def looks(self, design: Design, *, task: str | None = None) -> LooksAnswer:
-        """What a `stabbench.analysis.sequential.Design`, declared before, makes of the grid's runs, or a task's, so far."""
+        """What a `stabbench.analysis.sequential.Design`, declared before, makes of the runs of the grid, or a task."""
         from stabbench.project.checking import Choice, project_source
         from stabbench.project.seeds import looks
 

@@ -54,9 +54,9 @@ def test_its_expectation_is_above_one_where_the_rates_differ() -> None:
     assert expectation > Fraction(3, 2)
 
 
-@given(FLAGS, FLAGS, st.integers(1, 9), st.integers(0, 10), st.integers(0, 10))
+@given(FLAGS, FLAGS, st.integers(1, 9), st.integers(0, 10))
 def test_given_any_past_the_next_factor_is_worth_no_more_than_one_for_independent_or_positively_correlated_runs(
-    a: list[bool], b: list[bool], tenths: int, shared: int, _: int
+    a: list[bool], b: list[bool], tenths: int, shared: int
 ) -> None:
     n = min(len(a), len(b))
     past_a, past_b, rate, together = tuple(a[:n]), tuple(b[:n]), Fraction(tenths, 10), Fraction(shared, 10)

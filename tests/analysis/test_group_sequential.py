@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 import pytest
@@ -21,12 +21,13 @@ from stabbench.analysis.group_sequential import (
 from stabbench.analysis.permutation import levene_ratio
 from stabbench.analysis.spread import Array
 
+EIGHT = np.arange(8)
 BOTH: tuple[Question, ...] = ("spread", "level")
 
 
-def orders_of(n: int, stages: int, permutations: int, seed: int = 0) -> list[np.ndarray]:
+def orders_of(n: int, stages: int, permutations: int, seed: int = 0, question: Question = "spread") -> list[np.ndarray]:
     random = np.random.default_rng(seed)
-    return [draw_orders(n, permutations, random) for _ in range(stages)]
+    return [draw_orders(n, permutations, random, question) for _ in range(stages)]
 
 
 @pytest.mark.parametrize("n", [4, 5])
@@ -61,7 +62,9 @@ def test_one_look_at_the_level_is_the_permutation_test_of_means() -> None:
     expected = stats.permutation_test((a, b), lambda x, y: abs(x.mean() - y.mean()), alternative="greater").pvalue
     assert p == pytest.approx(expected)
     between = 5 * ((a.mean() - pooled.mean()) ** 2 + (b.mean() - pooled.mean()) ** 2)
-    assert look(a[None], b[None], [orders], "level")[0, 0] == pytest.approx(between / ((pooled - pooled.mean()) ** 2).sum())
+    assert look(a[None], b[None], [orders], "level")[0, 0] == pytest.approx(
+        between / ((pooled - pooled.mean()) ** 2).sum()
+    )
 
 
 def test_a_shift_of_an_arm_changes_no_look_at_spread() -> None:
@@ -101,9 +104,34 @@ def test_arms_that_do_not_differ_are_told_apart_no_more_often_than_alpha(
     rejected = 0
     for batch in range(8):
         a, b = draw(random, 100, 20), draw(random, 100, 20)
-        orders = orders_of(5, 4, 199, batch)
+        orders = orders_of(5, 4, 199, batch, question)
         parts = [(a[:, :n], b[:, :n]) for n in (5, 10, 15, 20)]
         looks = [look(x, y, orders[: number + 1], question) for number, (x, y) in enumerate(parts)]
         rejected += int((first_crossings(looks, [asymptotic(x, y, question) for x, y in parts], 0.1, 4) > 0).sum())
     assert stats.binomtest(rejected, 800, 0.1, alternative="greater").pvalue > 0.001
     assert rejected > 8
+
+
+def test_the_level_is_tested_by_swaps_within_seeds() -> None:
+    random = np.random.default_rng(7)
+    a, b = random.normal(size=(2, 1, 8))
+    differences = (a - b)[0]
+    signs = np.array(list(product([1, -1], repeat=8)))
+    orders = np.array([[*np.where(row > 0, EIGHT, EIGHT + 8), *np.where(row > 0, EIGHT + 8, EIGHT)] for row in signs])
+    expected = (np.abs(signs @ differences) >= abs(differences.sum()) - 1e-9).mean()
+    assert permutation_p(look(a, b, [orders], "level"))[0] == pytest.approx(expected)
+    drawn = {tuple(order) for order in draw_orders(8, 4_000, random, "level").tolist()}
+    assert drawn == {tuple(order) for order in orders.tolist()}
+
+
+@pytest.mark.parametrize("scale", [1.0, 3.0])
+def test_arms_of_one_level_that_share_seeds_and_spread_differently_are_told_apart_no_more_often_than_alpha(
+    scale: float,
+) -> None:
+    random = np.random.default_rng(8)
+    seeds = random.normal(size=(1_000, 20))
+    a, b = seeds + scale * random.normal(size=(1_000, 20)), seeds + random.normal(size=(1_000, 20))
+    orders = orders_of(5, 4, 199, question="level")
+    looks = [look(a[:, :n], b[:, :n], orders[: n // 5], "level") for n in (5, 10, 15, 20)]
+    rejected = int((first_crossings(looks, [np.zeros(1_000)] * 4, 0.1, 4) > 0).sum())
+    assert stats.binomtest(rejected, 1_000, 0.1).pvalue > 0.001

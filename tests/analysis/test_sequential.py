@@ -11,11 +11,13 @@ from stabbench.analysis.sequential import Decisions, Design, decisions
 from stabbench.errors import UserError
 
 PERMUTATIONS = 499
+PLAN = Design(5, 5)
+TWO_LOOKS = Design(5, 2, accept=None)
 RANDOM = np.random.default_rng(11)
 ARMS = {"wide": RANDOM.normal(0, 6, 25), "narrow": RANDOM.normal(0, 1, 25), "other": RANDOM.normal(0, 1, 25)}
 
 
-def decide(n: int | dict[str, int], design: Design = Design(5, 5), **changed: np.ndarray) -> Decisions:
+def decide(n: int | dict[str, int], design: Design = PLAN, **changed: np.ndarray) -> Decisions:
     arms = {**ARMS, **changed}
     counts = dict.fromkeys(arms, n) if isinstance(n, int) else n
     return decisions({name: arms[name][: counts[name]] for name in arms}, {}, design, PERMUTATIONS)
@@ -94,11 +96,11 @@ def test_more_arms_ask_for_more_evidence_and_those_told_apart_hand_on_their_shar
     alone = found_apart(0)
     assert found_apart(6) < alone
     beside_wide = {f"far {number}": 1000.0**number for number in range(1, 4)}
-    share = Design(5, 2, accept=None).alpha / 10  # of one of ten pairs, if none handed its share on
+    share = TWO_LOOKS.alpha / 10  # of one of ten pairs, if none handed its share on
     assert found_apart(0, **beside_wide) > found_apart(0, Design(5, 2, alpha=share, accept=None))
 
 
-def found_apart(equal: int, design: Design = Design(5, 2, accept=None), **others: float) -> int:
+def found_apart(equal: int, design: Design = TWO_LOOKS, **others: float) -> int:
     """In how many of twenty samples a std of 3 is told from one of 1, beside equal arms and others of a known std."""
     count = 0
     for seed in range(20):

@@ -8,7 +8,7 @@ import pytest
 from benchmarks.calibration_sequential import _fisher_table, _with_acceptance, measure
 from benchmarks.sequential_report import markdown
 from stabbench.analysis.failures import fisher_exact
-from stabbench.analysis.group_sequential import asymptotic, draw_orders, first_crossings, look, permutation_p
+from stabbench.analysis.group_sequential import asymptotic, first_crossings, look, permutation_p
 from stabbench.analysis.sequential import Design, _orders, decisions
 from stabbench.files import read_json, write_json
 
@@ -42,7 +42,7 @@ def test_the_simulation_of_two_arms_decides_as_the_package_does() -> None:
     design, permutations = Design(5, 4), 199
     random = np.random.default_rng(1)
     a, b = random.normal(0, 2.5, (12, 20)), random.normal(0, 1, (12, 20))
-    orders = [_orders(5, stage, permutations) for stage in range(4)]
+    orders = [_orders(5, stage, permutations, "spread") for stage in range(4)]
     for x, y in zip(a, b, strict=True):
         found = decisions({"a": x, "b": y}, {}, design, permutations).pairs[0]
         rows = sorted((np.sort(v.reshape(4, 5), axis=1).ravel() for v in (x, y)), key=tuple)
