@@ -176,9 +176,15 @@ class _Test:
         self.asymptotics.append(asymptotic(a, b, self.question))
         self.look, self.p = number, float(permutation_p(statistics)[0])
 
-    def crossed(self, alpha: float, stages: int) -> bool:
-        """Whether the arms are told apart at a level."""
-        return bool(first_crossings(self.looks, self.asymptotics, alpha, stages)[0])
+    def crossed(self, design: Design, left: int) -> bool:
+        """Whether the arms are told apart at the level alpha / `left`, and at all larger ones of Holm's.
+
+        Ties can make the boundaries of a larger level the stricter ones; Holm's step-down needs tests that are nested.
+        """
+        return all(
+            first_crossings(self.looks, self.asymptotics, design.alpha / part, design.stages)[0]
+            for part in range(left, 0, -1)
+        )
 
 
 def _oriented(a: Array, b: Array) -> tuple[Array, Array]:
@@ -200,7 +206,7 @@ def _take_look(
         test.take(arms[test.first], arms[test.second], design, number, permutations)
     while True:
         left = sum(test.state != "apart" for test in tests)
-        found = [test for test in pursued if test.state == "open" and test.crossed(design.alpha / left, design.stages)]
+        found = [test for test in pursued if test.state == "open" and test.crossed(design, left)]
         if not found:
             break
         for test in found:

@@ -9,7 +9,7 @@ from stabbench.analysis.frame import MISSING
 from stabbench.analysis.gate import GateCell
 from stabbench.analysis.place import Place
 from stabbench.analysis.seeds_needed import Wanted, cell_needs
-from stabbench.analysis.sequential import Design, decisions
+from stabbench.analysis.sequential import PERMUTATIONS, Design, decisions
 from stabbench.errors import UserError
 from stabbench.project.checking import Choice
 from stabbench.report.gate import Source
@@ -31,15 +31,24 @@ def looks(source: Source, design: Design, choice: Choice) -> LooksAnswer:
     """What a declared design makes of the chosen cells' runs so far, all strategies of a model and task together.
 
     Runs count in the order of their seeds, up to the first planned one that is missing: what comes in later changes no
-    look that was taken. UserError for a name that no cell has, where there are no two strategies to compare, and for a
-    run without a score.
+    look that was taken. UserError for a name that no cell has, where there are no two strategies to compare or too
+    many for any test to tell apart, and for a run without a score.
     """
     groups: dict[Place, list[GateCell]] = {}
     for place in source.chosen(choice.models, choice.tasks, choice.strategies):
         groups.setdefault(place.whole, []).append(source.cells[place])
-    found = [_task_looks(whole, cells, design) for whole, cells in groups.items() if len(cells) > 1]
-    if not found:
+    compared = {whole: cells for whole, cells in groups.items() if len(cells) > 1}
+    if not compared:
         raise UserError(f"nothing to compare: {source.name} has no two strategies of one model and task")
+    for whole, cells in compared.items():
+        tests = math.comb(len(cells), 2) * len(design.questions)
+        if tests > design.alpha * (PERMUTATIONS + 1):
+            most = math.floor(design.alpha * (PERMUTATIONS + 1))
+            raise UserError(
+                f"{whole.task}: found {tests} tests, of which none can tell anything apart at α = "
+                f"{design.alpha:g}; expected at most {most}: choose some strategies by --strategy"
+            )
+    found = [_task_looks(whole, cells, design) for whole, cells in compared.items()]
     return LooksAnswer(design, found, source.scoring, source.notes)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -111,6 +113,28 @@ def found_apart(equal: int, design: Design = TWO_LOOKS, **others: float) -> int:
         found = decisions(arms, {}, design, PERMUTATIONS)
         count += states(found)["wide", "narrow"][0] == "apart"
     return count
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_step_down_is_the_closed_test_of_all_sets_of_pairs(seed: int) -> None:
+    random = np.random.default_rng([17, seed])
+    arms = {name: random.normal(0, std, 15) for name, std in (("a", 1), ("b", 3), ("c", 3.5), ("d", 1.2))}
+    design = Design(5, 3, alpha=0.2, accept=None)
+    found = decisions(arms, {}, design, 199)
+    pairs = [(pair.first, pair.second) for pair in found.pairs]
+    alone = {
+        pair: {size: crosses(arms[pair[0]], arms[pair[1]], design, size) for size in range(1, 7)} for pair in pairs
+    }
+    for pair in pairs:
+        sets = [chosen for size in range(1, 7) for chosen in combinations(pairs, size) if pair in chosen]
+        closed = all(any(alone[other][len(chosen)] for other in chosen) for chosen in sets)
+        assert (states(found)[pair][0] == "apart") == closed
+
+
+def crosses(a: np.ndarray, b: np.ndarray, design: Design, size: int) -> bool:
+    """Whether two arms alone are told apart at the level alpha / size, and at those of all smaller sets."""
+    levels = [Design(design.stage, design.stages, design.alpha / part, None) for part in range(1, size + 1)]
+    return all(states(decisions({"a": a, "b": b}, {}, level, 199))["a", "b"][0] == "apart" for level in levels)
 
 
 def test_constant_arms_are_never_told_apart_in_spread() -> None:

@@ -150,6 +150,14 @@ def test_a_mistake_is_a_sentence_and_exit_status_2(
     assert found.exception is None or isinstance(found.exception, SystemExit)
 
 
+def test_more_pairs_than_can_be_told_apart_are_refused(tmp_path: Path) -> None:
+    arms = {f"s{number}": NARROW[:3] for number in range(33)}
+    found = seeds(write_csv(tmp_path / "many.csv", **arms), "--stage", "3", "--stages", "2")
+    assert found.exit_code == 2
+    assert "found 528 tests" in found.output
+    assert "at most 500" in found.output
+
+
 def test_one_strategy_alone_cannot_be_looked_at(tmp_path: Path) -> None:
     found = seeds(write_csv(tmp_path / "one.csv", devlin=WIDE), "--stage", "5", "--stages", "5")
     assert found.exit_code == 2
