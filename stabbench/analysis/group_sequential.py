@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from stabbench.analysis.permutation import middles, smallest_ratio
+from stabbench.analysis.permutation import middle_ranks, smallest_ratio
 from stabbench.analysis.spread import Array
 from stabbench.analysis.variances import levene
 
@@ -70,7 +70,7 @@ def _moments(scores: Array) -> list[tuple[Array, Array]]:
     n = scores.shape[-1]
     squares, total = np.einsum("...i,...i->...", scores, scores), scores.sum(axis=-1)
     found = []
-    for middle in middles(n):
+    for middle in middle_ranks(n):
         signs = np.where(np.arange(1, n + 1) > middle, 1.0, -1.0)
         signs[middle - 1] = 2 * middle - 1 - n
         centre, mean = scores[..., middle - 1], scores @ signs / n

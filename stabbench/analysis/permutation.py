@@ -64,14 +64,14 @@ def levene_ratio(a: Array, b: Array) -> Array:
     """
     sides = []
     for x in (np.sort(a, axis=1), np.sort(b, axis=1)):
-        deviations = [np.abs(x - x[:, [middle - 1]]) for middle in middles(x.shape[1])]
+        deviations = [np.abs(x - x[:, [middle - 1]]) for middle in middle_ranks(x.shape[1])]
         means = [deviation.mean(axis=1) for deviation in deviations]
         squares = [((d - mean[:, None]) ** 2).sum(axis=1) for d, mean in zip(deviations, means, strict=True)]
         sides.append(list(zip(means, squares, strict=True)))
     return smallest_ratio(sides[0], sides[1], a.shape[1], b.shape[1])
 
 
-def middles(n: int) -> list[int]:
+def middle_ranks(n: int) -> list[int]:
     """Ranks of the scores in the middle, counted from 1: one or two."""
     return sorted({(n + 1) // 2, n // 2 + 1})
 
@@ -121,7 +121,7 @@ def _weights(members: npt.NDArray[np.bool_]) -> _Weights:
     size = int(members[0].sum())
     rank = np.cumsum(members, axis=1) * members
     middles = []
-    for middle in middles(size):
+    for middle in middle_ranks(size):
         signs = np.where(rank > middle, 1.0, -1.0) * members
         signs[rank == middle] = 2 * middle - 1 - size
         middles.append(((rank == middle).T.astype(np.float64), signs.T))

@@ -35,9 +35,8 @@ def std_upper_limits(scores: Array, confidence: float = CONFIDENCE) -> Array:
     if n < FEWEST:
         return np.full(len(scores), math.nan)
     limits = np.maximum(_chi_square(scores, confidence), _bonett(scores, confidence))
-    known = ~np.isnan(scores).any(axis=1)
-    known[known] = ~constant_rows(scores[known])
-    return np.where(known, limits, math.nan)
+    unknown = np.isnan(scores).any(axis=1) | constant_rows(np.nan_to_num(scores))
+    return np.where(unknown, math.nan, limits)
 
 
 def _chi_square(scores: Array, confidence: float) -> Array:

@@ -162,7 +162,8 @@ class _Test:
     def __init__(self, first: str, second: str, question: Question) -> None:
         self.first, self.second, self.question = first, second, question
         self.state: State = "open"
-        self.look, self.p = 0, None
+        self.look = 0
+        self.p: float | None = None
         self.looks: list[Array] = []
         self.asymptotics: list[Array] = []
 

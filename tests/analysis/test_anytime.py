@@ -22,9 +22,9 @@ def exact_e(a: tuple[bool, ...], b: tuple[bool, ...]) -> Fraction:
     prior, e = Fraction(18, 100), Fraction(1)
     for block, (x, y) in enumerate(zip(a, b, strict=True)):
         rates = [(prior + sum(arm[:block])) / (2 * prior + block) for arm in (a, b)]
-        pooled = sum(rates) / 2
+        pooled = (rates[0] + rates[1]) / 2
         for failed, rate in ((x, rates[0]), (y, rates[1])):
-            e *= rate / pooled if failed else (1 - rate) / (1 - pooled)
+            e = e * rate / pooled if failed else e * (1 - rate) / (1 - pooled)
     return e
 
 

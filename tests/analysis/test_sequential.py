@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import combinations
 
 import numpy as np
@@ -19,8 +20,10 @@ RANDOM = np.random.default_rng(11)
 ARMS = {"wide": RANDOM.normal(0, 6, 25), "narrow": RANDOM.normal(0, 1, 25), "other": RANDOM.normal(0, 1, 25)}
 
 
-def decide(n: int | dict[str, int], design: Design = PLAN, **changed: np.ndarray) -> Decisions:
-    arms = {**ARMS, **changed}
+def decide(
+    n: int | dict[str, int], design: Design = PLAN, changed: Mapping[str, np.ndarray] | None = None
+) -> Decisions:
+    arms = {**ARMS, **(changed or {})}
     counts = dict.fromkeys(arms, n) if isinstance(n, int) else n
     return decisions({name: arms[name][: counts[name]] for name in arms}, {}, design, PERMUTATIONS)
 
@@ -78,7 +81,7 @@ def test_an_arm_that_is_done_is_not_waited_for() -> None:
 def test_seeds_within_a_stage_may_come_in_any_order_and_arms_have_any_name() -> None:
     first = decide(25)
     shuffled = {name: np.concatenate([part[::-1] for part in np.split(values, 5)]) for name, values in ARMS.items()}
-    assert states(decide(25, **shuffled)) == states(first)
+    assert states(decide(25, changed=shuffled)) == states(first)
     turned = decisions({name: ARMS[name] for name in reversed(ARMS)}, {}, Design(5, 5), PERMUTATIONS)
     assert {tuple(sorted(pair)): state for pair, state in states(turned).items()} == {
         tuple(sorted(pair)): state for pair, state in states(first).items()
@@ -87,11 +90,11 @@ def test_seeds_within_a_stage_may_come_in_any_order_and_arms_have_any_name() -> 
 
 def test_a_pair_is_given_up_at_a_large_p_value_from_the_second_look_on_and_never_without_accept() -> None:
     same = {"narrow": ARMS["other"] + 1e-3}
-    assert states(decide(5, **same))["narrow", "other"] == ("open", 1)
-    assert states(decide(10, **same))["narrow", "other"] == ("accepted", 2)
-    kept = decide(20, Design(5, 5, accept=None), **same)
+    assert states(decide(5, changed=same))["narrow", "other"] == ("open", 1)
+    assert states(decide(10, changed=same))["narrow", "other"] == ("accepted", 2)
+    kept = decide(20, Design(5, 5, accept=None), same)
     assert states(kept)["narrow", "other"] == ("open", 4)
-    assert states(decide(25, Design(5, 5, accept=None), **same))["narrow", "other"] == ("accepted", 5)
+    assert states(decide(25, Design(5, 5, accept=None), same))["narrow", "other"] == ("accepted", 5)
 
 
 def test_more_arms_ask_for_more_evidence_and_those_told_apart_hand_on_their_share() -> None:
@@ -99,16 +102,16 @@ def test_more_arms_ask_for_more_evidence_and_those_told_apart_hand_on_their_shar
     assert found_apart(6) < alone
     beside_wide = {f"far {number}": 1000.0**number for number in range(1, 4)}
     share = TWO_LOOKS.alpha / 10  # of one of ten pairs, if none handed its share on
-    assert found_apart(0, **beside_wide) > found_apart(0, Design(5, 2, alpha=share, accept=None))
+    assert found_apart(0, others=beside_wide) > found_apart(0, Design(5, 2, alpha=share, accept=None))
 
 
-def found_apart(equal: int, design: Design = TWO_LOOKS, **others: float) -> int:
+def found_apart(equal: int, design: Design = TWO_LOOKS, others: Mapping[str, float] | None = None) -> int:
     """In how many of twenty samples a std of 3 is told from one of 1, beside equal arms and others of a known std."""
     count = 0
     for seed in range(20):
         random = np.random.default_rng([13, seed])
         arms = {"wide": random.normal(0, 3, 10), "narrow": random.normal(0, 1, 10)}
-        arms |= {name: random.normal(0, std, 10) for name, std in others.items()}
+        arms |= {name: random.normal(0, std, 10) for name, std in (others or {}).items()}
         arms |= {f"equal {number}": random.normal(0, 1, 10) for number in range(equal)}
         found = decisions(arms, {}, design, PERMUTATIONS)
         count += states(found)["wide", "narrow"][0] == "apart"
@@ -138,7 +141,7 @@ def crosses(a: np.ndarray, b: np.ndarray, design: Design, size: int) -> bool:
 
 
 def test_constant_arms_are_never_told_apart_in_spread() -> None:
-    found = decide(25, narrow=np.full(25, 0.5))
+    found = decide(25, changed={"narrow": np.full(25, 0.5)})
     assert states(found)["wide", "narrow"][0] == "accepted"
 
 
@@ -151,7 +154,7 @@ def test_failures_are_compared_beside_and_stop_nothing() -> None:
 
 def test_scores_that_are_not_finite_are_refused() -> None:
     with pytest.raises(ValueError, match="narrow"):
-        decide(25, narrow=np.full(25, np.nan))
+        decide(25, changed={"narrow": np.full(25, np.nan)})
 
 
 @pytest.mark.parametrize(

@@ -45,10 +45,11 @@ def test_the_simulation_of_two_arms_decides_as_the_package_does() -> None:
     orders = [_orders(5, stage, permutations, "spread") for stage in range(4)]
     for x, y in zip(a, b, strict=True):
         found = decisions({"a": x, "b": y}, {}, design, permutations).pairs[0]
-        rows = sorted((np.sort(v.reshape(4, 5), axis=1).ravel() for v in (x, y)), key=tuple)
-        parts = [[row[None, : 5 * number] for row in rows] for number in range(1, 5)]
-        looks = [look(*part, orders[: number + 1], "spread") for number, part in enumerate(parts)]
-        crossed = first_crossings(looks, [asymptotic(*part, "spread") for part in parts], design.alpha, 4)
+        first, second = sorted((np.sort(v.reshape(4, 5), axis=1).ravel() for v in (x, y)), key=tuple)
+        parts = [(first[None, :n], second[None, :n]) for n in (5, 10, 15, 20)]
+        looks = [look(one, other, orders[: number + 1], "spread") for number, (one, other) in enumerate(parts)]
+        beside = [asymptotic(one, other, "spread") for one, other in parts]
+        crossed = first_crossings(looks, beside, design.alpha, 4)
         p = np.stack([permutation_p(statistics) for statistics in looks])
         told, taken = _with_acceptance(crossed, p, design.accept, 4)
         assert (found.state == "apart", found.look) == (told[0], taken[0])
