@@ -1,6 +1,6 @@
 """What looking while seeds are trained is worth, and what a pilot's limits are: levels, power, seeds, coverage.
 
-    python -m benchmarks.calibration_sequential                    # 10,000 repetitions: half an hour on one core
+    python -m benchmarks.calibration_sequential                    # 10,000 repetitions: ten minutes of one core
     python -m benchmarks.calibration_sequential --repetitions 200 --out quick-calibration
 
 Writes calibration-sequential.json and calibration-sequential.md; the same command gives the same numbers.
