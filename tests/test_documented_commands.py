@@ -279,6 +279,8 @@ def test_the_commands_of_a_page_run(block: Block, request: pytest.FixtureRequest
         "stabbench compare": "scores",
         "stabbench check results.csv": "scores",
         "stabbench check --": "checked",
+        "stabbench seeds results.csv": "scores",
+        "stabbench seeds --": "checked",
         "git show main:": "checked",
         "stabbench init --from": "labelled",
     }

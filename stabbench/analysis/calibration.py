@@ -9,7 +9,7 @@ from stabbench.analysis.permutation import PERMUTATIONS, permutation_tests
 from stabbench.analysis.variances import Center, levene_statistic
 
 COLLAPSED_SHARE = 0.2
-_COLLAPSED_BELOW = 10.0
+COLLAPSED_BELOW = 10.0
 _SIMULATED_SCORES_AT_ONCE = 2_000_000
 
 
@@ -28,7 +28,7 @@ def false_positive_rate(
     while left:
         count = min(left, max(1, _SIMULATED_SCORES_AT_ONCE // (2 * n)))
         scores = random.standard_normal((count, 2 * n))
-        scores[random.random((count, 2 * n)) < COLLAPSED_SHARE] = -_COLLAPSED_BELOW
+        scores[random.random((count, 2 * n)) < COLLAPSED_SHARE] = -COLLAPSED_BELOW
         a, b = scores[:, :n], scores[:, n:]
         constant = (np.ptp(a, axis=1) == 0) | (np.ptp(b, axis=1) == 0)
         under = (levene_statistic(a, b, center) > critical) & ~constant

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
+from stabbench.analysis.calibration import COLLAPSED_BELOW, COLLAPSED_SHARE
+
+Shape = Literal["normal", "heavy tails", "collapsed"]
+SHAPES: Mapping[Shape, str] = {
+    "normal": "where scores are normal",
+    "heavy tails": "with long tails downwards (log-normal)",
+    "collapsed": "where a fifth of the runs collapses",
+}
+"""What scores of both arms look like, as in reports/benchmarks/calibration.md."""
 RATIOS = (1.5, 2.0, 3.0, 5.0)
 ALPHAS = (0.05, 0.001)
 POWER = 0.8
@@ -23,27 +33,32 @@ _FEWEST, _MOST = 4, 400
 
 
 @cache
-def power(n: int, ratio: float, alpha: float, repetitions: int = _REPETITIONS) -> float:
-    """Share of simulated comparisons with p < `alpha`: `n` seeds an arm, normal scores, stds that differ by `ratio`.
+def power(n: int, ratio: float, alpha: float, repetitions: int = _REPETITIONS, shape: Shape = "normal") -> float:
+    """Share of simulated comparisons with p < `alpha`: `n` seeds an arm, stds that differ by `ratio`.
 
     The median-centred Levene test, asymptotic. The same call gives the same number.
     """
-    (mean_a, mean_b), (squares_a, squares_b) = _deviations(n, repetitions)
+    (mean_a, mean_b), (squares_a, squares_b) = _deviations(n, repetitions, shape)
     between = n / 2 * (mean_a - ratio * mean_b) ** 2
     statistic = (2 * n - 2) * between / (squares_a + ratio**2 * squares_b)
     return float((statistic > stats.f.isf(alpha, 1, 2 * n - 2)).mean())
 
 
 @cache
-def _deviations(n: int, repetitions: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _deviations(n: int, repetitions: int, shape: Shape) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Mean and sum of squares around it of |x − median| in both arms: each `(2, repetitions)`; a ratio scales them."""
-    scores = np.random.default_rng(n).standard_normal((2, repetitions, n))
+    random = np.random.default_rng(n)
+    scores = random.standard_normal((2, repetitions, n))
+    if shape == "heavy tails":
+        scores = -np.exp(scores)
+    elif shape == "collapsed":
+        scores[random.random(scores.shape) < COLLAPSED_SHARE] = -COLLAPSED_BELOW
     deviations = np.abs(scores - np.median(scores, axis=2, keepdims=True))
     return deviations.mean(axis=2), deviations.var(axis=2) * n
 
 
 @cache
-def seeds_needed(ratio: float, alpha: float, wanted: float = POWER) -> int | None:
+def seeds_needed(ratio: float, alpha: float, wanted: float = POWER, shape: Shape = "normal") -> int | None:
     """The fewest seeds an arm from which on the power is `wanted`, by bisection; None where 400 are too few.
 
     One seed more can lower the power a little, as an odd number of scores has one that deviates by 0: both n and n + 1
@@ -53,7 +68,7 @@ def seeds_needed(ratio: float, alpha: float, wanted: float = POWER) -> int | Non
         raise ValueError(f"found a ratio of {ratio:g}, expected one above 1")
 
     def enough(n: int) -> bool:
-        return min(power(n, ratio, alpha), power(n + 1, ratio, alpha)) >= wanted
+        return min(power(k, ratio, alpha, shape=shape) for k in (n, n + 1)) >= wanted
 
     low, high = _FEWEST, 2 * _FEWEST
     while not enough(high):

@@ -64,21 +64,22 @@ def levene_ratio(a: Array, b: Array) -> Array:
     """
     sides = []
     for x in (np.sort(a, axis=1), np.sort(b, axis=1)):
-        deviations = [np.abs(x - x[:, [middle - 1]]) for middle in _middles(x.shape[1])]
+        deviations = [np.abs(x - x[:, [middle - 1]]) for middle in middle_ranks(x.shape[1])]
         means = [deviation.mean(axis=1) for deviation in deviations]
         squares = [((d - mean[:, None]) ** 2).sum(axis=1) for d, mean in zip(deviations, means, strict=True)]
         sides.append(list(zip(means, squares, strict=True)))
-    return _smallest_ratio(sides[0], sides[1], a.shape[1], b.shape[1])
+    return smallest_ratio(sides[0], sides[1], a.shape[1], b.shape[1])
 
 
-def _middles(n: int) -> list[int]:
+def middle_ranks(n: int) -> list[int]:
     """Ranks of the scores in the middle, counted from 1: one or two."""
     return sorted({(n + 1) // 2, n // 2 + 1})
 
 
-def _smallest_ratio(
+def smallest_ratio(
     left: list[tuple[Array, Array]], right: list[tuple[Array, Array]], n_left: int, n_right: int
 ) -> Array:
+    """B / (B + W) with the centres that make it smallest, from mean and sum of squares of both sides' deviations."""
     ratios = []
     for mean_left, within_left in left:
         for mean_right, within_right in right:
@@ -120,7 +121,7 @@ def _weights(members: npt.NDArray[np.bool_]) -> _Weights:
     size = int(members[0].sum())
     rank = np.cumsum(members, axis=1) * members
     middles = []
-    for middle in _middles(size):
+    for middle in middle_ranks(size):
         signs = np.where(rank > middle, 1.0, -1.0) * members
         signs[rank == middle] = 2 * middle - 1 - size
         middles.append(((rank == middle).T.astype(np.float64), signs.T))
@@ -140,4 +141,4 @@ def _statistics(residuals: Array, left: _Weights, right: _Weights) -> tuple[Arra
             moments.append((mean, around - weights.size * mean**2))
         sides.append(moments)
         variances.append(np.maximum(squares - total**2 / weights.size, 0.0) / (weights.size - 1))
-    return _smallest_ratio(sides[0], sides[1], left.size, right.size), _log_ratio(variances[0], variances[1])
+    return smallest_ratio(sides[0], sides[1], left.size, right.size), _log_ratio(variances[0], variances[1])

@@ -11,7 +11,7 @@ COMMANDS = {
     name: f"stabbench.cli.{name}:{name}".replace("-", "_")
     for name in (
         "init", "validate", "prepare", "pretrain", "plan", "train", "run", "study", "probe", "status", "report",
-        "compare", "noise",
+        "compare", "noise", "seeds",
         "check", "track", "score", "plugins", "strategies", "check-strategy", "gc",
     )
 }  # fmt: skip

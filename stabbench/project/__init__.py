@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from stabbench.folders import Folders, own_path
 
 if TYPE_CHECKING:
+    from stabbench.analysis.sequential import Design
     from stabbench.execution.outcome import Listener
     from stabbench.models.pretraining import PretrainingReport
     from stabbench.probes import Measurement
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from stabbench.project.training import Trained
     from stabbench.records import Store
     from stabbench.report.gate import Verdict
+    from stabbench.report.looks_words import LooksAnswer
+    from stabbench.report.seeds_words import SeedsAnswer
     from stabbench.tasks.prepared import PreparedTask
     from stabbench.tracking import TrackingOutcome
 
@@ -153,6 +156,34 @@ class Project:
         choice = Choice(*([] if name is None else [name] for name in (model, task, strategy)))
         other = None if against is None else results_source(self.folders.root / against)
         return check(project_source(self.folders, self._store()), limits, choice, other)
+
+    def seeds(
+        self,
+        *,
+        margin_mean: float | None = None,
+        margin_failed: float | None = None,
+        std_ratio: float | None = None,
+        power: float = 0.8,
+        alpha: float = 0.05,
+        confidence: float = 0.8,
+        task: str | None = None,
+    ) -> SeedsAnswer:
+        """How many seeds the cells of the grid, or of a task, need for what is wanted, by their runs as a pilot."""
+        from stabbench.analysis.seeds_needed import Wanted
+        from stabbench.project.checking import Choice, project_source
+        from stabbench.project.seeds import seeds
+
+        wanted = Wanted(margin_mean, margin_failed, std_ratio, power, alpha, confidence)
+        choice = Choice(tasks=[] if task is None else [task])
+        return seeds(project_source(self.folders, self._store()), wanted, choice)
+
+    def looks(self, design: Design, *, task: str | None = None) -> LooksAnswer:
+        """What a `stabbench.analysis.sequential.Design`, declared before, makes of the runs of the grid, or a task."""
+        from stabbench.project.checking import Choice, project_source
+        from stabbench.project.seeds import looks
+
+        choice = Choice(tasks=[] if task is None else [task])
+        return looks(project_source(self.folders, self._store()), design, choice)
 
     def track(self, uri: str | None = None, *, models: bool = True) -> TrackingOutcome:
         """Bring an MLflow server up to date; a relative path of a database starts at the project's folder."""

@@ -1,0 +1,68 @@
+"""How many seeds the cells of a project or of a file of scores need: planned before, or seen as they are trained."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from stabbench.analysis.frame import MISSING
+from stabbench.analysis.gate import GateCell
+from stabbench.analysis.place import Place
+from stabbench.analysis.seeds_needed import Wanted, cell_needs
+from stabbench.analysis.sequential import PERMUTATIONS, Design, decisions
+from stabbench.errors import UserError
+from stabbench.project.checking import Choice
+from stabbench.report.gate import Source
+from stabbench.report.looks_words import LooksAnswer, TaskLooks
+from stabbench.report.seeds_words import SeedsAnswer
+
+
+def seeds(source: Source, wanted: Wanted, choice: Choice) -> SeedsAnswer:
+    """What the finished runs of the chosen cells, as a pilot, say of the seeds that are needed.
+
+    UserError for a name that no cell has.
+    """
+    places = source.chosen(choice.models, choice.tasks, choice.strategies)
+    needs = [cell_needs(source.cells[place], wanted) for place in places]
+    return SeedsAnswer(wanted, needs, wanted.seeds_for_ratio(), source.scoring, source.notes)
+
+
+def looks(source: Source, design: Design, choice: Choice) -> LooksAnswer:
+    """What a declared design makes of the chosen cells' runs so far, all strategies of a model and task together.
+
+    Runs count in the order of their seeds, up to the first planned one that is missing: what comes in later changes no
+    look that was taken. UserError for a name that no cell has, where there are no two strategies to compare or too
+    many for any test to tell apart, and for a run without a score.
+    """
+    groups: dict[Place, list[GateCell]] = {}
+    for place in source.chosen(choice.models, choice.tasks, choice.strategies):
+        groups.setdefault(place.whole, []).append(source.cells[place])
+    compared = {whole: cells for whole, cells in groups.items() if len(cells) > 1}
+    if not compared:
+        raise UserError(f"nothing to compare: {source.name} has no two strategies of one model and task")
+    for whole, cells in compared.items():
+        tests = math.comb(len(cells), 2) * len(design.questions)
+        if tests > design.alpha * (PERMUTATIONS + 1):
+            most = math.floor(design.alpha * (PERMUTATIONS + 1))
+            raise UserError(
+                f"{whole.task}: found {tests} tests, of which none can tell anything apart at α = "
+                f"{design.alpha:g}; expected at most {most}: choose some strategies by --strategy"
+            )
+    found = [_task_looks(whole, cells, design) for whole, cells in compared.items()]
+    return LooksAnswer(design, found, source.scoring, source.notes)
+
+
+def _task_looks(whole: Place, cells: Sequence[GateCell], design: Design) -> TaskLooks:
+    scores, failed = {}, {}
+    for cell in cells:
+        runs = cell.runs.sort_values("seed")
+        runs = runs[~(runs["status"] == MISSING).cummax()]
+        values = runs["score"].to_numpy(dtype=float)
+        name = cell.place.strategy
+        if any(map(math.isnan, values)):
+            raise UserError(f"{name} on {whole.task}: found a run without a score, which cannot be looked at")
+        scores[name] = values
+        if not runs["failed"].isna().any():
+            failed[name] = runs["failed"].to_numpy(dtype=bool).tolist()
+    found = decisions(scores, failed, design)
+    return TaskLooks(whole, cells[0].metric, {name: values.tolist() for name, values in scores.items()}, failed, found)
