@@ -1,17 +1,19 @@
-"""The first sentence: which strategies are steadier beyond the noise of the dev set, and what cannot be told."""
+"""What is steadier beyond the noise of the dev set, what cannot be told, and what would tell it: in sentences."""
 
 from __future__ import annotations
 
 import pandas as pd
 
-from stabbench.analysis.noise import way_out
+from stabbench.analysis.noise import Noise, way_out
 from stabbench.analysis.noise_pairs import CALIBRATED_RUNS
 from stabbench.analysis.place import Place
 from stabbench.report.content import Content
-from stabbench.report.numbers import about, p_equation, some
+from stabbench.report.numbers import about, p_equation, share, some
+from stabbench.report.per_example import per_example
 
 LEVEL = 0.05
 """Under which a p-value after Holm tells two strategies apart."""
+HALF = 0.5
 NAMED = 3
 
 
@@ -19,7 +21,7 @@ def beyond_the_noise(content: Content, model: str) -> str:
     """Of the tasks of a model whose runs' predictions give their scores; empty without any."""
     if not content.predicted:
         return ""
-    places = list(dict.fromkeys(cell.whole for cell in content.noise if cell.model == model))
+    places = list(dict.fromkeys(cell.whole for cell in per_example(content).noise if cell.model == model))
     told = [text for place in places if (text := _of_task(content, place))]
     more = f"; and {len(told) - NAMED} more tasks in their chapter" if len(told) > NAMED else ""
     return f"Beyond the noise of the dev set {'; '.join(told[:NAMED])}{more}." if told else ""
@@ -36,7 +38,7 @@ def _steadier(content: Content, place: Place) -> str:
 
     Of those with fewer runs than the test has been seen to keep its level with nothing is said.
     """
-    pairs, failed = content.noise_pairs, _mostly_failed(content, place)
+    pairs, failed = per_example(content).noise_pairs, _mostly_failed(content, place)
     enough = pairs[["n_a", "n_b"]].min(axis=1) >= CALIBRATED_RUNS
     here = pairs[(pairs["model"] == place.model) & (pairs["task"] == place.task) & enough]
     steadier = here["strategy_a"].where(here["beyond_a"] < here["beyond_b"], here["strategy_b"])
@@ -69,7 +71,7 @@ def _unknown(content: Content, place: Place) -> str:
     """Whose spread is not told from that noise, and the dev examples that would tell it."""
     unknown = {
         cell.strategy: way_out(item)
-        for cell, item in content.noise.items()
+        for cell, item in per_example(content).noise.items()
         if cell.whole == place and not item.distinguishable and item.variance > 0
     }
     if not unknown:
@@ -78,3 +80,21 @@ def _unknown(content: Content, place: Place) -> str:
     ends = dict.fromkeys(about(count) for count in (needed[:1] + needed[-1:]))
     would = f" ({' to '.join(ends)} dev examples would tell, were the spread as estimated)" if needed else ""
     return f"it cannot be told whether seeds matter at all for {some(list(unknown), NAMED)}{would}"
+
+
+def mostly_noise(content: Content) -> list[tuple[Place, str]]:
+    """The cells of whose variance over seeds that noise is over half, and of each how much and the way out."""
+    if not content.predicted:
+        return []
+    cells = per_example(content).noise.items()
+    return [(cell, f"{share(item.share)}; {_way_out(item)}") for cell, item in cells if item.share > HALF]
+
+
+def _way_out(item: Noise) -> str:
+    found = way_out(item)
+    if found is None:
+        return "nothing is seen beyond it"
+    if item.distinguishable:
+        return f"a quarter with {about(found.examples)} dev examples"
+    seeds = f" or {about(found.runs_to_tell)} seeds" if found.runs_to_tell else ""
+    return f"{about(found.examples_to_tell)} dev examples{seeds} would tell the rest from it"

@@ -9,7 +9,6 @@ from functools import lru_cache
 import pandas as pd
 
 from stabbench.analysis.frame import finished, seed_list
-from stabbench.analysis.noise import Noise, way_out
 from stabbench.analysis.place import Place
 from stabbench.analysis.seed_sanity import CAUSES
 from stabbench.analysis.stability import MINIMUM_SEEDS
@@ -21,13 +20,14 @@ from stabbench.analysis.warnings import (
     stable_in_failure,
     unequal_seeds,
 )
+from stabbench.report.beyond import mostly_noise
 from stabbench.report.content import Content
-from stabbench.report.numbers import about, counted, share, some
+from stabbench.report.numbers import counted, some
+from stabbench.report.per_example import per_example
 
 LISTED_ERRORS, LONGEST_ERROR = 5, 200
 """Broken runs that are named, and characters of each one's message."""
 _WAY_OUT = "Declare what a constant prediction scores there (the trivial score of the metric or the task)."
-HALF = 0.5
 EXAMPLES = 3
 """Cells that a sentence names; the others are in the file."""
 
@@ -248,29 +248,15 @@ def _two_groups(content: Content) -> ReportWarning | None:
 
 
 def _noise(content: Content) -> ReportWarning | None:
-    if not content.predicted:
+    cells = mostly_noise(content)
+    if not cells:
         return None
-    over = {cell: item for cell, item in content.noise.items() if item.share > HALF}
-    if not over:
-        return None
-    cells = [(cell, f"{share(item.share)}{_way_out(item)}") for cell, item in over.items()]
     sentence = (
-        f"The noise of the dev set is over half of the variance over seeds in {counted(len(over), 'cell')} of "
-        f"{len(content.noise)}, whose std says more of the dev set than of the strategy: {_named(content, cells)}. "
-        "Numbers of examples and seeds are for a spread as estimated, with power .8."
+        f"The noise of the dev set is over half of the variance over seeds in {counted(len(cells), 'cell')} of "
+        f"{len(per_example(content).noise)}, whose std says more of the dev set than of the strategy: "
+        f"{_named(content, cells)}. Numbers of examples and seeds are for a spread as estimated, with power .8."
     )
     return ReportWarning("noise", sentence, cells)
-
-
-def _way_out(item: Noise) -> str:
-    """What would tell a spread from the noise, after what is said of the noise."""
-    found = way_out(item)
-    if found is None:
-        return "; nothing is seen beyond it"
-    if item.distinguishable:
-        return f"; a quarter with {about(found.examples)} dev examples"
-    seeds = f" or {about(found.runs_to_tell)} seeds" if found.runs_to_tell else ""
-    return f"; {about(found.examples_to_tell)} dev examples{seeds} would tell the rest from it"
 
 
 def _added(content: Content) -> ReportWarning | None:

@@ -18,6 +18,7 @@ from stabbench.cli import main
 from stabbench.errors import UserError
 from stabbench.readers import READERS, Found, Wanted, read
 from stabbench.readers.naming import Pattern, seed_in, suggested
+from stabbench.report.per_example import per_example
 from tests.foreign import results_elsewhere as elsewhere
 from tests.foreign.results_elsewhere import LABELS, cells, predicted, put
 
@@ -189,7 +190,7 @@ def test_a_table_of_predictions_beside_a_table_of_scores_is_the_same(tmp_path: P
     ]
     found = stabbench.compare(table, predictions=pd.DataFrame(rows))
     assert found.stability.set_index("strategy")["failed"].to_dict() == {"mosbach": 0, "devlin": 2}
-    assert {place.strategy: len(item.examples) for place, item in found.content.outcomes.items()} == {
+    assert {place.strategy: len(item.examples) for place, item in per_example(found.content).outcomes.items()} == {
         "mosbach": 8,
         "devlin": 8,
     }
@@ -207,7 +208,7 @@ def test_predicted_numbers_are_no_classes(tmp_path: Path) -> None:
         for place in range(8)
     ]
     content = stabbench.compare(table, predictions=pd.DataFrame(rows)).content
-    assert {type(found).__name__ for found in content.outcomes.values()} == {"PredictedNumbers"}
+    assert {type(found).__name__ for found in per_example(content).outcomes.values()} == {"PredictedNumbers"}
 
 
 def test_a_folder_without_names_says_which_patterns_may_be_meant(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from stabbench.report.figures.drawing import COLUMN_WIDTH, axes_of, legend_above
 from stabbench.report.figures.palette import Color, strategy_colors
 from stabbench.report.grid import Grid, cell_columns
 from stabbench.report.numbers import NOT_AVAILABLE, known
+from stabbench.report.per_example import per_example
 from stabbench.report.section import RESULTS, Section, SectionFigure
 from stabbench.report.unknowns import not_known
 
@@ -78,7 +79,7 @@ _WHAT = {
 
 def section(content: Content) -> Section:
     """A figure a model and task, a row of numbers a cell, and each cell's least stable examples by row number."""
-    cells = content.outcomes
+    cells = per_example(content).outcomes
     without = [item.cell for item in content.traced_cells if item.records and Place.of(item.cell) not in cells]
     tables = {cell: by_example(values) for cell, values in cells.items()}
     summary = pd.DataFrame([_row(cell, values) for cell, values in cells.items()])
@@ -227,7 +228,7 @@ def _agreement(content: Content, cells: Mapping[Place, Correctness | PredictedNu
         answers = found.answers() if isinstance(found, Correctness) else None
         if answers is None or len(answers) < 2:
             continue
-        codes, probabilities = np.stack(answers), content.probabilities(cell)
+        codes, probabilities = np.stack(answers), per_example(content).probabilities(cell)
         for over, chosen in (("all", np.arange(len(codes))), ("successful", np.flatnonzero(found.successful))):
             known = None if probabilities is None else [probabilities[run] for run in chosen.tolist()]
             rows.append({**cell._asdict(), "over": over, **vars(agreement(codes[chosen], known or None))})

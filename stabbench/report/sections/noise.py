@@ -14,6 +14,7 @@ from stabbench.analysis.place import Place
 from stabbench.report.content import Content
 from stabbench.report.grid import Grid, cell_columns
 from stabbench.report.numbers import NOT_AVAILABLE, p_value, share, some
+from stabbench.report.per_example import per_example
 from stabbench.report.section import RESULTS, Section
 
 NAMED = 5
@@ -22,11 +23,12 @@ NAMED = 5
 
 def section(content: Content) -> Section:
     """A table of cells, and one of pairs."""
-    found, metrics = content.noise, {cell: content.metric_of(cell) for cell in content.noise}
-    cells, pairs = cells_frame(found, metrics), content.noise_pairs
+    known = per_example(content)
+    found, pairs = known.noise, known.noise_pairs
+    cells = cells_frame(found, {cell: known.metric_of(cell) for cell in found})
     several = len(content.models) > 1
     sentences = [_sentence(content, place) for place in content.traced]
-    silent = [cell.name for cell in content.outcomes if cell not in content.contributions]
+    silent = [cell.name for cell in known.outcomes if cell not in known.contributions]
     if silent:
         sentences.append(
             f"{NOT_AVAILABLE} where predictions do not say how the scores came about (another metric than those that "
@@ -66,7 +68,7 @@ def section(content: Content) -> Section:
 
 
 def _sentence(content: Content, place: Place) -> str:
-    here = {cell: item for cell, item in content.noise.items() if cell.whole == place}
+    here = {cell: item for cell, item in per_example(content).noise.items() if cell.whole == place}
     if not here:
         return f"{content.heading(place)}: no cell has two runs with predictions that give their scores."
     told = [_told(content, cell, item) for cell, item in here.items() if item.distinguishable]
