@@ -46,9 +46,15 @@ def noise(
       stabbench noise results.csv --predictions predictions.parquet --json
     """
     from stabbench.analysis.place import Place
+    from stabbench.errors import UserError
     from stabbench.report.comparison import understood
     from stabbench.report.recipe_noise import recipe_noise, text
 
-    read = understood(results or (str(Folders.of().runs),), **given)
+    runs = Folders.of().runs
+    if not results and not runs.is_dir():
+        raise UserError(
+            f"there are no runs in {runs}/ here: run `stabbench train`, or name a file or folder of results"
+        )
+    read = understood(results or (str(runs),), **given)
     found = recipe_noise(read, Place(model, task, strategy), difference=difference, seeds=seeds)
     click.echo(json.dumps([item.facts() for item in found], indent=2) if as_json else text(found))

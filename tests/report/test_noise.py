@@ -163,3 +163,10 @@ def test_with_few_runs_nobody_is_called_steadier() -> None:
 def test_strategies_that_are_alike_are_not_told_apart() -> None:
     said = answer_of(25, {"one": 0.8, "other": 0.8})
     assert said.startswith("Beyond the noise of the dev set no two strategies are told apart (p\u00a0=\u00a0")
+
+
+def test_without_results_it_asks_for_the_projects_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(main, ["noise"])
+    assert result.exit_code == 2
+    assert "there are no runs in runs/ here: run `stabbench train`, or name a file" in result.output
