@@ -33,7 +33,7 @@ WRITTEN = {
     "validated/plan.json": "0985a041f9c001215ec7c4447844c15f",
     "validated/pretraining/embedded.json": "479e517edf9b6627849eb759cd8c80b0",
     "validated/probes/surface.json": "ea9e5b76826e9ea548f23738e293cc39",
-    "validated/report.json": "9c3bc17a315dbf65ae1ce4d40e00deb0",
+    "validated/report.json": "8b975f54d7e5e418ada3002df473ab64",
     "validated/tasks/acceptability.json": "c3341e270b6388d5b9c236122e94867f",
     "validated/tasks/pairs.json": "a00131048ae4e1edfe9a7eb9f28ae7d0",
     "validated/tasks/rte.json": "f43cf75f00f4a90c0453ca502a25407c",
