@@ -72,8 +72,10 @@ class Noise:
         return self.low > 0
 
 
-def noise(found: Contributions) -> Noise | None:
+def noise(found: Contributions, widest: float = math.inf) -> Noise | None:
     """The parts of the variance of a cell's scores; None under two runs or two units.
+
+    `widest` is how far apart two scores can be: no variance is above the square of half of that (Popoviciu, 1935).
 
     With y_ri the contribution of unit i to run r, V the variance of the scores and v̄ the mean over units of the
     variance over runs (all ddof 1): V = v̄/n + (1 − 1/n) c̄ with c̄ the mean covariance of two units' contributions,
@@ -87,7 +89,8 @@ def noise(found: Contributions) -> Noise | None:
     mean = float(found.values.var(axis=0, ddof=1).mean())
     floor, beyond = mean / units, variance - (mean - inner) / (units - 1)
     freedom = _freedom(found, variance, floor)
-    low, high = (max(freedom * variance / float(quantile) - floor, 0.0) for quantile in _tails(freedom))
+    ends = (max(freedom * variance / float(quantile) - floor, 0.0) for quantile in _tails(freedom))
+    low, high = (min(end, (widest / 2) ** 2) for end in ends)
     return Noise(runs, found.examples, variance, floor, beyond, low, high, freedom)
 
 
@@ -131,29 +134,29 @@ class WayOut:
 
 
 def way_out(found: Noise) -> WayOut | None:
-    """How many dev examples or runs would do, were scores normal and their spread beyond the floor as estimated.
+    """How many dev examples or runs would do, were the spread beyond the floor as estimated.
 
-    None where nothing is seen beyond the floor. The estimate is a guess to plan by, whose interval says how good it is.
+    The degrees of freedom are taken to be those of the interval, and to grow with the number of runs. None where nothing is seen beyond the floor. The estimate is a guess to plan by, whose interval says how good it is.
     """
     if found.beyond <= 0 or found.floor <= 0:
         return None
-    ratio = found.beyond / (found.floor * found.examples)
-    wanted, to_tell = (math.ceil(times / ratio) for times in (1 / WANTED_SHARE - 1, _ratio_told(found.runs) - 1))
-    return WayOut(wanted, to_tell, _runs_to_tell(1 + found.beyond / found.floor))
+    ratio, freedom = found.beyond / (found.floor * found.examples), found.freedom
+    wanted, to_tell = (math.ceil(times / ratio) for times in (1 / WANTED_SHARE - 1, _ratio_told(freedom) - 1))
+    return WayOut(wanted, to_tell, _runs_to_tell(1 + found.beyond / found.floor, freedom / (found.runs - 1)))
 
 
-def _ratio_told(runs: int) -> float:
-    """The variance over the floor that so many normal scores tell from 1 with power `POWER`."""
+def _ratio_told(freedom: float) -> float:
+    """The variance over the floor that so many degrees of freedom tell from 1 with power `POWER`."""
     tail = (1 - CONFIDENCE) / 2
-    return float(stats.chi2.ppf(1 - tail, runs - 1) / stats.chi2.ppf(1 - POWER, runs - 1))
+    return float(stats.chi2.ppf(1 - tail, freedom) / stats.chi2.ppf(1 - POWER, freedom))
 
 
-def _runs_to_tell(ratio: float) -> int | None:
-    """The fewest runs with `_ratio_told` of at most this; None where `_MOST_SEEDS` do not do."""
-    if _ratio_told(_MOST_SEEDS) > ratio:
+def _runs_to_tell(ratio: float, a_run: float) -> int | None:
+    """The fewest runs, with `a_run` degrees of freedom for each but one; None where `_MOST_SEEDS` do not do."""
+    if _ratio_told(a_run * (_MOST_SEEDS - 1)) > ratio:
         return None
     few, enough = 1, _MOST_SEEDS
     while enough - few > 1:
         middle = (few + enough) // 2
-        few, enough = (few, middle) if _ratio_told(middle) <= ratio else (middle, enough)
+        few, enough = (few, middle) if _ratio_told(a_run * (middle - 1)) <= ratio else (middle, enough)
     return enough

@@ -78,7 +78,7 @@ def _unknown(content: Content, place: Place) -> str:
         return ""
     needed = sorted(way.examples_to_tell for way in unknown.values() if way is not None)
     ends = dict.fromkeys(about(count) for count in (needed[:1] + needed[-1:]))
-    would = f" ({' to '.join(ends)} dev examples would tell, were the spread as estimated)" if needed else ""
+    would = f" (about {' to '.join(ends)} dev examples would tell)" if needed else ""
     return f"it cannot be told whether seeds matter at all for {some(list(unknown), NAMED)}{would}"
 
 

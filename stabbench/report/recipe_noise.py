@@ -18,6 +18,7 @@ from stabbench.analysis.place import Place
 from stabbench.analysis.results import Results
 from stabbench.analysis.scoring import Scoring
 from stabbench.errors import UserError, unknown
+from stabbench.metrics.kinds import metric_kind
 from stabbench.report.numbers import NOT_AVAILABLE, about, counted, share, significant
 from stabbench.report.shown import Shown
 
@@ -142,7 +143,8 @@ def _noise(results: Results, place: Place, rows: pd.DataFrame) -> Noise | None:
         return None
     metric, scores = str(rows["metric"].iloc[0]), answered["score"].to_numpy(dtype=np.float64)
     made = of_outcomes(found, metric, scores.tolist(), lambda: None)
-    return None if made is None else noise(made)
+    kind = metric_kind(metric, results.lower)
+    return None if made is None else noise(made, kind.highest - kind.lowest)
 
 
 def text(found: list[RecipeNoise]) -> str:

@@ -142,9 +142,29 @@ def test_with_the_examples_of_the_way_out_the_floor_is_a_quarter_and_the_spread_
     assert of_one / way.examples / (of_one / way.examples + found.beyond) == pytest.approx(0.25, abs=0.001)
     assert way.runs_to_tell is not None
     for runs, examples in ((found.runs, way.examples_to_tell), (way.runs_to_tell, found.examples)):
-        floor = of_one / examples
-        limit = stats.chi2.ppf(0.975, runs - 1) * floor / (found.beyond + floor)
-        assert stats.chi2.sf(limit, runs - 1) == pytest.approx(0.8, abs=0.02)
+        floor, freedom = of_one / examples, found.freedom * (runs - 1) / (found.runs - 1)
+        limit = stats.chi2.ppf(0.975, freedom) * floor / (found.beyond + floor)
+        assert stats.chi2.sf(limit, freedom) == pytest.approx(0.8, abs=0.02)
+
+
+def test_a_spread_that_is_not_told_takes_more_examples_or_runs_than_there_are() -> None:
+    random = np.random.default_rng(11)
+    failing = [np.where(random.random(25) < 0.08, -2.0, 0.0) for _ in range(30)]
+    cells = [noise(of_means(runs_of(random, abilities, 60))) for abilities in failing]
+    unknown = [(item, way) for item in cells if item and not item.distinguishable and (way := way_out(item))]
+    assert len(unknown) > 5
+    assert all(way.examples_to_tell > item.examples for item, way in unknown)
+    assert all(way.runs_to_tell is None or way.runs_to_tell > item.runs for item, way in unknown)
+
+
+def test_no_interval_is_wider_than_the_scores_can_be() -> None:
+    right = np.ones((4, 30), dtype=bool)
+    right[0, :6] = False
+    free, bounded = noise(of_means(right)), noise(of_means(right), 1.0)
+    assert free is not None
+    assert bounded is not None
+    assert free.interval[1] > 0.5
+    assert bounded.interval == (free.interval[0], 0.5)
 
 
 def test_strategies_with_the_same_runs_do_not_differ_and_p_is_the_same_both_ways() -> None:
