@@ -136,7 +136,8 @@ class WayOut:
 def way_out(found: Noise) -> WayOut | None:
     """How many dev examples or runs would do, were the spread beyond the floor as estimated.
 
-    The degrees of freedom are taken to be those of the interval, and to grow with the number of runs. None where nothing is seen beyond the floor. The estimate is a guess to plan by, whose interval says how good it is.
+    The degrees of freedom are taken to be those of the interval, and to grow with the number of runs. None where
+    nothing is seen beyond the floor. The estimate is a guess to plan by, whose interval says how good it is.
     """
     if found.beyond <= 0 or found.floor <= 0:
         return None
