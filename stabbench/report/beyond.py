@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from statistics import median_low
+
 import pandas as pd
 
 from stabbench.analysis.noise import Noise, way_out
@@ -21,40 +24,54 @@ def beyond_the_noise(content: Content, model: str) -> str:
     """Of the tasks of a model whose runs' predictions give their scores; empty without any."""
     if not content.predicted:
         return ""
-    places = list(dict.fromkeys(cell.whole for cell in per_example(content).noise if cell.model == model))
-    told = [text for place in places if (text := _of_task(content, place))]
-    more = f"; and {len(told) - NAMED} more tasks in their chapter" if len(told) > NAMED else ""
-    return f"Beyond the noise of the dev set {'; '.join(told[:NAMED])}{more}." if told else ""
+    cells = {cell: item for cell, item in per_example(content).noise.items() if cell.model == model}
+    several = len(content.tasks(model)) > 1
+    return " ".join(filter(None, (_told_apart(content, list(cells), several), _unknown(cells, several))))
 
 
-def _of_task(content: Content, place: Place) -> str:
-    parts = [_steadier(content, place), _unknown(content, place)]
-    on = f" on {place.task}" if len(content.tasks(place.model)) > 1 else ""
-    return "; ".join(f"{part}{on}" if number == 0 else part for number, part in enumerate(filter(None, parts)))
+def _told_apart(content: Content, cells: Sequence[Place], several: bool) -> str:
+    """Who is steadier than whom, and where nobody is; empty where nothing can be said."""
+    apart, alike = [], []
+    for place in dict.fromkeys(cell.whole for cell in cells):
+        pairs = _tested(content, place)
+        told = pairs[pairs["p_beyond_holm"] <= LEVEL]
+        if len(told):
+            apart.append(f"{f'on {place.task} ' if several else ''}{_steadier(told)}")
+        elif len(pairs):
+            alike.append((place.task, pairs))
+    if alike:
+        on = f"on {some([task for task, _ in alike], NAMED)} " if several else ""
+        apart.append(f"{on}no two strategies are told apart ({_p(pd.concat([pairs for _, pairs in alike]))})")
+    return f"Beyond the noise of the dev set {'; '.join(apart)}." if apart else ""
 
 
-def _steadier(content: Content, place: Place) -> str:
-    """Which strategies are told apart, none called steady that mostly failed; the smallest p where none are.
+def _tested(content: Content, place: Place) -> pd.DataFrame:
+    """The tested pairs, with the `steadier` of each, where it did not mostly fail.
 
     Of those with fewer runs than the test has been seen to keep its level with nothing is said.
     """
-    pairs, failed = per_example(content).noise_pairs, _mostly_failed(content, place)
+    pairs, rows = per_example(content).noise_pairs, content.rows(place)
     enough = pairs[["n_a", "n_b"]].min(axis=1) >= CALIBRATED_RUNS
     here = pairs[(pairs["model"] == place.model) & (pairs["task"] == place.task) & enough]
     steadier = here["strategy_a"].where(here["beyond_a"] < here["beyond_b"], here["strategy_b"])
-    here = here.assign(steadier=steadier)[~steadier.isin(failed) & here["p_beyond_holm"].notna()]
-    if here.empty:
-        return ""
-    apart = here[here["p_beyond_holm"] <= LEVEL]
-    if apart.empty:
-        return f"no two strategies are told apart ({_p(here)})"
-    winners: dict[str, list[str]] = {}
-    for row in apart.to_dict("records"):
+    failed = set(map(str, rows.loc[rows["mostly_failed"] | ~rows["eligible"], "strategy"]))
+    return here.assign(steadier=steadier)[~steadier.isin(failed) & here["p_beyond_holm"].notna()]
+
+
+def _steadier(told: pd.DataFrame) -> str:
+    """`a and b are steadier than c (p = 0.01 after Holm)`."""
+    losers: dict[str, list[str]] = {}
+    for row in told.to_dict("records"):
         other = row["strategy_b"] if row["steadier"] == row["strategy_a"] else row["strategy_a"]
-        winners.setdefault(str(row["steadier"]), []).append(str(other))
-    texts = [f"{better} is steadier than {some(worse, NAMED)}" for better, worse in winners.items()]
-    others = "" if len(apart) == len(here) else ", and no others are told apart"
-    return f"{some(texts, NAMED)} ({_p(apart)}){others}"
+        losers.setdefault(str(row["steadier"]), []).append(str(other))
+    winners: dict[tuple[str, ...], list[str]] = {}
+    for winner, worse in losers.items():
+        winners.setdefault(tuple(worse), []).append(winner)
+    texts = [
+        f"{some(names, NAMED)} {'is' if len(names) == 1 else 'are'} steadier than {some(worse, NAMED)}"
+        for worse, names in winners.items()
+    ]
+    return f"{some(texts, NAMED)} ({_p(told)})"
 
 
 def _p(pairs: pd.DataFrame) -> str:
@@ -62,24 +79,17 @@ def _p(pairs: pd.DataFrame) -> str:
     return f"{several}{p_equation(float(pairs['p_beyond_holm'].min()))} after Holm"
 
 
-def _mostly_failed(content: Content, place: Place) -> set[str]:
-    rows = content.rows(place)
-    return set(map(str, rows.loc[rows["mostly_failed"] | ~rows["eligible"], "strategy"]))
-
-
-def _unknown(content: Content, place: Place) -> str:
-    """Whose spread is not told from that noise, and the dev examples that would tell it."""
-    unknown = {
-        cell.strategy: way_out(item)
-        for cell, item in per_example(content).noise.items()
-        if cell.whole == place and not item.distinguishable and item.variance > 0
-    }
+def _unknown(cells: Mapping[Place, Noise], several: bool) -> str:
+    """Whose spread is not told from that noise, and how many dev examples would tell it."""
+    unknown = {cell: item for cell, item in cells.items() if not item.distinguishable and item.variance > 0}
     if not unknown:
         return ""
-    needed = sorted(way.examples_to_tell for way in unknown.values() if way is not None)
-    ends = dict.fromkeys(about(count) for count in (needed[:1] + needed[-1:]))
-    would = f" (about {' to '.join(ends)} dev examples would tell)" if needed else ""
-    return f"it cannot be told whether seeds matter at all for {some(list(unknown), NAMED)}{would}"
+    names = [f"{cell.strategy} on {cell.task}" if several else cell.strategy for cell in unknown]
+    named = some(names, NAMED) if len(names) <= NAMED else f"{len(names)} of {len(cells)} cells"
+    needed = [way.examples_to_tell for item in unknown.values() if (way := way_out(item)) is not None]
+    of = "" if len(unknown) == 1 else " of half of them"
+    would = f" (about {about(median_low(needed))} dev examples would tell it{of})" if needed else ""
+    return f"Whether seeds matter at all cannot be told of {named}{would}."
 
 
 def mostly_noise(content: Content) -> list[tuple[Place, str]]:

@@ -151,12 +151,12 @@ def answer_of(runs: int, stds: dict[str, float]) -> str:
 def test_the_first_sentence_says_who_is_steadier_beyond_the_noise_and_of_whom_nothing_is_told() -> None:
     said = answer_of(25, {"steady": 0.0, "wild": 1.0})
     assert said.startswith("Beyond the noise of the dev set steady is steadier than wild (p\u00a0=\u00a0")
-    assert "it cannot be told whether seeds matter at all for steady" in said
+    assert "Whether seeds matter at all cannot be told of steady" in said
 
 
 def test_with_few_runs_nobody_is_called_steadier() -> None:
     said = answer_of(20, {"steady": 0.0, "wild": 1.0})
-    assert said.startswith("Beyond the noise of the dev set it cannot be told whether seeds matter at all for steady")
+    assert said.startswith("Whether seeds matter at all cannot be told of steady")
     assert "is steadier than" not in said
 
 
