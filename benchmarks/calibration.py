@@ -8,9 +8,7 @@ Writes calibration.json and calibration.md; the same command gives the same numb
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,17 +18,16 @@ from scipy import stats
 from benchmarks.calibration_cases import CASES, COLLAPSED_AT, COLLAPSED_SHARE, Case
 from benchmarks.calibration_report import markdown
 from benchmarks.calibration_tests import FAILURES, LEVEL, PAIRED_SPREAD, SPREAD, p_values
+from benchmarks.simulation import CONFIDENCE, bounded, options, write
 from stabbench.analysis.design import design_curves
 from stabbench.analysis.failures import wilson_interval
 from stabbench.analysis.intervals import log_std_ratio_intervals
-from stabbench.files import write_json, write_text
 
 SEEDS = (5, 10, 25)
 ALPHAS = (0.05, 0.01, 0.001)
 REPETITIONS = 10_000
 PERMUTATIONS = 999
 RESAMPLES = 999
-CONFIDENCE = 0.99
 _AT_ONCE = 250
 """Repetitions that share one set of permutations and resamples."""
 
@@ -99,12 +96,6 @@ def _rates(case: Case, n: int, test: str, p: Array) -> dict[str, Any]:
     }
 
 
-def bounded(count: int, n: int) -> dict[str, float]:
-    """A rate with its 99 % bounds (Clopper-Pearson)."""
-    interval = stats.binomtest(count, n).proportion_ci(CONFIDENCE, method="exact")
-    return {"rate": count / n, "low": round(float(interval.low), 6), "high": round(float(interval.high), 6)}
-
-
 def _above(row: Mapping[str, Any]) -> bool:
     """Whether the lower bound of a false-positive rate is above a level."""
     return any(rate["low"] > float(alpha) for alpha, rate in row["rates"].items())
@@ -129,14 +120,9 @@ def _wilson_coverage(n: int) -> dict[str, Any]:
 
 def main() -> None:
     """Measure and write the two files."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repetitions", type=int, default=REPETITIONS)
-    parser.add_argument("--out", type=Path, default=Path("reports/benchmarks"))
-    options = parser.parse_args()
-    found = measure(options.repetitions)
-    write_json(options.out / "calibration.json", found)
-    write_text(options.out / "calibration.md", markdown(found))
-    print(f"wrote {options.out / 'calibration.md'}")
+    given = options(__doc__, REPETITIONS).parse_args()
+    found = measure(given.repetitions)
+    write(found, markdown(found), given.out, "calibration")
 
 
 if __name__ == "__main__":

@@ -8,25 +8,22 @@ Writes calibration-noise.json and calibration-noise.md; the same command gives t
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from benchmarks.calibration_noise_cases import PAIRS, RECIPES, Pair, Recipe, dev_set
+from benchmarks.simulation import CONFIDENCE as BOUNDS
+from benchmarks.simulation import bounded, options, write
 from benchmarks.tables import table
 from stabbench.analysis.contributions import Contributions, of_means, of_metric
 from stabbench.analysis.noise import CONFIDENCE, noise
 from stabbench.analysis.noise_pairs import equal_beyond
-from stabbench.files import write_json, write_text
 
 REPETITIONS = 10_000
 PERMUTATIONS = 499
 ALPHAS = (0.05, 0.01)
-BOUNDS = 0.99
 SIZES = ((5, 200), (10, 200), (25, 200), (25, 1000))
 """Runs and examples of a cell."""
 PAIR_SIZES = ((10, 200), (25, 200))
@@ -50,7 +47,7 @@ def measure(repetitions: int) -> dict[str, Any]:
         "permutations": PERMUTATIONS,
         "confidence": CONFIDENCE,
         "bounds": BOUNDS,
-        "recipes": {recipe.name: recipe.words for recipe in RECIPES},
+        "recipes": [{"name": recipe.name, "words": recipe.words} for recipe in RECIPES],
         "cells": cells,
         "pairs": pairs,
     }
@@ -74,8 +71,8 @@ def _cell(recipe: Recipe, metric: str, runs: int, examples: int, repetitions: in
         "floor": float(floor.mean()),
         "mean_estimate": float(beyond.mean()),
         "standard_error": error,
-        "covered": _bounded(int(((low <= truth) & (truth <= high)).sum()), len(beyond)),
-        "told_from_0": _bounded(int((low > 0).sum()), len(beyond)),
+        "covered": bounded(int(((low <= truth) & (truth <= high)).sum()), len(beyond)),
+        "told_from_0": bounded(int((low > 0).sum()), len(beyond)),
     }
 
 
@@ -97,13 +94,8 @@ def _pair(pair: Pair, runs: int, examples: int, repetitions: int) -> dict[str, A
         sides = [of_means(side.draw(random, runs, difficulties, labels)) for side in (pair.first, pair.second)]
         p.append(equal_beyond(sides[0], sides[1], random, PERMUTATIONS).p)
     values = np.array(p)
-    rates = {f"{alpha:g}": _bounded(int((values <= alpha).sum()), len(values)) for alpha in ALPHAS}
+    rates = {f"{alpha:g}": bounded(int((values <= alpha).sum()), len(values)) for alpha in ALPHAS}
     return {"pair": pair.name, "null": pair.equal, "runs": runs, "examples": examples, "rates": rates}
-
-
-def _bounded(count: int, n: int) -> dict[str, float]:
-    interval = stats.binomtest(count, n).proportion_ci(BOUNDS, method="exact")
-    return {"rate": count / n, "low": round(float(interval.low), 6), "high": round(float(interval.high), 6)}
 
 
 def markdown(found: Mapping[str, Any]) -> str:
@@ -134,7 +126,7 @@ def markdown(found: Mapping[str, Any]) -> str:
         ]
         for row in found["pairs"]
     ]
-    words = "\n".join(f"- {name}: {text}" for name, text in found["recipes"].items())
+    words = "\n".join(f"- {recipe['name']}: {recipe['words']}" for recipe in found["recipes"])
     return f"""# Calibration of the noise floor
 
 {found["repetitions"]:,} simulated cells a row, made by `python -m benchmarks.calibration_noise`; all numbers with \
@@ -177,14 +169,9 @@ def _per_cent(rate: Mapping[str, float], *, bold: bool) -> str:
 
 def main() -> None:
     """Measure and write the two files."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repetitions", type=int, default=REPETITIONS)
-    parser.add_argument("--out", type=Path, default=Path("reports/benchmarks"))
-    options = parser.parse_args()
-    found = measure(options.repetitions)
-    write_json(options.out / "calibration-noise.json", found)
-    write_text(options.out / "calibration-noise.md", markdown(found))
-    print(f"wrote {options.out / 'calibration-noise.md'}")
+    given = options(__doc__, REPETITIONS).parse_args()
+    found = measure(given.repetitions)
+    write(found, markdown(found), given.out, "calibration-noise")
 
 
 if __name__ == "__main__":

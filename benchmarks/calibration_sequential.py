@@ -8,13 +8,11 @@ Writes calibration-sequential.json and calibration-sequential.md; the same comma
 
 from __future__ import annotations
 
-import argparse
 import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from functools import cache, partial
 from itertools import combinations
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,18 +21,17 @@ from scipy import stats
 
 from benchmarks.calibration_cases import CASES, COLLAPSED_AT, collapsed, heavy, normal
 from benchmarks.sequential_report import markdown
+from benchmarks.simulation import CONFIDENCE, bounded, options, write
 from stabbench.analysis.anytime import log_e_values
 from stabbench.analysis.group_sequential import Question, asymptotic, draw_orders, first_crossings, look, permutation_p
 from stabbench.analysis.pilot import std_upper_limits, std_with_failures
 from stabbench.analysis.sequential import QUESTIONS, Design, decisions
-from stabbench.files import write_json, write_text
 
 DESIGNS = (Design(5, 5), Design(10, 3))
 ALPHAS = (0.05, 0.01)
 ACCEPTS = (None, 0.5, 0.3)
 REPETITIONS = 10_000
 PERMUTATIONS = 499
-CONFIDENCE = 0.99
 _AT_ONCE = 100
 """Repetitions that share one set of permutations."""
 EQUAL_RATES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.5, 0.8)
@@ -153,12 +150,6 @@ def _with_acceptance(
     return told, np.minimum(np.minimum(crossed, given_up), stages)
 
 
-def bounded(count: int, n: int) -> dict[str, float]:
-    """A share with its bounds (Clopper-Pearson)."""
-    interval = stats.binomtest(count, n).proportion_ci(CONFIDENCE, method="exact")
-    return {"rate": count / n, "low": round(float(interval.low), 6), "high": round(float(interval.high), 6)}
-
-
 def _family(asked: tuple[str, tuple[Question, ...]], repetitions: int) -> dict[str, Any]:
     """Four arms, by `decisions` itself: how often a pair is told apart wrongly, and how often those that differ."""
     name, questions = asked
@@ -263,16 +254,12 @@ def _covered(head: Mapping[str, Any], limits: Array, truth: float) -> dict[str, 
 
 def main() -> None:
     """Measure and write the two files."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repetitions", type=int, default=REPETITIONS)
-    parser.add_argument("--out", type=Path, default=Path("reports/benchmarks"))
+    parser = options(__doc__, REPETITIONS)
     parser.add_argument("--processes", type=int, default=1, help="that share in the work; the numbers are the same")
-    options = parser.parse_args()
-    with ProcessPoolExecutor(options.processes) as executor:
-        found = measure(options.repetitions, executor=executor)
-    write_json(options.out / "calibration-sequential.json", found)
-    write_text(options.out / "calibration-sequential.md", markdown(found))
-    print(f"wrote {options.out / 'calibration-sequential.md'}")
+    given = parser.parse_args()
+    with ProcessPoolExecutor(given.processes) as executor:
+        found = measure(given.repetitions, executor=executor)
+    write(found, markdown(found), given.out, "calibration-sequential")
 
 
 if __name__ == "__main__":

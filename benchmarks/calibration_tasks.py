@@ -8,24 +8,22 @@ Writes calibration-tasks.json and calibration-tasks.md; the same command gives t
 
 from __future__ import annotations
 
-import argparse
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from benchmarks.calibration import CONFIDENCE, Array, bounded
+from benchmarks.calibration import Array
 from benchmarks.calibration_tasks_cases import CASES, TaskCase, family
 from benchmarks.calibration_tasks_report import markdown
 from benchmarks.calibration_tasks_rivals import RIVALS, true_ratio_interval
+from benchmarks.simulation import CONFIDENCE, bounded, options, write
 from stabbench.analysis.equivalence import REGION, holm_of_verdicts, parts, two_sided, verdict_p_values
 from stabbench.analysis.over_tasks import kurtosis_of, log_std_variances
 from stabbench.analysis.pairwise import holm
 from stabbench.analysis.random_effects import pool
-from stabbench.files import write_json, write_text
 
 TASKS = (2, 4, 10)
 SEEDS = (10, 25)
@@ -167,14 +165,9 @@ def _family(n: int, batches: int, random: np.random.Generator) -> dict[str, Any]
 
 def main() -> None:
     """Measure and write the two files."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repetitions", type=int, default=REPETITIONS)
-    parser.add_argument("--out", type=Path, default=Path("reports/benchmarks"))
-    options = parser.parse_args()
-    found = measure(options.repetitions)
-    write_json(options.out / "calibration-tasks.json", found)
-    write_text(options.out / "calibration-tasks.md", markdown(found))
-    print(f"wrote {options.out / 'calibration-tasks.md'}")
+    given = options(__doc__, REPETITIONS).parse_args()
+    found = measure(given.repetitions)
+    write(found, markdown(found), given.out, "calibration-tasks")
 
 
 if __name__ == "__main__":

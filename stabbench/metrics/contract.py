@@ -28,6 +28,11 @@ class MetricKind:
         return score >= other if self.lower else score <= other
 
     @property
+    def width(self) -> float:
+        """How far apart two scores can be."""
+        return self.highest - self.lowest
+
+    @property
     def fraction(self) -> bool:
         """Whether a score is a share or a correlation, which tables print × 100; a loss is printed as it stands."""
         return math.isfinite(self.highest)

@@ -50,13 +50,9 @@ class PerExample:
     @cached_property
     def noise(self) -> Mapping[Place, Noise]:
         """How much of each of these cells' spread is the noise of its dev set."""
-        read = ((cell, noise(found, self._widest(cell))) for cell, found in self.contributions.items())
+        shown = self.content.shown_at
+        read = ((cell, noise(found, shown(cell.whole).kind.width)) for cell, found in self.contributions.items())
         return {cell: found for cell, found in read if found is not None}
-
-    def _widest(self, cell: Place) -> float:
-        """How far apart two scores of a cell can be."""
-        kind = self.content.shown_at(cell.whole).kind
-        return kind.highest - kind.lowest
 
     @cached_property
     def noise_pairs(self) -> pd.DataFrame:

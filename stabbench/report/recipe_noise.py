@@ -22,9 +22,6 @@ from stabbench.metrics.kinds import metric_kind
 from stabbench.report.numbers import NOT_AVAILABLE, about, counted, share, significant
 from stabbench.report.shown import Shown
 
-LISTED = 20
-"""Recipes that a message names."""
-
 
 @dataclass(frozen=True)
 class RecipeNoise:
@@ -143,8 +140,7 @@ def _noise(results: Results, place: Place, rows: pd.DataFrame) -> Noise | None:
         return None
     metric, scores = str(rows["metric"].iloc[0]), answered["score"].to_numpy(dtype=np.float64)
     made = of_outcomes(found, metric, scores.tolist(), lambda: None)
-    kind = metric_kind(metric, results.lower)
-    return None if made is None else noise(made, kind.highest - kind.lowest)
+    return None if made is None else noise(made, metric_kind(metric, results.lower).width)
 
 
 def text(found: list[RecipeNoise]) -> str:
