@@ -80,6 +80,12 @@ def stacked(model: PreTrainedModel) -> dict[str, Tensor]:
     return {name: parameter.detach().unsqueeze(0) for name, parameter in model.named_parameters()}
 
 
+def stacked_leaves(models: Sequence[torch.nn.Module]) -> dict[str, Tensor]:
+    """Their parameters by name with a run axis, as leaves that have gradients."""
+    found = [dict(model.named_parameters()) for model in models]
+    return {name: torch.stack([run[name].detach() for run in found]).requires_grad_() for name in found[0]}
+
+
 def padded(data: TokenizedTexts, chosen: np.ndarray, padding_id: int) -> dict[str, Tensor]:
     """The batch as Hugging Face's models take it: padded to the longest, with an attention mask."""
     lengths = data.lengths[chosen]

@@ -72,8 +72,7 @@ def architecture(variant: str, **fields: Any) -> Architecture:
 
 
 def weights(variant: str, *seeds: int) -> dict[str, Tensor]:
-    found = [dict(model(variant, seed).named_parameters()) for seed in seeds or (0,)]
-    return {name: torch.stack([run[name].detach() for run in found]).requires_grad_() for name in found[0]}
+    return tiny.stacked_leaves([model(variant, seed) for seed in seeds or (0,)])
 
 
 @cache
