@@ -23,9 +23,10 @@ from benchmarks.calibration_cases import CASES, COLLAPSED_AT, collapsed, heavy, 
 from benchmarks.sequential_report import markdown
 from benchmarks.simulation import CONFIDENCE, bounded, options, write
 from stabbench.analysis.anytime import log_e_values
-from stabbench.analysis.group_sequential import Question, asymptotic, draw_orders, first_crossings, look, permutation_p
+from stabbench.analysis.group_sequential import asymptotic, draw_orders, first_crossings, look, permutation_p
 from stabbench.analysis.pilot import std_upper_limits, std_with_failures
-from stabbench.analysis.sequential import QUESTIONS, Design, decisions
+from stabbench.analysis.sequential import decisions
+from stabbench.looks import QUESTIONS, Design, Question
 
 DESIGNS = (Design(5, 5), Design(10, 3))
 ALPHAS = (0.05, 0.01)

@@ -10,6 +10,7 @@ from typing import Any
 
 from stabbench.errors import UserError
 from stabbench.files import canonical_around, canonical_json, read_json, sha256_of_bytes, write_json
+from stabbench.looks import Design
 from stabbench.plan_migrations import migrated
 from stabbench.recipe import Recipe
 from stabbench.task_facts import TaskFacts
@@ -104,6 +105,9 @@ class Cell:
     keep_weights: tuple[int, ...] = ()
     position: int = 0
     """The cell's place in the grid's order, which tables and figures follow."""
+    looks: Design | None = None
+    """How its seeds are trained by stages, as declared before, beside the other strategies of its model and task; None
+    where all of them are."""
     streams: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Seeds of single streams where a study crosses them: `{"7": {"head": 1, "order": 2, …}}`."""
     tensors: TensorRoles = field(default_factory=TensorRoles)
@@ -219,10 +223,10 @@ def read_plan(folder: Path) -> list[Cell]:
     return sorted(cells, key=lambda cell: cell.position)
 
 
-def write_plan(folder: Path, cells: Sequence[Cell]) -> None:
-    """Make `folder` hold exactly these cells."""
+def write_plan(folder: Path, cells: Sequence[Cell], model: str = "*", task: str = "*") -> None:
+    """Make `folder` hold exactly these cells, all of a model and task where one is named."""
     wanted = {plan_path(folder, cell.model, cell.task, cell.strategy): cell for cell in cells}
-    for stale in set(folder.glob("*/*/*.json")) - set(wanted):
+    for stale in set(folder.glob(f"{model}/{task}/*.json")) - set(wanted):
         stale.unlink()
     for path, cell in wanted.items():
         cell.write(path)

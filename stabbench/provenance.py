@@ -11,6 +11,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from stabbench.looks import Design
+from stabbench.typed_json import to_json
+
 PACKAGES = ("stabbench", "torch", "transformers", "tokenizers", "numpy", "pandas", "pyarrow")
 
 
@@ -20,11 +23,12 @@ def provenance(
     stacked_seeds: int,
     seconds: Mapping[str, float],
     planned_seeds: Sequence[int],
+    looks: Design | None = None,
 ) -> dict[str, Any]:
     """The content of provenance.json.
 
     `trained_on` is what `machine` says where the run was trained, empty where that is not known; `planned_seeds` are
-    all that the run's cell had planned then.
+    all that the run's cell had planned then, `looks` how they were to be trained by stages.
     """
     commit, dirty = _git(root.resolve())
     return {
@@ -36,6 +40,7 @@ def provenance(
         "stacked_seeds": stacked_seeds,
         "threads": 1,
         "planned_seeds": list(planned_seeds),
+        **({} if looks is None else {"looks": to_json(looks)}),
         "seconds": {**seconds, "total": sum(seconds.values())},
     }
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
-from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
 Reader = Callable[[Any], Any]
@@ -71,6 +71,8 @@ def _reader(hint: Any) -> Reader:
     if origin in (Union, types.UnionType):
         (present,) = (_reader(argument) for argument in arguments if argument is not types.NoneType)
         return lambda value: None if value is None else present(value)
+    if origin is Literal:
+        return _one_of(arguments)
     if origin is tuple:
         return _of_texts if arguments[0] is str else _of_list(arguments[0])
     return _of_mapping(arguments[1]) if arguments else hint
@@ -82,6 +84,15 @@ def _plain(hint: Any) -> Reader:
     def read(value: Any) -> Any:
         if type(value) not in kinds and (not isinstance(value, tuple(kinds)) or type(value) is bool):
             raise ValueError(_wrong(value, _WORDS[hint]))
+        return value
+
+    return read
+
+
+def _one_of(choices: Sequence[Any]) -> Reader:
+    def read(value: Any) -> Any:
+        if value not in choices:
+            raise ValueError(_wrong(value, f"one of {', '.join(map(str, choices))}"))
         return value
 
     return read

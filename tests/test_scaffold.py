@@ -85,7 +85,9 @@ def test_a_changed_recipe_touches_the_plan_and_no_preparation(project: Path) -> 
         "report": ["validated/report.json"],
         "track": ["validated/track.json"],
     }
-    assert stages["train"]["deps"] == ["plan/${item.model}/${item.task}/${item.strategy}.json", "filled.json"]
+    assert stages["train"]["deps"] == [
+        f"{folder}/${{item.model}}/${{item.task}}/${{item.strategy}}.json" for folder in ("plan", "seeds")
+    ]
 
 
 def test_records_that_are_there_outlive_a_new_start_of_their_stage(project: Path) -> None:

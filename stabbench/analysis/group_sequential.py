@@ -8,7 +8,7 @@ have crossed the boundaries so far.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +16,8 @@ import numpy.typing as npt
 from stabbench.analysis.permutation import middle_ranks, smallest_ratio
 from stabbench.analysis.spread import Array
 from stabbench.analysis.variances import levene
+from stabbench.looks import Question
 
-Question = Literal["spread", "level"]
 Orders: TypeAlias = npt.NDArray[np.intp]
 """Permutations of the 2n scores of a stage, `(permutations + 1, 2n)`; the first is none."""
 _TOLERANCE = 1e-9

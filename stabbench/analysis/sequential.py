@@ -10,14 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import combinations
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 
 from stabbench.analysis.anytime import Evidence, evidence
 from stabbench.analysis.group_sequential import (
     Orders,
-    Question,
     asymptotic,
     draw_orders,
     first_crossings,
@@ -26,54 +25,9 @@ from stabbench.analysis.group_sequential import (
 )
 from stabbench.analysis.permutation import PERMUTATION_SEED
 from stabbench.analysis.spread import Array
-from stabbench.errors import UserError
+from stabbench.looks import PERMUTATIONS, Design, Question
 
 State = Literal["apart", "accepted", "open"]
-QUESTIONS: tuple[Question, ...] = get_args(Question)
-PERMUTATIONS = 9_999
-FEWEST, MOST_STAGES, MOST = 3, 20, 1_000
-"""Seeds of a stage, stages, and seeds of an arm."""
-
-
-@dataclass(frozen=True)
-class Design:
-    """How seeds are trained and looked at; raises UserError with all that is wrong with it.
-
-    After each of `stages` stages of `stage` seeds an arm every pair of arms that is still open is tested. `alpha`
-    bounds the probability that any pair is told apart that does not differ, over all pairs, questions and looks. A pair
-    whose permutation p-value is above `accept` at a look but the first is given up; None: all are pursued to the last
-    stage. Giving up costs power and never raises the level.
-    """
-
-    stage: int
-    stages: int
-    alpha: float = 0.05
-    accept: float | None = 0.5
-    questions: tuple[Question, ...] = ("spread",)
-
-    def __post_init__(self) -> None:
-        wrong = []
-        if self.stage < FEWEST:
-            wrong.append(f"stage is {self.stage}, expected at least {FEWEST} seeds: fewer have no spread to test")
-        if not 1 <= self.stages <= MOST_STAGES:
-            wrong.append(f"stages is {self.stages}, expected 1 to {MOST_STAGES}")
-        if self.most > MOST:
-            wrong.append(f"{self.stages} stages of {self.stage} seeds are {self.most:,}, expected at most {MOST:,}")
-        if not 0.001 <= self.alpha < 0.5:
-            wrong.append(f"alpha is {self.alpha:g}, expected a level from 0.001 to below 0.5, such as 0.05")
-        if self.accept is not None and not 0.2 <= self.accept < 1:
-            wrong.append(f"accept is {self.accept:g}, expected a p-value from 0.2 to below 1, such as 0.5, or none")
-        if not self.questions or set(self.questions) - set(QUESTIONS) or len({*self.questions}) < len(self.questions):
-            wrong.append(
-                f"questions are {', '.join(self.questions) or 'none'}, expected some of {', '.join(QUESTIONS)}"
-            )
-        if wrong:
-            raise UserError(*wrong)
-
-    @property
-    def most(self) -> int:
-        """Seeds of an arm that is never decided before the end."""
-        return self.stage * self.stages
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from stabbench.analysis.place import Place
 from stabbench.analysis.spread import Array, is_constant
 from stabbench.analysis.stability import MINIMUM_SEEDS
 from stabbench.records import SelectedCell
+from stabbench.typed_json import to_json
 
 _SIMULATIONS = 5_000
 _LARGEST_SIMULATED = 500
@@ -143,6 +144,17 @@ def unequal_seeds(runs: pd.DataFrame) -> list[UnequalSeeds]:
             shared = np.unique(every).size < every.size
             listed = {name: values.tolist() for name, values in seeds.items()}
             found.append(UnequalSeeds(Place(*map(str, names)), listed, shared))
+    return found
+
+
+def undeclared_looks(cells: Sequence[SelectedCell]) -> dict[Place, list[int]]:
+    """Seeds of cells that are trained by stages whose runs were trained when these looks were not declared yet."""
+    found = {}
+    for item in cells:
+        declared = to_json(item.cell.looks)
+        before = [seed for seed, record in item.records.items() if record.provenance().get("looks") != declared]
+        if declared is not None and before:
+            found[Place.of(item.cell)] = before
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,8 @@ from stabbench.folders import Folders
 
 if TYPE_CHECKING:
     from stabbench.analysis.seeds_needed import Wanted
-    from stabbench.analysis.sequential import Design
+    from stabbench.looks import Design
+    from stabbench.project.checking import Choice
 
 _OF_MARGINS = ("margin_mean", "margin_failed", "std_ratio", "power", "confidence")
 _OF_LOOKS = ("accept", "questions")
@@ -96,7 +97,8 @@ def seeds(
     Read are the runs of the project, as `stabbench report` reads them, or those of RESULTS, whatever `stabbench
     compare` reads. For a margin they are a pilot: not its std counts but the upper confidence limit of it, and never
     its observed power. With --stage and --stages they are what has been trained so far of a plan that was made before:
-    which pairs of strategies are told apart, and which strategies need the next stage.
+    which pairs of strategies are told apart, and which strategies need the next stage; where params.yaml declares these
+    looks, no option is needed.
 
     \b
     Examples:
@@ -104,36 +106,51 @@ def seeds(
       stabbench seeds results.csv --majority rte=0.527 --margin-failed .1 --std-ratio 2
       stabbench seeds --stage 5 --stages 5
     """
-    from stabbench.analysis.sequential import Design
     from stabbench.errors import UserError
+    from stabbench.looks import Design
     from stabbench.project.checking import Choice, project_source, results_source
+    from stabbench.project.looking import declared
     from stabbench.project.seeds import looks
     from stabbench.project.seeds import seeds as needed
 
     how = {name: settings.pop(name) for name in NAMES}
     context = click.get_current_context()
     given = [name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
-    wanted = _asked(settings, given)
+    folders = Folders.of(runs=runs, plan=plan)
+    planned = declared(folders) if results is None else None
+    wanted = _asked(settings, given, planned)
     for name in given:
         if name in (NAMES if results is None else ("runs", "plan", "store")):
             what, expected = ("a file is", "RESULTS") if results is None else ("a project's runs are", "no RESULTS")
             raise UserError(f"--{name.replace('_', '-')} says how {what} read, expected {expected} beside it")
-    if results is None:
-        source = project_source(Folders.of(runs=runs, plan=plan), options.open_store(store))
-    else:
-        source = results_source(results, **how)
+    source = project_source(folders, options.open_store(store)) if results is None else results_source(results, **how)
     choice = Choice(models, tasks, strategies)
     answer = looks(source, wanted, choice) if isinstance(wanted, Design) else needed(source, wanted, choice)
-    for note in answer.notes:
+    for note in (*answer.notes, *_peek(wanted, planned, choice)):
         click.echo(f"note: {note}", err=True)
     click.echo(json.dumps(answer.to_dict(), indent=2, ensure_ascii=False) if as_json else answer)
 
 
-def _asked(settings: Mapping[str, Any], given: Collection[str]) -> Design | Wanted:
-    """The declared design where there is a stage, else the wanted margins; UserError for what does not belong to it."""
+def _peek(wanted: Design | Wanted, planned: Design | None, choice: Choice) -> Iterator[str]:
+    """What to know of looks that are others than those that params.yaml declares."""
+    from stabbench.looks import Design
+
+    if planned is None or not isinstance(wanted, Design):
+        return
+    if wanted != planned:
+        yield f"params.yaml declares other looks ({planned}): what these say does not keep their level"
+    if choice.strategies:
+        yield "the looks that params.yaml declares take all strategies together: these of some of them decide nothing"
+
+
+def _asked(settings: Mapping[str, Any], given: Collection[str], planned: Design | None) -> Design | Wanted:
+    """The looks where there is a stage, or where nothing is asked and they are `planned`; else the wanted margins.
+
+    UserError for what does not belong to it.
+    """
     from stabbench.analysis.seeds_needed import Wanted
-    from stabbench.analysis.sequential import Design
     from stabbench.errors import UserError
+    from stabbench.looks import Design
 
     looking = settings["stage"] is not None or settings["stages"] is not None
     idle = _OF_MARGINS if looking else _OF_LOOKS
@@ -141,6 +158,8 @@ def _asked(settings: Mapping[str, Any], given: Collection[str]) -> Design | Want
         if name in idle:
             where = "--stage N and --stages K" if not looking else "neither --stage nor --stages"
             raise UserError(f"{_FLAGS.get(name, '--' + name.replace('_', '-'))} is given, expected {where} beside it")
+    if not looking and planned is not None and not {*_OF_MARGINS, "alpha"} & {*given}:
+        return planned
     if not looking:
         return Wanted(**{name: settings[name] for name in (*_OF_MARGINS, "alpha")})
     if settings["stage"] is None or settings["stages"] is None:

@@ -23,6 +23,12 @@ from stabbench.folders import Folders
     help="With --all: a file to write at the end, for the pipeline.",
 )
 @click.option(
+    "--asked",
+    "asked_into",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="With --all: a folder for the seeds that each cell of the grid is to have by now, for the pipeline.",
+)
+@click.option(
     "--shard",
     metavar="K/N",
     help="Only part K of N of these runs, into the store alone: for array jobs that share a folder.",
@@ -43,6 +49,7 @@ def train(
     seeds: str | None,
     everything: bool,
     marker: Path | None,
+    asked_into: Path | None,
     shard: str | None,
     params: Path,
     store: Path,
@@ -55,6 +62,9 @@ def train(
     others; it is tried again at the next start, and the exit status is 1. With --all only the store is filled, from the
     files that `stabbench plan` wrote; whatever reads the records next takes each cell's from there. Which runs are a
     shard's depends on the plan alone, never on what is done already.
+
+    Where params.yaml has the seeds trained by stages (docs/seeds.md), a stage is trained, looked at, and the next one
+    trained of those strategies that are not decided yet; a shard trains its part of one stage.
 
     \b
     Examples:
@@ -69,6 +79,7 @@ def train(
     from stabbench.execution.settings import Settings
     from stabbench.execution.shards import Shard
     from stabbench.files import check_writable, write_json
+    from stabbench.project.looking import write_asked
     from stabbench.project.selection import planned_cells
     from stabbench.project.training import chosen_cells, fill
     from stabbench.project.training import train as train_cells
@@ -81,8 +92,9 @@ def train(
         raise click.UsageError("--all is every planned run: leave out --model, --task, --strategy and --seeds")
     if part is not None and marker is not None:
         raise click.UsageError("--marker says that the store is filled, which a shard does not do: leave it out")
-    if marker is not None:
-        check_writable(marker.parent)
+    if asked_into is not None and not everything:
+        raise click.UsageError("--asked is of the whole plan: it needs --all")
+    check_writable(*(path.parent for path in (marker, asked_into) if path is not None))
     wanted = None
     if seeds is not None:
         from stabbench.config import parse_seeds
@@ -95,11 +107,14 @@ def train(
             if everything
             else [(cell, runs) for cell in chosen_cells(folders, model, task, strategy)]
         )
-        asked = [(cell, wanted or cell.seeds, place) for cell, place in cells]
+        asked = [(cell, wanted, place) for cell, place in cells]
         trained = fill(asked, folders, records, settings, part, watch_runs)
         click.echo(f"{f'shard {part.number}/{part.count}: ' if part is not None else ''}{trained.counts}")
         options.print_errors(trained)
-        if marker is not None:
+        waits = [cell for cell, _ in cells if cell.looks is not None] if trained.errors else []
+        if asked_into is not None and not waits:
+            write_asked(folders, records, asked_into)
+        if marker is not None and not waits:
             write_json(marker, {"store": "filled"})
             return  # what broke is tried again by the stages of its cells
     else:

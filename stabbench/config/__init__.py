@@ -16,7 +16,7 @@ from stabbench.config.schema import (
     ReportBlock,
     StrategyBlock,
 )
-from stabbench.config.seeds import parse_seeds
+from stabbench.config.seeds import PlannedSeeds, parse_seeds
 from stabbench.config.tasks import TaskBlock
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "Config",
     "Grid",
     "ModelBlock",
+    "PlannedSeeds",
     "PretrainingBlock",
     "RecipeOverrides",
     "ReportBlock",

@@ -13,7 +13,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from stabbench.config.messages import Problem, problems_of
 from stabbench.config.own_data import FOLD, OWN_KEYS
 from stabbench.config.schema import EMBEDDED_MODEL, NO_MODEL, Config, trainer_block
-from stabbench.config.seeds import parse_seeds
+from stabbench.config.seeds import PlannedSeeds, parse_seeds
 from stabbench.config.tasks import TaskBlock
 from stabbench.datasets import AUTO, DATASETS, OFFICIAL_SOURCES
 from stabbench.errors import UserError, unknown
@@ -185,6 +185,7 @@ def _name_problems(raw: dict[str, Any], known: dict[str, set[str]], folder: Path
             yield from _plugin_problems(f"tasks.{name}.source", "task source", source, sources, folder)
     yield from _stage_problems(raw)
     yield from _kept_problems(raw)
+    yield from _looks_problems(raw)
 
 
 def _trainer_problems(raw: dict[str, Any], folder: Path, check: CheckTrainer) -> Iterator[Problem]:
@@ -232,8 +233,18 @@ def _stage_problems(raw: dict[str, Any]) -> Iterator[Problem]:
 
 def _kept_problems(raw: dict[str, Any]) -> Iterator[Problem]:
     try:
-        stray = set(parse_seeds(raw.get("keep_weights"))) - set(parse_seeds(raw.get("seeds")))
+        stray = set(parse_seeds(raw.get("keep_weights"))) - set(PlannedSeeds.parse(raw.get("seeds")))
     except UserError:
         return
     if stray:
         yield "keep_weights", f"found seed {min(stray)}, expected some of the seeds of `seeds`"
+
+
+def _looks_problems(raw: dict[str, Any]) -> Iterator[Problem]:
+    try:
+        design = PlannedSeeds.parse(raw.get("seeds")).looks
+    except UserError:
+        return
+    refused = None if design is None else design.refused(len(_grid(raw, "strategies")))
+    if refused is not None:
+        yield "seeds", f"{refused}: write them as a list, such as 1-25"

@@ -20,6 +20,7 @@ from pydantic import (
 from stabbench.command_line import words
 from stabbench.config.tasks import TaskBlock
 from stabbench.config.values import (
+    AllSeeds,
     Block,
     Count,
     KeptSeeds,
@@ -27,7 +28,6 @@ from stabbench.config.values import (
     Names,
     NotNegative,
     Positive,
-    Seeds,
     ShareBelowOne,
     names,
     nothing_is_empty,
@@ -240,7 +240,7 @@ class Config(Block):
 
     preset: Name = "custom"
     """Names the experiment of a tracking server, and a folder beside a tracking database."""
-    seeds: Seeds
+    seeds: AllSeeds
     grid: Grid
     models: dict[Name, ModelBlock]
     tasks: dict[Name, TaskBlock]

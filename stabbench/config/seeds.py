@@ -1,14 +1,55 @@
-"""Lists of seeds as people write them: `1-25`, `1,2,5-9` or `[1, 2, 3]`."""
+"""Seeds as people write them: `1-25`, `1,2,5-9`, `[1, 2, 3]`, or by stages, `{first: 1, stage: 5, stages: 5}`."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
 
-from stabbench.errors import UserError
+from stabbench.errors import UserError, unknown
+from stabbench.looks import Design
+from stabbench.typed_json import from_json, to_json
 
 LARGEST_SEED = 2**31 - 1
 MOST_SEEDS = 100_000
 _EXPECTED = "expected seeds such as '1-25' or '1,2,5-9'"
+
+
+class PlannedSeeds(tuple[int, ...]):
+    """All seeds that are planned; with `looks`, those that are trained at the most."""
+
+    looks: Design | None = None
+
+    @property
+    def certain(self) -> tuple[int, ...]:
+        """Those that are trained whatever is seen."""
+        return tuple(self if self.looks is None else self[: self.looks.stage])
+
+    @classmethod
+    def parse(cls, value: object) -> PlannedSeeds:
+        """The seeds that params.yaml's `seeds` names: a list (`parse_seeds`), or a block of the first and of the looks.
+
+        Raises UserError for what is neither, with all that is wrong with a block.
+        """
+        if not isinstance(value, Mapping):
+            return cls(parse_seeds(value))
+        known = ["first", *(field.name for field in fields(Design))]
+        for key in value:
+            if key not in known:
+                raise unknown("key", str(key), known)
+        try:
+            design = from_json(Design, {key: setting for key, setting in value.items() if key != "first"})
+        except ValueError as error:
+            raise UserError(str(error)) from error
+        first = _checked(value.get("first", 1))
+        staged = cls(range(first, _checked(first + design.most - 1) + 1))
+        staged.looks = design
+        return staged
+
+    def written(self) -> Any:
+        """As params.yaml may have it, whole."""
+        return list(self) if self.looks is None else {"first": self[0], **to_json(self.looks)}
 
 
 def parse_seeds(value: object) -> tuple[int, ...]:

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, PlainValidator, StringConstraints
 
-from stabbench.config.seeds import parse_seeds
+from stabbench.config.seeds import PlannedSeeds, parse_seeds
 from stabbench.errors import UserError
 
 
 def _seeds(value: object) -> tuple[int, ...]:
     try:
         return parse_seeds(value)
+    except UserError as error:
+        raise ValueError(str(error)) from error
+
+
+def _planned(value: object) -> PlannedSeeds:
+    try:
+        return PlannedSeeds.parse(value)
     except UserError as error:
         raise ValueError(str(error)) from error
 
@@ -41,6 +48,7 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
 """Names become folders, DVC stages and keys of params.yaml, so: lower case, digits, `_` and `-`."""
 Names = Annotated[tuple[Name, ...], BeforeValidator(names)]
 Seeds = Annotated[tuple[int, ...], BeforeValidator(_seeds)]
+AllSeeds = Annotated[PlannedSeeds, PlainValidator(_planned), PlainSerializer(PlannedSeeds.written)]
 KeptSeeds = Annotated[tuple[int, ...], BeforeValidator(_kept)]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]

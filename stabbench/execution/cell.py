@@ -159,7 +159,7 @@ class CellTraining:
         made = {**event.machine, "versions": {**event.machine.get("versions", {}), **result.versions}}
         record = self.store.write(
             content,
-            provenance(self.root, made, len(event.job.seeds), result.seconds, self.cell.seeds),
+            provenance(self.root, made, len(event.job.seeds), result.seconds, self.cell.seeds, self.cell.looks),
             result.tables,
             (lambda folder: self._save(folder, content, result)) if keep else None,
             result.texts,
@@ -188,7 +188,7 @@ class CellTraining:
         seed = event.job.seeds[0]
         error, fingerprint = from_json(RunError, event.error), self.cell.fingerprint(seed)
         spec, metric = self.cell.run_spec(seed), self.cell.task_facts.metric
-        made = provenance(self.root, event.machine, 1, {}, self.cell.seeds)
+        made = provenance(self.root, event.machine, 1, {}, self.cell.seeds, self.cell.looks)
         self.store.write(RecordContent(fingerprint, spec, ERROR, metric, error, {}), made, {})
         words = error.traceback.splitlines()[-SHOWN_LINES:] if error.type == RUN_FAILED else []
         self.outcome.errors[seed] = "\n    ".join([str(error), *words])

@@ -18,6 +18,13 @@ class CellOutcome:
     trained: list[int] = field(default_factory=list)
     errors: dict[int, str] = field(default_factory=dict)
 
+    def then(self, later: CellOutcome) -> CellOutcome:
+        """What happened in both, one after the other: what was trained in the first is no reused run of the second."""
+        reused = [seed for seed in later.reused if seed not in {*self.reused, *self.trained}]
+        return CellOutcome(
+            self.cell, self.reused + reused, self.trained + later.trained, {**self.errors, **later.errors}
+        )
+
 
 WAITING = "waiting"
 """The status of seeds that another process is training."""

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from stabbench.folders import Folders, own_path
 
 if TYPE_CHECKING:
-    from stabbench.analysis.sequential import Design
     from stabbench.execution.outcome import Listener
+    from stabbench.looks import Design
     from stabbench.models.pretraining import PretrainingReport
     from stabbench.probes import Measurement
     from stabbench.project.planning import Plan
@@ -177,13 +177,18 @@ class Project:
         choice = Choice(tasks=[] if task is None else [task])
         return seeds(project_source(self.folders, self._store()), wanted, choice)
 
-    def looks(self, design: Design, *, task: str | None = None) -> LooksAnswer:
-        """What a `stabbench.analysis.sequential.Design`, declared before, makes of the runs of the grid, or a task."""
+    def looks(self, design: Design | None = None, *, task: str | None = None) -> LooksAnswer:
+        """What a `stabbench.looks.Design` makes of the runs of the grid, or a task; None: what params.yaml declares."""
+        from stabbench.errors import UserError
         from stabbench.project.checking import Choice, project_source
+        from stabbench.project.looking import declared
         from stabbench.project.seeds import looks
 
+        found = design or declared(self.folders)
+        if found is None:
+            raise UserError("found no looks that params.yaml declares, expected a Design, or `seeds` by stages there")
         choice = Choice(tasks=[] if task is None else [task])
-        return looks(project_source(self.folders, self._store()), design, choice)
+        return looks(project_source(self.folders, self._store()), found, choice)
 
     def track(self, uri: str | None = None, *, models: bool = True) -> TrackingOutcome:
         """Bring an MLflow server up to date; a relative path of a database starts at the project's folder."""

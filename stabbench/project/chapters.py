@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from stabbench.analysis.frame import check_complete
-from stabbench.config import Config, load
+from stabbench.config import Config, PlannedSeeds, load
 from stabbench.config.schema import Grid
 from stabbench.errors import UserError
 from stabbench.folders import Folders
@@ -25,7 +25,11 @@ def reported(folders: Folders) -> Config:
 
 
 _NOTHING_PLANNED = Config.model_construct(
-    grid=Grid.model_construct(models=(), tasks=(), strategies=()), seeds=(), models={}, tasks={}, strategies={}
+    grid=Grid.model_construct(models=(), tasks=(), strategies=()),
+    seeds=PlannedSeeds(),
+    models={},
+    tasks={},
+    strategies={},
 )
 
 

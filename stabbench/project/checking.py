@@ -14,6 +14,7 @@ from stabbench.analysis.scoring import Scoring
 from stabbench.analysis.seed_sanity import seedless_cells, seedless_records
 from stabbench.folders import Folders
 from stabbench.plan import read_plan
+from stabbench.project.looking import asked
 from stabbench.project.selection import select_planned
 from stabbench.records import SelectedCell, Selection, Store
 from stabbench.report.comparison import understood
@@ -41,16 +42,17 @@ def project_source(folders: Folders, store: Store) -> Source:
     select_planned(folders, store)
     selection = Selection.read(folders.runs, plan=folders.planned, files=False)
     if folders.planned is not None:
-        selection = Selection((*selection.cells, *_unselected(selection, folders.planned)))
+        selection = Selection((*selection.cells, *_unselected(selection, folders, store)))
     runs = frame(selection)
     scoring = Scoring.of_cells(item.cell for item in selection.cells)
     return Source.of(runs, seedless_records(runs, selection), scoring, str(folders.runs))
 
 
-def _unselected(selection: Selection, plan: Path) -> Sequence[SelectedCell]:
+def _unselected(selection: Selection, folders: Folders, store: Store) -> Sequence[SelectedCell]:
     """Planned cells of which no run was ever selected: all of their runs are missing."""
     known = {item.cell.name for item in selection.cells}
-    return [SelectedCell(cell, {}) for cell in read_plan(plan) if cell.name not in known]
+    lacking = [cell for cell in read_plan(folders.plan) if cell.name not in known]
+    return [SelectedCell(cell, {}) for cell in asked(lacking, folders, store)]
 
 
 def results_source(results: pd.DataFrame | Path, name: str | None = None, **settings: Any) -> Source:

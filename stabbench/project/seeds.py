@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-
-from stabbench.analysis.frame import MISSING
+from stabbench.analysis.arms import Arms
 from stabbench.analysis.gate import GateCell
 from stabbench.analysis.place import Place
 from stabbench.analysis.seeds_needed import Wanted, cell_needs
-from stabbench.analysis.sequential import PERMUTATIONS, Design, decisions
 from stabbench.errors import UserError
+from stabbench.looks import Design
 from stabbench.project.checking import Choice
 from stabbench.report.gate import Source
 from stabbench.report.looks_words import LooksAnswer, TaskLooks
@@ -41,28 +38,9 @@ def looks(source: Source, design: Design, choice: Choice) -> LooksAnswer:
     if not compared:
         raise UserError(f"nothing to compare: {source.name} has no two strategies of one model and task")
     for whole, cells in compared.items():
-        tests = math.comb(len(cells), 2) * len(design.questions)
-        if tests > design.alpha * (PERMUTATIONS + 1):
-            most = math.floor(design.alpha * (PERMUTATIONS + 1))
-            raise UserError(
-                f"{whole.task}: found {tests} tests, of which none can tell anything apart at α = "
-                f"{design.alpha:g}; expected at most {most}: choose some strategies by --strategy"
-            )
-    found = [_task_looks(whole, cells, design) for whole, cells in compared.items()]
+        refused = design.refused(len(cells))
+        if refused is not None:
+            raise UserError(f"{whole.task}: {refused}: choose some strategies by --strategy")
+    arms = [Arms.of([cell.runs for cell in cells]) for cells in compared.values()]
+    found = [TaskLooks(each, each.decided(design)) for each in arms]
     return LooksAnswer(design, found, source.scoring, source.notes)
-
-
-def _task_looks(whole: Place, cells: Sequence[GateCell], design: Design) -> TaskLooks:
-    scores, failed = {}, {}
-    for cell in cells:
-        runs = cell.runs.sort_values("seed")
-        runs = runs[~(runs["status"] == MISSING).cummax()]
-        values = runs["score"].to_numpy(dtype=float)
-        name = cell.place.strategy
-        if any(map(math.isnan, values)):
-            raise UserError(f"{name} on {whole.task}: found a run without a score, which cannot be looked at")
-        scores[name] = values
-        if not runs["failed"].isna().any():
-            failed[name] = runs["failed"].to_numpy(dtype=bool).tolist()
-    found = decisions(scores, failed, design)
-    return TaskLooks(whole, cells[0].metric, {name: values.tolist() for name, values in scores.items()}, failed, found)

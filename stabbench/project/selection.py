@@ -8,6 +8,7 @@ from pathlib import Path
 from stabbench.errors import UserError
 from stabbench.folders import Folders
 from stabbench.plan import Cell, read_plan
+from stabbench.project.looking import asked
 from stabbench.records import Store, lacking, select
 
 
@@ -46,6 +47,7 @@ def select_planned(folders: Folders, store: Store) -> None:
     own = Folders.of(folders.root).runs
     if "DVC_STAGE" in os.environ or folders.runs != own or not any(folders.plan.glob("*/*/*.json")):
         return
-    for cell, runs in planned_cells(folders):
+    cells, places = zip(*planned_cells(folders), strict=True)
+    for cell, runs in zip(asked(cells, folders, store), places, strict=True):
         if lacking(cell, store, runs):
             select(cell, store, runs)

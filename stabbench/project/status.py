@@ -11,6 +11,7 @@ from typing import Any
 from stabbench.folders import Folders
 from stabbench.notebook import html
 from stabbench.plan import Cell, read_plan
+from stabbench.project.looking import asked
 from stabbench.records import Store, UnreadableRecordError, read_head, seed_folder
 from stabbench.records.content import UNJUDGED
 
@@ -45,7 +46,7 @@ class Status:
 def status(folders: Folders) -> Status:
     """The state of every planned run of the grid; UserError where nothing is planned."""
     store = Store(folders.store)
-    return Status([_row(cell, store, folders.runs) for cell in read_plan(folders.plan)])
+    return Status([_row(cell, store, folders.runs) for cell in asked(read_plan(folders.plan), folders, store)])
 
 
 def _row(cell: Cell, store: Store, runs: Path) -> dict[str, Any]:

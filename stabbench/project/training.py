@@ -16,12 +16,15 @@ from stabbench.execution.shards import Shard
 from stabbench.files import check_writable
 from stabbench.folders import Folders
 from stabbench.notebook import html
-from stabbench.plan import Cell, plan_path
+from stabbench.plan import Cell, plan_path, write_plan
+from stabbench.project.looking import asked
 from stabbench.project.selection import grid_cells
 from stabbench.records import Record, Store, adopt_selection, select
 
-Wanted: TypeAlias = Sequence[tuple[Cell, Sequence[int], Path]]
-"""Cells with the seeds that are wanted of each and the folder that selects its records."""
+Wanted: TypeAlias = Sequence[tuple[Cell, Sequence[int] | None, Path]]
+"""Cells with the seeds that are wanted of each (None: its own, as its looks ask for them) and the folder that selects
+its records."""
+Chosen: TypeAlias = Sequence[tuple[Cell, Sequence[int], Path]]
 Watch: TypeAlias = Callable[[str, int], AbstractContextManager[Listener]]
 """Around a training: called with its name and its number of runs, gives what is told how far they are."""
 
@@ -97,12 +100,18 @@ def chosen_cells(folders: Folders, model: str | None, task: str | None, strategy
     names = list(product(*([one] if one else every for one, every in chosen)))
     for name in names:
         check_names(config, *name)
-    cells = []
-    for name in names:
-        prepare_missing(folders, config, [name[1]])
-        cells.append(plan_cell(config, folders.root, *name))
-        cells[-1].write(plan_path(folders.plan, *name))
-    return cells
+    prepare_missing(folders, config, dict.fromkeys(task for _, task, _ in names))
+    cells: dict[tuple[str, str, str], Cell] = {}
+    if config.seeds.looks is None:
+        cells |= {name: plan_cell(config, folders.root, *name) for name in names}
+        for name, cell in cells.items():
+            cell.write(plan_path(folders.plan, *name))
+    else:  # a look takes all strategies of a model and task
+        for of_model, of_task in dict.fromkeys((model, task) for model, task, _ in names):
+            group = [plan_cell(config, folders.root, of_model, of_task, each) for each in grid.strategies]
+            write_plan(folders.plan, group, of_model, of_task)
+            cells |= {(of_model, of_task, cell.strategy): cell for cell in group}
+    return [cells[name] for name in names]
 
 
 def train(
@@ -114,10 +123,12 @@ def train(
     watch: Watch = silent,
 ) -> Trained:
     """Train what the cells lack (of the given seeds, else of their own), and put their records into `folders.runs`."""
-    wanted = [(cell, seeds or cell.seeds, folders.runs) for cell in cells]
+    wanted = [(cell, seeds, folders.runs) for cell in cells]
+    outcomes = _train(wanted, folders, store, settings, watch)
     found = []
-    for outcome, (cell, chosen, runs) in zip(_train(wanted, folders, store, settings, watch), wanted, strict=True):
-        selected = select(cell, store, runs).records
+    for outcome, cell in zip(outcomes, asked(cells, folders, store), strict=True):
+        selected = select(cell, store, folders.runs).records
+        chosen = seeds or cell.seeds
         records = {seed: selected.get(seed) or store.finished(cell.fingerprint(seed)) for seed in chosen}
         found.append(TrainedCell(outcome, {seed: each for seed, each in records.items() if each is not None}))
     return Trained(found)
@@ -134,16 +145,43 @@ def fill(
     """Train the wanted seeds of each cell (or a part of them all) into the store.
 
     The longest runs come first, so that no worker is left with one while the others have nothing to do. Runs that broke
-    are named; the stage of their own cell tries them again.
+    are named; the stage of their own cell tries them again. Where seeds are trained by stages, a part of them is of one
+    stage: the look at its end needs all parts.
     """
     if part is not None:
-        chosen = part.of([(cell, seeds) for cell, seeds, _ in wanted])
-        wanted = [(wanted[place][0], seeds, wanted[place][2]) for place, seeds in chosen.items()]
+        chosen = part.of([(cell, seeds or cell.seeds) for cell, seeds, _ in wanted])
+        now = asked([cell for cell, _, _ in wanted], folders, store)
+        wanted = [
+            (cell, [seed for seed in seeds if given or seed in now[place].seeds], runs)
+            for place, seeds in chosen.items()
+            for cell, given, runs in [wanted[place]]
+        ]
     longest_first = sorted(wanted, key=lambda item: item[0].updates() or 0, reverse=True)
     return Trained([TrainedCell(outcome) for outcome in _train(longest_first, folders, store, settings, watch)])
 
 
 def _train(wanted: Wanted, folders: Folders, store: Store, settings: Settings, watch: Watch) -> Sequence[CellOutcome]:
+    """Train what is missing, stage by stage where looks are declared, until they ask for no more than there is."""
+    found = [CellOutcome(cell) for cell, _, _ in wanted]
+    left = list(range(len(wanted)))
+    while left:
+        by_looks = asked([wanted[place][0] for place in left], folders, store)
+        now: list[tuple[Cell, Sequence[int], Path]] = []
+        for place, looked_at in zip(left, by_looks, strict=True):
+            cell, seeds, runs = wanted[place]
+            now.append((cell, looked_at.seeds if seeds is None else seeds, runs))
+        outcomes = _train_these(now, folders, store, settings, watch)
+        for place, outcome in zip(left, outcomes, strict=True):
+            found[place] = found[place].then(outcome)
+        staged = [place for place in left if wanted[place][0].looks is not None and wanted[place][1] is None]
+        gone_on = any(outcome.trained for place, outcome in zip(left, outcomes, strict=True) if place in staged)
+        left = staged if gone_on and not any(outcome.errors for outcome in outcomes) else []
+    return found
+
+
+def _train_these(
+    wanted: Chosen, folders: Folders, store: Store, settings: Settings, watch: Watch
+) -> Sequence[CellOutcome]:
     """Train what is missing; torch is imported only where something is."""
     for cell, _, runs in wanted:
         adopt_selection(cell, store, runs)

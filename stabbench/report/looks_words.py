@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
+from stabbench.analysis.arms import Arms
 from stabbench.analysis.pairwise import holm
-from stabbench.analysis.place import Place
 from stabbench.analysis.scoring import Scoring
-from stabbench.analysis.sequential import Decisions, Design, PairDecision
+from stabbench.analysis.sequential import Decisions, PairDecision
 from stabbench.analysis.spread import standard_deviation
+from stabbench.looks import Design
 from stabbench.report.numbers import counted, listed, p_equation, plain, significant
 from stabbench.report.shown import Shown
 
@@ -21,12 +22,7 @@ from stabbench.report.shown import Shown
 class TaskLooks:
     """The looks at all strategies of one model and task."""
 
-    place: Place
-    metric: str
-    scores: Mapping[str, Sequence[float]]
-    """Of each strategy, in the order of the seeds, up to the first that is missing."""
-    failed: Mapping[str, Sequence[bool]]
-    """Which of these runs failed, of strategies of which that is known."""
+    arms: Arms
     decisions: Decisions
 
     def failures(self) -> list[dict[str, Any]]:
@@ -57,7 +53,7 @@ class LooksAnswer:
     notes: Sequence[str] = ()
 
     def __str__(self) -> str:
-        several = len({looks.place.model for looks in self.tasks}) > 1
+        several = len({looks.arms.place.model for looks in self.tasks}) > 1
         return "\n".join(line for looks in self.tasks for line in self._task(looks, several))
 
     __repr__ = __str__
@@ -79,8 +75,8 @@ class LooksAnswer:
     def _data(self, looks: TaskLooks) -> dict[str, Any]:
         found = looks.decisions
         return {
-            "model": looks.place.model,
-            "task": looks.place.task,
+            "model": looks.arms.place.model,
+            "task": looks.arms.place.task,
             "looks": found.looks,
             "pairs": [
                 {
@@ -100,7 +96,7 @@ class LooksAnswer:
 
     def _task(self, looks: TaskLooks, several: bool) -> list[str]:
         found, design = looks.decisions, self.design
-        where = looks.place.task + (f" ({looks.place.model})" if several else "")
+        where = looks.arms.place.task + (f" ({looks.arms.place.model})" if several else "")
         tests = counted(len(found.pairs), "test")
         head = f"{where}: look {found.looks} of {design.stages}, α = {plain(design.alpha)} over {tests}"
         return [
@@ -127,13 +123,13 @@ class LooksAnswer:
         names = [
             name
             for name in (pair.first, pair.second)
-            if (flags := looks.failed.get(name)) is not None and 2 * sum(flags[:seeds]) > min(seeds, len(flags))
+            if (flags := looks.arms.failed.get(name)) is not None and 2 * sum(flags[:seeds]) > min(seeds, len(flags))
         ]
         return f"; most runs of {listed(names)} failed, whose spread says nothing of stability" if names else ""
 
     def _numbers(self, looks: TaskLooks, pair: PairDecision, seeds: int) -> str:
-        shown = Shown.of(self.scoring, looks.metric)
-        samples = [looks.scores[name][:seeds] for name in (pair.first, pair.second)]
+        shown = Shown.of(self.scoring, looks.arms.metric)
+        samples = [looks.arms.scores[name][:seeds] for name in (pair.first, pair.second)]
         if pair.question == "spread":
             numbers = [standard_deviation(sample) for sample in samples]
         else:
@@ -156,7 +152,7 @@ class LooksAnswer:
             return "  all is decided: no more seeds are needed"
         waited = {name: seeds for name, seeds in found.seeds.items() if not found.done(name)}
         more = [
-            f"{name} {'has them' if (left := seeds - len(looks.scores[name])) <= 0 else f'{left} more'}"
+            f"{name} {'has them' if (left := seeds - len(looks.arms.scores[name])) <= 0 else f'{left} more'}"
             for name, seeds in waited.items()
         ]
         done = [name for name in found.seeds if found.done(name)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 import pandas as pd
@@ -13,33 +12,21 @@ from stabbench.analysis.place import Place
 from stabbench.analysis.seed_sanity import CAUSES
 from stabbench.analysis.stability import MINIMUM_SEEDS
 from stabbench.analysis.warnings import (
-    added_seeds,
     few_seeds,
     in_two_groups,
     same_runs,
     stable_in_failure,
-    unequal_seeds,
 )
 from stabbench.report.beyond import mostly_noise
 from stabbench.report.content import Content
 from stabbench.report.numbers import counted, some
 from stabbench.report.per_example import per_example
+from stabbench.report.report_warning import EXAMPLES, ReportWarning
+from stabbench.report.seed_warnings import added, by_stages, looks_declared_later, unequal
 
 LISTED_ERRORS, LONGEST_ERROR = 5, 200
 """Broken runs that are named, and characters of each one's message."""
 _WAY_OUT = "Declare what a constant prediction scores there (the trivial score of the metric or the task)."
-EXAMPLES = 3
-"""Cells that a sentence names; the others are in the file."""
-
-
-@dataclass(frozen=True)
-class ReportWarning:
-    """One thing to know, and what it is about."""
-
-    kind: str
-    sentence: str
-    about: Sequence[tuple[Place, str]] = ()
-    """(place, what): a row each of tables/warnings.csv, no strategy where it is all of a task."""
 
 
 @lru_cache(maxsize=1)
@@ -47,7 +34,7 @@ def warnings_of(content: Content) -> tuple[ReportWarning, ...]:
     """Missing and broken runs, and what `analysis.warnings` and `analysis.seed_sanity` find; few words for any grid."""
     kinds = (
         _incomplete, _broken, _metrics, _direction, _left_out_of_figures, _seedless, _same_runs, _few_seeds, _unjudged,
-        _unscored, _in_failure, _two_groups, _noise, _added, _unequal,
+        _unscored, _in_failure, _two_groups, _noise, by_stages, looks_declared_later, added, unequal,
     )  # fmt: skip
     return tuple(found for kind in kinds if (found := kind(content)) is not None)
 
@@ -257,43 +244,6 @@ def _noise(content: Content) -> ReportWarning | None:
         f"{_named(content, cells)}. Numbers of examples and seeds are for a spread as estimated, with power .8."
     )
     return ReportWarning("noise", sentence, cells)
-
-
-def _added(content: Content) -> ReportWarning | None:
-    about = [(place, f"seeds {seed_list(seeds)}") for place, seeds in added_seeds(content.selection.cells).items()]
-    if not about:
-        return None
-    sentence = (
-        "Added after the first runs of their cell were trained: "
-        f"{some([f'{seeds} of {place.name}' for place, seeds in about], EXAMPLES)}. Where seeds are added after a look "
-        "at the results, p-values no longer mean what they say."
-    )
-    return ReportWarning("added seeds", sentence, about)
-
-
-def _unequal(content: Content) -> ReportWarning | None:
-    unequal = unequal_seeds(content.runs)
-    if not unequal:
-        return None
-    about = [
-        (item.place._replace(strategy=strategy), f"seeds {seed_list(seeds)}")
-        for item in unequal
-        for strategy, seeds in item.seeds.items()
-    ]
-    first, places = unequal[0], len(content.places)
-    apart = [item for item in unequal if not item.shared]
-    groups = some([f"{name} {seed_list(seeds)}" for name, seeds in first.seeds.items()], EXAMPLES)
-    where = content.heading(first.place)
-    if len(unequal) > 1:
-        of = "tasks" if len(content.models) == 1 else "pairs of a model and a task"
-        many = f"all {places}" if len(unequal) == places else f"{len(unequal)} of {places}"
-        where = f"{many} {of}, first on {where}"
-    paired = ""
-    if apart:
-        share = "" if len(apart) == len(unequal) else f" on {len(apart)} of them"
-        paired = f" Tests paired by seed are n/a{share}: no seed is shared."
-    sentence = f"Strategies have different seeds planned on {where}: {groups}. Seeds may have been added later.{paired}"
-    return ReportWarning("unequal seeds", sentence, about)
 
 
 def _cell(row: pd.Series) -> Place:

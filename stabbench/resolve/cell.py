@@ -151,7 +151,8 @@ def make_cell(config: Config, names: tuple[str, str, str], parts: CellParts, pos
         model=model_name,
         task=task_name,
         strategy=strategy_name,
-        seeds=config.seeds,
+        seeds=tuple(config.seeds),
+        looks=config.seeds.looks,
         sources={
             "model": block.source,
             "model_revision": block.revision or "",

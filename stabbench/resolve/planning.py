@@ -176,5 +176,6 @@ def _varied(cell: Cell, variation: Variation, root: Path) -> Cell:
             **said,
         ),
         keep_weights=(),
+        looks=None,
         streams=variation.streams,
     )

@@ -27,6 +27,7 @@ IGNORED = {
         "/plan/",
         "/runs/",
         "/filled.json",
+        "/seeds/",
         "/studies/",
         "/probes/",
         "/tracking.json",

@@ -11,7 +11,6 @@ from scipy import stats
 
 from benchmarks.calibration_cases import collapsed, heavy, normal
 from stabbench.analysis.group_sequential import (
-    Question,
     asymptotic,
     draw_orders,
     first_crossings,
@@ -20,6 +19,7 @@ from stabbench.analysis.group_sequential import (
 )
 from stabbench.analysis.permutation import levene_ratio
 from stabbench.analysis.spread import Array
+from stabbench.looks import Question
 
 EIGHT = np.arange(8)
 BOTH: tuple[Question, ...] = ("spread", "level")

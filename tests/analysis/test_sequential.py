@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stabbench.analysis.sequential import Decisions, Design, decisions
+from stabbench.analysis.sequential import Decisions, decisions
 from stabbench.errors import UserError
+from stabbench.looks import Design
 
 PERMUTATIONS = 499
 PLAN = Design(5, 5)

@@ -9,8 +9,9 @@ from benchmarks.calibration_sequential import _fisher_table, _with_acceptance, m
 from benchmarks.sequential_report import markdown
 from stabbench.analysis.failures import fisher_exact
 from stabbench.analysis.group_sequential import asymptotic, first_crossings, look, permutation_p
-from stabbench.analysis.sequential import Design, _orders, decisions
+from stabbench.analysis.sequential import _orders, decisions
 from stabbench.files import read_json, write_json
+from stabbench.looks import Design
 
 
 def test_a_small_calibration_has_every_case_and_its_page_is_made_of_its_file(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from click.testing import CliRunner, Result
 import stabbench
 from stabbench.analysis.pilot import std_upper_limit
 from stabbench.analysis.seeds_needed import seeds_for_mean, seeds_for_share
-from stabbench.analysis.sequential import Design
 from stabbench.cli import main
+from stabbench.looks import Design
 from stabbench.plan import write_plan
 from tests.analysis.synthetic import SyntheticCell, write_runs
 

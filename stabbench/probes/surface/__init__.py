@@ -27,8 +27,11 @@ class Surface(Probe[SurfaceOptions]):
         given = [run for run in (options.failed, options.successful) if run is not None]
         check_place(config, options.model, options.task, [run.strategy for run in given])
         for run in given:
-            if run.seed not in config.seeds:
-                raise UserError(f"found seed {run.seed} of {run.strategy}, expected one of the seeds of `seeds`")
+            if run.seed not in config.seeds.certain:
+                which = (
+                    "" if config.seeds.looks is None else ", of its first stage: what a later one trains is not known"
+                )
+                raise UserError(f"found seed {run.seed} of {run.strategy}, expected one of the seeds of `seeds`{which}")
 
     def measure(self, options: SurfaceOptions, context: ProbeContext) -> Measurement:
         """A row a point; where there are no two runs to compare, the sentence that says why."""

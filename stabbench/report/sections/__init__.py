@@ -21,6 +21,7 @@ from stabbench.report.sections import (
     over_tasks,
     pairs,
     scores,
+    stages,
     statistics,
     tables,
     task_statistics,
@@ -32,6 +33,7 @@ View = Callable[[Content], Section | None]
 """What makes a chapter, or None where there is nothing to show."""
 OF_SCORES: Sequence[View] = (
     tables.stability,
+    stages.section,
     over_tasks.section,
     scores.section,
     tables.failures,

@@ -1,0 +1,243 @@
+"""Seeds by stages: what is trained is what the declared looks ask for, whoever trains it and in which order."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+from ruamel.yaml import YAML
+
+import stabbench
+from stabbench.analysis.sequential import Decisions, decisions
+from stabbench.cli import main
+from stabbench.looks import Design
+from stabbench.plan import read_plan
+from stabbench.records import Selection, Store
+
+SCRIPT = Path(__file__).with_name("drawn_score.py")
+SPREADS = {"wide": 0.09, "narrow": 0.01, "middle": 0.015}
+DESIGN = Design(5, 3)
+LOOKS = {"stage": 5, "stages": 3}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for name in ("STABBENCH_STORE", "STABBENCH_WORKERS", "STABBENCH_DEVICE", "DVC_STAGE"):
+        monkeypatch.delenv(name, raising=False)
+    shutil.copy(SCRIPT, tmp_path)
+    rows = [(f"thing number {row}", "good" if row % 3 else "bad") for row in range(60)]
+    pd.DataFrame(rows, columns=["body", "kind"]).to_csv(tmp_path / "texts.csv", index=False)
+    declare(tmp_path)
+    return tmp_path
+
+
+def declare(folder: Path, seeds: object = LOOKS, **spreads: float) -> stabbench.Project:
+    """A planned project whose strategies spread so much."""
+    chosen = spreads or SPREADS
+    words = "{seed} --out {out}"
+    params = {
+        "preset": "stages",
+        "seeds": seeds,
+        "grid": {"models": ["none"], "tasks": ["texts"], "strategies": list(chosen)},
+        "tasks": {"texts": {"files": {"train": "texts.csv"}, "text": "body", "label": "kind"}},
+        "strategies": {
+            name: {
+                "trainer": {
+                    "command": f"{sys.executable} drawn_score.py --seed {words} --spread {spread} --name {name}"
+                }
+            }
+            for name, spread in chosen.items()
+        },
+    }
+    with (folder / "params.yaml").open("w") as file:
+        YAML().dump(params, file)
+    project = stabbench.Project(folder)
+    project.prepare()
+    project.plan()
+    return project
+
+
+def score(name: str, seed: int) -> float:
+    return 0.6 + SPREADS[name] * random.Random(f"{name} {seed}").gauss(0, 1)
+
+
+def expected() -> Decisions:
+    """What the looks make of all scores that there could be."""
+    scores = {name: [score(name, seed) for seed in range(1, DESIGN.most + 1)] for name in SPREADS}
+    return decisions(scores, {}, DESIGN)
+
+
+def run(*arguments: str, ok: bool = True) -> Result:
+    result = CliRunner().invoke(main, list(arguments))
+    assert (result.exit_code == 0) is ok, result.output
+    return result
+
+
+def trained(folder: Path) -> dict[str, list[int]]:
+    """The seeds of each strategy that the store has."""
+    store = Store(folder / ".stabbench/runs")
+    return {
+        cell.strategy: [seed for seed in cell.seeds if store.finished(cell.fingerprint(seed))]
+        for cell in read_plan(folder / "plan")
+    }
+
+
+def selected(folder: Path) -> dict[str, list[int]]:
+    """The seeds of each strategy in `runs/`, of which tables are made."""
+    return {item.cell.strategy: sorted(item.records) for item in Selection.read(folder / "runs").cells}
+
+
+def as_asked() -> dict[str, list[int]]:
+    return {name: list(range(1, seeds + 1)) for name, seeds in expected().seeds.items()}
+
+
+def test_the_example_has_strategies_that_are_decided_early_and_late() -> None:
+    """What the tests below are about; scores are drawn, so this is looked at once."""
+    assert len(set(expected().seeds.values())) > 1
+    assert {pair.state for pair in expected().pairs} == {"apart", "accepted"}
+
+
+def test_a_strategy_is_trained_until_all_that_is_asked_of_it_is_decided(folder: Path) -> None:
+    run("train", "--all", "--marker", "filled.json", "--asked", "seeds")
+    assert trained(folder) == as_asked()
+    written = {path.stem: json.loads(path.read_text())["seeds"] for path in Path("seeds/none/texts").iterdir()}
+    assert written == as_asked()
+    assert Path("filled.json").exists()
+    again = run("train", "--all")
+    assert "0 runs trained" in again.output
+
+
+def test_it_is_the_same_without_a_pipeline_and_in_any_order_of_trainings(folder: Path) -> None:
+    run("train", "--strategy", "narrow", "--seeds", "3-5")
+    run("train", "--strategy", "wide")
+    assert trained(folder) == {"wide": [1, 2, 3, 4, 5], "narrow": [3, 4, 5], "middle": []}, "the look waits for others"
+    run("train")
+    assert trained(folder) == as_asked()
+    assert selected(folder) == as_asked()
+
+
+def test_seeds_beyond_what_a_look_asks_for_are_kept_and_left_out(folder: Path) -> None:
+    run("train", "--seeds", "1-15")
+    assert all(len(seeds) == 15 for seeds in trained(folder).values())
+    assert selected(folder) == as_asked()
+    run("report")
+    shown = pd.read_csv("reports/plots/scores.csv").groupby("strategy")["seed"].apply(list).to_dict()
+    assert shown == as_asked()
+    run("gc", "--yes")
+    assert all(len(seeds) == 15 for seeds in trained(folder).values())
+
+
+def test_a_look_waits_for_a_run_that_broke_and_goes_on_once_it_is_mended(folder: Path) -> None:
+    (folder / "broken-2").touch()
+    failed = run("train", "--all", "--marker", "filled.json", "--asked", "seeds", ok=False)
+    assert "seed 2 is broken" in failed.output
+    assert trained(folder) == {name: [1, 3, 4, 5] for name in SPREADS}
+    assert not Path("filled.json").exists()
+    assert not Path("seeds").exists()
+    (folder / "broken-2").unlink()
+    run("train", "--all", "--marker", "filled.json", "--asked", "seeds")
+    assert trained(folder) == as_asked()
+
+
+def test_a_shard_trains_its_part_of_one_stage(folder: Path) -> None:
+    for stage in range(1, 4):
+        parts = [run("train", "--all", "--shard", f"{number}/2").output for number in (1, 2)]
+        waited = {name: min(5 * stage, seeds) for name, seeds in expected().seeds.items()}
+        assert {name: len(seeds) for name, seeds in trained(folder).items()} == waited, parts
+    assert trained(folder) == as_asked()
+
+
+def test_status_counts_what_is_asked_for_by_now(folder: Path) -> None:
+    rows = stabbench.Project(folder).status().rows
+    assert [(row["seeds"], row["missing"]) for row in rows] == [(5, 5)] * 3
+    run("train")
+    rows = stabbench.Project(folder).status().rows
+    assert {row["strategy"]: row["done"] for row in rows} == expected().seeds
+    assert all(row["missing"] == 0 for row in rows)
+
+
+def test_seeds_says_what_the_declared_looks_decide_and_that_others_are_a_peek(folder: Path) -> None:
+    run("train")
+    assert run("seeds").output == run("seeds", "--stage", "5", "--stages", "3").output
+    assert "told apart" in run("seeds").output
+    peek = run("seeds", "--stage", "5", "--stages", "2")
+    assert "params.yaml declares other looks (3 stages of 5 seeds" in peek.output
+    assert run("seeds", "--margin-mean", ".01").output.startswith("wide on texts")
+
+
+def test_the_report_says_what_was_declared_and_decided(folder: Path) -> None:
+    run("train")
+    run("report")
+    page = Path("reports/index.html").read_text(encoding="utf-8")
+    assert "params.yaml declares before the first run: 3 stages of 5 seeds, α = 0.05" in page
+    table = pd.read_csv("reports/studies/stages/looks.csv")
+    found = {(row.strategy_a, row.strategy_b): (row.state, row.look) for row in table.itertuples()}
+    assert found == {(pair.first, pair.second): (pair.state, pair.look) for pair in expected().pairs}
+    warnings = pd.read_csv("reports/tables/warnings.csv")["warning"].unique().tolist()
+    assert "seeds by stages" in warnings
+    assert not {"unequal seeds", "added seeds", "looks declared later"} & {*warnings}
+
+
+def test_looks_that_are_declared_after_runs_are_a_peek(folder: Path) -> None:
+    declare(folder, "1-5")
+    run("train")
+    declare(folder)
+    run("train")
+    run("report")
+    warnings = pd.read_csv("reports/tables/warnings.csv")
+    late = warnings[warnings["warning"] == "looks declared later"]
+    assert dict(zip(late["strategy"], late["what"], strict=True)) == dict.fromkeys(SPREADS, "seeds 1-5")
+
+
+def test_a_report_before_a_look_is_complete_says_what_is_missing(folder: Path) -> None:
+    run("train", "--strategy", "wide")
+    run("train", "--strategy", "narrow", "--seeds", "1-4")
+    told = run("report", ok=False)
+    assert "none/texts/narrow: 1 of 5 missing (seed 5)" in told.output
+
+
+def test_another_strategy_changes_what_is_decided_of_those_that_are_there(folder: Path) -> None:
+    declare(folder, LOOKS, wide=SPREADS["wide"], narrow=SPREADS["narrow"])
+    run("train")
+    two = trained(folder)
+    declare(folder)
+    run("train")
+    assert trained(folder) == as_asked()
+    assert two["narrow"] == as_asked()["narrow"][: len(two["narrow"])]
+
+
+@pytest.mark.parametrize(
+    ("seeds", "told"),
+    [
+        ({"stage": 5}, "seeds: stages is absent"),
+        ({"stage": 5, "stages": 5, "alfa": 0.1}, "seeds: unknown key 'alfa': did you mean 'alpha'?"),
+        ({"stage": 2, "stages": 5}, "seeds: stage is 2, expected at least 3 seeds"),
+        ({"stage": 5, "stages": 5, "first": -1}, "seeds: found -1, expected seeds from 0"),
+        ({"stage": 5, "stages": 5, "questions": ["spred"]}, "questions.0 is 'spred', expected one of spread, level"),
+        ({"stage": 5, "stages": 5, "alpha": 0.001, "questions": ["spread", "level"]}, None),
+    ],
+)
+def test_what_is_wrong_with_declared_looks_is_told_before_any_work(
+    folder: Path, seeds: object, told: str | None
+) -> None:
+    text = (folder / "params.yaml").read_text()
+    data = YAML(typ="safe").load(text)
+    with (folder / "params.yaml").open("w") as file:
+        YAML().dump({**data, "seeds": seeds}, file)
+    result = run("validate", ok=told is None)
+    assert told is None or told in result.output
+
+
+def test_looks_need_two_strategies(folder: Path) -> None:
+    data = YAML(typ="safe").load((folder / "params.yaml").read_text())
+    data["grid"]["strategies"] = ["wide"]
+    with (folder / "params.yaml").open("w") as file:
+        YAML().dump(data, file)
+    assert "seeds: found 1 strategy, expected two or more" in run("validate", ok=False).output
