@@ -111,12 +111,12 @@ def train(
         trained = fill(asked, folders, records, settings, part, watch_runs)
         click.echo(f"{f'shard {part.number}/{part.count}: ' if part is not None else ''}{trained.counts}")
         options.print_errors(trained)
-        waits = [cell for cell, _ in cells if cell.looks is not None] if trained.errors else []
-        if asked_into is not None and not waits:
-            write_asked(folders, records, asked_into)
-        if marker is not None and not waits:
-            write_json(marker, {"store": "filled"})
-            return  # what broke is tried again by the stages of its cells
+        if not trained.looks_wait:
+            if asked_into is not None:
+                write_asked(folders, records, asked_into)
+            if marker is not None:
+                write_json(marker, {"store": "filled"})
+                return  # what broke is tried again by the stages of its cells
     else:
         chosen = chosen_cells(folders, model, task, strategy)
         trained = train_cells(chosen, wanted, folders, records, settings, watch_runs)

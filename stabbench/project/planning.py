@@ -29,10 +29,7 @@ class Plan:
     warnings: Sequence[str]
 
     def __str__(self) -> str:
-        return "\n".join(
-            f"{name}: {len(cells)} cells, {sum(len(cell.seeds) for cell in cells)} runs"
-            for name, cells in self.groups.items()
-        )
+        return "\n".join(f"{name}: {len(cells)} cells, {_runs(cells)}" for name, cells in self.groups.items())
 
     __repr__ = __str__
 
@@ -44,6 +41,12 @@ class Plan:
         ]
         head = ("", "model", "task", "strategy", "seeds", "updates a run")
         return html([*str(self).splitlines(), *self.warnings], head, rows)
+
+
+def _runs(cells: Sequence[Cell]) -> str:
+    most = sum(len(cell.seeds) for cell in cells)
+    designs = dict.fromkeys(str(cell.looks) for cell in cells if cell.looks is not None)
+    return f"at most {most} runs by {', '.join(designs)}" if designs else f"{most} runs"
 
 
 def plan(folders: Folders) -> Plan:

@@ -67,6 +67,11 @@ class Trained:
         return [f"{out.cell.name} seed {seed}: {text}" for out in outcomes for seed, text in sorted(out.errors.items())]
 
     @property
+    def looks_wait(self) -> bool:
+        """Whether a run broke that a declared look needs."""
+        return any(cell.outcome.errors and cell.outcome.cell.looks is not None for cell in self.cells)
+
+    @property
     def counts(self) -> str:
         """How many runs were trained, and how many were there."""
         trained = sum(len(cell.outcome.trained) for cell in self.cells)
@@ -173,10 +178,14 @@ def _train(wanted: Wanted, folders: Folders, store: Store, settings: Settings, w
         outcomes = _train_these(now, folders, store, settings, watch)
         for place, outcome in zip(left, outcomes, strict=True):
             found[place] = found[place].then(outcome)
-        staged = [place for place in left if wanted[place][0].looks is not None and wanted[place][1] is None]
-        gone_on = any(outcome.trained for place, outcome in zip(left, outcomes, strict=True) if place in staged)
-        left = staged if gone_on and not any(outcome.errors for outcome in outcomes) else []
+        staged = {place: out for place, out in zip(left, outcomes, strict=True) if _is_staged(*wanted[place])}
+        gone_on = any(outcome.trained for outcome in staged.values())
+        left = [place for place, outcome in staged.items() if gone_on and not outcome.errors]
     return found
+
+
+def _is_staged(cell: Cell, seeds: Sequence[int] | None, runs: Path) -> bool:
+    return cell.looks is not None and seeds is None
 
 
 def _train_these(

@@ -31,8 +31,8 @@ def looks_declared_later(content: Content) -> ReportWarning | None:
     about = [(place, f"seeds {seed_list(seeds)}") for place, seeds in late.items()]
     named = some([f"{seeds} of {place.name}" for place, seeds in about], EXAMPLES)
     sentence = (
-        f"Trained before these looks were declared: {named}. Where looks are declared after a look at the results, α no "
-        "longer means what it says."
+        f"Trained before these looks were declared: {named}. Where looks are declared after a look at the results, α "
+        "no longer means what it says."
     )
     return ReportWarning("looks declared later", sentence, about)
 

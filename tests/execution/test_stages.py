@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -14,11 +15,13 @@ from click.testing import CliRunner, Result
 from ruamel.yaml import YAML
 
 import stabbench
+from stabbench import scaffold
 from stabbench.analysis.sequential import Decisions, decisions
 from stabbench.cli import main
 from stabbench.looks import Design
 from stabbench.plan import read_plan
 from stabbench.records import Selection, Store
+from tests.test_pipeline import Project as Pipeline
 
 SCRIPT = Path(__file__).with_name("drawn_score.py")
 SPREADS = {"wide": 0.09, "narrow": 0.01, "middle": 0.015}
@@ -28,14 +31,42 @@ LOOKS = {"stage": 5, "stages": 3}
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    for name in ("STABBENCH_STORE", "STABBENCH_WORKERS", "STABBENCH_DEVICE", "DVC_STAGE"):
-        monkeypatch.delenv(name, raising=False)
-    shutil.copy(SCRIPT, tmp_path)
-    rows = [(f"thing number {row}", "good" if row % 3 else "bad") for row in range(60)]
-    pd.DataFrame(rows, columns=["body", "kind"]).to_csv(tmp_path / "texts.csv", index=False)
-    declare(tmp_path)
+    """A planned project as the current folder, in which nothing is trained."""
+    enter(tmp_path, monkeypatch)
+    begin(tmp_path)
     return tmp_path
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("finished")
+    with pytest.MonkeyPatch.context() as patch:
+        enter(place, patch)
+        begin(place)
+        run("train")
+    return place
+
+
+@pytest.fixture
+def done(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same after `stabbench train`."""
+    place = tmp_path / "done"
+    shutil.copytree(finished, place)
+    enter(place, monkeypatch)
+    return place
+
+
+def enter(folder: Path, patch: pytest.MonkeyPatch) -> None:
+    patch.chdir(folder)
+    for name in ("STABBENCH_STORE", "STABBENCH_WORKERS", "STABBENCH_DEVICE", "DVC_STAGE"):
+        patch.delenv(name, raising=False)
+
+
+def begin(folder: Path) -> None:
+    shutil.copy(SCRIPT, folder)
+    rows = [(f"thing number {row}", "good" if row % 2 else "bad") for row in range(60)]
+    pd.DataFrame(rows, columns=["body", "kind"]).to_csv(folder / "texts.csv", index=False)
+    declare(folder)
 
 
 def declare(folder: Path, seeds: object = LOOKS, **spreads: float) -> stabbench.Project:
@@ -154,17 +185,15 @@ def test_a_shard_trains_its_part_of_one_stage(folder: Path) -> None:
     assert trained(folder) == as_asked()
 
 
-def test_status_counts_what_is_asked_for_by_now(folder: Path) -> None:
+def test_status_counts_what_is_asked_for_by_now(folder: Path, done: Path) -> None:
     rows = stabbench.Project(folder).status().rows
     assert [(row["seeds"], row["missing"]) for row in rows] == [(5, 5)] * 3
-    run("train")
-    rows = stabbench.Project(folder).status().rows
-    assert {row["strategy"]: row["done"] for row in rows} == expected().seeds
-    assert all(row["missing"] == 0 for row in rows)
+    rows = stabbench.Project(done).status().rows
+    assert {row["strategy"]: row["seeds"] for row in rows} == expected().seeds
+    assert all(row["missing"] == row["error"] == 0 for row in rows)
 
 
-def test_seeds_says_what_the_declared_looks_decide_and_that_others_are_a_peek(folder: Path) -> None:
-    run("train")
+def test_seeds_says_what_the_declared_looks_decide_and_that_others_are_a_peek(done: Path) -> None:
     assert run("seeds").output == run("seeds", "--stage", "5", "--stages", "3").output
     assert "told apart" in run("seeds").output
     peek = run("seeds", "--stage", "5", "--stages", "2")
@@ -172,8 +201,7 @@ def test_seeds_says_what_the_declared_looks_decide_and_that_others_are_a_peek(fo
     assert run("seeds", "--margin-mean", ".01").output.startswith("wide on texts")
 
 
-def test_the_report_says_what_was_declared_and_decided(folder: Path) -> None:
-    run("train")
+def test_the_report_says_what_was_declared_and_decided(done: Path) -> None:
     run("report")
     page = Path("reports/index.html").read_text(encoding="utf-8")
     assert "params.yaml declares before the first run: 3 stages of 5 seeds, α = 0.05" in page
@@ -203,14 +231,33 @@ def test_a_report_before_a_look_is_complete_says_what_is_missing(folder: Path) -
     assert "none/texts/narrow: 1 of 5 missing (seed 5)" in told.output
 
 
-def test_another_strategy_changes_what_is_decided_of_those_that_are_there(folder: Path) -> None:
+def test_another_strategy_takes_part_in_the_looks_that_are_there(done: Path) -> None:
+    declare(done, LOOKS, wide=SPREADS["wide"], narrow=SPREADS["narrow"])
+    run("train")
+    two = selected(done)
+    assert two["wide"] == two["narrow"] == list(range(1, 11))
+    declare(done)
+    run("train")
+    assert selected(done) == as_asked()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_dvc_repro_trains_by_stages_and_selects_again_what_another_strategy_decides(folder: Path) -> None:
+    for name in ("plan", "data"):
+        shutil.rmtree(folder / name)
+    subprocess.run(["git", "init", "--quiet"], check=True)
+    pipeline = Pipeline(folder)
+    pipeline.run("dvc", "init", "--quiet")
+    (folder / "dvc.yaml").write_text(scaffold.files_of("paper")["dvc.yaml"])
     declare(folder, LOOKS, wide=SPREADS["wide"], narrow=SPREADS["narrow"])
-    run("train")
-    two = trained(folder)
+    pipeline.run("dvc", "repro", "train")
+    assert selected(folder) == {"wide": list(range(1, 11)), "narrow": list(range(1, 11))}
     declare(folder)
-    run("train")
-    assert trained(folder) == as_asked()
-    assert two["narrow"] == as_asked()["narrow"][: len(two["narrow"])]
+    told = pipeline.run("dvc", "repro", "train")
+    assert selected(folder) == as_asked()
+    assert "Stage 'train@none-texts-wide' didn't change" in told, "it was decided before, and still is"
+    assert "Running stage 'train@none-texts-narrow'" in told, "the new pair asks for more of it"
 
 
 @pytest.mark.parametrize(
