@@ -61,14 +61,19 @@ PILOTED: Mapping[str, tuple[Draw, float]] = {
 }
 
 
-def measure(repetitions: int, designs: Sequence[Design] = DESIGNS, executor: Executor | None = None) -> dict[str, Any]:
-    """Everything that calibration-sequential.json holds; `repetitions` are rounded up to whole batches of 100.
+def measure(
+    repetitions: int,
+    designs: Sequence[Design] = DESIGNS,
+    executor: Executor | None = None,
+    of_families: int | None = None,
+) -> dict[str, Any]:
+    """Everything that calibration-sequential.json holds.
 
-    An `executor`'s processes share in the work: the numbers are the same.
+    `repetitions` are rounded up to whole batches of 100; `of_families` are those of four arms, by default as many. An
+    `executor`'s processes share in the work: the numbers are the same.
     """
     batches = -(-repetitions // _AT_ONCE)
     whole = batches * _AT_ONCE
-    few = max(20, whole // 20)
     places = [
         (number, design, question)
         for design in designs
@@ -77,7 +82,9 @@ def measure(repetitions: int, designs: Sequence[Design] = DESIGNS, executor: Exe
         if question == "level" or "shifted" not in case.name  # residuals have no shift
     ]
     run: Callable[..., Any] = map if executor is None else executor.map
-    families = run(partial(_family, repetitions=few), [(name, asked) for name in FAMILIES for asked in _ASKED])
+    families = run(
+        partial(_family, repetitions=of_families or whole), [(name, asked) for name in FAMILIES for asked in _ASKED]
+    )
     failures, pilots = run(_failures, range(len(RATES)), [whole] * len(RATES)), run(_pilots, PILOTED, [whole] * 3)
     rows = [row for found in run(partial(_two_arms, batches=batches), places) for row in found]
     return {

@@ -58,6 +58,8 @@ class Shape:
     intermediate_size: int
     steps: int
     rounds: int = 5
+    large: bool = False
+    """Whether its rivals take turns beside ours: all at once they need more than 24 GiB."""
     vocabulary_size: int = 30522
     positions: int = 512
     model_type: str = "bert"
@@ -125,7 +127,7 @@ SHAPES = {
         Shape("bert-tiny", 2, 128, 2, 512, steps=24),
         Shape("bert-mini", 4, 256, 4, 1024, steps=6),
         Shape("minilm", 6, 384, 12, 1536, steps=3),
-        Shape("bert-base", 12, 768, 12, 3072, steps=1, rounds=3),
+        Shape("bert-base", 12, 768, 12, 3072, steps=1, rounds=3, large=True),
     )
 }
 MODERN = {

@@ -103,23 +103,23 @@ def measure(cells: Sequence[str], rounds: int | None, *, quick: bool, say: Say) 
 
 
 def _cell(job: Job, everybody: Sequence[Contender], rounds: int, steps: int) -> dict[str, Any]:
-    spans: dict[str, list[list[Span]]] = {contender.key: [] for contender in everybody}
-    with ExitStack() as stack:
-        groups = [stack.enter_context(Group(contender, job)) for contender in everybody]
-        facts = {group.contender.key: group.ready() for group in groups}
-        for group in groups:
-            group.run(WARM_UP)
-        for number in range(rounds):
-            for group in _rotated(groups, number):
-                spans[group.contender.key].append(group.run(steps))
-        peaks = {group.contender.key: group.close() for group in groups}
+    spans: dict[str, list[Sequence[Span]]] = {contender.key: [] for contender in everybody}
+    facts: dict[str, Mapping[str, Any]] = {}
+    peaks: dict[str, int] = {}
+    ratios = {}
+    for party in _parties(everybody, turns=job.shape.large):
+        rounds_of = _alternately(party, job, rounds, steps, facts, peaks)
+        for key, timed in rounds_of.items():
+            spans[key] += timed
+        for rival in rivals_of(rounds_of):
+            ratios[rival] = _ratios(_timing(rounds_of[ours_beside(rival)]), _timing(rounds_of[rival]))
     found = {
         contender.key: {
             "title": contender.title,
             "processes": contender.processes,
             **facts[contender.key],
             "steps_each_process": sum(group[0].steps for group in spans[contender.key]),
-            "peak_resident_bytes": sum(peaks[contender.key]),
+            "peak_resident_bytes": peaks[contender.key],
             **_timing(spans[contender.key]),
         }
         for contender in everybody
@@ -132,9 +132,43 @@ def _cell(job: Job, everybody: Sequence[Contender], rounds: int, steps: int) -> 
         "steps_a_round": steps,
         "tokens_a_step": float(np.mean(_tokens(job, rounds * steps))),
         "contenders": found,
-        "ratios": {rival: _ratios(found[ours_beside(rival)], found[rival]) for rival in rivals_of(found)},
+        "ratios": {rival: ratios[rival] for rival in rivals_of(found)},
         "products": _products(job, found["ours"], *own, rounds * steps),
     }
+
+
+def _parties(everybody: Sequence[Contender], *, turns: bool) -> list[Sequence[Contender]]:
+    """Who is alive at the same time: all, or (in `turns`) each rival beside ours, and the products by themselves."""
+    if not turns:
+        return [everybody]
+    by_key = {contender.key: contender for contender in everybody}
+    rivals = rivals_of(by_key)
+    pairs: list[Sequence[Contender]] = [[by_key[ours_beside(rival)], by_key[rival]] for rival in rivals]
+    trainings = {contender.key for pair in pairs for contender in pair}
+    return [*pairs, [contender for contender in everybody if contender.key not in trainings]]
+
+
+def _alternately(
+    party: Sequence[Contender],
+    job: Job,
+    rounds: int,
+    steps: int,
+    facts: dict[str, Mapping[str, Any]],
+    peaks: dict[str, int],
+) -> dict[str, list[Sequence[Span]]]:
+    """The rounds of each of a party, everybody's turn in each; `facts` and `peaks` of memory are filled in."""
+    spans: dict[str, list[Sequence[Span]]] = {contender.key: [] for contender in party}
+    with ExitStack() as stack:
+        groups = [stack.enter_context(Group(contender, job)) for contender in party]
+        facts.update({group.contender.key: group.ready() for group in groups})
+        for group in groups:
+            group.run(WARM_UP)
+        for number in range(rounds):
+            for group in _rotated(groups, number):
+                spans[group.contender.key].append(group.run(steps))
+        for group in groups:
+            peaks[group.contender.key] = max(peaks.get(group.contender.key, 0), sum(group.close()))
+    return spans
 
 
 def _rotated(groups: Sequence[Group], number: int) -> list[Group]:

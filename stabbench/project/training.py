@@ -101,8 +101,11 @@ def chosen_cells(folders: Folders, model: str | None, task: str | None, strategy
 
     config = load(folders.params)
     grid = config.grid
-    chosen = ((model, grid.models), (task, grid.tasks), (strategy, grid.strategies))
-    names = list(product(*([one] if one else every for one, every in chosen)))
+    models, tasks, strategies = (
+        [one] if one else every
+        for one, every in ((model, grid.models), (task, grid.tasks), (strategy, grid.strategies))
+    )
+    names = [(each, on, by) for each, on, by in product(models, tasks, strategies)]
     for name in names:
         check_names(config, *name)
     prepare_missing(folders, config, dict.fromkeys(task for _, task, _ in names))

@@ -15,7 +15,7 @@ from stabbench.looks import Design
 
 
 def test_a_small_calibration_has_every_case_and_its_page_is_made_of_its_file(tmp_path: Path) -> None:
-    found = measure(100, [Design(4, 2)])
+    found = measure(100, [Design(4, 2)], of_families=20)
     assert found["repetitions"] == 100
     assert {row["question"] for row in found["two_arms"]} == {"spread", "level"}
     assert len({row["case"] for row in found["two_arms"]}) == len(found["cases"])

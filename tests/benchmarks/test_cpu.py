@@ -50,6 +50,15 @@ def part(out: Path, name: str) -> dict[str, Any]:
     return found_part
 
 
+def test_rivals_of_a_large_model_take_turns_beside_ours() -> None:
+    everybody = step.contenders(2, bf16=True)
+    parties = [[each.key for each in party] for party in step._parties(everybody, turns=True)]
+    assert parties[:4] == [["ours", rival] for rival in step.RIVALS] + [["ours-bf16", "lean-bf16"]]
+    assert parties[-1] == list(PRODUCTS)
+    assert {key for party in parties for key in party} == {each.key for each in everybody}
+    assert step._parties(everybody, turns=False) == [everybody]
+
+
 @long
 def test_a_step_of_every_contender_is_timed_equally_often(tmp_path: Path) -> None:
     printed = bench(tmp_path, "--only", "step", "--cells", "bert-tiny/cola")

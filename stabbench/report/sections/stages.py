@@ -52,7 +52,7 @@ def _looks(content: Content, place: Place, design: Any) -> TaskLooks:
 
 def _sentence(found: TaskLooks) -> str:
     decisions = found.decisions
-    apart = [f"{pair.first} and {pair.second}" for pair in decisions.pairs if pair.state == "apart"]
+    apart = [f"{pair.first} from {pair.second}" for pair in decisions.pairs if pair.state == "apart"]
     told = f"told apart: {listed(list(dict.fromkeys(apart)))}" if apart else "no two strategies are told apart"
     seeds = listed([f"{name} {len(scores)}" for name, scores in found.arms.scores.items()])
     left = "" if decisions.finished else "; it goes on"
