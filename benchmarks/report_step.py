@@ -136,8 +136,8 @@ def _method(found: Mapping[str, Any]) -> str:
   {tokens}.
 - **Rounds**: after {found["warm_up_steps"]} warm-up steps, as many of so many steps: {steps}. In a round every
   contender in turn, each time another one first, runs them in every one of its processes while the others wait on a
-  pipe. Of models as large as BERT-base each rival has its rounds with us alone, and the products theirs: all at once need more
-  than 24 GiB.
+  pipe. Of models as large as BERT-base each rival has its rounds with us alone, and the products theirs: all at once
+  need more than 24 GiB.
   All train on the same batches in the same order. The time runs from the first process's begin to the last one's end
   and is divided by all the steps done.
 - **stabbench**: `stabbench.training.loop.Training.update` with the recipe of devlin, one seed and one thread a process;
