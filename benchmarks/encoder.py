@@ -32,9 +32,8 @@ ROWS = 8
 """Of the card's table of losses."""
 
 
-def make(out: Path, steps: int) -> None:
-    """Pretrain the encoder for `steps` updates into the Hugging Face folder `out`, with its card."""
-    block = {**BLOCK, "steps": steps, "warmup_steps": min(BLOCK["warmup_steps"], steps)}
+def make(out: Path, block: Mapping[str, Any]) -> None:
+    """Pretrain an encoder as `block` says into the Hugging Face folder `out`, with its card."""
     pretrain_on_grammar(out, block, _told)
     write_text(out / CARD, card(out, block))
 
@@ -100,10 +99,13 @@ def _told(steps: int) -> Iterator[Callable[[int, float], None]]:
 
 @click.command()
 @click.option("--steps", type=click.IntRange(min=1), default=BLOCK["steps"], show_default=True)
+@click.option("--sentences", type=click.IntRange(min=1), default=BLOCK["sentences"], show_default=True)
+@click.option("--pairs", type=click.IntRange(min=0), default=BLOCK["pairs"], show_default=True)
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=SHIPPED, show_default="the package's")
-def main(steps: int, out: Path) -> None:
+def main(out: Path, **sizes: int) -> None:
     """Pretrain the shipped encoder anew; the default's results then change with it."""
-    make(out, steps)
+    warmup = min(BLOCK["warmup_steps"], sizes["steps"])
+    make(out, {**BLOCK, **sizes, "warmup_steps": warmup})
 
 
 if __name__ == "__main__":

@@ -56,7 +56,8 @@ def test_every_file_of_it_is_in_what_is_distributed(builder: type[WheelBuilder |
 
 
 def test_the_command_makes_one_anew_with_its_card(tmp_path: Path) -> None:
-    result = CliRunner().invoke(main, ["--steps", "2", "--out", str(tmp_path / "encoder")])
+    sizes = ["--steps", "2", "--sentences", "64", "--pairs", "8"]
+    result = CliRunner().invoke(main, [*sizes, "--out", str(tmp_path / "encoder")])
     assert result.exit_code == 0, result.output
     made = read_json(tmp_path / "encoder/pretraining.json")
     assert made["steps"] == 2
