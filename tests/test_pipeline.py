@@ -21,7 +21,7 @@ CELLS = ["train@embedded-acceptability-devlin", "train@embedded-acceptability-mi
 
 
 class Project:
-    """A Git and DVC repository: one that is there, or a new one with a small variant of a preset that pretrains its model."""
+    """A Git and DVC repository: one that is there, or a new one with a small preset that pretrains its model."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

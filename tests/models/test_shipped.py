@@ -52,7 +52,7 @@ def test_it_has_a_masked_lm_head_and_knows_every_word_of_the_grammar() -> None:
 @pytest.mark.parametrize("builder", [WheelBuilder, SdistBuilder])
 def test_every_file_of_it_is_in_what_is_distributed(builder: type[WheelBuilder | SdistBuilder]) -> None:
     distributed = {Path(file.path) for file in builder(str(ROOT)).recurse_included_files()}
-    assert {path for path in SHIPPED.iterdir()} <= distributed
+    assert set(SHIPPED.iterdir()) <= distributed
 
 
 def test_the_command_makes_one_anew_with_its_card(tmp_path: Path) -> None:
