@@ -55,10 +55,11 @@ pipeline_tag: fill-mask
 ---
 # The encoder of stabbench's default
 
-A BERT of {block["layers"]} layers × {block["hidden_size"]} ({size / 1e6:.1f} MB, fp32, with its masked-LM head), pretrained
-by masked language modelling on {block["sentences"]:,} lines and {block["pairs"]:,} pairs of sentences that stabbench's own
-grammar writes; no other text was read. It knows the grammar's {found["options"]["vocabulary"]} words and nothing of English
-beyond them: it is there to show how fine-tuning comes to be unstable, within minutes on a CPU, and is of no other use.
+A BERT of {block["layers"]} layers × {block["hidden_size"]} ({size / 1e6:.1f} MB, fp32, with its masked-LM head),
+pretrained by masked language modelling on {block["sentences"]:,} lines and {block["pairs"]:,} pairs of sentences
+that stabbench's own grammar writes; no other text was read. It knows the grammar's {found["options"]["vocabulary"]}
+words and nothing of English beyond them: it is there to show how fine-tuning comes to be unstable, within minutes on
+a CPU, and is of no other use.
 
 After {found["steps"]:,} updates of {block["batch_size"]} texts its perplexity on held-out text is
 **{found["heldout_perplexity"]:.2f}** (of the frequencies of words alone: {math.exp(found["unigram_entropy"]):.1f}).
@@ -69,7 +70,7 @@ On the training text, over the updates before:
 - content hash (config, tensors, tokenizer; that of plan files): `{content_hash(folder)}`
 - SHA-256 of {WEIGHTS}: `{sha256_of_file(folder / WEIGHTS)}`
 
-Made by `python -m benchmarks.encoder`; the same command on another kind of CPU gives other last digits. In a params.yaml
+Made by `python -m benchmarks.encoder`; the same command on another kind of CPU gives other last digits. In params.yaml
 it is `source: package:stabbench`. To pretrain it anew there (dvc.yaml then needs the stage `pretrain`, which
 `stabbench init stabilisers` writes):
 
