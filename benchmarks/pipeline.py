@@ -21,7 +21,7 @@ from stabbench.files import read_json
 
 TARGET = 0.15
 """Tracking, records, start-up and evaluation together should take less than this share."""
-WALL_TARGET_SECONDS = 600.0
+WALL_TARGET_SECONDS = 900.0
 WORK = ("prepare", "pretrain", "probe", "report")
 """Commands whose time is what the user asked for, beside training."""
 BETWEEN = "start-up, records and waiting in `stabbench train`"
@@ -67,11 +67,7 @@ _SMALL = {
     "probes": {},
     "tasks.acceptability.train_size": 32,
     "tasks.acceptability.dev_size": 32,
-    "models.embedded.pretraining": {
-        "layers": 1, "hidden_size": 16, "heads": 2, "intermediate_size": 32, "steps": 10, "warmup_steps": 2,
-        "batch_size": 8, "sentences": 50, "pairs": 10,
-    },
-}  # fmt: skip
+}
 
 
 def _write_script(folder: Path, clock: Path) -> None:

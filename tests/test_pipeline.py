@@ -21,7 +21,7 @@ CELLS = ["train@embedded-acceptability-devlin", "train@embedded-acceptability-mi
 
 
 class Project:
-    """A Git and DVC repository: one that is there, or a new one with a small variant of the demo preset."""
+    """A Git and DVC repository: one that is there, or a new one with a small preset that pretrains its model."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -34,7 +34,7 @@ class Project:
         folder.mkdir(exist_ok=True)
         self.run("git", "init", "--quiet")
         self.run("dvc", "init", "--quiet")
-        scaffold.write("demo", folder)
+        scaffold.write("stabilisers", folder)
         task = {"dataset": "acceptability", "train_size": 32, "dev_size": 32, "sample_seed": 0}
         self.change(tasks={"acceptability": task}, studies={}, probes={})
 

@@ -25,21 +25,32 @@ def silent(steps: int) -> AbstractContextManager[Callable[[int, float], None]]:
 def pretrain_embedded(folders: Folders, name: str, watch: Watch = silent) -> PretrainingReport:
     """Pretrain the embedded model `name` of params.yaml into its folder; UserError where there is none of that name."""
     from stabbench.config import PretrainingBlock, load
-    from stabbench.errors import unknown
+    from stabbench.errors import UserError, unknown
 
-    blocks = {key: block for key, block in load(folders.params).models.items() if block.source == "embedded"}
+    models = load(folders.params).models
+    blocks = {key: block for key, block in models.items() if block.source == "embedded"}
+    if name in models and name not in blocks:
+        raise UserError(
+            f"the model '{name}' is pretrained already (source: {models[name].source}): one that is to be pretrained "
+            "here has `source: embedded`"
+        )
     if name not in blocks:
         raise unknown("embedded model", name, blocks)
     values = (blocks[name].pretraining or PretrainingBlock()).model_dump()
+    return pretrain_on_grammar(folders.model(name), values, watch)
 
+
+def pretrain_on_grammar(out: Path, values: Mapping[str, Any], watch: Watch = silent) -> PretrainingReport:
+    """Pretrain a new model on the grammar's text, into the folder `out`; `values` as in a `pretraining` block."""
     from stabbench.models.pretraining import PretrainingOptions, Text, pretrain
     from stabbench.tasks import embedded
 
-    texts: list[Text] = [*embedded.corpus(values.pop("sentences")), *embedded.corpus_pairs(values.pop("pairs"))]
+    given = dict(values)
+    texts: list[Text] = [*embedded.corpus(given.pop("sentences")), *embedded.corpus_pairs(given.pop("pairs"))]
     heldout = embedded.corpus(HELDOUT_SENTENCES, split="dev")
-    config = PretrainingOptions(**values, vocabulary=embedded.vocabulary())
+    config = PretrainingOptions(**given, vocabulary=embedded.vocabulary())
     with watch(config.steps) as progress:
-        return pretrain(folders.model(name), config=config, texts=texts, heldout=heldout, progress=progress)
+        return pretrain(out, config=config, texts=texts, heldout=heldout, progress=progress)
 
 
 def pretrain_further(

@@ -10,7 +10,7 @@ from stabbench.errors import UserError, unknown
 from stabbench.files import write_text
 
 PRESETS = {
-    "demo": "dvc-embedded.yaml",
+    "demo": "dvc-pretrained.yaml",
     "stabilisers": "dvc-embedded.yaml",
     "minilm": "dvc-pretrained.yaml",
     "paper": "dvc-pretrained.yaml",

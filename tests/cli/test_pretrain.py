@@ -75,3 +75,13 @@ def test_a_model_that_is_not_embedded_is_not_pretrained_from_params(
     result = stabbench("pretrain", "--model", "embeded")
     assert result.exit_code == 2
     assert "unknown embedded model 'embeded': did you mean 'embedded'?" in result.output
+
+
+def test_a_model_that_is_pretrained_already_says_where_it_is_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert stabbench("init", "demo").exit_code == 0
+    result = stabbench("pretrain")
+    assert result.exit_code == 2
+    assert "the model 'embedded' is pretrained already (source: package:stabbench)" in result.output

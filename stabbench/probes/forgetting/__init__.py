@@ -13,6 +13,8 @@ from stabbench.probes.forgetting.choice import ForgettingOptions, choose
 from stabbench.probes.runs import check_place, left_out, runs_at
 
 GRAMMAR, WIKITEXT = "grammar", "wikitext-2"
+OF_GRAMMAR = ("embedded", "package:stabbench")
+"""Sources of models that were pretrained on the grammar's text: a project's own, and the one that is shipped."""
 
 
 if TYPE_CHECKING:
@@ -68,7 +70,7 @@ def _file(root: Path, text: str) -> Path:
 
 def _lines(options: ForgettingOptions, cell: Cell, root: Path) -> tuple[str, list[str]]:
     """What the text is called, and its lines."""
-    name = options.texts or (GRAMMAR if cell.sources["model"] == "embedded" else WIKITEXT)
+    name = options.texts or (GRAMMAR if cell.sources["model"] in OF_GRAMMAR else WIKITEXT)
     if name == WIKITEXT:
         from stabbench.tasks.wikitext import wikitext_test
 

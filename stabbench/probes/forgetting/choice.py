@@ -23,7 +23,7 @@ class ForgettingOptions(Block):
     successful: Count = 3
     texts: str | None = None
     """`grammar` (held-out text of the embedded model's grammar), `wikitext-2` (its test text) or a text file, `./…`;
-    null: the grammar for an embedded model, else WikiText-2."""
+    null: the grammar for a model that was pretrained on it (`embedded`, `package:stabbench`), else WikiText-2."""
     max_tokens: Count = 20_000
     """Tokens of the text that are used, from its beginning."""
     max_length: Annotated[int, Field(ge=8)] = 128
