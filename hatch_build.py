@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,6 @@ class CompiledKernel(BuildHookInterface):  # type: ignore[type-arg]
             return
         compilation = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(compilation)
-        for kind in compilation.kinds_here():
-            built = compilation.compile_library(compilation.cache_folder(), kind)
-            self.app.display_info(f"compiled kernel: {built or 'not built, torch will compute'}")
+        with ThreadPoolExecutor() as threads:  # a compiler each
+            for built in threads.map(partial(compilation.compile_library, compilation.cache_folder()), compilation.kinds_here()):
+                self.app.display_info(f"compiled kernel: {built or 'not built, torch will compute'}")

@@ -109,8 +109,10 @@ def params_schema() -> Schema:
     _tasks(blocks["TaskBlock"]["properties"])
     for name in ("ModelBlock", "TaskBlock", "StrategyBlock"):
         blocks[name].pop("required", None)
+    for block in (whole, *blocks.values()):
+        _tidy(block)
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "params.yaml of stabbench"}
-    return {**head, **whole, "title": head["title"], "required": ["seeds", "grid"]}
+    return {**whole, **head, "required": ["seeds", "grid"]}
 
 
 def write_schema(params: Path) -> None:
@@ -119,6 +121,14 @@ def write_schema(params: Path) -> None:
         if file.readline().strip() != MODELINE:
             return
     write_json(params.parent / SCHEMA_FILE, params_schema())
+
+
+def _tidy(block: Schema) -> None:
+    """Without the name of its class, and without defaults that say that nothing is set."""
+    block.pop("title", None)
+    for told in block.get("properties", {}).values():
+        if told.get("default", 0) in (None, [], {}) or isinstance(told.get("default"), dict):
+            del told["default"]
 
 
 def _set(properties: Schema, key: str, schema: Schema) -> None:
