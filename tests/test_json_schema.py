@@ -18,6 +18,7 @@ from stabbench.config import load
 from stabbench.config.json_schema import MODELINE, RECIPE, SCHEMA_FILE, params_schema
 from stabbench.config.schema import Config
 from stabbench.errors import UserError
+from stabbench.looks import Design
 from stabbench.recipe import RECIPE_FIELDS, as_field, violated_range
 from tests.test_documented_commands import blocks
 
@@ -58,6 +59,8 @@ def test_it_takes_every_grid_of_the_documentation(block: Any) -> None:
         with_(seeds=7),
         with_(seeds=[3, 1]),
         with_(seeds=" 1 - 4, 9"),
+        with_(seeds={"stage": 5, "stages": 5}),
+        with_(seeds={"first": 1, "stage": 5, "stages": 5, "alpha": 0.05, "accept": None, "questions": ["level"]}),
         with_(grid={"models": "embedded", "tasks": "rte", "strategies": ["devlin"]}),
         with_(models=None, strategies={"devlin": None}, report=None, studies=None, probes={"surface": None}),
         with_(keep_weights=None),
@@ -89,6 +92,13 @@ def test_it_takes_every_form_that_a_key_may_have(content: dict[str, Any]) -> Non
         (with_(seeds=[]), "seeds"),
         (with_(seeds=[1, 1]), "seeds"),
         (with_(seeds=-1), "seeds"),
+        (with_(seeds={"stage": 5}), "seeds"),
+        (with_(seeds={"stage": 5, "stages": 5, "stge": 1}), "seeds"),
+        (with_(seeds={"stage": 2, "stages": 5}), "seeds"),
+        (with_(seeds={"stage": 5, "stages": 21}), "seeds"),
+        (with_(seeds={"stage": 5, "stages": 5, "alpha": 0.5}), "seeds"),
+        (with_(seeds={"stage": 5, "stages": 5, "accept": 0.1}), "seeds"),
+        (with_(seeds={"stage": 5, "stages": 5, "questions": ["height"]}), "seeds"),
         (with_(grid={**GRID, "strategies": []}), "grid.strategies"),
         (with_(grid={**GRID, "tasks": ["Rte"]}), "grid.tasks"),
         (with_(grid={**GRID, "task": ["rte"]}), "grid"),
@@ -130,6 +140,14 @@ def test_a_field_of_a_recipe_has_the_range_that_recipes_have(field: str) -> None
             continue
         takes = Draft202012Validator({**RECIPE[field]}).is_valid(value)
         assert takes == (violated_range(field, as_field(field, value)) is None), value
+
+
+def test_every_key_of_seeds_by_stages_is_in_the_schema() -> None:
+    (stages,) = (form for form in params_schema()["properties"]["seeds"]["anyOf"] if form["type"] == "object")
+    assert set(stages["properties"]) == {"first", *(field.name for field in dataclasses.fields(Design))}
+    assert set(stages["required"]) == {
+        field.name for field in dataclasses.fields(Design) if field.default is dataclasses.MISSING
+    }
 
 
 def test_every_field_with_a_range_is_in_the_schema() -> None:

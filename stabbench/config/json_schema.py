@@ -19,6 +19,7 @@ from stabbench.config.schema import Config
 from stabbench.config.seeds import LARGEST_SEED
 from stabbench.datasets import AUTO, DATASETS
 from stabbench.files import write_json
+from stabbench.looks import FEWEST, MOST_STAGES, QUESTIONS
 from stabbench.metrics import METRICS
 from stabbench.plugins import installed
 from stabbench.recipe import OWN_DROPOUT, PRECISIONS
@@ -44,12 +45,12 @@ _STAGES: Schema = {
     "required": ["stage", "stages"],
     "properties": {
         "first": {**_SEED, "description": "The first seed."},
-        "stage": {"type": "integer", "minimum": 3, "description": "Seeds a strategy between two looks."},
-        "stages": {"type": "integer", "minimum": 1, "maximum": 20, "description": "Looks at the most."},
+        "stage": {"type": "integer", "minimum": FEWEST, "description": "Seeds a strategy between two looks."},
+        "stages": {"type": "integer", "minimum": 1, "maximum": MOST_STAGES, "description": "Looks at the most."},
         "alpha": {"type": "number", "minimum": 0.001, "exclusiveMaximum": 0.5},
         "accept": {"type": ["number", "null"], "minimum": 0.2, "exclusiveMaximum": 1},
         "questions": {
-            "type": "array", "items": {"enum": ["spread", "level"]}, "minItems": 1, "uniqueItems": True,
+            "type": "array", "items": {"enum": [*QUESTIONS]}, "minItems": 1, "uniqueItems": True,
         },
     },
     "description": "Seeds by stages, looked at in between (docs/seeds.md).",

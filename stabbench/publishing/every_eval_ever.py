@@ -18,7 +18,7 @@ import pandas as pd
 
 from stabbench.analysis.place import Place
 from stabbench.datasets import DATASETS
-from stabbench.files import canonical_json
+from stabbench.files import canonical_json, sha256_of_json
 from stabbench.plan import Cell
 from stabbench.publishing.private import without_places
 from stabbench.publishing.said import Said
@@ -27,8 +27,11 @@ from stabbench.report.content import Content
 from stabbench.report.numbers import significant
 from stabbench.version import __version__
 
-SCHEMA = "0.2.2"
+SCHEMA = "0.3.0"
+"""The version of that format, against whose schema the files were validated."""
 FOLDER = "every-eval-ever/data/stabbench"
+UNKNOWN = "unknown/"
+"""The developer of models that are not the hub's."""
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 
 
@@ -86,18 +89,20 @@ def _document(
             "additional_details": {
                 "architecture": cell.spec.model.architecture,
                 "content_hash": cell.spec.model.content_hash,
+                "deployment_type": "self_deployed",
+                "model_availability": "unknown" if identity.startswith(UNKNOWN) else "open_weights",
             },
         },
         "evaluation_results": results,
     }
-    name = uuid.uuid5(uuid.NAMESPACE_URL, canonical_json(document))
+    name = uuid.UUID(sha256_of_json(document)[:32], version=4)  # of its content, in the form that the format wants
     return f"{FOLDER}/{identity}/{name}.json", document
 
 
 def _model_id(cell: Cell) -> str:
     """A model of the hub by its id there; any other one by its name, of a developer whom nobody knows."""
     source = cell.sources.get("model", "")
-    return source if _HUB_ID.fullmatch(source) and "." not in source.split("/")[0] else f"unknown/{cell.model}"
+    return source if _HUB_ID.fullmatch(source) and "." not in source.split("/")[0] else f"{UNKNOWN}{cell.model}"
 
 
 def _result(content: Content, row: pd.Series) -> dict[str, Any]:

@@ -6,8 +6,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-_END = r"[^\s\"'=,;|()\[\]{}<>]*"
-_PLACE = re.compile(rf"(?<![\w.…/\\~-])(?:(?:~[\w.-]*|[A-Za-z]:)?[\\/]|(?:\.\.[\\/])+){_END}|://{_END}")
+_ENDS = r"\s\"'=,;|()\[\]{}<>"
+_PLACE = re.compile(
+    rf"(?<![\w.…/\\~-])(?:(?:~[\w.-]*|[A-Za-z]:)?[\\/]|(?:\.\.[\\/])+)[^{_ENDS}:]*|://[^{_ENDS}\\/]*(?P<path>[^{_ENDS}]*)"
+)
 """An absolute path, one from a home folder, one that leaves the project's folder, and what follows a scheme."""
 
 
@@ -26,5 +28,6 @@ def without_places(value: Any) -> Any:
 
 
 def _last_part(found: re.Match[str]) -> str:
-    last = re.split(r"[\\/]", found[0].rstrip("\\/"))[-1]
+    path = found[0] if found["path"] is None else found["path"]  # of an address, what follows the machine's name
+    last = re.split(r"[\\/]", path.rstrip("\\/"))[-1]
     return f"…/{last}" if last.strip(".~:") else "…"
