@@ -14,6 +14,7 @@ from stabbench.report.numbers import counted, some
 from stabbench.report.shown import Shown
 
 LABEL = "stability"
+FONT = 'font-family="Verdana, DejaVu Sans, Geneva, sans-serif" font-size="11"'
 GREY, GREEN, YELLOW, RED = "#9f9f9f", "#3c8527", "#b58900", "#c0392b"
 """Nothing can be said; no run failed; some did; more than half did. White is read on each (WCAG's 3 to 1 or more for
 bold text but grey's, which says nothing)."""
@@ -45,9 +46,10 @@ class Badge:
             f'<rect width="{left}" height="20" fill="#3f4650"/>',
             f'<rect x="{left}" width="{right}" height="20" fill="{self.color}"/>',
             "</g>",
-            '<g fill="#fff" text-anchor="middle" font-family="Verdana, DejaVu Sans, Geneva, sans-serif" font-size="11">',
+            f'<g fill="#fff" text-anchor="middle" {FONT}>',
             *(
-                f'<text x="{middle:g}" y="14" textLength="{width}" lengthAdjust="spacingAndGlyphs">{escape(text)}</text>'
+                f'<text x="{middle:g}" y="14" textLength="{width}" lengthAdjust="spacingAndGlyphs">'
+                f"{escape(text)}</text>"
                 for text, middle, width in texts
             ),
             "</g>",

@@ -31,8 +31,9 @@ def title_of(content: Content, said: Said) -> str:
 def abstract_of(content: Content) -> str:
     """What there is, in two sentences."""
     runs = int(content.table["n"].sum())
+    count = len(content.strategies)
     return (
-        f"Results of {counted(runs, 'fine-tuning run')}: {counted(len(content.strategies), 'strategy').replace('ys', 'ies')} "
+        f"Results of {counted(runs, 'fine-tuning run')}: {count} {'strategy' if count == 1 else 'strategies'} "
         f"under many random seeds each, with what decided every run's result and all of its scores at the last step. "
         f"Made by stabbench {__version__}."
     )
@@ -40,7 +41,9 @@ def abstract_of(content: Content) -> str:
 
 def card(content: Content, said: Said, title: str, tables: Mapping[str, int]) -> str:
     """README.md; `tables` has the rows of each file of data/ by its name."""
-    answers = [f"**{escape_markdown(model)}**: {escape_markdown(findings.answer(content, model))}" for model in content.models]
+    answers = [
+        f"**{escape_markdown(model)}**: {escape_markdown(findings.answer(content, model))}" for model in content.models
+    ]
     return "\n".join(
         [
             *_head(said, title, tables),
@@ -66,7 +69,7 @@ def card(content: Content, said: Said, title: str, tables: Mapping[str, int]) ->
             'runs = datasets.load_dataset("<owner>/<name>", "runs", split="train").to_pandas()',
             "```",
             "",
-            "`stabbench compare FOLDER` makes tables, figures and a page of a copy of this folder: the same table as above.",
+            "`stabbench compare FOLDER` makes tables, figures and a page of a copy of this folder: the same numbers.",
             "",
             "## Citation",
             "",
@@ -128,7 +131,7 @@ def _definitions(content: Content) -> list[str]:
 
 def _files(tables: Mapping[str, int]) -> Sequence[str]:
     told = {
-        "runs": "a row a run: `model`, `task`, `strategy`, `seed`, `status` (ok, failed, diverged, missing, or unjudged "
+        "runs": "a row a run: `model`, `task`, `strategy`, `seed`, `status` (ok, failed, diverged, missing, unjudged "
         "where nobody knows whether it failed), `metric`, `score` (the metric's, at the last step), `final_*` (every "
         "metric's), `majority` (the best constant prediction's), losses, cost, `recipe_*`, `plugins`, `trainer` and "
         "`seed_*` (what was run), `spec` (all of that as JSON) and `fingerprint`, its hash. Of paths outside of the "

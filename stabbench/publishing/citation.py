@@ -39,7 +39,12 @@ def citation_cff(said: Said, title: str, abstract: str) -> str:
                 "url": PAPER["url"],
                 "collection-title": "International Conference on Learning Representations (ICLR)",
             },
-            {"type": "software", "title": "stabbench", "version": __version__, "authors": [{"name": "The stabbench developers"}]},
+            {
+                "type": "software",
+                "title": "stabbench",
+                "version": __version__,
+                "authors": [{"name": "The stabbench developers"}],
+            },
         ],
     }
     return "".join(f"{key}: {json.dumps(value, ensure_ascii=False)}\n" for key, value in entries.items())

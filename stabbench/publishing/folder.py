@@ -21,7 +21,6 @@ from stabbench.readers.published import MARK, PREDICTIONS, RUNS, VERSION
 from stabbench.report.content import Content
 
 
-
 @dataclass(frozen=True)
 class Published:
     """What was made: files by their path below the folder, and what was left out, a sentence each."""

@@ -26,7 +26,9 @@ class Said:
         for name in self.authors:
             parts = [part.strip() for part in name.split(",")]
             if len(parts) > 2 or not all(parts) or not name.isprintable():
-                raise UserError(f"found the author '{name}', expected 'Family, Given', or a group's name without a comma")
+                raise UserError(
+                    f"found the author '{name}', expected 'Family, Given', or a group's name without a comma"
+                )
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.+-]*", self.licence):
             raise UserError(f"found the licence '{self.licence}', expected an SPDX identifier such as CC-BY-4.0")
         if self.title is not None and not (self.title.strip() and self.title.isprintable()):

@@ -83,9 +83,7 @@ def parquet(table: pd.DataFrame, metadata: Mapping[bytes, bytes] | None = None) 
     """A frame as Parquet: the same frame gives the same bytes; categories are written as texts."""
     arrow = pa.Table.from_pandas(table, preserve_index=False)
     for index, column in enumerate(arrow.schema):
-        if pa.types.is_dictionary(column.type):
-            arrow = arrow.set_column(index, column.name, arrow.column(index).cast(pa.string()))
-        elif pa.types.is_null(column.type):
+        if pa.types.is_dictionary(column.type) or pa.types.is_null(column.type):
             arrow = arrow.set_column(index, column.name, arrow.column(index).cast(pa.string()))
     sink = io.BytesIO()
     pyarrow.parquet.write_table(arrow.replace_schema_metadata(dict(metadata or {}) or None), sink, compression="zstd")

@@ -21,7 +21,6 @@ from stabbench.report.section import Section, write_sections
 from stabbench.report.sections import views
 from stabbench.report.tables import write_scores, write_tables
 
-
 Progress = Callable[[str, int, int], None]
 """Is told of what, how much is done, and of how much; of 0 where that is not known yet."""
 

@@ -28,7 +28,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     cells = [
         SyntheticCell([*STEADY[:23], -0.1, 0.0]),
         SyntheticCell(STEADY, strategy="mosbach"),
-        SyntheticCell([*STEADY[:5], *(-0.01 * number for number in range(20))], strategy="hf-default", learning_rate=3e-5),
+        SyntheticCell(
+            [*STEADY[:5], *(-0.01 * number for number in range(20))], strategy="hf-default", learning_rate=3e-5
+        ),
         SyntheticCell(STEADY[:9], strategy="few", learning_rate=4e-5),
         SyntheticCell([*STEADY[:24], None], strategy="incomplete", learning_rate=5e-5),
     ]

@@ -66,7 +66,6 @@ class Drawings:
             self._tell(progress)
         self._begun.clear()
 
-
     def _tell(self, progress: Callable[[int, int], None]) -> None:
         if self._begun:
             progress(sum(drawing.done() for _, _, drawing in self._begun), len(self._begun))
