@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from stabbench.publishing.said import Said
 from stabbench.version import __version__
 
-PAPER = {
+PAPER: Mapping[str, Any] = {
     "title": "On the Stability of Fine-tuning BERT: Misconceptions, Explanations, and Strong Baselines",
     "url": "https://openreview.net/forum?id=nzpLWnVAyah",
     "year": 2021,
