@@ -7,7 +7,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-UV_VERSION := 0.13.9
+# Every file is one whose hash is in requirements.lock; of torch alone (torch.lock) the index says which build it is.
+LOCKED := --no-deps --require-hashes --requirement requirements.lock
 # uv does in one minute what takes pip three; where it or an index of pip's own configuration cannot be had, pip installs the same pins.
 FROM_PIP := UV_FIND_LINKS="$${UV_FIND_LINKS-$$PIP_FIND_LINKS}" UV_INDEX_URL="$${UV_INDEX_URL-$$PIP_INDEX_URL}" \
   UV_EXTRA_INDEX_URL="$${UV_EXTRA_INDEX_URL-$$PIP_EXTRA_INDEX_URL}"
@@ -16,7 +17,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONNOUSERSITE := 1
 
 # `make test` has its two parts side by side: mypy leaves a core alone for a minute or two.
-.PHONY: setup repro test quick checks suite fast long faults bench clean
+.PHONY: setup lock repro test quick checks suite fast long faults bench clean
 
 # Tests of what neither trains nor draws nor starts other programs.
 FAST := $(addprefix tests/,analysis cli metrics studies tasks training/test_adamw.py $(addsuffix .py,$(addprefix test_, \
@@ -24,17 +25,31 @@ FAST := $(addprefix tests/,analysis cli metrics studies tasks training/test_adam
 
 setup: $(INSTALLED)
 
-# Made again only where the pins or the package's own description changed.
-$(INSTALLED): requirements.lock pyproject.toml
+# Made again only where the pins or the package's own description changed. The first lines of uv in the lock are its pin.
+$(INSTALLED): requirements.lock torch.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "stabbench needs Python 3.11 or newer, found $$($(PYTHON) -V): run make PYTHON=python3.11" >&2; exit 2; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing what requirements.lock pins"
-	@$(PIP) --no-deps uv==$(UV_VERSION) 2>/dev/null && \
-	  $(FROM_PIP) $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --requirement requirements.lock || \
-	  $(PIP) --requirement requirements.lock
+	@sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > $(VENV)/uv.lock
+	@$(PIP) --no-deps --require-hashes --requirement $(VENV)/uv.lock 2>/dev/null && \
+	  $(FROM_PIP) $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python $(LOCKED) && \
+	  $(FROM_PIP) $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --requirement torch.lock || \
+	  { $(PIP) $(LOCKED) && $(PIP) --requirement torch.lock; }
 	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
+
+# The pins once more from pyproject.toml, for every system and Python from 3.11 on; what is pinned stays, where it can
+# (`make lock UPGRADE=--upgrade` takes the newest). Hashes are those of all files that the public index has.
+lock: $(VENV)/uv.lock
+	env -u UV_FIND_LINKS -u UV_INDEX_URL -u UV_EXTRA_INDEX_URL $(BIN)/uv pip compile pyproject.toml --quiet --universal \
+	  --python-version 3.11 --extra all --extra sentencepiece --group dev --constraint torch.lock --no-emit-package torch \
+	  --generate-hashes --no-annotate --no-header $(UPGRADE) --output-file requirements.lock
+
+# uv alone, where there is no lock yet that all could be installed from.
+$(VENV)/uv.lock:
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@mkdir -p $(VENV) && $(PIP) 'uv>=0.11' && touch $@
 
 # A cell with an error must not keep the others from the reader: the report is then made of what there is.
 repro: setup

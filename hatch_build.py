@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,12 @@ class CompiledKernel(BuildHookInterface):  # type: ignore[type-arg]
             return
         compilation = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(compilation)
-        for kind in compilation.kinds_here():
-            built = compilation.compile_library(compilation.cache_folder(), kind)
-            self.app.display_info(f"compiled kernel: {built or 'not built, torch will compute'}")
+        folder = compilation.cache_folder()
+
+        def built(kind: str) -> Path | None:
+            there: Path = folder / compilation.library_name(kind)
+            return there if there.is_file() else compilation.compile_library(folder, kind)
+
+        with ThreadPoolExecutor() as threads:  # a compiler each
+            for library in threads.map(built, compilation.kinds_here()):
+                self.app.display_info(f"compiled kernel: {library or 'not built, torch will compute'}")

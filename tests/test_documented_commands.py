@@ -277,8 +277,11 @@ def test_the_commands_of_a_page_run(block: Block, request: pytest.FixtureRequest
     place = {
         "stabbench study": "explained",
         "stabbench compare": "scores",
+        "stabbench badge": "scores",
         "stabbench check results.csv": "scores",
         "stabbench check --": "checked",
+        "stabbench publish": "checked",
+        "stabbench schema": "scores",
         "stabbench seeds results.csv": "scores",
         "stabbench seeds --": "checked",
         "git show main:": "checked",

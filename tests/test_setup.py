@@ -13,8 +13,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
-PINS = {re.sub(r"[-_.]+", "-", line.partition("==")[0]).lower(): line.partition("==")[2] for line in LOCK}
+LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8").replace(" \\\n   ", "").splitlines()
+"""A line a pin, with its hashes."""
+TORCH = (ROOT / "torch.lock").read_text(encoding="utf-8").splitlines()[-1]
+PINS = {
+    re.sub(r"[-_.]+", "-", line.partition("==")[0]).lower(): re.split(r"[ ;=]+", line)[1] for line in [*LOCK, TORCH]
+}
 
 
 def requirements() -> list[str]:
@@ -24,10 +28,23 @@ def requirements() -> list[str]:
     return [requirement for group in [*groups, project["dependency-groups"]["dev"]] for requirement in group]
 
 
-def test_every_line_of_the_lock_is_one_exact_public_version() -> None:
-    wrong = [line for line in LOCK if not re.fullmatch(r"[A-Za-z0-9][\w.-]*==[0-9][A-Za-z0-9.]*", line)]
+def test_every_line_of_the_lock_is_one_exact_public_version_with_the_hashes_of_its_files() -> None:
+    pin = r"[A-Za-z0-9][\w.-]*==[0-9][A-Za-z0-9.]*( ; [^\\]+?)?( --hash=sha256:[0-9a-f]{64})+"
+    wrong = [line[:80] for line in LOCK if not re.fullmatch(pin, line)]
     assert wrong == []
-    assert len(PINS) == len(LOCK)
+    assert len(PINS) == len(LOCK) + 1
+
+
+def test_torch_alone_has_no_hash_as_its_build_is_the_indexs() -> None:
+    assert re.fullmatch(r"torch==[0-9.]+", TORCH)
+    assert not [line for line in LOCK if re.match(r"torch==|triton==|nvidia-|cuda-", line)]
+
+
+def test_both_ways_of_installing_check_every_hash() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert "LOCKED := --no-deps --require-hashes --requirement requirements.lock" in makefile
+    assert makefile.count("$(LOCKED)") == 2
+    assert [line for line in LOCK if line.startswith("uv==")], "uv itself is installed by its pin"
 
 
 @pytest.mark.parametrize("requirement", requirements())

@@ -10,9 +10,10 @@ from stabbench.version import __version__
 COMMANDS = {
     name: f"stabbench.cli.{name}:{name}".replace("-", "_")
     for name in (
-        "init", "validate", "prepare", "pretrain", "plan", "train", "run", "study", "probe", "status", "report",
+        "init", "schema", "validate", "prepare", "pretrain", "plan", "train", "run", "study", "probe", "status",
+        "report",
         "compare", "noise", "seeds",
-        "check", "track", "score", "plugins", "strategies", "check-strategy", "gc",
+        "check", "badge", "publish", "track", "score", "plugins", "strategies", "check-strategy", "gc",
     )
 }  # fmt: skip
 """Where each command is, in the order in which `--help` lists them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,8 @@ def _region(context: click.Context, parameter: click.Parameter, text: str) -> tu
     show_default=True,
     help="The folder to write.",
 )
-def compare(results: tuple[str, ...], form: str, out: Path, **settings: Any) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print all numbers as one JSON object in place of the answer.")
+def compare(results: tuple[str, ...], form: str, out: Path, as_json: bool, **settings: Any) -> None:
     """Make index.html, metrics.json, tables and figures from scores that something else wrote (docs/compare.md).
 
     RESULTS is a table, a row a run, with the columns strategy, task, seed and score (text with columns by comma, tab,
@@ -61,16 +63,20 @@ def compare(results: tuple[str, ...], form: str, out: Path, **settings: Any) -> 
       stabbench compare results.parquet --percent --majority rte=52.7 --majority mrpc=68.4 --out rte-and-mrpc
       stabbench compare export.csv --columns strategy=method,task=dataset,score=eval_loss
       stabbench compare wide.csv --columns strategy=method --wide SST2,QNLI --percent
+      stabbench compare results.csv --json | jq .stability
       stabbench compare results.csv --format md | gh pr comment --body-file -
       stabbench compare runs --pattern 'runs/{task}/{strategy}/seed-{seed}' --metric accuracy
       stabbench compare mlflow:my-experiment --columns strategy=method,task=dataset,score=eval_accuracy
       stabbench compare lm-eval-results --columns strategy=peft
     """
+    from stabbench.cli.progress import watch_parts
     from stabbench.execution.settings import available_cores
     from stabbench.processes import processes
     from stabbench.report.comparison import compare as compare_results
     from stabbench.report.summary import summary
 
+    if as_json and form == "md":
+        raise click.UsageError("--json prints numbers, and --format md prints Markdown: leave one of them out")
     with processes(available_cores()) as executor:
         found = compare_results(
             results,
@@ -80,9 +86,13 @@ def compare(results: tuple[str, ...], form: str, out: Path, **settings: Any) -> 
         if form == "md":
             click.echo(summary(found.content), nl=False)
             return
-        found.report(out, executor)
-    for model, answer in found.answers.items():
-        click.echo(f"{model}: {answer}" if len(found.answers) > 1 else answer)
+        with watch_parts("compare") as progress:
+            found.report(out, executor, progress)
     for text in (*found.notes, *found.warnings):
         click.echo(f"note: {text}", err=True)
+    if as_json:
+        click.echo(json.dumps({"page": str(out / "index.html"), **found.to_dict()}, indent=2, ensure_ascii=False))
+        return
+    for model, answer in found.answers.items():
+        click.echo(f"{model}: {answer}" if len(found.answers) > 1 else answer)
     click.echo(f"wrote {out / 'index.html'}")

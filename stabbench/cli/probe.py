@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,10 +50,8 @@ def probe(name: str, params: Path, store: Path, runs: Path, **machine: Any) -> N
 
 @contextmanager
 def _progress(name: str) -> Iterator[Callable[[str, int, int], None]]:
-    """A bar with the time left; nothing where the output is not a terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
+    """The display; where the measuring is stopped, the message says what is done and kept."""
+    from stabbench.cli.progress import watch_parts
     from stabbench.signals import status_when_stopped
 
     part = "nothing is measured yet"
@@ -62,10 +59,7 @@ def _progress(name: str) -> Iterator[Callable[[str, int, int], None]]:
     def update(what: str, done: int, total: int) -> None:
         nonlocal part
         part = f"{what}: {done} of {total} done and kept"
-        bar.update(task, description=f"{name}: {what}", completed=done, total=total)
+        show(what, done, total)
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task(name, total=None)
-        with status_when_stopped(lambda: f"{part}, probes/{name}/ is as before"):
-            yield update
+    with watch_parts(name) as show, status_when_stopped(lambda: f"{part}, probes/{name}/ is as before"):
+        yield update

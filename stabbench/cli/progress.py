@@ -1,9 +1,9 @@
-"""A progress display over runs, with the time left; silent where the output is not a terminal."""
+"""Progress displays with the time left, over runs and over parts; silent where the output is not a terminal."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -67,3 +67,21 @@ def watch_runs(name: str, runs: int) -> Iterator[Listener]:
     progress = RunsProgress(name, runs)
     with progress.bar, status_when_stopped(progress.summary):
         yield progress.listen
+
+
+@contextmanager
+def watch_parts(name: str) -> Iterator[Callable[[str, int, int], None]]:
+    """The display around work in parts: called with what is at work, how much of it is done, and of how much.
+
+    Of how much may be 0, where that is not known yet.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    def update(what: str, done: int, total: int) -> None:
+        bar.update(task, description=f"{name}: {what}", completed=done, total=total or None)
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task(name, total=None)
+        yield update

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
@@ -20,6 +21,7 @@ from stabbench.folders import Folders
     help="folder: all files; md: a summary for a pull request, printed.",
 )
 @click.option("--incomplete", is_flag=True, help="Make it although runs are missing; the tables show n = 23/25.")
+@click.option("--json", "as_json", is_flag=True, help="Print all numbers as one JSON object.")
 @options.folder("reports", "The folder to write.", flag="out")
 @click.option(
     "--provenance",
@@ -29,7 +31,16 @@ from stabbench.folders import Folders
 @options.runs
 @options.store
 @options.params
-def report(form: str, incomplete: bool, reports: Path, provenance: bool, runs: Path, store: Path, params: Path) -> None:
+def report(
+    form: str,
+    incomplete: bool,
+    as_json: bool,
+    reports: Path,
+    provenance: bool,
+    runs: Path,
+    store: Path,
+    params: Path,
+) -> None:
     """Make index.html, metrics.json, tables (Markdown, LaTeX, CSV) and figures (SVG, PNG) from the records.
 
     Only the records are read: no data, no model, no torch. The same results give the same files. What the store has of
@@ -39,17 +50,29 @@ def report(form: str, incomplete: bool, reports: Path, provenance: bool, runs: P
     Examples:
       stabbench report
       stabbench report --incomplete --out draft
+      stabbench report --json | jq .tests
       stabbench report --format md | gh pr comment --body-file -
     """
+    from stabbench.cli.progress import watch_parts
     from stabbench.execution.settings import available_cores
     from stabbench.project.reporting import report as make_report
     from stabbench.project.reporting import summarised
 
+    if as_json and form == "md":
+        raise click.UsageError("--json prints numbers, and --format md prints Markdown: leave one of them out")
     folders = Folders.of(reports=reports, runs=runs, params=params)
     records = options.open_store(store)
     if form == "md":
         click.echo(summarised(folders, records, incomplete=incomplete), nl=False)
         return
-    made = make_report(folders, records, incomplete=incomplete, provenance=provenance, workers=available_cores())
-    click.echo(f"wrote {made.page}")
+    with watch_parts("report") as progress:
+        made = make_report(
+            folders,
+            records,
+            incomplete=incomplete,
+            provenance=provenance,
+            workers=available_cores(),
+            progress=progress,
+        )
+    click.echo(json.dumps(made.to_dict(), indent=2, ensure_ascii=False) if as_json else f"wrote {made.page}")
     options.warn(made.warning)

@@ -57,6 +57,8 @@ Count = Annotated[int, Field(ge=1)]
 
 
 class Block(BaseModel):
-    """A block of params.yaml: unknown keys and values of another type are errors."""
+    """A block of params.yaml: unknown keys and values of another type are errors; texts below keys are help."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import Any
 
 from stabbench import resolve
 from stabbench.config import Config, load, missing_dependencies, model_folders, plugin_files
@@ -32,6 +33,23 @@ class Plan:
         return "\n".join(f"{name}: {len(cells)} cells, {_runs(cells)}" for name, cells in self.groups.items())
 
     __repr__ = __str__
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as JSON has it; `updates` of a run are null where nobody knows them before it is trained."""
+        groups = {
+            name: [
+                {
+                    "model": cell.model,
+                    "task": cell.task,
+                    "strategy": cell.strategy,
+                    "seeds": list(cell.seeds),
+                    "updates": cell.updates(),
+                }
+                for cell in cells
+            ]
+            for name, cells in self.groups.items()
+        }
+        return {"groups": groups, "warnings": list(self.warnings)}
 
     def _repr_html_(self) -> str:
         rows = [

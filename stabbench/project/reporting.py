@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from stabbench.config import missing_dependencies, plugin_files
 from stabbench.config.blocks import kind_of
@@ -12,7 +13,7 @@ from stabbench.folders import Folders
 from stabbench.project.chapters import gathered, probe_sections, reported, settings_of, study_sections
 from stabbench.project.selection import select_planned
 from stabbench.records import Store
-from stabbench.report.build import build
+from stabbench.report.build import Progress, build, silent
 from stabbench.report.comparison import Comparison
 from stabbench.report.summary import summary
 from stabbench.signals import status_when_stopped
@@ -28,6 +29,10 @@ class Report:
     warning: str | None = None
     """What dvc.yaml does not watch of what the report is made with."""
 
+    def to_dict(self) -> dict[str, Any]:
+        """The same as JSON has it: where the page is, and what `Comparison.to_dict` says."""
+        return {"page": str(self.page), **self.comparison.to_dict()}
+
     def __str__(self) -> str:
         return f"wrote {self.page}\n{self.comparison}"
 
@@ -38,7 +43,13 @@ class Report:
 
 
 def report(
-    folders: Folders, store: Store, *, incomplete: bool = False, provenance: bool = False, workers: int = 1
+    folders: Folders,
+    store: Store,
+    *,
+    incomplete: bool = False,
+    provenance: bool = False,
+    workers: int = 1,
+    progress: Progress = silent,
 ) -> Report:
     """Make the report of the selected records in `folders.reports`; `workers` processes draw, this one among them.
 
@@ -54,6 +65,7 @@ def report(
             folders.runs,
             folders.reports,
             workers=workers,
+            progress=progress,
             sections=lambda content: [
                 *study_sections(folders, config, content, incomplete=incomplete),
                 *probe_sections(folders, config, content, incomplete=incomplete),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from stabbench.config import check_task_blocks, load, missing_dependencies, own_files, parts
+from stabbench.config.json_schema import write_schema
 from stabbench.files import whole_folder, write_json
 from stabbench.folders import Folders
 from stabbench.probes import probes_of
@@ -28,6 +29,7 @@ def validate(folders: Folders) -> tuple[str, str | None]:
             write_json(folder / name, value)
     for place, entries in ((folders.studies, studies), (folders.probes, probes)):
         write_json(place / "index.json", sorted(entry.name for entry in entries))
+    write_schema(folders.params)
     grid = config.grid
     cells = len(grid.models) * len(grid.tasks) * len(grid.strategies)
     return (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Unpack
 
@@ -20,6 +21,13 @@ from stabbench.report.section import Section, write_sections
 from stabbench.report.sections import views
 from stabbench.report.tables import write_scores, write_tables
 
+Progress = Callable[[str, int, int], None]
+"""Is told of what, how much is done, and of how much; of 0 where that is not known yet."""
+
+
+def silent(what: str, done: int, total: int) -> None:
+    """Nobody looks on."""
+
 
 def build(
     runs: Path,
@@ -27,6 +35,7 @@ def build(
     *,
     sections: Callable[[Content], Iterable[Section]] = lambda content: (),
     workers: int = 1,
+    progress: Progress = silent,
     **settings: Unpack[Settings],
 ) -> Content:
     """Make the report of the selection under `runs` in the folder `out`; the same records give the same bytes.
@@ -43,8 +52,9 @@ def build(
     `incomplete`, where runs are missing: it names the cells and the commands that train them.
     """
     with without_garbage_collection(), processes(workers) as executor:
+        progress("records", 0, 0)
         content = gather(runs, executor=executor, **settings)
-        write(content, out, sections, executor=executor)
+        write(content, out, sections, executor=executor, progress=progress)
         write_plots(content, out / "plots")
     return content
 
@@ -55,10 +65,12 @@ def write(
     sections: Callable[[Content], Iterable[Section]] = lambda content: (),
     *,
     executor: Executor | None = None,
+    progress: Progress = silent,
 ) -> None:
     """Write index.html, metrics.json, tables/, and the files of all sections: the runs' own and those of `sections`.
 
-    An `executor`'s processes draw the figures of each section while this one makes the next.
+    An `executor`'s processes draw the figures of each section while this one makes the next. `progress` is told of the
+    sections that are made, and of the figures that are drawn.
     """
     drawings = Drawings(executor)
     made: list[Section] = []
@@ -71,13 +83,14 @@ def write(
                 for saved in section.files or ():
                     drawings.begin(saved.figure, pixels=True)
                 made.append(section)
+                progress("chapters", len(made), 0)
             draft = Page.of(content, made)
         write_tables(content, out / "tables")
         write_over_tasks(content, out / "tables")
         everything = statistics(content)
         write_json(out / "metrics.json", metrics(everything))
         write_json(out / "tables" / "statistics.json", everything)
-        drawings.finish()
+        drawings.finish(partial(progress, "figures"))
         write_text(out / "index.html", draft.html())
         write_sections(made, out)
         scores.result()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from os import PathLike, fspath
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -19,9 +20,10 @@ from stabbench.notebook import html
 from stabbench.readers import Found, Wanted, with_same
 from stabbench.readers import read as read_results
 from stabbench.report import findings, tables
-from stabbench.report.build import write
+from stabbench.report.build import Progress, silent, write
 from stabbench.report.content import Content, gather_plain
 from stabbench.report.layout import STAR, blocks
+from stabbench.report.metrics import statistics
 from stabbench.report.origin import Origin
 from stabbench.report.over_tasks import pooled
 from stabbench.report.warnings import warnings_of
@@ -101,6 +103,11 @@ class Comparison:
         head = ("model", "task", "strategy", "std", "mean", "best run", "", "failed")
         return html([*str(self).splitlines(), *self.warnings], head, rows)
 
+    def to_dict(self) -> dict[str, Any]:
+        """All numbers as JSON has them: `statistics.json`'s, with `answers` by model, `notes` and `warnings`."""
+        told = {"answers": dict(self.answers), "notes": list(self.notes), "warnings": list(self.warnings)}
+        return {**told, **statistics(self.content)}
+
     def to_markdown(self) -> str:
         """The stability table in the layout of the paper's Table 1, × 100, as GitHub shows it."""
         return tables.markdown(self.content)
@@ -109,9 +116,11 @@ class Comparison:
         """The same for LaTeX with booktabs."""
         return tables.latex(self.content)
 
-    def report(self, folder: str | PathLike[str], executor: Executor | None = None) -> None:
+    def report(
+        self, folder: str | PathLike[str], executor: Executor | None = None, progress: Progress = silent
+    ) -> None:
         """Write index.html, metrics.json, tables/ and figures/ into `folder`; `executor` draws, where there is one."""
-        write(self.content, Path(folder), executor=executor)
+        write(self.content, Path(folder), executor=executor, progress=progress)
 
 
 def compare(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 
+from stabbench.config.json_schema import write_schema
 from stabbench.errors import UserError, unknown
 from stabbench.files import write_text
 
@@ -75,6 +76,8 @@ def write_files(named: Mapping[str, str], folder: Path, *, force: bool = False) 
         raise UserError(f"{' and '.join(there)} in {folder.resolve()} would be overwritten: --force does so")
     for path, content in contents.items():
         write_text(path, content)
+    if "params.yaml" in named:
+        write_schema(folder / "params.yaml")
     return [*contents, *(folder / name for name, lines in IGNORED.items() if _add_lines(folder / name, lines))]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
 from contextlib import suppress
 from dataclasses import dataclass
@@ -50,18 +51,24 @@ class Drawings:
             with suppress(BrokenExecutor):
                 self._begun.append((figure, pixels, self._executor.submit(_draw, figure, pixels)))
 
-    def finish(self) -> None:
-        """Draw what nobody has begun with, and wait for the rest.
+    def finish(self, progress: Callable[[int, int], None] = lambda drawn, figures: None) -> None:
+        """Draw what nobody has begun with, and wait for the rest; `progress` is told how many of how many are drawn.
 
         What a killed process left is drawn when it is asked for.
         """
         for figure, pixels, drawing in reversed(self._begun):
+            self._tell(progress)
             if drawing.cancel():
                 _DRAWN[figure] = _draw(figure, pixels)
         for figure, _, drawing in self._begun:
             with suppress(BrokenExecutor, CancelledError):
                 _DRAWN[figure] = drawing.result()
+            self._tell(progress)
         self._begun.clear()
+
+    def _tell(self, progress: Callable[[int, int], None]) -> None:
+        if self._begun:
+            progress(sum(drawing.done() for _, _, drawing in self._begun), len(self._begun))
 
 
 def _drawing(figure: Figure, *, pixels: bool) -> Drawing:
