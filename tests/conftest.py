@@ -7,6 +7,8 @@ import os
 
 import pytest
 
+from tests.skips import UnexpectedSkips
+
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MKL_NUM_THREADS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -15,6 +17,12 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 gc.disable()  # until all tests are collected: a tenth of the time that the imports take
 collect_ignore = ["plugin_package"]
 """A package of its own, whose tests run where it is installed."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """In CI an unexpected skip is a failure; the process that hears of all tests says so."""
+    if os.environ.get("STABBENCH_CI") and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(UnexpectedSkips())
 
 
 @pytest.hookimpl(tryfirst=True)
