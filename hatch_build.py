@@ -21,5 +21,6 @@ class CompiledKernel(BuildHookInterface):  # type: ignore[type-arg]
         compilation = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(compilation)
         for kind in compilation.kinds_here():
-            built = compilation.compile_library(compilation.cache_folder(), kind)
+            kept = compilation.cache_folder() / compilation.library_name(kind)
+            built = kept if kept.is_file() else compilation.compile_library(kept.parent, kind)
             self.app.display_info(f"compiled kernel: {built or 'not built, torch will compute'}")

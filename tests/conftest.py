@@ -27,11 +27,23 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that share what is made once run in one worker (`--dist loadgroup`), so that it is made once."""
+    """Tests that share what is made once run in one worker (`--dist loadgroup`), so that it is made once.
+
+    With several workers the slow ones come first (`--no-loadscope-reorder`), so that none is left for one worker alone.
+    """
     for item in items:
         place = _shared_place(item)
         if place is not None and item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(place))
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        slow = {_group(item) for item in items if item.get_closest_marker("slow")}
+        items.sort(key=lambda item: _group(item) not in slow)
+
+
+def _group(item: pytest.Item) -> str:
+    """What runs in one worker: a group of tests, or a test."""
+    marker = item.get_closest_marker("xdist_group")
+    return item.nodeid if marker is None else str(marker.args[0])
 
 
 def _shared_place(item: pytest.Item) -> str | None:

@@ -30,7 +30,17 @@ pytest.importorskip("no_such_instrument", reason="no such orchestra here")
 def outcome(folder: Path, *allowed: str) -> int:
     (folder / "test_music.py").write_text(TESTS)
     (folder / "test_concert.py").write_text(MODULE)
-    options = ["-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:randomly", f"--rootdir={folder}", "-q", str(folder)]
+    options = [
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:xdist",
+        "-p",
+        "no:randomly",
+        f"--rootdir={folder}",
+        "-q",
+        str(folder),
+    ]
     return int(pytest.main(options, plugins=[UnexpectedSkips(allowed)]))
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
 import venv
-from importlib.metadata import distribution
+from collections.abc import Iterable
+from importlib.metadata import Distribution, distribution
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parent.parent
 PIP = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check")
@@ -21,24 +24,29 @@ SCORES = "strategy,task,seed,score\n" + "".join(
 
 
 def run(*command: object, folder: Path) -> str:
-    done = subprocess.run([*map(str, command)], cwd=folder, capture_output=True, text=True, check=False)
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        [*map(str, command)], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
-def needed_by(requirements: list[str], found: dict[str, Path]) -> dict[str, Path]:
-    """What the distributions that are required without extras, and those that they require, have in site-packages."""
-    for requirement in requirements:
-        name = re.split(r"[^\w.-]", requirement, maxsplit=1)[0]
-        if "extra ==" in requirement or "sys_platform ==" in requirement or name in found:
-            continue
-        there = distribution(name)
-        for file in there.files or ():
-            if file.parts[0] != "..":
-                found[file.parts[0]] = Path(str(there.locate_file(file.parts[0])))
-        found[name] = Path()
-        needed_by(there.requires or [], found)
-    return found
+def needed_by(requirements: Iterable[str], known: dict[str, Distribution]) -> dict[str, Distribution]:
+    """The distributions that are required without extras, and those that they require, at the pinned versions."""
+    for requirement in map(Requirement, requirements):
+        here = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+        if here and requirement.name not in known:
+            known[requirement.name] = distribution(requirement.name)
+            needed_by(known[requirement.name].requires or (), known)
+    return known
+
+
+def link(there: Distribution, packages: Path) -> None:
+    """Make what a distribution has in site-packages be in another folder, too."""
+    for name in {file.parts[0] for file in there.files or ()} - {"..", "__pycache__"}:
+        if not (packages / name).exists():
+            (packages / name).symlink_to(Path(str(there.locate_file(name))))
 
 
 @pytest.fixture(scope="module")
@@ -52,9 +60,8 @@ def scripts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run(*PIP, "--python", folder / "environment", "install", "--no-deps", "--no-index", wheel, folder=folder)
     (facts,) = packages.glob("stabbench-*.dist-info/METADATA")
     required = re.findall(r"^Requires-Dist: (.*)$", facts.read_text(encoding="utf-8"), re.MULTILINE)
-    for name, place in needed_by(required, {}).items():
-        if place.name and not (packages / name).exists():
-            (packages / name).symlink_to(place)
+    for needed in needed_by(required, {}).values():
+        link(needed, packages)
     return folder / "environment/bin"
 
 

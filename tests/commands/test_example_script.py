@@ -28,6 +28,7 @@ strategies:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_trainer_script_is_run_as_it_is_and_with_the_callback_in_one_table(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

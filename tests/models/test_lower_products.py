@@ -167,7 +167,8 @@ class _Doubling:
 def test_the_instructions_are_compiled_for_the_cpus_that_have_them(cpu: str, tmp_path: Path) -> None:
     command, target = compilation.compiler(), tmp_path / "kernel.so"
     assert command is not None
-    flags = [f"-march={cpu}" if flag == "-march=native" else flag for flag in compilation.FLAGS]
+    instead = {"-march=native": f"-march={cpu}", "-O3": "-O1"}  # which is quicker
+    flags = [instead.get(flag, flag) for flag in compilation.FLAGS]
     known = subprocess.run([command, f"-march={cpu}", "-E", "-xc", "/dev/null"], capture_output=True, check=False)
     if known.returncode:
         pytest.skip(f"this compiler does not know {cpu}")
