@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 import pytest
+
 from stabbench.models.families.contract import Family
 from stabbench.testing import FAMILY_CHECKS, Check, FamilyContract, FamilyTrial, Suite
 from tests.foreign.tiny_families import FAMILIES, NATIVE, config
