@@ -221,12 +221,13 @@ OTHERS = """
 """
 
 
+@pytest.mark.timeout(600)
 def test_every_trainer_trains_on_a_cluster_and_in_shards_what_it_trains_here(
     on_cluster: Callable[..., Result], project: Path
 ) -> None:
     shutil.copy(PERCEPTRON, project)
     params = (project / "params.yaml").read_text().replace("strategies: [devlin]", "strategies: [trainer, command]")
-    params = params.replace("seeds: 1-4", "seeds: 1-2").replace("acceptability", "entailment")
+    params = params.replace("seeds: 1-4", "seeds: 1").replace("acceptability", "entailment")
     (project / "params.yaml").write_text(f"{params}{OTHERS.replace('PYTHON', sys.executable)}")
     for command in (["prepare"], ["plan"], ["train", "--all"]):
         assert CliRunner().invoke(main, command, catch_exceptions=False).exit_code == 0
@@ -237,7 +238,7 @@ def test_every_trainer_trains_on_a_cluster_and_in_shards_what_it_trains_here(
     for shard in ("1/2", "2/2"):
         assert train("--all", "--shard", shard, "--store", "shards").exit_code == 0
     assert _digests(wanted, "there") == _digests(wanted, "shards") == here
-    assert len(here) == 4
+    assert len(here) == 2
 
 
 def _digests(fingerprints: set[str], store: Path | str) -> dict[str, str]:
