@@ -72,7 +72,7 @@ checks: setup
 # The package is compiled, as the programs that tests start would do each time where PYTHONDONTWRITEBYTECODE is set.
 suite: setup
 	$(BIN)/python -m compileall -q stabbench
-	$(BIN)/pytest -n 2 --dist loadgroup --durations=15
+	$(BIN)/pytest -n 2 --dist loadgroup --no-loadscope-reorder --durations=15
 
 fast: setup
 	$(BIN)/pytest -n 2 --dist loadgroup -m "not slow" -q $(FAST)
@@ -81,7 +81,7 @@ fast: setup
 long: faults
 	STABBENCH_LONG=1 $(BIN)/pytest tests/benchmarks
 
-# 30 kills in a row, where `make test` has 6.
+# 30 kills in a row, where `make test` has 3.
 faults: setup
 	STABBENCH_FAULT_ROUNDS=30 $(BIN)/pytest -n 2 --dist loadgroup tests/faults
 

@@ -7,6 +7,8 @@ import os
 
 import pytest
 
+from tests.skips import UnexpectedSkips
+
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MKL_NUM_THREADS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -17,13 +19,31 @@ collect_ignore = ["plugin_package"]
 """A package of its own, whose tests run where it is installed."""
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """In CI an unexpected skip is a failure; the process that hears of all tests says so."""
+    if os.environ.get("STABBENCH_CI") and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(UnexpectedSkips())
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that share what is made once run in one worker (`--dist loadgroup`), so that it is made once."""
+    """Tests that share what is made once run in one worker (`--dist loadgroup`), so that it is made once.
+
+    With several workers the slow ones come first (`--no-loadscope-reorder`), so that none is left for one worker alone.
+    """
     for item in items:
         place = _shared_place(item)
         if place is not None and item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(place))
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        slow = {_group(item) for item in items if item.get_closest_marker("slow")}
+        items.sort(key=lambda item: _group(item) not in slow)
+
+
+def _group(item: pytest.Item) -> str:
+    """What runs in one worker: a group of tests, or a test."""
+    marker = item.get_closest_marker("xdist_group")
+    return item.nodeid if marker is None else str(marker.args[0])
 
 
 def _shared_place(item: pytest.Item) -> str | None:

@@ -6,6 +6,7 @@ import json
 import pickle
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -33,13 +34,19 @@ FIELDS = ("vocab_size", "max_position_embeddings", "pad_token_id", "type_vocab_s
 
 def imported_without_torch(trial: FamilyTrial) -> None:
     """A plan is looked at, and a task prepared, without torch or transformers."""
-    program = (
-        "import sys; import stabbench.plugins.files; from importlib import import_module; "
-        f"import_module({trial.family.__module__!r}); print(*sorted({{'torch', 'transformers'}} & sys.modules.keys()))"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    done = _imported(trial.family.__module__)
     expect(done.returncode == 0, f"its module cannot be imported by itself: {done.stderr.strip()[-200:]}")
     expect(not done.stdout.strip(), f"its module imports {done.stdout.strip()} before it is needed")
+
+
+@cache
+def _imported(module: str) -> subprocess.CompletedProcess[str]:
+    """A process that imports a module and says what of torch and transformers came with it; once for its families."""
+    program = (
+        "import sys; import stabbench.plugins.files; from importlib import import_module; "
+        f"import_module({module!r}); print(*sorted({{'torch', 'transformers'}} & sys.modules.keys()))"
+    )
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
 
 
 def reads_the_same_everywhere(trial: FamilyTrial) -> None:

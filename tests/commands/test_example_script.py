@@ -11,6 +11,7 @@ import pytest
 import stabbench
 from stabbench.plan import Cell, read_plan
 from stabbench.records import Record, Store
+from stabbench.report.content import gather
 from tests.tiny import PROJECT
 
 SCRIPT = Path(__file__).parents[2] / "examples/fine_tune.py"
@@ -27,6 +28,7 @@ strategies:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_trainer_script_is_run_as_it_is_and_with_the_callback_in_one_table(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -44,8 +46,7 @@ def test_a_trainer_script_is_run_as_it_is_and_with_the_callback_in_one_table(
     project.plan()
     trained = project.train(workers=2)
     assert not trained.errors, trained.errors
-    found = project.report()
-    assert found.comparison.stability["strategy"].tolist() == ["hf-default", "script", "recorded"]
+    assert gather(tmp_path / "runs").table["strategy"].tolist() == ["hf-default", "script", "recorded"]
     script, recorded = (_record(tmp_path, name, 1) for name in ("script", "recorded"))
     assert script.score == recorded.score  # the callback changes nothing
     assert script.result.total_steps == recorded.result.total_steps == 6

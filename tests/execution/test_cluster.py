@@ -69,15 +69,50 @@ def digests(strategy: str = "devlin", store: Path | str = STORE) -> dict[int, st
     return {seed: each.result.result_digest for seed, each in found.items()}
 
 
-def test_results_on_a_cluster_are_those_of_this_machine_bit_for_bit(on_cluster: Callable[..., Result]) -> None:
-    result = on_cluster()
-    assert result.exit_code == 0, result.output
-    assert "4 trained, 0 already there" in result.output
-    train("--store", "local")
+@pytest.fixture(scope="module")
+def filled(cluster: Any, prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A project whose plan the cluster has trained, and this machine into the store `local`; what the first said."""
+    folder = Path(shutil.copytree(prepared, tmp_path_factory.mktemp("filled") / "project"))
+    with (folder / "params.yaml").open("a") as file:
+        file.write("keep_weights: [2]\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for name in ("STABBENCH_STORE", "STABBENCH_WORKERS", "STABBENCH_DEVICE", "DVC_STAGE"):
+            patch.delenv(name, raising=False)
+        assert CliRunner().invoke(main, ["plan"]).exit_code == 0
+        result = train("--launcher", "ray", "--all", "--marker", "filled.json")
+        assert result.exit_code == 0, result.output
+        train("--store", "local")
+    return folder, result.output
+
+
+@pytest.fixture
+def in_filled(filled: tuple[Path, str], monkeypatch: pytest.MonkeyPatch) -> str:
+    """What the cluster's training said; its project is the current folder."""
+    monkeypatch.chdir(filled[0])
+    for name in ("STABBENCH_STORE", "STABBENCH_WORKERS", "STABBENCH_DEVICE", "DVC_STAGE"):
+        monkeypatch.delenv(name, raising=False)
+    return filled[1]
+
+
+def test_results_on_a_cluster_are_those_of_this_machine_bit_for_bit(in_filled: str) -> None:
     assert digests() == digests(store="local")
     assert record(1).provenance().keys() == record(1, store="local").provenance().keys()
     assert record(1).provenance()["device"] == record(1, store="local").provenance()["device"]
     assert list((STORE / ".checkpoints").iterdir()) == []
+
+
+def test_a_plan_that_a_cluster_has_filled_is_done_for_the_pipeline(in_filled: str) -> None:
+    assert "4 runs trained, 0 already there" in in_filled
+    assert Path("filled.json").exists()
+    assert "0 trained, 4 already there" in train().output
+
+
+def test_kept_weights_come_back_from_a_cluster(in_filled: str) -> None:
+    there, here = record(2).weights, record(2, store="local").weights
+    assert there is not None
+    assert here is not None
+    assert (there / "model.safetensors").read_bytes() == (here / "model.safetensors").read_bytes()
 
 
 def test_a_strategy_in_a_file_that_no_node_has_trains_and_an_error_in_it_is_its_own_seeds(
@@ -167,30 +202,11 @@ def test_a_stopped_command_leaves_no_task_and_its_states_to_go_on_from(
     assert wait_until(lambda: not tasks(), 30), "a task outlived the command"
 
 
-def test_a_plan_that_a_cluster_has_filled_is_done_for_the_pipeline(on_cluster: Callable[..., Result]) -> None:
-    assert CliRunner().invoke(main, ["plan"]).exit_code == 0
-    filled = on_cluster("--all", "--marker", "filled.json")
-    assert "4 runs trained, 0 already there" in filled.output
-    assert Path("filled.json").exists()
-    assert "0 trained, 4 already there" in train().output
-
-
 def test_a_cluster_without_a_gpu_is_one_message_where_one_is_asked_for(on_cluster: Callable[..., Result]) -> None:
     result = on_cluster("--device", "cuda")
     assert result.exit_code == 2
     assert "the Ray cluster has no GPU" in result.output
     assert not list(STORE.glob("??/*"))
-
-
-def test_kept_weights_come_back_from_a_cluster(on_cluster: Callable[..., Result], project: Path) -> None:
-    with (project / "params.yaml").open("a") as file:
-        file.write("keep_weights: [2]\n")
-    on_cluster("--seeds", "2")
-    train("--seeds", "2", "--store", "local")
-    there, here = record(2).weights, record(2, store="local").weights
-    assert there is not None
-    assert here is not None
-    assert (there / "model.safetensors").read_bytes() == (here / "model.safetensors").read_bytes()
 
 
 def tasks() -> list[str]:
@@ -205,12 +221,13 @@ OTHERS = """
 """
 
 
+@pytest.mark.timeout(600)
 def test_every_trainer_trains_on_a_cluster_and_in_shards_what_it_trains_here(
     on_cluster: Callable[..., Result], project: Path
 ) -> None:
     shutil.copy(PERCEPTRON, project)
     params = (project / "params.yaml").read_text().replace("strategies: [devlin]", "strategies: [trainer, command]")
-    params = params.replace("seeds: 1-4", "seeds: 1-2").replace("acceptability", "entailment")
+    params = params.replace("seeds: 1-4", "seeds: 1").replace("acceptability", "entailment")
     (project / "params.yaml").write_text(f"{params}{OTHERS.replace('PYTHON', sys.executable)}")
     for command in (["prepare"], ["plan"], ["train", "--all"]):
         assert CliRunner().invoke(main, command, catch_exceptions=False).exit_code == 0
@@ -221,7 +238,7 @@ def test_every_trainer_trains_on_a_cluster_and_in_shards_what_it_trains_here(
     for shard in ("1/2", "2/2"):
         assert train("--all", "--shard", shard, "--store", "shards").exit_code == 0
     assert _digests(wanted, "there") == _digests(wanted, "shards") == here
-    assert len(here) == 4
+    assert len(here) == 2
 
 
 def _digests(fingerprints: set[str], store: Path | str) -> dict[str, str]:

@@ -21,7 +21,7 @@ from stabbench.plan import Cell
 from stabbench.records import Record, Store
 from stabbench.scratch import SUFFIX
 
-ROUNDS = int(os.environ.get("STABBENCH_FAULT_ROUNDS", "6"))
+ROUNDS = int(os.environ.get("STABBENCH_FAULT_ROUNDS", "3"))
 """How often a command is killed in a row: `make faults` sets 30."""
 PATIENCE = 120
 """Seconds after which something that was waited for is taken not to come."""

@@ -82,7 +82,7 @@ def test_rows_without_a_text_are_named_and_nothing_is_written(project: Path) -> 
 
 
 def test_a_report_after_the_data_changed_does_not_show_the_old_datas_runs(project: Path) -> None:
-    for command in (["prepare"], ["pretrain"], ["plan"], ["train"], ["report"]):
+    for command in (["prepare"], ["pretrain"], ["plan"], ["train"], ["report", "--format", "md"]):
         assert run(*command).exit_code == 0
     before = {path.parent.name for path in (project / ".stabbench/runs").glob("??/*/record.json")}
     write("dev.csv", [(f"{text} for dev {number}", label) for number in range(9) for text, label in ROWS])

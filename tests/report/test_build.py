@@ -4,7 +4,6 @@ import base64
 import hashlib
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -122,12 +121,9 @@ def test_everything_that_a_report_has_is_made(project: Path) -> None:
     assert set(contents(project / "reports")) == expected
 
 
-def test_the_same_records_give_the_same_bytes(project: Path, tmp_path: Path) -> None:
-    build(project / "runs", tmp_path / "again")
-    assert contents(tmp_path / "again") == contents(project / "reports")
-
-
-def test_neither_timings_nor_dates_nor_the_working_trees_state_are_in_a_report(tmp_path: Path, project: Path) -> None:
+def test_the_same_records_give_the_same_bytes_whatever_their_timings_dates_and_working_trees(
+    tmp_path: Path, project: Path
+) -> None:
     """The same results with other provenance: only what is no part of a committed report differs."""
     write_runs(tmp_path / "runs", CELLS)
     for path in (tmp_path / "runs").rglob("provenance.json"):
@@ -138,10 +134,23 @@ def test_neither_timings_nor_dates_nor_the_working_trees_state_are_in_a_report(t
     assert contents(tmp_path / "reports") == contents(project / "reports")
 
 
-def test_where_provenance_is_asked_for_the_page_says_it(tmp_path: Path, project: Path) -> None:
+@pytest.fixture(scope="module")
+def with_provenance(project: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, list[object]]:
+    """The page that has it, and the size of letters at which the sections of studies and probes were made."""
+    seen: list[object] = []
+
+    def sections(content: Content) -> list[Section]:
+        seen.append(mpl.rcParams["font.size"])
+        return []
+
+    folder = tmp_path_factory.mktemp("provenance")
+    build(project / "runs", folder, provenance=True, sections=sections)
+    return (folder / "index.html").read_text(), seen
+
+
+def test_where_provenance_is_asked_for_the_page_says_it(with_provenance: tuple[str, list[object]]) -> None:
     """Synthetic run `s` took 1.1 + s seconds; devlin's 11 runs, 9 of them successful, 78.1."""
-    build(project / "runs", tmp_path / "reports", provenance=True)
-    html = (tmp_path / "reports" / "index.html").read_text()
+    html, _ = with_provenance
     assert f"Trained at {'0' * 40}, changed (22 runs)." in html
     assert "Records were made between 2026-01-02T00:00:00Z and 2026-01-12T00:00:00Z." in html
     row = re.search(
@@ -149,6 +158,14 @@ def test_where_provenance_is_asked_for_the_page_says_it(tmp_path: Path, project:
     )
     assert row is not None
     assert re.findall(r"<td>(.*?)</td>", row[1]) == ["7", "0.1", "7.1", "8.68", "cpu", "1", "1"]
+
+
+def test_what_studies_and_probes_draw_has_the_style_of_all_figures(
+    with_provenance: tuple[str, list[object]],
+) -> None:
+    _, seen = with_provenance
+    with style():
+        assert seen == [mpl.rcParams["font.size"]] != [mpl.rcParamsDefault["font.size"]]
 
 
 @pytest.mark.parametrize(("order", "names"), [("plan", ["devlin", "mosbach"]), ("std", ["mosbach", "devlin"])])
@@ -202,19 +219,6 @@ def test_colours_of_figures_follow_light_and_dark(html: str) -> None:
     assert all(f"{name}:" in html for name in used)
 
 
-def test_a_report_of_one_strategy_and_one_seed_says_that_it_cannot_judge(tmp_path: Path) -> None:
-    write_runs(tmp_path / "runs", [SyntheticCell([0.5])])
-    build(tmp_path / "runs", tmp_path / "reports")
-    html = (tmp_path / "reports" / "index.html").read_text()
-    assert "none can be called stable" in html
-    assert "no run failed, so there is no failed run to set beside a successful one" in html
-    assert not list((tmp_path / "reports" / "figures").glob("gradient-norms-*"))
-    assert (
-        "std"
-        not in read_json(tmp_path / "reports" / "metrics.json")["stability"]["synthetic"]["acceptability"]["devlin"]
-    )
-
-
 def test_missing_runs_stop_a_report_before_anything_is_written_and_incomplete_shows_them(tmp_path: Path) -> None:
     write_runs(tmp_path / "runs", [SyntheticCell([0.5, None, 0.4]), SyntheticCell([None, None], strategy="mosbach")])
     with pytest.raises(UserError, match=r"--strategy mosbach --seeds 1-2"):
@@ -226,16 +230,40 @@ def test_missing_runs_stop_a_report_before_anything_is_written_and_incomplete_sh
     assert "synthetic/acceptability/mosbach n = 0/2" in html
 
 
-def test_figures_of_tasks_that_the_plan_no_longer_has_are_removed(tmp_path: Path) -> None:
-    write_runs(tmp_path / "runs", [SyntheticCell([0.5, 0.0], task="old")])
-    figures = tmp_path / "reports" / "figures"
-    build(tmp_path / "runs", tmp_path / "reports")
-    assert len(list(figures.glob("*-old.*"))) == 4
-    (figures / "training-curves-mine-old.svg").write_text("somebody's own")
-    shutil.rmtree(tmp_path / "runs")
-    write_runs(tmp_path / "runs", [SyntheticCell([0.5, 0.0])])
-    build(tmp_path / "runs", tmp_path / "reports")
-    assert [path.name for path in figures.glob("*-old.*")] == ["training-curves-mine-old.svg"]
+@pytest.fixture(scope="module")
+def over_an_older_one(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of one strategy and one seed, where one of a task that is no longer planned was, and others' files."""
+    folder = tmp_path_factory.mktemp("older")
+    write_runs(folder / "runs", [SyntheticCell([0.5])])
+    figures = folder / "reports" / "figures"
+    figures.mkdir(parents=True)
+    old = [f"{kind}-synthetic-old" for kind in ("training-curves", "gradient-norms")]
+    write_manifest(figures, [FigureFile(stem, "training", Place("synthetic", "old")) for stem in old])
+    for name in (*(f"{stem}.{ending}" for stem in old for ending in ("svg", "png")), "training-curves-mine-old.svg"):
+        (figures / name).touch()
+    mine = folder / "reports" / "studies" / "ablation" / "model" / "cell.json"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("{}")
+    build(folder / "runs", folder / "reports")
+    return folder / "reports"
+
+
+def test_a_report_of_one_strategy_and_one_seed_says_that_it_cannot_judge(over_an_older_one: Path) -> None:
+    html = (over_an_older_one / "index.html").read_text()
+    assert "none can be called stable" in html
+    assert "no run failed, so there is no failed run to set beside a successful one" in html
+    assert not list((over_an_older_one / "figures").glob("gradient-norms-*"))
+    metrics = read_json(over_an_older_one / "metrics.json")
+    assert "std" not in metrics["stability"]["synthetic"]["acceptability"]["devlin"]
+
+
+def test_figures_of_tasks_that_the_plan_no_longer_has_are_removed(over_an_older_one: Path) -> None:
+    """By the manifest that the older report left, which `test_the_manifest_says_what_each_figure_is_about` reads."""
+    assert [path.name for path in (over_an_older_one / "figures").glob("*-old.*")] == ["training-curves-mine-old.svg"]
+
+
+def test_a_folder_that_no_report_made_is_left_alone(over_an_older_one: Path) -> None:
+    assert (over_an_older_one / "studies/ablation/model/cell.json").exists()
 
 
 def test_the_manifest_says_what_each_figure_is_about(project: Path) -> None:
@@ -262,15 +290,6 @@ def test_a_manifest_that_cannot_be_read_or_leaves_its_folder_names_no_figure(tex
     assert read_manifest(folder) == []
     write_manifest(folder, [])
     assert (tmp_path / "mine.svg").exists()
-
-
-def test_a_folder_that_no_report_made_is_left_alone(tmp_path: Path) -> None:
-    write_runs(tmp_path / "runs", [SyntheticCell([0.5, 0.0])])
-    mine = tmp_path / "reports" / "studies" / "ablation" / "model" / "cell.json"
-    mine.parent.mkdir(parents=True)
-    mine.write_text("{}")
-    build(tmp_path / "runs", tmp_path / "reports")
-    assert mine.exists()
 
 
 @pytest.mark.parametrize(
@@ -319,15 +338,3 @@ def test_statistics_are_nested_by_model_task_and_strategy_with_the_tests_beside(
     assert tests["smallest_std"]["strategy"] == "mosbach"
     assert {"p_levene_median", "p_levene_mean", "p_permutation", "star"} <= tests["smallest_std"].keys()
     assert all(float(f"{number:.6g}") == number for number in numbers_in(metrics))
-
-
-def test_what_studies_and_probes_draw_has_the_style_of_all_figures(project: Path, tmp_path: Path) -> None:
-    seen: list[object] = []
-
-    def sections(content: Content) -> list[Section]:
-        seen.append(mpl.rcParams["font.size"])
-        return []
-
-    build(project / "runs", tmp_path / "reports", sections=sections)
-    with style():
-        assert seen == [mpl.rcParams["font.size"]] != [mpl.rcParamsDefault["font.size"]]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +13,8 @@ from scipy import stats
 
 import stabbench
 from stabbench.cli import main
-from stabbench.report.build import build
+from stabbench.report.content import Content, gather
+from stabbench.report.tables import write_scores, write_tables
 from tests.analysis.synthetic import DIVERGED, SyntheticCell, scores_with, write_runs
 
 ROOT = Path(__file__).parent.parent.parent
@@ -32,6 +31,12 @@ def scores(n: int = 12, tasks: tuple[str, ...] = ("rte",)) -> pd.DataFrame:
             values[: n // 4 if strategy == "shaky" else 0] = 0.5
             parts.append(pd.DataFrame({"strategy": strategy, "task": task, "seed": range(1, n + 1), "score": values}))
     return pd.concat(parts, ignore_index=True)
+
+
+def tables(content: Content, folder: Path) -> None:
+    """The tables of a report alone, without its page and figures."""
+    write_scores(content, folder)
+    write_tables(content, folder)
 
 
 def of(table: pd.DataFrame, strategy: str) -> pd.Series:
@@ -55,27 +60,20 @@ def test_a_reports_scores_give_its_stability_table_again_to_the_last_byte(tmp_pa
         if (model, strategy) != ("bert", "mosbach") or task == "mrpc"
     ]
     write_runs(tmp_path / "runs", cells)
-    build(tmp_path / "runs", tmp_path / "reports", incomplete=True)
-    file = tmp_path / "reports" / "tables" / "scores.csv"
-    result = CliRunner().invoke(main, ["compare", str(file), "--out", str(tmp_path / "again")])
-    assert result.exit_code == 0, result.output
+    tables(gather(tmp_path / "runs", incomplete=True), tmp_path / "reports")
+    tables(stabbench.compare(tmp_path / "reports/scores.csv").content, tmp_path / "again")
     for name in ("stability.csv", "pairwise.csv"):
-        theirs, ours = (tmp_path / folder / "tables" / name for folder in ("reports", "again"))
-        assert ours.read_bytes() == theirs.read_bytes()
-    again = CliRunner().invoke(
-        main, ["compare", str(tmp_path / "again" / "tables" / "scores.csv"), "--out", str(tmp_path / "third")]
-    )
-    assert again.exit_code == 0, again.output
+        assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "reports" / name).read_bytes()
+    tables(stabbench.compare(tmp_path / "again/scores.csv").content, tmp_path / "third")
     for name in ("stability.csv", "scores.csv"):
-        assert (tmp_path / "third/tables" / name).read_bytes() == (tmp_path / "again/tables" / name).read_bytes()
+        assert (tmp_path / "third" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
 
 
 @pytest.mark.parametrize("folder", COMMITTED, ids=[str(path.relative_to(ROOT)) for path in COMMITTED])
 def test_the_committed_tables_are_made_again_of_the_committed_scores(folder: Path, tmp_path: Path) -> None:
-    result = CliRunner().invoke(main, ["compare", str(folder / "scores.csv"), "--out", str(tmp_path)])
-    assert result.exit_code == 0, result.output
+    tables(stabbench.compare(folder / "scores.csv").content, tmp_path)
     for name in ("stability.csv", "pairwise.csv"):
-        assert (tmp_path / "tables" / name).read_bytes() == (folder / name).read_bytes()
+        assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
 
 
 def test_the_tables_are_those_of_the_scores() -> None:
@@ -191,44 +189,6 @@ def test_a_mistake_on_the_command_line_is_one_message(
     assert result.exit_code == 2
     assert message in re.sub(r"\s+", " ", result.output)
     assert not Path("comparison").exists()
-
-
-def test_the_command_needs_neither_torch_nor_what_comes_with_it(tmp_path: Path) -> None:
-    scores().to_csv(tmp_path / "results.csv", index=False)
-    absent = ("torch", "transformers", "tokenizers", "safetensors", "datasets", "evaluate", "sklearn", "mlflow", "dvc")
-    program = f"""
-import sys
-class Absent:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {absent!r}:
-            raise ModuleNotFoundError(name, name=name)
-sys.meta_path.insert(0, Absent())
-from stabbench.cli import main
-main(["compare", {str(tmp_path / "results.csv")!r}, "--out", {str(tmp_path / "out")!r}])
-"""
-    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=ROOT)
-    assert result.returncode == 0, result.stderr
-    assert (tmp_path / "out" / "index.html").is_file()
-
-
-def test_the_documented_examples_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    text = (ROOT / "docs" / "compare.md").read_text(encoding="utf-8")
-    examples = {kind: re.findall(rf"```{kind}\n(.*?)```", text, flags=re.DOTALL) for kind in ("csv", "python", "sh")}
-    of_tables = examples["sh"][: len(examples["csv"])]  # tests/test_documented_commands.py runs those after them, too
-    commands = [example.partition("#")[0].split() for example in of_tables]
-    monkeypatch.chdir(tmp_path)
-    for content, command in zip(examples["csv"], commands, strict=True):
-        Path(command[2]).write_text(content)
-    for example in examples["python"]:
-        exec(example, {})
-    assert "mosbach has the smallest standard deviation on rte" in capsys.readouterr().out
-    assert Path("comparison/index.html").is_file()
-    for command in commands:
-        assert command[0] == "stabbench"
-        result = CliRunner().invoke(main, command[1:])
-        assert result.exit_code == 0, result.output
 
 
 def test_scores_with_the_papers_moments_give_its_row_of_table_1() -> None:

@@ -17,7 +17,7 @@ import pytest
 
 from stabbench.report.build import build
 from tests.analysis.synthetic import SyntheticCell, write_runs
-from tests.report.browser import EXECUTABLE, Browser, browser
+from tests.report.browser import Browser, browser, needs_browser
 
 HOSTILE = "</script><script>window.hacked = 1</script><img src=x onerror='window.hacked = 2'>"
 CELLS = [
@@ -29,8 +29,6 @@ CELLS = [
 ]
 SEVERAL = "(selector => Array.from(document.querySelectorAll(selector)).map(e => e.textContent.trim()))"
 SHOWN = "(selector => Array.from(document.querySelectorAll(selector)).filter(e => e.getClientRects().length).length)"
-
-needs_browser = pytest.mark.skipif(EXECUTABLE is None, reason="no Chromium or Chrome is installed")
 
 
 @pytest.fixture(scope="module")
@@ -57,20 +55,16 @@ def opened(tab: Browser, page: Path) -> Browser:
     return tab
 
 
-def complaints(tab: Browser) -> list[object]:
-    kinds = ("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded")
-    return [event["params"] for event in tab.events if event["method"] in kinds]
-
-
 def column(tab: Browser, place: int) -> list[str]:
     return list(tab.run(f"{SEVERAL}('table.stability tbody tr > :nth-child({place})')"))
 
 
 @needs_browser
 def test_the_page_alone_in_a_folder_opens_without_a_complaint_and_asks_no_host(opened: Browser, page: Path) -> None:
-    assert complaints(opened) == []
-    asked = [e["params"]["request"]["url"] for e in opened.events if e["method"] == "Network.requestWillBeSent"]
-    assert {url.split(",")[0] for url in asked} <= {page.as_uri(), "data:"}
+    assert opened.complaints() == []
+    asked = {url.partition(",")[0] for url in opened.asked()}
+    assert page.as_uri() in asked
+    assert asked <= {page.as_uri(), "data:"}
     assert page.stat().st_size < 5_000_000
     assert opened.run("typeof window.hacked") == "undefined"
 
@@ -106,7 +100,7 @@ def test_a_table_sorts_up_down_and_back_and_says_so(opened: Browser) -> None:
     opened.click(f"{head} button")
     assert opened.run(sorting) is None
     assert column(opened, 1) == planned
-    assert complaints(opened) == []
+    assert opened.complaints() == []
 
 
 @needs_browser
@@ -114,7 +108,7 @@ def test_a_table_sorts_by_keyboard_and_what_is_not_available_stays_last(opened: 
     opened.run("document.querySelectorAll('details').forEach(d => { d.open = true })")
     opened.run("document.querySelector('#cost th:nth-child(7) button').focus()")
     for expected in (["30", "33.3", "60", "66.7", "n/a"], ["66.7", "60", "33.3", "30", "n/a"]):
-        opened.press("Enter")
+        opened.press("ENTER")
         assert opened.run(f"{SEVERAL}('#cost h2 ~ .scroll:first-of-type td:nth-child(7)')") == expected
 
 
@@ -133,14 +127,14 @@ def test_the_filter_leaves_out_a_strategy_by_mouse_in_tables_and_figures(opened:
     opened.click("#filter button[type=reset]")
     assert opened.run("new Promise(done => setTimeout(done, 50))") is None
     assert opened.run(f"{SHOWN}('{rows}')") == 3
-    assert complaints(opened) == []
+    assert opened.complaints() == []
 
 
 @needs_browser
 def test_the_filter_leaves_out_a_task_by_keyboard_alone(opened: Browser) -> None:
     opened.run("document.querySelector('#filter summary').focus()")
-    opened.press("Enter")
-    opened.press("Tab")
+    opened.press("ENTER")
+    opened.press("TAB")
     assert opened.run("document.activeElement.name + document.activeElement.value") == "task0"
     assert opened.run("getComputedStyle(document.activeElement).outlineStyle") == "solid"
     opened.press(" ")
@@ -151,7 +145,7 @@ def test_the_filter_leaves_out_a_task_by_keyboard_alone(opened: Browser) -> None
 
 @needs_browser
 def test_figures_are_saved_as_svg_that_stands_alone_and_their_data_as_csv(opened: Browser, tmp_path: Path) -> None:
-    opened.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
+    opened.save_into(tmp_path)
     opened.click("#scores figure:first-of-type button.svg")
     opened.click("#scores figure:first-of-type .downloads a")
     end = time.monotonic() + 20
@@ -196,7 +190,7 @@ def test_landmarks_headings_and_tables_can_be_found_by_a_screen_reader(opened: B
     assert opened.run("Array.from(document.querySelectorAll('tbody tr')).every(r => r.querySelector('th[scope=row]'))")
     assert opened.run("Array.from(document.querySelectorAll('button, a, [tabindex=\"0\"]')).every("
                       "e => (e.getAttribute('aria-label') || e.textContent).trim())")  # fmt: skip
-    opened.press("Tab")
+    opened.press("TAB")
     assert opened.run("document.activeElement.getAttribute('href')") == "#main"
 
 

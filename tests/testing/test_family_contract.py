@@ -6,26 +6,18 @@ from functools import cache
 from typing import Any
 
 import pytest
-import torch
 
-from stabbench.models.families.bert import Bert
 from stabbench.models.families.contract import Family
 from stabbench.testing import FAMILY_CHECKS, Check, FamilyContract, FamilyTrial, Suite
 from tests.foreign.tiny_families import FAMILIES, NATIVE, config
 from tests.testing import broken_families as broken
+from tests.testing.imports_torch import ImportsTorch
 
 LABEL = "model family 'mine' (mine:Mine of my-plugin 1.0)"
 NO_ACTIVATION = dict.fromkeys(("hidden_act", "hidden_activation", "activation"), "no such")
 
-
-class ImportsTorch(Bert):
-    """As this module does."""
-
-    kernel_threads = torch.get_num_threads
-
-
 BROKEN: list[tuple[type[Family], str, str]] = [
-    (ImportsTorch, "imported_without_torch", "its module imports torch transformers before it is needed"),
+    (ImportsTorch, "imported_without_torch", "its module imports torch before it is needed"),
     (broken.IsNotTheSameTwice, "reads_the_same_everywhere", "the same config is read as another architecture"),
     (broken.TakesAnyActivation, "refuses_what_it_cannot_compute", "read as if nothing were wrong"),
     (broken.LosesItsPooler, "tensors_are_the_models", "bert.pooler.dense.bias"),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -34,6 +34,8 @@ class Drawing:
 
 
 _DRAWN: WeakKeyDictionary[Figure, Drawing] = WeakKeyDictionary()
+_IN_PIXELS: WeakSet[Figure] = WeakSet()
+"""Figures that will be wanted as PNG, too, so that whoever asks for one as SVG first has it drawn once and for all."""
 
 
 class Drawings:
@@ -47,6 +49,8 @@ class Drawings:
 
     def begin(self, figure: Figure, *, pixels: bool) -> None:
         """Have a figure drawn, with `pixels` as PNG too: change it no more."""
+        if pixels:
+            _IN_PIXELS.add(figure)
         if self._executor is not None:
             with suppress(BrokenExecutor):
                 self._begun.append((figure, pixels, self._executor.submit(_draw, figure, pixels)))
@@ -75,7 +79,7 @@ def _drawing(figure: Figure, *, pixels: bool) -> Drawing:
     """The figure, drawn once, for its files and for the page: change it before."""
     drawing = _DRAWN.get(figure)
     if drawing is None or (pixels and drawing.png is None):
-        drawing = _DRAWN[figure] = _draw(figure, pixels)
+        drawing = _DRAWN[figure] = _draw(figure, pixels or figure in _IN_PIXELS)
     return drawing
 
 
