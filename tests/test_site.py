@@ -39,7 +39,7 @@ def test_it_has_what_pages_link_outside_of_docs(site: Path) -> None:
     for place in (
         "repository/reports/index.html",
         "repository/reports/tables/stability.csv",  # the report's own link
-        "repository/reports/minilm/README.html",
+        "repository/reports/minilm/readme.html",
         "repository/reports/benchmarks/cpu.html",
         "repository/examples/fine_tune.py.html",
     ):

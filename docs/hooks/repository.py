@@ -119,15 +119,14 @@ def _file(origin: str, config: MkDocsConfig) -> File:
         return _page(config, f"{place}/index.md", _listing(origin))
     if path.suffix in SOURCES:
         return _page(config, f"{place}.md", _shown(origin))
-    inclusion = InclusionLevel.NOT_IN_NAV if path.suffix == ".md" else InclusionLevel.INCLUDED
-    file = File.generated(config, place, abs_src_path=str(path), inclusion=inclusion)
-    if path.name == "README.md":  # beside the index.html of a report
-        file.dest_uri = place.removesuffix(".md") + ".html"
-    return file
+    inclusion = InclusionLevel.INCLUDED if origin in ALWAYS else InclusionLevel.NOT_IN_NAV
+    place = place.replace("README.md", "readme.md")  # else it would be the index.html of its folder, which a report has
+    return File.generated(config, place, abs_src_path=str(path), inclusion=inclusion)
 
 
 def _page(config: MkDocsConfig, place: str, content: str) -> File:
-    return File.generated(config, place, content=content, inclusion=InclusionLevel.NOT_IN_NAV)
+    unsearched = f"---\nsearch: {{exclude: true}}\n---\n{content}"
+    return File.generated(config, place, content=unsearched, inclusion=InclusionLevel.NOT_IN_NAV)
 
 
 def _listing(origin: str) -> str:
