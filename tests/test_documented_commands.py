@@ -289,8 +289,8 @@ def tutorial(explained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tutorial") / "project"
     shutil.copytree(explained, folder)
     write_files(folder)
-    change_params(folder, **YAML(typ="safe", pure=True).load(the("tutorial/own-strategy.md", "yaml", "gentle").text))
-    change_params(folder, grid={"models": ["embedded"], "tasks": ["acceptability"], "strategies": ["devlin", "gentle", "gentler"]})
+    named = YAML(typ="safe", pure=True).load(the("tutorial/own-strategy.md", "yaml", "gentle").text)
+    change_params(folder, strategies=named["strategies"], grid__strategies=named["grid"]["strategies"])
     return folder
 
 

@@ -46,6 +46,13 @@ def test_it_has_what_pages_link_outside_of_docs(site: Path) -> None:
         assert (site / place).is_file(), place
 
 
+def test_no_list_and_no_table_is_left_as_it_is_written(site: Path) -> None:
+    """As happens where one follows a paragraph without an empty line."""
+    raw = re.compile(r"<p>(?:(?!</p>).)*\n(?:- |\d+\. |\|)", re.DOTALL)
+    pages = [page for page in site.rglob("*.html") if page.name != "404.html" and "reports" not in page.parts]
+    assert [page.name for page in pages if raw.search(page.read_text(encoding="utf-8"))] == []
+
+
 def test_no_page_loads_anything_from_another_host(site: Path) -> None:
     pages = [page for page in site.rglob("*.html") if "reports" not in page.parts]
     assert len(pages) > 40

@@ -1,7 +1,8 @@
 """What a page links outside of docs/ becomes part of the site, below `repository/`, and the links lead there.
 
-Pages of Markdown and source files become pages, everything else is copied as it is; of a report's page also what it links itself. README.md
-is the site's first page. So every link stands as it works in the repository, and is checked as any other.
+Pages of Markdown and source files become pages, everything else is copied as it is; of a report's page also what it
+links itself. README.md is the site's first page. So every link stands as it works in the repository, and is checked as
+any other.
 """
 
 from __future__ import annotations
@@ -19,7 +20,16 @@ from mkdocs.structure.pages import Page
 ROOT = Path(__file__).parents[2]
 ALWAYS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "reports/minilm/README.md")
 """What the navigation names; README.md first."""
-SOURCES = {".py": "python", ".sh": "bash", ".c": "c", ".h": "c", ".yml": "yaml", ".yaml": "yaml", ".cff": "yaml", ".toml": "toml"}
+SOURCES = {
+    ".py": "python",
+    ".sh": "bash",
+    ".c": "c",
+    ".h": "c",
+    ".yml": "yaml",
+    ".yaml": "yaml",
+    ".cff": "yaml",
+    ".toml": "toml",
+}
 """Files that are shown as pages, by the language of their block."""
 LINK = re.compile(r"(?<=\]\()(?P<path>[^)\s#:]+)(?P<rest>#[^)\s]*)?(?=\))")
 REFERENCE = re.compile(r"""(?:href|src)=["'](?P<path>[^"'#:?]+)["']""")
