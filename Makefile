@@ -72,7 +72,7 @@ faults: setup
 
 # Asks no host; every link is checked.
 docs: setup
-	$(BIN)/mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 	@echo "open site/index.html"
 
 # Under twenty minutes on two cores; close what else runs.
