@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 from nbclient import NotebookClient
-from nbformat import NotebookNode, from_dict
+from nbformat import NotebookNode
+from nbformat import read as read_notebook
 
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "docs/notebooks").glob("*.ipynb"))
 
 
 def read(path: Path) -> NotebookNode:
-    found: NotebookNode = from_dict(json.loads(path.read_text(encoding="utf-8")))
+    found: NotebookNode = read_notebook(path, as_version=4)
     return found
 
 
