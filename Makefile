@@ -1,6 +1,6 @@
 # `make repro`: from params.yaml to the report.  `make test`: every check.  `make bench`: what training costs here.
 # `make quick`: what tells most mistakes in a minute or two, while one works; it does not take the place of `make test`.
-# `make long`: the tests that take minutes, those of faults (`make faults`) in their long form among them.
+# `make long`: the tests that take minutes, those of faults (`make faults`) in their long form among them.  `make docs`: the site.
 
 PYTHON ?= python3
 VENV := .venv
@@ -17,7 +17,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONNOUSERSITE := 1
 
 # `make test` has its two parts side by side: mypy leaves a core alone for a minute or two.
-.PHONY: setup lock repro test quick checks suite fast long faults bench clean
+.PHONY: setup lock repro test quick checks suite fast long faults bench docs clean
 
 # Tests of what neither trains nor draws nor starts other programs.
 FAST := $(addprefix tests/,analysis cli metrics studies tasks training/test_adamw.py $(addsuffix .py,$(addprefix test_, \
@@ -43,7 +43,7 @@ $(INSTALLED): requirements.lock torch.lock pyproject.toml
 # (`make lock UPGRADE=--upgrade` takes the newest). Hashes are those of all files that the public index has.
 lock: $(VENV)/uv.lock
 	env -u UV_FIND_LINKS -u UV_INDEX_URL -u UV_EXTRA_INDEX_URL $(BIN)/uv pip compile pyproject.toml --quiet --universal \
-	  --python-version 3.11 --extra all --extra sentencepiece --group dev --constraint torch.lock --no-emit-package torch \
+	  --python-version 3.11 --extra all --extra sentencepiece --group dev --group docs --constraint torch.lock --no-emit-package torch \
 	  --generate-hashes --no-annotate --no-header $(UPGRADE) --output-file requirements.lock
 
 # uv alone, where there is no lock yet that all could be installed from.
@@ -85,9 +85,14 @@ long: faults
 faults: setup
 	STABBENCH_FAULT_ROUNDS=30 $(BIN)/pytest -n 2 --dist loadgroup tests/faults
 
+# Asks no host; every link is checked.
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@echo "open site/index.html"
+
 # Under twenty minutes on two cores; close what else runs.
 bench: setup
 	$(BIN)/python -m benchmarks.cpu
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -42,11 +43,14 @@ from tests.test_pipeline import SIZES, change_params
 
 pytestmark = [pytest.mark.xdist_group("documented"), pytest.mark.timeout(900)]  # its projects are made once
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = {"README.md": ROOT / "README.md"} | {
+    path.relative_to(ROOT / "docs").as_posix(): path for path in sorted((ROOT / "docs").rglob("*.md"))
+}
 
 LEFT_OUT = {
     "make repro": "the whole default takes ten minutes",
     "make test": "runs this test",
+    "source .venv/bin/activate": "tests run in an environment",
     "pip install": "asks a package index",
     "mlflow ui": "a server that stays",
     "mlflow server": "a server that stays",
@@ -102,9 +106,9 @@ class Block:
 
 def blocks(*languages: str) -> list[Block]:
     found = []
-    for page in PAGES:
-        fenced = re.findall(r"^```(\w+)\n(.*?)^```$", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
-        found += [Block(page.name, number, *block) for number, block in enumerate(fenced, 1)]
+    for page, path in PAGES.items():
+        fenced = re.findall(r"^```(\w+)\n(.*?)^```$", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+        found += [Block(page, number, *block) for number, block in enumerate(fenced, 1)]
     return [block for block in found if block.language in languages or not languages]
 
 
@@ -203,14 +207,14 @@ def the(page: str, language: str, beginning: str) -> Block:
 
 @pytest.fixture(scope="module")
 def benchmark(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project that README's first commands make, with its params.yaml."""
+    """The project that the commands of the tutorial about own data make, with its params.yaml."""
     folder = tmp_path_factory.mktemp("documented")
     glue(folder / "glue")
     bert(folder / "a-folder", max_position_embeddings=128)
-    (folder / "params.yaml").write_text(script(the("README.md", "yaml", "^seeds:").text))
+    (folder / "params.yaml").write_text(script(the("tutorial/own-data.md", "yaml", "^seeds:").text))
     shell(
         folder,
-        script(the("README.md", "sh", "^stabbench init minilm .*or:").text),
+        script(the("tutorial/own-data.md", "sh", "^stabbench init minilm .*or:").text),
         STABBENCH_GLUE_DIR=str(folder / "glue"),
     )
     return folder / "my-benchmark"
@@ -271,11 +275,52 @@ def labelled(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the committed reports, where files may be left."""
+    folder = tmp_path_factory.mktemp("clone")
+    (folder / "reports").symlink_to(ROOT / "reports")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tutorial(explained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A trained project with the files of the tutorial's pages, and the strategies that they name."""
+    folder = tmp_path_factory.mktemp("tutorial") / "project"
+    shutil.copytree(explained, folder)
+    write_files(folder)
+    named = YAML(typ="safe", pure=True).load(the("tutorial/own-strategy.md", "yaml", "gentle").text)
+    change_params(folder, strategies=named["strategies"], grid__strategies=named["grid"]["strategies"])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def script_alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the training script of the tutorial and nothing else."""
+    folder = tmp_path_factory.mktemp("script")
+    write_files(folder)
+    return folder
+
+
+def write_files(folder: Path) -> None:
+    """The files that pages of the tutorial show, by the names in their first lines."""
+    for block in blocks("python"):
+        if block.page.startswith("tutorial/"):
+            name = re.match(r"# (\w+\.py)\n", block.text)
+            assert name is not None, block
+            (folder / name[1]).write_text(block.text)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("block", blocks("sh"), ids=str)
 def test_the_commands_of_a_page_run(block: Block, request: pytest.FixtureRequest) -> None:
+    pages = {"tutorial/own-strategy.md": "tutorial", "tutorial/own-trainer.md": "script_alone"}
     place = {
         "stabbench study": "explained",
+        "stabbench compare reports/": "clone",
+        "stabbench noise reports/": "clone",
+        "stabbench seeds reports/": "clone",
+        "stabbench check reports/": "clone",
         "stabbench compare": "scores",
         "stabbench badge": "scores",
         "stabbench check results.csv": "scores",
@@ -288,6 +333,7 @@ def test_the_commands_of_a_page_run(block: Block, request: pytest.FixtureRequest
         "stabbench init --from": "labelled",
     }
     named = next((fixture for command, fixture in place.items() if block.text.startswith(command)), "benchmark")
+    named = pages.get(block.page, named)
     commands = script(block.text)
     if not commands.strip() or "git init" in commands:  # the fixture itself
         return
@@ -299,7 +345,8 @@ def test_a_block_that_is_neither_run_nor_named_is_no_documentation() -> None:
     assert {block.language for block in blocks()} <= {"sh", "python", "yaml", "csv", "toml"}
     for block in blocks("python", "toml", "csv"):
         elsewhere = (block.page, block.language) in READ_ELSEWHERE
-        assert elsewhere or block.page in ("compare.md", "library.md", "tasks.md"), block
+        run_here = block.page in ("compare.md", "library.md", "tasks.md") or block.page.startswith("tutorial/")
+        assert elsewhere or run_here, block
     whole = "".join(block.text for block in blocks("sh", "yaml"))
     stale = [entry for entry in (*LEFT_OUT, *INSTEAD) if entry not in whole]
     assert stale == []
@@ -330,6 +377,7 @@ def test_an_example_of_params_yaml_is_one(block: Block, tmp_path: Path) -> None:
         "class ColumnMixout(", "class MyStrategy("
     )
     (tmp_path / "my_strategy.py").write_text(code)
+    write_files(tmp_path)
     (tmp_path / "params.yaml").write_text(json.dumps(whole))
     config = load(tmp_path / "params.yaml")
     for name, strategy in config.strategies.items():
@@ -337,7 +385,7 @@ def test_an_example_of_params_yaml_is_one(block: Block, tmp_path: Path) -> None:
 
 
 def test_the_example_of_own_files_is_prepared(tmp_path: Path) -> None:
-    (task,) = YAML(typ="safe", pure=True).load(the("README.md", "yaml", "^ +files:").text)["tasks"].items()
+    (task,) = YAML(typ="safe", pure=True).load(the("tutorial/own-data.md", "yaml", "^ +files:").text)["tasks"].items()
     scaffold.write("demo", tmp_path)
     change_params(tmp_path, tasks=dict([task]), grid__tasks=[task[0]], studies={}, probes={})
     words = ("billing", "access", "other")
@@ -415,10 +463,10 @@ def test_the_job_of_the_page_asks_for_the_shard_of_its_index(benchmark: Path) ->
 
 def commands_in_prose() -> Iterator[tuple[str, list[str]]]:
     """Whatever a page calls `stabbench …` outside of its blocks."""
-    for page in PAGES:
-        prose = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    for page, path in PAGES.items():
+        prose = re.sub(r"^```.*?^```$", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
         for words in re.findall(r"`(?:[A-Z_]+=\S+ )*stabbench ([a-z][^`]*)`", prose):
-            yield page.name, words.replace("\\|", "|").split(" && ")[0].split()
+            yield page, words.replace("\\|", "|").split(" && ")[0].split()
 
 
 def in_words(value: object) -> str:

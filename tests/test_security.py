@@ -259,6 +259,6 @@ def test_every_command_that_shows_the_ui_of_mlflow_binds_it_to_this_machine() ->
         for path in texts
         for command in re.findall(r"mlflow (?:ui|server)\b[^`\n]*", path.read_text(encoding="utf-8"))
     ]
-    assert any(name == "README.md" for name, _ in found)
+    assert any(name == "commands.md" for name, _ in found)
     assert any(name == "tracking.md" for name, _ in found)
     assert [entry for entry in found if "--host 127.0.0.1" not in entry[1]] == []

@@ -35,7 +35,7 @@ class Project:
     are not given. Whatever is a user's to mend raises `stabbench.UserError`; the current folder and signals are left
     alone. A record that is damaged and moved aside is a warning.
 
-    Example::
+    For example:
 
         project = stabbench.Project("demo")
         project.prepare()

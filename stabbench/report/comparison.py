@@ -165,7 +165,7 @@ def compare(
     (`model`), `example`, `label`, `prediction`. Then per-point stability is measured, and failed runs are known by the
     labels.
 
-    Example::
+    For example:
 
         comparison = stabbench.compare(pd.read_csv("results.csv"), majority={"rte": 0.527})
         print(comparison.to_markdown())
