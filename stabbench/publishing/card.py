@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -107,7 +108,7 @@ def _cells(content: Content) -> list[str]:
     return lines
 
 
-def _row(content: Content, row: Mapping[str, object]) -> list[str]:
+def _row(content: Content, row: Mapping[Any, Any]) -> list[str]:
     series = pd.Series(row)
     shown, n, planned = content.shown(series), int(series["n"]), int(series["planned"])
     return [

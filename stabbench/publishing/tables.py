@@ -71,7 +71,12 @@ def predictions_table(content: Content) -> pd.DataFrame | None:
     for item in content.selection.cells:
         for seed, record in item.records.items():
             if "predictions.parquet" in record.files:
-                names = {"model": item.cell.model, "task": item.cell.task, "strategy": item.cell.strategy, "seed": seed}
+                names: dict[str, Any] = {
+                    "model": item.cell.model,
+                    "task": item.cell.task,
+                    "strategy": item.cell.strategy,
+                    "seed": seed,
+                }
                 tables.append(record.predictions()[["example", "label", "prediction"]].assign(**names))
     if not tables:
         return None

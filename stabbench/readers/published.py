@@ -58,6 +58,7 @@ def _items(folder: Path, runs: pd.DataFrame) -> list[pd.DataFrame | None] | tupl
 
 def _table(path: Path) -> pd.DataFrame:
     try:
-        return pyarrow.parquet.read_table(path).to_pandas()
+        found: pd.DataFrame = pyarrow.parquet.read_table(path).to_pandas()
     except (OSError, pa.ArrowException) as error:
         raise UserError(f"{path}: not readable as Parquet: {error}") from error
+    return found
