@@ -32,6 +32,7 @@ DESIGNS = (Design(5, 5), Design(10, 3))
 ALPHAS = (0.05, 0.01)
 ACCEPTS = (None, 0.5, 0.3)
 REPETITIONS = 10_000
+OF_FAMILIES = 2_000
 PERMUTATIONS = 499
 _AT_ONCE = 100
 """Repetitions that share one set of permutations."""
@@ -65,12 +66,12 @@ def measure(
     repetitions: int,
     designs: Sequence[Design] = DESIGNS,
     executor: Executor | None = None,
-    of_families: int | None = None,
+    of_families: int = OF_FAMILIES,
 ) -> dict[str, Any]:
     """Everything that calibration-sequential.json holds.
 
-    `repetitions` are rounded up to whole batches of 100; `of_families` are those of four arms, by default as many. An
-    `executor`'s processes share in the work: the numbers are the same.
+    `repetitions` are rounded up to whole batches of 100; `of_families` are those of four arms, a pair of which
+    takes as long as any other. An `executor`'s processes share in the work: the numbers are the same.
     """
     batches = -(-repetitions // _AT_ONCE)
     whole = batches * _AT_ONCE
@@ -83,7 +84,7 @@ def measure(
     ]
     run: Callable[..., Any] = map if executor is None else executor.map
     families = run(
-        partial(_family, repetitions=of_families or whole), [(name, asked) for name in FAMILIES for asked in _ASKED]
+        partial(_family, repetitions=of_families), [(name, asked) for name in FAMILIES for asked in _ASKED]
     )
     failures, pilots = run(_failures, range(len(RATES)), [whole] * len(RATES)), run(_pilots, PILOTED, [whole] * 3)
     rows = [row for found in run(partial(_two_arms, batches=batches), places) for row in found]
