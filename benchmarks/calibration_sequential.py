@@ -70,8 +70,8 @@ def measure(
 ) -> dict[str, Any]:
     """Everything that calibration-sequential.json holds.
 
-    `repetitions` are rounded up to whole batches of 100; `of_families` are those of four arms, a pair of which
-    takes as long as any other. An `executor`'s processes share in the work: the numbers are the same.
+    `repetitions` are rounded up to whole batches of 100; `of_families` are those of four arms, which have six
+    pairs each. An `executor`'s processes share in the work: the numbers are the same.
     """
     batches = -(-repetitions // _AT_ONCE)
     whole = batches * _AT_ONCE
