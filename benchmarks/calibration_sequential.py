@@ -83,9 +83,7 @@ def measure(
         if question == "level" or "shifted" not in case.name  # residuals have no shift
     ]
     run: Callable[..., Any] = map if executor is None else executor.map
-    families = run(
-        partial(_family, repetitions=of_families), [(name, asked) for name in FAMILIES for asked in _ASKED]
-    )
+    families = run(partial(_family, repetitions=of_families), [(name, asked) for name in FAMILIES for asked in _ASKED])
     failures, pilots = run(_failures, range(len(RATES)), [whole] * len(RATES)), run(_pilots, PILOTED, [whole] * 3)
     rows = [row for found in run(partial(_two_arms, batches=batches), places) for row in found]
     return {

@@ -147,7 +147,7 @@ def test_a_stopped_preparation_names_the_tasks_that_are_left(project: Path, numb
 def test_a_stopped_report_leaves_no_half_file_and_no_traceback_of_those_who_draw(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text(PARAMS)
     write_runs(tmp_path / "runs", [SyntheticCell([0.1] * 10)])
-    ended = stopped(stabbench(tmp_path, "report"), (tmp_path / "reports/plots/scores.csv").exists)
+    ended = stopped(stabbench(tmp_path, "report"), (tmp_path / "reports/tables").exists)
     assert "reports is not complete" in ended.errors
     assert leftovers(tmp_path / "reports") == []
 
