@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
 from stabbench.cli import options
-from stabbench.cli.results import NAMES, reading
+from stabbench.cli.results import check_reading, reading, source_of
 from stabbench.folders import Folders
 
 
@@ -52,20 +51,12 @@ def badge(
     """
     from stabbench.errors import UserError
     from stabbench.files import write_text
-    from stabbench.project.checking import project_source, results_source
     from stabbench.publishing import badge_of
 
     if out.suffix != ".svg":
         raise UserError(f"found --out {out}, expected a file that ends in .svg")
-    context = click.get_current_context()
-    for name in NAMES if results is None else ("runs", "plan", "store"):
-        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            what, expected = ("a file is", "RESULTS") if results is None else ("a project's runs are", "no RESULTS")
-            raise UserError(f"--{name.replace('_', '-')} says how {what} read, expected {expected} beside it")
-    if results is None:
-        source = project_source(Folders.of(runs=runs, plan=plan), options.open_store(store))
-    else:
-        source = results_source(results, **how)
+    check_reading(results)
+    source = source_of(results, Folders.of(runs=runs, plan=plan), store, how)
     made = badge_of(source, models, tasks, strategies)
     endpoint = out.with_suffix(".json")
     write_text(out, made.svg())

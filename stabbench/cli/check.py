@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
 from stabbench.cli import options
-from stabbench.cli.results import NAMES, reading
+from stabbench.cli.results import NAMES, check_reading, reading, source_of
 from stabbench.folders import Folders
 
 
@@ -80,26 +79,15 @@ def check(
       stabbench check --not-less-stable-than mosbach --task rte
       stabbench check reports/tables/scores.csv --max-failed .1 --against main.csv
     """
-    from stabbench.errors import UserError
     from stabbench.files import write_text
-    from stabbench.project.checking import Choice, project_source, results_source
+    from stabbench.project.checking import Choice, results_source
     from stabbench.project.checking import check as judge
     from stabbench.report.gate_limits import Limits
 
-    context = click.get_current_context()
-    given = [name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
-    idle = ("runs", "plan", "store") if results is not None else NAMES if against is None else ()
-    for name in given:
-        if name in idle:
-            what = "a project's runs are" if results is not None else "a file is"
-            expected = "no RESULTS" if results is not None else "RESULTS or --against FILE"
-            raise UserError(f"--{name.replace('_', '-')} says how {what} read, expected {expected} beside it")
+    check_reading(results, against, file="RESULTS or --against FILE")
     how = {name: settings.pop(name) for name in NAMES}
     limits = Limits(**settings, against=against is not None)
-    if results is None:
-        source = project_source(Folders.of(runs=runs, plan=plan), options.open_store(store))
-    else:
-        source = results_source(results, **how)
+    source = source_of(results, Folders.of(runs=runs, plan=plan), store, how)
     verdict = judge(
         source,
         limits,

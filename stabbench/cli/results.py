@@ -1,13 +1,20 @@
-"""How a file of scores is read: the options that commands share which read one."""
+"""How a file of scores is read: the options that commands share which read one, or a project's runs in its place."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
+
+from stabbench.cli.options import open_store
+from stabbench.folders import Folders
+
+if TYPE_CHECKING:
+    from stabbench.report.gate import Source
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -118,6 +125,37 @@ NAMES = (
     *("majority", "nan", "percent", "lower_is_better", "higher_is_better"),
 )
 """The arguments that the options give."""
+
+
+PLACES = ("runs", "plan", "store")
+"""The arguments that say where a project's runs are."""
+
+
+def given_options() -> list[str]:
+    """The arguments of the current command that its user wrote."""
+    context = click.get_current_context()
+    return [name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+
+
+def check_reading(results: Path | None, against: Path | None = None, *, file: str = "RESULTS") -> None:
+    """UserError for an option that says how a file is read where there is none, or a project's runs where there is one.
+
+    `file` is what would take the first kind, where a command reads another file than RESULTS, too.
+    """
+    from stabbench.errors import UserError
+
+    idle = PLACES if results is not None else NAMES if against is None else ()
+    what, expected = ("a file is", file) if results is None else ("a project's runs are", "no RESULTS")
+    for name in given_options():
+        if name in idle:
+            raise UserError(f"--{name.replace('_', '-')} says how {what} read, expected {expected} beside it")
+
+
+def source_of(results: Path | None, folders: Folders, store: Path, how: Mapping[str, Any]) -> Source:
+    """The runs of a file, read as `how` says, or of the project where none is named."""
+    from stabbench.project.checking import project_source, results_source
+
+    return project_source(folders, open_store(store)) if results is None else results_source(results, **how)
 
 
 def reading(command: Command) -> Command:

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
 from stabbench.cli import options
-from stabbench.cli.results import NAMES, reading
+from stabbench.cli.results import NAMES, check_reading, given_options, reading, source_of
 from stabbench.folders import Folders
 
 if TYPE_CHECKING:
@@ -106,24 +105,19 @@ def seeds(
       stabbench seeds results.csv --majority rte=0.527 --margin-failed .1 --std-ratio 2
       stabbench seeds --stage 5 --stages 5
     """
-    from stabbench.errors import UserError
     from stabbench.looks import Design
-    from stabbench.project.checking import Choice, project_source, results_source
+    from stabbench.project.checking import Choice
     from stabbench.project.looking import declared
     from stabbench.project.seeds import looks
     from stabbench.project.seeds import seeds as needed
 
     how = {name: settings.pop(name) for name in NAMES}
-    context = click.get_current_context()
-    given = [name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+    given = given_options()
     folders = Folders.of(runs=runs, plan=plan)
     planned = declared(folders) if results is None else None
     wanted = _asked(settings, given, planned)
-    for name in given:
-        if name in (NAMES if results is None else ("runs", "plan", "store")):
-            what, expected = ("a file is", "RESULTS") if results is None else ("a project's runs are", "no RESULTS")
-            raise UserError(f"--{name.replace('_', '-')} says how {what} read, expected {expected} beside it")
-    source = project_source(folders, options.open_store(store)) if results is None else results_source(results, **how)
+    check_reading(results)
+    source = source_of(results, folders, store, how)
     choice = Choice(models, tasks, strategies)
     answer = looks(source, wanted, choice) if isinstance(wanted, Design) else needed(source, wanted, choice)
     for note in (*answer.notes, *_peek(wanted, planned, choice)):

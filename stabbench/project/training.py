@@ -105,7 +105,7 @@ def chosen_cells(folders: Folders, model: str | None, task: str | None, strategy
         [one] if one else every
         for one, every in ((model, grid.models), (task, grid.tasks), (strategy, grid.strategies))
     )
-    names = [(each, on, by) for each, on, by in product(models, tasks, strategies)]
+    names = list(product(models, tasks, strategies))
     for name in names:
         check_names(config, *name)
     prepare_missing(folders, config, dict.fromkeys(task for _, task, _ in names))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from stabbench.analysis.frame import seed_list
 from stabbench.analysis.place import Place
 from stabbench.analysis.warnings import added_seeds, undeclared_looks, unequal_seeds
@@ -25,29 +27,30 @@ def by_stages(content: Content) -> ReportWarning | None:
 
 def looks_declared_later(content: Content) -> ReportWarning | None:
     """Runs that were trained before their looks were declared."""
-    late = undeclared_looks(content.selection.cells)
-    if not late:
-        return None
-    about = [(place, f"seeds {seed_list(seeds)}") for place, seeds in late.items()]
-    named = some([f"{seeds} of {place.name}" for place, seeds in about], EXAMPLES)
-    sentence = (
-        f"Trained before these looks were declared: {named}. Where looks are declared after a look at the results, α "
-        "no longer means what it says."
+    return _of_seeds(
+        "looks declared later",
+        undeclared_looks(content.selection.cells),
+        "Trained before these looks were declared",
+        "Where looks are declared after a look at the results, α no longer means what it says.",
     )
-    return ReportWarning("looks declared later", sentence, about)
 
 
 def added(content: Content) -> ReportWarning | None:
     """Seeds that were planned after the first run of their cell."""
-    about = [(place, f"seeds {seed_list(seeds)}") for place, seeds in added_seeds(content.selection.cells).items()]
+    return _of_seeds(
+        "added seeds",
+        added_seeds(content.selection.cells),
+        "Added after the first runs of their cell were trained",
+        "Where seeds are added after a look at the results, p-values no longer mean what they say.",
+    )
+
+
+def _of_seeds(kind: str, found: Mapping[Place, Sequence[int]], which: str, why: str) -> ReportWarning | None:
+    about = [(place, f"seeds {seed_list(seeds)}") for place, seeds in found.items()]
     if not about:
         return None
-    sentence = (
-        "Added after the first runs of their cell were trained: "
-        f"{some([f'{seeds} of {place.name}' for place, seeds in about], EXAMPLES)}. Where seeds are added after a look "
-        "at the results, p-values no longer mean what they say."
-    )
-    return ReportWarning("added seeds", sentence, about)
+    named = some([f"{seeds} of {place.name}" for place, seeds in about], EXAMPLES)
+    return ReportWarning(kind, f"{which}: {named}. {why}", about)
 
 
 def unequal(content: Content) -> ReportWarning | None:
