@@ -46,8 +46,12 @@ class Browser:
         element.click()
 
     def press(self, key: str) -> None:
-        """A key: a letter, or one of Selenium's names, such as ENTER."""
+        """A key: a letter, or one of Selenium's names, such as ENTER; the page has drawn what the key did.
+
+        What a summary opens is drawn, and reached by the next key, one frame later: on a busy machine that is too late.
+        """
         ActionChains(self.driver).send_keys(getattr(Keys, key, key)).perform()
+        self.run("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
     def emulate(
         self, *, scheme: str = "light", width: int = 1000, motion: str = "no-preference", media: str = ""
