@@ -9,6 +9,8 @@ INSTALLED := $(VENV)/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # Every file is one whose hash is in requirements.lock; of torch alone (torch.lock) the index says which build it is.
 LOCKED := --no-deps --require-hashes --requirement requirements.lock
+# uv is to see what this build of torch asks for, not what pyproject.toml says of torch for `make lock`.
+OF_TORCH := --no-config --requirement torch.lock
 # uv does in one minute what takes pip three; where it or an index of pip's own configuration cannot be had, pip installs the same pins.
 FROM_PIP := UV_FIND_LINKS="$${UV_FIND_LINKS-$$PIP_FIND_LINKS}" UV_INDEX_URL="$${UV_INDEX_URL-$$PIP_INDEX_URL}" \
   UV_EXTRA_INDEX_URL="$${UV_EXTRA_INDEX_URL-$$PIP_EXTRA_INDEX_URL}"
@@ -34,7 +36,7 @@ $(INSTALLED): requirements.lock torch.lock pyproject.toml
 	@sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > $(VENV)/uv.lock
 	@$(PIP) --no-deps --require-hashes --requirement $(VENV)/uv.lock 2>/dev/null && \
 	  $(FROM_PIP) $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python $(LOCKED) && \
-	  $(FROM_PIP) $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --requirement torch.lock || \
+	  $(FROM_PIP) $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python $(OF_TORCH) || \
 	  { $(PIP) $(LOCKED) && $(PIP) --requirement torch.lock; }
 	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@

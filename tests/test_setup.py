@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tomllib
+import zipfile
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -50,6 +51,25 @@ def test_both_ways_of_installing_check_every_hash() -> None:
     assert "LOCKED := --no-deps --require-hashes --requirement requirements.lock" in makefile
     assert makefile.count("$(LOCKED)") == 2
     assert [line for line in LOCK if line.startswith("uv==")], "uv itself is installed by its pin"
+
+
+def test_uv_installs_the_libraries_that_the_indexs_build_of_torch_asks_for(tmp_path: Path) -> None:
+    for project, requires in ((TORCH, ["libraries-for-gpus==13.0"]), ("libraries-for-gpus==13.0", [])):
+        distribution, _, version = project.replace("-", "_").partition("==")
+        lines = [f"Name: {distribution}", f"Version: {version}", *(f"Requires-Dist: {one}" for one in requires)]
+        inside = f"{distribution}-{version}.dist-info"
+        with zipfile.ZipFile(tmp_path / f"{distribution}-{version}-py3-none-any.whl", "w") as wheel:
+            wheel.writestr(f"{inside}/METADATA", "\n".join(["Metadata-Version: 2.1", *lines, ""]))
+            wheel.writestr(f"{inside}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+            wheel.writestr(f"{inside}/RECORD", "")
+    (options,) = re.findall(r"^OF_TORCH := (.+)$", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    local = ["--dry-run", "--no-index", "--find-links", str(tmp_path), "--target", str(tmp_path / "site")]
+    uv = Path(sys.executable).with_name("uv")
+    process = subprocess.run(
+        [uv, "pip", "install", *local, *options.split()], capture_output=True, text=True, check=True, cwd=ROOT,
+        env={**os.environ, "UV_FIND_LINKS": "", "UV_CACHE_DIR": str(tmp_path / "cache")},
+    )  # fmt: skip
+    assert "+ libraries-for-gpus==13.0" in process.stderr
 
 
 @pytest.mark.parametrize("requirement", requirements())
