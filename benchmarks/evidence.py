@@ -1,6 +1,6 @@
 """Pages of what was found with real models, made of committed tables alone.
 
-    python -m benchmarks.evidence                       # reports/evidence: README.md, claims.csv, scores.csv, a page a model
+    python -m benchmarks.evidence                       # reports/evidence: claims.csv, scores.csv, all pages
     python -m benchmarks.evidence --root other/evidence
     python -m benchmarks.evidence gather runs reports/evidence/rxnfp    # of records: layer-norms.csv and cost.csv
 

@@ -90,10 +90,10 @@ class EvidenceCell:
             if len(found):
                 row: dict[str, Any] = {str(key): value for key, value in found.iloc[0].to_dict().items()}
                 row = row if a == first else _turned(row)
-                sides = (
+                one, other = (
                     _side(name, row[f"n_{x}"], row.get(f"failed_{x}")) for name, x in ((first, "a"), (second, "b"))
                 )
-                return Pair(*sides, row)
+                return Pair(one, other, row)
         return None
 
     def probe(self, table: str) -> tuple[pd.DataFrame, Mapping[str, Any]] | None:

@@ -58,10 +58,11 @@ def vanishing(cell: EvidenceCell) -> Found:
 def _vanished(strategy: str, table: pd.DataFrame) -> Found:
     ratios = table.xs(True, level="failed") / table.xs(False, level="failed").median()
     vanished = int((ratios["layer 1"] < VANISHED).sum())
-    layers = [name for name in table if name.startswith("layer ")]
+    names = [str(name) for name in table]
+    layers = [name for name in names if name.startswith("layer ")]
     last = max(layers, key=lambda name: int(name.removeprefix("layer ")))
     middle = f"layer {len(layers) // 2}"
-    heads = [name for name in table if name in ("classifier", "head")]
+    heads = [name for name in names if name in ("classifier", "head")]
     medians = ", ".join(
         f"{ratio(float(ratios[name].median()))}× in {'the ' if name in heads else ''}{name}"
         for name in dict.fromkeys(["layer 1", middle, last, *heads])
@@ -103,10 +104,9 @@ def loss_of_guessing(cell: EvidenceCell) -> Found:
 
 
 def low_loss_steadier(cell: EvidenceCell) -> Found:
-    """Holds where the runs with a tenth of the guessing loss or less spread less and loss and score go against each other.
+    """Holds where runs with a tenth of guessing's loss or less spread less, and over all the score falls with the loss.
 
-    The second at .05 by Spearman's ρ over all runs. In part with one of them, not with none; under 5 such runs nothing
-    is told.
+    The second at .05 by Spearman's ρ. In part with one of the two, not with none; under 5 such runs nothing is told.
     """
     rows = cell.rows(GENERALISATION)
     if not len(rows):
@@ -134,7 +134,7 @@ def successful_forget(cell: EvidenceCell) -> Found:
     if not len(failed) or not len(fine):
         return UNKNOWN, "no runs of both kinds"
     before = facts["reference"]
-    shown = f"perplexity {before['perplexity']:,.3g} before; {_range(failed)} in {len(failed)} failed runs, " + (
+    shown = f"perplexity {_digits(before['perplexity'])} before; {_range(failed)} in {len(failed)} failed runs, " + (
         f"{_range(fine)} in {len(fine)} successful ones"
     )
     if fine["loss"].max() >= failed["loss"].min():
@@ -164,5 +164,9 @@ def top_layers_forget(cell: EvidenceCell) -> Found:
 
 
 def _range(rows: pd.DataFrame) -> str:
-    low, high = rows["perplexity"].min(), rows["perplexity"].max()
-    return f"{low:,.3g}" if len(rows) == 1 else f"{low:,.3g} to {high:,.3g}"
+    low, high = _digits(rows["perplexity"].min()), _digits(rows["perplexity"].max())
+    return low if len(rows) == 1 else f"{low} to {high}"
+
+
+def _digits(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

@@ -1,4 +1,4 @@
-"""What verdicts there are of a claim, where their lines are drawn, and the phrases that several claims have in common."""
+"""What verdicts there are of a claim, where their lines are drawn, and phrases that several claims have in common."""
 
 from __future__ import annotations
 
@@ -21,14 +21,17 @@ Found = tuple[str, str]
 
 
 def not_run(*strategies: str) -> Found:
+    """What is said where one of the strategies was not run."""
     return UNKNOWN, f"not run: {' or '.join(strategies)}"
 
 
 def failed_of(side: Side) -> str:
+    """`devlin 16 of 25 failed`."""
     return f"{side.strategy} {side.failed} of {side.n} failed"
 
 
 def failures_of(pair: Pair) -> str:
+    """Both sides' failures, with Fisher's p."""
     return f"{failed_of(pair.first)}, {failed_of(pair.second)} ({p_equation(pair.number('p_fisher'))})"
 
 
@@ -38,6 +41,7 @@ def first_fails_more(pair: Pair) -> bool:
 
 
 def ratio_of(pair: Pair) -> str:
+    """The ratio of the stds, with its interval where there is one."""
     low, high = pair.number("std_ratio_low"), pair.number("std_ratio_high")
     within = "" if math.isnan(low) else f" ({ratio(low)} to {ratio(high)})"
     return f"{ratio(pair.number('std_ratio'))}{within}"

@@ -1,4 +1,4 @@
-"""The preset chemistry: from a wheel and the file of yields to a plan, invented ones everywhere, the real where they lie."""
+"""The preset chemistry: from a wheel and a file of yields to a plan; invented ones, and the real where they lie."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def invented(path: Path, rows: int = ROWS) -> Path:
     """A file in the layout of the yields: reactions that never took place, with yields from 0 to 1."""
     parts = ("C", "O", "N", "Cl", "Br", "c1ccc1", "C(=O)O", "[Na+].[O-]")
     lines = [
-        f"{(7 * row) % rows}\t{parts[row % 8]}{parts[row // 8 % 8]}.{'C' * (row // 64 % 90)}>>O\t{(row * 17 % 1000) / 1000}"
+        f"{row}\t{parts[row % 8]}{parts[row // 8 % 8]}.{'C' * (row // 64)}>>O\t{row * 17 % 1000 / 1000}"
         for row in range(rows)
     ]
     path.write_text("\n".join(["\trxn\ty", *lines]) + "\n", encoding="utf-8")
@@ -140,7 +140,12 @@ def test_the_converted_model_has_the_head_that_the_probe_forgetting_needs(projec
     assert LanguageModel(folder, architecture, torch.float32).layers == 2
 
 
-REAL = {"model": "", "high-500": "", "yields-500": "", "devlin": ""}
+REAL = {
+    "model": "cc1040c2b3a612e4b383cf9a23f560c1768ac72c96910371596420a0d7520609",
+    "high-500": "166e533bd1ddc912039b91713835d65fee3ce163ec82ab0803e5b94a274e3bd9",
+    "yields-500": "bb068fb50626dcecd5a30551e5a8e6ffc6ce4891adccb641234616987c2c0d28",
+    "devlin": "2715e785700a23a5add44f5e095f04c74ab40ec221989a83d59b397bf3aa9084",
+}
 """The hashes by which the real model, tasks and the first run of devlin are known."""
 
 

@@ -193,3 +193,23 @@ def test_the_committed_pages_and_tables_are_made_again_to_the_last_byte(tmp_path
 def test_a_folder_without_a_model_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert evidence.main(["--root", str(tmp_path)]) == 2
     assert "has no folder with a model.yaml" in capsys.readouterr().err
+
+
+def test_over_all_cells_each_is_a_task_and_the_pages_name_every_model_and_claim(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        for place in ("tables", "layer-norms.csv", "cost.csv"):
+            (tmp_path / name / place).symlink_to(ROOT / "reports/minilm" / place)
+        (tmp_path / name / "model.yaml").write_text(f"title: Model {name}\nnot_run: much\n", encoding="utf-8")
+    assert evidence.main(["--root", str(tmp_path)]) == 0
+    front = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert "2 pretrained models on 2 cells" in front
+    assert "| the default recipe fails under some seeds | one cola-1k, two cola-1k | – | – | – |" in front
+    assert "| devlin – devlin-bc | " in front
+    assert all(f"| {claim.says} | " in front and f"- **{claim.says}".split("<")[0] in front for claim in CLAIMS)
+    page = (tmp_path / "two/README.md").read_text(encoding="utf-8")
+    assert page.startswith("# Model two\n")
+    assert page.endswith("## Not run\n\nmuch\n")
+    assert "| minilm cola-1k mosbach | 25 | 1,260 | 233 | " in page
+    scores = evidence_rows(tmp_path / "scores.csv")
+    assert (len(scores), scores[0]) == (301, "model,task,strategy,seed,metric,score,majority,failed")
