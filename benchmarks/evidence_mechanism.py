@@ -39,10 +39,10 @@ GENERALISATION = "studies/generalisation/generalisation.csv"
 
 
 def vanishing(cell: EvidenceCell) -> Found:
-    """Holds where in 90 % of the failed runs of a strategy layer 1 has a norm under a tenth of the successful runs'.
+    """Holds where in 90 % of the failed runs the lowest layer has a norm under a tenth of the successful runs'.
 
     In part where in some; not, where in none. Norms are medians over the second half of training; the successful runs'
-    is the median of theirs; the strategy is devlin, else the first with both kinds.
+    is the median of theirs. Of devlin, or the first strategy with runs of both kinds.
     """
     norms = cell.layer_norms()
     if not len(norms):
@@ -57,19 +57,21 @@ def vanishing(cell: EvidenceCell) -> Found:
 
 def _vanished(strategy: str, table: pd.DataFrame) -> Found:
     ratios = table.xs(True, level="failed") / table.xs(False, level="failed").median()
-    vanished = int((ratios["layer 1"] < VANISHED).sum())
     names = [str(name) for name in table]
-    layers = [name for name in names if name.startswith("layer ")]
-    last = max(layers, key=lambda name: int(name.removeprefix("layer ")))
-    middle = f"layer {len(layers) // 2}"
+    layers = sorted((name for name in names if name.startswith("layer ")), key=lambda name: int(name[6:]))
+    if not layers:
+        return UNKNOWN, "its layers have no norms of their own"
+    vanished = int((ratios[layers[0]] < VANISHED).sum())
     heads = [name for name in names if name in ("classifier", "head")]
+    shown = [layers[0], layers[(len(layers) - 1) // 2], layers[-1], *heads]
     medians = ", ".join(
         f"{ratio(float(ratios[name].median()))}× in {'the ' if name in heads else ''}{name}"
-        for name in dict.fromkeys(["layer 1", middle, last, *heads])
+        for name in dict.fromkeys(shown)
     )
-    shown = f"under a tenth in {vanished} of {len(ratios)} failed runs of {strategy}; median {medians}"
     part = vanished / len(ratios)
-    return (HOLDS if part >= 1 - RARE else PART if vanished else NOT), shown
+    return (HOLDS if part >= 1 - RARE else PART if vanished else NOT), (
+        f"under a tenth in {vanished} of {len(ratios)} failed runs of {strategy}; median {medians}"
+    )
 
 
 def few_updates(cell: EvidenceCell) -> Found:
