@@ -18,8 +18,9 @@ from stabbench.report.over_tasks import pooled
 from stabbench.report.sections.over_tasks import grids
 from stabbench.report.tables import escape_markdown, markdown_row
 
-FIGURES = ("stability", "gradient-norms", "training-curves")
-"""Figures of a report that a model's page shows, by how their names begin."""
+FIGURES = ("figures/stability", "figures/gradient-norms", "figures/training-curves", "studies/*/forgetting",
+           "studies/*/surface", "studies/ablation/ablation", "studies/bias-correction/bias-correction")  # fmt: skip
+"""Figures of a report that a model's page shows, by how their paths begin."""
 DIGEST = 16
 """Digits of a hash that are shown."""
 
@@ -138,9 +139,12 @@ def _tables(model: Model, report: Path) -> Iterator[str]:
 
 
 def _figures(model: Model, report: Path) -> Iterator[str]:
+    folders = dict.fromkeys(folder for cell in model.cells if cell.report == report for folder in cell.folders)
     for kind in FIGURES:
-        for path in sorted((report / "figures").glob(f"{kind}*.png")):
-            yield f"![{path.stem.replace('-', ' ')}]({_link(model, path)})"
+        own = kind.startswith("figures/")
+        for folder in [report] if own else folders:
+            for path in sorted(folder.glob(f"{kind}*.png")):
+                yield f"![{path.stem.replace('-', ' ')}]({_link(model, path)})"
 
 
 def _digests(model: Model) -> Iterator[str]:
@@ -156,7 +160,7 @@ def _digests(model: Model) -> Iterator[str]:
                 f"`{first['result_digest'][:DIGEST]}`"
             )
     if lines:
-        yield "\n".join(["The first run again; on another kind of CPU the digest may differ, the score not:\n", *lines])
+        yield "\n".join(["The first run of each cell again (the digest is that of one kind of CPU):\n", *lines])
 
 
 def _cost(model: Model) -> Iterator[str]:
