@@ -58,6 +58,7 @@ LEFT_OUT = {
     "RAY_ADDRESS=10.0.0.1:6379": "a cluster that is not there: tests/execution/test_cluster.py has one",
     "#!/bin/bash\n#SBATCH --nodes=4": "a Slurm cluster of four nodes",
     "stabbench init minilm && dvc repro": "an hour and a half; the head of the page has the same commands",
+    "stabbench init chemistry": "half an hour, and a package of 75 MB: tests/test_chemistry.py has its commands",
 }
 """Beginnings of lines (of a script: of the whole) that are not run, and why."""
 INSTEAD = {

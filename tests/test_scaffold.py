@@ -53,8 +53,9 @@ def test_dvc_accepts_every_preset_and_has_a_stage_a_cell(project: Path) -> None:
     studies = [f"study@{name}" for name in params["studies"]]
     probes = [f"probe@{name}" for name in params["probes"]]
     pretrained = ["pretrain"] if params["models"][grid["models"][0]]["source"] == "embedded" else []
+    brought = ["model", "reactions"] if params["preset"] == "chemistry" else []
     assert sorted(stages) == sorted(
-        ["validate", *prepared, *pretrained, "plan", "fill", *cells, *studies, *probes, "report", "track"]
+        [*brought, "validate", *prepared, *pretrained, "plan", "fill", *cells, *studies, *probes, "report", "track"]
     )
 
 
@@ -72,7 +73,7 @@ def test_a_changed_recipe_touches_the_plan_and_no_preparation(project: Path) -> 
     readers = {
         name: [dep for dep in stage.get("do", stage)["deps"] if dep.startswith("validated/")]
         for name, stage in stages.items()
-        if name != "validate"
+        if name not in ("validate", "model", "reactions")
     }
     assert readers.pop("pretrain", []) in ([], ["validated/pretraining/embedded.json"])
     assert readers == {
@@ -128,12 +129,20 @@ def test_the_repository_is_the_demo_preset() -> None:
         assert set(lines) <= set(ignored)
 
 
-def test_the_pipelines_differ_in_the_pretraining_only() -> None:
-    embedded = yaml(scaffold.files_of("stabilisers")["dvc.yaml"])
-    pretrained = yaml(scaffold.files_of("minilm")["dvc.yaml"])
+def test_the_pipelines_differ_in_where_the_model_and_the_data_are_from_only() -> None:
+    embedded, chemistry, pretrained = (
+        yaml(scaffold.files_of(preset)["dvc.yaml"]) for preset in ("stabilisers", "chemistry", "minilm")
+    )
     assert embedded["stages"].pop("pretrain")["outs"] == ["models/embedded"]
     embedded["stages"]["plan"]["deps"].remove("models/embedded")
     assert embedded == pretrained
+    brought = [*chemistry["stages"].pop("model")["outs"], *chemistry["stages"].pop("reactions")["outs"]]
+    for stage, needed in (("plan", brought[:2]), ("validate", [brought[0], brought[2]])):
+        deps = chemistry["stages"][stage]["deps"]
+        assert set(needed) <= set(deps)
+        chemistry["stages"][stage]["deps"] = [dep for dep in deps if dep not in brought]
+    assert chemistry["stages"]["validate"].pop("deps") == []
+    assert chemistry == pretrained
 
 
 def test_a_parameter_that_dvc_writes_is_read_as_the_number_it_is(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from stabbench.version import __version__
 COMMANDS = {
     name: f"stabbench.cli.{name}:{name}".replace("-", "_")
     for name in (
-        "init", "schema", "validate", "prepare", "pretrain", "plan", "train", "run", "study", "probe", "status",
-        "report",
+        "init", "schema", "validate", "prepare", "convert", "pretrain", "plan", "train", "run", "study", "probe",
+        "status", "report",
         "compare", "noise", "seeds",
         "check", "badge", "publish", "track", "score", "plugins", "strategies", "check-strategy", "gc",
     )

@@ -11,7 +11,7 @@ from stabbench.errors import UserError
 
 
 @click.command()
-@click.argument("preset", required=False, metavar="[demo|stabilisers|minilm|paper]")
+@click.argument("preset", required=False, metavar="[demo|stabilisers|minilm|chemistry|paper]")
 @click.option(
     "--from",
     "train",
@@ -41,6 +41,7 @@ def init(
     demo: tasks from a grammar and a small BERT pretrained on the spot; needs no network.
     stabilisers: every built-in strategy on one of demo's tasks.
     minilm: a 6-layer pretrained encoder on 1,000 sentences of CoLA.
+    chemistry: a 12-layer pretrained BERT with its masked-LM head, on reactions and their yields.
     paper: BERT-large on RTE, MRPC and CoLA, as in the paper; needs a GPU.
 
     With --from: a task of your own. Which columns are its text and label, what kind of task it is and how it is judged

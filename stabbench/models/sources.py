@@ -104,14 +104,19 @@ def content_hash(folder: Path) -> str:
     return sha256_of_json({"config": config, "tensors": tensors, "tokenizer": tokenizer_content(opened, _IDLE_CONFIG)})
 
 
-def _packaged(distribution: str) -> Path:
-    """The folder inside an installed package that holds config.json and the weights; the package is not imported."""
+def package_folders(distribution: str) -> list[Path]:
+    """The folders of an installed package, which is not imported; UserError where it is not installed."""
     module = distribution.replace("-", "_")
     spec = importlib.util.find_spec(module) if module.isidentifier() else None
     if spec is None or not spec.submodule_search_locations:
         raise UserError(f"the model package '{distribution}' is not installed: run `pip install {distribution}`")
-    for location in spec.submodule_search_locations:
-        for config in sorted(Path(location).rglob("config.json"), key=lambda path: (len(path.parts), path)):
+    return [Path(location) for location in spec.submodule_search_locations]
+
+
+def _packaged(distribution: str) -> Path:
+    """The folder inside an installed package that holds config.json and the weights."""
+    for location in package_folders(distribution):
+        for config in sorted(location.rglob("config.json"), key=lambda path: (len(path.parts), path)):
             if (config.parent / WEIGHTS).is_file():
                 return config.parent
     raise UserError(f"the package '{distribution}' holds no model: expected a folder with config.json and {WEIGHTS}")

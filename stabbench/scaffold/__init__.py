@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.resources import files
 from pathlib import Path
 
@@ -10,13 +10,17 @@ from stabbench.config.json_schema import write_schema
 from stabbench.errors import UserError, unknown
 from stabbench.files import write_text
 
-PRESETS = {
-    "demo": "dvc-pretrained.yaml",
-    "stabilisers": "dvc-embedded.yaml",
-    "minilm": "dvc-pretrained.yaml",
-    "paper": "dvc-pretrained.yaml",
+PRESETS: Mapping[str, tuple[str, ...]] = {
+    "demo": (),
+    "stabilisers": ("pretrains",),
+    "minilm": (),
+    "chemistry": ("chemistry",),
+    "paper": (),
 }
-"""Each preset's pipeline; its parameters are in `presets/<preset>.yaml`."""
+"""Each preset with what its pipeline has beside the common stages; its parameters are in `presets/<preset>.yaml`."""
+_PARTS = ("pretrains", "chemistry")
+_SCRIPTS = {"chemistry": "reactions.py"}
+"""Presets that bring a script, which a stage of theirs runs."""
 
 IGNORED = {
     ".dvcignore": ("/runs/**/provenance.json", "/studies/**/provenance.json", "/.stabbench"),
@@ -44,15 +48,29 @@ IGNORED = {
 
 
 def files_of(preset: str) -> dict[str, str]:
-    """The content of a preset's dvc.yaml and params.yaml; UserError for a preset that does not exist."""
+    """The content of a preset's files: dvc.yaml, params.yaml and its script; UserError for one that does not exist."""
     if preset not in PRESETS:
         raise unknown("preset", preset, PRESETS)
-    return {"dvc.yaml": pipeline(preset), "params.yaml": _packaged(f"{preset}.yaml")}
+    scripts = {name: _packaged(name) for name in [_SCRIPTS[preset]]} if preset in _SCRIPTS else {}
+    return {"dvc.yaml": pipeline(preset), "params.yaml": _packaged(f"{preset}.yaml"), **scripts}
 
 
 def pipeline(preset: str) -> str:
     """The dvc.yaml of a preset."""
-    return _packaged(PRESETS[preset])
+    return rendered("dvc.yaml.jinja", {part: part in PRESETS[preset] for part in _PARTS})
+
+
+def rendered(
+    template: str, values: Mapping[str, object], filters: Mapping[str, Callable[..., str]] | None = None
+) -> str:
+    """A template of `presets/` with its values, none of which may be missing."""
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(
+        trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined, keep_trailing_newline=True
+    )
+    environment.filters.update(filters or {})
+    return environment.from_string(_packaged(template)).render(**values)
 
 
 def _packaged(name: str) -> str:

@@ -11,7 +11,6 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,7 @@ from stabbench.config import load
 from stabbench.config.own_data import OBJECTIVE_GROUP
 from stabbench.errors import UserError, unknown
 from stabbench.plugins import installed
-from stabbench.scaffold import pipeline
+from stabbench.scaffold import pipeline, rendered
 from stabbench.scaffold.choices import Asked
 from stabbench.scaffold.columns import Column, look, number, read_as_words, shown
 from stabbench.scaffold.given import Given
@@ -115,7 +114,8 @@ def _read(name: str, given: Given, columns: Sequence[Column], found: Guess) -> S
     from stabbench.tasks.preparation import prepare
 
     packaged = _is_installed(MODEL_PACKAGE)
-    text = _rendered(name=name, given=given, columns=columns, guess=found, packaged=packaged)
+    values = {"name": name, "given": given, "columns": columns, "guess": found, "packaged": packaged}
+    text = rendered("own.yaml.jinja", values, {"comment": comment, "yaml": flow, "shown": shown})
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "params.yaml").write_text(text, encoding="utf-8")
         try:
@@ -134,17 +134,6 @@ def _is_installed(package: str) -> bool:
     except PackageNotFoundError:
         return False
     return True
-
-
-def _rendered(**values: object) -> str:
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(
-        trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined, keep_trailing_newline=True
-    )
-    environment.filters.update(comment=comment, yaml=flow, shown=shown)
-    template = (files("stabbench.scaffold") / "presets" / "own.yaml.jinja").read_text(encoding="utf-8")
-    return environment.from_string(template).render(**values)
 
 
 def comment(text: str, indent: int = 0) -> str:

@@ -1,0 +1,205 @@
+"""The pages of the evidence: one over all models, led by the paper's claims, and one a model."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from benchmarks.evidence_claims import CLAIMS
+from benchmarks.evidence_data import COST, LAYER_NORMS, SCORES, EvidenceCell, Model, read
+from benchmarks.evidence_rules import UNKNOWN, VERDICTS
+from stabbench.report.comparison import Comparison
+from stabbench.report.grid_tables import markdown_grid
+from stabbench.report.numbers import counted
+from stabbench.report.over_tasks import pooled
+from stabbench.report.sections.over_tasks import grids
+from stabbench.report.tables import escape_markdown, markdown_row
+
+FIGURES = ("figures/stability", "figures/gradient-norms", "figures/training-curves", "studies/*/forgetting",
+           "studies/*/surface", "studies/ablation/ablation", "studies/bias-correction/bias-correction")  # fmt: skip
+"""Figures of a report that a model's page shows, by how their paths begin."""
+DIGEST = 16
+"""Digits of a hash that are shown."""
+
+
+def front(models: Sequence[Model], found: pd.DataFrame, comparison: Comparison | None) -> str:
+    """The page over all models: what becomes of each claim, the numbers, one answer over all cells, the rules.
+
+    `found` is what `findings` gives; `comparison` that of all cells, each as a task, None where there are not two.
+    """
+    known = found[found["verdict"] != UNKNOWN]
+    parts = [
+        "# What the paper says, and what is found with real models",
+        "Mosbach et al. (2021) fine-tuned BERT-large and its like on GLUE. Here are their claims beside what "
+        f"{counted(len(models), 'pretrained model')} on {counted(sum(len(model.cells) for model in models), 'cell')} "
+        "(a model on a task at a rate) showed. All cells are judged by the same rules (below), which were written when "
+        "MiniLM's results were known, and four seeds of rxnfp's. "
+        "Every number is made of the committed tables by `python -m benchmarks.evidence`; [all of it](claims.csv).",
+        _summary(models, found),
+        "## Models",
+        "\n".join(f"- [{model.title}]({model.folder.name}/README.md)" for model in models),
+        "## The numbers",
+        *_by_claim(models, known),
+        "## Over all cells",
+        _over_all(comparison),
+        "## How a claim is judged",
+        "\n".join(f"- **{escape_markdown(claim.says)}.** {escape_markdown(claim.rule)}" for claim in CLAIMS),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _summary(models: Sequence[Model], found: pd.DataFrame) -> str:
+    lines = [markdown_row(["the paper says", *VERDICTS]), markdown_row(["---"] * (1 + len(VERDICTS)))]
+    names = _names(models)
+    for claim in CLAIMS:
+        rows = found[found["claim"] == claim.key]
+        where = [
+            ", ".join(
+                names[model, cell] for model, cell in rows.loc[rows["verdict"] == verdict, ["model", "cell"]].to_numpy()
+            )
+            for verdict in VERDICTS
+        ]
+        lines.append(markdown_row([claim.says, *(escape_markdown(text) or "–" for text in where)]))
+    return "\n".join(lines)
+
+
+def _names(models: Sequence[Model]) -> dict[tuple[str, str], str]:
+    """What a cell is called among all."""
+    return {
+        (model.folder.name, cell.name): f"{model.folder.name} {cell.name}" for model in models for cell in model.cells
+    }
+
+
+def _by_claim(models: Sequence[Model], known: pd.DataFrame) -> Iterator[str]:
+    names = _names(models)
+    for claim in CLAIMS:
+        lines = [markdown_row([claim.says, "verdict", "numbers"]), markdown_row(["---"] * 3)]
+        for row in _texts(known[known["claim"] == claim.key]):
+            cell = escape_markdown(names[row["model"], row["cell"]])
+            lines.append(markdown_row([cell, row["verdict"], escape_markdown(row["numbers"])]))
+        if len(lines) > 2:
+            yield "\n".join(lines)
+
+
+def _texts(rows: pd.DataFrame) -> list[dict[str, str]]:
+    return [{str(name): str(value) for name, value in row.items()} for row in rows.to_dict("records")]
+
+
+def _over_all(comparison: Comparison | None) -> str:
+    found = None if comparison is None else pooled(comparison.content)
+    if comparison is None or found is None:
+        return "Under two cells with two strategies in common there is nothing to put together."
+    said = " ".join(comparison.answers.values())
+    tables = [markdown_grid(*table).rstrip() for table in grids(comparison.content, found)]
+    return "\n\n".join([f"Each cell is taken as a task. {said} `stabbench compare scores.csv` says the same.", *tables])
+
+
+def page(model: Model, found: pd.DataFrame) -> str:
+    """A model's page: claims, tables, figures, how it was made, of what, and what was not run."""
+    mine = found[found["model"] == model.folder.name]
+    parts = [f"# {model.title}", model.about, "## Beside the paper", *_claims_by_cell(model, mine)]
+    for report in model.reports:
+        parts += [*_tables(model, report), *_figures(model, report)]
+    if model.commands:
+        parts += ["## Made with", f"```sh\n{model.commands}\n```"]
+    parts += [*_digests(model), *_cost(model)]
+    if model.packages:
+        parts += ["## Of what", _packages(model)]
+    if model.not_run:
+        parts += ["## Not run", model.not_run]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _claims_by_cell(model: Model, mine: pd.DataFrame) -> Iterator[str]:
+    for cell in model.cells:
+        rows = mine[mine["cell"] == cell.name].set_index("claim")
+        lines = [markdown_row([escape_markdown(cell.name), "verdict", "numbers"]), markdown_row(["---"] * 3)]
+        for claim in CLAIMS:
+            verdict, numbers = rows.loc[claim.key, ["verdict", "numbers"]]
+            lines.append(markdown_row([claim.says, str(verdict), escape_markdown(str(numbers))]))
+        yield "\n".join(lines)
+
+
+def _link(model: Model, path: Path) -> str:
+    return Path(os.path.relpath(path, model.folder.resolve())).as_posix()
+
+
+def _tables(model: Model, report: Path) -> Iterator[str]:
+    yield f"## {', '.join(cell.name for cell in model.cells if cell.report == report)}"
+    table = report / "tables" / "stability.md"
+    if table.is_file():
+        yield table.read_text(encoding="utf-8").strip()
+    linked = {"the whole report": "index.html", "every seed's score": SCORES, "every pair": "tables/pairwise.csv"}
+    if (report / LAYER_NORMS).is_file():
+        linked["gradient norms by run and layer"] = LAYER_NORMS
+    yield ", ".join(f"[{name}]({_link(model, report / path)})" for name, path in linked.items()) + "."
+
+
+def _figures(model: Model, report: Path) -> Iterator[str]:
+    folders = dict.fromkeys(folder for cell in model.cells if cell.report == report for folder in cell.folders)
+    for kind in FIGURES:
+        own = kind.startswith("figures/")
+        for folder in [report] if own else folders:
+            for path in sorted(folder.glob(f"{kind}*.png")):
+                yield f"![{path.stem.replace('-', ' ')}]({_link(model, path)})"
+
+
+def _digests(model: Model) -> Iterator[str]:
+    """The first run of each cell, by which a new training can be known to be the same."""
+    lines = []
+    for cell in model.cells:
+        rows = cell.rows(SCORES)
+        if len(rows) and "result_digest" in rows:
+            first = rows.iloc[0]
+            lines.append(
+                f"- {cell.name}: `stabbench train --model {cell.model} --task {cell.task} --strategy "
+                f"{first['strategy']} --seeds {first['seed']}` gives score {100 * first['score']:.4f} (× 100), digest "
+                f"`{first['result_digest'][:DIGEST]}`"
+            )
+    if lines:
+        yield "\n".join(["The first run of each cell again (the digest is that of one kind of CPU):\n", *lines])
+
+
+def _cost(model: Model) -> Iterator[str]:
+    rows = [row for report in model.reports for row in _texts(read(report / COST))]
+    if rows or model.times:
+        yield "## Time"
+    if model.times:
+        yield model.times
+    if rows:
+        head = ["cell", "runs", "updates", "seconds a run (median)", "machine", "threads", "torch"]
+        lines = [markdown_row(head), markdown_row(["---", *["---:"] * 3, "---", "---:", "---"])]
+        for row in rows:
+            numbers = [f"{float(row[name]):,.0f}" for name in ("runs", "updates", "seconds")]
+            texts = [escape_markdown(row[name]) for name in ("device", "threads", "torch")]
+            cell = escape_markdown(f"{row['model']} {row['task']} {row['strategy']}")
+            lines.append(markdown_row([cell, *numbers, *texts]))
+        yield "\n".join(lines)
+
+
+def _packages(model: Model) -> str:
+    head = ["package", "version", "file", "SHA-256"]
+    lines = [markdown_row(head), markdown_row(["---"] * len(head))]
+    lines += [
+        markdown_row([escape_markdown(str(entry.get(key, ""))) for key in ("package", "version", "file", "sha256")])
+        for entry in model.packages
+    ]
+    found = [row for report in model.reports for row in _texts(read(report / COST))]
+    contents = {(row["model"], row["model_content"]) for row in found}
+    lines += [f"\nContent of {name} as plans know it: `{content[:DIGEST]}`." for name, content in sorted(contents)]
+    return "\n".join(lines)
+
+
+def pooled_scores(models: Sequence[Model]) -> pd.DataFrame:
+    """Every run of the cells that count, a cell being a task: what `stabbench compare` takes."""
+
+    def rows(model: Model, cell: EvidenceCell) -> pd.DataFrame:
+        columns = ["strategy", "seed", "metric", "score", "majority", "failed"]
+        told = cell.rows(SCORES)[columns]
+        return told.assign(model="all", task=f"{model.folder.name} {cell.name}")[["model", "task", *columns]]
+
+    parts = [rows(model, cell) for model in models for cell in model.cells if cell.pooled]
+    return pd.concat(parts, ignore_index=True)
