@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -11,12 +11,13 @@ import pandas as pd
 from benchmarks.evidence_claims import CLAIMS
 from benchmarks.evidence_data import COST, LAYER_NORMS, SCORES, EvidenceCell, Model, read
 from benchmarks.evidence_rules import UNKNOWN, VERDICTS
+from benchmarks.tables import table
 from stabbench.report.comparison import Comparison
 from stabbench.report.grid_tables import markdown_grid
 from stabbench.report.numbers import counted
 from stabbench.report.over_tasks import pooled
 from stabbench.report.sections.over_tasks import grids
-from stabbench.report.tables import escape_markdown, markdown_row
+from stabbench.report.tables import escape_markdown
 
 FIGURES = ("figures/stability", "figures/gradient-norms", "figures/training-curves", "studies/*/forgetting",
            "studies/*/surface", "studies/ablation/ablation", "studies/bias-correction/bias-correction")  # fmt: skip
@@ -38,11 +39,11 @@ def front(models: Sequence[Model], found: pd.DataFrame, comparison: Comparison |
         "(a model on a task at a rate) showed. All cells are judged by the same rules (below), which were written when "
         "MiniLM's results were known, and four seeds of rxnfp's. "
         "Every number is made of the committed tables by `python -m benchmarks.evidence`; [all of it](claims.csv).",
-        _summary(models, found),
+        _summary(found),
         "## Models",
         "\n".join(f"- [{model.title}]({model.folder.name}/README.md)" for model in models),
         "## The numbers",
-        *_by_claim(models, known),
+        *_by_claim(known),
         "## Over all cells",
         _over_all(comparison),
         "## How a claim is judged",
@@ -51,37 +52,28 @@ def front(models: Sequence[Model], found: pd.DataFrame, comparison: Comparison |
     return "\n\n".join(parts) + "\n"
 
 
-def _summary(models: Sequence[Model], found: pd.DataFrame) -> str:
-    lines = [markdown_row(["the paper says", *VERDICTS]), markdown_row(["---"] * (1 + len(VERDICTS)))]
-    names = _names(models)
+def _summary(found: pd.DataFrame) -> str:
+    lines = []
     for claim in CLAIMS:
-        rows = found[found["claim"] == claim.key]
-        where = [
-            ", ".join(
-                names[model, cell] for model, cell in rows.loc[rows["verdict"] == verdict, ["model", "cell"]].to_numpy()
-            )
-            for verdict in VERDICTS
+        rows = _texts(found[found["claim"] == claim.key])
+        where = [", ".join(_called(row) for row in rows if row["verdict"] == verdict) for verdict in VERDICTS]
+        lines.append([claim.says, *(escape_markdown(text) or "–" for text in where)])
+    return table(["the paper says", *VERDICTS], lines, "l" * (1 + len(VERDICTS)))
+
+
+def _called(row: Mapping[str, str]) -> str:
+    """What the cell of a finding is called among those of all models."""
+    return f"{row['model']} {row['cell']}"
+
+
+def _by_claim(known: pd.DataFrame) -> Iterator[str]:
+    for claim in CLAIMS:
+        lines = [
+            [escape_markdown(_called(row)), row["verdict"], escape_markdown(row["numbers"])]
+            for row in _texts(known[known["claim"] == claim.key])
         ]
-        lines.append(markdown_row([claim.says, *(escape_markdown(text) or "–" for text in where)]))
-    return "\n".join(lines)
-
-
-def _names(models: Sequence[Model]) -> dict[tuple[str, str], str]:
-    """What a cell is called among all."""
-    return {
-        (model.folder.name, cell.name): f"{model.folder.name} {cell.name}" for model in models for cell in model.cells
-    }
-
-
-def _by_claim(models: Sequence[Model], known: pd.DataFrame) -> Iterator[str]:
-    names = _names(models)
-    for claim in CLAIMS:
-        lines = [markdown_row([claim.says, "verdict", "numbers"]), markdown_row(["---"] * 3)]
-        for row in _texts(known[known["claim"] == claim.key]):
-            cell = escape_markdown(names[row["model"], row["cell"]])
-            lines.append(markdown_row([cell, row["verdict"], escape_markdown(row["numbers"])]))
-        if len(lines) > 2:
-            yield "\n".join(lines)
+        if lines:
+            yield table([claim.says, "verdict", "numbers"], lines, "lll")
 
 
 def _texts(rows: pd.DataFrame) -> list[dict[str, str]]:
@@ -93,7 +85,7 @@ def _over_all(comparison: Comparison | None) -> str:
     if comparison is None or found is None:
         return "Under two cells with two strategies in common there is nothing to put together."
     said = " ".join(comparison.answers.values())
-    tables = [markdown_grid(*table).rstrip() for table in grids(comparison.content, found)]
+    tables = [markdown_grid(*grid).rstrip() for grid in grids(comparison.content, found)]
     return "\n\n".join([f"Each cell is taken as a task. {said} `stabbench compare scores.csv` says the same.", *tables])
 
 
@@ -105,9 +97,10 @@ def page(model: Model, found: pd.DataFrame) -> str:
         parts += [*_tables(model, report), *_figures(model, report)]
     if model.commands:
         parts += ["## Made with", f"```sh\n{model.commands}\n```"]
-    parts += [*_digests(model), *_cost(model)]
+    costs = [row for report in model.reports for row in _texts(read(report / COST))]
+    parts += [*_digests(model), *_cost(model, costs)]
     if model.packages:
-        parts += ["## Of what", _packages(model)]
+        parts += ["## Of what", _packages(model, costs)]
     if model.not_run:
         parts += ["## Not run", model.not_run]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -116,11 +109,11 @@ def page(model: Model, found: pd.DataFrame) -> str:
 def _claims_by_cell(model: Model, mine: pd.DataFrame) -> Iterator[str]:
     for cell in model.cells:
         rows = mine[mine["cell"] == cell.name].set_index("claim")
-        lines = [markdown_row([escape_markdown(cell.name), "verdict", "numbers"]), markdown_row(["---"] * 3)]
+        lines = []
         for claim in CLAIMS:
             verdict, numbers = rows.loc[claim.key, ["verdict", "numbers"]]
-            lines.append(markdown_row([claim.says, str(verdict), escape_markdown(str(numbers))]))
-        yield "\n".join(lines)
+            lines.append([claim.says, str(verdict), escape_markdown(str(numbers))])
+        yield table([escape_markdown(cell.name), "verdict", "numbers"], lines, "lll")
 
 
 def _link(model: Model, path: Path) -> str:
@@ -129,9 +122,9 @@ def _link(model: Model, path: Path) -> str:
 
 def _tables(model: Model, report: Path) -> Iterator[str]:
     yield f"## {', '.join(cell.name for cell in model.cells if cell.report == report)}"
-    table = report / "tables" / "stability.md"
-    if table.is_file():
-        yield table.read_text(encoding="utf-8").strip()
+    stability = report / "tables" / "stability.md"
+    if stability.is_file():
+        yield stability.read_text(encoding="utf-8").strip()
     linked = {"the whole report": "index.html", "every seed's score": SCORES, "every pair": "tables/pairwise.csv"}
     if (report / LAYER_NORMS).is_file():
         linked["gradient norms by run and layer"] = LAYER_NORMS
@@ -163,34 +156,30 @@ def _digests(model: Model) -> Iterator[str]:
         yield "\n".join(["The first run of each cell again (the digest is that of one kind of CPU):\n", *lines])
 
 
-def _cost(model: Model) -> Iterator[str]:
-    rows = [row for report in model.reports for row in _texts(read(report / COST))]
+def _cost(model: Model, rows: Sequence[Mapping[str, str]]) -> Iterator[str]:
     if rows or model.times:
         yield "## Time"
     if model.times:
         yield model.times
     if rows:
-        head = ["cell", "runs", "updates", "seconds a run (median)", "machine", "threads", "torch"]
-        lines = [markdown_row(head), markdown_row(["---", *["---:"] * 3, "---", "---:", "---"])]
+        lines = []
         for row in rows:
             numbers = [f"{float(row[name]):,.0f}" for name in ("runs", "updates", "seconds")]
             texts = [escape_markdown(row[name]) for name in ("device", "threads", "torch")]
             cell = escape_markdown(f"{row['model']} {row['task']} {row['strategy']}")
-            lines.append(markdown_row([cell, *numbers, *texts]))
-        yield "\n".join(lines)
+            lines.append([cell, *numbers, *texts])
+        head = ["cell", "runs", "updates", "seconds a run (median)", "machine", "threads", "torch"]
+        yield table(head, lines, "lrrrlrl")
 
 
-def _packages(model: Model) -> str:
-    head = ["package", "version", "file", "SHA-256"]
-    lines = [markdown_row(head), markdown_row(["---"] * len(head))]
-    lines += [
-        markdown_row([escape_markdown(str(entry.get(key, ""))) for key in ("package", "version", "file", "sha256")])
+def _packages(model: Model, costs: Sequence[Mapping[str, str]]) -> str:
+    lines = [
+        [escape_markdown(str(entry.get(key, ""))) for key in ("package", "version", "file", "sha256")]
         for entry in model.packages
     ]
-    found = [row for report in model.reports for row in _texts(read(report / COST))]
-    contents = {(row["model"], row["model_content"]) for row in found}
-    lines += [f"\nContent of {name} as plans know it: `{content[:DIGEST]}`." for name, content in sorted(contents)]
-    return "\n".join(lines)
+    contents = sorted({(row["model"], row["model_content"]) for row in costs})
+    said = [f"\nContent of {name} as plans know it: `{content[:DIGEST]}`." for name, content in contents]
+    return "\n".join([table(["package", "version", "file", "SHA-256"], lines, "llll"), *said])
 
 
 def pooled_scores(models: Sequence[Model]) -> pd.DataFrame:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table; all columns but the first are aligned to the right."""
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], align: str | None = None) -> str:
+    """A Markdown table; all columns but the first are aligned to the right, or as `align` has it, l or r a column."""
+    rules = ["---:" if side == "r" else "---" for side in align or "l" + "r" * (len(head) - 1)]
+    lines = [head, rules, *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
