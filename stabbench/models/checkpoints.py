@@ -53,17 +53,12 @@ def guessed_type(config: Mapping[str, Any], tensors: Sequence[str]) -> str | Non
 def conversion(source: str, folder: Path, config: Mapping[str, Any]) -> str:
     """The sentence that says how `source` (a hub id or the `folder`) becomes safetensors; `config` is its config.json.
 
-    A folder in shards is converted in its place, others into a new folder, which params.yaml has to name.
+    A folder is converted in its place, a hub id into a new folder, which params.yaml has to name.
     """
     loader, classes = "AutoModel", config.get("architectures") or []
     suffix = re.search(r"For(MaskedLM|PreTraining)$", str(classes[0])) if classes else None
     if suffix is not None:
         loader += suffix[0]
-    if (folder / "pytorch_model.bin").is_file():
-        target = f"./converted/{folder.resolve().name}"
-        return (
-            f"convert it with `stabbench convert {source} --out {target}` and write `source: {target}` in params.yaml"
-        )
     if Path(source) == folder:
         return f"convert it with {loader}.from_pretrained('{source}').save_pretrained('{source}')"
     target = f"./converted/{source.rpartition('/')[2]}"
