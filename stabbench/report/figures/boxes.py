@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -26,44 +27,67 @@ DASHES = (0, (4, 2))
 """The line of the best constant prediction."""
 
 
-def draw_box(
-    axes: Axes, place: float, runs: pd.DataFrame, color: Color, width: float = BOX_WIDTH, *, scale: float
-) -> None:
-    """Quartiles, whiskers to 1.5 IQR and a point for each finished run of a frame (a cross where it failed), × `scale`.
+@dataclass(frozen=True)
+class Box:
+    """What is drawn of a slot's finished runs."""
 
-    Where a run has no score, the others' points alone.
-    Of more than `POINTS` runs so many are drawn: to be said on the figure, as by `thinned`.
+    runs: int
+    ends: tuple[float, float, float, float, float] | None
+    """Lower whisker, quartiles, upper whisker, by Tukey's rule (1.5 IQR); None where a run has no score."""
+    scores: npt.NDArray[np.float64]
+    """`(points,)`: all, or `POINTS` of them evenly by rank."""
+    seeds: npt.NDArray[np.int64]
+    failed: npt.NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, runs: pd.DataFrame, scale: float) -> Box:
+        """Of a frame of finished runs, scores × `scale`; those without a score are no points."""
+        scored = runs["score"].notna().to_numpy()
+        scores = scale * runs["score"].to_numpy(dtype=np.float64)[scored]
+        ends = None
+        if scores.size and scored.all():
+            (box,) = boxplot_stats(scores)
+            ends = (box["whislo"], box["q1"], box["med"], box["q3"], box["whishi"])
+        chosen = np.flatnonzero(scored)
+        if scores.size > POINTS:
+            ranks = np.linspace(0, scores.size - 1, POINTS).round().astype(int)
+            by_rank = np.argsort(scores, kind="stable")[ranks]
+            scores, chosen = scores[by_rank], chosen[by_rank]
+        points = runs[["seed", "failed"]].iloc[chosen]
+        failed = points["failed"].to_numpy(dtype=bool, na_value=False)
+        return cls(len(runs), ends, scores, points["seed"].to_numpy(dtype=np.int64), failed)
+
+
+def draw_box(axes: Axes, place: float, box: Box, color: Color, width: float = BOX_WIDTH) -> None:
+    """Quartiles, whiskers, and a point for each run (a cross where it failed); of none that has a score nothing.
+
+    Of more than `POINTS` runs so many are points: to be said on the figure, as by `thinned`.
     """
-    scored = runs[runs["score"].notna()]
-    if scored.empty:
+    if not box.scores.size:
         return
-    scores = scale * scored["score"].to_numpy(dtype=np.float64)
-    if len(scored) == len(runs):
-        _draw_quartiles(axes, place, scores, color, width)
-    runs = scored
-    if len(runs) > POINTS:
-        chosen = np.argsort(scores, kind="stable")[np.linspace(0, len(runs) - 1, POINTS).round().astype(int)]
-        runs, scores = runs.iloc[chosen], scores[chosen]
-    across = place + jitter(runs["seed"].to_numpy(dtype=np.int64)) * width / BOX_WIDTH
-    draw_points(axes, across, scores, runs["failed"].to_numpy(dtype=bool, na_value=False), color)
+    if box.ends is not None:
+        _draw_quartiles(axes, place, box.ends, color, width)
+    across = place + jitter(box.seeds) * width / BOX_WIDTH
+    draw_points(axes, across, box.scores, box.failed, color)
 
 
-def _draw_quartiles(axes: Axes, place: float, scores: npt.NDArray[np.float64], color: Color, width: float) -> None:
-    """Tukey's box of the scores; as two artists, where `Axes.boxplot` takes seven and five times as long."""
-    (box,) = boxplot_stats(scores)
+def _draw_quartiles(
+    axes: Axes, place: float, ends: tuple[float, float, float, float, float], color: Color, width: float
+) -> None:
+    """Tukey's box; as two artists, where `Axes.boxplot` takes seven and five times as long."""
+    low, first, median, third, high = ends
     left, right = place - width / 2, place + width / 2
-    whiskers = [[(place, box[end]), (place, box[edge])] for end, edge in (("whislo", "q1"), ("whishi", "q3"))]
-    caps = [[(place - width / 4, box[end]), (place + width / 4, box[end])] for end in ("whislo", "whishi")]
-    median = [(left, box["med"]), (right, box["med"])]
+    whiskers = [[(place, low), (place, first)], [(place, high), (place, third)]]
+    caps = [[(place - width / 4, end), (place + width / 4, end)] for end in (low, high)]
     tint = (color, 0.22)
-    axes.add_patch(Rectangle((left, box["q1"]), width, box["q3"] - box["q1"], facecolor=tint, edgecolor=tint, zorder=2))
-    lines = LineCollection([*whiskers, *caps, median], colors=[color], linewidths=[1.0] * 4 + [1.8], zorder=2)
-    axes.add_collection(lines)
+    axes.add_patch(Rectangle((left, first), width, third - first, facecolor=tint, edgecolor=tint, zorder=2))
+    lines = [*whiskers, *caps, [(left, median), (right, median)]]
+    axes.add_collection(LineCollection(lines, colors=[color], linewidths=[1.0] * 4 + [1.8], zorder=2))
 
 
-def thinned(runs: pd.DataFrame) -> str:
-    """What a figure with boxes of these finished runs has to say of its points; empty where all are drawn."""
-    largest = int(runs.groupby("strategy", sort=False, observed=True).size().max()) if len(runs) else 0
+def thinned(boxes: Sequence[Box]) -> str:
+    """What a figure with these boxes has to say of its points; empty where all are drawn."""
+    largest = max((box.runs for box in boxes), default=0)
     return f"points: {POINTS} of up to {largest:,} runs a box, evenly by rank" if largest > POINTS else ""
 
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from stabbench.analysis.frame import finished
 from stabbench.analysis.scoring import Scoring
-from stabbench.report.figures.boxes import draw_box, draw_majority, legend_handles, name_slots
+from stabbench.report.figures.boxes import Box, draw_box, draw_majority, legend_handles, name_slots
 from stabbench.report.figures.drawing import PAGE_WIDTH, new_figure, panels_of
 from stabbench.report.figures.palette import Color
 from stabbench.report.shown import Shown
@@ -38,7 +38,7 @@ def conditions_figure(runs: pd.DataFrame, conditions: Mapping[str, Sequence[Cond
         shown = Shown.of(scoring, str(part["metric"].iloc[0]))
         for place, condition in enumerate(group):
             done = finished(part[part["strategy"] == condition.name])
-            draw_box(axes, place, done, condition.color, scale=shown.factor)
+            draw_box(axes, place, Box.of(done, shown.factor), condition.color)
         draw_majority(axes, float(part["majority"].iloc[0]), scale=shown.factor)
         name_slots(axes, [condition.label for condition in group], figure.get_figwidth() / columns)
         axes.set_title(task)

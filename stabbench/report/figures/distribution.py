@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stabbench.analysis.frame import finished, ordered
 from stabbench.analysis.place import Place
-from stabbench.report.content import Content
-from stabbench.report.figures.boxes import draw_box, draw_majority, legend_handles, name_slots, thinned
+from stabbench.report.content import DRAWN_PLACES, Content
+from stabbench.report.figures.boxes import Box, draw_box, draw_majority, legend_handles, name_slots, thinned
 from stabbench.report.figures.drawing import PAGE_WIDTH, axes_of, new_figure, of_strategy, panels_of
 from stabbench.report.figures.palette import MUTED, strategy_colors
 
@@ -47,18 +49,24 @@ def draw_distribution(axes: Axes, content: Content, place: Place, width: float) 
 
     `width` is the panel's in inches; strategies' names are turned where it is too small for them.
     """
-    here = (content.runs["model"] == place.model) & (content.runs["task"] == place.task)
-    runs = content.runs.loc[here, ["strategy", "seed", "status", "metric", "score", "failed"]]
-    strategies = ordered(runs["strategy"])
     order = content.strategies
     colors = strategy_colors(order)
-    done = finished(runs)
     shown = content.shown_at(place)
-    for slot, strategy in enumerate(strategies):
+    boxes = _boxes(content, place)
+    for slot, (strategy, box) in enumerate(boxes.items()):
         before = set(axes.get_children())
-        draw_box(axes, slot, done[done["strategy"] == strategy], colors[strategy], scale=shown.factor)
+        draw_box(axes, slot, box, colors[strategy])
         of_strategy(axes, [artist for artist in axes.get_children() if artist not in before], order.index(strategy))
     draw_majority(axes, content.majority_at(place), scale=shown.factor)
-    name_slots(axes, strategies, width)
+    name_slots(axes, list(boxes), width)
     axes.set_ylabel(f"{content.origin.scored_on} {shown.label}".strip(), parse_math=False)
-    axes.set_xlabel(thinned(done), fontsize=6.5, color=MUTED)
+    axes.set_xlabel(thinned(list(boxes.values())), fontsize=6.5, color=MUTED)
+
+
+@lru_cache(maxsize=DRAWN_PLACES)
+def _boxes(content: Content, place: Place) -> dict[str, Box]:
+    """The box of each strategy, for the page's figure and for the one of all tasks."""
+    here = (content.runs["model"] == place.model) & (content.runs["task"] == place.task)
+    runs = content.runs.loc[here, ["strategy", "seed", "status", "metric", "score", "failed"]]
+    done, scale = finished(runs), content.shown_at(place).factor
+    return {name: Box.of(done[done["strategy"] == name], scale) for name in ordered(runs["strategy"])}

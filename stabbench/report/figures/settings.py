@@ -13,7 +13,15 @@ from matplotlib.patches import Patch
 
 from stabbench.analysis.frame import finished, ordered
 from stabbench.analysis.scoring import Scoring
-from stabbench.report.figures.boxes import BOX_WIDTH, draw_box, draw_majority, draw_points, legend_handles, name_slots
+from stabbench.report.figures.boxes import (
+    BOX_WIDTH,
+    Box,
+    draw_box,
+    draw_majority,
+    draw_points,
+    legend_handles,
+    name_slots,
+)
 from stabbench.report.figures.drawing import PAGE_WIDTH, axes_of, logarithmic, new_figure, panels_of
 from stabbench.report.figures.palette import INK, MUTED, Color
 from stabbench.report.numbers import epochs_text, exponent
@@ -58,7 +66,7 @@ def ablation_figure(runs: pd.DataFrame, colors: Colors, recommended: Collection[
 def _draw_rates(axes: Axes, runs: pd.DataFrame, color: Color, width: float, scale: float) -> None:
     rates = list(runs["learning_rate"].unique())
     for place, rate in enumerate(rates):
-        draw_box(axes, place, finished(runs[runs["learning_rate"] == rate]), color, scale=scale)
+        draw_box(axes, place, Box.of(finished(runs[runs["learning_rate"] == rate]), scale), color)
     draw_majority(axes, float(runs["majority"].iloc[0]), scale=scale)
     name_slots(axes, [exponent(rate) for rate in rates], width)
 
@@ -96,7 +104,8 @@ def correction_figure(runs: pd.DataFrame, colors: Colors, scoring: Scoring) -> F
                 shift = (number - (len(sides) - 1) / 2) * 1.1 * _PAIRED
                 chosen = part[(part["learning_rate"] == rate) & (part["bias_correction"] == side)]
                 width = _PAIRED if len(sides) > 1 else BOX_WIDTH
-                draw_box(axes, place + shift, finished(chosen), colors(epochs, side), width, scale=shown.factor)
+                box = Box.of(finished(chosen), shown.factor)
+                draw_box(axes, place + shift, box, colors(epochs, side), width)
         draw_majority(axes, float(part["majority"].iloc[0]), scale=shown.factor)
         name_slots(axes, [exponent(rate) for rate in rates], figure.get_figwidth() / columns)
         axes.set_title(model)
