@@ -72,7 +72,7 @@ On the training text, over the updates before:
 
 Made by `python -m benchmarks.encoder`; the same command on another kind of CPU gives other last digits. In params.yaml
 it is `source: package:stabbench`. To pretrain it anew there (dvc.yaml then needs the stage `pretrain`, which
-`stabbench init stabilisers` writes):
+`stabbench init pretraining` writes):
 
 ```yaml
 models:

@@ -260,7 +260,7 @@ def test_every_preset_is_valid_and_writes_its_learning_rates_out(read: Read, pre
     text = files_of(preset)["params.yaml"]
     config = read(text)
     assert config.preset == preset
-    assert len(config.seeds) == (10 if preset in ("stabilisers", "chemistry") else 25)
+    assert len(config.seeds) == (10 if preset in ("pretraining", "chemistry") else 25)
     assert text.count("recipe: {learning_rate: ") == len(config.strategies)
 
 

@@ -226,7 +226,7 @@ def explained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with a study and a probe, all in small, whose grid is trained."""
     folder = tmp_path_factory.mktemp("explained") / "demo"
     folder.mkdir()
-    scaffold.write("stabilisers", folder)
+    scaffold.write("pretraining", folder)
     task = {"dataset": "acceptability", "train_size": 32, "dev_size": 32}
     change_params(
         folder,

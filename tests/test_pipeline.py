@@ -34,7 +34,7 @@ class Project:
         folder.mkdir(exist_ok=True)
         self.run("git", "init", "--quiet")
         self.run("dvc", "init", "--quiet")
-        scaffold.write("stabilisers", folder)
+        scaffold.write("pretraining", folder)
         task = {"dataset": "acceptability", "train_size": 32, "dev_size": 32, "sample_seed": 0}
         self.change(tasks={"acceptability": task}, studies={}, probes={})
 

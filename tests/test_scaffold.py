@@ -131,7 +131,7 @@ def test_the_repository_is_the_demo_preset() -> None:
 
 def test_the_pipelines_differ_in_where_the_model_and_the_data_are_from_only() -> None:
     embedded, chemistry, pretrained = (
-        yaml(scaffold.files_of(preset)["dvc.yaml"]) for preset in ("stabilisers", "chemistry", "minilm")
+        yaml(scaffold.files_of(preset)["dvc.yaml"]) for preset in ("pretraining", "chemistry", "minilm")
     )
     assert embedded["stages"].pop("pretrain")["outs"] == ["models/embedded"]
     embedded["stages"]["plan"]["deps"].remove("models/embedded")

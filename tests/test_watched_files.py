@@ -49,7 +49,7 @@ def planned() -> str:
 
 
 def test_every_file_that_the_stage_lacks_is_named_in_one_warning(project: Path) -> None:
-    pipeline = scaffold.files_of("stabilisers")["dvc.yaml"]
+    pipeline = scaffold.files_of("pretraining")["dvc.yaml"]
     (project / "dvc.yaml").write_text(pipeline)
     said = planned()
     assert said.count("warning") == 1
@@ -69,7 +69,7 @@ def test_every_file_that_the_stage_lacks_is_named_in_one_warning(project: Path) 
 )
 def test_a_stage_that_watches_them_in_any_way_is_left_in_peace(project: Path, lines: list[str]) -> None:
     deps = "".join(f"      - {line}\n" for line in lines)
-    pipeline = scaffold.files_of("stabilisers")["dvc.yaml"].replace("      - validated/plan.json\n", deps)
+    pipeline = scaffold.files_of("pretraining")["dvc.yaml"].replace("      - validated/plan.json\n", deps)
     (project / "dvc.yaml").write_text(pipeline)
     assert planned() == ""
 
@@ -100,7 +100,7 @@ def test_a_long_list_is_cut(project: Path) -> None:
         (project / f"{name}.py").write_text(STRATEGY)
         change_params(project, **{f"strategies__{name}": {"plugin": f"./{name}.py:Longer"}})
     change_params(project, grid__strategies=names, studies={})
-    (project / "dvc.yaml").write_text(scaffold.files_of("stabilisers")["dvc.yaml"])
+    (project / "dvc.yaml").write_text(scaffold.files_of("pretraining")["dvc.yaml"])
     said = planned()
     assert said.endswith("      - mine9.py\n  and 4 more\n")
 
@@ -123,7 +123,7 @@ def test_own_files_need_no_line_where_the_first_stage_always_runs(project: Path)
     change_params(project, tasks__mine=OWN)
     for name in ("train.csv", "dev.csv"):
         (project / name).write_text("body,kind\na,x\nb,y\n")
-    pipeline = scaffold.files_of("stabilisers")["dvc.yaml"]
+    pipeline = scaffold.files_of("pretraining")["dvc.yaml"]
     assert "always_changed: true" in pipeline
     (project / "dvc.yaml").write_text(pipeline)
     assert CliRunner().invoke(main, ["validate"]).stderr == ""
@@ -133,7 +133,7 @@ def test_own_files_that_a_first_stage_which_runs_seldom_does_not_watch_are_named
     change_params(project, tasks__mine=OWN)
     for name in ("train.csv", "dev.csv"):
         (project / name).write_text("body,kind\na,x\nb,y\n")
-    pipeline = re.sub(r"    always_changed: true.*\n", "", scaffold.files_of("stabilisers")["dvc.yaml"], count=1)
+    pipeline = re.sub(r"    always_changed: true.*\n", "", scaffold.files_of("pretraining")["dvc.yaml"], count=1)
     (project / "dvc.yaml").write_text(pipeline)
     said = CliRunner().invoke(main, ["validate"]).stderr
     assert "stage validate does not depend on all that it reads" in said

