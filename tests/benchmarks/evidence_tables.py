@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.evidence_data import EvidenceCell, models
+from benchmarks.evidence.data import EvidenceCell, models
 from stabbench.files import write_json, write_text
 
 PLACE = {"model": "deep", "task": "yields"}

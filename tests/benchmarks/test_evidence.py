@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from benchmarks import evidence
-from benchmarks.evidence_claims import CLAIMS
-from benchmarks.evidence_data import models
-from benchmarks.evidence_rules import HOLDS, NOT, PART, UNKNOWN
+from benchmarks.evidence import __main__ as evidence
+from benchmarks.evidence.claims import CLAIMS, findings
+from benchmarks.evidence.data import models
+from benchmarks.evidence.pages import with_claims
+from benchmarks.evidence.rules import HOLDS, NOT, PART, UNKNOWN
 from stabbench.errors import UserError
 from tests.analysis.synthetic import SyntheticCell, write_runs
 from tests.benchmarks.evidence_tables import cell, pair, perplexity, stability, write_table
@@ -188,6 +189,16 @@ def test_the_committed_pages_and_tables_are_made_again_to_the_last_byte(tmp_path
     for path in evidence.write(COMMITTED, tmp_path):
         committed = COMMITTED / path.relative_to(tmp_path)
         assert path.read_bytes() == committed.read_bytes(), committed
+
+
+def test_the_readme_shows_the_committed_claims() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert with_claims(text, findings(models(COMMITTED))) == text
+
+
+def test_a_text_without_a_place_for_the_claims_is_refused() -> None:
+    with pytest.raises(ValueError, match="no place for the table"):
+        with_claims("# A readme\n", findings(models(COMMITTED)[:1]))
 
 
 def test_a_folder_without_a_model_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,8 +10,8 @@ from statistics import median
 
 import pandas as pd
 
-from benchmarks.evidence_data import EvidenceCell, Pair, number
-from benchmarks.evidence_rules import (
+from benchmarks.evidence.data import EvidenceCell, Pair, number
+from benchmarks.evidence.rules import (
     CORRECTED,
     DEFAULT,
     HOLDS,

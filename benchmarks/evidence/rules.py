@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from benchmarks.evidence_data import Pair, Side
+from benchmarks.evidence.data import Pair, Side
 from stabbench.report.numbers import p_equation
 from stabbench.report.over_tasks import ratio
 

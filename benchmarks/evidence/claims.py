@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from benchmarks.evidence_data import EvidenceCell, Model
-from benchmarks.evidence_mechanism import (
+from benchmarks.evidence.data import EvidenceCell, Model
+from benchmarks.evidence.mechanism import (
     few_updates,
     loss_of_guessing,
     low_loss_steadier,
@@ -19,7 +19,7 @@ from benchmarks.evidence_mechanism import (
     top_layers_forget,
     vanishing,
 )
-from benchmarks.evidence_outcomes import (
+from benchmarks.evidence.outcomes import (
     beyond_noise,
     correction_prevents,
     default_fails,
@@ -27,7 +27,7 @@ from benchmarks.evidence_outcomes import (
     mixout_helps_less,
     steadier,
 )
-from benchmarks.evidence_rules import Found
+from benchmarks.evidence.rules import Found
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from statistics import median
 
 import pandas as pd
 
-from benchmarks.evidence_data import COST, LAYER_NORMS
+from benchmarks.evidence.data import COST, LAYER_NORMS
 from stabbench.analysis.frame import FAILED
 from stabbench.analysis.gradients import has_norms, second_half
 from stabbench.analysis.layers import layer_norms

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.evidence_claims import CLAIMS
-from benchmarks.evidence_data import COST, LAYER_NORMS, SCORES, EvidenceCell, Model, read
-from benchmarks.evidence_rules import UNKNOWN, VERDICTS
+from benchmarks.evidence.claims import CLAIMS
+from benchmarks.evidence.data import COST, LAYER_NORMS, SCORES, EvidenceCell, Model, read
+from benchmarks.evidence.rules import UNKNOWN, VERDICTS
 from benchmarks.tables import table
 from stabbench.report.comparison import Comparison
 from stabbench.report.grid_tables import markdown_grid
@@ -22,6 +22,8 @@ from stabbench.report.tables import escape_markdown
 FIGURES = ("figures/stability", "figures/gradient-norms", "figures/training-curves", "studies/*/forgetting",
            "studies/*/surface", "studies/ablation/ablation", "studies/bias-correction/bias-correction")  # fmt: skip
 """Figures of a report that a model's page shows, by how their paths begin."""
+BEGIN, END = "<!-- the paper's claims: made by python -m benchmarks.evidence -->", "<!-- end of the claims -->"
+"""What the README's table stands between."""
 DIGEST = 16
 """Digits of a hash that are shown."""
 
@@ -59,6 +61,25 @@ def _summary(found: pd.DataFrame) -> str:
         where = [", ".join(_called(row) for row in rows if row["verdict"] == verdict) for verdict in VERDICTS]
         lines.append([claim.says, *(escape_markdown(text) or "–" for text in where)])
     return table(["the paper says", *VERDICTS], lines, "l" * (1 + len(VERDICTS)))
+
+
+def with_claims(text: str, found: pd.DataFrame) -> str:
+    """A text whose table of claims, between `BEGIN` and `END`, is the present one; ValueError where it has none.
+
+    Of each claim in how many cells it holds and does not, and what the first cell that tells has to say.
+    """
+    if text.count(BEGIN) != 1 or text.count(END) != 1:
+        raise ValueError(f"found no place for the table of claims, expected one between {BEGIN} and {END}")
+    lines = []
+    for claim in CLAIMS:
+        rows = _texts(found[found["claim"] == claim.key])
+        counts = [sum(row["verdict"] == verdict for row in rows) for verdict in VERDICTS]
+        told = next((row for row in rows if row["verdict"] != UNKNOWN), None)
+        example = "–" if told is None else escape_markdown(f"{_called(told)}: {told['numbers']}")
+        lines.append([claim.says, *(str(count or "–") for count in counts), example])
+    made = table(["the paper says", *VERDICTS, "for example"], lines, "lrrrrl")
+    before, rest = text.split(BEGIN)
+    return f"{before}{BEGIN}\n{made}\n{END}{rest.split(END)[1]}"
 
 
 def _called(row: Mapping[str, str]) -> str:

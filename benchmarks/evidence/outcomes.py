@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 
-from benchmarks.evidence_data import EvidenceCell
-from benchmarks.evidence_rules import (
+from benchmarks.evidence.data import EvidenceCell
+from benchmarks.evidence.rules import (
     CORRECTED,
     DEFAULT,
     HOLDS,

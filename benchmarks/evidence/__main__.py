@@ -1,6 +1,6 @@
 """Pages of what was found with real models, made of committed tables alone.
 
-    python -m benchmarks.evidence                       # reports/evidence: claims.csv, scores.csv, all pages
+    python -m benchmarks.evidence                       # claims.csv, scores.csv, pages; README's table
     python -m benchmarks.evidence --root other/evidence
     python -m benchmarks.evidence gather runs reports/evidence/rxnfp    # of records: layer-norms.csv and cost.csv
 
@@ -16,16 +16,17 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks.evidence_claims import findings
-from benchmarks.evidence_data import ABOUT, models
-from benchmarks.evidence_gather import gather
-from benchmarks.evidence_pages import front, page, pooled_scores
+from benchmarks.evidence.claims import findings
+from benchmarks.evidence.data import ABOUT, models
+from benchmarks.evidence.gather import gather
+from benchmarks.evidence.pages import front, page, pooled_scores, with_claims
 from stabbench.errors import UserError
 from stabbench.files import write_bytes, write_text
 from stabbench.report.comparison import compare
 from stabbench.report.tables import exact_csv
 
 ROOT = Path("reports/evidence")
+README = Path("README.md")
 
 
 def write(root: Path, out: Path | None = None) -> list[Path]:
@@ -60,6 +61,10 @@ def main(words: list[str] | None = None) -> int:
     given = parser.parse_args(words)
     try:
         paths = gather(given.runs, given.out) if given.command == "gather" else write(given.root)
+        if given.command is None and given.root == ROOT:
+            claims = findings(models(given.root))
+            write_text(README, with_claims(README.read_text(encoding="utf-8"), claims))
+            paths.append(README)
     except UserError as error:
         print(error, file=sys.stderr)
         return 2
