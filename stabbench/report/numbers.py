@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-
-from pandas.api.typing import NAType
+from typing import TYPE_CHECKING, SupportsIndex
 
 from stabbench.metrics.contract import MetricKind
+
+if TYPE_CHECKING:
+    from pandas.api.typing import NAType
 
 NOT_AVAILABLE = "n/a"
 ROUNDING = 1e-9
@@ -50,12 +52,12 @@ def _power(value: float) -> int:
 
 def known(count: int | NAType | None) -> str:
     """A count, or `n/a` where it is not known."""
-    return NOT_AVAILABLE if count is None or isinstance(count, NAType) else str(count)
+    return str(count) if isinstance(count, SupportsIndex) else NOT_AVAILABLE
 
 
 def of_runs(failed: int | NAType | None, n: int) -> str:
     """`3/25`, or `n/a` where it is not known."""
-    return NOT_AVAILABLE if failed is None or isinstance(failed, NAType) else f"{failed}/{n}"
+    return f"{failed}/{n}" if isinstance(failed, SupportsIndex) else NOT_AVAILABLE
 
 
 def share(fraction: float) -> str:

@@ -13,7 +13,8 @@ from stabbench.report.figures.drawing import style
 from stabbench.report.figures.palette import MUTED, strategy_colors, themes
 from stabbench.report.section import Section
 from stabbench.studies import study_named
-from stabbench.studies.settings import setting_name, strategy_like
+from stabbench.studies.settings import setting_name
+from stabbench.studies.settings_tables import strategy_like
 from tests.analysis.synthetic import DIVERGED, SyntheticCell
 from tests.studies import drawn
 

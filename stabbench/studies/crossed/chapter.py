@@ -1,22 +1,16 @@
-"""Where the variance comes from: head × data order × dropout, every combination once (after Dodge et al., 2020)."""
+"""The chapter of the crossed study: shares of each factor with intervals, and all scores by level."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from itertools import product
-from typing import Annotated
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
 
 from stabbench.analysis.frame import MISSING, frame
 from stabbench.analysis.scoring import Scoring
 from stabbench.analysis.variance_components import COMPONENTS, FACTORS, RESAMPLES, VarianceShares, variance_shares
-from stabbench.config import Config
-from stabbench.config.values import Block, Name
-from stabbench.plan import Variation
 from stabbench.records import Selection
 from stabbench.report.content import Content
 from stabbench.report.figures.crossed import levels_figure, shares_figure
@@ -25,90 +19,53 @@ from stabbench.report.grid import Grid
 from stabbench.report.numbers import counted, listed, share
 from stabbench.report.section import Section, SectionFigure
 from stabbench.report.shown import Shown
-from stabbench.studies.contract import Study
-from stabbench.studies.settings import scoring_of
+from stabbench.studies.crossed.options import CrossedOptions
+from stabbench.studies.settings_tables import scoring_of
 from stabbench.tensor_roles import HEAD
 
-_STRATEGY_STREAM = 1
 
-
-class CrossedOptions(Block):
-    """What is trained, and how many seeds of each factor are crossed."""
-
-    model: Name
-    task: Name
-    strategy: Name = "devlin"
-    levels: Annotated[int, Field(ge=2, le=20)] = 5
-
-
-class Crossed(Study[CrossedOptions]):
-    """One cell of levels³ runs: run number 1 has the first level of all three factors, dropout varies fastest."""
-
-    Options = CrossedOptions
-
-    def variations(self, options: CrossedOptions, config: Config) -> list[Variation]:
-        """The cell; level l of a factor is seed l of its stream, the strategy's own stream is the same in all runs.
-
-        Run 1 is therefore the main grid's run of seed 1.
-        """
-        levels = product(range(1, options.levels + 1), repeat=len(FACTORS))
-        streams = {
-            str(number): {**dict(zip(FACTORS, combination, strict=True)), "strategy": _STRATEGY_STREAM}
-            for number, combination in enumerate(levels, start=1)
-        }
-        return [
-            Variation(
-                name=f"{options.strategy}-crossed",
-                model=options.model,
-                task=options.task,
-                strategy=options.strategy,
-                seeds=tuple(range(1, len(streams) + 1)),
-                streams=streams,
-            )
-        ]
-
-    def section(self, name: str, options: CrossedOptions, selection: Selection, content: Content) -> Section:
-        """Shares of each factor with intervals, and all scores by level."""
-        bare = Section(
-            name=name,
-            title="Where the variance comes from",
-            looks_for=(
-                f"{options.strategy} on {options.task} with {options.model}: {options.levels} initial heads × "
-                f"{options.levels} data orders × {options.levels} dropout seeds, every combination once. A factor's "
-                "first-order share is the part of the scores' variance that it explains alone, its total share adds "
-                "the interactions that it takes part in. Dodge et al. (2020) found that heads and data orders matter "
-                "about equally."
+def section(name: str, options: CrossedOptions, selection: Selection, content: Content) -> Section:
+    """Shares of each factor with intervals, and all scores by level."""
+    bare = Section(
+        name=name,
+        title="Where the variance comes from",
+        looks_for=(
+            f"{options.strategy} on {options.task} with {options.model}: {options.levels} initial heads × "
+            f"{options.levels} data orders × {options.levels} dropout seeds, every combination once. A factor's "
+            "first-order share is the part of the scores' variance that it explains alone, its total share adds "
+            "the interactions that it takes part in. Dodge et al. (2020) found that heads and data orders matter "
+            "about equally."
+        ),
+        found=[],
+    )
+    runs, scoring = _with_levels(frame(selection), selection), scoring_of(selection)
+    shown = Shown.of(scoring, str(runs["metric"].iloc[0]), [runs["score"].std()], runs["score"].abs().max())
+    missing = int((runs["status"] == MISSING).sum())
+    if missing:
+        text = f"{missing} of {len(runs)} runs are missing: the shares need every combination."
+        return dataclasses.replace(bare, found=[text], data={"runs": runs})
+    scores = runs["score"].to_numpy(dtype=np.float64).reshape([options.levels] * len(FACTORS))
+    shares = variance_shares(scores, np.random.default_rng(0))
+    summary = _summary(runs, shown)
+    if shares is None:
+        text = "The score is the same in all runs, so there is no variance to share out: not estimable."
+        return dataclasses.replace(bare, found=[summary, text], data={"runs": runs})
+    color = strategy_colors(content.strategies).get(options.strategy, MUTED)
+    names = _names(scoring)
+    found = [summary, *_found(shares, names)]
+    return dataclasses.replace(
+        bare,
+        found=found,
+        figures=[
+            SectionFigure("variance-shares", shares_figure(shares, names), found[1], "components"),
+            SectionFigure(
+                "scores-by-level", levels_figure(runs, names, color, scoring), f"Scores by level. {summary}", "runs"
             ),
-            found=[],
-        )
-        runs, scoring = _with_levels(frame(selection), selection), scoring_of(selection)
-        shown = Shown.of(scoring, str(runs["metric"].iloc[0]), [runs["score"].std()], runs["score"].abs().max())
-        missing = int((runs["status"] == MISSING).sum())
-        if missing:
-            text = f"{missing} of {len(runs)} runs are missing: the shares need every combination."
-            return dataclasses.replace(bare, found=[text], data={"runs": runs})
-        scores = runs["score"].to_numpy(dtype=np.float64).reshape([options.levels] * len(FACTORS))
-        shares = variance_shares(scores, np.random.default_rng(0))
-        summary = _summary(runs, shown)
-        if shares is None:
-            text = "The score is the same in all runs, so there is no variance to share out: not estimable."
-            return dataclasses.replace(bare, found=[summary, text], data={"runs": runs})
-        color = strategy_colors(content.strategies).get(options.strategy, MUTED)
-        names = _names(scoring)
-        found = [summary, *_found(shares, names)]
-        return dataclasses.replace(
-            bare,
-            found=found,
-            figures=[
-                SectionFigure("variance-shares", shares_figure(shares, names), found[1], "components"),
-                SectionFigure(
-                    "scores-by-level", levels_figure(runs, names, color, scoring), f"Scores by level. {summary}", "runs"
-                ),
-            ],
-            tables=[(_caption(options.levels, shown), _grid(shares, names, shown.factor))],
-            data={"runs": runs, "components": _components(shares)},
-            facts={"levels": options.levels, "resamples": RESAMPLES, "interactions": shares.interactions},
-        )
+        ],
+        tables=[(_caption(options.levels, shown), _grid(shares, names, shown.factor))],
+        data={"runs": runs, "components": _components(shares)},
+        facts={"levels": options.levels, "resamples": RESAMPLES, "interactions": shares.interactions},
+    )
 
 
 def _with_levels(runs: pd.DataFrame, selection: Selection) -> pd.DataFrame:

@@ -1,10 +1,10 @@
-"""Fig. 9 and Fig. 8, right: learning rate × epochs × bias correction, and training loss against dev score."""
+"""The chapter of the ablation: box plots of every setting, and training loss against dev score."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -13,27 +13,20 @@ import pandas as pd
 from stabbench.analysis.frame import finished
 from stabbench.analysis.generalisation import correlation, fitted, share_between
 from stabbench.analysis.spread import spread
-from stabbench.config import Config
-from stabbench.config.values import Block, Name, Positive, Seeds
-from stabbench.errors import UserError
-from stabbench.plan import Variation
 from stabbench.records import Selection
 from stabbench.report.content import Content
 from stabbench.report.figures.palette import MUTED, Color
 from stabbench.report.figures.settings import ablation_figure, loss_and_score_figure
-from stabbench.report.numbers import counted, epochs_text, exponent, p_equation, share, significant
+from stabbench.report.numbers import counted, epochs_text, p_equation, share, significant
 from stabbench.report.section import Section, SectionFigure
 from stabbench.report.shown import Shown
-from stabbench.studies.contract import Study
-from stabbench.studies.settings import (
+from stabbench.studies.ablation.options import AblationOptions
+from stabbench.studies.settings import correction_text
+from stabbench.studies.settings_tables import (
     Measured,
-    PositiveNumbers,
-    Switches,
     correction_found,
-    correction_text,
     effects_table,
     measured,
-    setting,
     setting_color,
     setting_text,
     settings_caption,
@@ -44,92 +37,36 @@ from stabbench.studies.settings import (
 OTHERS = "other settings"
 
 
-class Recommended(Block):
-    """The setting to mark; without a learning rate it is marked at every one."""
-
-    epochs: Positive
-    bias_correction: bool
-    learning_rate: Positive | None = None
-
-    def is_in(self, recipe: Mapping[str, Any] | pd.Series) -> bool:
-        """Whether a recipe has all that is set here."""
-        return all(recipe[name] == value for name, value in self.model_dump(exclude_none=True).items())
-
-    def text(self) -> str:
-        """`2e-5, 20 epochs, bias correction`."""
-        rate = "any rate" if self.learning_rate is None else exponent(self.learning_rate)
-        return f"{rate}, {epochs_text(self.epochs)}, {correction_text(self.bias_correction)}"
-
-
-class AblationOptions(Block):
-    """What is varied, and what all settings share."""
-
-    model: Name
-    task: Name
-    learning_rates: PositiveNumbers
-    epochs: PositiveNumbers
-    bias_correction: Switches = (False, True)
-    strategy: Name = "devlin"
-    """The strategy that is varied."""
-    recommended: Recommended | None = None
-    seeds: Seeds = ()
-    """Those of params.yaml where none are named."""
-    low_training_loss: Positive = 0.1
-    """Runs below it count as having fitted the training set: in nats, of regressions as squared error."""
-
-
-class Ablation(Study[AblationOptions]):
-    """Every combination of learning rate, epochs and bias correction on one model and task."""
-
-    Options = AblationOptions
-
-    def variations(self, options: AblationOptions, config: Config) -> list[Variation]:
-        """One cell a setting; UserError where the recommended one is not among them."""
-        seeds = options.seeds or config.seeds
-        settings = [
-            setting(options.model, options.task, options.strategy, seeds, rate, epochs, correction)
-            for correction in options.bias_correction
-            for epochs in options.epochs
-            for rate in options.learning_rates
-        ]
-        recommended = options.recommended
-        if recommended is not None and not any(recommended.is_in(item.recipe) for item in settings):
-            raise UserError(
-                f"the recommended setting of the ablation ({recommended.text()}) is none of its settings: add it to "
-                "learning_rates, epochs and bias_correction, or leave out `recommended`"
-            )
-        return settings
-
-    def section(self, name: str, options: AblationOptions, selection: Selection, content: Content) -> Section:
-        """Box plots of every setting, and training loss against dev score over all runs."""
-        bare = Section(
-            name=name,
-            title="Ablation: learning rate, epochs, bias correction",
-            looks_for=(
-                f"{options.strategy} on {options.task} with {options.model}; only learning rate, epochs and bias "
-                "correction change. In the paper (figure 9) three epochs without the correction are the least stable, "
-                "the correction allows larger rates, and with more epochs it does best; runs that fit the training "
-                "set still differ on dev, and a training loss near zero does no harm there (figure 8). A setting has "
-                "the colour of the main grid's strategy that trains so, at whatever rate, and is grey where there is "
-                "none; a star marks the recommended one, crosses are failed runs."
-            ),
-            found=["No run of this study has finished."],
-        )
-        found_runs = measured(selection, content)
-        if found_runs is None:
-            return bare
-        runs, cells, effects = found_runs.runs, found_runs.cells, found_runs.effects
-        marked = _marked(options, cells)
-        found = [*_settings_found(found_runs, marked), *correction_found(effects)]
-        found += _runs_found(found_runs, options.low_training_loss)
-        return dataclasses.replace(
-            bare,
-            found=found,
-            figures=_figures(options, content, found_runs, marked),
-            tables=[(settings_caption(found_runs), settings_grid(found_runs)), *effects_table(found_runs)],
-            data={"settings": cells, "runs": runs, "correction": effects},
-            facts={"recommended": sorted(marked), "generalisation": _facts(runs, options.low_training_loss)},
-        )
+def section(name: str, options: AblationOptions, selection: Selection, content: Content) -> Section:
+    """Box plots of every setting, and training loss against dev score over all runs."""
+    bare = Section(
+        name=name,
+        title="Ablation: learning rate, epochs, bias correction",
+        looks_for=(
+            f"{options.strategy} on {options.task} with {options.model}; only learning rate, epochs and bias "
+            "correction change. In the paper (figure 9) three epochs without the correction are the least stable, "
+            "the correction allows larger rates, and with more epochs it does best; runs that fit the training "
+            "set still differ on dev, and a training loss near zero does no harm there (figure 8). A setting has "
+            "the colour of the main grid's strategy that trains so, at whatever rate, and is grey where there is "
+            "none; a star marks the recommended one, crosses are failed runs."
+        ),
+        found=["No run of this study has finished."],
+    )
+    found_runs = measured(selection, content)
+    if found_runs is None:
+        return bare
+    runs, cells, effects = found_runs.runs, found_runs.cells, found_runs.effects
+    marked = _marked(options, cells)
+    found = [*_settings_found(found_runs, marked), *correction_found(effects)]
+    found += _runs_found(found_runs, options.low_training_loss)
+    return dataclasses.replace(
+        bare,
+        found=found,
+        figures=_figures(options, content, found_runs, marked),
+        tables=[(settings_caption(found_runs), settings_grid(found_runs)), *effects_table(found_runs)],
+        data={"settings": cells, "runs": runs, "correction": effects},
+        facts={"recommended": sorted(marked), "generalisation": _facts(runs, options.low_training_loss)},
+    )
 
 
 def _marked(options: AblationOptions, cells: pd.DataFrame) -> set[str]:
