@@ -36,7 +36,7 @@ from stabbench.resolve import resolve_strategy
 from stabbench.tasks import objectives
 from stabbench.tasks.objectives import OBJECTIVES
 from tests.analysis.synthetic import SyntheticCell, write_runs
-from tests.faults.processes import here
+from tests.faults.processes import ALONE, here
 from tests.foreign import results_elsewhere
 from tests.huggingface.folders import bert
 from tests.test_pipeline import SIZES, change_params
@@ -133,7 +133,7 @@ def shell(folder: Path, commands: str, **environment: str) -> str:
     process = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", commands],
         cwd=folder,
-        env={**kept, **COMMITTER, "PATH": path, "DVC_NO_ANALYTICS": "1", "STABBENCH_WORKERS": "1", **environment},
+        env={**kept, **COMMITTER, "PATH": path, **ALONE, "STABBENCH_WORKERS": "1", **environment},
         capture_output=True,
         text=True,
         check=False,

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from functools import cache
 
-from scipy import stats
-from statsmodels.stats.proportion import proportion_confint
+from scipy import special, stats
 
 
 def wilson_interval(failed: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -18,8 +17,11 @@ def wilson_interval(failed: int, n: int, confidence: float = 0.95) -> tuple[floa
         raise ValueError(f"found {failed} failed runs of {n}, expected 0 <= failed <= n")
     if n == 0:
         return math.nan, math.nan
-    low, high = proportion_confint(failed, n, alpha=1 - confidence, method="wilson")
-    return 0.0 if failed == 0 else float(low), 1.0 if failed == n else float(high)
+    share, quantile = failed / n, -float(special.ndtri((1 - confidence) / 2))
+    whole = 1 + quantile**2 / n
+    centre = (share + quantile**2 / (2 * n)) / whole
+    half = quantile * math.sqrt(share * (1 - share) / n + quantile**2 / (4 * n**2)) / whole
+    return 0.0 if failed == 0 else centre - half, 1.0 if failed == n else centre + half
 
 
 def fisher_exact(failed_a: int, n_a: int, failed_b: int, n_b: int) -> float | None:

@@ -25,6 +25,8 @@ ROUNDS = int(os.environ.get("STABBENCH_FAULT_ROUNDS", "3"))
 """How often a command is killed in a row: `make faults` sets 30."""
 PATIENCE = 120
 """Seconds after which something that was waited for is taken not to come."""
+ALONE = {"DVC_NO_ANALYTICS": "1"}
+"""Without it every command of DVC leaves a process behind, which asks a host to count its user."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ def _hear_ctrl_c() -> None:
 
 def clean_environment() -> dict[str, str]:
     """This process's variables without those that choose a store, a machine or a stage."""
-    return {
+    return ALONE | {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("STABBENCH_", "DVC_", "MLFLOW_")) or name == "STABBENCH_GLUE_DIR"

@@ -10,6 +10,7 @@ import pytest
 
 from stabbench.models.kernel.compilation import compiler
 from tests.faults.processes import digests, leftovers, stabbench
+from tests.tracking.databases import put_empty_database
 
 SOURCE = """
 #define _GNU_SOURCE
@@ -87,5 +88,6 @@ def test_training_under_a_clock_that_runs_backwards_gives_the_same_results(
         seconds = json.loads(path.read_text())["seconds"]
         assert 0 < seconds["training"] < seconds["total"] < 60
     assert leftovers(project / ".stabbench/runs") == []
+    put_empty_database(project)
     tracked = stabbench(project, "track", **environment).ended()
     assert tracked.status == 0, tracked.errors

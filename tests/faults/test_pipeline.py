@@ -17,6 +17,7 @@ from stabbench.plan import Cell
 from stabbench.records import Store
 from tests.faults.processes import ROUNDS, Running, digests, here, leftovers, recorded, stabbench, wait_until
 from tests.test_pipeline import SIZES, Project, change_params
+from tests.tracking.databases import put_empty_database
 from tests.tracking.processes import Server, free_port
 
 pytestmark = pytest.mark.xdist_group("pipeline")  # its project is made once, with `--dist loadgroup`
@@ -144,6 +145,7 @@ def test_a_strategy_that_raises_in_seed_three_leaves_the_other_seeds_and_is_trie
 def server(tmp_path: Path) -> Iterator[Server]:
     folder = tmp_path / "server"
     folder.mkdir()
+    put_empty_database(folder)
     server = Server(folder)
     yield server
     server.stop()

@@ -21,6 +21,7 @@ from stabbench.plan import Cell
 from stabbench.records import Record, Store
 from stabbench.records.dead_weights import DEAD, DeadWeightsError, reason_in
 from tests.tiny import PROJECT
+from tests.tracking.databases import put_empty_database
 
 PARAMS = f"""seeds: 1-1
 keep_weights: [1]{PROJECT.replace("[devlin]", "[boom, devlin, mosbach]")}strategies:
@@ -43,6 +44,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A project with a diverged, a failed and a sound run, weights of all of them asked for; what `track` said."""
     folder = tmp_path_factory.mktemp("trained")
     (folder / "params.yaml").write_text(PARAMS)
+    put_empty_database(folder)
     with pytest.MonkeyPatch.context() as patch:
         enter(folder, patch)
         for command in (["prepare"], ["pretrain"], ["plan"], ["train", "--workers", "1"], ["track"]):

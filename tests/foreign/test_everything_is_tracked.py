@@ -14,6 +14,7 @@ from mlflow.entities import Run
 from stabbench.cli import main
 from stabbench.files import read_json
 from tests.tiny import PROJECT
+from tests.tracking.databases import put_empty_database
 
 LONG = "many words, " * 700
 FILE = "mine+v2 (copy), 50%=@home.py"
@@ -61,6 +62,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tracked")
     (folder / "params.yaml").write_text(PARAMS)
     (folder / FILE).write_text(STRATEGY)
+    put_empty_database(folder)
     with pytest.MonkeyPatch.context() as patch:
         enter(folder, patch)
         for command in COMMANDS:

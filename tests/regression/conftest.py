@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from stabbench.cli import main
 from tests.probes.conftest import VARIABLES
 from tests.tiny import PROJECT
+from tests.tracking.databases import put_empty_database
 
 WORDS = ["the", "cat", "dog", "sleeps", "runs", "reads", "sees", "every", "some", "friend"]
 METRIC = '''"""Metrics of this project."""
@@ -85,6 +86,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for probe in ("forgetting", "surface"):
             run("probe", probe)
         run("report")
+        put_empty_database(folder)
         run("track")
     return folder
 

@@ -5,10 +5,12 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import matplotlib as mpl
+import pandas as pd
 import pytest
 
 from stabbench.analysis.manifest import FILE, FigureFile, read_manifest, write_manifest
@@ -134,24 +136,38 @@ def test_the_same_records_give_the_same_bytes_whatever_their_timings_dates_and_w
     assert contents(tmp_path / "reports") == contents(project / "reports")
 
 
+@dataclass(frozen=True)
+class Extended:
+    """A report of records of which some are missing, with their provenance and the chapter of a study."""
+
+    folder: Path
+    letters: object
+    """Their size where the study's chapter was made."""
+
+    @property
+    def html(self) -> str:
+        return (self.folder / "reports/index.html").read_text()
+
+
 @pytest.fixture(scope="module")
-def with_provenance(project: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, list[object]]:
-    """The page that has it, and the size of letters at which the sections of studies and probes were made."""
+def extended(tmp_path_factory: pytest.TempPathFactory) -> Extended:
     seen: list[object] = []
 
     def sections(content: Content) -> list[Section]:
         seen.append(mpl.rcParams["font.size"])
-        return []
+        return [Section("ablation", "Ablation", "Look.", ["Found."], data={"scores": pd.DataFrame({"a": [1]})})]
 
-    folder = tmp_path_factory.mktemp("provenance")
-    build(project / "runs", folder, provenance=True, sections=sections)
-    return (folder / "index.html").read_text(), seen
+    folder = tmp_path_factory.mktemp("extended")
+    one_missing = replace(CELLS[0], scores=[*CELLS[0].scores, None])
+    write_runs(folder / "runs", [one_missing, SyntheticCell([None, None], strategy="mosbach")])
+    build(folder / "runs", folder / "reports", provenance=True, incomplete=True, sections=sections)
+    return Extended(folder, *seen)
 
 
-def test_where_provenance_is_asked_for_the_page_says_it(with_provenance: tuple[str, list[object]]) -> None:
+def test_where_provenance_is_asked_for_the_page_says_it(extended: Extended) -> None:
     """Synthetic run `s` took 1.1 + s seconds; devlin's 11 runs, 9 of them successful, 78.1."""
-    html, _ = with_provenance
-    assert f"Trained at {'0' * 40}, changed (22 runs)." in html
+    html = extended.html
+    assert f"Trained at {'0' * 40}, changed (11 runs)." in html
     assert "Records were made between 2026-01-02T00:00:00Z and 2026-01-12T00:00:00Z." in html
     row = re.search(
         r'<tr[^>]*><th scope="row">acceptability</th><td class="name">devlin</td>(<td>7</td>.*?)</tr>', html
@@ -160,12 +176,30 @@ def test_where_provenance_is_asked_for_the_page_says_it(with_provenance: tuple[s
     assert re.findall(r"<td>(.*?)</td>", row[1]) == ["7", "0.1", "7.1", "8.68", "cpu", "1", "1"]
 
 
-def test_what_studies_and_probes_draw_has_the_style_of_all_figures(
-    with_provenance: tuple[str, list[object]],
-) -> None:
-    _, seen = with_provenance
+def test_what_studies_and_probes_draw_has_the_style_of_all_figures(extended: Extended) -> None:
     with style():
-        assert seen == [mpl.rcParams["font.size"]] != [mpl.rcParamsDefault["font.size"]]
+        assert extended.letters == mpl.rcParams["font.size"] != mpl.rcParamsDefault["font.size"]
+
+
+def test_missing_runs_stop_a_report_before_anything_is_written_and_incomplete_shows_them(
+    extended: Extended, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match=r"--strategy mosbach --seeds 1-2"):
+        build(extended.folder / "runs", tmp_path / "reports")
+    assert not (tmp_path / "reports").exists()
+    assert "synthetic/acceptability/devlin n = 11/12" in extended.html
+    assert "synthetic/acceptability/mosbach n = 0/2" in extended.html
+
+
+def test_the_page_lists_its_sections_by_part_in_the_order_in_which_they_stand(extended: Extended) -> None:
+    nav = re.search(r"<nav.*?</nav>", extended.html, flags=re.DOTALL)
+    assert nav is not None
+    listed = re.findall(r'href="#([^"]+)"', nav[0])
+    standing = re.findall(r'<(?:section|p class="part") id="([^"]+)"', extended.html)
+    assert listed == standing
+    assert listed.index("part-causes") < listed.index("part-studies") < listed.index("ablation")
+    assert listed.index("ablation") < listed.index("part-making")
+    assert read_json(extended.folder / "reports/studies/ablation/facts.json")["found"] == ["Found."]
 
 
 @pytest.mark.parametrize(("order", "names"), [("plan", ["devlin", "mosbach"]), ("std", ["mosbach", "devlin"])])
@@ -217,17 +251,6 @@ def test_colours_of_figures_follow_light_and_dark(html: str) -> None:
     assert not re.search(r"#[0-9a-f]{6}\b", figures)
     used = set(re.findall(r"var\((--[a-z0-9-]+)\)", html))
     assert all(f"{name}:" in html for name in used)
-
-
-def test_missing_runs_stop_a_report_before_anything_is_written_and_incomplete_shows_them(tmp_path: Path) -> None:
-    write_runs(tmp_path / "runs", [SyntheticCell([0.5, None, 0.4]), SyntheticCell([None, None], strategy="mosbach")])
-    with pytest.raises(UserError, match=r"--strategy mosbach --seeds 1-2"):
-        build(tmp_path / "runs", tmp_path / "reports")
-    assert not (tmp_path / "reports").exists()
-    build(tmp_path / "runs", tmp_path / "reports", incomplete=True)
-    html = (tmp_path / "reports" / "index.html").read_text()
-    assert "synthetic/acceptability/devlin n = 2/3" in html
-    assert "synthetic/acceptability/mosbach n = 0/2" in html
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 from scipy import stats
 
 import stabbench
@@ -119,15 +119,32 @@ def test_the_order_of_rows_changes_no_number() -> None:
     pd.testing.assert_frame_equal(plain, shuffled)
 
 
-def test_the_page_of_plain_scores_has_what_scores_can_tell_and_no_more(tmp_path: Path) -> None:
-    stabbench.compare(scores(), majority={"rte": 0.5}).report(tmp_path)
-    html = (tmp_path / "index.html").read_text()
+@pytest.fixture(scope="module")
+def by_command(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
+    """What the command makes of a table of scores, and what it says."""
+    folder = tmp_path_factory.mktemp("command")
+    scores().assign(lr=1).to_csv(folder / "results.csv", index=False)
+    arguments = ["compare", str(folder / "results.csv"), "--majority", "rte=0.5", "--out", str(folder / "out")]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0, result.output
+    return folder / "out", result
+
+
+def test_the_command_says_what_it_found_and_assumed(by_command: tuple[Path, Result]) -> None:
+    _, result = by_command
+    assert "steady has the smallest standard deviation" in result.stdout
+    assert "note: Columns that were not used: lr." in result.stderr
+
+
+def test_the_page_of_plain_scores_has_what_scores_can_tell_and_no_more(by_command: tuple[Path, Result]) -> None:
+    folder, _ = by_command
+    html = (folder / "index.html").read_text()
     sections = re.findall(r'<section id="([^"]+)"', html)
     assert {"stability", "scores", "failures", "pairs", "definitions", "data"} <= set(sections)
     assert not {"training", "gradients", "cost", "making"} & set(sections)
     assert set(re.findall(r'href="#([^"]+)"', html)) <= set(re.findall(r'id="([^"]+)"', html))
     for link in re.findall(r'href="((?:tables|figures|metrics)[^"]*)"', html):
-        assert (tmp_path / link).is_file(), link
+        assert (folder / link).is_file(), link
     for words in ("rte: score at most 0.5", "read as fractions", "plain results"):
         assert words in html
 
@@ -157,16 +174,6 @@ def test_large_samples_are_compared_by_the_asymptotic_p_value() -> None:
     pair = stabbench.compare(scores(n=3_000), majority={"rte": 0.5}).pairs.iloc[0]
     assert pd.isna(pair["p_permutation"])
     assert pair["p_spread"] == pair["p_levene_median"]
-
-
-def test_the_command_writes_the_report_and_says_what_it_found_and_assumed(tmp_path: Path) -> None:
-    scores().assign(lr=1).to_csv(tmp_path / "results.csv", index=False)
-    arguments = ["compare", str(tmp_path / "results.csv"), "--majority", "rte=0.5", "--out", str(tmp_path / "out")]
-    result = CliRunner().invoke(main, arguments)
-    assert result.exit_code == 0, result.output
-    assert "steady has the smallest standard deviation" in result.stdout
-    assert "note: Columns that were not used: lr." in result.stderr
-    assert (tmp_path / "out" / "index.html").is_file()
 
 
 @pytest.mark.parametrize(
@@ -201,11 +208,11 @@ def test_scores_with_the_papers_moments_give_its_row_of_table_1() -> None:
     assert any(re.match(r"\| mosbach \| \*\*2\.7\*\*⋆? \| \*\*67\.3\*\* \| \*\*71\.1\*\* \| 0/25", row) for row in rows)
 
 
-def test_the_title_of_many_strategies_counts_them(tmp_path: Path) -> None:
+def test_the_title_of_many_strategies_counts_them(tmp_path: Path, by_command: tuple[Path, Result]) -> None:
     many = pd.concat([scores(3).assign(strategy=f"s{number}") for number in range(9)])
     many["seed"] = many.groupby("strategy").cumcount()
-    stabbench.compare(many).report(tmp_path / "many")
-    page = (tmp_path / "many/index.html").read_text(encoding="utf-8")
+    stabbench.compare(many).report(tmp_path)
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert page.count("Fine-tuning stability of 9 strategies on ") == 2
-    stabbench.compare(many[many["strategy"].isin(["s0", "s1"])]).report(tmp_path / "two")
-    assert "<title>Fine-tuning stability of s0 and s1 on " in (tmp_path / "two/index.html").read_text(encoding="utf-8")
+    of_two = (by_command[0] / "index.html").read_text(encoding="utf-8")
+    assert "<title>Fine-tuning stability of steady and shaky on " in of_two

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -13,6 +11,7 @@ import pytest
 
 from stabbench.report.build import build
 from tests.analysis.synthetic import DIVERGED, SyntheticCell, write_runs
+from tests.faults.processes import here
 from tests.report.browser import browser, needs_browser
 
 SCRIPT = "<script>window.hacked=1<\\script>"
@@ -21,7 +20,7 @@ QUOTED = "\"'><svg onload=window.hacked=3>"
 COMMENT = "--><b>{{7*7}}"
 MATHS = "$\\frac{$ & ]]>"
 NAMES = (SCRIPT, IMAGE, QUOTED, COMMENT, MATHS)
-SCORES = [0.5, 0.0, DIVERGED, *[0.4 + 0.02 * step for step in range(8)]]
+SCORES = [0.5, 0.0, DIVERGED, 0.4, 0.42]
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +30,7 @@ def of_records(tmp_path_factory: pytest.TempPathFactory) -> Path:
     texts = {"description": SCRIPT, "reference": IMAGE, "dataset": QUOTED, "versions": {SCRIPT: IMAGE}}
     cells = [
         SyntheticCell(SCORES, model=IMAGE, task=task, strategy=name, label_names=(SCRIPT, QUOTED), **texts)  # type: ignore[arg-type]
-        for task, names in ((SCRIPT.replace("\\", ""), NAMES[:2]), (QUOTED, NAMES))
+        for task, names in ((SCRIPT.replace("\\", ""), NAMES[:1]), (QUOTED, NAMES))
         for name in names
     ]
     broken = [f"{SCRIPT} window.hacked=6", IMAGE, *SCORES]
@@ -51,18 +50,12 @@ def of_scores(tmp_path_factory: pytest.TempPathFactory) -> Path:
         {"model": "../m", "strategy": name, "task": task, "seed": seed, "score": 0.5 + 0.01 * seed * len(name) % 0.4}
         for number, task in enumerate(tasks)
         for name in (*names[:2], *names[2 + number :: 3])
-        for seed in range(1, 11)
+        for seed in range(1, 6)
     ]
     (folder / "project").mkdir()
     pd.DataFrame(rows).to_csv(folder / "project" / "results.csv", index=False)
-    done = subprocess.run(
-        [sys.executable, "-m", "stabbench", "compare", "results.csv", "--out", "reports"],
-        cwd=folder / "project",
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    ended = here(folder / "project", "compare", "results.csv", "--out", "reports")
+    assert ended.status == 0, ended.errors
     return folder / "project"
 
 

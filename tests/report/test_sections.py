@@ -10,8 +10,6 @@ import pytest
 from matplotlib.collections import PathCollection
 from matplotlib.colors import to_hex
 
-from stabbench.files import read_json
-from stabbench.report.build import build
 from stabbench.report.comparison import compare
 from stabbench.report.content import Content, gather
 from stabbench.report.figures.drawing import style
@@ -221,21 +219,3 @@ def test_cells_without_a_finished_run_are_left_out_and_break_nothing(tmp_path: P
     found = sections_of(tmp_path / "runs", cells, incomplete=True)
     assert [name for name, section in found.items() if section.figures] == ["scores", "bias-correction-factor"]
     assert found["generalisation"].found == ["No run has finished."]
-
-
-def test_the_page_lists_its_sections_by_part_in_the_order_in_which_they_stand(tmp_path: Path) -> None:
-    write_runs(tmp_path / "runs", [SyntheticCell(UNSTABLE), SyntheticCell(STABLE, strategy="mosbach")])
-
-    def study(content: Content) -> list[Section]:
-        return [Section("ablation", "Ablation", "Look.", ["Found."], data={"scores": pd.DataFrame({"a": [1]})})]
-
-    build(tmp_path / "runs", tmp_path / "reports", sections=study)
-    html = (tmp_path / "reports" / "index.html").read_text()
-    nav = re.search(r"<nav.*?</nav>", html, flags=re.DOTALL)
-    assert nav is not None
-    listed = re.findall(r'href="#([^"]+)"', nav[0])
-    standing = re.findall(r'<(?:section|p class="part") id="([^"]+)"', html)
-    assert listed == standing
-    assert listed.index("part-causes") < listed.index("part-studies") < listed.index("ablation")
-    assert listed.index("ablation") < listed.index("part-making")
-    assert read_json(tmp_path / "reports" / "studies" / "ablation" / "facts.json")["found"] == ["Found."]

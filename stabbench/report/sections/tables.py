@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from stabbench.analysis.calibration import false_positive_rate
 from stabbench.analysis.permutation import RESAMPLED_UP_TO
 from stabbench.analysis.place import Place
 from stabbench.analysis.stability import MINIMUM_SEEDS
+from stabbench.analysis.variances import Center
 from stabbench.report.content import Content
 from stabbench.report.layout import blocks
 from stabbench.report.over_tasks import pooled
@@ -34,7 +36,12 @@ def measured_level(content: Content) -> tuple[int, float] | None:
     starred = content.table.loc[content.table["n"] >= MINIMUM_SEEDS, "n"]
     if starred.empty or (n := int(starred.min())) > RESAMPLED_UP_TO:
         return None
-    return n, false_positive_rate(n, content.alpha, content.levene_center, np.random.default_rng(0))
+    return n, _level(n, content.alpha, content.levene_center)
+
+
+@cache
+def _level(n: int, alpha: float, center: Center) -> float:
+    return false_positive_rate(n, alpha, center, np.random.default_rng(0))
 
 
 def failures(content: Content) -> Section:
