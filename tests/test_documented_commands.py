@@ -75,6 +75,7 @@ INSTEAD = {
         "init --from tickets.csv && sed -i 's/^seeds: 1-10/seeds: 1-2/; s/n_size: null/n_size: 16/' params.yaml ",
         "small",
     ),
+    "run --seeds 1-10": ("run --seeds 1-3", "small"),
     "seeds: 1-25": ("seeds: 1-2", "small"),
     "{dataset: rte}": ("{dataset: rte, train_size: 16, dev_size: 16}", "small"),
     "train_size: 1000": ("train_size: 16, dev_size: 16", "small"),
@@ -255,18 +256,19 @@ def scores(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def checked(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def checked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project whose recipes are stable, with its scores on main."""
+    folder = tmp_path_factory.mktemp("checked")
     random = np.random.default_rng(0)
     cells = [
         SyntheticCell((0.6 + 0.02 * random.standard_normal(12)).tolist(), strategy=name, gradient_norms=False)
         for name in ("devlin", "mosbach")
     ]
-    write_runs(tmp_path / "runs", cells)
-    write_scores(gather(tmp_path / "runs"), tmp_path / "reports/tables")
-    shell(tmp_path, "git init --quiet --initial-branch main && git add reports && git commit --quiet -m Scores")
-    return tmp_path
+    write_runs(folder / "runs", cells)
+    write_scores(gather(folder / "runs"), folder / "reports/tables")
+    shell(folder, "git init --quiet --initial-branch main && git add reports && git commit --quiet -m Scores")
+    return folder
 
 
 @pytest.fixture

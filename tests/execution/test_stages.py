@@ -43,13 +43,13 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         enter(place, patch)
         begin(place)
-        run("train")
+        run("train", "--all", "--marker", "filled.json", "--asked", "seeds")
     return place
 
 
 @pytest.fixture
 def done(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The same after `stabbench train`."""
+    """The same after `stabbench train --all`."""
     place = tmp_path / "done"
     shutil.copytree(finished, place)
     enter(place, monkeypatch)
@@ -135,9 +135,8 @@ def test_the_example_has_strategies_that_are_decided_early_and_late() -> None:
     assert {pair.state for pair in expected().pairs} == {"apart", "accepted"}
 
 
-def test_a_strategy_is_trained_until_all_that_is_asked_of_it_is_decided(folder: Path) -> None:
-    run("train", "--all", "--marker", "filled.json", "--asked", "seeds")
-    assert trained(folder) == as_asked()
+def test_a_strategy_is_trained_until_all_that_is_asked_of_it_is_decided(done: Path) -> None:
+    assert trained(done) == as_asked()
     written = {path.stem: json.loads(path.read_text())["seeds"] for path in Path("seeds/none/texts").iterdir()}
     assert written == as_asked()
     assert Path("filled.json").exists()
@@ -154,15 +153,15 @@ def test_it_is_the_same_without_a_pipeline_and_in_any_order_of_trainings(folder:
     assert selected(folder) == as_asked()
 
 
-def test_seeds_beyond_what_a_look_asks_for_are_kept_and_left_out(folder: Path) -> None:
+def test_seeds_beyond_what_a_look_asks_for_are_kept_and_left_out(done: Path) -> None:
     run("train", "--seeds", "1-15")
-    assert all(len(seeds) == 15 for seeds in trained(folder).values())
-    assert selected(folder) == as_asked()
+    assert all(len(seeds) == 15 for seeds in trained(done).values())
+    assert selected(done) == as_asked()
     run("report")
     shown = pd.read_csv("reports/plots/scores.csv").groupby("strategy")["seed"].apply(list).to_dict()
     assert shown == as_asked()
     run("gc", "--yes")
-    assert all(len(seeds) == 15 for seeds in trained(folder).values())
+    assert all(len(seeds) == 15 for seeds in trained(done).values())
 
 
 def test_a_look_waits_for_a_run_that_broke_and_goes_on_once_it_is_mended(folder: Path) -> None:
@@ -214,14 +213,15 @@ def test_the_report_says_what_was_declared_and_decided(done: Path) -> None:
 
 
 def test_looks_that_are_declared_after_runs_are_a_peek(folder: Path) -> None:
-    declare(folder, "1-5")
+    two = {name: SPREADS[name] for name in ("wide", "narrow")}
+    declare(folder, "1-5", **two)
     run("train")
-    declare(folder)
+    declare(folder, LOOKS, **two)
     run("train")
     run("report")
     warnings = pd.read_csv("reports/tables/warnings.csv")
     late = warnings[warnings["warning"] == "looks declared later"]
-    assert dict(zip(late["strategy"], late["what"], strict=True)) == dict.fromkeys(SPREADS, "seeds 1-5")
+    assert dict(zip(late["strategy"], late["what"], strict=True)) == dict.fromkeys(two, "seeds 1-5")
 
 
 def test_a_report_before_a_look_is_complete_says_what_is_missing(folder: Path) -> None:
