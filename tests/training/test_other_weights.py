@@ -62,7 +62,7 @@ def test_other_weights_are_given_as_loss_gets_them_and_go_through_all_training_w
 ) -> None:
     strategies = (*beside, (Twice(), NoOptions()))
     name = kind.split()[0]
-    inputs = tiny.inputs(name, strategies=strategies, epochs=1.0, dropout=0.1)
+    inputs = tiny.inputs(name, strategies=strategies, examples=32, epochs=1.0, dropout=0.1)
     if name != kind:
         architecture = huggingface_architecture(tiny.hugging_face_model(name).config.to_dict(), 2)
         inputs = dataclasses.replace(inputs, architecture=architecture)
@@ -71,7 +71,7 @@ def test_other_weights_are_given_as_loss_gets_them_and_go_through_all_training_w
 
 @pytest.mark.parametrize("kind", ["bert", "electra", "mpnet"])
 def test_beside_mixout_it_trains_and_together_as_alone(kind: str) -> None:
-    inputs = tiny.inputs(kind, strategies=((Mixout(), MixoutOptions(0.5)), SAM), epochs=1.0)
+    inputs = tiny.inputs(kind, strategies=((Mixout(), MixoutOptions(0.5)), SAM), examples=48, epochs=1.0)
     together, alone = train(inputs, tiny.seeds(1, 2)), train(inputs, tiny.seeds(2))
     for name, weight in alone[0].weights.items():
         torch.testing.assert_close(together[1].weights[name], weight, rtol=0, atol=1e-10)
