@@ -35,6 +35,7 @@ from stabbench.report.tables import write_scores
 from stabbench.resolve import resolve_strategy
 from stabbench.tasks import objectives
 from stabbench.tasks.objectives import OBJECTIVES
+from tests import warm
 from tests.analysis.synthetic import SyntheticCell, write_runs
 from tests.faults.processes import ALONE, here
 from tests.foreign import results_elsewhere
@@ -128,8 +129,8 @@ def script(text: str) -> str:
     return "".join(line + "\n" for line in text.splitlines() if not begins(line))
 
 
-def shell(folder: Path, commands: str, **environment: str) -> str:
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+def shell(folder: Path, commands: str, path: str | None = None, **environment: str) -> str:
+    path = path or warm.path()
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("STABBENCH_", "DVC_", "MLFLOW_"))}
     process = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", commands],
@@ -404,7 +405,8 @@ def test_the_example_of_own_files_is_prepared(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_first_example_goes_from_a_file_to_the_stability_table(tmp_path: Path) -> None:
     write_tables(tmp_path)
-    shell(tmp_path, script(the("README.md", "sh", "^stabbench init --from").text))
+    programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    shell(tmp_path, script(the("README.md", "sh", "^stabbench init --from").text), programs)
     table = pd.read_csv(tmp_path / "my-tickets/reports/tables/stability.csv")
     assert table[["model", "task", "strategy", "n"]].to_numpy().tolist() == [
         ["minilm", "tickets", strategy, 2] for strategy in ("devlin", "mosbach", "hf-default")

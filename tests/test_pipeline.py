@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from ruamel.yaml import YAML
 
 from stabbench import scaffold
 from stabbench.files import sha256_of_file
+from tests import warm
 from tests.faults.processes import ALONE
 
 SIZES = {"layers": 1, "hidden_size": 16, "heads": 2, "intermediate_size": 32, "steps": 10, "warmup_steps": 2}
@@ -26,8 +26,7 @@ class Project:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        scripts = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-        self.environment = {**os.environ, **ALONE, "PATH": scripts, "STABBENCH_WORKERS": "1"}
+        self.environment = {**os.environ, **ALONE, "PATH": warm.path(), "STABBENCH_WORKERS": "1"}
         for name in ("STABBENCH_STORE", "MLFLOW_TRACKING_URI", "DVC_STAGE", "DVC_ROOT"):
             self.environment.pop(name, None)
         if (folder / ".git").exists():
