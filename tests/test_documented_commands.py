@@ -73,7 +73,7 @@ INSTEAD = {
     "cd /shared/benchmark && source .venv/bin/activate": ("SLURM_ARRAY_TASK_ID=1 SLURM_ARRAY_TASK_COUNT=8", "no Slurm"),
     "STABBENCH_DEVICE=cuda": ("SLURM_ARRAY_TASK_COUNT=8 SLURM_ARRAY_TASK_ID=1", "no GPU"),
     "init --from tickets.csv   ": (
-        "init --from tickets.csv && sed -i 's/^seeds: 1-10/seeds: 1-2/; s/n_size: null/n_size: 16/' params.yaml ",
+        "init --from tickets.csv && sed -i 's/^seeds: 1-10/seeds: 1-2/; s/_size: null/_size: 8/' params.yaml ",
         "small",
     ),
     "run --seeds 1-10": ("run --seeds 1-3", "small"),

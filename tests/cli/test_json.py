@@ -27,7 +27,10 @@ STEADY = (0.5 + 0.02 * np.random.default_rng(4).standard_normal(12)).tolist()
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("json")
-    cells = [SyntheticCell([*STEADY[:11], -0.1]), SyntheticCell(STEADY, strategy="mosbach")]
+    cells = [
+        SyntheticCell([*STEADY[:11], -0.1], gradient_norms=False),
+        SyntheticCell(STEADY, strategy="mosbach", gradient_norms=False),
+    ]
     write_plan(folder / "plan", [item.cell for item in write_runs(folder / "runs", cells)])
     return folder
 
@@ -39,10 +42,19 @@ def here(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return project
 
 
-def test_report_prints_where_the_page_is_and_every_number_of_statistics_json(here: Path) -> None:
-    found = CliRunner().invoke(main, ["report", "--json"])
+@pytest.fixture(scope="module")
+def report(project: Path) -> str:
+    """What `report --json` prints."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(project)
+        patch.delenv("STABBENCH_STORE", raising=False)
+        found = CliRunner().invoke(main, ["report", "--json"])
     assert found.exit_code == 0, found.output
-    told = json.loads(found.stdout)
+    return found.stdout
+
+
+def test_report_prints_where_the_page_is_and_every_number_of_statistics_json(here: Path, report: str) -> None:
+    told = json.loads(report)
     assert (here / told["page"]).is_file()
     written = json.loads((here / "reports/tables/statistics.json").read_text(encoding="utf-8"))
     assert {name: told[name] for name in written} == written
@@ -50,8 +62,7 @@ def test_report_prints_where_the_page_is_and_every_number_of_statistics_json(her
     assert "mosbach has the smallest standard deviation" in told["answers"]["synthetic"]
 
 
-def test_compare_prints_the_same_of_a_file_of_scores(here: Path) -> None:
-    assert CliRunner().invoke(main, ["report"]).exit_code == 0
+def test_compare_prints_the_same_of_a_file_of_scores(here: Path, report: str) -> None:
     found = CliRunner().invoke(main, ["compare", "reports/tables/scores.csv", "--json"])
     assert found.exit_code == 0, found.output
     told = json.loads(found.stdout)

@@ -12,6 +12,7 @@ import pytest
 from stabbench.plan import Cell
 from stabbench.records import Record, Store, UnreadableRecordError
 from tests.faults.processes import digests, here, leftovers
+from tests.tracking.databases import put_empty_database
 
 pytestmark = pytest.mark.xdist_group("harmed records")
 FILES = [
@@ -104,6 +105,7 @@ def test_what_reads_a_harmed_record_names_it_and_says_what_to_do(copy: Path, wor
 def test_harmed_weights_never_become_a_model(copy: Path) -> None:
     *_, (_, name, folder) = places(copy)
     (folder / name).write_bytes(flip((folder / name).read_bytes()))
+    put_empty_database(copy)
     ended = here(copy, "track")
     assert ended.status == 1, ended
     assert "Traceback" not in ended.errors

@@ -15,6 +15,7 @@ from mlflow import MlflowClient
 
 from stabbench.plan import Cell
 from stabbench.records import Store
+from tests import warm
 from tests.faults.processes import ROUNDS, Running, digests, here, leftovers, recorded, stabbench, wait_until
 from tests.test_pipeline import SIZES, Project, change_params
 from tests.tracking.databases import put_empty_database
@@ -67,6 +68,11 @@ def repro(folder: Path, *words: str, **environment: str) -> Running:
     return Running(folder, "dvc", "repro", *words, STABBENCH_WORKERS="2", **environment)
 
 
+def undisturbed(folder: Path, *words: str, **environment: str) -> Running:
+    """The same where nobody signals its processes or looks at them."""
+    return repro(folder, *words, PATH=warm.path(), **environment)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(120 + 60 * ROUNDS)
 def test_a_pipeline_that_is_killed_again_and_again_leaves_no_trainer_and_loses_no_finished_run(pipeline: Path) -> None:
@@ -86,7 +92,7 @@ def test_a_pipeline_that_is_killed_again_and_again_leaves_no_trainer_and_loses_n
         assert digests(pipeline).items() <= whole.items()
     assert killed
     missing = 6 - len(recorded(store))
-    ended = repro(pipeline, CELL).ended()
+    ended = undisturbed(pipeline, CELL).ended()
     assert ended.status == 0, ended.errors
     assert ended.trained == missing
     assert digests(pipeline) == whole
@@ -107,7 +113,7 @@ def test_ctrl_c_in_a_pipeline_is_said_by_the_stage_and_the_next_start_goes_on(pi
     said = re.search(r"Stopped by Ctrl-C: (\d+) of 6 runs are recorded, (\d+) are left", ended.errors)
     assert said is not None, ended.errors
     assert "Go on with `dvc repro`." in ended.errors
-    again = repro(pipeline, "fill").ended()
+    again = undisturbed(pipeline, "fill").ended()
     assert again.status == 0, again.errors
     assert again.trained == int(said[2])
     assert digests(pipeline) == digests(pipeline, pipeline / "whole")
@@ -118,7 +124,7 @@ def test_a_strategy_that_raises_in_seed_three_leaves_the_other_seeds_and_is_trie
     fussy = {"plugin": "./fussy.py:Fussy", "recipe": {"learning_rate": 1e-3, "epochs": 10}}
     change_params(pipeline, grid__strategies=["fussy"], strategies__fussy=fussy)
     stage = "train@embedded-acceptability-fussy"
-    ended = repro(pipeline, stage).ended()
+    ended = undisturbed(pipeline, stage).ended()
     assert ended.status != 0
     assert "error: embedded/acceptability/fussy seed 3: RuntimeError: seed three does not like this" in ended.errors
     cell = Cell.read(pipeline / "plan/embedded/acceptability/fussy.json")
@@ -133,7 +139,7 @@ def test_a_strategy_that_raises_in_seed_three_leaves_the_other_seeds_and_is_trie
     assert broken.error is not None
     assert 'raise RuntimeError("seed three does not like this")' in broken.error.traceback
     (pipeline / "mended").touch()
-    again = repro(pipeline, stage).ended()
+    again = undisturbed(pipeline, stage).ended()
     assert again.status == 0, again.errors
     assert again.trained == 1
     mended = store.find(cell.fingerprint(3))
@@ -157,7 +163,7 @@ def test_a_tracking_server_that_is_down_then_killed_then_back_has_every_run_once
 ) -> None:
     shutil.copytree(pipeline / "whole", pipeline / ".stabbench/runs")
     dead = f"http://127.0.0.1:{free_port()}"
-    ended = repro(pipeline, MLFLOW_TRACKING_URI=dead).ended()
+    ended = undisturbed(pipeline, MLFLOW_TRACKING_URI=dead).ended()
     assert ended.status != 0
     assert "6 not logged yet" in ended.errors
     assert "Traceback" not in ended.errors
@@ -165,7 +171,7 @@ def test_a_tracking_server_that_is_down_then_killed_then_back_has_every_run_once
     page = (pipeline / "reports/index.html").read_bytes()
 
     server.start()
-    running = repro(pipeline, MLFLOW_TRACKING_URI=server.uri)
+    running = undisturbed(pipeline, MLFLOW_TRACKING_URI=server.uri)
     asked = "POST /api/2.0/mlflow/runs/create"
     assert running.comes_to(lambda running: server.requests().count(asked) >= 3), running.errors
     server.kill()
@@ -175,7 +181,7 @@ def test_a_tracking_server_that_is_down_then_killed_then_back_has_every_run_once
     assert "Traceback" not in ended.errors
 
     server.start()
-    ended = repro(pipeline, MLFLOW_TRACKING_URI=server.uri).ended()
+    ended = undisturbed(pipeline, MLFLOW_TRACKING_URI=server.uri).ended()
     assert ended.status == 0, ended.errors
     assert ended.trained == 0
     client = MlflowClient(tracking_uri=server.uri)
@@ -193,6 +199,6 @@ def test_a_pipeline_goes_on_where_a_command_left_off(pipeline: Path) -> None:
     running.press_ctrl_c()
     assert running.ended().status == 130
     done = len(recorded(pipeline / ".stabbench/runs"))
-    ended = repro(pipeline, "fill").ended()
+    ended = undisturbed(pipeline, "fill").ended()
     assert ended.status == 0, ended.errors
     assert ended.trained == 6 - done

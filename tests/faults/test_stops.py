@@ -17,6 +17,7 @@ import pytest
 from tests.analysis.synthetic import SyntheticCell, write_runs
 from tests.faults.conftest import PARAMS
 from tests.faults.processes import Ended, Running, digests, here, leftovers, recorded, stabbench, wait_until
+from tests.tracking.databases import put_empty_database
 
 STUDY = """
 studies:
@@ -155,10 +156,9 @@ def test_a_stopped_report_leaves_no_half_file_and_no_traceback_of_those_who_draw
 def test_stopped_tracking_says_how_many_runs_are_logged_and_goes_on_without_logging_one_twice(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text(PARAMS)
     write_runs(tmp_path / "runs", [SyntheticCell([0.1] * 40)])
+    put_empty_database(tmp_path)
 
     def logged() -> int:
-        if not (tmp_path / "mlflow.db").exists():
-            return 0
         with closing(sqlite3.connect(f"file:{tmp_path / 'mlflow.db'}?mode=ro", uri=True)) as database:
             try:
                 return int(database.execute("SELECT count(*) FROM runs WHERE status = 'FINISHED'").fetchone()[0])
