@@ -230,7 +230,7 @@ def test_a_training_is_the_same_with_and_without_the_kernel(
     kind: str, names: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     strategies = tuple((found(), found.Options()) for found in map(STRATEGIES.load, names.split()))
-    inputs = tiny.inputs(kind, strategies=strategies, epochs=2.0)
+    inputs = tiny.inputs(kind, strategies=strategies, examples=48, epochs=2.0)
     (ours,) = train(inputs, tiny.seeds(4))
     monkeypatch.setenv("STABBENCH_KERNEL", "off")
     (theirs,) = train(inputs, tiny.seeds(4))
