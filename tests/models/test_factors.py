@@ -76,7 +76,14 @@ def test_so_are_those_of_every_linear_layer(part: str, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize(
-    ("kind", "options"), [("bert", LoRAOptions(rank=20)), ("albert", LoRAOptions(rank=2, include=OUTSIDE))]
+    ("kind", "options"),
+    [
+        ("bert", LoRAOptions(rank=20)),
+        ("albert", LoRAOptions(rank=2, include=OUTSIDE)),
+        ("bert", LoRAOptions(rank=2, include=("*.pooler.dense.weight",))),
+        ("bert", LoRAOptions(rank=2, include=("*",))),
+        ("albert", LoRAOptions(rank=2, include=("*",))),
+    ],
 )
 def test_whole_matrices_have_theirs_where_that_is_less_work_or_one_is_outside_of_the_layers(
     kind: str, options: LoRAOptions, monkeypatch: pytest.MonkeyPatch

@@ -19,6 +19,8 @@ FIRST, TENSORS = 7, 16
 """Where the layers begin in the kernel's table, and how many tensors one has there."""
 LINEAR = (0, 2, 4, 6, 10, 12)
 """The weights among them of its linear layers."""
+HEAD = 4
+"""How many tensors stand behind the layers: weights and biases of pooler and classifier."""
 
 
 class FactorGradients:
@@ -83,4 +85,6 @@ def _thin(change: LowRank) -> bool:
 def _of_layers(layout: Layout, name: str) -> bool:
     """Whether it is the weight of a linear layer of the encoder's layers."""
     own = layout.names.index(name)
-    return all((place - FIRST) % TENSORS in LINEAR for place, number in enumerate(layout.table) if number == own)
+    places = [place for place, number in enumerate(layout.table) if number == own]
+    last = len(layout.table) - HEAD
+    return all(FIRST <= place < last and (place - FIRST) % TENSORS in LINEAR for place in places)
