@@ -103,13 +103,13 @@ def test_a_scaled_and_an_unscaled_run_are_two_trainings_of_one_objective() -> No
 
 @pytest.mark.parametrize("kind", ["bert", "distilbert"])
 @pytest.mark.parametrize("name", STRATEGIES.names())
-def test_every_strategy_trains_a_regression_or_says_that_it_has_no_distilbert(name: str, kind: str) -> None:
+def test_every_strategy_trains_a_regression_or_says_why_not(name: str, kind: str) -> None:
     strategy = STRATEGIES.load(name)
     options = make_options(name, strategy, {})
     cell = inputs(kind, examples=12, batch_size=6, epochs=1.0)
     reason = strategy().unsupported(cell.architecture)
-    if kind == "distilbert" and reason is not None:
-        assert "distilbert" in reason
+    if reason is not None:
+        assert "task of numbers" in reason
         return
     (result,) = train(dataclasses.replace(cell, strategies=((strategy(), options),)), tiny.seeds(1))
     assert result.data["total_steps"] == 2
