@@ -34,7 +34,8 @@ class LoRAOptions:
 class LoRA(Strategy):
     """W + (α/r)·B·A in the place of W, with A `(r, in)` and B `(out, r)`; B = 0 at the start.
 
-    On the query and value matrices of every layer, as the paper does on GLUE. A is U(−1/√in, 1/√in), as in the
+    On the query and value matrices of every layer, as the paper does on GLUE; `include: ["*"]` takes those of all linear
+    layers that have a pretrained value. A is U(−1/√in, 1/√in), as in the
     authors' code (the paper says Gaussian). Everything that has a pretrained value is frozen; new tensors (the
     classifier, RoBERTa's dense layer) are trained beside A and B. A and B decay like other matrices. The weights that
     are scored and kept have B·A added in, under the model's own names.
@@ -56,11 +57,8 @@ class LoRA(Strategy):
             names = " ".join(ctx.options.include)
             raise UserError(f"LoRA's include: found {names}, expected patterns that fit pretrained linear layers")
         for name in chosen:
-            weight, rank = weights[name], ctx.options.rank
-            runs, outputs, inputs = weight.shape
-            place = name.removesuffix("weight") + DOWN
-            weights[place] = (ctx.uniform(place, (rank, inputs)) * 2 - 1) / math.sqrt(inputs)
-            weights[name.removesuffix("weight") + UP] = weight.new_zeros(runs, outputs, rank)
+            module = name.removesuffix("weight")
+            weights[module + DOWN], weights[module + UP] = self._factors(module, weights[name], ctx)
 
     def scale(self, name: str, ctx: Context) -> tuple[float, float]:
         """What was pretrained is frozen."""
@@ -68,21 +66,36 @@ class LoRA(Strategy):
 
     def training_weights(self, weights: Weights, ctx: Context) -> Weights:
         """The matrices with their change added in."""
-        return _merged(weights, ctx)
+        return _merged(weights, self._scaling(ctx.options))
 
     def scored_weights(self, weights: Weights, state: Mapping[str, Tensor], ctx: Context) -> Weights:
         """The matrices with their change added in."""
-        return _merged(weights, ctx)
+        return _merged(weights, self._scaling(ctx.options))
+
+    def _factors(self, module: str, weight: Tensor, ctx: Context) -> tuple[Tensor, Tensor]:
+        """A `(S, r, in)` and B `(S, out, r)` at the start."""
+        runs, outputs, inputs = weight.shape
+        rank = ctx.options.rank
+        return uniform_by_inputs(module + DOWN, rank, inputs, ctx), weight.new_zeros(runs, outputs, rank)
+
+    def _scaling(self, options: LoRAOptions) -> float:
+        """The factor of B·A."""
+        return options.alpha / options.rank
+
+
+def uniform_by_inputs(place: str, outputs: int, inputs: int, ctx: Context) -> Tensor:
+    """U(−1/√inputs, 1/√inputs) of shape `(S, outputs, inputs)`, as torch begins a linear layer."""
+    return (ctx.uniform(place, (outputs, inputs)) * 2 - 1) / math.sqrt(inputs)
 
 
 def _chosen(name: str, ctx: Context) -> bool:
     return ctx.facts[name].linear_weight and any(fnmatchcase(name, pattern) for pattern in ctx.options.include)
 
 
-def _merged(weights: Weights, ctx: Context) -> Weights:
-    """W + (α/r)·B·A where there are A and B, every other tensor as it is; A and B themselves are left out."""
+def _merged(weights: Weights, scaling: float) -> Weights:
+    """W + scaling·B·A where there are A and B, every other tensor as it is; A and B themselves are left out."""
     names, up_names, down_names = _changed(tuple(weights))
-    merged, scaling = dict(weights), ctx.options.alpha / ctx.options.rank
+    merged = dict(weights)
     matrices = [weights[name] for name in names]
     ups, downs = [merged.pop(name) for name in up_names], [merged.pop(name) for name in down_names]
     found = with_low_rank(matrices, ups, downs, scaling)
