@@ -29,7 +29,8 @@ from stabbench.training.loop import Training
 
 MOST, MOST_FROZEN = 1.15, 0.75
 """Targets: of a strategy with one forward and one backward pass, and of one that trains a part of the encoder only."""
-MORE_PASSES = ("freelb", "r3f", "smart")
+MORE_PASSES = ("asam", "freelb", "r-drop", "r3f", "sam", "smart")
+OF_FEW_TENSORS = ("bitfit", "ln-tuning", "lora", "lora-init-b", "lora-plus", "rslora")
 EXAMPLES = {"train": 192, "dev": 128}
 DEFAULT = Shape("embedded default, 8 × 96", 8, 96, 3, 384, steps=10, positions=128)
 SHORT = 512
@@ -55,10 +56,14 @@ class Case:
         """The most that an update may cost; None where the method needs more passes."""
         if self.plugin in MORE_PASSES:
             return None
-        return MOST_FROZEN if self.plugin == "lora" or self.phase == "head alone" else MOST
+        return MOST_FROZEN if self.plugin in OF_FEW_TENSORS or self.phase == "head alone" else MOST
 
 
 PHASES = {
+    "gradual-unfreezing": (
+        Case("gradual-unfreezing", "head alone"),
+        Case("gradual-unfreezing", "everything", {"share": 1e-9}),
+    ),
     "lp-ft": (
         Case("lp-ft", "head alone", {"probing_epochs": 1e6}),
         Case("lp-ft", "everything", {"probing_epochs": 0.0}),

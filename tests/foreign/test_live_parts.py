@@ -16,31 +16,45 @@ from stabbench.testing import checks, conformance
 from stabbench.testing.trial import Trial, distance
 
 BUILT_IN = [plugin.name for plugin in STRATEGIES.listed() if plugin.distribution == "stabbench"]
-RECIPES = ("devlin", "devlin-bc", "hf-default", "mosbach")
+RECIPES = ("devlin", "devlin-bc", "hf-default", "modernbert-glue", "mosbach")
 SWITCHES: list[tuple[str, dict[str, Any], float]] = [
+    ("asam", {"radius": 0.0}, 1e-2),
+    ("bema", {"bias_power": 1e3}, 1e-2),
+    ("bema", {"ema_power": 0.0, "bias_power": 1e3}, 1e-2),
     ("child-tuning-d", {"probability": 1.0}, 0.1),
     ("child-tuning-f", {"probability": 1.0}, 0.1),
     ("ema", {"decay": 0.0}, 1e-2),
-    ("freelb", {"step_size": 0.0}, 0.1),
     ("freelb", {"step_size": 0.0, "magnitude": 0.0}, 0.1),
+    ("freelb", {"step_size": 0.0}, 0.1),
+    ("gradual-unfreezing", {"share": 1e-9}, 0.1),
     ("l2-sp", {"alpha": 0.0}, 1e-2),
     ("l2-sp", {"beta": 0.0}, 1e-4),
+    ("label-smoothing", {"epsilon": 0.0}, 1e-3),
     ("llrd", {"factor": 1.0}, 0.1),
     ("lora", {"include": ("*.layer.0.attention.self.query.weight",)}, 1e-2),
+    ("lora-init-b", {"include": ("*.layer.0.attention.self.query.weight",)}, 1e-2),
+    ("lora-plus", {"ratio": 1.0}, 1e-2),
     ("lp-ft", {"probing_epochs": 0.0}, 0.1),
     ("mixout", {"probability": 0.0}, 0.1),
     ("noisytune", {"intensity": 0.0}, 0.1),
     ("pretrained-decay", {"decay": 0.0}, 1e-6),
-    ("r3f", {"weight": 0.0}, 1e-2),
+    ("r-drop", {"weight": 0.0}, 1e-4),
     ("r3f", {"epsilon": 1e-30}, 1e-6),
+    ("r3f", {"weight": 0.0}, 1e-2),
     ("recadam", {"gamma": 0.0}, 3e-4),
     ("reinit", {"layers": 0}, 0.1),
-    ("smart", {"weight": 0.0}, 1e-2),
+    ("rslora", {"rank": 1}, 1e-2),
+    ("sam", {"radius": 0.0}, 1e-2),
     ("smart", {"step_size": 0.0}, 3e-4),
+    ("smart", {"weight": 0.0}, 1e-2),
     ("swa", {"share": 1e-9}, 5e-3),
     ("zhang", {"layers": 0}, 0.1),
 ]
 """What switches a part off, and what the part at its default changes at least, as a share of the way of training."""
+
+
+WITHOUT_SWITCH = ("bitfit", "ln-tuning")
+"""No option switches them off: that only their tensors are trained is what they are."""
 
 
 def trial(name: str, **options: Any) -> Trial:
@@ -55,13 +69,13 @@ def test_a_part_that_is_switched_off_is_missed(name: str, off: dict[str, Any], l
     assert distance(acting.weights, without.weights) > least * distance(plain.weights, start)
 
 
-@pytest.mark.parametrize("name", sorted({name for name, _, _ in SWITCHES}))
+@pytest.mark.parametrize("name", sorted({name for name, _, _ in SWITCHES} | set(WITHOUT_SWITCH)))
 def test_no_part_is_rounded_away_in_fp32_at_its_own_rate(name: str) -> None:
     acting, plain, _ = trial(name).with_and_without(precision="fp32", learning_rate=None)
     assert any(not torch.equal(tensor, plain.weights[key]) for key, tensor in acting.weights.items())
 
 
-@pytest.mark.parametrize("name", ["devlin-bc", "hf-default", "mosbach"])
+@pytest.mark.parametrize("name", ["devlin-bc", "hf-default", "modernbert-glue", "mosbach"])
 def test_a_recipe_differs_from_devlins(name: str) -> None:
     ours, theirs = STRATEGIES.load(name).recipe, STRATEGIES.load("devlin").recipe
     assert any(theirs.get(field, value) != value for field, value in ours.items())
@@ -69,7 +83,7 @@ def test_a_recipe_differs_from_devlins(name: str) -> None:
 
 
 def test_every_built_in_strategy_is_named_here() -> None:
-    assert {name for name, _, _ in SWITCHES} | set(RECIPES) == set(BUILT_IN)
+    assert {name for name, _, _ in SWITCHES} | set(WITHOUT_SWITCH) | set(RECIPES) == set(BUILT_IN)
 
 
 @pytest.mark.parametrize("name", ["noisytune", "mixout", "pretrained-decay"])
