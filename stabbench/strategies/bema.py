@@ -36,8 +36,8 @@ class BiasCorrectedAverage(Strategy):
 
     α_t = (ρ + γ·t)^(−η) and β_t = (ρ + γ·t)^(−κ), t the number of updates; w_τ are the weights after τ updates, by
     default the initial ones; until then the weights themselves are scored. κ, η, ρ, γ and τ are those of TRL's
-    `BEMACallback`, which averages once in 400 updates only (φ). Here it does so after each, φ = 1: a fine-tuning of 36 to
-    1,260 updates would have hardly one such average, or none. Training itself is untouched. Word embeddings that no
+    `BEMACallback`, which averages once in 400 updates only (φ). Here it does so after each, φ = 1: a fine-tuning of 36
+    to 1,260 updates would have three such averages at most, or none. Training itself is untouched. Word embeddings that no
     text uses are averaged like all others: they decay. 3 epochs with bias correction.
     """
 
@@ -80,7 +80,7 @@ class BiasCorrectedAverage(Strategy):
         begins = ctx.options.update_after
         if len(kept) <= begins:
             return after[-1]
-        average = after[begins]
+        average: float = after[begins]
         for updates in range(begins + 1, len(after)):
             average += _power(updates, ctx.options.ema_power, ctx) * (after[updates] - average)
         return average + _power(len(kept), ctx.options.bias_power, ctx) * (after[-1] - after[begins])

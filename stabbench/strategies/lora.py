@@ -34,11 +34,11 @@ class LoRAOptions:
 class LoRA(Strategy):
     """W + (α/r)·B·A in the place of W, with A `(r, in)` and B `(out, r)`; B = 0 at the start.
 
-    On the query and value matrices of every layer, as the paper does on GLUE; `include: ["*"]` takes those of all linear
-    layers that have a pretrained value. A is U(−1/√in, 1/√in), as in the
-    authors' code (the paper says Gaussian). Everything that has a pretrained value is frozen; new tensors (the
-    classifier, RoBERTa's dense layer) are trained beside A and B. A and B decay like other matrices. The weights that
-    are scored and kept have B·A added in, under the model's own names.
+    On the query and value matrices of every layer, as the paper does on GLUE; `include: ["*"]` is every linear layer
+    that has a pretrained value. A is U(−1/√in, 1/√in), as in the authors' code (the paper says Gaussian). Everything
+    that has a pretrained value is frozen; new tensors (the classifier, RoBERTa's dense layer) are trained beside A and
+    B. A and B decay like other matrices. The weights that are scored and kept have B·A added in, under the model's own
+    names.
 
     The recipe is that of the paper's RoBERTa-large on MRPC, for which r is 8 and α 16: 20 epochs, a rate of 3e-4 (2e-4
     to 4e-4 on other tasks) and a warm-up of 6 %. The rate is the method's own: it goes over the model's.

@@ -74,10 +74,10 @@ def test_where_it_never_begins_the_final_weights_are_scored() -> None:
 
 
 def test_the_defaults_are_trls_and_others_out_of_range_are_refused() -> None:
-    assert DEFAULT == BiasCorrectedAverageOptions(0.5, 0.2, 10.0, 1.0, 0)
+    assert BiasCorrectedAverageOptions(0.5, 0.2, 10.0, 1.0, 0) == DEFAULT
     for name, value in (("ema_power", -1.0), ("bias_power", -1.0), ("multiplier", -1.0), ("lag", 0.5)):
         with pytest.raises(ValueError, match=name):
-            BiasCorrectedAverageOptions(**{name: value})
+            BiasCorrectedAverageOptions(**{name: value})  # type: ignore[arg-type]
     for updates in (-1, 2.5):
         with pytest.raises(ValueError, match="update_after"):
             BiasCorrectedAverageOptions(update_after=updates)  # type: ignore[arg-type]

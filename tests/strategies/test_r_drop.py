@@ -49,7 +49,7 @@ def test_without_dropout_it_is_the_recipe_and_a_warning() -> None:
         for strategies in ((), ((RDrop(), RDropOptions()),))
     )
     losses = [run.tables["history.parquet"]["train_loss"].to_numpy() for run in (plain, dropped)]
-    np.testing.assert_allclose(*losses, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(losses[0], losses[1], rtol=0, atol=1e-9)
     assert "dropout is 0" in str(RDrop().caution(Recipe(dropout=0.0), RDropOptions()))
     for dropout in (0.1, "model"):
         assert RDrop().caution(Recipe(dropout=dropout), RDropOptions()) is None

@@ -73,7 +73,7 @@ def test_both_passes_have_the_same_dropout_masks(strategy: Strategy, options: An
         for strategies in ((), ((strategy, still),))
     ]
     losses = [run.tables["history.parquet"]["train_loss"].to_numpy() for run in runs]
-    np.testing.assert_allclose(*losses, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(losses[0], losses[1], rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize(("strategy", "options"), BOTH, ids=IDS)
