@@ -30,7 +30,7 @@ from stabbench.training.loop import Training
 MOST, MOST_FROZEN = 1.15, 0.75
 """Targets: of a strategy with one forward and one backward pass, and of one that trains a part of the encoder only."""
 MORE_PASSES = ("asam", "freelb", "r-drop", "r3f", "sam", "smart")
-OF_FEW_TENSORS = ("bitfit", "ln-tuning", "lora", "lora-init-b", "lora-plus", "rslora")
+OF_FEW_TENSORS = ("bitfit", "dora", "ln-tuning", "lora", "lora-init-b", "lora-plus", "rslora")
 EXAMPLES = {"train": 192, "dev": 128}
 DEFAULT = Shape("embedded default, 8 × 96", 8, 96, 3, 384, steps=10, positions=128)
 SHORT = 512

@@ -37,8 +37,8 @@ class BiasCorrectedAverage(Strategy):
     α_t = (ρ + γ·t)^(−η) and β_t = (ρ + γ·t)^(−κ), t the number of updates; w_τ are the weights after τ updates, by
     default the initial ones; until then the weights themselves are scored. κ, η, ρ, γ and τ are those of TRL's
     `BEMACallback`, which averages once in 400 updates only (φ). Here it does so after each, φ = 1: a fine-tuning of 36
-    to 1,260 updates would have three such averages at most, or none. Training itself is untouched. Word embeddings that no
-    text uses are averaged like all others: they decay. 3 epochs with bias correction.
+    to 1,260 updates would have three such averages at most, or none. Training itself is untouched. Word embeddings
+    that no text uses are averaged like all others: they decay. 3 epochs with bias correction.
     """
 
     description = "Moving average of the weights, corrected for its lag (BEMA), 3 epochs, bias correction"

@@ -23,6 +23,7 @@ SWITCHES: list[tuple[str, dict[str, Any], float]] = [
     ("bema", {"ema_power": 0.0, "bias_power": 1e3}, 1e-2),
     ("child-tuning-d", {"probability": 1.0}, 0.1),
     ("child-tuning-f", {"probability": 1.0}, 0.1),
+    ("dora", {"include": ("*.layer.0.attention.self.query.weight",)}, 1e-2),
     ("ema", {"decay": 0.0}, 1e-2),
     ("freelb", {"step_size": 0.0, "magnitude": 0.0}, 0.1),
     ("freelb", {"step_size": 0.0}, 0.1),

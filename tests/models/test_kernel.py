@@ -216,6 +216,7 @@ def test_an_id_outside_the_word_table_is_an_error() -> None:
 
 WITH_PASSES = (
     "mixout", "lora", "lp-ft", "recadam", "ema", "swa", "pretrained-decay", "l2-sp", "child-tuning-f", "child-tuning-d",
+    "bema", "bitfit", "gradual-unfreezing", "lora-plus", "dora",
 )  # fmt: skip
 """Strategies that ask the kernel for more than loss and gradients of all weights."""
 

@@ -11,8 +11,10 @@ from torch import Tensor
 from stabbench.models.dropout import Masks
 from stabbench.recipe import Recipe
 from stabbench.strategies.r_drop import RDrop, RDropOptions
+from stabbench.training.inputs import TrainingInputs
 from stabbench.training.loop import Training, train
 from tests import tiny
+from tests.training.test_regression import inputs as numbers
 
 LARGE = RDropOptions(weight=30.0)
 
@@ -26,21 +28,38 @@ def papers_loss(first: Tensor, second: Tensor, labels: Tensor, alpha: float) -> 
     return F.cross_entropy(first, labels) + F.cross_entropy(second, labels) + alpha / 2 * (forward + backward)
 
 
+def at_the_start(inputs: TrainingInputs) -> tuple[dict[str, Tensor], Tensor, Tensor, Tensor]:
+    """Weights of seed 3, labels of its first batch `(B,)`, and outputs `(B, C)` under the masks of calls 0 and 1."""
+    training = Training(inputs, tiny.seeds(3), torch.device("cpu"))
+    parts, weights = training.parts, dict(training.start().weights)
+    batch, masks = parts.batch(0), Masks(inputs.recipe.one_dropout, parts.dropout, parts.device)
+    first, second = (parts.encoder.classify(weights, batch, masks.at(0, call))[0] for call in (0, 1))
+    return weights, batch.labels[0], first, second
+
+
 @pytest.mark.parametrize("kind", ["bert", "roberta", "albert"])
 def test_loss_and_gradient_are_half_of_the_papers_under_two_dropout_masks(kind: str) -> None:
     inputs = tiny.inputs(kind, strategies=((RDrop(), LARGE),), dropout=0.2, epochs=1.0, batch_size=7)
     (result,) = train(inputs, tiny.seeds(3))
-    training = Training(inputs, tiny.seeds(3), torch.device("cpu"))
-    parts, weights = training.parts, dict(training.start().weights)
-    batch, masks = parts.batch(0), Masks(0.2, parts.dropout, parts.device)
-    first, second = (parts.encoder.classify(weights, batch, masks.at(0, call))[0] for call in (0, 1))
-    loss = papers_loss(first, second, batch.labels[0], LARGE.weight) / 2
+    weights, labels, first, second = at_the_start(inputs)
+    loss = papers_loss(first, second, labels, LARGE.weight) / 2
     assert abs(result.tables["history.parquet"]["train_loss"][0] - loss.item()) < 1e-12
     slopes = torch.autograd.grad(loss, list(weights.values()), materialize_grads=True)
     table = result.tables["gradnorms.parquet"].query("step == 0")
     found = dict(zip(table["parameter"], table["norm"], strict=True))
     for name, slope in zip(weights, slopes, strict=True):
         assert abs(found[name] - float(slope.norm())) < 1e-10, name
+
+
+def test_in_regression_the_squared_difference_is_the_divergence() -> None:
+    inputs = numbers(strategies=((RDrop(), LARGE),), dropout=0.2, epochs=1.0)
+    (result,) = train(inputs, tiny.seeds(3))
+    _, labels, first, second = at_the_start(inputs)
+    losses = [inputs.objective.loss(outputs[None], labels[None])[0] for outputs in (first, second)]
+    apart = F.mse_loss(first, second)
+    assert apart > 1e-5
+    expected = (losses[0] + losses[1]) / 2 + LARGE.weight / 4 * apart
+    assert abs(result.tables["history.parquet"]["train_loss"][0] - expected.item()) < 1e-12
 
 
 def test_without_dropout_it_is_the_recipe_and_a_warning() -> None:
