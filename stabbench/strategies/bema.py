@@ -77,10 +77,10 @@ class BiasCorrectedAverage(Strategy):
     def unused_rows(self, kept: Sequence[float], ctx: Context) -> float:
         """The same of what decay leaves."""
         after = [1.0, *kept]
-        begins = ctx.options.update_after
+        begins: int = ctx.options.update_after
         if len(kept) <= begins:
             return after[-1]
-        average: float = after[begins]
+        average = after[begins]
         for updates in range(begins + 1, len(after)):
             average += _power(updates, ctx.options.ema_power, ctx) * (after[updates] - average)
         return average + _power(len(kept), ctx.options.bias_power, ctx) * (after[-1] - after[begins])

@@ -51,6 +51,7 @@ class RDrop(Strategy):
     def loss(self, model: BoundModel, weights: Weights, batch: Batch, ctx: Context) -> Tensor:
         """Of the forward passes call 0 and call 1."""
         first, second = model(batch), model(batch, call=1)
+        weight: float = ctx.options.weight
         losses = ctx.objective.loss(first, batch.labels) + ctx.objective.loss(second, batch.labels)
         divergence = ctx.objective.divergences(first, second).mean(dim=1)
-        return (losses + ctx.options.weight / 2 * divergence) / 2
+        return (losses + weight / 2 * divergence) / 2

@@ -21,7 +21,7 @@ QUERY = "bert.encoder.layer.1.attention.self.query"
 def test_a_matrix_and_its_gradients_are_pefts() -> None:
     torch.manual_seed(0)
     linear = torch.nn.Sequential(torch.nn.Linear(7, 5, bias=False)).double()
-    matrix = linear[0].weight.detach().clone()
+    matrix = next(linear.parameters()).detach().clone()
     config = LoraConfig(r=3, lora_alpha=12, target_modules=["0"], use_dora=True, lora_dropout=0.0)
     model = inject_adapter_in_model(config, linear).double()
     theirs = {name: parameter for name, parameter in model.named_parameters() if "lora" in name}
