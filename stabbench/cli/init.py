@@ -39,7 +39,7 @@ def init(
     """Write dvc.yaml and params.yaml into this folder.
 
     demo: tasks from a grammar and a small BERT that is shipped; needs no network.
-    stabilisers: 21 of the built-in strategies on one of demo's tasks.
+    stabilisers: every built-in strategy on one of demo's tasks.
     pretraining: a small BERT that the pipeline pretrains itself, on the sentences of demo's tasks.
     minilm: a 6-layer pretrained encoder on 1,000 sentences of CoLA.
     chemistry: a 12-layer pretrained BERT with its masked-LM head, on reactions and their yields.
