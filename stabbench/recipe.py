@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
 PRECISIONS = ("fp32", "tf32", "bf16", "fp64")
+
+SCHEDULES = ("linear", "cosine", "constant", "polynomial", "wsd")
+DECAY_SHAPES = ("linear", "cosine", "1-sqrt")
+ADAMW = "adamw"
+"""The optimizer of recipes that name none."""
 
 OWN_DROPOUT = "model"
 """The recipe's dropout where each place of the model has its own probability."""
@@ -28,6 +33,19 @@ class Recipe:
     """Number of updates; None means `epochs` times the steps of an epoch."""
     batch_size: int = 16
     warmup_ratio: float = 0.1
+    schedule: str = "linear"
+    """What follows the warm-up: `linear`, `cosine` or `polynomial` decay to 0, `constant`, or `wsd`: constant, then decay
+    to 0 (warm-up, stable, decay)."""
+    schedule_power: float = 2.0
+    """Of `polynomial`: the power of the share of updates that are left."""
+    schedule_decay_share: float = 0.2
+    """Of `wsd`: the share of all updates in which the rate decays."""
+    schedule_decay_shape: str = "linear"
+    """Of `wsd`: how it decays, `linear`, `cosine` or `1-sqrt`."""
+    optimizer: str = ADAMW
+    """An installed optimizer (`stabbench plugins optimizers`), or `./file.py:Class`."""
+    optimizer_options: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    """What it has of its own, by name."""
     bias_correction: bool = True
     adam_beta1: float = 0.9
     adam_beta2: float = 0.999
@@ -54,6 +72,11 @@ class Recipe:
             for name, value in vars(self).items()
             if (wanted := violated_range(name, value)) is not None
         ]
+        if self.schedule == "wsd" and Fraction(str(self.warmup_ratio)) + Fraction(str(self.schedule_decay_share)) > 1:
+            wrong.append(
+                f"schedule_decay_share: found {self.schedule_decay_share!r} beside warmup_ratio {self.warmup_ratio!r}, "
+                "expected 1 at most together"
+            )
         if wrong:
             raise ValueError("; ".join(wrong))
 
@@ -70,6 +93,10 @@ class Recipe:
         """How many of `total` updates warm up: the whole ones of the ratio as it is written, 29 of 100 for 0.29."""
         return math.floor(Fraction(str(self.warmup_ratio)) * total)
 
+    def decaying_updates(self, total: int) -> int:
+        """In how many of `total` updates the rate of the schedule `wsd` decays, at the end: the whole ones."""
+        return math.floor(Fraction(str(self.schedule_decay_share)) * total)
+
     def steps_per_epoch(self, examples: int) -> int:
         """How many batches `examples` examples make."""
         return math.ceil(examples / self.batch_size)
@@ -78,9 +105,11 @@ class Recipe:
         """This recipe with `changes` applied; a value of None means "not set" except for `max_grad_norm`.
 
         `max_grad_norm` is switched off with 0. Integers given for floating-point fields become floats, so that `3` and
-        `3.0` have one fingerprint.
+        `3.0` have one fingerprint. Another optimizer has not the options of the one before.
         """
         values = {name: as_field(name, value) for name, value in changes.items() if value is not None}
+        if values.get("optimizer", self.optimizer) != self.optimizer:
+            values.setdefault("optimizer_options", {})
         return dataclasses.replace(self, **values)
 
 
@@ -117,6 +146,12 @@ _RANGES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "total_steps": (_or_none(_at_least(1)), "a positive whole number or null"),
     "batch_size": (_at_least(1), "a positive whole number"),
     "warmup_ratio": (lambda value: 0 <= value <= 1, "a number from 0 to 1"),
+    "schedule": (lambda value: value in SCHEDULES, " or ".join(SCHEDULES)),
+    "schedule_power": (_positive, "a positive number"),
+    "schedule_decay_share": (lambda value: 0 < value <= 1, "a number above 0, 1 at most"),
+    "schedule_decay_shape": (lambda value: value in DECAY_SHAPES, " or ".join(DECAY_SHAPES)),
+    "optimizer": (lambda value: isinstance(value, str) and value != "", "the name of an optimizer"),
+    "optimizer_options": (lambda value: isinstance(value, Mapping), "options by name, such as {momentum: 0.9}"),
     "adam_beta1": (_is_share_below_one, "a number from 0 to below 1"),
     "adam_beta2": (_is_share_below_one, "a number from 0 to below 1"),
     "adam_epsilon": (_at_least(0), "a number of 0 or more"),
@@ -145,17 +180,44 @@ def as_field(name: str, value: Any) -> Any:
     return float(value) if type(value) is int and name in _FLOATS else value
 
 
-def spec_of(recipe: Recipe, examples: int) -> dict[str, Any]:
+_OF_SCHEDULE = {"schedule_power": "polynomial", "schedule_decay_share": "wsd", "schedule_decay_shape": "wsd"}
+"""Fields of one schedule."""
+ADAM_FIELDS = ("bias_correction", "adam_beta1", "adam_beta2", "adam_epsilon", "adam_formula")
+"""Fields that some optimizers do not read."""
+
+
+def unread(recipe: Recipe) -> dict[str, str]:
+    """Fields that are another schedule's, and which."""
+    return {name: schedule for name, schedule in _OF_SCHEDULE.items() if schedule != recipe.schedule}
+
+
+def spec_of(recipe: Recipe, examples: int, not_read: Collection[str] = ()) -> dict[str, Any]:
     """What a spec says of a recipe for a training on `examples` examples.
 
-    The updates that warm up stand beside it only where version 0.1.0 made another number of them, by cutting a product
-    of floats (0.29 of 100 were 28): its records of such a spec are not those of this one, and no other moves.
+    Fields that decide nothing are left out, those that the optimizer does `not_read` among them, and so are fields
+    newer than version 0.1.0 where they are as it trained. The updates that warm up stand beside it only where version
+    0.1.0 made another number of them, by cutting a product of floats (0.29 of 100 were 28): its records of such a spec
+    are not those of this one, and no other moves.
     """
     total = recipe.updates(examples)
     exact, cut = recipe.warmup_updates(total), int(recipe.warmup_ratio * total)
-    return {"recipe": dict(vars(recipe)), **({} if exact == cut else {"warmup_updates": exact})}
+    left_out = {*unread(recipe), *not_read, *(name for name, value in _FORMERLY.items() if vars(recipe)[name] == value)}
+    said = {name: value for name, value in vars(recipe).items() if name not in left_out}
+    return {"recipe": said, **({} if exact == cut else {"warmup_updates": exact})}
+
+
+_FORMERLY: Mapping[str, Any] = {"schedule": "linear", "optimizer": ADAMW, "optimizer_options": {}}
 
 
 def bias_correction_factor(step: int, beta1: float, beta2: float) -> float:
     """√(1 − β2^t) / (1 − β1^t) at t = `step` ≥ 1 (paper, equation 1 and figure 6)."""
     return math.sqrt(1 - beta2**step) / (1 - beta1**step)
+
+
+def correction_and_root(recipe: Recipe, step: int) -> tuple[float, float]:
+    """The factors of the rate and of √v at update number `step` ≥ 1, as the recipe corrects the bias."""
+    if not recipe.bias_correction:
+        return 1.0, 1.0
+    correction = bias_correction_factor(step, recipe.adam_beta1, recipe.adam_beta2)
+    root = 1 / math.sqrt(1 - recipe.adam_beta2**step) if recipe.adam_formula == "torch" else 1.0
+    return correction * root, root

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema
 
-from stabbench.config.loading import SOURCE_GROUP, STRATEGY_GROUP, TRAINER_GROUP
+from stabbench.config.loading import OPTIMIZER_GROUP, SOURCE_GROUP, STRATEGY_GROUP, TRAINER_GROUP
 from stabbench.config.own_data import OBJECTIVE_GROUP
 from stabbench.config.schema import Config
 from stabbench.config.seeds import LARGEST_SEED
@@ -22,7 +22,7 @@ from stabbench.files import write_json
 from stabbench.looks import FEWEST, MOST_STAGES, QUESTIONS
 from stabbench.metrics import METRICS
 from stabbench.plugins import installed
-from stabbench.recipe import OWN_DROPOUT, PRECISIONS
+from stabbench.recipe import DECAY_SHAPES, OWN_DROPOUT, PRECISIONS, SCHEDULES
 
 SCHEMA_FILE = Path(".stabbench/params.schema.json")
 """Where `stabbench init` and `stabbench validate` keep the schema of the installed version, beside params.yaml; Git
@@ -63,6 +63,12 @@ RECIPE: Mapping[str, Schema] = {
     "total_steps": {"minimum": 1},
     "batch_size": {"minimum": 1},
     "warmup_ratio": {"minimum": 0, "maximum": 1},
+    "schedule": {"enum": [*SCHEDULES, None]},
+    "schedule_power": _ABOVE_0,
+    "schedule_decay_share": {**_ABOVE_0, "maximum": 1},
+    "schedule_decay_shape": {"enum": [*DECAY_SHAPES, None]},
+    "optimizer": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "null"}]},
+    "optimizer_options": {"anyOf": [{"type": "object"}, {"type": "null"}]},
     "adam_beta1": _SHARE,
     "adam_beta2": _SHARE,
     "adam_epsilon": {"minimum": 0},
@@ -163,6 +169,7 @@ def _recipe(properties: Schema) -> None:
             _set(properties, field, told)
         else:
             properties[field].update(told)
+    _set(properties, "optimizer", _or_null(_suggested(installed(OPTIMIZER_GROUP).names)))
 
 
 def _strategies_and_models(strategy: Schema, model: Schema) -> None:

@@ -23,6 +23,7 @@ from stabbench.plugins import in_file, installed
 STRATEGY_GROUP = "stabbench.strategies"
 SOURCE_GROUP = "stabbench.task_sources"
 TRAINER_GROUP = "stabbench.trainers"
+OPTIMIZER_GROUP = "stabbench.optimizers"
 
 
 CheckTrainer = Callable[[Mapping[str, Any]], Iterable[str]]
@@ -183,6 +184,14 @@ def _name_problems(raw: dict[str, Any], known: dict[str, set[str]], folder: Path
         source = block.get("source") if isinstance(block, dict) else None
         if isinstance(source, str):
             yield from _plugin_problems(f"tasks.{name}.source", "task source", source, sources, folder)
+    optimizers = installed(OPTIMIZER_GROUP).names
+    for section in ("models", "strategies"):
+        for name, block in _blocks(raw, section).items():
+            recipe = block.get("recipe") if isinstance(block, dict) else None
+            optimizer = recipe.get("optimizer") if isinstance(recipe, dict) else None
+            if isinstance(optimizer, str):
+                place = f"{section}.{name}.recipe.optimizer"
+                yield from _plugin_problems(place, "optimizer", optimizer, optimizers, folder)
     yield from _stage_problems(raw)
     yield from _kept_problems(raw)
     yield from _looks_problems(raw)

@@ -78,6 +78,18 @@ class RecipeOverrides(Block):
     total_steps: int | None = None
     batch_size: int | None = None
     warmup_ratio: float | None = None
+    schedule: str | None = None
+    """What follows the warm-up: linear, cosine or polynomial decay to 0, constant, or wsd: constant, then decay to 0."""
+    schedule_power: float | None = None
+    """Of polynomial."""
+    schedule_decay_share: float | None = None
+    """Of wsd: the share of all updates in which the rate decays."""
+    schedule_decay_shape: str | None = None
+    """Of wsd: linear, cosine or 1-sqrt."""
+    optimizer: str | None = None
+    """An installed one (`stabbench plugins optimizers`), or `./file.py:Class` beside params.yaml."""
+    optimizer_options: Mapping[str, Any] | None = None
+    """Its own, by name."""
     bias_correction: bool | None = None
     adam_beta1: float | None = None
     adam_beta2: float | None = None

@@ -7,7 +7,6 @@ it does p ← p − s·m/(√v + ε), then p ← p − lr·decay·p, to rounding
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection, Mapping
 
 import torch
@@ -15,21 +14,12 @@ from torch import Tensor
 
 from stabbench.models.kernel.library import Update
 from stabbench.models.kernel.optimizer import FusedAdamW
-from stabbench.recipe import Recipe, bias_correction_factor
+from stabbench.recipe import Recipe, correction_and_root
 
 NO_CORRECTION = 1e12
 STILL = (0.0, 0.0)
 Key = tuple[float, float, int]
 """A group's factor of the rate, its decay, and how many updates it has missed."""
-
-
-def correction_and_root(recipe: Recipe, step: int) -> tuple[float, float]:
-    """The factors of the rate and of √v at update number `step` ≥ 1, as the recipe corrects the bias."""
-    if not recipe.bias_correction:
-        return 1.0, 1.0
-    correction = bias_correction_factor(step, recipe.adam_beta1, recipe.adam_beta2)
-    root = 1 / math.sqrt(1 - recipe.adam_beta2**step) if recipe.adam_formula == "torch" else 1.0
-    return correction * root, root
 
 
 Scales = Mapping[str, tuple[float, float]]

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from stabbench.models.compilation import compiled
-from stabbench.training.adamw import AdamW, correction_and_root
+from stabbench.recipe import correction_and_root
+from stabbench.training.adamw import AdamW
 from stabbench.training.schedule import Schedule
 
 Pairs = Sequence[tuple[float, float]]

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import Any
 
-from stabbench.recipe import Recipe
+import pytest
+import torch
+from transformers import get_scheduler
+
+from stabbench.recipe import DECAY_SHAPES, Recipe, spec_of
 from stabbench.training.schedule import Schedule
 
 
@@ -73,3 +77,75 @@ def test_less_than_one_evaluation_an_epoch_is_one_every_few_epochs_and_one_at_th
 def test_an_evaluation_frequency_between_whole_numbers_is_refused(value: float) -> None:
     with pytest.raises(ValueError, match="evaluations_per_epoch"):
         Recipe(evaluations_per_epoch=value)
+
+
+WARMUP, TOTAL = 29, 100
+SCHEDULES: dict[str, tuple[dict[str, Any], str, dict[str, Any]]] = {
+    "linear": ({}, "linear", {}),
+    "cosine": ({}, "cosine", {}),
+    "constant": ({}, "constant_with_warmup", {}),
+    "polynomial": ({"schedule_power": 3.0}, "polynomial", {"power": 3.0, "lr_end": 0.0}),
+    **{
+        f"wsd-{shape}": (
+            {"schedule_decay_share": 0.37, "schedule_decay_shape": shape},
+            "warmup_stable_decay",
+            {"num_decay_steps": 37, "decay_type": shape},
+        )
+        for shape in DECAY_SHAPES
+    },
+}
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.parametrize("warmup_ratio", [0.0, WARMUP / TOTAL])
+def test_every_schedule_has_the_rates_of_transformers(name: str, warmup_ratio: float) -> None:
+    fields, theirs, arguments = SCHEDULES[name]
+    recipe = Recipe(
+        learning_rate=0.5, total_steps=TOTAL, warmup_ratio=warmup_ratio, schedule=name.partition("-")[0], **fields
+    )
+    schedule = Schedule.of(recipe, 1000)
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.5)
+    reference = get_scheduler(
+        theirs,
+        optimizer,
+        num_warmup_steps=round(warmup_ratio * TOTAL),
+        num_training_steps=TOTAL,
+        scheduler_specific_kwargs=arguments,
+    )
+    for update in range(TOTAL):
+        assert schedule.learning_rate(update) == pytest.approx(reference.get_last_lr()[0], rel=0, abs=1e-12)
+        optimizer.step()
+        reference.step()
+
+
+def test_a_schedule_that_is_not_named_is_the_linear_one_to_the_last_bit() -> None:
+    schedule = Schedule.of(Recipe(total_steps=70), 1000)
+    rates = [schedule.learning_rate(update) for update in range(70)]
+    assert rates == [2e-5 * u / 7 if u < 7 else 2e-5 * (70 - u) / 63 for u in range(70)]
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"schedule": "cosin"}, "schedule: found 'cosin', expected linear or cosine or"),
+        ({"schedule": "polynomial", "schedule_power": 0.0}, "schedule_power: found 0.0, expected a positive number"),
+        ({"schedule": "wsd", "schedule_decay_share": 1.5}, "schedule_decay_share: found 1.5, expected a number above"),
+        ({"schedule": "wsd", "schedule_decay_shape": "sqrt"}, "schedule_decay_shape: found 'sqrt', expected linear or"),
+        ({"schedule": "wsd", "schedule_decay_share": 0.95}, "found 0.95 beside warmup_ratio 0.1, expected 1 at most"),
+    ],
+)
+def test_a_schedule_out_of_its_range_is_refused(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Recipe(**fields)
+    Recipe(schedule="wsd", schedule_decay_share=0.9, warmup_ratio=0.1)
+
+
+def test_fields_that_say_what_was_always_done_or_nothing_at_all_are_in_no_spec() -> None:
+    plain = spec_of(Recipe(), 100)["recipe"]
+    assert not {name for name in plain if name.startswith(("schedule", "optimizer"))}
+    assert spec_of(Recipe(schedule_power=3.0), 100) == spec_of(Recipe(), 100), "linear decay has no power"
+    said = spec_of(Recipe(schedule="wsd"), 100)["recipe"]
+    assert {name: said[name] for name in said if name not in plain} == {
+        "schedule": "wsd", "schedule_decay_share": 0.2, "schedule_decay_shape": "linear",
+    }  # fmt: skip
+    assert Recipe(**said) == Recipe(schedule="wsd")
