@@ -34,8 +34,8 @@ class Recipe:
     batch_size: int = 16
     warmup_ratio: float = 0.1
     schedule: str = "linear"
-    """What follows the warm-up: `linear`, `cosine` or `polynomial` decay to 0, `constant`, or `wsd`: constant, then decay
-    to 0 (warm-up, stable, decay)."""
+    """What follows the warm-up: `linear`, `cosine` or `polynomial` decay to 0, `constant`, or `wsd`: constant, and then
+    decay to 0 at the end (warm-up, stable, decay)."""
     schedule_power: float = 2.0
     """Of `polynomial`: the power of the share of updates that are left."""
     schedule_decay_share: float = 0.2
@@ -182,6 +182,8 @@ def as_field(name: str, value: Any) -> Any:
 
 _OF_SCHEDULE = {"schedule_power": "polynomial", "schedule_decay_share": "wsd", "schedule_decay_shape": "wsd"}
 """Fields of one schedule."""
+FORMERLY: Mapping[str, Any] = {"schedule": "linear", "optimizer": ADAMW, "optimizer_options": {}}
+"""What was done before a recipe had these fields; where they say so, they are in no spec."""
 ADAM_FIELDS = ("bias_correction", "adam_beta1", "adam_beta2", "adam_epsilon", "adam_formula")
 """Fields that some optimizers do not read."""
 
@@ -201,12 +203,9 @@ def spec_of(recipe: Recipe, examples: int, not_read: Collection[str] = ()) -> di
     """
     total = recipe.updates(examples)
     exact, cut = recipe.warmup_updates(total), int(recipe.warmup_ratio * total)
-    left_out = {*unread(recipe), *not_read, *(name for name, value in _FORMERLY.items() if vars(recipe)[name] == value)}
+    left_out = {*unread(recipe), *not_read, *(name for name, value in FORMERLY.items() if vars(recipe)[name] == value)}
     said = {name: value for name, value in vars(recipe).items() if name not in left_out}
     return {"recipe": said, **({} if exact == cut else {"warmup_updates": exact})}
-
-
-_FORMERLY: Mapping[str, Any] = {"schedule": "linear", "optimizer": ADAMW, "optimizer_options": {}}
 
 
 def bias_correction_factor(step: int, beta1: float, beta2: float) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 
 from stabbench.analysis.place import Place
 from stabbench.plan import Cell, Plugin
-from stabbench.recipe import RECIPE_FIELDS
+from stabbench.recipe import ADAMW, RECIPE_FIELDS
 from stabbench.records import Record, SelectedCell
 
 
@@ -84,7 +84,7 @@ class Departure:
 
 
 def departures(selected: SelectedCell) -> list[Departure]:
-    """Where a cell's records and its plan differ: recipe, lengths, and each tensor's rate, decay and ε.
+    """Where a cell's records and its plan differ: recipe, lengths, and each tensor's rate, decay and (of AdamW) ε.
 
     Decay is planned for every tensor but biases and the weights of norms. A strategy that scales rates or decays by
     tensor (layer-wise rates, say) departs on purpose. What is not known on one side departs from nothing.
@@ -117,7 +117,7 @@ def _differences(cell: Cell, record: Record) -> Iterator[tuple[str, str, str]]:
             for name, had, value in (
                 ("learning_rate", group.learning_rate, recipe.learning_rate),
                 ("weight_decay", group.weight_decay, recipe.weight_decay if cell.tensors.of(tensor).decays else 0.0),
-                ("epsilon", group.epsilon, recipe.adam_epsilon),
+                ("epsilon", group.epsilon, recipe.adam_epsilon if recipe.optimizer == ADAMW else group.epsilon),
             ):
                 if had != value:
                     key = (name, had, value)

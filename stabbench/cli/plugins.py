@@ -19,6 +19,7 @@ KINDS = {
     "objectives": "stabbench.tasks.objectives:OBJECTIVES",
     "metrics": "stabbench.metrics:METRICS",
     "families": "stabbench.models.families:FAMILIES",
+    "optimizers": "stabbench.training.optimizers:OPTIMIZERS",
     "trainers": "stabbench.training.trainers:TRAINERS",
     "studies": "stabbench.studies:STUDIES",
     "probes": "stabbench.probes:PROBES",

@@ -153,7 +153,8 @@ def _values(inputs: CellFiles, seeds: Mapping[str, int], out: Path) -> dict[str,
         "task": cell.task,
         "strategy": cell.strategy,
     }
-    return values | {f"{RECIPE}{name}": value for name, value in cell.spec.recipe.items()}
+    recipe = cell.known_recipe()
+    return values | ({} if recipe is None else {f"{RECIPE}{name}": value for name, value in vars(recipe).items()})
 
 
 def _minutes(inputs: CellFiles) -> float | None:

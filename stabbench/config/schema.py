@@ -79,7 +79,7 @@ class RecipeOverrides(Block):
     batch_size: int | None = None
     warmup_ratio: float | None = None
     schedule: str | None = None
-    """What follows the warm-up: linear, cosine or polynomial decay to 0, constant, or wsd: constant, then decay to 0."""
+    """What follows the warm-up: linear, cosine or polynomial decay to 0, constant, or wsd (constant, then decay)."""
     schedule_power: float | None = None
     """Of polynomial."""
     schedule_decay_share: float | None = None

@@ -19,7 +19,7 @@ from stabbench.plan import Cell, Plugin
 from stabbench.strategies import registry
 from stabbench.strategies.contract import Strategy
 from stabbench.tasks.prepared import PreparedTask
-from stabbench.training import trainers
+from stabbench.training import optimizers, trainers
 from stabbench.training.inputs import CellFiles, TrainingInputs
 from stabbench.training.precision import compute_type
 
@@ -50,6 +50,7 @@ def load_inputs(cell: Cell, root: Path) -> TrainingInputs:
         strategies=tuple(_strategy(cell, plugin, root) for plugin in cell.spec.plugins),
         objective=task.objective,
         own_metrics=task.own_metrics,
+        own_optimizer=optimizers.of(cell, recipe, root),
     )
     if stamps_of(folder) != stamps:  # written while it was read
         _check("model", cell.spec.model.content_hash, sources.content_hash(folder), folder)

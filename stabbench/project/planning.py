@@ -111,7 +111,9 @@ def _warnings(
     strategies = [*config.grid.strategies, *(variation.strategy for variation in varied)]
     models = [*config.grid.models, *(variation.model for variation in varied)]
     plugins = [plugin for name in strategies for plugin in config.strategies[name].plugin]
-    read = [*plugin_files([*plugins, *kinds]), *model_folders(config, models)]
+    sources = [cell.sources for cell in chain.from_iterable(groups)]
+    optimizers = [where["optimizer"] for where in sources if "optimizer" in where]
+    read = [*plugin_files([*plugins, *kinds, *optimizers]), *model_folders(config, models)]
     stale = missing_dependencies(folders.params, "plan", read)
     if stale is not None:
         yield stale

@@ -47,7 +47,10 @@ def _each_run(item: SelectedCell) -> Iterator[dict[str, Any]]:
 
 def _of_cell(cell: Cell) -> dict[str, Any]:
     spec, facts = cell.spec, cell.task_facts
-    recipe = {f"recipe_{name}": value for name, value in spec.recipe.items()}
+    recipe = {
+        f"recipe_{name}": canonical_json(value) if isinstance(value, Mapping) else value
+        for name, value in spec.recipe.items()
+    }
     trainer = None if spec.get("trainer") is None else canonical_json(without_places(spec["trainer"]))
     return {
         "dataset": without_places(facts.dataset),

@@ -17,7 +17,8 @@ from stabbench.models.reading import reading
 from stabbench.models.roles import roles_of
 from stabbench.models.tokenization import positions, special_tokens
 from stabbench.plan import TRAINING_VERSION, Cell, Spec
-from stabbench.recipe import OWN_DROPOUT, Recipe, spec_of
+from stabbench.recipe import OWN_DROPOUT, Recipe
+from stabbench.resolve.optimizer import PlannedRecipe, check_optimizer
 from stabbench.resolve.strategy import ResolvedStrategy
 from stabbench.resolve.trainer import ResolvedTrainer
 from stabbench.tasks.prepared import SPLITS, PreparedTask
@@ -146,7 +147,10 @@ def make_cell(config: Config, names: tuple[str, str, str], parts: CellParts, pos
     model, task, strategy, trainer = parts.model, parts.task, parts.strategy, parts.trainer
     trainer.check_strategy(strategy_name, strategy)
     block = config.models[model_name]
-    recipe = spec_of(parts.recipe, task.counts["train"]) if trainer.follows_recipe else {"recipe": {}}
+    planned = PlannedRecipe({"recipe": {}}, {})
+    if trainer.follows_recipe:
+        written = config.strategies[strategy_name].recipe.changes()
+        planned = PlannedRecipe.of(parts.recipe, task.counts["train"], root, "/".join(names), written)
     cell = Cell(
         model=model_name,
         task=task_name,
@@ -159,6 +163,7 @@ def make_cell(config: Config, names: tuple[str, str, str], parts: CellParts, pos
             "task": _HERE.task(task_name).as_posix(),
             **strategy.sources,
             **trainer.sources,
+            **planned.sources,
         },
         description=strategy.description,
         reference=strategy.reference,
@@ -167,7 +172,7 @@ def make_cell(config: Config, names: tuple[str, str, str], parts: CellParts, pos
             training_version=TRAINING_VERSION,
             model={"architecture": model.architecture, "content_hash": model.content_hash},
             task={"content_hash": task.content_hash, "metrics": list(task.metrics), "labels": task.outputs},
-            **recipe,
+            **planned.spec,
             plugins=[dict(plugin) for plugin in strategy.plugins],
             **trainer.spec,
         ),
@@ -190,6 +195,7 @@ def with_model(cell: Cell, parts: CellParts, root: Path) -> Cell:
     else:
         architecture, tensors = model.read(task.outputs)
         _check(cell, model, architecture, parts.strategy)
+        check_optimizer(cell, parts.strategy.classes, root)
         others = families.of(architecture).spec_fields(architecture)
         tokens = model.tokens(task, cell.recipe().max_length)
     planned = {"architecture": model.architecture, "content_hash": model.content_hash, **others}

@@ -11,7 +11,7 @@ from stabbench.config import Config, check_names
 from stabbench.errors import Mistakes, UserError
 from stabbench.folders import Folders
 from stabbench.plan import Cell, Spec, Variation
-from stabbench.recipe import Recipe, spec_of
+from stabbench.recipe import Recipe
 from stabbench.resolve.cell import (
     CellParts,
     effective_recipe,
@@ -20,9 +20,11 @@ from stabbench.resolve.cell import (
     resolve_task,
     with_model,
 )
+from stabbench.resolve.optimizer import PlannedRecipe
 from stabbench.resolve.strategy import resolve_strategy
 from stabbench.resolve.trainer import ResolvedTrainer, resolve_trainer
 from stabbench.tasks.prepared import PreparedTask
+from stabbench.training.optimizers import SOURCE, VERSION
 
 PartT = TypeVar("PartT")
 
@@ -133,7 +135,7 @@ def plan_variations(config: Config, root: Path, variations: Sequence[Variation])
         cell, made_of = parts.cell(place, position), parts.of(place)
         if cell is not None and made_of is not None:
             with mistakes.collected():
-                cells.append(with_model(_varied(cell, variation, root), made_of, root))
+                cells.append(with_model(_varied(cell, variation, made_of, root), made_of, root))
     mistakes.tell()
     return cells
 
@@ -146,7 +148,7 @@ def check_variations(config: Config, variations: Sequence[Variation]) -> None:
             check_names(config, variation.model, variation.steps_of, variation.strategy)
 
 
-def _varied(cell: Cell, variation: Variation, root: Path) -> Cell:
+def _varied(cell: Cell, variation: Variation, parts: CellParts, root: Path) -> Cell:
     place = f"{variation.model}/{variation.task}/{variation.name}"
     if not cell.spec.recipe and (variation.recipe or variation.steps_of):
         raise UserError(
@@ -160,21 +162,24 @@ def _varied(cell: Cell, variation: Variation, root: Path) -> Cell:
             "without total_steps"
         )
     try:
-        recipe = cell.recipe().override(variation.recipe)
+        recipe = parts.recipe.override(variation.recipe)
     except (TypeError, ValueError) as error:
         raise UserError(f"{place}: {error}") from error
     if variation.steps_of is not None:
         examples = PreparedTask.read(Folders.of(root).task(variation.steps_of), root).counts["train"]
         recipe = recipe.override({"total_steps": recipe.updates(examples)})
-    said = spec_of(recipe, cell.task_facts.counts["train"]) if cell.spec.recipe else {"recipe": {}}
+    planned = PlannedRecipe({"recipe": {}}, {})
+    if cell.spec.recipe:
+        planned = PlannedRecipe.of(recipe, cell.task_facts.counts["train"], root, place, variation.recipe)
     return dataclasses.replace(
         cell,
         strategy=variation.name,
         seeds=variation.seeds,
         spec=Spec(
-            {key: value for key, value in cell.spec.items() if key != "warmup_updates"},
-            **said,
+            {key: value for key, value in cell.spec.items() if key not in ("warmup_updates", VERSION)},
+            **planned.spec,
         ),
+        sources={**{key: where for key, where in cell.sources.items() if key != SOURCE}, **planned.sources},
         keep_weights=(),
         looks=None,
         streams=variation.streams,

@@ -9,7 +9,7 @@ The trainer calls them in this order::
         penalty                                 what it adds to the loss, and to the gradients
         (clipping by the global norm)
         before_update                           gradients after clipping
-        (AdamW)
+        (the recipe's optimizer, AdamW by default)
         after_update
     scored_weights                              whenever the dev set is scored, and for what is saved
 
@@ -192,6 +192,8 @@ class Strategy:
     """
     scales_are_fixed: ClassVar[bool] = False
     """Whether the `scale` of this class gives each tensor the same factors at every update: then it is asked once."""
+    needs_adam: ClassVar[bool] = False
+    """Whether the method is defined with Adam's step: other optimizers than adamw and adam are then refused."""
 
     def unsupported(self, architecture: Architecture) -> str | None:
         """A sentence where the strategy cannot be used with this architecture."""

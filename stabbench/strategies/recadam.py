@@ -42,6 +42,7 @@ class RecAdam(Strategy):
     recipe = {"epochs": 3.0, "bias_correction": True}
     Options = RecAdamOptions
     clips_after_hook = True
+    needs_adam = True
 
     def caution(self, recipe: Recipe, options: RecAdamOptions) -> str | None:
         """Where the pull is unstable."""

@@ -22,6 +22,8 @@ Key = tuple[float, float, int]
 """A group's factor of the rate, its decay, and how many updates it has missed."""
 
 
+Moments = dict[str, dict[str, Tensor]]
+"""What an optimizer keeps of each tensor that has been trained so far, by names of its own, each `[S, …]`."""
 Scales = Mapping[str, tuple[float, float]]
 """Factors for rate and decay by tensor; a rate's factor of 0 freezes the tensor."""
 
@@ -42,7 +44,7 @@ class AdamW:
     def __init__(self, weights: Mapping[str, Tensor], recipe: Recipe, decays: Callable[[str], bool]) -> None:
         self.recipe = recipe
         self.decay = {name: recipe.weight_decay if decays(name) else 0.0 for name in weights}
-        self.moments: dict[str, tuple[Tensor, Tensor]] = {}
+        self.moments: Moments = {}
         self.missed = dict.fromkeys(weights, 0)
         self._parameters = dict(weights)
         self._factors = [(1.0, decay) for decay in self.decay.values()]
@@ -55,12 +57,17 @@ class AdamW:
         self._last_keys: dict[str, Key] | None = None
         self._assigned: list[tuple[Key, list[str], torch.optim.AdamW]] = []
 
-    def moments_of(self, name: str) -> tuple[Tensor, Tensor]:
-        """Both moments of a tensor, which begin at 0."""
+    def moments_of(self, name: str) -> dict[str, Tensor]:
+        """Both moments of a tensor, `first` and `second`, which begin at 0."""
         if name not in self.moments:
             weight = self._parameters[name]
-            self.moments[name] = torch.zeros_like(weight), torch.zeros_like(weight)
+            self.moments[name] = {"first": torch.zeros_like(weight), "second": torch.zeros_like(weight)}
         return self.moments[name]
+
+    @property
+    def epsilon(self) -> float:
+        """The recipe's."""
+        return self.recipe.adam_epsilon
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -172,7 +179,11 @@ class AdamW:
         betas = recipe.adam_beta1, recipe.adam_beta2
         optimizer = torch.optim.AdamW(parameters, lr=0.0, betas=betas, eps=recipe.adam_epsilon, fused=True)
         for name, parameter in zip(names, parameters, strict=True):
-            first, second = self.moments_of(name)
+            moments = self.moments_of(name)
             count = torch.tensor(NO_CORRECTION, dtype=torch.float32, device=parameter.device)
-            optimizer.state[parameter] = {"step": count, "exp_avg": first, "exp_avg_sq": second}
+            optimizer.state[parameter] = {"step": count, "exp_avg": moments["first"], "exp_avg_sq": moments["second"]}
         return optimizer
+
+    def scored(self, weights: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """What is evaluated and saved: the weights themselves."""
+        return weights

@@ -32,9 +32,9 @@ class DeviceAdamW:
         self.constants = (recipe.adam_beta1, recipe.adam_beta2, recipe.adam_epsilon, recipe.adam_formula == "torch")
         self.tensors = []
         for name, weight in weights.items():
-            first, second = optimizer.moments_of(name)
+            moments = optimizer.moments_of(name)
             copy = _by_run(copies[name]) if name in copies else None
-            self.tensors.append((_by_run(weight), _by_run(first), _by_run(second), copy))
+            self.tensors.append((_by_run(weight), _by_run(moments["first"]), _by_run(moments["second"]), copy))
         self.factors = torch.ones(len(weights), 2, dtype=torch.float64, device=device)
         self.missed = torch.zeros(len(weights), dtype=torch.int64, device=device)
         self._wanted: tuple[Pairs, list[int]] = ([], [])

@@ -14,15 +14,16 @@ from stabbench.models.kernel.optimizer import GradientTable
 from stabbench.models.kernel.step import PlainStep
 from stabbench.strategies.composition import Composition, Moment
 from stabbench.training.adamw import AdamW, Scales, frozen_by
+from stabbench.training.by_rule import ByRule
 from stabbench.training.norms import clip_factors, gradient_norms, norms_of, scale_gradients
 from stabbench.training.parts import Parts
 from stabbench.training.state import TrainingState
 
 
 class EagerStep:
-    """Forward, backward, clipping and AdamW; one run's usual loss on a CPU is computed by the compiled kernel."""
+    """Forward, backward, clipping, optimizer; one run's usual loss on a CPU is computed by the compiled kernel."""
 
-    def __init__(self, parts: Parts, strategies: Composition, optimizer: AdamW, state: TrainingState) -> None:
+    def __init__(self, parts: Parts, strategies: Composition, optimizer: AdamW | ByRule, state: TrainingState) -> None:
         self.parts, self.recipe, self.strategies, self.optimizer = parts, parts.recipe, strategies, optimizer
         self.masks = Masks(parts.recipe.one_dropout, parts.dropout, parts.device)
         self.names = list(state.weights)

@@ -19,13 +19,15 @@ from stabbench.models.architecture import Architecture
 from stabbench.models.batch import TokenizedTexts
 from stabbench.models.vocabulary import VocabularyCut
 from stabbench.plan import Cell
-from stabbench.recipe import Recipe
+from stabbench.recipe import ADAMW, Recipe
 from stabbench.strategies.contract import Strategy
 from stabbench.tasks import objectives
 from stabbench.tasks.objectives.contract import Objective, Trivial
 from stabbench.tasks.prepared import PreparedTask
+from stabbench.training import optimizers
 from stabbench.training.basis import Basis
 from stabbench.training.operations import training_operations
+from stabbench.training.optimizers import Chosen
 from stabbench.training.schedule import Schedule
 
 
@@ -49,6 +51,18 @@ class TrainingInputs:
     objective: Objective = field(default_factory=objectives.find)
     own_metrics: Mapping[str, Metric] = field(default_factory=dict)
     """Those of `metrics` that are not installed."""
+    own_optimizer: Chosen | None = None
+    """The recipe's, where that is another than AdamW and not found by its name alone."""
+
+    @cached_property
+    def optimizer(self) -> Chosen | None:
+        """The recipe's optimizer with its options; None for AdamW, which the trainer has itself.
+
+        Raises UserError where there is none of that name, or an option is wrong.
+        """
+        if self.recipe.optimizer == ADAMW:
+            return None
+        return self.own_optimizer or optimizers.find(self.recipe.optimizer, self.recipe.optimizer_options)
 
     @cached_property
     def scorers(self) -> Mapping[str, Metric]:
@@ -77,9 +91,9 @@ class TrainingInputs:
     def vocabulary_cut(self) -> VocabularyCut | None:
         """The word pieces to train on where not all of the table is needed."""
         family = families.of(self.architecture)
-        if not family.capabilities.cuts_vocabulary or any(
-            strategy.needs_whole_vocabulary for strategy, _ in self.strategies
-        ):
+        whole = any(strategy.needs_whole_vocabulary for strategy, _ in self.strategies)
+        whole |= self.optimizer is not None and not self.optimizer.optimizer.rows_are_apart
+        if whole or not family.capabilities.cuts_vocabulary:
             return None
         return VocabularyCut.of((self.train, self.dev), family.fixed_ids(self.architecture))
 

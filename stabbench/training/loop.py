@@ -28,7 +28,7 @@ from stabbench.training.inputs import Seeds, TrainingInputs
 from stabbench.training.measured import Evaluated, Measured
 from stabbench.training.memory import needs
 from stabbench.training.outcome import RunResult, result
-from stabbench.training.parts import Parts
+from stabbench.training.parts import Parts, optimizer_of
 from stabbench.training.precision import check_device, lacking, matrix_products
 from stabbench.training.state import TrainingState
 
@@ -161,8 +161,8 @@ class Training:
         """Go on from a saved state."""
         self._prepare(state)
         for name, saved in state.moments.items():
-            for own, moment in zip(self.optimizer.moments_of(name), saved, strict=True):
-                own.copy_(moment)
+            for own, kept in self.optimizer.moments_of(name).items():
+                kept.copy_(saved[own])
         self.optimizer.missed.update(state.missed)
         state.moments, state.missed = self.optimizer.moments, self.optimizer.missed
 
@@ -170,10 +170,11 @@ class Training:
         parts = self.parts
         for tensor in state.weights.values():
             tensor.requires_grad_(True)
-        self.optimizer = AdamW(state.weights, parts.recipe, parts.decays)
-        given = parts, self.strategies, self.optimizer, state
-        device_step = DeviceStep.of(*given) if parts.capabilities.captures else None
-        self.step: DeviceStep | EagerStep = device_step or EagerStep(*given)
+        self.optimizer = optimizer = optimizer_of(parts, state.weights)
+        device_step = None
+        if isinstance(optimizer, AdamW) and parts.capabilities.captures:
+            device_step = DeviceStep.of(parts, self.strategies, optimizer, state)
+        self.step: DeviceStep | EagerStep = device_step or EagerStep(parts, self.strategies, optimizer, state)
 
     def _moment(self, step: int) -> Moment:
         return self.strategies.at(step, self.parts.schedule.learning_rate(step))
@@ -213,7 +214,8 @@ class Training:
     def scored(self, state: TrainingState) -> Weights:
         """The weights that are evaluated and saved."""
         with torch.no_grad():
-            return self._moment(state.step).scored_weights(state.weights, state.strategy)
+            weights = self.optimizer.scored(state.weights)
+            return self._moment(state.step).scored_weights(weights, state.strategy)
 
     def all_diverged(self, state: TrainingState) -> bool:
         """Whether no run has a finite loss and gradient any more."""

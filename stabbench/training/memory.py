@@ -13,8 +13,10 @@ from stabbench.models.batch import Integers
 from stabbench.models.device_batch import BatchShape
 from stabbench.strategies.contract import overrides
 from stabbench.strategies.hooks import hook_of
+from stabbench.training.by_rule import contexts_of
 from stabbench.training.evaluation import TOKENS_AT_ONCE
 from stabbench.training.inputs import Seeds, TrainingInputs
+from stabbench.training.optimizers.contract import scores_other_weights
 from stabbench.training.order import Order
 from stabbench.training.parts import Parts
 from stabbench.training.precision import compute_type, product_type
@@ -47,12 +49,13 @@ def balanced(count: int, room: int) -> list[int]:
 def needs(inputs: TrainingInputs, seeds: Seeds) -> Needs:
     """What a training with these seeds takes on a CUDA device.
 
-    A run has weights, gradients, two moments and, with lower-precision products, copies of the matrices; what its
-    largest batch keeps for the backward pass, twice, because a new shape is computed beside the captured ones, or as
-    often as a strategy's loss keeps passes; what is alive for a moment; an evaluation; and the whole word table at the
-    end. Strategies with code may hold the pretrained weights, shared by all runs, and three more tensors for each
-    weight (its changed value and what the change's gradient needs); those with a loss of their own two more, the other
-    weights at which it may run the model and the slopes that led there.
+    A run has weights, gradients, two moments (or what another optimizer keeps, and three tensors as large as the
+    largest one while that is updated) and, with lower-precision products, copies of the matrices; what its largest
+    batch keeps for the backward pass, twice, because a new shape is computed beside the captured ones, or as often as a
+    strategy's loss keeps passes; what is alive for a moment; an evaluation; and the whole word table at the end.
+    Strategies with code may hold the pretrained weights, shared by all runs, and three more tensors for each weight
+    (its changed value and what the change's gradient needs); those with a loss of their own two more, the other weights
+    at which it may run the model and the slopes that led there.
     """
     architecture, recipe = inputs.architecture, inputs.recipe
     real, product = _sizes(recipe.precision)
@@ -61,7 +64,8 @@ def needs(inputs: TrainingInputs, seeds: Seeds) -> Needs:
     restored = architecture.vocabulary_size * architecture.embedding_size if parts.cut else 0
     shape = largest_batch(inputs.train.lengths, parts.order, parts.schedule.total_steps)
     kept = kept_for_backward(architecture, shape, recipe.precision, dropping=recipe.one_dropout != 0)
-    own = weights * (4 * real + (product if product < real else 0))
+    kept, scored = kept_by(inputs, weights, parts)
+    own = weights * (2 * real + (product if product < real else 0)) + real * (kept + scored)
     passing = passing_bytes(architecture, shape, recipe.precision)
     longest = int(max(inputs.train.lengths.max(), inputs.dev.lengths.max()))
     rows = max(TOKENS_AT_ONCE["cuda"], longest)
@@ -73,6 +77,20 @@ def needs(inputs: TrainingInputs, seeds: Seeds) -> Needs:
         shared=weights * real if plugins else 0,
         each=own + graphs * kept + passing + evaluation + real * (restored + copies * weights),
     )
+
+
+def kept_by(inputs: TrainingInputs, weights: int, parts: Parts) -> tuple[int, int]:
+    """Elements that the optimizer keeps of a run from update to update, and those that it makes for a moment."""
+    if inputs.optimizer is None:
+        return 2 * weights, 0
+    rule, shapes, kept = inputs.optimizer.optimizer, dict(inputs.architecture.shapes()), 0
+    if parts.cut:
+        shapes[parts.word_table] = (len(parts.cut.kept), inputs.architecture.embedding_size)
+    for name, ctx in contexts_of(shapes, inputs.optimizer, inputs.recipe, inputs.architecture).items():
+        started = rule.start(torch.empty(1, *shapes[name], device="meta"), ctx)
+        kept += sum(tensor.numel() for tensor in started.values())
+    largest = max(math.prod(shape) for shape in shapes.values())
+    return kept, max(3 * largest, weights if scores_other_weights(rule) else 0)
 
 
 def parameters(architecture: Architecture, vocabulary: int) -> int:

@@ -18,6 +18,7 @@ from stabbench.models.weights import initial_weights
 from stabbench.randomness import Draws
 from stabbench.recipe import Recipe
 from stabbench.training.adamw import AdamW
+from stabbench.training.by_rule import ByRule
 from stabbench.training.inputs import Seeds, TrainingInputs
 from stabbench.training.order import Order
 from stabbench.training.precision import compute_type, product_type
@@ -98,7 +99,7 @@ class Parts:
         moved = {name: tensor.to(self.device, self.dtype) for name, tensor in self.inputs.pretrained.items()}
         return {name: tensor.unsqueeze(0) for name, tensor in self._cut(moved).items()}
 
-    def groups(self, optimizer: AdamW, scale: Callable[[str], tuple[float, float]]) -> list[dict[str, Any]]:
+    def groups(self, optimizer: AdamW | ByRule, scale: Callable[[str], tuple[float, float]]) -> list[dict[str, Any]]:
         """Which tensors were trained alike, as record.json lists them: by effective peak rate, decay and ε.
 
         `scale` gives the factors of a tensor's rate and decay.
@@ -114,7 +115,7 @@ class Parts:
             {
                 "learning_rate": rate,
                 "weight_decay": decay,
-                "epsilon": self.recipe.adam_epsilon,
+                "epsilon": optimizer.epsilon,
                 "tensors": names,
                 "parameters": sum(sizes[name] for name in names),
             }
@@ -125,3 +126,11 @@ class Parts:
         if self.cut:
             weights[self.word_table] = self.cut.cut(weights[self.word_table])
         return weights
+
+
+def optimizer_of(parts: Parts, weights: Mapping[str, Tensor]) -> AdamW | ByRule:
+    """The recipe's optimizer at work on the weights of all runs."""
+    recipe, chosen = parts.recipe, parts.inputs.optimizer
+    if chosen is None:
+        return AdamW(weights, recipe, parts.decays)
+    return ByRule(weights, chosen, recipe, parts.inputs.architecture, parts.decays)

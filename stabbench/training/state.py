@@ -30,12 +30,13 @@ class Evaluation:
 class TrainingState:
     """Weights, moments and the strategies' tensors `[S, …]`, and the measurements so far.
 
-    `losses`, `norms` and `clipped_norms` hold one row of `S` values an update; `gradient_norms` one `(tensors, S)`
-    table for each measured step.
+    `moments` is what the optimizer keeps of each weight that has been trained, by names of its own. `losses`, `norms`
+    and `clipped_norms` hold one row of `S` values an update; `gradient_norms` one `(tensors, S)` table for each
+    measured step.
     """
 
     weights: dict[str, Tensor]
-    moments: dict[str, tuple[Tensor, Tensor]]
+    moments: dict[str, dict[str, Tensor]]
     strategy: dict[str, Tensor]
     step: int = 0
     losses: list[Tensor] = field(default_factory=list)
@@ -56,8 +57,7 @@ class TrainingState:
         Raises UserError where the disk is full or says no: what was saved before is still there then.
         """
         tensors = {f"weights/{name}": tensor for name, tensor in self.weights.items()}
-        tensors |= {f"first/{name}": first for name, (first, _) in self.moments.items()}
-        tensors |= {f"second/{name}": second for name, (_, second) in self.moments.items()}
+        tensors |= {f"moments/{of}/{name}": kept for name, own in self.moments.items() for of, kept in own.items()}
         tensors |= {f"strategy/{name}": tensor for name, tensor in self.strategy.items()}
         for name in ("losses", "norms", "clipped_norms", "gradient_norms"):
             rows = getattr(self, name)
@@ -80,6 +80,7 @@ class TrainingState:
         return {
             "step": self.step,
             "order": list(self.weights),
+            "trained": list(self.moments),
             "gradient_norm_steps": self.gradient_norm_steps,
             "tokens": self.tokens,
             "passes": self.passes,
@@ -103,10 +104,14 @@ class TrainingState:
             return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
         measured = part("measured/")
-        weights, first, second = part("weights/"), part("first/"), part("second/")
+        weights = part("weights/")
+        moments: dict[str, dict[str, Tensor]] = {name: {} for name in facts["trained"]}
+        for place, tensor in part("moments/").items():
+            of, _, name = place.partition("/")
+            moments[name][of] = tensor
         return cls(
             weights={name: weights[name] for name in facts["order"]},
-            moments={name: (first[name], second[name]) for name in facts["order"] if name in first},
+            moments=moments,
             strategy=part("strategy/"),
             step=int(facts["step"]),
             gradient_norm_steps=facts["gradient_norm_steps"],

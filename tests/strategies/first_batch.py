@@ -95,7 +95,7 @@ def trained(inputs: TrainingInputs, seed: int = 1) -> tuple[RunResult, list[dict
     while state.step < training.parts.schedule.total_steps:
         training.update(state)
         weights.append(_copies(state.weights))
-        moments = {name: (first.clone(), second.clone()) for name, (first, second) in state.moments.items()}
+        moments = {name: _copies(own) for name, own in state.moments.items()}
         states.append(TrainingState(weights[-1], moments, _copies(state.strategy), state.step, list(state.losses)))
     (measured,) = training.finish(state)
     return outcome.result(inputs.basis, measured), weights, states

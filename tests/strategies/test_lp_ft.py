@@ -46,7 +46,8 @@ def test_the_encoders_bias_correction_begins_when_it_is_set_free(
     freed, total, warmup = 6, 18, 1
     for update in range(freed, freed + 3):
         rate = inputs.recipe.learning_rate * (total - update) / (total - warmup)
-        for name, (first, second) in states[update].moments.items():
+        for name, moments in states[update].moments.items():
+            first, second = moments["first"], moments["second"]
             count = update + 1 if name in HEADS["bert"] else update + 1 - freed
             first_correction, second_correction = 1 - 0.9**count, math.sqrt(1 - 0.999**count)
             if formula == "torch":

@@ -28,7 +28,8 @@ def test_every_update_follows_the_definition() -> None:
         rate = recipe.learning_rate * (update / warmup if update < warmup else (total - update) / (total - warmup))
         share = 1 / (1 + math.exp(-9.0 / total * (t - 0.4 * total)))
         size = rate * math.sqrt(1 - 0.999**t) / (1 - 0.9**t)
-        for name, (first, second) in state.moments.items():
+        for name, moments in state.moments.items():
+            first, second = moments["first"], moments["second"]
             adam = first / (second.sqrt() + 1e-6)
             if name in inputs.pretrained:
                 w0 = inputs.pretrained[name]

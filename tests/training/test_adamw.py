@@ -84,7 +84,7 @@ def test_a_tensor_scaled_to_zero_stays_and_its_moments_too() -> None:
     optimizer.update(gradients(1)[0], 1, 0.1, {"w": (1.0, 1.0), "b": (0.0, 0.0)})
     assert torch.equal(weights["b"].detach(), before)
     assert "b" not in optimizer.moments
-    assert optimizer.moments["w"][0].abs().max() > 0
+    assert optimizer.moments["w"]["first"].abs().max() > 0
 
 
 def test_scales_multiply_the_rate_of_a_tensor() -> None:

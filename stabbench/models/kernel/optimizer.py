@@ -69,13 +69,14 @@ class FusedAdamW:
     def update(
         self,
         gradients: Mapping[str, Tensor],
-        moments: Mapping[str, tuple[Tensor, Tensor]],
+        moments: Mapping[str, Mapping[str, Tensor]],
         update: Update,
         factors: Sequence[tuple[float, float]],
     ) -> None:
         """One update in place; `factors` holds the factor of the rate and the decay of each tensor, in their order.
 
-        A tensor whose rate's factor is 0 needs neither gradient nor moments; once there, moments stay where they are.
+        `moments` has the `first` and `second` of each. A tensor whose rate's factor is 0 needs neither gradient nor
+        moments; once there, moments stay where they are.
         """
         if factors is not self._factors:
             kind = ctypes.c_double * self._number
@@ -83,15 +84,15 @@ class FusedAdamW:
             self._rates, self._decays = kind(*(rate for rate, _ in factors)), kind(*(decay for _, decay in factors))
         if len(moments) != self._trained:
             self._trained = len(moments)
-            pairs = [moments.get(name, (None, None)) for name in self._names]
-            self._moments = pointers(first for first, _ in pairs), pointers(second for _, second in pairs)
-        found = (
+            found = [moments.get(name, {}) for name in self._names]
+            self._moments = pointers(m.get("first") for m in found), pointers(m.get("second") for m in found)
+        slopes = (
             gradients.addresses
             if isinstance(gradients, GradientTable)
             else pointers(gradients.get(name) for name in self._names)
         )
         self.library.adamw(
-            self._number, self._weights, *self._moments, found, self._sizes, update, self._rates, self._decays
+            self._number, self._weights, *self._moments, slopes, self._sizes, update, self._rates, self._decays
         )
         torch.autograd.graph.increment_version(self.weights)
 

@@ -17,12 +17,12 @@ UPDATES = 10_000
 def section(content: Content) -> Section | None:
     """The curve from the optimizer's own function, with the lengths of this report's runs marked.
 
-    None where nobody knows the recipe of any run.
+    None where the optimizer of no run is known to have such a factor.
     """
-    recipes = [recipe for item in content.selection.cells if (recipe := item.cell.known_recipe()) is not None]
-    if not recipes:
+    recipes = [item.cell.spec.recipe for item in content.selection.cells]
+    pairs = sorted({(recipe["adam_beta1"], recipe["adam_beta2"]) for recipe in recipes if "adam_beta2" in recipe})
+    if not pairs:
         return None
-    pairs = sorted({(recipe.adam_beta1, recipe.adam_beta2) for recipe in recipes})
     steps = np.arange(1, UPDATES + 1)
     curves = {pair: np.array([bias_correction_factor(int(step), *pair) for step in steps]) for pair in pairs}
     figure = new_figure(PAGE_WIDTH * 0.7, 2.6)

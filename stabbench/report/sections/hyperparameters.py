@@ -10,6 +10,7 @@ import pandas as pd
 
 from stabbench.analysis.frame import seed_list
 from stabbench.analysis.hyperparameters import Hyperparameters, departures, hyperparameters
+from stabbench.recipe import FORMERLY
 from stabbench.report.content import Content
 from stabbench.report.grid import Grid, value_text
 from stabbench.report.numbers import NOT_AVAILABLE, counted, known, plain, some
@@ -119,7 +120,8 @@ def _trained_elsewhere(content: Content) -> list[str]:
 def _in_recipe(item: Hyperparameters, name: str) -> str:
     if not item.recipe:
         return NOT_AVAILABLE
-    return " or ".join(value_text(value) for value in item.recipe.get(name, ()))
+    absent = (FORMERLY[name],) if name in FORMERLY else ()
+    return " or ".join(value_text(value) for value in item.recipe.get(name, absent))
 
 
 def _in_optimizer(item: Hyperparameters, name: str) -> str:
