@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from stabbench.huggingface.options import Options
 from stabbench.models.families.huggingface.quiet import in_short, quiet_transformers
+from stabbench.recipe import ADAMW as ADAMW_OF_RECIPE
 
 if TYPE_CHECKING:
     import torch
@@ -15,13 +16,26 @@ if TYPE_CHECKING:
 ADAMW = ("adamw_torch", "adamw_torch_fused")
 """The optimizers whose formula the recipe's `adam_formula: torch` is."""
 
+SCHEDULES = {
+    "cosine": "cosine", "constant": "constant_with_warmup", "polynomial": "polynomial", "wsd": "warmup_stable_decay",
+}  # fmt: skip
+"""Trainer's names of a recipe's schedules; a linear one is its default, which `options` may change."""
+
 ORDERS_APART = 1 << 20
 """More than a training has epochs."""
 
 
 def refused_recipe(recipe: Recipe, options: Options) -> str | None:
     """A sentence where Trainer cannot do what the recipe says."""
-    if str(options.options.get("optim", ADAMW[-1])) in ADAMW:
+    twice = _said_twice(recipe, options)
+    if twice is not None:
+        return twice
+    if recipe.optimizer not in (ADAMW_OF_RECIPE, "sgd"):
+        return (
+            f"found optimizer '{recipe.optimizer}', which Trainer does not have in that form: use the native trainer, "
+            "or leave it out and name one of Trainer's own in options.optim"
+        )
+    if recipe.optimizer == ADAMW_OF_RECIPE and str(options.options.get("optim", ADAMW[-1])) in ADAMW:
         if recipe.adam_formula != "torch":
             return (
                 f"found adam_formula '{recipe.adam_formula}', but Trainer's AdamW adds ε to the corrected √v: set "
@@ -45,6 +59,18 @@ def refused_recipe(recipe: Recipe, options: Options) -> str | None:
     return None
 
 
+def _said_twice(recipe: Recipe, options: Options) -> str | None:
+    for field, default, names in (
+        ("schedule", "linear", ("lr_scheduler_type", "lr_scheduler_kwargs")),
+        ("optimizer", ADAMW_OF_RECIPE, ("optim", "optim_args")),
+    ):
+        found = getattr(recipe, field)
+        twice = [name for name in names if name in options.options]
+        if found != default and twice:
+            return f"found {field} '{found}' in the recipe and {twice[0]} in options: leave one of them out"
+    return None
+
+
 def of_recipe(recipe: Recipe, options: Options, examples: int) -> dict[str, Any]:
     """The TrainingArguments that a recipe says, for a training on so many examples.
 
@@ -63,6 +89,27 @@ def of_recipe(recipe: Recipe, options: Options, examples: int) -> dict[str, Any]
         "weight_decay": recipe.weight_decay,
         "max_grad_norm": recipe.max_grad_norm or 0.0,
         "bf16": recipe.precision == "bf16",
+        **_schedule(recipe, total),
+        **_optimizer(recipe),
+    }
+
+
+def _schedule(recipe: Recipe, total: int) -> dict[str, Any]:
+    if recipe.schedule not in SCHEDULES:
+        return {}
+    own: dict[str, dict[str, Any]] = {
+        "polynomial": {"power": recipe.schedule_power, "lr_end": 0.0},
+        "wsd": {"num_decay_steps": recipe.decaying_updates(total), "decay_type": recipe.schedule_decay_shape},
+    }
+    return {"lr_scheduler_type": SCHEDULES[recipe.schedule], "lr_scheduler_kwargs": own.get(recipe.schedule, {})}
+
+
+def _optimizer(recipe: Recipe) -> dict[str, Any]:
+    if recipe.optimizer != "sgd":
+        return {}
+    return {
+        "optim": "sgd",
+        "optim_args": ",".join(f"{name}={value}" for name, value in recipe.optimizer_options.items()),
     }
 
 

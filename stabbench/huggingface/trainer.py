@@ -17,6 +17,7 @@ import torch
 from stabbench.errors import UserError
 from stabbench.huggingface import options as block
 from stabbench.huggingface.options import RECIPE, check_names, lacking
+from stabbench.recipe import ADAMW
 from stabbench.tasks.prepared import PreparedTask
 from stabbench.training.contract import Described, Progress, Trainer, part_of
 from stabbench.training.evaluation import mean_losses
@@ -173,7 +174,9 @@ class _Run:
             train_loss=train_loss,
             tokens=log.tokens,
             passes=log.passes,
-            parameter_groups=trainer.parameter_groups(self.recipe.adam_epsilon),
+            parameter_groups=trainer.parameter_groups(
+                self.recipe.adam_epsilon if self.recipe.optimizer == ADAMW else 0.0
+            ),
             weights={},
             seconds={
                 "loading": prepared - self.began,

@@ -18,6 +18,7 @@ from stabbench.huggingface.trainer import HuggingFace
 from stabbench.models import families
 from stabbench.models.batch import make_batch
 from stabbench.training.adamw import AdamW
+from stabbench.training.by_rule import ByRule
 from stabbench.training.inputs import CellFiles
 from stabbench.training.loop import train
 from stabbench.training.measured import Measured
@@ -30,6 +31,7 @@ from tests.huggingface.conftest import Given
 CPU = torch.device("cpu")
 WHOLE = {"batch_size": 64, "total_steps": 1, "max_grad_norm": 0, "dropout": 0.0}
 """One update on all 48 training texts."""
+SGD = {"optimizer": "sgd", "optimizer_options": {"momentum": 0.8, "nesterov": True}, "learning_rate": 0.05}
 
 
 def seeds(seed: int) -> dict[str, int]:
@@ -91,8 +93,11 @@ def test_loss_and_gradient_of_a_batch_are_the_native_ones(given: Given, task: st
     assert run.tokens[0] == len(native.train.ids)
 
 
-def test_a_training_on_one_batch_is_the_native_one_update_by_update(given: Given, prepared: Path) -> None:
-    recipe = {**WHOLE, "total_steps": 6, "warmup_ratio": 0.4, "max_grad_norm": 0.5, "weight_decay": 0.1}
+@pytest.mark.parametrize("own", [{}, SGD], ids=["adamw", "sgd"])
+def test_a_training_on_one_batch_is_the_native_one_update_by_update(
+    given: Given, prepared: Path, own: dict[str, Any]
+) -> None:
+    recipe = {**WHOLE, "total_steps": 6, "warmup_ratio": 0.4, "max_grad_norm": 0.5, "weight_decay": 0.1, **own}
     files = given("bert", recipe)
     run = measured(files)
     assert files.model is not None
@@ -100,7 +105,10 @@ def test_a_training_on_one_batch_is_the_native_one_update_by_update(given: Given
     weights = {name: tensor.detach().unsqueeze(0).clone() for name, tensor in start.named_parameters()}
     native = load_inputs(dataclasses.replace(files.cell, spec=_native(files)), prepared)
     facts, schedule = native.architecture.facts(), Schedule.of(files.recipe, 48)
-    optimizer = AdamW(weights, files.recipe, lambda name: facts[name].decays)
+    decays, chosen = (lambda name: facts[name].decays), native.optimizer
+    optimizer: AdamW | ByRule = AdamW(weights, files.recipe, decays)
+    if chosen is not None:
+        optimizer = ByRule(weights, chosen, files.recipe, native.architecture, decays)
     batch, encoder = (
         make_batch(native.train, [np.arange(48)], torch.float32, CPU),
         families.encoder_of(native.architecture),
@@ -118,6 +126,7 @@ def test_a_training_on_one_batch_is_the_native_one_update_by_update(given: Given
             optimizer.update(gradients, update + 1, schedule.learning_rate(update), clip=clip)
     assert run.losses == pytest.approx(losses, abs=1e-5)
     assert losses[-1] < losses[0] - 1e-3
+    assert {group["epsilon"] for group in run.parameter_groups} == {0.0 if own else files.recipe.adam_epsilon}
 
 
 def _native(files: CellFiles) -> Any:
@@ -136,6 +145,23 @@ def test_rates_and_updates_are_the_recipes_with_warm_up_and_a_last_partial_batch
     assert run.learning_rates == pytest.approx([schedule.learning_rate(update) for update in range(9)], abs=1e-12)
     assert list(run.gradient_norm_steps) == [0, 4, 8]
     assert run.tokens[0] + run.tokens[1] + run.tokens[2] == sum(run.tokens[:3]) == sum(run.tokens[3:6])
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"schedule": "cosine"},
+        {"schedule": "constant"},
+        {"schedule": "polynomial", "schedule_power": 3.0},
+        {"schedule": "wsd", "schedule_decay_share": 0.4, "schedule_decay_shape": "1-sqrt"},
+    ],
+    ids=lambda fields: fields["schedule"],
+)
+def test_the_recipes_schedule_is_trainers(given: Given, fields: dict[str, Any]) -> None:
+    files = given("bert", {"batch_size": 20, "epochs": 3, "warmup_ratio": 0.4, **fields})
+    schedule = Schedule.of(files.recipe, 48)
+    rates = [schedule.learning_rate(update) for update in range(9)]
+    assert measured(files).learning_rates == pytest.approx(rates, abs=1e-12)
 
 
 def test_clipping_keeps_the_norm_before_it_beside_that_after_it(given: Given) -> None:
