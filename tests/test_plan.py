@@ -64,11 +64,15 @@ def test_seed_recipe_and_training_version_are_in_the_fingerprint() -> None:
 
 
 def test_the_spec_tells_a_warm_up_that_was_once_an_update_shorter_and_no_other() -> None:
+    def fields(recipe: Recipe) -> dict[str, Any]:
+        newer = ("schedule", "optimizer")
+        return {name: value for name, value in dataclasses.asdict(recipe).items() if not name.startswith(newer)}
+
     recipe = Recipe(total_steps=100, warmup_ratio=0.29)
-    assert spec_of(recipe, 1000) == {"recipe": dataclasses.asdict(recipe), "warmup_updates": 29}
+    assert spec_of(recipe, 1000) == {"recipe": fields(recipe), "warmup_updates": 29}
     for ratio in (0.0, 0.06, 0.1, 0.2, 0.25, 0.5, 1.0):
         recipe = Recipe(warmup_ratio=ratio)
-        assert all(spec_of(recipe, count) == {"recipe": dataclasses.asdict(recipe)} for count in range(1, 20_000, 7))
+        assert all(spec_of(recipe, count) == {"recipe": fields(recipe)} for count in range(1, 20_000, 7))
 
 
 def test_a_recipe_that_nobody_knows_is_none_and_whoever_needs_it_is_told() -> None:
