@@ -30,9 +30,11 @@ from stabbench.config import load
 from stabbench.config.tasks import TaskBlock
 from stabbench.folders import Folders
 from stabbench.metrics import METRICS
+from stabbench.recipe import Recipe
 from stabbench.report.content import gather
 from stabbench.report.tables import write_scores
 from stabbench.resolve import resolve_strategy
+from stabbench.resolve.optimizer import PlannedRecipe
 from stabbench.tasks import objectives
 from stabbench.tasks.objectives import OBJECTIVES
 from tests import warm
@@ -381,11 +383,14 @@ def test_an_example_of_params_yaml_is_one(block: Block, tmp_path: Path) -> None:
         "class ColumnMixout(", "class MyStrategy("
     )
     (tmp_path / "my_strategy.py").write_text(code)
+    (tmp_path / "signum.py").write_text(the("plugins.md", "python", r"^# signum\.py").text)
     write_files(tmp_path)
     (tmp_path / "params.yaml").write_text(json.dumps(whole))
     config = load(tmp_path / "params.yaml")
     for name, strategy in config.strategies.items():
+        recipe = Recipe().override(strategy.recipe.changes())
         resolve_strategy(strategy, name, tmp_path)
+        PlannedRecipe.of(recipe, 100, tmp_path, name, strategy.recipe.changes())
 
 
 def test_the_example_of_own_files_is_prepared(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import numpy as np
 
 from stabbench.metrics.kinds import metric_kind
 from stabbench.plan import Cell, Spec
-from stabbench.recipe import Recipe
+from stabbench.recipe import Recipe, spec_of
 from stabbench.records import RecordContent, Store, select
 from stabbench.task_facts import BestConstant, TaskFacts
 from stabbench.tasks.objectives.contract import Trivial
@@ -108,7 +107,7 @@ def cell(strategy: str, *, known: bool, runs: int = 10, task: str = TASK, **chan
     """A planned cell; unless it is `known` nobody says what its task and its recipe are."""
     planned = dataclasses.replace(NATIVE, scores=[0.5] * runs, strategy=strategy, task=task).plan()
     facts = planned.task_facts if known else unknown_task(task)
-    spec = {**planned.spec, "recipe": asdict(Recipe(batch_size=8)) if known else {}, "plugins": []}
+    spec = {**planned.spec, "recipe": spec_of(Recipe(batch_size=8), 100)["recipe"] if known else {}, "plugins": []}
     if "trainer" in changes:
         spec["trainer"] = changes.pop("trainer")
     tensors = changes.pop("tensors", TensorRoles())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import pandas as pd
 from stabbench.files import sha256_of_json
 from stabbench.plan import Cell, Spec
 from stabbench.plan_migrations import by_name
-from stabbench.recipe import Recipe
+from stabbench.recipe import Recipe, spec_of
 from stabbench.records import RecordContent, SelectedCell, Store, select
 from stabbench.task_facts import BestConstant, TaskFacts
 from stabbench.tensor_roles import TensorRoles
@@ -95,7 +95,7 @@ class SyntheticCell:
                 training_version=1,
                 model={"architecture": self.architecture, "content_hash": model_hash},
                 task={"content_hash": task_hash, "metrics": list(self.metrics), "labels": 2},
-                recipe=asdict(recipe),
+                recipe=spec_of(recipe, self.counts["train"])["recipe"],
                 plugins=plugins,
             ),
             streams=self.streams,
