@@ -38,7 +38,7 @@ def test_moments_and_bias_correction_of_a_layer_begin_when_it_is_set_free() -> N
     _, weights, states = trained(inputs)
     name, freed = "bert.encoder.layer.1.output.dense.weight", 7
     assert name not in states[freed - 1].moments
-    first, second = states[freed].moments[name]
+    first, second = states[freed].moments[name].values()
     rate = inputs.recipe.learning_rate * (UPDATES - freed) / UPDATES
     correction = (1 - 0.999) ** 0.5 / (1 - 0.9)
     change = rate * correction * first / (second.sqrt() + inputs.recipe.adam_epsilon)

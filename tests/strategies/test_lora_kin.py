@@ -54,7 +54,7 @@ def test_b_alone_goes_at_a_rate_that_is_ratio_times_as_large(kernel: str, monkey
     correction = math.sqrt(1 - 0.999 ** (update + 1)) / (1 - 0.9 ** (update + 1))
     factors = {f"{QUERY}.lora_A": 1.0, f"{QUERY}.lora_B": 5.0, "classifier.weight": 1.0, "classifier.bias": 1.0}
     for name, factor in factors.items():
-        first, second = states[update].moments[name]
+        first, second = states[update].moments[name].values()
         change = factor * rate * correction * first / (second.sqrt() + inputs.recipe.adam_epsilon)
         torch.testing.assert_close(weights[update + 1][name], weights[update][name] - change, rtol=0, atol=1e-13)
 
