@@ -95,6 +95,7 @@ def evaluation_untouched(trial: Trial) -> None:
     expect_equal(trial.alone, often, "evaluated every 4 updates and after each")
     training, other = _training(trial.inputs()), _training(trial.inputs(), strategy=99)
     state = training.start()
+    other.start()
     for _ in range(5):
         training.update(state)
     kept = _copies(state.weights), _copies(state.strategy)
