@@ -11,6 +11,7 @@
     python -m benchmarks.strategies                        # an update of each strategy beside one of devlin
     python -m benchmarks.calibration                       # what the statistical tests are worth: simulated, one core
     python -m benchmarks.calibration_tasks                 # the same of what is said over tasks
+    python -m benchmarks.calibration_level                 # the same of the level over tasks
     python -m benchmarks.gpu                               # the GPU path, with torch and transformers alone
     python -m benchmarks.tracking                          # 1,000 runs onto a real tracking server, over HTTP
     python -m benchmarks.preparation                       # a table of a million rows made a prepared task
