@@ -62,17 +62,17 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
 def test_an_installed_package_appears_in_the_table_of_a_run(project: Path, installation: Installation) -> None:
     params = (project / "params.yaml").read_text()
     (project / "params.yaml").write_text(
-        params.replace("strategies: [devlin]", "strategies: [devlin, bitfit]").replace("seeds: 1-4", "seeds: 1-2")
+        params.replace("strategies: [devlin]", "strategies: [devlin, biases-only]").replace("seeds: 1-4", "seeds: 1-2")
     )
     installation.commands("plan", "train --workers 1", "report")
     table = pd.read_csv(project / "reports/tables/stability.csv")
-    assert table.set_index("strategy")["n"].to_dict() == {"devlin": 2, "bitfit": 2}
+    assert table.set_index("strategy")["n"].to_dict() == {"devlin": 2, "biases-only": 2}
 
-    spec = json.loads((project / "plan/embedded/acceptability/bitfit.json").read_text())["spec"]
+    spec = json.loads((project / "plan/embedded/acceptability/biases-only.json").read_text())["spec"]
     assert spec["plugins"] == [
-        {"plugin": "bitfit", "version": "1 of stabbench-bitfit 0.3.0", "options": {"layer_norms": False}}
+        {"plugin": "biases-only", "version": "1 of stabbench-bitfit 0.3.0", "options": {"layer_norms": False}}
     ]
-    record = json.loads((project / "runs/embedded/acceptability/bitfit/seed-0001/record.json").read_text())
+    record = json.loads((project / "runs/embedded/acceptability/biases-only/seed-0001/record.json").read_text())
     (frozen,) = [group for group in record["parameter_groups"] if group["learning_rate"] == 0]
     assert "bert.encoder.layer.0.output.dense.weight" in frozen["tensors"]
 
@@ -81,9 +81,9 @@ def test_it_is_listed_and_explained(
     installation: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    listed, shown = installation.commands("strategies --json", "strategies show bitfit")
-    assert {"bitfit", "mixout"} <= {row["name"] for row in json.loads(listed)}
-    assert "strategy 'bitfit' (stabbench_bitfit:BitFit of stabbench-bitfit 0.3.0)" in shown
+    listed, shown = installation.commands("strategies --json", "strategies show biases-only")
+    assert {"biases-only", "mixout"} <= {row["name"] for row in json.loads(listed)}
+    assert "strategy 'biases-only' (stabbench_bitfit:BitFit of stabbench-bitfit 0.3.0)" in shown
     assert "layer_norms: false" in shown
 
 

@@ -4,9 +4,9 @@ from stabbench.testing import StrategyContract
 
 
 class TestBitFit(StrategyContract):
-    strategy = "bitfit"
+    strategy = "biases-only"
 
 
 class TestBitFitWithLayerNorms(StrategyContract):
-    strategy = "bitfit"
+    strategy = "biases-only"
     options = {"layer_norms": True}
