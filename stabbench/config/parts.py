@@ -21,6 +21,10 @@ LATER_KEYS = (
     "folds", "fold", "group", "split_seed",
 )  # fmt: skip
 """Keys of a task block that came later: a task that says nothing of them is the one that it was."""
+LATER_RECIPE_KEYS = (
+    "schedule", "schedule_power", "schedule_decay_share", "schedule_decay_shape", "optimizer", "optimizer_options",
+)  # fmt: skip
+"""The same of a recipe's."""
 
 TRACKED = ("preset", "studies", "probes")
 """Sections that are logged beside the records."""
@@ -60,6 +64,9 @@ def _parts(config: Config, folder: Path) -> Iterator[tuple[str, Any]]:
         whole["models"][name].pop("pretraining")
     for section in ("models", "strategies"):
         for block in whole[section].values():
+            for key in LATER_RECIPE_KEYS:
+                if block["recipe"][key] is None:
+                    del block["recipe"][key]
             if block["trainer"] is None:
                 del block["trainer"]
             else:
