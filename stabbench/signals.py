@@ -55,6 +55,7 @@ def signals_as_exceptions() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        _Requests.asked = None
 
 
 def _hear(number: int, frame: FrameType | None) -> None:

@@ -20,6 +20,7 @@ from stabbench.report.plots import write_plots
 from stabbench.report.section import Section, write_sections
 from stabbench.report.sections import views
 from stabbench.report.tables import write_scores, write_tables
+from stabbench.signals import check_signals
 
 Progress = Callable[[str, int, int], None]
 """Is told of what, how much is done, and of how much; of 0 where that is not known yet."""
@@ -78,6 +79,7 @@ def write(
         scores = thread.submit(write_scores, content, out / "tables")
         with style():
             for section in _all(content, sections):
+                check_signals()  # what a destructor swallows is raised again
                 for item in section.figures:
                     drawings.begin(item.figure, pixels=section.files is None)
                 for saved in section.files or ():
@@ -91,6 +93,7 @@ def write(
         write_json(out / "metrics.json", metrics(everything))
         write_json(out / "tables" / "statistics.json", everything)
         drawings.finish(partial(progress, "figures"))
+        check_signals()
         write_text(out / "index.html", draft.html())
         write_sections(made, out)
         scores.result()

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import re
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from html.parser import HTMLParser
@@ -21,6 +22,7 @@ from stabbench.report.build import build
 from stabbench.report.content import Content, gather
 from stabbench.report.figures.drawing import style
 from stabbench.report.section import Section
+from stabbench.signals import Stopped, signals_as_exceptions
 from tests.analysis.synthetic import DIVERGED, SyntheticCell, write_runs
 
 HOSTILE = "<script>alert('x')</script> & \"co\""
@@ -189,6 +191,22 @@ def test_missing_runs_stop_a_report_before_anything_is_written_and_incomplete_sh
     assert not (tmp_path / "reports").exists()
     assert "synthetic/acceptability/devlin n = 11/12" in extended.html
     assert "synthetic/acceptability/mosbach n = 0/2" in extended.html
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_stop_that_a_destructor_swallowed_counts_at_the_next_chapter(project: Path, tmp_path: Path) -> None:
+    class Dying:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGINT)
+
+    def made(kind: str, done: int, total: int) -> None:
+        if (kind, done) == ("chapters", 2):
+            Dying()
+
+    with pytest.raises(Stopped), signals_as_exceptions():
+        build(project / "runs", tmp_path / "reports", progress=made)
+    assert not (tmp_path / "reports/index.html").exists()
+    build(project / "runs", tmp_path / "reports")
 
 
 def test_the_page_lists_its_sections_by_part_in_the_order_in_which_they_stand(extended: Extended) -> None:
