@@ -15,6 +15,7 @@ from stabbench.report.figures.drawing import PAGE_WIDTH, axes_of, new_figure, of
 from stabbench.report.figures.palette import MUTED, strategy_colors
 
 PANELS_A_ROW = 3
+_SLOT, _LABELS = 0.26, 0.6  # inches: a turned name below a slot, the vertical axis with its labels
 
 
 def stability_figure(content: Content) -> Figure:
@@ -22,7 +23,9 @@ def stability_figure(content: Content) -> Figure:
     panels = content.drawn
     columns = min(PANELS_A_ROW, len(panels))
     rows = -(-len(panels) // columns)
-    figure = new_figure(PAGE_WIDTH * max(columns, 2) / PANELS_A_ROW, 2.7 * rows)
+    most = max(len(content.rows(place)) for place in panels)
+    width = max(PAGE_WIDTH * max(columns, 2) / PANELS_A_ROW, columns * (most * _SLOT + _LABELS))
+    figure = new_figure(width, 2.7 * rows)
     for axes, place in zip(panels_of(figure, len(panels), columns), panels, strict=True):
         draw_distribution(axes, content, place, width=figure.get_figwidth() / columns)
         axes.set_title(content.heading(place), parse_math=False)
