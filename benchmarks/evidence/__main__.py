@@ -29,9 +29,10 @@ ROOT = Path("reports/evidence")
 README = Path("README.md")
 
 
-def write(root: Path, out: Path | None = None) -> list[Path]:
+def write(root: Path, out: Path | None = None, readme: Path | None = None) -> list[Path]:
     """Make all pages and tables of the models below `root` anew, into `out` or in their place; their paths.
 
+    Where a `readme` is named, its table of claims is made anew, too.
     UserError where there is no model, or the files of one are not as they should be.
     """
     found = models(root)
@@ -45,8 +46,12 @@ def write(root: Path, out: Path | None = None) -> list[Path]:
     write_text(place / "README.md", front(found, claims, comparison))
     for model in found:
         write_text(place / model.folder.name / "README.md", page(model, claims))
-    return [place / name for name in ("README.md", "claims.csv", "scores.csv")] + [
-        place / model.folder.name / "README.md" for model in found
+    if readme is not None:
+        write_text(readme, with_claims(readme.read_text(encoding="utf-8"), claims))
+    return [
+        *(place / name for name in ("README.md", "claims.csv", "scores.csv")),
+        *(place / model.folder.name / "README.md" for model in found),
+        *([] if readme is None else [readme]),
     ]
 
 
@@ -60,11 +65,10 @@ def main(words: list[str] | None = None) -> int:
     gathering.add_argument("out", type=Path, help="the folder of a report")
     given = parser.parse_args(words)
     try:
-        paths = gather(given.runs, given.out) if given.command == "gather" else write(given.root)
-        if given.command is None and given.root == ROOT:
-            claims = findings(models(given.root))
-            write_text(README, with_claims(README.read_text(encoding="utf-8"), claims))
-            paths.append(README)
+        if given.command == "gather":
+            paths = gather(given.runs, given.out)
+        else:
+            paths = write(given.root, readme=README if given.root == ROOT else None)
     except UserError as error:
         print(error, file=sys.stderr)
         return 2

@@ -86,9 +86,10 @@ class EagerStep:
         """Losses `(S,)`, gradients of what is not frozen, and how many forward passes there were."""
         weights = state.weights
         computed = None if self.plain is None else self._by_kernel(self.plain, state, moment, batch)
-        if computed is not None and len(computed[1]) >= len(weights) - len(self.frozen):
-            return torch.from_numpy(np.array([computed[0]])), computed[1], 1
-        self.plain = None if computed is not None else self.plain  # a tensor is trained that no loss depends on
+        if computed is not None:
+            if len(computed[1]) >= len(weights) - len(self.frozen):
+                return torch.from_numpy(np.array([computed[0]])), computed[1], 1
+            self.plain = None  # a tensor is trained that no loss depends on, of which the kernel knows nothing
         model = _TrainingModel(self.parts, self.masks, moment, weights, state.step)
         losses = moment.loss(model, weights, batch)
         trained = {name: tensor for name, tensor in weights.items() if name not in self.frozen}

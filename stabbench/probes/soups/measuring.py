@@ -14,8 +14,9 @@ from torch import Tensor
 from stabbench.execution.loading import load_inputs
 from stabbench.execution.weights import RunWithWeights
 from stabbench.models import families
-from stabbench.models.tensor_files import read_tensors
+from stabbench.models.families.contract import Computation
 from stabbench.probes.contract import Measurement, ProbeContext
+from stabbench.probes.kept import kept_weights
 from stabbench.probes.runs import FinishedRun, described, with_weights
 from stabbench.probes.soups.choice import SoupsOptions, groups_of, split
 from stabbench.tasks.objectives.contract import Array
@@ -57,24 +58,23 @@ class Kitchen:
 
     inputs: TrainingInputs
     device: torch.device
+    _dtype: torch.dtype = field(init=False)
+    _encoder: Computation = field(init=False)
     _evaluator: Evaluator = field(init=False)
 
     def __post_init__(self) -> None:
         recipe = self.inputs.recipe
-        dtype = compute_type(recipe.precision)
-        self._evaluator = Evaluator(self.inputs.dev, 1, dtype, self.device, segments=not recipe.legacy_segments)
+        self._dtype, self._encoder = compute_type(recipe.precision), families.encoder_of(self.inputs.architecture)
+        self._evaluator = Evaluator(self.inputs.dev, 1, self._dtype, self.device, segments=not recipe.legacy_segments)
 
     def outputs(self, weights: Weights) -> Array:
         """`(examples, C)` of one model."""
-        dtype = compute_type(self.inputs.recipe.precision)
-        stacked = {name: tensor[None].to(self.device, dtype) for name, tensor in weights.items()}
-        encoder = families.encoder_of(self.inputs.architecture)
-        return np.asarray(self._evaluator.logits(encoder, stacked)[0].numpy())
+        stacked = {name: tensor[None].to(self.device, self._dtype) for name, tensor in weights.items()}
+        return np.asarray(self._evaluator.logits(self._encoder, stacked)[0].numpy())
 
     def weights(self, run: RunWithWeights) -> Weights:
-        """The tensors of the architecture, as they were kept."""
-        tensors = read_tensors(run.kept.folder)
-        return {name: tensors[name] for name in self.inputs.architecture.shapes()}
+        """Those that a run left."""
+        return kept_weights(run, self.inputs.architecture, self._dtype)
 
 
 def mean_of(models: Sequence[Weights]) -> Weights:

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-import torch
 
-from stabbench.errors import UserError
 from stabbench.execution.loading import load_inputs
-from stabbench.execution.weights import RunWithWeights
 from stabbench.files import sha256_of_json
-from stabbench.models.architecture import Architecture
-from stabbench.models.tensor_files import read_tensors
 from stabbench.models.weights import initial_weights
 from stabbench.probes.contract import Measurement, ProbeContext
+from stabbench.probes.kept import kept_weights
 from stabbench.probes.runs import FinishedRun, described, with_weights
 from stabbench.probes.surface.choice import SurfaceOptions, head_seed, share_head
 from stabbench.probes.surface.plane import PlaneInputs, Point, distances
@@ -40,7 +36,7 @@ def measure(
     recipe = failed.cell.recipe()
     dtype = compute_type(recipe.precision)
     start = initial_weights(inputs.pretrained, inputs.architecture, head_seed(failed), dtype)
-    first, second = (_weights(run, inputs.architecture, dtype) for run in runs)
+    first, second = (kept_weights(run, inputs.architecture, dtype) for run in runs)
     chosen = Draws(options.example_seed, "surface").permutation("examples", len(inputs.train))[: options.examples]
     texts = inputs.train.take(np.sort(chosen))
     corners = start, first, second
@@ -70,14 +66,6 @@ def measure(
         **distances(whole),
     }
     return Measurement([described(run) for run in runs], facts, _tables(groups, found))
-
-
-def _weights(run: RunWithWeights, architecture: Architecture, dtype: torch.dtype) -> dict[str, torch.Tensor]:
-    tensors = read_tensors(run.kept.folder)
-    absent = sorted(set(architecture.shapes()) - set(tensors))
-    if absent:
-        raise UserError(f"the kept weights in {run.kept.folder} lack {absent[0]}: remove that folder and start again")
-    return {name: tensors[name].to(dtype) for name in architecture.shapes()}
 
 
 def _groups(options: SurfaceOptions) -> dict[str, list[Point]]:

@@ -54,7 +54,7 @@ def section(probe: MeasuredProbe, content: Content) -> Section:
 
 
 def summary(table: pd.DataFrame) -> pd.DataFrame:
-    """A row a way and k, in their order: `way`, `k`, `n` groups, `std`, `mean`, `min`, `failed`, mean `members`."""
+    """A row a way and k, in their order: `way`, `k`, `n` groups, `std`, `mean`, `min`, `max`, `failed`, `members`."""
     rows = []
     for (way, k), group in table.groupby(["way", "k"], sort=False):
         of = spread(group["score"].to_numpy())
