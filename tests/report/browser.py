@@ -17,6 +17,8 @@ from selenium.webdriver.common.keys import Keys
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 EXECUTABLE = next((found for name in NAMES if (found := shutil.which(name))), None)
 DRIVER = shutil.which("chromedriver")
+PAINTED = "new Promise(done => new PerformanceObserver(() => done()).observe({type: 'paint', buffered: true}))"
+TWO_FRAMES = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done())))"
 FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
 
 needs_browser = pytest.mark.skipif(EXECUTABLE is None or DRIVER is None, reason="chromium and chromedriver are needed")
@@ -29,11 +31,15 @@ class Browser:
         self.driver = driver
 
     def open(self, page: Path) -> None:
-        """Load a file and wait until it is there; what was logged before is forgotten."""
+        """Load a file and wait until it is drawn; what was logged before is forgotten.
+
+        Chromium holds the page before until the new one is first drawn, and drops the keys that come until then.
+        """
         self.driver.get("about:blank")
         for kind in ("browser", "performance"):
             self.driver.get_log(kind)
         self.driver.get(page.as_uri())
+        self.run(f"{PAINTED}.then(() => {TWO_FRAMES})")
 
     def run(self, expression: str) -> Any:
         """The value of a JavaScript expression; a promise is waited for."""
@@ -51,7 +57,7 @@ class Browser:
         What a summary opens is drawn, and reached by the next key, one frame later: on a busy machine that is too late.
         """
         ActionChains(self.driver).send_keys(getattr(Keys, key, key)).perform()
-        self.run("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        self.run(TWO_FRAMES)
 
     def emulate(
         self, *, scheme: str = "light", width: int = 1000, motion: str = "no-preference", media: str = ""
