@@ -1,6 +1,6 @@
 """What looking while seeds are trained is worth, and what a pilot's limits are: levels, power, seeds, coverage.
 
-    python -m benchmarks.calibration_sequential                    # 10,000 repetitions: ten minutes of one core
+    python -m benchmarks.calibration_sequential                    # 10,000 repetitions: an hour of one core
     python -m benchmarks.calibration_sequential --repetitions 200 --out quick-calibration
 
 Writes calibration-sequential.json and calibration-sequential.md; the same command gives the same numbers.
@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from benchmarks import sequential_rivals
 from benchmarks.calibration_cases import CASES, COLLAPSED_AT, collapsed, heavy, normal
 from benchmarks.sequential_report import markdown
 from benchmarks.simulation import CONFIDENCE, bounded, options, write
@@ -32,7 +33,6 @@ DESIGNS = (Design(5, 5), Design(10, 3))
 ALPHAS = (0.05, 0.01)
 ACCEPTS = (None, 0.5, 0.3)
 REPETITIONS = 10_000
-OF_FAMILIES = 2_000
 PERMUTATIONS = 499
 _AT_ONCE = 100
 """Repetitions that share one set of permutations."""
@@ -64,9 +64,9 @@ PILOTED: Mapping[str, tuple[Draw, float]] = {
 
 def measure(
     repetitions: int,
-    designs: Sequence[Design] = DESIGNS,
+    designs: tuple[Design, ...] = DESIGNS,
     executor: Executor | None = None,
-    of_families: int = OF_FAMILIES,
+    of_families: int = REPETITIONS,
 ) -> dict[str, Any]:
     """Everything that calibration-sequential.json holds.
 
@@ -85,6 +85,10 @@ def measure(
     run: Callable[..., Any] = map if executor is None else executor.map
     families = run(partial(_family, repetitions=of_families), [(name, asked) for name in FAMILIES for asked in _ASKED])
     failures, pilots = run(_failures, range(len(RATES)), [whole] * len(RATES)), run(_pilots, PILOTED, [whole] * 3)
+    tried = partial(
+        sequential_rivals.tests, alphas=ALPHAS, repetitions=whole, permutations=PERMUTATIONS, at_once=_AT_ONCE
+    )
+    rivals = run(tried, sequential_rivals.places(designs))
     rows = [row for found in run(partial(_two_arms, batches=batches), places) for row in found]
     return {
         "repetitions": batches * _AT_ONCE,
@@ -93,6 +97,7 @@ def measure(
         "cases": [{"name": case.name, "words": case.words} for case in CASES],
         "two_arms": rows,
         "above_level": [row for row in rows if row["null"] and row["apart"]["low"] > row["alpha"]],
+        "rivals": [row for found in rivals for row in found],
         "families": list(families),
         "failures": [row for found in failures for row in found],
         "pilots": [row for found in pilots for row in found],
@@ -240,12 +245,17 @@ def _pilots(name: str, repetitions: int) -> list[dict[str, Any]]:
         scores = draw(np.random.default_rng([300, list(PILOTED).index(name), n]), repetitions, n)
         for confidence in PILOT_CONFIDENCES:
             limits = {"by the scores": std_upper_limits(scores, confidence)}
+            resampled = np.random.default_rng([301, list(PILOTED).index(name), n])
             if draw is not heavy:
                 few = scores[: max(1, repetitions // 5)]
                 counted_on = [std_with_failures(x, x == COLLAPSED_AT, COLLAPSED_AT, confidence) for x in few]
                 limits["counting on failures"] = np.fmax(np.array(counted_on), limits["by the scores"][: len(few)])
+            others = sequential_rivals.limits(scores, confidence, resampled)
             head = {"case": name, "n": n, "confidence": confidence}
-            rows += [_covered({**head, "limit": how}, found, truth) for how, found in limits.items()]
+            rows += [
+                _covered({**head, "limit": how, "offered": how in limits}, found, truth)
+                for how, found in {**limits, **others}.items()
+            ]
     return rows
 
 
@@ -265,7 +275,7 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=1, help="that share in the work; the numbers are the same")
     given = parser.parse_args()
     with ProcessPoolExecutor(given.processes) as executor:
-        found = measure(given.repetitions, executor=executor)
+        found = measure(given.repetitions, executor=executor, of_families=given.repetitions)
     write(found, markdown(found), given.out, "calibration-sequential")
 
 

@@ -17,7 +17,15 @@ def markdown(found: Mapping[str, Any]) -> str:
             title = "false-positive rates" if null else "power"
             parts.append(f"## Two arms, {question}: {title}\n\n{_two_arms(rows)}")
     return (
-        "\n\n".join([*parts, _families(found["families"]), _failures(found["failures"]), _pilots(found["pilots"])])
+        "\n\n".join(
+            [
+                *parts,
+                _rivals(found["rivals"]),
+                _families(found["families"]),
+                _failures(found["failures"]),
+                _pilots(found["pilots"]),
+            ]
+        )
         + "\n"
     )
 
@@ -80,6 +88,15 @@ def _rate(row: Mapping[str, Any]) -> str:
     return f"**{text}**" if row["null"] and row["apart"]["low"] > row["alpha"] else text
 
 
+def _rivals(rows: Sequence[Mapping[str, Any]]) -> str:
+    head = ["tried", "asked", "case", "stages × seeds", "α", "told apart, %"]
+    lines = [
+        [row["rival"], row["question"], row["case"], _design(row), f"{row['alpha']:g}", _rate({**row, "null": True})]
+        for row in rows
+    ]
+    return f"## Two arms: what was tried and left, false-positive rates\n\n{table(head, lines)}"
+
+
 def _families(rows: Sequence[Mapping[str, Any]]) -> str:
     lines = [
         [
@@ -135,7 +152,7 @@ def _pilots(rows: Sequence[Mapping[str, Any]]) -> str:
         [
             row["case"],
             str(row["n"]),
-            row["limit"],
+            row["limit"] + ("" if row["offered"] else " (left)"),
             f"{100 * row['confidence']:g}",
             _bounds(row["coverage"]),
             f"{row['median']:.2f}",

@@ -34,12 +34,13 @@ def std_upper_limits(scores: Array, confidence: float = CONFIDENCE) -> Array:
     n = scores.shape[1]
     if n < FEWEST:
         return np.full(len(scores), math.nan)
-    limits = np.maximum(_chi_square(scores, confidence), _bonett(scores, confidence))
+    limits = np.maximum(chi_square_limits(scores, confidence), _bonett(scores, confidence))
     unknown = np.isnan(scores).any(axis=1) | constant_rows(np.nan_to_num(scores))
     return np.where(unknown, math.nan, limits)
 
 
-def _chi_square(scores: Array, confidence: float) -> Array:
+def chi_square_limits(scores: Array, confidence: float) -> Array:
+    """The one-sided upper limits `(k,)` that rows `(k, n)` of normal scores have; too small of others."""
     n = scores.shape[1]
     factor = math.sqrt((n - 1) / stats.chi2.ppf(1 - confidence, n - 1))
     return np.asarray(scores.std(axis=1, ddof=1) * factor)
@@ -95,5 +96,5 @@ def std_with_failures(
     if trained.size < FEWEST or np.isnan(values).any() or math.isnan(constant):
         return math.nan
     rate = failure_limits(int(flags.sum()), flags.size, confidence).widest
-    own = float(_chi_square(trained[None], confidence)[0])
+    own = float(chi_square_limits(trained[None], confidence)[0])
     return math.sqrt(own**2 + rate * (1 - rate) * (float(trained.mean()) - constant) ** 2)

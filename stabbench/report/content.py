@@ -27,6 +27,7 @@ from stabbench.errors import UserError, unknown
 from stabbench.records import SelectedCell, Selection
 from stabbench.report.origin import Origin, of_records
 from stabbench.report.shown import Shown, unit_words
+from stabbench.report.staged import Looks, looks_of, with_their_stars
 
 DRAWN_PLACES = 12
 """Models with a task whose scores get a figure of their own: the paper's grid of three models and four tasks. A page
@@ -61,6 +62,8 @@ class Content:
     """What runs without records predicted for each example, where somebody's results say it."""
     equivalence: tuple[float, float] = REGION
     """Ratios of standard deviations, from one to the other, that are declared to make no difference."""
+    looks: Looks = field(default_factory=dict)
+    """What was decided of each model and task whose seeds were trained by stages."""
 
     def shown(self, row: Mapping[str, Any] | pd.Series) -> Shown:
         """How the scores of a row with a model and a task are printed and drawn."""
@@ -226,8 +229,12 @@ def gather(
     table = stability(
         rows, levene_center=center, alpha=alpha, lower=scoring.lower, seedless=seedless, executor=executor
     )
+    looks = looks_of(selection)
+    table = with_their_stars(table, looks)
     origin, pairs = of_records(scoring, set(map(str, rows["metric"]))), pairwise(rows, executor)
-    return Content(selection, rows, origin, table, pairs, center, alpha, scoring, seedless, provenance, {}, region)
+    return Content(
+        selection, rows, origin, table, pairs, center, alpha, scoring, seedless, provenance, {}, region, looks
+    )
 
 
 def gather_plain(

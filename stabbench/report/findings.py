@@ -11,7 +11,7 @@ from stabbench.analysis.gradients import Pair, contrast, failed_beside_successfu
 from stabbench.analysis.place import Place
 from stabbench.analysis.stability import MINIMUM_SEEDS
 from stabbench.records.content import UNJUDGED
-from stabbench.report import over_tasks
+from stabbench.report import over_tasks, staged
 from stabbench.report.beyond import beyond_the_noise
 from stabbench.report.content import Content
 from stabbench.report.numbers import counted, exponent, listed, p_equation, some
@@ -58,6 +58,9 @@ def _smallest_std(content: Content, table: pd.DataFrame) -> str:
 
 def verdict(content: Content, row: pd.Series) -> str:
     """How surely the smallest std of a task, a row of `stability`, is smaller than the second smallest."""
+    looks = content.looks.get(Place(str(row["model"]), str(row["task"])))
+    if looks is not None and row["rival"]:
+        return staged.verdict(looks, row)
     if row["star"]:
         return f"significantly smaller than the second smallest (p < {content.alpha:g})"
     if _equals(content, row):
@@ -75,7 +78,10 @@ def untestable(content: Content, row: pd.Series) -> str:
         if equal:
             return f"it is a tie with {some(equal, NAMED)}"
         return "no other strategy of which at least half of the runs succeeded has a larger one"
-    rows = content.rows(Place(str(row["model"]), str(row["task"])))
+    place = Place(str(row["model"]), str(row["task"]))
+    if place in content.looks:
+        return ""
+    rows = content.rows(place)
     smallest = int(rows.loc[rows["strategy"].isin([row["strategy"], row["rival"]]), "n"].min())
     if smallest < MINIMUM_SEEDS:
         return f"fewer than {MINIMUM_SEEDS} seeds"

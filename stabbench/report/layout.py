@@ -10,6 +10,7 @@ import pandas as pd
 
 from stabbench.analysis.place import Place
 from stabbench.analysis.stability import MINIMUM_SEEDS
+from stabbench.report import staged
 from stabbench.report.content import Content
 from stabbench.report.findings import left_out, untestable
 from stabbench.report.numbers import counted, exponent, extremes, interval, listed, of_runs, p_equation, share
@@ -119,6 +120,9 @@ def _note(content: Content, row: pd.Series) -> str:
         return f"{row['strategy']} {reason}, so it is neither best nor second smallest" if row["n"] else ""
     if row["best_std"] and (untested := untestable(content, row)):
         return f"{row['strategy']} has the smallest std, which cannot be tested: {untested}"
+    looks = content.looks.get(Place(str(row["model"]), str(row["task"])))
+    if looks is not None and row["rival"]:
+        return f"{row['strategy']} against {row['rival']}: {staged.verdict(looks, row)}"
     if row["rival"]:
         return (
             f"{row['strategy']} against {row['rival']}: Levene median-centred {p_equation(row['p_levene_median'])}, "
@@ -138,13 +142,26 @@ def _caption(content: Content, model: str, part: pd.DataFrame) -> str:
         "half of whose runs failed never has the best std, as failing more often lowers it there; one all of whose "
         "runs failed, or whose scores are all the same, is never best.",
         f"failed: runs {content.origin.failed}, of n runs." if content.origin.failed else "",
-        f"{STAR}: p < {content.alpha:g} against the second smallest std, {content.test_name}; "
-        f"no star under {MINIMUM_SEEDS} seeds.",
+        f"{star_words(content)}.",
     ]
     missing = int((part["planned"] - part["n"]).sum())
     if missing:
         pieces.append(f"Incomplete: {counted(missing, 'run')} without a record.")
     return " ".join(piece for piece in pieces if piece)
+
+
+def star_words(content: Content) -> str:
+    """The star and what it says."""
+    pieces = []
+    if len(content.looks) < len(content.places):
+        pieces.append(
+            f"p < {content.alpha:g} against the second smallest std, {content.test_name}; no star under "
+            f"{MINIMUM_SEEDS} seeds"
+        )
+    if content.looks:
+        where = "where seeds were trained by stages " if pieces else ""
+        pieces.append(where + staged.star_words([found.decisions.design for found in content.looks.values()]))
+    return f"{STAR}: {'; '.join(pieces)}"
 
 
 def _best(content: Content, part: pd.DataFrame) -> str:

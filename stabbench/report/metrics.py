@@ -72,6 +72,8 @@ def statistics(content: Content) -> dict[str, Any]:
         found = tests[pair["model"]][pair["task"]]["pairs"]
         found[f"{pair['strategy_a']} vs {pair['strategy_b']}"] = _numbers(pair, names)
     settings: dict[str, Any] = {"star": {"levene_center": content.levene_center, "alpha": content.alpha}, "ddof": 1}
+    if content.looks:
+        settings["star"]["looks"] = sorted({str(found.decisions.design) for found in content.looks.values()})
     over_tasks = _over_tasks(content)
     settings |= {"equivalence": list(content.equivalence)} if over_tasks else {}
     return {"stability": stability, "tests": tests, **over_tasks, "settings": settings}

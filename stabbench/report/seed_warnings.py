@@ -18,9 +18,9 @@ def by_stages(content: Content) -> ReportWarning | None:
     if not about:
         return None
     sentence = (
-        "Seeds were trained by stages, so how many a strategy has depends on its scores: stars, p-values and intervals "
-        "are those of a fixed number of seeds and do not keep their level here. What the looks decided, in the chapter "
-        "“Seeds by stages”, does."
+        "Seeds were trained by stages, so how many a strategy has depends on its scores: p-values and intervals are "
+        "those of a fixed number of seeds and do not keep their level here. What the declared looks decided does, and "
+        "the stars are theirs: the chapter “Seeds by stages”."
     )
     return ReportWarning("seeds by stages", sentence, about)
 

@@ -7,7 +7,7 @@ import pandas as pd
 from stabbench.analysis.place import Place
 from stabbench.report import findings
 from stabbench.report.content import Content
-from stabbench.report.layout import STAR
+from stabbench.report.layout import STAR, star_words
 from stabbench.report.numbers import of_runs
 from stabbench.report.shown import HUNDREDTHS
 from stabbench.report.tables import escape_markdown, markdown_row
@@ -22,7 +22,7 @@ def summary(content: Content) -> str:
 
     What would not fit is left out, and a line says so.
     """
-    star = f"{STAR}: p < {content.alpha:g} against the second smallest std, {content.test_name}."
+    star = f"{star_words(content)}."
     units = content.units if content.units == HUNDREDTHS else f"({content.units})"
     end = ["", f"std and mean {units} of the {content.origin.score}; failed of finished runs; {escape_markdown(star)}"]
     tail = [line for item in warnings_of(content) for line in ("", f"> {escape_markdown(item.sentence)}")]

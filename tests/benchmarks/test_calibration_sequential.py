@@ -15,7 +15,7 @@ from stabbench.looks import Design
 
 
 def test_a_small_calibration_has_every_case_and_its_page_is_made_of_its_file(tmp_path: Path) -> None:
-    found = measure(100, [Design(4, 2)], of_families=20)
+    found = measure(100, (Design(4, 2),), of_families=20)
     assert found["repetitions"] == 100
     assert {row["question"] for row in found["two_arms"]} == {"spread", "level"}
     assert len({row["case"] for row in found["two_arms"]}) == len(found["cases"])
@@ -27,7 +27,8 @@ def test_the_committed_page_is_that_of_the_committed_numbers() -> None:
     folder = Path(__file__).parent.parent.parent / "reports/benchmarks"
     found = read_json(folder / "calibration-sequential.json")
     assert (folder / "calibration-sequential.md").read_text(encoding="utf-8") == markdown(found)
-    assert found["repetitions"] >= 4_000
+    assert found["repetitions"] >= 10_000
+    assert all(row["repetitions"] >= 10_000 for row in found["families"])
 
 
 def test_the_test_that_is_offered_keeps_its_level_wherever_it_was_simulated() -> None:

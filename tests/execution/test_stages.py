@@ -212,6 +212,27 @@ def test_the_report_says_what_was_declared_and_decided(done: Path) -> None:
     assert not {"unequal seeds", "added seeds", "looks declared later"} & {*warnings}
 
 
+def test_the_star_of_seeds_by_stages_is_what_the_looks_decided(done: Path) -> None:
+    """By the test of a fixed number of seeds none of them would have one: 15 seeds a strategy at α = .001."""
+    run("report")
+    table = pd.read_csv("reports/tables/stability.csv").set_index("strategy")
+    first, second = table["std"].nsmallest(2).index
+    (pair,) = (pair for pair in expected().pairs if {pair.first, pair.second} == {first, second})
+    assert not table["star"].any()
+    assert pair.state == "accepted"
+    page = Path("reports/index.html").read_text(encoding="utf-8")
+    assert "not told apart from the second smallest by the declared looks (α = 0.05)" in page
+    declare(done, LOOKS, wide=SPREADS["wide"], narrow=SPREADS["narrow"])
+    run("train")
+    run("report")
+    table = pd.read_csv("reports/tables/stability.csv").set_index("strategy")
+    assert table["star"].to_dict() == {"wide": False, "narrow": True}
+    assert table.loc["narrow", "p_spread"] > 0.001
+    page = Path("reports/index.html").read_text(encoding="utf-8")
+    assert "the declared looks tell its std from the second smallest (α = 0.05 over all pairs and looks" in page
+    assert "What the star is worth" not in page
+
+
 def test_looks_that_are_declared_after_runs_are_a_peek(folder: Path) -> None:
     two = {name: SPREADS[name] for name in ("wide", "narrow")}
     declare(folder, "1-5", **two)

@@ -7,7 +7,6 @@ from typing import Any
 
 import pandas as pd
 
-from stabbench.analysis.arms import arms_of
 from stabbench.analysis.place import Place
 from stabbench.analysis.spread import standard_deviation
 from stabbench.report.content import Content
@@ -21,11 +20,10 @@ _STATES = {"apart": "told apart", "accepted": "not told apart", "open": "open"}
 
 def section(content: Content) -> Section | None:
     """A row a question about a pair; None where all planned seeds are trained whatever is seen."""
-    designs = {cell.cell.looks for cell in content.selection.cells} - {None}
-    if not designs:
+    looks = content.looks
+    if not looks:
         return None
-    designed = [(place, cells[0].cell.looks) for place in content.places if (cells := content.cells(place))]
-    looks = {place: _looks(content, place, design) for place, design in designed if design is not None}
+    designs = {found.decisions.design for found in looks.values()}
     table = pd.DataFrame([row for place, found in looks.items() for row in _rows(place, found)])
     several = len(content.models) > 1
     return Section(
@@ -43,11 +41,6 @@ def section(content: Content) -> Section | None:
         tables=[("A row a question.", Grid.of(table.to_dict("records"), _columns(content, several), texts=4))],
         data={"looks": table, "failures": _failures(looks)},
     )
-
-
-def _looks(content: Content, place: Place, design: Any) -> TaskLooks:
-    arms = arms_of(content.cells(place))
-    return TaskLooks(arms, arms.decided(design))
 
 
 def _sentence(found: TaskLooks) -> str:

@@ -31,8 +31,11 @@ def stability(content: Content) -> Section:
 def measured_level(content: Content) -> tuple[int, float] | None:
     """The star's real false-positive rate at the smallest n that may have one, by simulation.
 
-    None where no cell may have one, or all have more than `RESAMPLED_UP_TO` seeds, where it is the nominal one.
+    None where no cell may have one, or all have more than `RESAMPLED_UP_TO` seeds, where it is the nominal one, and
+    where the declared looks give the star.
     """
+    if content.looks:
+        return None
     starred = content.table.loc[content.table["n"] >= MINIMUM_SEEDS, "n"]
     if starred.empty or (n := int(starred.min())) > RESAMPLED_UP_TO:
         return None
