@@ -7,7 +7,7 @@ it does p ← p − s·m/(√v + ε), then p ← p − lr·decay·p, to rounding
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
@@ -15,6 +15,7 @@ from torch import Tensor
 from stabbench.models.kernel.library import Update
 from stabbench.models.kernel.optimizer import FusedAdamW
 from stabbench.recipe import Recipe, correction_and_root
+from stabbench.training.kept_state import KeptState, Scales, frozen_by
 
 NO_CORRECTION = 1e12
 STILL = (0.0, 0.0)
@@ -22,30 +23,12 @@ Key = tuple[float, float, int]
 """A group's factor of the rate, its decay, and how many updates it has missed."""
 
 
-Moments = dict[str, dict[str, Tensor]]
-"""What an optimizer keeps of each tensor that has been trained so far, by names of its own, each `[S, …]`."""
-Scales = Mapping[str, tuple[float, float]]
-"""Factors for rate and decay by tensor; a rate's factor of 0 freezes the tensor."""
-
-
-def frozen_by(scales: Scales | None) -> frozenset[str]:
-    """The tensors that stay as they are."""
-    return frozenset(name for name, (rate, _) in (scales or {}).items() if rate == 0)
-
-
-class AdamW:
-    """The optimizer of all runs at once; the moments have the shapes of the weights.
-
-    `decays` tells whether weight decay applies to a tensor. `missed` counts the updates that each tensor sat out
-    frozen: the bias correction goes by the updates that it had. `moments` has those of the tensors that have been
-    trained so far: what stays frozen has none.
-    """
+class AdamW(KeptState):
+    """The optimizer of all runs at once; the moments have the shapes of the weights."""
 
     def __init__(self, weights: Mapping[str, Tensor], recipe: Recipe, decays: Callable[[str], bool]) -> None:
+        super().__init__(weights, recipe, decays)
         self.recipe = recipe
-        self.decay = {name: recipe.weight_decay if decays(name) else 0.0 for name in weights}
-        self.moments: Moments = {}
-        self.missed = dict.fromkeys(weights, 0)
         self._parameters = dict(weights)
         self._factors = [(1.0, decay) for decay in self.decay.values()]
         self._scales: Scales | None = None
@@ -68,11 +51,6 @@ class AdamW:
     def epsilon(self) -> float:
         """The recipe's."""
         return self.recipe.adam_epsilon
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        """Numbers of elements that one run has of each tensor."""
-        return {name: weight[0].numel() for name, weight in self._parameters.items()}
 
     def update(
         self,
@@ -152,11 +130,6 @@ class AdamW:
                 self.moments_of(name)
         self._missed = list(self.missed.values())
         self._counts = {count for count, (rate, _) in zip(self._missed, self._factors, strict=True) if rate != 0}
-
-    def freeze(self, names: Collection[str]) -> None:
-        """Note that these tensors sit out the present update."""
-        for name in names:
-            self.missed[name] += 1
 
     def _assignment(self, scales: Scales | None) -> list[tuple[Key, list[str], torch.optim.AdamW]]:
         wanted: dict[str, Key] = {}

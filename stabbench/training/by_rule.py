@@ -10,7 +10,7 @@ from torch import Tensor
 
 from stabbench.models.architecture import Architecture
 from stabbench.recipe import Recipe
-from stabbench.training.adamw import Moments, Scales, frozen_by
+from stabbench.training.kept_state import KeptState, Scales, frozen_by
 from stabbench.training.optimizers import Chosen
 from stabbench.training.optimizers.contract import State, TensorContext
 
@@ -23,12 +23,8 @@ def contexts_of(
     return {name: TensorContext(name, facts.get(name), architecture.layers, recipe, chosen.options) for name in names}
 
 
-class ByRule:
-    """The calls that the loop makes of `stabbench.training.adamw.AdamW`, answered by a rule.
-
-    `decay` is each tensor's, `missed` counts the updates that it sat out frozen, `moments` holds the state of those
-    that have been trained so far.
-    """
+class ByRule(KeptState):
+    """The calls that the loop makes of `stabbench.training.adamw.AdamW`, answered by a rule."""
 
     def __init__(
         self,
@@ -38,31 +34,19 @@ class ByRule:
         architecture: Architecture,
         decays: Callable[[str], bool],
     ) -> None:
+        super().__init__(weights, recipe, decays)
         self.rule = chosen.optimizer
-        self.decay = {name: recipe.weight_decay if decays(name) else 0.0 for name in weights}
-        self.missed = dict.fromkeys(weights, 0)
-        self.moments: Moments = {}
         self.epsilon = float(getattr(chosen.options, "epsilon", None) or 0.0)
         if self.rule.reads_adam_fields:
             self.epsilon = recipe.adam_epsilon
         self._weights = {name: weight.detach() for name, weight in weights.items()}
         self._contexts = contexts_of(weights, chosen, recipe, architecture)
 
-    @property
-    def sizes(self) -> dict[str, int]:
-        """Numbers of elements that one run has of each tensor."""
-        return {name: weight[0].numel() for name, weight in self._weights.items()}
-
     def moments_of(self, name: str) -> dict[str, Tensor]:
         """The state of a tensor, which begins with what the weight is now."""
         if name not in self.moments:
             self.moments[name] = self.rule.start(self._weights[name], self._contexts[name])
         return self.moments[name]
-
-    def freeze(self, names: Collection[str]) -> None:
-        """Note that these tensors sit out the present update."""
-        for name in names:
-            self.missed[name] += 1
 
     @torch.no_grad()
     def update(

@@ -19,8 +19,9 @@ from stabbench.models.device_draws import DeviceDraws
 from stabbench.models.dropout import DeviceDropout
 from stabbench.models.encoder import Encoder, encoder_layer
 from stabbench.strategies.composition import Composition
-from stabbench.training.adamw import AdamW, frozen_by
+from stabbench.training.adamw import AdamW
 from stabbench.training.device_adamw import DeviceAdamW
+from stabbench.training.kept_state import frozen_by
 from stabbench.training.norms import clip_factors
 from stabbench.training.parts import Parts
 from stabbench.training.state import TrainingState

@@ -13,8 +13,9 @@ from stabbench.models.kernel.low_rank import noting
 from stabbench.models.kernel.optimizer import GradientTable
 from stabbench.models.kernel.step import PlainStep
 from stabbench.strategies.composition import Composition, Moment
-from stabbench.training.adamw import AdamW, Scales, frozen_by
+from stabbench.training.adamw import AdamW
 from stabbench.training.by_rule import ByRule
+from stabbench.training.kept_state import Scales, frozen_by
 from stabbench.training.norms import clip_factors, gradient_norms, norms_of, scale_gradients
 from stabbench.training.parts import Parts
 from stabbench.training.state import TrainingState
