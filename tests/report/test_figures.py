@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, Executor
 from multiprocessing.reduction import ForkingPickler
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PathCollection
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
@@ -19,7 +21,7 @@ from stabbench.report.content import Content, gather
 from stabbench.report.figures import rendering
 from stabbench.report.figures.boxes import jitter
 from stabbench.report.figures.distribution import stability_figure
-from stabbench.report.figures.drawing import style
+from stabbench.report.figures.drawing import axes_of, legend_above, new_figure, style
 from stabbench.report.figures.gradient_norms import gradient_figure
 from stabbench.report.figures.palette import STRATEGIES, strategy_colors, themes
 from stabbench.report.figures.passing import keep_links
@@ -98,6 +100,22 @@ def test_gradient_norms_are_drawn_per_layer_on_a_logarithmic_axis(content: Conte
         assert here["norm"].to_numpy() == pytest.approx(norms)
     assert failed.get_title(loc="left") == "failed: devlin, seed 2"
     assert "devlin seed 2 failed, its seed 1 succeeded" in text
+
+
+@pytest.mark.parametrize("strategies", [1, 12, 34])
+def test_a_legend_of_many_strategies_takes_nothing_from_the_axes_below_it(strategies: int) -> None:
+    heights = []
+    with style(), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for count in (3, strategies):
+            figure = new_figure(3.3, 4.3)
+            upper, _ = (row[0] for row in axes_of(figure, 2, 1))
+            for number in range(count):
+                upper.plot([0, 1], [0, number], label=f"strategy-{number}")
+            legend_above(figure, upper)
+            FigureCanvasAgg(figure).draw()
+            heights.append(upper.get_window_extent().height)
+    assert heights[1] > 0.9 * heights[0]
 
 
 def test_a_figure_saved_twice_has_the_same_bytes(content: Content, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ PAGE_WIDTH = 7.2
 COLUMN_WIDTH = 3.1
 """Width of a narrow one: a column, and a telephone."""
 
+_ROWS_WITHIN, _ROW = 3, 0.17  # rows of a legend that a narrow figure has room for; inches of each further one
 _SHORT = 20  # letters of a label, of which two stand side by side in a column
 
 _STYLE: dict[str, Any] = {
@@ -79,10 +80,15 @@ def panels_of(figure: Figure, count: int, columns: int) -> list[Axes]:
 
 
 def legend_above(figure: Figure, axes: Axes) -> None:
-    """One legend for the whole of a narrow figure, above it, from what has a label in `axes`."""
+    """One legend for the whole of a narrow figure, above it, from what has a label in `axes`.
+
+    Beyond a few rows the figure grows by its legend, which would leave nothing of the axes.
+    """
     handles, labels = axes.get_legend_handles_labels()
     if handles:
         columns = 2 if max(map(len, labels)) < _SHORT else 1
+        beyond = max(0, -(-len(labels) // columns) - _ROWS_WITHIN)
+        figure.set_figheight(figure.get_figheight() + beyond * _ROW)
         figure.legend(handles, labels, loc="outside upper left", ncols=columns, handlelength=1.8, columnspacing=1.2)
 
 
