@@ -23,7 +23,10 @@ def test_there_are_numbers_to_look_at() -> None:
     assert ("freelb", "radius") in NUMBERS
 
 
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize(("strategy", "option"), NUMBERS)
-def test_what_is_not_a_number_is_refused_by_the_name_of_the_option(strategy: str, option: str) -> None:
-    with pytest.raises(UserError, match=rf"{option}: found nan, expected a.* (number|from)"):
-        make_options(strategy, STRATEGIES.load(strategy), {option: math.nan})
+def test_what_is_no_finite_number_is_refused_by_the_name_of_the_option(
+    strategy: str, option: str, value: float
+) -> None:
+    with pytest.raises(UserError, match=rf"{option}: found {value}, expected a.* (number|from)"):
+        make_options(strategy, STRATEGIES.load(strategy), {option: value})
