@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, get_linear_schedule_with_warmup
 
 from stabbench.models.weights import initial_weights
 from stabbench.randomness import Draws
@@ -96,3 +96,20 @@ def check_equal(result: RunResult, losses: list[float], model: PreTrainedModel) 
     assert min(losses) < 0.9 * losses[0]
     for name, parameter in model.named_parameters():
         torch.testing.assert_close(result.weights[name], parameter.detach(), rtol=0, atol=1e-8, msg=name)
+
+
+def trainers_losses(
+    model: PreTrainedModel, seen: Sequence[dict[str, Tensor]], optimizer: torch.optim.Optimizer
+) -> list[float]:
+    """Train `model` on the batches as transformers' Trainer does: clipped at 1, linear decay without a warm-up."""
+    losses = []
+    schedule = get_linear_schedule_with_warmup(optimizer, 0, len(seen))  # type: ignore[no-untyped-call]
+    for batch in seen:
+        optimizer.zero_grad()
+        loss = model(**batch).loss
+        loss.backward()
+        losses.append(float(loss.detach()))
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+    return losses

@@ -6,14 +6,14 @@ import dataclasses
 from typing import Any
 
 import torch
-from transformers import TrainingArguments, get_linear_schedule_with_warmup
+from transformers import TrainingArguments
 
 from stabbench.recipe import Recipe
 from stabbench.strategies.contract import is_recipe_only
 from stabbench.strategies.hf_default import HuggingFaceDefault
 from stabbench.training.loop import train
 from tests import tiny
-from tests.strategies.reference import batches, check_equal, model_at_the_start
+from tests.strategies.reference import batches, check_equal, model_at_the_start, trainers_losses
 
 
 def test_its_values_are_those_of_the_installed_transformers() -> None:
@@ -36,19 +36,9 @@ def test_it_trains_as_torchs_optimizer_with_the_trainers_schedule_and_clipping()
     recipe = {**HuggingFaceDefault.recipe, "learning_rate": 1e-3}
     inputs = tiny.inputs(dropout=0.0, **recipe)
     (result,) = train(inputs, tiny.seeds(3))
-    model, losses = model_at_the_start(inputs, 3), []
-    seen = list(batches(inputs, 3))
+    model, seen = model_at_the_start(inputs, 3), list(batches(inputs, 3))
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, eps=1e-8, weight_decay=0.0)
-    schedule = get_linear_schedule_with_warmup(optimizer, 0, len(seen))  # type: ignore[no-untyped-call]
-    for batch in seen:
-        optimizer.zero_grad()
-        loss = model(**batch).loss
-        loss.backward()
-        losses.append(float(loss.detach()))
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
-    check_equal(result, losses, model)
+    check_equal(result, trainers_losses(model, seen, optimizer), model)
     assert len(seen) == 3 * 12
 
 

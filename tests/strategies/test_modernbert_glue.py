@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import torch
-from transformers import get_linear_schedule_with_warmup
 
 from stabbench.strategies.contract import is_recipe_only
 from stabbench.strategies.modernbert_glue import ModernBertGlue
 from stabbench.training.loop import train
 from tests import tiny
-from tests.strategies.reference import batches, check_equal, model_at_the_start
+from tests.strategies.reference import batches, check_equal, model_at_the_start, trainers_losses
 
 
 def test_it_trains_as_torchs_optimizer_with_the_notebooks_values() -> None:
@@ -17,22 +16,12 @@ def test_it_trains_as_torchs_optimizer_with_the_notebooks_values() -> None:
     recipe = {**ModernBertGlue.recipe, "learning_rate": 3e-3, "epochs": 6.0, "weight_decay": 0.05}
     inputs = tiny.inputs(dropout=0.0, **recipe)
     (result,) = train(inputs, tiny.seeds(3))
-    model, losses = model_at_the_start(inputs, 3), []
-    seen = list(batches(inputs, 3))
+    model, seen = model_at_the_start(inputs, 3), list(batches(inputs, 3))
     decays = [parameter for parameter in model.parameters() if parameter.dim() == 2]
     others = [parameter for parameter in model.parameters() if parameter.dim() < 2]
     groups = [{"params": decays, "weight_decay": 0.05}, {"params": others, "weight_decay": 0.0}]
     optimizer = torch.optim.AdamW(groups, lr=3e-3, betas=(0.9, 0.98), eps=1e-6)
-    schedule = get_linear_schedule_with_warmup(optimizer, 0, len(seen))  # type: ignore[no-untyped-call]
-    for batch in seen:
-        optimizer.zero_grad()
-        loss = model(**batch).loss
-        loss.backward()
-        losses.append(float(loss.detach()))
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
-    check_equal(result, losses, model)
+    check_equal(result, trainers_losses(model, seen, optimizer), model)
     assert len(seen) == 6 * 3
 
 
