@@ -207,6 +207,13 @@ def test_two_cells_with_one_stage_name_are_refused(read: Read) -> None:
     assert mistakes(read, text) == ["grid: cells embedded/a/b-c and embedded/a-b/c have one stage name: rename a block"]
 
 
+def test_a_study_and_a_probe_have_names_of_their_own_as_both_have_a_chapter(read: Read) -> None:
+    study = "studies: {both: {study: crossed, model: tiny, task: rte, levels: 3}}"
+    assert mistakes(read, f"{SMALL}{study}\nprobes: {{both: {{probe: soups}}}}\n") == [
+        "probes.both: a study is called so, whose chapter this one's would overwrite: call one otherwise"
+    ]
+
+
 def test_kept_seeds_are_among_the_seeds(read: Read) -> None:
     assert read(f"{SMALL}keep_weights: [1, 3]\n").keep_weights == (1, 3)
     assert read(f"{SMALL}keep_weights: []\n").keep_weights == ()

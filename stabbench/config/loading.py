@@ -192,6 +192,9 @@ def _name_problems(raw: dict[str, Any], known: dict[str, set[str]], folder: Path
             if isinstance(optimizer, str):
                 place = f"{section}.{name}.recipe.optimizer"
                 yield from _plugin_problems(place, "optimizer", optimizer, optimizers, folder)
+    for name in _blocks(raw, "probes"):
+        if name in _blocks(raw, "studies"):
+            yield f"probes.{name}", "a study is called so, whose chapter this one's would overwrite: call one otherwise"
     yield from _stage_problems(raw)
     yield from _kept_problems(raw)
     yield from _looks_problems(raw)

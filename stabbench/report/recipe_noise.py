@@ -106,7 +106,7 @@ def recipe_noise(
 
     `difference` is in the unit of tables. UserError where no cell does, one has not two scores, or it is not above 0.
     """
-    if difference is not None and not difference > 0:
+    if difference is not None and not 0 < difference < float("inf"):
         raise UserError(f"the difference is {difference:g}, expected a number above 0 in the unit of the tables")
     rows = finished(results.runs)
     for column, name in zip(CELL, wanted, strict=True):

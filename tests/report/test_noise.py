@@ -126,6 +126,7 @@ def test_it_says_the_same_to_programs(files: Path) -> None:
     [
         (["--strategy", "wyld"], "unknown strategy 'wyld': did you mean 'wild'"),
         (["--difference", "0"], "the difference is 0, expected a number above 0"),
+        (["--difference", "inf"], "the difference is inf, expected a number above 0"),
         (["--seeds", "0"], "0 is not in the range"),
     ],
 )
