@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stabbench.config.loading import load
-from stabbench.config.names import check_names
+from stabbench.config.names import check_names, check_variations
 from stabbench.config.parts import parts
 from stabbench.config.pipeline import check_task_blocks, missing_dependencies, model_folders, own_files, plugin_files
 from stabbench.config.schema import (
@@ -32,6 +32,7 @@ __all__ = [
     "TaskBlock",
     "check_names",
     "check_task_blocks",
+    "check_variations",
     "load",
     "missing_dependencies",
     "model_folders",

@@ -76,6 +76,8 @@ def _expected(kind: str, context: dict[str, Any], message: str) -> str:
         return "a positive number" if context["gt"] == 0 else f"a number above {context['gt']:g}"
     if kind == "greater_than_equal":
         return f"a number of at least {context['ge']:g}"
+    if kind == "too_short":
+        return f"at least {context['min_length']} of them"
     if kind == "less_than":
         return f"a number below {context['lt']:g}"
     if kind == "less_than_equal":

@@ -46,9 +46,9 @@ def study_chapter(name: str, folders: Folders) -> tuple[Section, Path] | None:
 
 def _resolved(name: str, folders: Folders) -> Sequence[Cell]:
     """The cells as params.yaml has them now, written to the plan; tasks that they lack are prepared."""
-    from stabbench.config import load
+    from stabbench.config import check_variations, load
     from stabbench.project.preparation import prepare_missing
-    from stabbench.resolve import check_variations, plan_variations
+    from stabbench.resolve import plan_variations
     from stabbench.studies import study_named
 
     config = load(folders.params)

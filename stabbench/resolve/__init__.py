@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from stabbench.resolve.cell import effective_recipe, resolve_task
-from stabbench.resolve.planning import check_variations, plan, plan_cell, plan_variations
+from stabbench.resolve.early import check_options
+from stabbench.resolve.planning import plan, plan_cell, plan_variations
 from stabbench.resolve.strategy import ResolvedStrategy, options_of, resolve_strategy
 from stabbench.resolve.trainer import trainer_mistakes
 
 __all__ = [
     "ResolvedStrategy",
-    "check_variations",
+    "check_options",
     "effective_recipe",
     "options_of",
     "plan",

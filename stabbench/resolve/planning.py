@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from stabbench.config import Config, check_names
+from stabbench.config import Config, check_names, check_variations
 from stabbench.errors import Mistakes, UserError
 from stabbench.folders import Folders
 from stabbench.plan import Cell, Spec, Variation
@@ -138,14 +138,6 @@ def plan_variations(config: Config, root: Path, variations: Sequence[Variation])
                 cells.append(with_model(_varied(cell, variation, made_of, root), made_of, root))
     mistakes.tell()
     return cells
-
-
-def check_variations(config: Config, variations: Sequence[Variation]) -> None:
-    """UserError with the nearest name where params.yaml has not all that the cells of a study name."""
-    for variation in variations:
-        check_names(config, variation.model, variation.task, variation.strategy)
-        if variation.steps_of is not None:
-            check_names(config, variation.model, variation.steps_of, variation.strategy)
 
 
 def _varied(cell: Cell, variation: Variation, parts: CellParts, root: Path) -> Cell:

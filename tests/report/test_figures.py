@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PathCollection
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
@@ -113,7 +112,7 @@ def test_a_legend_of_many_strategies_takes_nothing_from_the_axes_below_it(strate
             for number in range(count):
                 upper.plot([0, 1], [0, number], label=f"strategy-{number}")
             legend_above(figure, upper)
-            FigureCanvasAgg(figure).draw()
+            figure.draw_without_rendering()
             heights.append(upper.get_window_extent().height)
     assert heights[1] > 0.9 * heights[0]
 
