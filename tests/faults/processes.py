@@ -20,6 +20,7 @@ from stabbench.cli import main
 from stabbench.plan import Cell
 from stabbench.records import Record, Store
 from stabbench.scratch import SUFFIX
+from tests import warm
 
 ROUNDS = int(os.environ.get("STABBENCH_FAULT_ROUNDS", "3"))
 """How often a command is killed in a row: `make faults` sets 30."""
@@ -44,16 +45,24 @@ class Ended:
 
 
 class Running:
-    """A command in `folder`, in a session of its own, so that whatever it starts is known."""
+    """A command in `folder`, in a session of its own, so that whatever it starts is known.
 
-    def __init__(self, folder: Path, *words: str, **environment: str) -> None:
+    `warmed`: one of `tests.warm`, whose libraries are imported.
+    """
+
+    def __init__(self, folder: Path, *words: str, warmed: bool = False, **environment: str) -> None:
         scripts = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+        variables = {**clean_environment(), "PATH": scripts, **environment}
         self.logs = [folder / f".{name}-{time.monotonic_ns()}.log" for name in ("out", "err")]
+        self.process: subprocess.Popen[bytes] | warm.Started
         with self.logs[0].open("wb") as out, self.logs[1].open("wb") as err:
+            if warmed:
+                self.process = warm.Started(words, folder, variables, out.fileno(), err.fileno())
+                return
             self.process = subprocess.Popen(
                 words,
                 cwd=folder,
-                env={**clean_environment(), "PATH": scripts, **environment},
+                env=variables,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
@@ -126,8 +135,13 @@ def clean_environment() -> dict[str, str]:
 
 
 def stabbench(folder: Path, *words: str, **environment: str) -> Running:
-    """Start `stabbench …` in a project folder."""
-    return Running(folder, sys.executable, "-m", "stabbench", *words, **environment)
+    """Start `stabbench …` in a project folder, as a fork of a process that imported what it needs.
+
+    The program itself where the loader is to do something when it starts.
+    """
+    if "LD_PRELOAD" in environment:
+        return Running(folder, sys.executable, "-m", "stabbench", *words, **environment)
+    return Running(folder, "stabbench", *words, warmed=True, **environment)
 
 
 def here(folder: Path, *words: str, **environment: str) -> Ended:
