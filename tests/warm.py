@@ -174,7 +174,8 @@ def _answer(connection: socket.socket) -> None:
 
 def _program(name: str) -> Callable[[], Any]:
     (program,) = entry_points(group="console_scripts", name=name)
-    return program.load()
+    loaded: Callable[[], Any] = program.load()
+    return loaded
 
 
 def _python(first: str, *words: str) -> None:
@@ -200,8 +201,12 @@ def _python(first: str, *words: str) -> None:
 
 def _become(name: str) -> NoReturn:
     """Run a program to its end, which is that of this process: what it did not import is not taken apart."""
+    status = None
     try:
-        status = _python(*sys.argv[1:]) if name == "python" else _program(name)()
+        if name == "python":
+            _python(*sys.argv[1:])
+        else:
+            status = _program(name)()
     except SystemExit as end:
         status = end.code
     except BaseException:

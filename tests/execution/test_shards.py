@@ -103,7 +103,7 @@ def test_shards_in_processes_of_their_own_over_one_folder_train_every_run_once(p
     params = (project / "params.yaml").read_text().replace("strategies: [devlin]", "strategies: [devlin, mosbach]")
     (project / "params.yaml").write_text(params)
     assert CliRunner().invoke(main, ["plan"]).exit_code == 0
-    command = [warm.programs() / "stabbench", "train", "--all", "--workers", "1", "--shard"]
+    command = [str(warm.programs() / "stabbench"), "train", "--all", "--workers", "1", "--shard"]
     shards = [
         subprocess.Popen([*command, f"{number}/3"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         for number in (1, 2, 3)
