@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+from collections import Counter
 
 import pytest
 
@@ -29,15 +30,17 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests that share what is made once run in one worker (`--dist loadgroup`), so that it is made once.
 
-    With several workers the slow ones come first (`--no-loadscope-reorder`), so that none is left for one worker alone.
+    With several workers the slow ones come first (`--no-loadscope-reorder`), then the largest groups, and tests that
+    share nothing last, so that no group is left for one worker alone.
     """
     for item in items:
         place = _shared_place(item)
         if place is not None and item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(place))
     if "PYTEST_XDIST_WORKER" in os.environ:
-        slow = {_group(item) for item in items if item.get_closest_marker("slow")}
-        items.sort(key=lambda item: _group(item) not in slow)
+        slow = Counter(_group(item) for item in items if item.get_closest_marker("slow"))
+        tests = Counter(map(_group, items))
+        items.sort(key=lambda item: (-slow[_group(item)], -tests[_group(item)]))
 
 
 def _group(item: pytest.Item) -> str:

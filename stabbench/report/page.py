@@ -8,10 +8,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
+from types import CodeType
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import jinja2
+from jinja2.bccache import Bucket
 from markupsafe import Markup
 
 from stabbench.analysis.place import Place
@@ -29,6 +31,23 @@ LARGEST = 200_000
 """Characters; a table that is longer stays a file beside the page."""
 MOST_NAMED = 8
 """Of more strategies or models the page's title gives the number."""
+
+
+class _Compiled(jinja2.BytecodeCache):
+    """Templates as this process compiled them once, for all of its pages."""
+
+    def __init__(self) -> None:
+        self._codes: dict[str, CodeType] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self._codes.get(bucket.key)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        assert bucket.code is not None
+        self._codes[bucket.key] = bucket.code
+
+
+_COMPILED = _Compiled()
 
 
 @dataclass(frozen=True)
@@ -55,6 +74,7 @@ class Page:
             trim_blocks=True,
             lstrip_blocks=True,
             keep_trailing_newline=True,
+            bytecode_cache=_COMPILED,
         )
         content: Content = self.context["content"]
         environment.filters.update(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,11 +11,12 @@ import stabbench
 from stabbench.plan import Cell, read_plan
 from stabbench.records import Record, Store
 from stabbench.report.content import gather
+from tests import warm
 from tests.tiny import PROJECT
 
 SCRIPT = Path(__file__).parents[2] / "examples/fine_tune.py"
 COMMAND = (
-    f"{sys.executable} fine_tune.py --model {{model}} --train_file {{data}}/train.csv "
+    "PYTHON fine_tune.py --model {model} --train_file {data}/train.csv "
     "--validation_file {data}/dev.csv --output_dir {out} --seed {seed} "
     "--learning_rate {recipe.learning_rate} --num_train_epochs {recipe.epochs}"
 )
@@ -39,7 +39,7 @@ def test_a_trainer_script_is_run_as_it_is_and_with_the_callback_in_one_table(
     shutil.copy(SCRIPT, tmp_path)
     params = PROJECT.replace("strategies: [devlin]", "strategies: [hf-default, script, recorded]")
     params = params.replace("acceptability", "entailment")
-    (tmp_path / "params.yaml").write_text(f"seeds: 1{params}{STRATEGIES}")
+    (tmp_path / "params.yaml").write_text(f"seeds: 1{params}{STRATEGIES.replace('PYTHON', warm.python())}")
     project = stabbench.Project(tmp_path)
     project.prepare()
     project.pretrain()

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pandas as pd
 import pytest
 
 import stabbench
+from tests import warm
 
 PACKAGE = Path(__file__).parents[1] / "plugin_package"
 REPOSITORY = Path(stabbench.__file__).parents[1]
@@ -38,7 +38,7 @@ class Installation:
         """The output of `python …` with the package on the path."""
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(self.target), str(REPOSITORY)])}
         process = subprocess.run(
-            [sys.executable, *arguments], env=environment, capture_output=True, text=True, check=False
+            [warm.python(), *arguments], env=environment, capture_output=True, text=True, check=False
         )
         assert process.returncode == 0, process.stdout + process.stderr
         return process.stdout

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import re
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from stabbench.errors import UserError
 from stabbench.execution.shards import Shard
 from stabbench.plan import Cell, Spec
 from stabbench.recipe import Recipe
+from tests import warm
 from tests.typed import task_facts
 
 STUDIES = """
@@ -103,7 +103,7 @@ def test_shards_in_processes_of_their_own_over_one_folder_train_every_run_once(p
     params = (project / "params.yaml").read_text().replace("strategies: [devlin]", "strategies: [devlin, mosbach]")
     (project / "params.yaml").write_text(params)
     assert CliRunner().invoke(main, ["plan"]).exit_code == 0
-    command = [sys.executable, "-m", "stabbench", "train", "--all", "--workers", "1", "--shard"]
+    command = [str(warm.programs() / "stabbench"), "train", "--all", "--workers", "1", "--shard"]
     shards = [
         subprocess.Popen([*command, f"{number}/3"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         for number in (1, 2, 3)

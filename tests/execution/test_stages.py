@@ -6,7 +6,6 @@ import json
 import random
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -72,19 +71,13 @@ def begin(folder: Path) -> None:
 def declare(folder: Path, seeds: object = LOOKS, **spreads: float) -> stabbench.Project:
     """A planned project whose strategies spread so much."""
     chosen = spreads or SPREADS
-    words = "{seed} --out {out}"
     params = {
         "preset": "stages",
         "seeds": seeds,
         "grid": {"models": ["none"], "tasks": ["texts"], "strategies": list(chosen)},
         "tasks": {"texts": {"files": {"train": "texts.csv"}, "text": "body", "label": "kind"}},
         "strategies": {
-            name: {
-                "trainer": {
-                    "command": f"{sys.executable} drawn_score.py --seed {words} --spread {spread} --name {name}"
-                }
-            }
-            for name, spread in chosen.items()
+            name: {"trainer": {"plugin": f"./{SCRIPT.name}:Drawn", "spread": spread}} for name, spread in chosen.items()
         },
     }
     with (folder / "params.yaml").open("w") as file:

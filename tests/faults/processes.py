@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from stabbench.cli import main
 from stabbench.plan import Cell
 from stabbench.records import Record, Store
 from stabbench.scratch import SUFFIX
+from tests import warm
 
 ROUNDS = int(os.environ.get("STABBENCH_FAULT_ROUNDS", "3"))
 """How often a command is killed in a row: `make faults` sets 30."""
@@ -48,18 +49,24 @@ class Running:
 
     def __init__(self, folder: Path, *words: str, **environment: str) -> None:
         scripts = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+        variables = {**clean_environment(), "PATH": scripts, **environment}
         self.logs = [folder / f".{name}-{time.monotonic_ns()}.log" for name in ("out", "err")]
         with self.logs[0].open("wb") as out, self.logs[1].open("wb") as err:
-            self.process = subprocess.Popen(
-                words,
-                cwd=folder,
-                env={**clean_environment(), "PATH": scripts, **environment},
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=err,
-                start_new_session=True,
-                preexec_fn=_hear_ctrl_c,
-            )
+            self.process = self._started(words, folder, variables, out.fileno(), err.fileno())
+
+    def _started(
+        self, words: Sequence[str], folder: Path, variables: Mapping[str, str], out: int, err: int
+    ) -> subprocess.Popen[bytes] | warm.Started:
+        return subprocess.Popen(
+            words,
+            cwd=folder,
+            env=variables,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            start_new_session=True,
+            preexec_fn=_hear_ctrl_c,
+        )
 
     @property
     def errors(self) -> str:
@@ -100,9 +107,18 @@ class Running:
 
     def ended(self, seconds: float = PATIENCE) -> Ended:
         """Wait for its end, and for that of whatever it started."""
-        self.process.wait(seconds)
+        status = self.process.wait(seconds)
         assert wait_until(lambda: not session(self.process.pid), 15), f"left behind: {self.others()}"
-        return Ended(self.process.returncode, *(log.read_text(encoding="utf-8") for log in self.logs))
+        return Ended(status, *(log.read_text(encoding="utf-8") for log in self.logs))
+
+
+class Warmed(Running):
+    """The same of a program of `tests.warm`, whose libraries are imported."""
+
+    def _started(
+        self, words: Sequence[str], folder: Path, variables: Mapping[str, str], out: int, err: int
+    ) -> warm.Started:
+        return warm.Started(words, folder, variables, out, err)
 
 
 def _signal(processes: Iterable[int], number: int) -> None:
@@ -126,8 +142,13 @@ def clean_environment() -> dict[str, str]:
 
 
 def stabbench(folder: Path, *words: str, **environment: str) -> Running:
-    """Start `stabbench …` in a project folder."""
-    return Running(folder, sys.executable, "-m", "stabbench", *words, **environment)
+    """Start `stabbench …` in a project folder, as a fork of a process that imported what it needs.
+
+    The program itself where the loader is to do something when it starts.
+    """
+    if "LD_PRELOAD" in environment:
+        return Running(folder, sys.executable, "-m", "stabbench", *words, **environment)
+    return Warmed(folder, "stabbench", *words, **environment)
 
 
 def here(folder: Path, *words: str, **environment: str) -> Ended:

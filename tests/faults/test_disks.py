@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -134,7 +135,7 @@ def test_a_store_that_may_no_longer_be_written_in_the_middle_keeps_what_it_has(
     running = stabbench(project, "train", "--all", "--store", "store", "--workers", "1")
     assert wait_until(lambda: recorded(store))
     if subprocess.run(["chattr", "+i", store], check=False, capture_output=True).returncode:
-        running.process.kill()
+        running.process.send_signal(signal.SIGKILL)
         pytest.skip("this file system has no immutable folders")
     try:
         refused(running.ended(), "store/", "Operation not permitted): choose another folder or its rights")

@@ -25,6 +25,7 @@ from stabbench.tasks.wikitext import wikitext_test
 from tests.faults.processes import recorded
 from tests.test_pipeline import SIZES, Project, change_params
 from tests.tiny import PROJECT
+from tests.tracking.databases import put_empty_database
 
 pytestmark = pytest.mark.xdist_group("copies")  # its project is made once, with `--dist loadgroup`
 CELL = "train@embedded-acceptability-devlin"
@@ -45,6 +46,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project without studies, probes and whatever else may be left out, made and committed."""
     project = Project(tmp_path_factory.mktemp("copies") / "project")
     (project.folder / "params.yaml").write_text(PARAMS)
+    put_empty_database(project.folder)
     project.run("dvc", "repro", "--quiet", "report")
     commit(project)
     return project

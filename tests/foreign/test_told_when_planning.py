@@ -49,6 +49,7 @@ from stabbench.models.tokenization import tokenize
 from stabbench.models.tokenizer import read_tokenizer
 from stabbench.models.word_pieces import write_word_pieces
 from stabbench.resolve.cell import check_model
+from tests import warm
 from tests.foreign.tokenizer_folders import SIZE
 from tests.models.test_sources import into_cache, locate_in_a_new_process
 
@@ -181,7 +182,7 @@ def test_the_advice_for_a_folder_with_pickled_weights_can_be_followed(tmp_path: 
         locate(str(folder))
     command = re.search(r"convert it with (.*)$", str(raised.value))
     assert command is not None
-    subprocess.run([sys.executable, "-c", f"from transformers import AutoModel; {command[1]}"], check=True)
+    subprocess.run([warm.python(), "-c", f"from transformers import AutoModel; {command[1]}"], check=True)
     check_model(locate(str(folder)))
 
 

@@ -6,12 +6,12 @@ import os
 import re
 import signal
 import socket
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+
+from tests import warm
 
 START_SECONDS = 120
 
@@ -33,7 +33,7 @@ class Server:
         self.folder = folder
         self.workers = workers
         self.port = free_port()
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: warm.Started | None = None
 
     @property
     def uri(self) -> str:
@@ -42,20 +42,18 @@ class Server:
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port)]
+        command = ["interpreter/python", "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port)]
         command += ["--backend-store-uri", f"sqlite:///{self.folder / 'mlflow.db'}", "--workers", str(self.workers)]
         command += ["--allowed-hosts", f"127.0.0.1:{self.port}"]
         command += ["--artifacts-destination", str(self.folder / "artifacts")]
         environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
         with (self.folder / "server.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                command, cwd=self.folder, env=environment, stdout=log, stderr=log, start_new_session=True
-            )
+            self.process = warm.Started(command, self.folder, environment, log.fileno(), log.fileno())
         end = time.monotonic() + START_SECONDS
         while not self._answers():
             if self.process.poll() is not None or time.monotonic() > end:
                 raise RuntimeError(f"the server did not start:\n{(self.folder / 'server.log').read_text()}")
-            time.sleep(0.2)
+            time.sleep(0.05)
 
     def requests(self) -> list[str]:
         """All requests so far, as the server's log has them: `POST /api/2.0/mlflow/runs/search`."""
@@ -74,7 +72,7 @@ class Server:
     def _signal(self, number: int) -> None:
         assert self.process is not None
         os.killpg(self.process.pid, number)
-        self.process.wait(timeout=30)
+        self.process.wait(30)
 
     def _answers(self) -> bool:
         try:

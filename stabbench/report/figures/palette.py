@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 import matplotlib as mpl
 from matplotlib.colors import to_hex
@@ -49,7 +50,8 @@ def _depth_pair(index: int) -> tuple[Color, Color]:
     return to_hex(viridis(0.85 * fraction)), to_hex(viridis(0.3 + 0.7 * fraction))
 
 
-def themes() -> dict[Color, tuple[str, Color, Color]]:
+@cache
+def themes() -> Mapping[Color, tuple[str, Color, Color]]:
     """Every colour that figures use: its name as a CSS variable, on light, on dark."""
     named = {
         INK: ("--figure-ink", INK, "#e6e9ed"),
