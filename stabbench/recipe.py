@@ -13,6 +13,8 @@ PRECISIONS = ("fp32", "tf32", "bf16", "fp64")
 
 SCHEDULES = ("linear", "cosine", "constant", "polynomial", "wsd")
 DECAY_SHAPES = ("linear", "cosine", "1-sqrt")
+LAST, BEST = SELECTIONS = ("last", "best")
+"""Whose weights a run reports: those after its last update, or those of its best evaluation on dev."""
 ADAMW = "adamw"
 """The optimizer of recipes that name none."""
 
@@ -62,6 +64,11 @@ class Recipe:
     """Segment ids all zero, as the authors' code had them on pair tasks."""
     evaluations_per_epoch: float = 3.0
     """A whole number, or below 1: 0.25 is once every four epochs. There is always one at the end."""
+    checkpoint_selection: str = LAST
+    """Which weights are reported and kept: `last`, or `best`: those of the evaluation on dev with the best headline
+    score, the earliest of ties."""
+    early_stopping_patience: int | None = None
+    """A run ends after so many evaluations in a row that are no better than the best before them; None: never."""
     gradient_norm_every: int = 10
     precision: str = "fp32"
     """Matrix products in `fp32` (the paper's), `tf32` or `bf16`, all else in fp32; or everything in `fp64`."""
@@ -79,6 +86,18 @@ class Recipe:
             )
         if wrong:
             raise ValueError("; ".join(wrong))
+
+    @property
+    def selects(self) -> bool:
+        """Whether scores on dev decide which weights are reported, or when a run ends."""
+        return self.checkpoint_selection != LAST or self.early_stopping_patience is not None
+
+    @property
+    def reported(self) -> str:
+        """Which weights its runs report, in words, the same for recipes whose scores may be compared."""
+        chosen = "last step" if self.checkpoint_selection == LAST else "best on dev"
+        patience = self.early_stopping_patience
+        return chosen if patience is None else f"{chosen}, early stopping (patience {patience})"
 
     @property
     def one_dropout(self) -> float | None:
@@ -161,6 +180,8 @@ _RANGES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "dropout": (_is_dropout, f"a number from 0 to below 1, or '{OWN_DROPOUT}' for the model's own"),
     "max_length": (_at_least(4), "a whole number of 4 or more"),
     "evaluations_per_epoch": (_is_frequency, "a whole number, or one below 1 for less than once an epoch"),
+    "checkpoint_selection": (lambda value: value in SELECTIONS, " or ".join(SELECTIONS)),
+    "early_stopping_patience": (_or_none(_at_least(1)), "a positive whole number or null"),
     "gradient_norm_every": (_at_least(1), "a positive whole number"),
     "precision": (lambda value: value in PRECISIONS, " or ".join(PRECISIONS)),
 }
@@ -182,7 +203,10 @@ def as_field(name: str, value: Any) -> Any:
 
 _OF_SCHEDULE = {"schedule_power": "polynomial", "schedule_decay_share": "wsd", "schedule_decay_shape": "wsd"}
 """Fields of one schedule."""
-FORMERLY: Mapping[str, Any] = {"schedule": "linear", "optimizer": ADAMW, "optimizer_options": {}}
+FORMERLY: Mapping[str, Any] = {
+    "schedule": "linear", "optimizer": ADAMW, "optimizer_options": {}, "checkpoint_selection": LAST,
+    "early_stopping_patience": None,
+}  # fmt: skip
 """What was done before a recipe had these fields; where they say so, they are in no spec."""
 ADAM_FIELDS = ("bias_correction", "adam_beta1", "adam_beta2", "adam_epsilon", "adam_formula")
 """Fields that some optimizers do not read."""

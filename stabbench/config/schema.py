@@ -103,6 +103,10 @@ class RecipeOverrides(Block):
     max_length: int | None = None
     legacy_segments: bool | None = None
     evaluations_per_epoch: float | None = None
+    checkpoint_selection: str | None = None
+    """Which weights are reported and kept: last, or best (of the evaluations on dev)."""
+    early_stopping_patience: int | None = None
+    """A run ends after so many evaluations in a row without a better score."""
     gradient_norm_every: int | None = None
     precision: str | None = None
 
