@@ -51,6 +51,9 @@ class Recipe:
     bias_correction: bool = True
     adam_beta1: float = 0.9
     adam_beta2: float = 0.999
+    adam_beta2_batch_size: int | None = None
+    """The batch size that `adam_beta2` is meant for: with another one it is raised to the power of their ratio, so that
+    a squared gradient counts half after the same number of examples; None: `adam_beta2` is per update."""
     adam_epsilon: float = 1e-6
     adam_formula: str = "paper"
     """`paper`: equations 1-2, ε beside the biased √v, decay after the step; `torch`: as `torch.optim.AdamW`."""
@@ -86,6 +89,15 @@ class Recipe:
             )
         if wrong:
             raise ValueError("; ".join(wrong))
+
+    @property
+    def beta2(self) -> float:
+        """The decay of Adam's second moment at each update: β2^(B'/B) at batch size B' where it is meant for B.
+
+        β^n = ½ after n = ln ½ / ln β updates, so after n·B examples; B'·ln ½ / ln β' is the same for β' = β^(B'/B).
+        """
+        meant = self.adam_beta2_batch_size
+        return self.adam_beta2 if meant is None else float(self.adam_beta2 ** (self.batch_size / meant))
 
     @property
     def selects(self) -> bool:
@@ -173,6 +185,7 @@ _RANGES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "optimizer_options": (lambda value: isinstance(value, Mapping), "options by name, such as {momentum: 0.9}"),
     "adam_beta1": (_is_share_below_one, "a number from 0 to below 1"),
     "adam_beta2": (_is_share_below_one, "a number from 0 to below 1"),
+    "adam_beta2_batch_size": (_or_none(_at_least(1)), "a positive whole number or null"),
     "adam_epsilon": (_at_least(0), "a number of 0 or more"),
     "adam_formula": (lambda value: value in ("paper", "torch"), "'paper' or 'torch'"),
     "weight_decay": (_at_least(0), "a number of 0 or more"),
@@ -205,10 +218,12 @@ _OF_SCHEDULE = {"schedule_power": "polynomial", "schedule_decay_share": "wsd", "
 """Fields of one schedule."""
 FORMERLY: Mapping[str, Any] = {
     "schedule": "linear", "optimizer": ADAMW, "optimizer_options": {}, "checkpoint_selection": LAST,
-    "early_stopping_patience": None,
+    "early_stopping_patience": None, "adam_beta2_batch_size": None,
 }  # fmt: skip
 """What was done before a recipe had these fields; where they say so, they are in no spec."""
-ADAM_FIELDS = ("bias_correction", "adam_beta1", "adam_beta2", "adam_epsilon", "adam_formula")
+ADAM_FIELDS = (
+    "bias_correction", "adam_beta1", "adam_beta2", "adam_beta2_batch_size", "adam_epsilon", "adam_formula",
+)  # fmt: skip
 """Fields that some optimizers do not read."""
 
 
@@ -241,6 +256,6 @@ def correction_and_root(recipe: Recipe, step: int) -> tuple[float, float]:
     """The factors of the rate and of √v at update number `step` ≥ 1, as the recipe corrects the bias."""
     if not recipe.bias_correction:
         return 1.0, 1.0
-    correction = bias_correction_factor(step, recipe.adam_beta1, recipe.adam_beta2)
-    root = 1 / math.sqrt(1 - recipe.adam_beta2**step) if recipe.adam_formula == "torch" else 1.0
+    correction = bias_correction_factor(step, recipe.adam_beta1, recipe.beta2)
+    root = 1 / math.sqrt(1 - recipe.beta2**step) if recipe.adam_formula == "torch" else 1.0
     return correction * root, root

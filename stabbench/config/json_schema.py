@@ -71,6 +71,7 @@ RECIPE: Mapping[str, Schema] = {
     "optimizer_options": {"anyOf": [{"type": "object"}, {"type": "null"}]},
     "adam_beta1": _SHARE,
     "adam_beta2": _SHARE,
+    "adam_beta2_batch_size": {"minimum": 1},
     "adam_epsilon": {"minimum": 0},
     "adam_formula": {"enum": ["paper", "torch", None]},
     "weight_decay": {"minimum": 0},

@@ -93,6 +93,8 @@ class RecipeOverrides(Block):
     bias_correction: bool | None = None
     adam_beta1: float | None = None
     adam_beta2: float | None = None
+    adam_beta2_batch_size: int | None = None
+    """The batch size that adam_beta2 is meant for: at another one its half-life in examples stays."""
     adam_epsilon: float | None = None
     adam_formula: str | None = None
     weight_decay: float | None = None

@@ -91,7 +91,7 @@ def of_recipe(recipe: Recipe, options: Options, examples: int) -> dict[str, Any]
         "warmup_steps": recipe.warmup_updates(total),
         "per_device_train_batch_size": recipe.batch_size // options.options.get("gradient_accumulation_steps", 1),
         "adam_beta1": recipe.adam_beta1,
-        "adam_beta2": recipe.adam_beta2,
+        "adam_beta2": recipe.beta2,
         "adam_epsilon": recipe.adam_epsilon,
         "weight_decay": recipe.weight_decay,
         "max_grad_norm": recipe.max_grad_norm or 0.0,

@@ -34,8 +34,9 @@ TOLERANCE = 1e-8
 GROUP = ["epsilon", "learning_rate", "parameters", "tensors", "weight_decay"]
 OTHERWISE: Mapping[str, Any] = {
     "learning_rate": 2e-4, "warmup_ratio": 0.5, "bias_correction": False, "adam_beta1": 0.5, "adam_beta2": 0.9,
-    "adam_epsilon": 1e-3, "adam_formula": "torch", "weight_decay": 0.5, "max_grad_norm": 0.01, "dropout": 0.0,
-    "batch_size": 7, "legacy_segments": True, "schedule": "constant", "optimizer": "sgd",
+    "adam_beta2_batch_size": 64, "adam_epsilon": 1e-3, "adam_formula": "torch", "weight_decay": 0.5,
+    "max_grad_norm": 0.01, "dropout": 0.0, "batch_size": 7, "legacy_segments": True, "schedule": "constant",
+    "optimizer": "sgd",
 }  # fmt: skip
 """Another value of each field that a trainer acts on."""
 
