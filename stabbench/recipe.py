@@ -13,6 +13,8 @@ PRECISIONS = ("fp32", "tf32", "bf16", "fp64")
 
 SCHEDULES = ("linear", "cosine", "constant", "polynomial", "wsd")
 DECAY_SHAPES = ("linear", "cosine", "1-sqrt")
+LAST, BEST = SELECTIONS = ("last", "best")
+"""Whose weights a run reports: those after its last update, or those of its best evaluation on dev."""
 ADAMW = "adamw"
 """The optimizer of recipes that name none."""
 
@@ -49,6 +51,9 @@ class Recipe:
     bias_correction: bool = True
     adam_beta1: float = 0.9
     adam_beta2: float = 0.999
+    adam_beta2_batch_size: int | None = None
+    """The batch size that `adam_beta2` is meant for: with another one it is raised to the power of their ratio, so that
+    a squared gradient counts half after the same number of examples; None: `adam_beta2` is per update."""
     adam_epsilon: float = 1e-6
     adam_formula: str = "paper"
     """`paper`: equations 1-2, ε beside the biased √v, decay after the step; `torch`: as `torch.optim.AdamW`."""
@@ -62,6 +67,11 @@ class Recipe:
     """Segment ids all zero, as the authors' code had them on pair tasks."""
     evaluations_per_epoch: float = 3.0
     """A whole number, or below 1: 0.25 is once every four epochs. There is always one at the end."""
+    checkpoint_selection: str = LAST
+    """Which weights are reported and kept: `last`, or `best`: those of the evaluation on dev with the best headline
+    score, the earliest of ties."""
+    early_stopping_patience: int | None = None
+    """A run ends after so many evaluations in a row that are no better than the best before them; None: never."""
     gradient_norm_every: int = 10
     precision: str = "fp32"
     """Matrix products in `fp32` (the paper's), `tf32` or `bf16`, all else in fp32; or everything in `fp64`."""
@@ -79,6 +89,27 @@ class Recipe:
             )
         if wrong:
             raise ValueError("; ".join(wrong))
+
+    @property
+    def beta2(self) -> float:
+        """The decay of Adam's second moment at each update: β2^(B'/B) at batch size B' where it is meant for B.
+
+        β^n = ½ after n = ln ½ / ln β updates, so after n·B examples; B'·ln ½ / ln β' is the same for β' = β^(B'/B).
+        """
+        meant = self.adam_beta2_batch_size
+        return self.adam_beta2 if meant is None else float(self.adam_beta2 ** (self.batch_size / meant))
+
+    @property
+    def selects(self) -> bool:
+        """Whether scores on dev decide which weights are reported, or when a run ends."""
+        return self.checkpoint_selection != LAST or self.early_stopping_patience is not None
+
+    @property
+    def reported(self) -> str:
+        """Which weights its runs report, in words, the same for recipes whose scores may be compared."""
+        chosen = "last step" if self.checkpoint_selection == LAST else "best on dev"
+        patience = self.early_stopping_patience
+        return chosen if patience is None else f"{chosen}, early stopping (patience {patience})"
 
     @property
     def one_dropout(self) -> float | None:
@@ -154,6 +185,7 @@ _RANGES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "optimizer_options": (lambda value: isinstance(value, Mapping), "options by name, such as {momentum: 0.9}"),
     "adam_beta1": (_is_share_below_one, "a number from 0 to below 1"),
     "adam_beta2": (_is_share_below_one, "a number from 0 to below 1"),
+    "adam_beta2_batch_size": (_or_none(_at_least(1)), "a positive whole number or null"),
     "adam_epsilon": (_at_least(0), "a number of 0 or more"),
     "adam_formula": (lambda value: value in ("paper", "torch"), "'paper' or 'torch'"),
     "weight_decay": (_at_least(0), "a number of 0 or more"),
@@ -161,6 +193,8 @@ _RANGES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "dropout": (_is_dropout, f"a number from 0 to below 1, or '{OWN_DROPOUT}' for the model's own"),
     "max_length": (_at_least(4), "a whole number of 4 or more"),
     "evaluations_per_epoch": (_is_frequency, "a whole number, or one below 1 for less than once an epoch"),
+    "checkpoint_selection": (lambda value: value in SELECTIONS, " or ".join(SELECTIONS)),
+    "early_stopping_patience": (_or_none(_at_least(1)), "a positive whole number or null"),
     "gradient_norm_every": (_at_least(1), "a positive whole number"),
     "precision": (lambda value: value in PRECISIONS, " or ".join(PRECISIONS)),
 }
@@ -182,9 +216,14 @@ def as_field(name: str, value: Any) -> Any:
 
 _OF_SCHEDULE = {"schedule_power": "polynomial", "schedule_decay_share": "wsd", "schedule_decay_shape": "wsd"}
 """Fields of one schedule."""
-FORMERLY: Mapping[str, Any] = {"schedule": "linear", "optimizer": ADAMW, "optimizer_options": {}}
+FORMERLY: Mapping[str, Any] = {
+    "schedule": "linear", "optimizer": ADAMW, "optimizer_options": {}, "checkpoint_selection": LAST,
+    "early_stopping_patience": None, "adam_beta2_batch_size": None,
+}  # fmt: skip
 """What was done before a recipe had these fields; where they say so, they are in no spec."""
-ADAM_FIELDS = ("bias_correction", "adam_beta1", "adam_beta2", "adam_epsilon", "adam_formula")
+ADAM_FIELDS = (
+    "bias_correction", "adam_beta1", "adam_beta2", "adam_beta2_batch_size", "adam_epsilon", "adam_formula",
+)  # fmt: skip
 """Fields that some optimizers do not read."""
 
 
@@ -217,6 +256,6 @@ def correction_and_root(recipe: Recipe, step: int) -> tuple[float, float]:
     """The factors of the rate and of √v at update number `step` ≥ 1, as the recipe corrects the bias."""
     if not recipe.bias_correction:
         return 1.0, 1.0
-    correction = bias_correction_factor(step, recipe.adam_beta1, recipe.adam_beta2)
-    root = 1 / math.sqrt(1 - recipe.adam_beta2**step) if recipe.adam_formula == "torch" else 1.0
+    correction = bias_correction_factor(step, recipe.adam_beta1, recipe.beta2)
+    root = 1 / math.sqrt(1 - recipe.beta2**step) if recipe.adam_formula == "torch" else 1.0
     return correction * root, root

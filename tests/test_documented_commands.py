@@ -90,6 +90,7 @@ READ_ELSEWHERE = {
     ("plugins.md", "python"): "tests/plugins/test_in_files.py",
     ("plugins.md", "toml"): "tests/plugins/test_in_files.py",
     ("strategies.md", "toml"): "tests/execution/test_plugin_package.py",
+    ("intermediate.md", "python"): "tests/execution/test_intermediate.py",
 }
 """Blocks that other tests run as they stand."""
 COMMITTER = {f"GIT_{role}_{what}": "a@b.c" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}

@@ -55,21 +55,34 @@ COLUMNS: dict[str, str] = {
 
 A column of truths is of the type `boolean`, with NA, where one of them is not known.
 """
+REPORTED = "reported"
+SELECTION = {REPORTED: "str", "last_score": "float64"}
+"""Columns that a frame has where a cell reports other weights than its last ones: which, in words, empty where nobody
+knows; and what the last evaluation scored."""
 
 
 def frame(selection: Selection) -> pd.DataFrame:
-    """One row a planned run, in the order of cells and seeds, with the columns of `COLUMNS`.
+    """One row a planned run, in the order of cells and seeds, with the columns of `COLUMNS`, and perhaps `SELECTION`.
 
-    `score` is the headline metric at the last step (a diverged run's: the best constant prediction's), `best_score` the
-    best of its evaluations. A run without a finished record has the status `missing` and no numbers.
+    `score` is the headline metric at the last step, or of what else the recipe reports (a diverged run's: the best
+    constant prediction's), `best_score` the best of its evaluations. A run without a finished record has the status
+    `missing` and no numbers.
 
     What nobody knows is NaN or NA: `majority`, and with it the `score` of a diverged run and whether another one
     `failed`; whatever else a record of other people's training code lacks.
     """
     rows = [_row(cell, seed) for cell in selection.cells for seed in cell.cell.seeds]
-    table = pd.DataFrame(rows, columns=list(COLUMNS))
-    unknown = {name: "boolean" for name, kind in COLUMNS.items() if kind == "bool" and table[name].isna().any()}
-    return table.astype({**COLUMNS, **unknown})
+    selects = any((recipe := cell.cell.known_recipe()) is not None and recipe.selects for cell in selection.cells)
+    columns = {**COLUMNS, **(SELECTION if selects else {})}
+    table = pd.DataFrame(rows, columns=list(columns))
+    unknown = {name: "boolean" for name, kind in columns.items() if kind == "bool" and table[name].isna().any()}
+    return table.astype({**columns, **unknown})
+
+
+def reported_of(cell: Cell) -> str:
+    """Which weights a cell's runs report, in words; empty where nobody knows."""
+    recipe = cell.known_recipe()
+    return "" if recipe is None else recipe.reported
 
 
 def _row(selected: SelectedCell, seed: int) -> dict[str, Any]:
@@ -87,6 +100,7 @@ def _row(selected: SelectedCell, seed: int) -> dict[str, Any]:
         "collapsed": False,
         "fingerprint": cell.fingerprint(seed) if record is None else record.fingerprint,
         "result_digest": "",
+        REPORTED: reported_of(cell),
     }
     return row if record is None else {**row, **_result(record, cell)}
 
@@ -116,6 +130,7 @@ def _result(record: Record, cell: Cell) -> dict[str, Any]:
         "tokens": result.cost.tokens,
         "flops": result.cost.flops,
         "result_digest": result.result_digest,
+        "last_score": (result.last or result.final).scores.get(metric, math.nan),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import pandas as pd
@@ -15,6 +15,7 @@ from stabbench.analysis.frame import CELL, MISSING, finished
 from stabbench.analysis.pairwise import holm
 from stabbench.analysis.permutation import PERMUTATIONS, RESAMPLED_UP_TO
 from stabbench.analysis.place import Place
+from stabbench.analysis.reported import reported_by
 from stabbench.analysis.seed_sanity import Alike
 from stabbench.analysis.spread import Array
 from stabbench.analysis.stability import MINIMUM_SEEDS, cell_numbers, p_values_of
@@ -48,6 +49,8 @@ class GateCell:
     mostly_failed: bool
     seedless: str | None
     """What is alike where the seed seems to change nothing."""
+    reported: str = ""
+    """Which weights its runs report, in words; empty where that is what is usual, or nobody says."""
 
     @property
     def scores(self) -> Array:
@@ -70,9 +73,9 @@ class GateCell:
 
 def gate_cells(runs: pd.DataFrame, seedless: Alike) -> dict[Place, GateCell]:
     """The cells of a frame of runs in its order; `seedless` says where the seed changes nothing."""
-    return {
-        cell.place: cell for _, part in runs.groupby(CELL, sort=False, observed=True) for cell in [_of(part, seedless)]
-    }
+    reported = reported_by(runs)
+    cells = [_of(part, seedless) for _, part in runs.groupby(CELL, sort=False, observed=True)]
+    return {cell.place: replace(cell, reported=reported.get(cell.place, "")) for cell in cells}
 
 
 def _of(runs: pd.DataFrame, seedless: Alike) -> GateCell:

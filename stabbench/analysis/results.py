@@ -12,7 +12,7 @@ import pandas as pd
 
 from stabbench.analysis import predictions, results_notes
 from stabbench.analysis.failure_rule import baselines, failed_runs_of
-from stabbench.analysis.frame import CELL, COLUMNS, MISSING
+from stabbench.analysis.frame import CELL, COLUMNS, MISSING, REPORTED, SELECTION
 from stabbench.analysis.predictions import Items, Judged, Predictions
 from stabbench.analysis.results_columns import FALSE, TRUE, UNKNOWN, Bools, Columns, Flags, listed_faults, places
 from stabbench.analysis.results_notes import UNNAMED_METRIC
@@ -71,8 +71,9 @@ def runs_of(
 
     Columns `strategy`, `task`, `seed` (a whole number) and `score`; where they are there also `model`, `metric`,
     `accuracy`, `majority` (the best constant classifier's score), `failed`, `diverged`, `collapsed` (true or false),
-    `status` (as `stabbench report` writes it; a `missing` run was planned and has no score) and `result_digest`. Other
-    columns are left out. `columns` and `wide` say where tables call them otherwise (`results_shape.shaped`).
+    `status` (as `stabbench report` writes it; a `missing` run was planned and has no score), `reported` (which weights
+    were scored, in words: cells that differ there are warned of) and `result_digest`. Other columns are left out.
+    `columns` and `wide` say where tables call them otherwise (`results_shape.shaped`).
 
     Scores are fractions, with `percent` per cent; those of unbounded metrics (losses) are as they stand. Which way is
     better a metric's name says (`metric_kinds`), or `lower_is_better` and `higher_is_better`; else the higher is.
@@ -138,6 +139,8 @@ def runs_of(
     collapsed = table.flags("collapsed") if "collapsed" in table else collapsed
     for name, flags in (("failed", failed), ("diverged", diverged), ("collapsed", collapsed)):
         runs[name] = _column(np.where(missing, FALSE, flags))
+    if REPORTED in table:
+        runs[REPORTED] = form.table[REPORTED].fillna("").astype(str).to_numpy()
     if "result_digest" in table:
         runs["result_digest"] = form.table["result_digest"].fillna("").astype(str).to_numpy()
     planned = 0 if status is None else int((status == MISSING).sum())
@@ -174,7 +177,7 @@ def _whole(runs: pd.DataFrame) -> pd.DataFrame:
         "float64": np.nan,
     }
     rest = {name: nothing[kind] for name, kind in COLUMNS.items() if name not in runs}
-    return runs.assign(**rest)[list(COLUMNS)]
+    return runs.assign(**rest)[[*COLUMNS, *(name for name in SELECTION if name in runs)]]
 
 
 def _check(columns: Columns, runs: pd.DataFrame) -> None:

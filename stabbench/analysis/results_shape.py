@@ -13,7 +13,9 @@ from stabbench.errors import UserError, nearest, unknown
 from stabbench.metrics.kinds import metric_kind
 
 REQUIRED = ("strategy", "task", "seed", "score")
-OPTIONAL = ("model", "metric", "status", "accuracy", "majority", "failed", "diverged", "collapsed", "result_digest")
+OPTIONAL = (
+    "model", "metric", "status", "accuracy", "majority", "failed", "diverged", "collapsed", "result_digest", "reported",
+)  # fmt: skip
 _OTHER_NAMES: Mapping[str, Sequence[str]] = {
     "strategy": (
         *("method", "approach", "algorithm", "technique", "recipe", "optimizer", "optimiser", "system", "variant"),
@@ -26,7 +28,7 @@ _OTHER_NAMES: Mapping[str, Sequence[str]] = {
     ),
     "score": ("value", "result", "performance", "metric_value", "test_score", "eval_score", "dev_score", "val_score"),
 }
-_TAKEN = (*REQUIRED, *(name for name in OPTIONAL if name not in ("accuracy", "result_digest")))
+_TAKEN = (*REQUIRED, *(name for name in OPTIONAL if name not in ("accuracy", "result_digest", "reported")))
 SHOWN = 12
 """Names that a message lists before it counts the others."""
 WIDE_ALL = "*"

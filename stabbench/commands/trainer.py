@@ -154,7 +154,10 @@ def _values(inputs: CellFiles, seeds: Mapping[str, int], out: Path) -> dict[str,
         "strategy": cell.strategy,
     }
     recipe = cell.known_recipe()
-    return values | ({} if recipe is None else {f"{RECIPE}{name}": value for name, value in vars(recipe).items()})
+    if recipe is None:
+        return values
+    told = {**vars(recipe), "adam_beta2": recipe.beta2}
+    return values | {f"{RECIPE}{name}": value for name, value in told.items()}
 
 
 def _minutes(inputs: CellFiles) -> float | None:

@@ -22,7 +22,7 @@ from stabbench.files import write_json
 from stabbench.looks import FEWEST, MOST_STAGES, QUESTIONS
 from stabbench.metrics import METRICS
 from stabbench.plugins import installed
-from stabbench.recipe import DECAY_SHAPES, OWN_DROPOUT, PRECISIONS, SCHEDULES
+from stabbench.recipe import DECAY_SHAPES, OWN_DROPOUT, PRECISIONS, SCHEDULES, SELECTIONS
 
 SCHEMA_FILE = Path(".stabbench/params.schema.json")
 """Where `stabbench init` and `stabbench validate` keep the schema of the installed version, beside params.yaml; Git
@@ -71,6 +71,7 @@ RECIPE: Mapping[str, Schema] = {
     "optimizer_options": {"anyOf": [{"type": "object"}, {"type": "null"}]},
     "adam_beta1": _SHARE,
     "adam_beta2": _SHARE,
+    "adam_beta2_batch_size": {"minimum": 1},
     "adam_epsilon": {"minimum": 0},
     "adam_formula": {"enum": ["paper", "torch", None]},
     "weight_decay": {"minimum": 0},
@@ -84,6 +85,8 @@ RECIPE: Mapping[str, Schema] = {
             {"type": "null"},
         ]
     },
+    "checkpoint_selection": {"enum": [*SELECTIONS, None]},
+    "early_stopping_patience": {"minimum": 1},
     "gradient_norm_every": {"minimum": 1},
     "precision": {"enum": [*PRECISIONS, None]},
 }

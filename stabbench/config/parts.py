@@ -23,6 +23,7 @@ LATER_KEYS = (
 """Keys of a task block that came later: a task that says nothing of them is the one that it was."""
 LATER_RECIPE_KEYS = (
     "schedule", "schedule_power", "schedule_decay_share", "schedule_decay_shape", "optimizer", "optimizer_options",
+    "checkpoint_selection", "early_stopping_patience", "adam_beta2_batch_size",
 )  # fmt: skip
 """The same of a recipe's."""
 

@@ -93,6 +93,8 @@ class RecipeOverrides(Block):
     bias_correction: bool | None = None
     adam_beta1: float | None = None
     adam_beta2: float | None = None
+    adam_beta2_batch_size: int | None = None
+    """The batch size that adam_beta2 is meant for: at another one its half-life in examples stays."""
     adam_epsilon: float | None = None
     adam_formula: str | None = None
     weight_decay: float | None = None
@@ -103,6 +105,10 @@ class RecipeOverrides(Block):
     max_length: int | None = None
     legacy_segments: bool | None = None
     evaluations_per_epoch: float | None = None
+    checkpoint_selection: str | None = None
+    """Which weights are reported and kept: last, or best (of the evaluations on dev)."""
+    early_stopping_patience: int | None = None
+    """A run ends after so many evaluations in a row without a better score."""
     gradient_norm_every: int | None = None
     precision: str | None = None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from stabbench.huggingface.options import RECIPE as EVALUATES_AS_RECIPE
 from stabbench.huggingface.options import Options
 from stabbench.models.families.huggingface.quiet import in_short, quiet_transformers
 from stabbench.recipe import ADAMW as ADAMW_OF_RECIPE
@@ -50,6 +51,12 @@ def refused_recipe(recipe: Recipe, options: Options) -> str | None:
         return "found legacy_segments, which Trainer does not have: set it to false, or use the native trainer"
     if recipe.precision == "fp64":
         return "found precision 'fp64', but Trainer trains in single precision: set fp32, or use the native trainer"
+    if recipe.selects and options.evaluate != EVALUATES_AS_RECIPE:
+        return (
+            f"the recipe reports the {recipe.reported}, and dev is scored at the end alone: set `evaluate: "
+            f"{EVALUATES_AS_RECIPE}` beside `plugin: huggingface`, or leave checkpoint_selection and "
+            "early_stopping_patience out"
+        )
     parts = options.options.get("gradient_accumulation_steps", 1)
     if not isinstance(parts, int) or parts < 1 or recipe.batch_size % parts:
         return (
@@ -84,7 +91,7 @@ def of_recipe(recipe: Recipe, options: Options, examples: int) -> dict[str, Any]
         "warmup_steps": recipe.warmup_updates(total),
         "per_device_train_batch_size": recipe.batch_size // options.options.get("gradient_accumulation_steps", 1),
         "adam_beta1": recipe.adam_beta1,
-        "adam_beta2": recipe.adam_beta2,
+        "adam_beta2": recipe.beta2,
         "adam_epsilon": recipe.adam_epsilon,
         "weight_decay": recipe.weight_decay,
         "max_grad_norm": recipe.max_grad_norm or 0.0,

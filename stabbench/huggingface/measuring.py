@@ -134,13 +134,16 @@ class At:
 
 
 class Watching(TrainerCallback):
-    """Tells of every update, evaluates after those that are to be, and ends what is not finite any more."""
+    """Tells of every update, evaluates after those that are to be, and ends what is not finite any more.
+
+    `evaluate` says whether the run ends with that evaluation.
+    """
 
     def __init__(
         self,
         trainer: RecordingTrainer,
         *,
-        evaluate: Callable[[int], None],
+        evaluate: Callable[[int], bool],
         evaluates_after: Callable[[int], bool],
         tells: Sequence[Callable[[int, int], None]],
     ) -> None:
@@ -154,7 +157,7 @@ class Watching(TrainerCallback):
             control.should_training_stop = True
         elif self.evaluates_after(state.global_step):
             began = time.perf_counter()
-            self.evaluate(state.global_step)
+            control.should_training_stop |= self.evaluate(state.global_step)
             self.seconds += time.perf_counter() - began
         for tell in self.tells:
             tell(state.global_step, state.max_steps)

@@ -25,10 +25,14 @@ OF_RECIPE = {
 _NOT_ONES_OWN: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("each run has the seed of params.yaml (`seeds`)", ("seed", "data_seed")),
     (
+        "which weights are reported is the recipe's to say (`checkpoint_selection`, `early_stopping_patience`)",
+        ("load_best_model_at_end", "metric_for_best_model", "greater_is_better"),
+    ),
+    (
         "stabbench keeps records of its own",
         (
             "output_dir", "report_to", "run_name", "project", "logging_", "log_", "save_", "push_to_hub", "hub_",
-            "trackio_", "load_best_model_at_end", "metric_for_best_model", "greater_is_better", "disable_tqdm",
+            "trackio_", "disable_tqdm",
             "include_num_input_tokens_seen", "enable_jit_checkpoint", "resume_from_checkpoint", "ignore_data_skip",
             "restore_callback_states_from_checkpoint", "skip_memory_metrics", "debug",
         ),

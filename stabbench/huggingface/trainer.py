@@ -26,6 +26,7 @@ from stabbench.training.measured import Evaluated, Measured
 from stabbench.training.precision import lacking as lacking_precision
 from stabbench.training.precision import matrix_products
 from stabbench.training.schedule import Schedule
+from stabbench.training.selection import Choice, choice
 from stabbench.typed_json import to_json
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class HuggingFace(Trainer):
     version = "1"
     takes = "files"
     one_run_a_process = True
+    selects_checkpoints = True
     Options = block.Options
 
     def unsupported(self, recipe: Recipe, device: torch.device) -> str | None:
@@ -135,6 +137,9 @@ class _Run:
         self.schedule = Schedule.of(self.recipe, len(self.train))
         self.evaluations: list[Evaluated] = []
         self.dev_logits = np.full((len(self.dev), self.task.outputs), np.nan)
+        self.choice = Choice()
+        self.best: dict[str, torch.Tensor] = {}
+        """All weights of the evaluation that is the best so far, where the recipe reports that one."""
 
     def measured(self, folder: str, told: Callable[[int, int], None], stop: Callable[[Any], None] | None) -> Measured:
         """Train it; what Trainer writes goes into `folder`."""
@@ -149,7 +154,7 @@ class _Run:
         trainer = RecordingTrainer(self.model, arguments, self.train, objective, every)
         watching = Watching(
             trainer,
-            evaluate=lambda step: self._evaluate(trainer, step),
+            evaluate=lambda step: self._evaluate(trainer, step).ended is not None,
             evaluates_after=self._evaluates_after,
             tells=[told] if stop is None else [told, lambda step, total: stop(At(step))],
         )
@@ -159,7 +164,9 @@ class _Run:
         trained, log = time.perf_counter(), trainer.log_of_updates
         finite = log.finite
         if finite:
-            self._evaluate(trainer, len(log.losses))
+            if not self.evaluations or self.evaluations[-1].step != len(log.losses):
+                self._evaluate(trainer, len(log.losses))
+            self._restore(trainer)
         train_loss = self._loss(trainer, self.train) if finite else float("nan")
         ended = time.perf_counter()
         return Measured(
@@ -178,6 +185,8 @@ class _Run:
                 self.recipe.adam_epsilon if self.recipe.optimizer == ADAMW else 0.0
             ),
             weights={},
+            reported=self.choice.reported,
+            ended=self.choice.ended,
             seconds={
                 "loading": prepared - self.began,
                 "training": trained - prepared - watching.seconds,
@@ -196,15 +205,37 @@ class _Run:
         within = self.options.evaluate == RECIPE and step < self.schedule.total_steps
         return within and self.schedule.evaluates_after(step)
 
-    def _evaluate(self, trainer: RecordingTrainer, step: int) -> None:
+    def _evaluate(self, trainer: RecordingTrainer, step: int) -> Choice:
         """Score dev by the task's own metrics; a logit that is not finite leaves no loss and no scores."""
         logits, labels, objective = self._logits(trainer, self.dev), self.dev.labels, self.task.objective
         self.dev_logits = logits.numpy()
-        if not torch.isfinite(logits).all():
-            self.evaluations.append(Evaluated(step, None, {}))
+        found = Evaluated(step, None, {})
+        if torch.isfinite(logits).all():
+            scores = {name: objective.score(each, labels, self.dev_logits) for name, each in self.task.scorers.items()}
+            found = Evaluated(step, mean_losses(logits[None], labels, objective)[0], scores)
+        self.evaluations.append(found)
+        return self._chosen()
+
+    def _chosen(self) -> Choice:
+        """What the recipe says of the evaluations so far; the weights of the last one are kept if it is the best."""
+        headline, step = self.task.metrics[0], self.evaluations[-1].step
+        if not self.recipe.selects:
+            return self.choice
+        self.choice = choice(
+            self.recipe,
+            [(done.step, done.scores.get(headline)) for done in self.evaluations],
+            lower=self.task.scorers[headline].kind.lower,
+        )
+        if self.choice.reported == step and self.choice.ended != step:
+            self.best = {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
+        return self.choice
+
+    def _restore(self, trainer: RecordingTrainer) -> None:
+        """Take back the weights that are reported, where they are not the last ones."""
+        if self.choice.reported in (None, self.evaluations[-1].step):
             return
-        scores = {name: objective.score(each, labels, self.dev_logits) for name, each in self.task.scorers.items()}
-        self.evaluations.append(Evaluated(step, mean_losses(logits[None], labels, objective)[0], scores))
+        self.model.load_state_dict(self.best)
+        self.dev_logits = self._logits(trainer, self.dev).numpy()
 
     def _loss(self, trainer: RecordingTrainer, rows: Rows) -> float:
         return mean_losses(self._logits(trainer, rows)[None], rows.labels, self.task.objective)[0]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from stabbench.analysis.reported import reported_by, when_scored
 from stabbench.publishing.private import without_places
 from stabbench.publishing.said import Said
 from stabbench.report import findings
@@ -33,9 +34,10 @@ def abstract_of(content: Content) -> str:
     """What there is, in two sentences."""
     runs = int(content.table["n"].sum())
     count = len(content.strategies)
+    when = when_scored(reported_by(content.runs).values())
     return (
         f"Results of {counted(runs, 'fine-tuning run')}: {count} {'strategy' if count == 1 else 'strategies'} "
-        f"under many random seeds each, with what decided every run's result and all of its scores at the last step. "
+        f"under many random seeds each, with what decided every run's result and all of its scores {when}. "
         f"Made by stabbench {__version__}."
     )
 
@@ -133,9 +135,10 @@ def _definitions(content: Content) -> list[str]:
 def _files(tables: Mapping[str, int]) -> Sequence[str]:
     told = {
         "runs": "a row a run: `model`, `task`, `strategy`, `seed`, `status` (ok, failed, diverged, missing, unjudged "
-        "where nobody knows whether it failed), `metric`, `score` (the metric's, at the last step), `final_*` (every "
-        "metric's), `majority` (the best constant prediction's), losses, cost, `recipe_*`, `plugins`, `trainer` and "
-        "`seed_*` (what was run), `spec` (all of that as JSON) and `fingerprint`, its hash. Of paths outside of the "
+        "where nobody knows whether it failed), `metric`, `score` (the metric's, of the weights that the run "
+        "reports), `final_*` (every metric's), `majority` (the best constant prediction's), losses, cost, `recipe_*`, "
+        "`plugins`, `trainer` and `seed_*` (what was run), `spec` (all of that as JSON) and `fingerprint`, its hash. "
+        "Of paths outside of the "
         "project's folder `spec` has the last part alone; the fingerprint is that of the whole.",
         "predictions": "a row a run and example of the dev set: the example's number in its source, label and "
         "prediction as numbers. No texts.",

@@ -16,7 +16,9 @@ from typing import Any
 
 import pandas as pd
 
+from stabbench.analysis.frame import reported_of
 from stabbench.analysis.place import Place
+from stabbench.analysis.reported import LAST_STEP, when_scored
 from stabbench.datasets import DATASETS
 from stabbench.files import canonical_json, sha256_of_json
 from stabbench.plan import Cell
@@ -111,7 +113,9 @@ def _result(content: Content, row: pd.Series) -> dict[str, Any]:
     kind, metric, n = content.scoring.kind(str(row["metric"])), str(row["metric"]), int(row["n"])
     failed = "not known" if pd.isna(row["failed"]) else str(int(row["failed"]))
     std = significant(float(row["std"]))
-    details = {"seeds": str(n), "failed_runs": failed, "statistic": "mean over training seeds of the last step's score"}
+    when = when_scored([reported_of(cell)])
+    score = "last step's score" if when == LAST_STEP else f"score {when}"
+    details = {"seeds": str(n), "failed_runs": failed, "statistic": f"mean over training seeds of the {score}"}
     uncertainty = {} if std is None else {"uncertainty": _uncertainty(std, n)}
     return {
         "evaluation_name": f"{place.task}, {place.strategy}",

@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 
-from stabbench.analysis.frame import COLUMNS
+from stabbench.analysis.frame import COLUMNS, SELECTION
 from stabbench.analysis.predictions import checked
 from stabbench.errors import UserError
 from stabbench.readers.contract import Found, Reader, Source, Wanted, with_same
@@ -43,7 +43,8 @@ class Published(Reader):
             raise UserError(f"{source.path / RUNS}: there is no column {lacking[0]}, expected what was published")
         lower = frozenset(runs.loc[runs["lower_is_better"], "metric"])
         higher = frozenset(runs["metric"]) - lower
-        return Found(with_same(runs[list(COLUMNS)], wanted.same), _items(source.path, runs), (), lower, higher)
+        told = [*COLUMNS, *(name for name in SELECTION if name in runs)]
+        return Found(with_same(runs[told], wanted.same), _items(source.path, runs), (), lower, higher)
 
 
 def _items(folder: Path, runs: pd.DataFrame) -> list[pd.DataFrame | None] | tuple[()]:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from stabbench.analysis.frame import REPORTED, reported_of
 from stabbench.analysis.predictions import checked
+from stabbench.analysis.reported import LAST_STEP, when_scored
 from stabbench.readers.contract import Found, Reader, Run, Source, Value, Wanted
 from stabbench.readers.runs import table_of
 from stabbench.records import Record, SelectedCell, Selection
@@ -21,13 +25,15 @@ class Records(Reader):
 
     def read(self, source: Source, wanted: Wanted) -> Found:
         """A run a record; errors did not finish."""
-        runs = [run for cell in Selection.read(source.path).cells for run in _runs(cell)]
+        cells = Selection.read(source.path).cells
+        selects = when_scored(reported_of(item.cell) for item in cells) != LAST_STEP
+        runs = [run for cell in cells for run in _runs(cell, {REPORTED: reported_of(cell.cell)} if selects else {})]
         return table_of(runs, source.text, wanted)
 
 
-def _runs(selected: SelectedCell) -> list[Run]:
+def _runs(selected: SelectedCell, more: Mapping[str, Value]) -> list[Run]:
     cell = selected.cell
-    names: dict[str, Value] = {"model": cell.model, "task": cell.task, "strategy": cell.strategy}
+    names: dict[str, Value] = {"model": cell.model, "task": cell.task, "strategy": cell.strategy, **more}
     found = [_run(record, {**names, "seed": seed}) for seed, record in selected.records.items()]
     where = f"{cell.name}, seed "
     return found + [Run(f"{where}{seed}", {}, {**names, "seed": seed}, finished=False) for seed in selected.errors]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import MISSING, dataclass, field, fields, replace
 from typing import Any
 
 from stabbench.plan import Spec
@@ -87,6 +87,8 @@ class Result:
     cost: Cost
     parameter_groups: tuple[ParameterGroup, ...]
     result_digest: str
+    last: Point | None = None
+    """The last evaluation, of a run that reports one that was chosen by its score (`final`); None of all others."""
 
 
 @dataclass(frozen=True)
@@ -142,4 +144,4 @@ class RecordContent:
         return {**to_json(replace(self, result=None)), **result}
 
 
-_RESULT = {key_of(entry) for entry in fields(Result)}
+_RESULT = {key_of(entry) for entry in fields(Result) if entry.default is MISSING}

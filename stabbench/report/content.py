@@ -19,6 +19,7 @@ from stabbench.analysis.order import ORDERS, strategies_by_std
 from stabbench.analysis.pairwise import pairwise
 from stabbench.analysis.place import Place
 from stabbench.analysis.predictions import Predictions
+from stabbench.analysis.reported import reported_by
 from stabbench.analysis.scoring import Scoring
 from stabbench.analysis.seed_sanity import Alike, seedless_cells, seedless_records
 from stabbench.analysis.stability import stability
@@ -231,7 +232,8 @@ def gather(
     )
     looks = looks_of(selection)
     table = with_their_stars(table, looks)
-    origin, pairs = of_records(scoring, set(map(str, rows["metric"]))), pairwise(rows, executor)
+    reported = list(dict.fromkeys(reported_by(rows).values()))
+    origin, pairs = of_records(scoring, set(map(str, rows["metric"])), reported), pairwise(rows, executor)
     return Content(
         selection, rows, origin, table, pairs, center, alpha, scoring, seedless, provenance, {}, region, looks
     )

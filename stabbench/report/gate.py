@@ -10,6 +10,7 @@ import pandas as pd
 
 from stabbench.analysis.gate import Compared, GateCell, compared, gate_cells
 from stabbench.analysis.place import Place
+from stabbench.analysis.reported import USUAL
 from stabbench.analysis.results_notes import UNNAMED_METRIC
 from stabbench.analysis.scoring import Scoring
 from stabbench.analysis.seed_sanity import Alike
@@ -134,10 +135,11 @@ def judge(source: Source, places: Sequence[Place], limits: Limits, against: Sour
     untested: list[Reason] = []
     _note(untested, words.unfinished(cells))
     _note(untested, words.unspread(cells) if limits.max_std is not None else [])
-    checked = counted(len(cells), "cell")
+    checked, apart = counted(len(cells), "cell"), list[str]()
     if limits.compares:
         pairs, without = _pairs(source, cells, limits, against)
         found = compared(pairs)
+        apart = [words.reported_apart(*pair) for pair in pairs if len({cell.reported or USUAL for cell in pair}) > 1]
         _note(untested, [*words.untested(found), *words.unreachable(found), *words.without_reference(without)])
         if against is not None and limits.not_less_stable_than is None:
             _note(untested, words.gone(_gone(places, source, against)))
@@ -148,7 +150,7 @@ def judge(source: Source, places: Sequence[Place], limits: Limits, against: Sour
         checked += f", {_tests(found, limits)}"
     position = {place: number for number, place in enumerate(places)}
     reasons.sort(key=lambda reason: position[reason.places[0]])
-    notes = [*source.notes, *(against.notes if against is not None else ())]
+    notes = [*source.notes, *(against.notes if against is not None else ()), *apart]
     return Verdict(reasons, untested, limits.strict, checked, list(dict.fromkeys(notes)))
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from stabbench.analysis.frame import seed_list
 from stabbench.analysis.gate import Compared, GateCell, Tested, Untested, WhyNot
 from stabbench.analysis.place import Place
+from stabbench.analysis.reported import USUAL
 from stabbench.analysis.scoring import Scoring
 from stabbench.analysis.stability import MINIMUM_SEEDS
 from stabbench.report.gate_limits import Limits
@@ -49,6 +50,15 @@ class Words:
         return (
             f"{self.where(cell.place)}: {len(seeds)} of {counted(cell.planned, 'planned run')} {verb} missing "
             f"({noun} {seed_list(seeds)})"
+        )
+
+    def reported_apart(self, cell: GateCell, reference: GateCell) -> str:
+        """That two cells that are compared report different weights."""
+        one, other = (each.reported or USUAL for each in (cell, reference))
+        beside = f"{self.file}'s" if self.file else reference.place.strategy
+        return (
+            f"{self.where(cell.place)} reports other weights ({one}) than {beside} ({other}): these scores are not "
+            "comparable."
         )
 
     def failed(self, cell: GateCell) -> str:

@@ -14,6 +14,7 @@ from stabbench.report import staged
 from stabbench.report.content import Content
 from stabbench.report.findings import left_out, untestable
 from stabbench.report.numbers import counted, exponent, extremes, interval, listed, of_runs, p_equation, share
+from stabbench.report.reported import reported_weights
 from stabbench.report.shown import Shown, unit_words
 
 TASKS_A_BLOCK = 3
@@ -138,6 +139,7 @@ def _caption(content: Content, model: str, part: pd.DataFrame) -> str:
         f"Standard deviation, mean and {_best(content, part)} of the {content.origin.score} when fine-tuning {model} "
         f"over {extremes(part['planned'])} random seeds a cell.",
         learning_rates(content, model),
+        reported_weights(content, model),
         "std: ddof 1, lower is more stable; bold: best of the task, where there are two to compare. A cell more than "
         "half of whose runs failed never has the best std, as failing more often lowers it there; one all of whose "
         "runs failed, or whose scores are all the same, is never best.",

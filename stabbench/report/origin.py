@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from stabbench.analysis.reported import when_scored
 from stabbench.analysis.scoring import Scoring
 
 
@@ -24,19 +25,29 @@ class Origin:
     """After "Made by stabbench from"."""
 
 
-def of_records(scoring: Scoring, metrics: Collection[str]) -> Origin:
-    """That of runs that stabbench made itself, of which `metrics` are the headline ones."""
+def of_records(scoring: Scoring, metrics: Collection[str], reported: Sequence[str] = ()) -> Origin:
+    """That of runs that stabbench made itself, of which `metrics` are the headline ones.
+
+    `reported` are the weights that their cells report, in words (`analysis.reported`), where these are not their last.
+    """
     lower = set(metrics) & scoring.lower
     relation = (
         "at most" if not lower else "at least" if lower == set(metrics) else "at most (lower is better: at least)"
     )
+    rule = "at the last step, never that of the best checkpoint."
+    if reported:
+        rule = (
+            "of the weights that a run reports, as its recipe declared. Where dev chose them (best on dev, early "
+            "stopping), it is optimistic: the best of several looks at the examples that it is computed on. The last "
+            "evaluation's is last_score in scores.csv."
+        )
     return Origin(
-        score="score on dev at the last step",
+        score=f"score on dev {when_scored(reported)}",
         scored_on="dev",
         failed=f"whose score is {relation} the {scoring.constant}'s, or which diverged",
         definitions=(
-            "The score is the headline metric on dev at the last step, never that of the best checkpoint. A diverged "
-            f"run counts with the {scoring.constant}'s score.",
+            f"The score is the headline metric on dev {rule} A diverged run counts with the "
+            f"{scoring.constant}'s score.",
             f"collapsed: {scoring.collapsed}.",
         ),
         made_from="the records of the runs alone",

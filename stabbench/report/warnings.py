@@ -22,6 +22,7 @@ from stabbench.report.content import Content
 from stabbench.report.numbers import counted, some
 from stabbench.report.per_example import per_example
 from stabbench.report.report_warning import EXAMPLES, ReportWarning
+from stabbench.report.reported import mixed
 from stabbench.report.seed_warnings import added, by_stages, looks_declared_later, unequal
 
 LISTED_ERRORS, LONGEST_ERROR = 5, 200
@@ -33,8 +34,8 @@ _WAY_OUT = "Declare what a constant prediction scores there (the trivial score o
 def warnings_of(content: Content) -> tuple[ReportWarning, ...]:
     """Missing and broken runs, and what `analysis.warnings` and `analysis.seed_sanity` find; few words for any grid."""
     kinds = (
-        _incomplete, _broken, _metrics, _direction, _left_out_of_figures, _seedless, _same_runs, _few_seeds, _unjudged,
-        _unscored, _in_failure, _two_groups, _noise, by_stages, looks_declared_later, added, unequal,
+        _incomplete, _broken, _metrics, mixed, _direction, _left_out_of_figures, _seedless, _same_runs, _few_seeds,
+        _unjudged, _unscored, _in_failure, _two_groups, _noise, by_stages, looks_declared_later, added, unequal,
     )  # fmt: skip
     return tuple(found for kind in kinds if (found := kind(content)) is not None)
 

@@ -19,6 +19,7 @@ from stabbench.models.tokenization import positions, special_tokens
 from stabbench.plan import TRAINING_VERSION, Cell, Spec
 from stabbench.recipe import OWN_DROPOUT, Recipe
 from stabbench.resolve.optimizer import PlannedRecipe, check_optimizer
+from stabbench.resolve.selection import check_selection
 from stabbench.resolve.strategy import ResolvedStrategy
 from stabbench.resolve.trainer import ResolvedTrainer
 from stabbench.tasks.prepared import SPLITS, PreparedTask
@@ -185,6 +186,7 @@ def make_cell(config: Config, names: tuple[str, str, str], parts: CellParts, pos
 def with_model(cell: Cell, parts: CellParts, root: Path) -> Cell:
     """The cell with what its recipe and its trainer make of the model; UserError where they cannot be used with it."""
     model, task, trainer = parts.model, parts.task, parts.trainer
+    check_selection(cell, trainer)
     if trainer.takes_files:
         given = CellFiles(cell, root.absolute(), model.folder, task)
         reason = trainer.trainer.refused(given)

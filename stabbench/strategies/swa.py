@@ -56,8 +56,8 @@ class StochasticWeightAveraging(Strategy):
 
     def unused_rows(self, kept: Sequence[float], ctx: Context) -> float:
         """The same mean of what decay leaves."""
-        last = kept[-_tail(ctx) :]
-        return sum(last) / len(last) if last else 1.0
+        averaged = kept[ctx.total_steps - _tail(ctx) :]
+        return sum(averaged) / len(averaged) if averaged else super().unused_rows(kept, ctx)
 
 
 def _tail(ctx: Context) -> int:

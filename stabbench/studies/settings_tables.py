@@ -10,6 +10,7 @@ import pandas as pd
 
 from stabbench.analysis.frame import finished, frame
 from stabbench.analysis.place import Place
+from stabbench.analysis.reported import reported_by, when_scored
 from stabbench.analysis.scoring import Scoring
 from stabbench.analysis.seed_sanity import seedless_cells
 from stabbench.analysis.settings import correction_effects, with_settings
@@ -143,7 +144,7 @@ def settings_caption(found: Measured) -> str:
     """What the table of settings shows."""
     times = " × 100" if found.shown.kind.fraction else ""
     return (
-        f"Score on dev ({found.shown.name}{times}) at the last step, up to "
+        f"Score on dev ({found.shown.name}{times}) {when_scored(reported_by(found.runs).values())}, up to "
         f"{counted(int(found.cells['planned'].max()), 'seed')} a setting. std: ddof 1; failed of finished runs; "
         "interval: Wilson's, of the share of failed runs."
     )

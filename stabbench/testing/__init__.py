@@ -12,14 +12,18 @@ from stabbench.tasks.sources import TASK_SOURCES
 from stabbench.testing.checks import CHECKS, Conformance
 from stabbench.testing.families import FamilyTrial
 from stabbench.testing.family_checks import FAMILY_CHECKS
+from stabbench.testing.optimizers import OPTIMIZER_CHECKS, OptimizerTrial
 from stabbench.testing.suite import Check, Contract, ContractError, Suite, Verdict
 from stabbench.testing.tasks import TASK_CHECKS, SourceTrial
 from stabbench.testing.trainers import TRAINER_CHECKS, TrainerTrial
+from stabbench.training.optimizers import OPTIMIZERS
+from stabbench.training.optimizers import find as find_optimizer
 from stabbench.training.trainers import TRAINERS
 
 __all__ = [
     "CHECKS",
     "FAMILY_CHECKS",
+    "OPTIMIZER_CHECKS",
     "TASK_CHECKS",
     "TRAINER_CHECKS",
     "Check",
@@ -28,6 +32,8 @@ __all__ = [
     "ContractError",
     "FamilyContract",
     "FamilyTrial",
+    "OptimizerContract",
+    "OptimizerTrial",
     "SourceTrial",
     "StrategyContract",
     "Suite",
@@ -122,3 +128,23 @@ class TrainerContract(Contract):
     def suite(cls) -> Suite[TrainerTrial]:
         """That of the trainer with that recipe."""
         return Suite(TRAINERS.label(cls.trainer), TrainerTrial(TRAINERS.load(cls.trainer, cls.root), cls.recipe))
+
+
+class OptimizerContract(Contract):
+    """The same for an optimizer with its `options`, on a few tensors and in trainings of a tiny model.
+
+    `recipe` goes over that of the trial, where the optimizer refuses it: `{"schedule": "constant"}`.
+    """
+
+    checks = OPTIMIZER_CHECKS
+    optimizer: ClassVar[str]
+    options: ClassVar[Mapping[str, Any]] = {}
+    recipe: ClassVar[Mapping[str, Any]] = {}
+    root: ClassVar[Path] = Path()
+
+    @classmethod
+    def suite(cls) -> Suite[OptimizerTrial]:
+        """That of the optimizer with those options."""
+        options = find_optimizer(cls.optimizer, cls.options, cls.root).options
+        trial = OptimizerTrial(OPTIMIZERS.load(cls.optimizer, cls.root), options, cls.recipe)
+        return Suite(OPTIMIZERS.label(cls.optimizer), trial)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from stabbench.models import families
 from stabbench.models.batch import TokenizedTexts, make_batch
-from stabbench.recipe import PRECISIONS
+from stabbench.recipe import BEST, PRECISIONS
 from stabbench.strategies.contract import BoundModel, Context, NoOptions, Strategy, Weights
 from stabbench.testing import tiny
 from stabbench.testing.suite import Check, expect
@@ -23,9 +23,10 @@ from stabbench.testing.trial import Members, Trial, elsewhere, expect_equal, fir
 from stabbench.training.contract import Trainer
 from stabbench.training.inputs import TrainingInputs
 from stabbench.training.loop import train
-from stabbench.training.measured import Measured
+from stabbench.training.measured import Evaluated, Measured
 from stabbench.training.outcome import RunResult
 from stabbench.training.schedule import Schedule
+from stabbench.training.selection import choice
 
 CPU, BEYOND_NUMBERS = torch.device("cpu"), 1e300
 TOLERANCE = 1e-8
@@ -33,8 +34,9 @@ TOLERANCE = 1e-8
 GROUP = ["epsilon", "learning_rate", "parameters", "tensors", "weight_decay"]
 OTHERWISE: Mapping[str, Any] = {
     "learning_rate": 2e-4, "warmup_ratio": 0.5, "bias_correction": False, "adam_beta1": 0.5, "adam_beta2": 0.9,
-    "adam_epsilon": 1e-3, "adam_formula": "torch", "weight_decay": 0.5, "max_grad_norm": 0.01, "dropout": 0.0,
-    "batch_size": 7, "legacy_segments": True, "schedule": "constant", "optimizer": "sgd",
+    "adam_beta2_batch_size": 64, "adam_epsilon": 1e-3, "adam_formula": "torch", "weight_decay": 0.5,
+    "max_grad_norm": 0.01, "dropout": 0.0, "batch_size": 7, "legacy_segments": True, "schedule": "constant",
+    "optimizer": "sgd",
 }  # fmt: skip
 """Another value of each field that a trainer acts on."""
 
@@ -100,7 +102,7 @@ def measures_everything(trial: TrainerTrial) -> None:
     inputs = trial.inputs(gradient_norm_every=3)
     (run,), schedule = trial.measured(inputs, 2), Schedule.of(inputs.recipe, len(inputs.train))
     updates, shapes = schedule.total_steps, inputs.architecture.shapes()
-    due = [step for step in range(1, updates + 1) if step == updates or schedule.evaluates_after(step)]
+    due = schedule.evaluations()
     measured = list(range(0, updates, 3))
     grouped = sorted(name for group in run.parameter_groups for name in group["tensors"])
     for what, found, expected in (
@@ -123,7 +125,12 @@ def scores_follow_from_weights(trial: TrainerTrial) -> None:
     """The last evaluation is of the logits, and these and the training loss are of the weights that it hands over."""
     inputs = trial.inputs()
     (run,) = trial.measured(inputs, 2)
-    last, labels = run.evaluations[-1], inputs.dev.labels
+    expect_scores_of_weights(inputs, run, run.evaluations[-1])
+
+
+def expect_scores_of_weights(inputs: TrainingInputs, run: Measured, last: Evaluated) -> None:
+    """ContractError where an evaluation, which it reports, is not of its logits, or these not of its weights."""
+    labels = inputs.dev.labels
     scores = {
         name: inputs.objective.score(each, labels, _known(run.dev_logits)) for name, each in inputs.scorers.items()
     }
@@ -150,6 +157,28 @@ def _logits(inputs: TrainingInputs, run: Measured, texts: TokenizedTexts) -> Ten
     weights = {name: torch.as_tensor(tensor).unsqueeze(0) for name, tensor in run.weights.items()}
     with torch.no_grad():
         return families.encoder_of(inputs.architecture).classify(weights, batch)[0]
+
+
+def reports_what_the_recipe_says(trial: TrainerTrial) -> None:
+    """The best evaluation, the earliest of ties, and no update after the patience is over; of what selects none of it.
+
+    What it hands over is of the weights at that evaluation.
+    """
+    if not trial.trainer.selects_checkpoints:
+        return
+    inputs = trial.inputs(evaluations_per_epoch=4.0, checkpoint_selection=BEST, early_stopping_patience=2)
+    (run,), headline = trial.measured(inputs, 2), inputs.metrics[0]
+    lower = inputs.scorers[headline].kind.lower
+    scores = [(done.step, done.scores.get(headline)) for done in run.evaluations]
+    wanted = choice(inputs.recipe, scores, lower=lower)
+    expect(
+        (run.reported, run.ended) == (wanted.reported, wanted.ended),
+        f"with the scores {scores} it reports step {run.reported} and ended early at {run.ended}, expected "
+        f"{wanted.reported} and {wanted.ended}",
+    )
+    expect(len(run.losses) == scores[-1][0], f"it has made {len(run.losses)} updates, and scored {scores[-1][0]}")
+    (reported,) = [done for done in run.evaluations if done.step == run.reported]
+    expect_scores_of_weights(inputs, run, reported)
 
 
 def same_seeds_same_digest(trial: TrainerTrial) -> None:
@@ -225,6 +254,7 @@ SENTENCE = Check("what it cannot do it says in a sentence", says_in_a_sentence)
 ROOM = Check("there is room for a run", has_room_for_one, (SENTENCE,))
 COMPLETE = Check("what it measures is complete", measures_everything, (SENTENCE,))
 SCORES = Check("its scores follow from its weights", scores_follow_from_weights, (COMPLETE,))
+REPORTS = Check("it reports what the recipe says", reports_what_the_recipe_says, (SCORES,))
 SAME = Check("the same seeds give the same digest", same_seeds_same_digest, (COMPLETE,))
 SEEDS = Check("each seed has its run in their order", a_run_for_each_seed, (SAME,))
 TELLS = Check("it tells of every update", tells_of_every_update, (SAME,))
@@ -232,4 +262,4 @@ RESUMES = Check("killed and resumed equals uninterrupted", resumes_bit_for_bit, 
 RECIPE = Check("a recipe acts or is refused", recipe_acts_or_is_refused, (SAME,))
 HOOKS = Check("strategies act", strategies_act, (COMPLETE,))
 DIVERGED = Check("a divergence is seen", divergence_is_seen, (COMPLETE,))
-TRAINER_CHECKS = (SENTENCE, ROOM, COMPLETE, SCORES, SAME, SEEDS, TELLS, RESUMES, RECIPE, HOOKS, DIVERGED)
+TRAINER_CHECKS = (SENTENCE, ROOM, COMPLETE, SCORES, REPORTS, SAME, SEEDS, TELLS, RESUMES, RECIPE, HOOKS, DIVERGED)

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from stabbench.analysis.frame import reported_of
 from stabbench.analysis.manifest import read_manifest
 from stabbench.analysis.place import Place
+from stabbench.analysis.reported import when_scored
 from stabbench.analysis.scoring import Scoring
 from stabbench.files import sha256_of_file, sha256_of_json
 from stabbench.plan import Cell
@@ -83,9 +85,10 @@ def description(cell: Cell) -> str:
     failed = f"Which runs failed is not known, as nobody says what the {scoring.constant} scores."
     if score is not None:
         failed = f"A run failed where it is not {verb} the {scoring.constant} ({score:.3f})."
+    when = when_scored([reported_of(cell)])
     return (
         f"**{strategy}**: {words} ({reference})\n\n"
-        f"{metric} on {f'{examples} dev examples' if examples else 'the dev set'} of {task} at the last step{unit}; "
+        f"{metric} on {f'{examples} dev examples' if examples else 'the dev set'} of {task} {when}{unit}; "
         f"std with ddof 1. {failed}"
     ) + ("" if trainer is None else f" Trained by {plain(f'{trainer.name} {trainer.version}')}.")
 

@@ -109,7 +109,7 @@ class AdamW(KeptState):
         for count in sorted(counts):
             correction, root = correction_and_root(recipe, step - count)
             update = Update(
-                recipe.adam_beta1, recipe.adam_beta2, recipe.adam_epsilon, root, learning_rate, correction, clip,
+                recipe.adam_beta1, recipe.beta2, recipe.adam_epsilon, root, learning_rate, correction, clip,
                 recipe.adam_formula == "torch",
             )  # fmt: skip
             factors = self._factors
@@ -149,7 +149,7 @@ class AdamW(KeptState):
     def _optimizer(self, names: list[str]) -> torch.optim.AdamW:
         recipe = self.recipe
         parameters = [self._parameters[name] for name in names]
-        betas = recipe.adam_beta1, recipe.adam_beta2
+        betas = recipe.adam_beta1, recipe.beta2
         optimizer = torch.optim.AdamW(parameters, lr=0.0, betas=betas, eps=recipe.adam_epsilon, fused=True)
         for name, parameter in zip(names, parameters, strict=True):
             moments = self.moments_of(name)

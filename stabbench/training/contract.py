@@ -65,6 +65,8 @@ class Trainer(ABC):
     takes: ClassVar[Literal["tensors", "files"]] = "tensors"
     calls_hooks: ClassVar[bool] = False
     """Whether what a strategy does beside its recipe acts."""
+    selects_checkpoints: ClassVar[bool] = False
+    """Whether it goes by the recipe's `checkpoint_selection` and `early_stopping_patience`; else these are refused."""
     one_run_a_process: ClassVar[bool] = False
     """Whether each run has a process of its own, as the code that trains keeps something from run to run."""
 

@@ -29,7 +29,7 @@ class DeviceAdamW:
         self.decays = list(optimizer.decay.values())
         table = [(schedule.learning_rate(u), *correction_and_root(recipe, u + 1)) for u in range(schedule.total_steps)]
         self.table = torch.tensor(table, dtype=torch.float64, device=device)
-        self.constants = (recipe.adam_beta1, recipe.adam_beta2, recipe.adam_epsilon, recipe.adam_formula == "torch")
+        self.constants = (recipe.adam_beta1, recipe.beta2, recipe.adam_epsilon, recipe.adam_formula == "torch")
         self.tensors = []
         for name, weight in weights.items():
             moments = optimizer.moments_of(name)

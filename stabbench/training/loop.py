@@ -30,6 +30,7 @@ from stabbench.training.memory import needs
 from stabbench.training.outcome import RunResult, result
 from stabbench.training.parts import Parts, optimizer_of
 from stabbench.training.precision import check_device, lacking, matrix_products
+from stabbench.training.selection import CheckpointSelection
 from stabbench.training.state import TrainingState
 
 
@@ -39,6 +40,7 @@ class Native(Trainer):
     name = "native"
     version = "1"
     calls_hooks = True
+    selects_checkpoints = True
 
     def unsupported(self, recipe: Recipe, device: torch.device) -> str | None:
         """A precision that the device does not have. Raises UserError for a STABBENCH_DEVICE_STEP that there is not."""
@@ -84,7 +86,7 @@ class Native(Trainer):
             else:
                 training.adopt(state)
             total, saved = training.parts.schedule.total_steps, time.monotonic()
-            while state.step < total and not training.all_diverged(state):
+            while state.step < total and not training.over(state):
                 training.update(state)
                 if training.parts.schedule.evaluates_after(state.step):
                     training.evaluate(state)
@@ -137,6 +139,7 @@ class Training:
     def __init__(self, inputs: TrainingInputs, seeds: Seeds, device: torch.device) -> None:
         self.parts = Parts.of(inputs, seeds, device)
         self.strategies = composed(self.parts)
+        self.selection = CheckpointSelection(inputs, len(seeds))
         self.dev = self._evaluator(self.parts.dev_texts)
         self.dev_logits: Tensor | None = None
         """Those of the last evaluation."""
@@ -160,6 +163,7 @@ class Training:
     def adopt(self, state: TrainingState) -> None:
         """Go on from a saved state."""
         self._prepare(state)
+        self.selection.follow(state)
         for name, saved in state.moments.items():
             for own, kept in self.optimizer.moments_of(name).items():
                 kept.copy_(saved[own])
@@ -206,8 +210,10 @@ class Training:
         """Score the dev set with the strategy's scored weights, of which these are the logits; changes nothing else."""
         self.collect(state)
         began = time.perf_counter()
-        logits = self.dev_logits = self.dev.logits(self.parts.encoder, self.scored(state))
+        scored = self.scored(state)
+        logits = self.dev_logits = self.dev.logits(self.parts.encoder, scored)
         state.evaluations.append(evaluated(state.step, logits, self.parts.inputs))
+        self.selection.take(state, scored)
         self.seconds["evaluation"] += time.perf_counter() - began
         return logits
 
@@ -217,11 +223,11 @@ class Training:
             weights = self.optimizer.scored(state.weights)
             return self._moment(state.step).scored_weights(weights, state.strategy)
 
-    def all_diverged(self, state: TrainingState) -> bool:
-        """Whether no run has a finite loss and gradient any more."""
+    def over(self, state: TrainingState) -> bool:
+        """Whether no run goes on: each has ended early, or has no finite loss and gradient any more."""
         if not state.losses:
             return False
-        return not bool((torch.isfinite(state.losses[-1]) & torch.isfinite(state.norms[-1])).any())
+        return self.selection.all_ended(torch.isfinite(state.losses[-1]) & torch.isfinite(state.norms[-1]))
 
     def finish(self, state: TrainingState) -> list[Measured]:
         """All runs as they were measured."""
@@ -231,33 +237,44 @@ class Training:
             state.evaluations = [done for done in state.evaluations if done.step != state.step]
             logits = self.evaluate(state)
         began = time.perf_counter()  # `evaluate` has counted its own seconds
-        scored = self.scored(state)
-        final = self._evaluator(self.parts.train_texts).logits(self.parts.encoder, scored)
+        reported = self.selection.weights(state, self.scored(state))
+        if any(each.reported not in (None, state.step) for each in self.selection.choices):
+            logits = self.dev.logits(self.parts.encoder, reported)
+        final = self._evaluator(self.parts.train_texts).logits(self.parts.encoder, reported)
         inputs = self.parts.inputs
         train_losses = mean_losses(final, inputs.train.labels, inputs.objective)
         self.seconds["evaluation"] += time.perf_counter() - began
-        groups = self.parts.groups(self.optimizer, self._moment(state.step - 1).scale)
         losses, norms, clipped_norms, gradient_norms = (
             torch.stack(rows).numpy() for rows in (state.losses, state.norms, state.clipped_norms, state.gradient_norms)
         )
+        choices = self.selection.choices
+        ends = [each.ended or state.step for each in choices]
+        groups = {end: self.parts.groups(self.optimizer, self._moment(end - 1).scale) for end in set(ends)}
+        measured_at = np.array(state.gradient_norm_steps)
         return [
             Measured(
-                losses=losses[:, run],
-                norms=norms[:, run],
-                clipped_norms=clipped_norms[:, run],
-                gradient_norm_steps=state.gradient_norm_steps,
-                gradient_norms=gradient_norms[:, :, run],
+                losses=losses[:end, run],
+                norms=norms[:end, run],
+                clipped_norms=clipped_norms[:end, run],
+                gradient_norm_steps=measured_at[measured_at < end].tolist(),
+                gradient_norms=gradient_norms[: int((measured_at < end).sum()), :, run],
                 tensors=list(state.weights),
-                evaluations=[Evaluated(done.step, done.losses[run], done.scores[run]) for done in state.evaluations],
+                evaluations=[
+                    Evaluated(done.step, done.losses[run], done.scores[run])
+                    for done in state.evaluations
+                    if done.step <= end
+                ],
                 dev_logits=logits[run].numpy(),
                 train_loss=train_losses[run],
-                tokens=[row[run] for row in state.tokens],
-                passes=state.passes,
-                parameter_groups=groups,
+                tokens=[row[run] for row in state.tokens[:end]],
+                passes=state.passes[:end],
+                parameter_groups=groups[end],
                 weights=weights,
                 seconds=self.seconds,
+                reported=choice.reported,
+                ended=choice.ended,
             )
-            for run, weights in enumerate(self._exported(scored))
+            for run, (choice, end, weights) in enumerate(zip(choices, ends, self._exported(reported), strict=True))
         ]
 
     def _exported(self, scored: Weights) -> list[dict[str, Tensor]]:
@@ -265,9 +282,9 @@ class Training:
         exported = [{name: tensor[run].detach() for name, tensor in scored.items()} for run in range(len(parts.seeds))]
         if parts.cut:
             kept = np.cumprod([1 - rate for rate in self._decay_rates(parts.word_table)]).tolist()
-            factor = self.strategies.unused_rows(kept)
             table = parts.inputs.pretrained[parts.word_table].to(parts.device)
-            for run in exported:
+            for run, chosen in zip(exported, self.selection.choices, strict=True):
+                factor = self.strategies.unused_rows(kept[: chosen.reported])
                 run[parts.word_table] = parts.cut.restore(table, run[parts.word_table], factor)
         return exported
 

@@ -31,8 +31,8 @@ class Measured:
     `losses`, `norms` (of the whole gradient) and `clipped_norms` are `(U,)`, `gradient_norms` `(N, T)` in the order of
     `tensors`, after `gradient_norm_steps` updates each. `passes` counts the forward passes of each update, `tokens`
     those of all its passes. `dev_logits` `(examples, outputs)` and `train_loss` belong to `weights`, which are those
-    scored at the end, by Hugging Face name. `parameter_groups` are as in record.json; `seconds` by what they were spent
-    on.
+    scored at the end, or after `reported` updates, by Hugging Face name. `parameter_groups` are as in record.json;
+    `seconds` by what they were spent on.
 
     Our own trainer measures all of it. Of others' code some may not be known: norms and `dev_logits` are None then,
     `train_loss` is NaN, the sequences are empty; and what follows `seconds` says what a recipe would.
@@ -52,6 +52,10 @@ class Measured:
     parameter_groups: Sequence[Mapping[str, Any]]
     weights: Mapping[str, Tensor]
     seconds: Mapping[str, float]
+    reported: int | None = None
+    """After how many updates the evaluation was that is the run's result, where it was chosen; None for the last."""
+    ended: int | None = None
+    """After how many updates it ended early, as its scores told; None at its end."""
     steps: np.ndarray | None = None
     """`(U,)`: after which updates `losses` and norms were measured; None for every one."""
     learning_rates: np.ndarray | None = None

@@ -49,10 +49,11 @@ def balanced(count: int, room: int) -> list[int]:
 def needs(inputs: TrainingInputs, seeds: Seeds) -> Needs:
     """What a training with these seeds takes on a CUDA device.
 
-    A run has weights, gradients, two moments (or what another optimizer keeps, and three tensors as large as the
-    largest one while that is updated) and, with lower-precision products, copies of the matrices; what its largest
-    batch keeps for the backward pass, twice, because a new shape is computed beside the captured ones, or as often as a
-    strategy's loss keeps passes; what is alive for a moment; an evaluation; and the whole word table at the end.
+    A run has weights (twice where those of an evaluation are kept), gradients, two moments (or what another optimizer
+    keeps, and three tensors as large as the largest one while that is updated) and, with lower-precision products,
+    copies of the matrices; what its largest batch keeps for the backward pass, twice, because a new shape is computed
+    beside the captured ones, or as often as a strategy's loss keeps passes; what is alive for a moment; an evaluation;
+    and the whole word table at the end.
     Strategies with code may hold the pretrained weights, shared by all runs, and three more tensors for each weight
     (its changed value and what the change's gradient needs); those with a loss of their own two more, the other weights
     at which it may run the model and the slopes that led there.
@@ -66,6 +67,7 @@ def needs(inputs: TrainingInputs, seeds: Seeds) -> Needs:
     kept = kept_for_backward(architecture, shape, recipe.precision, dropping=recipe.one_dropout != 0)
     kept, scored = kept_by(inputs, weights, parts)
     own = weights * (2 * real + (product if product < real else 0)) + real * (kept + scored)
+    own += weights * real * recipe.selects
     passing = passing_bytes(architecture, shape, recipe.precision)
     longest = int(max(inputs.train.lengths.max(), inputs.dev.lengths.max()))
     rows = max(TOKENS_AT_ONCE["cuda"], longest)

@@ -71,6 +71,10 @@ def _steps(measured: Measured) -> np.ndarray:
 
 
 def _last_step(measured: Measured) -> int:
+    return _planned_steps(measured) if measured.ended is None else measured.ended
+
+
+def _planned_steps(measured: Measured) -> int:
     known = [measured.total_steps or 0, *_steps(measured)[-1:], *(done.step for done in measured.evaluations)]
     return int(max(known))
 
@@ -157,7 +161,8 @@ def _data(
         trivial_loss = objective.trivial_loss(basis.train_labels)
     # A diverged run counts with what can be had without a look at the texts.
     last = evaluations[-1] if diverged is None else Evaluated(diverged, None, constant)
-    final = _point(epoch, last)
+    chosen = next((done for done in evaluations if done.step == measured.reported), last) if diverged is None else last
+    final = _point(epoch, chosen)
     scored = [done for done in evaluations if headline in done.scores]
     kind = basis.kinds[headline]
     best = (min if kind.lower else max)(scored, key=lambda done: done.scores[headline], default=None)
@@ -174,6 +179,7 @@ def _data(
         "metric": headline,
         "final": final,
         "best": final if best is None else _point(epoch, best),
+        **({} if measured.reported is None or diverged is not None else {"last": _point(epoch, last)}),
         "majority": dict(constant),
         "flags": {
             "accuracy_at_most_majority": (
@@ -188,7 +194,7 @@ def _data(
             "final": trained if diverged is None and math.isfinite(trained) else None,
             "label_entropy": trivial_loss,
         },
-        "total_steps": _last_step(measured) if schedule is None else schedule.total_steps,
+        "total_steps": _planned_steps(measured) if schedule is None else schedule.total_steps,
         "steps_per_epoch": epoch,
         "warmup_steps": measured.warmup_steps if schedule is None else schedule.warmup_steps,
         "cost": _cost(basis, measured, diverged),
@@ -203,12 +209,13 @@ def _status(kind: MetricKind, score: float, constant: Mapping[str, float], headl
 
 
 def _losses_of_last_epoch(measured: Measured, epoch: int | None) -> np.ndarray:
-    """None of them where nobody knows how long it is."""
+    """Those before the evaluation that is reported; none where nobody knows how long an epoch is."""
     if epoch is None:
         return measured.losses[:0]
     if measured.steps is None:
-        return measured.losses[-epoch:]
-    return measured.losses[measured.steps > _last_step(measured) - epoch]
+        return measured.losses[: measured.reported][-epoch:]
+    end = measured.reported or _last_step(measured)
+    return measured.losses[(measured.steps > end - epoch) & (measured.steps <= end)]
 
 
 def _point(epoch: int | None, done: Evaluated) -> dict[str, Any]:

@@ -55,6 +55,10 @@ class Schedule:
             return float((1 - done) ** self.power)
         return _decayed("cosine", done) if self.kind == "cosine" else 1.0
 
+    def evaluations(self) -> list[int]:
+        """After how many updates dev is scored."""
+        return [step for step in range(1, self.total_steps + 1) if self.evaluates_after(step)]
+
     def evaluates_after(self, steps: int) -> bool:
         """Whether dev is scored after so many updates: evenly within each epoch, at its end and at the very end.
 

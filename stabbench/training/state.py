@@ -50,6 +50,8 @@ class TrainingState:
     """Forward passes of each update; `tokens` counts those of all of them."""
     missed: dict[str, int] = field(default_factory=dict)
     """Updates that each tensor has sat out, frozen."""
+    reported: dict[str, Tensor] = field(default_factory=dict)
+    """Weights `[S, …]` of an earlier evaluation, of runs that may report them (`selection`)."""
 
     def save(self, folder: Path) -> None:
         """Write the state to `folder`: tensors as safetensors, the rest as JSON; the JSON file completes it.
@@ -59,6 +61,7 @@ class TrainingState:
         tensors = {f"weights/{name}": tensor for name, tensor in self.weights.items()}
         tensors |= {f"moments/{of}/{name}": kept for name, own in self.moments.items() for of, kept in own.items()}
         tensors |= {f"strategy/{name}": tensor for name, tensor in self.strategy.items()}
+        tensors |= {f"reported/{name}": tensor for name, tensor in self.reported.items()}
         for name in ("losses", "norms", "clipped_norms", "gradient_norms"):
             rows = getattr(self, name)
             if rows:
@@ -118,6 +121,7 @@ class TrainingState:
             tokens=facts["tokens"],
             passes=passes,
             missed=missed,
+            reported=part("reported/"),
             evaluations=[Evaluation(**evaluation) for evaluation in facts["evaluations"]],
             **{name: list(table.unbind(0)) for name, table in measured.items()},
         )

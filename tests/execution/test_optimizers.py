@@ -80,6 +80,10 @@ def test_a_file_that_changed_since_the_plan_is_refused(project: Path) -> None:
         ("{optimizer_options: {beta1: 0.8}}", "found beta1, but AdamW's settings are fields of the recipe: adam_beta1"),
         ("{optimizer: lion, adam_beta2: 0.98}", "adam_beta2: the optimizer 'lion' does not go by it; .*: beta1, beta2"),
         (
+            "{optimizer: lion, adam_beta2_batch_size: 8}",
+            "adam_beta2_batch_size: the optimizer 'lion' does not go by it",
+        ),
+        (
             "{schedule_power: 3.0}",
             "schedule_power: the schedule is 'linear', and schedule_power is one of 'polynomial'",
         ),

@@ -56,6 +56,8 @@ CPU = torch.device("cpu")
         ("bert", {"schedule": "wsd"}, {"options": {"lr_scheduler_type": "cosine"}}, "lr_scheduler_type in options"),
         ("bert", {"legacy_segments": True}, {}, "legacy_segments, which Trainer does not have"),
         ("bert", {"precision": "fp64"}, {}, "found precision 'fp64'"),
+        ("bert", {}, {"options": {"load_best_model_at_end": True}}, "is the recipe's to say"),
+        ("bert", {"checkpoint_selection": "best"}, {}, "the recipe reports the best on dev.* set `evaluate: recipe`"),
         ("bert", {"max_length": 65}, {}, "64 positions, max_length is 65"),
         ("gpt2", {"max_length": 65}, {}, "64 positions, max_length is 65"),
     ],

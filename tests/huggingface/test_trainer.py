@@ -220,6 +220,24 @@ def test_dev_is_scored_at_the_end_and_in_between_where_asked_for_which_changes_n
     assert set(once.evaluations[-1].scores) == {"accuracy", "mcc"}
 
 
+def test_the_best_evaluation_is_reported_and_a_run_ends_where_its_patience_does(given: Given) -> None:
+    recipe = {"dropout": 0.1, "evaluations_per_epoch": 6, "epochs": 4, "checkpoint_selection": "best"}
+    last = judged(given("bert", {**recipe, "checkpoint_selection": "last"}, evaluate="recipe"))
+    best = judged(given("bert", recipe, evaluate="recipe"))
+    ended = judged(given("bert", {**recipe, "early_stopping_patience": 3}, evaluate="recipe"))
+    history = last.tables["history.parquet"].dropna(subset="dev_accuracy")
+    step = int(history["step"].iloc[int(history["dev_accuracy"].argmax())])
+    assert best.data["final"] == best.data["best"] == last.data["best"]
+    assert best.data["final"]["step"] == step < 24
+    assert best.data["last"] == last.data["final"]
+    steps = ended.data["cost"]["steps"]
+    assert steps == len(ended.tables["history.parquet"]) < ended.data["total_steps"] == 24
+    assert ended.data["last"]["step"] == steps == ended.data["final"]["step"] + 3
+    for run in (best, ended):
+        table = run.tables["predictions.parquet"]
+        assert (table["prediction"] == table["label"]).mean() == run.data["final"]["scores"]["accuracy"]
+
+
 def test_numbers_are_predicted_in_their_own_unit(given: Given) -> None:
     result = judged(given("gpt2", {"epochs": 6}, task="shares"))
     assert result.data["train_loss"]["final"] < 0.9 * result.data["train_loss"]["label_entropy"]

@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 from stabbench.cli import main
 from stabbench.errors import UserError
 from stabbench.readers import Wanted, read
-from stabbench.testing import FAMILY_CHECKS, TASK_CHECKS, TRAINER_CHECKS
+from stabbench.testing import FAMILY_CHECKS, OPTIMIZER_CHECKS, TASK_CHECKS, TRAINER_CHECKS
 from tests.tiny import PROJECT
 
 PAGE = (Path(__file__).parents[2] / "docs" / "plugins.md").read_text(encoding="utf-8")
@@ -94,6 +94,7 @@ def test_the_pages_tests_pass(project: Path) -> None:
         "test_words.py": TASK_CHECKS,
         "test_data2vec_text.py": FAMILY_CHECKS,
         "test_one_by_one.py": TRAINER_CHECKS,
+        "test_signum.py": OPTIMIZER_CHECKS,
     }
     command = [sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", *suites]
     result = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)

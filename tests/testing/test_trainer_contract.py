@@ -55,6 +55,11 @@ class KeepsOtherWeights(Changed):
         return dataclasses.replace(run, weights={name: 1.01 * tensor for name, tensor in run.weights.items()})
 
 
+class ReportsItsLastWeights(Changed):
+    def inputs(self, inputs: TrainingInputs, **how: Any) -> TrainingInputs:
+        return with_recipe(inputs, checkpoint_selection="last")
+
+
 class DrawsFromTorch(Changed):
     def inputs(self, inputs: TrainingInputs, **how: Any) -> TrainingInputs:
         return with_recipe(inputs, learning_rate=inputs.recipe.learning_rate * (1 + float(torch.rand(()))))
@@ -106,6 +111,7 @@ BROKEN: list[tuple[type[Native], str, str]] = [
     (HasNoRoom, "has_room_for_one", "`room` gives [0, 0, 1024, 3]"),
     (LosesTheFirstLoss, "measures_everything", "losses: found (7,), expected (8,)"),
     (KeepsOtherWeights, "scores_follow_from_weights", "its logits and those of its weights differ by up to"),
+    (ReportsItsLastWeights, "reports_what_the_recipe_says", "it reports step "),
     (DrawsFromTorch, "same_seeds_same_digest", "trained again: the train_loss of update"),
     (TurnsTheOrderRound, "a_run_for_each_seed", "alone and as the first of three runs: the train_loss of update 1"),
     (KeepsItsProgressToItself, "tells_of_every_update", "`progress` is told [], expected each of 8 updates"),

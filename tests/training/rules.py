@@ -9,36 +9,16 @@ import torch
 from torch import Tensor
 
 from stabbench.recipe import Recipe
+from stabbench.testing.optimizers import BIAS, MATRIX, SHAPES, TABLE, UPDATES, decays, drawn
 from stabbench.training import optimizers
 from stabbench.training.by_rule import ByRule
 from stabbench.training.optimizers import OPTIMIZERS
 from tests import tiny
 
+__all__ = ["ARCHITECTURE", "BIAS", "MATRIX", "OTHERS", "SHAPES", "TABLE", "UPDATES", "at_work", "drawn", "updated"]
+
 ARCHITECTURE = tiny.inputs().architecture
-MATRIX, BIAS, TABLE = (
-    "bert.encoder.layer.0.intermediate.dense.weight",
-    "bert.encoder.layer.0.intermediate.dense.bias",
-    "bert.embeddings.word_embeddings.weight",
-)
-SHAPES = {MATRIX: (5, 3), BIAS: (5,), TABLE: (7, 4)}
 OTHERS = sorted({*OPTIMIZERS.names()} - {"adamw"})
-UPDATES = 12
-
-
-def drawn(runs: int, dtype: torch.dtype = torch.float64, updates: int = UPDATES) -> list[dict[str, Tensor]]:
-    """Weights, and then gradients of which some are small and some are large, `[S, …]`; the first run's come first."""
-    found = []
-    for update in range(updates + 1):
-        each = []
-        for run in range(runs):
-            generator = torch.Generator().manual_seed(100 * run + update)
-            size = 10.0 ** (update % 4 - 2)
-            draw = {
-                name: torch.randn(shape, generator=generator, dtype=torch.float64) for name, shape in SHAPES.items()
-            }
-            each.append({name: tensor * (0.1 if update == 0 else size) for name, tensor in draw.items()})
-        found.append({name: torch.stack([one[name] for one in each]).to(dtype) for name in SHAPES})
-    return found
 
 
 def rate_of(update: int) -> float:
@@ -49,7 +29,7 @@ def rate_of(update: int) -> float:
 def at_work(weights: dict[str, Tensor], name: str, options: Mapping[str, Any], **recipe: Any) -> ByRule:
     values = Recipe(optimizer=name, optimizer_options=options, **recipe)
     chosen = optimizers.find(name, options)
-    return ByRule(weights, chosen, values, ARCHITECTURE, lambda tensor: not tensor.endswith(".bias"))
+    return ByRule(weights, chosen, values, ARCHITECTURE, decays)
 
 
 def updated(

@@ -1,26 +1,19 @@
-"""What must hold of all optimizers: runs apart, frozen tensors, factors, memory, checkpoints."""
+"""What the trainer does for any optimizer: runs apart, frozen tensors, factors, memory; rules: `OptimizerContract`."""
 
 from __future__ import annotations
 
 import dataclasses
-import math
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from stabbench.recipe import Recipe
-from stabbench.training import optimizers
-from stabbench.training.by_rule import contexts_of
 from stabbench.training.inputs import TrainingInputs
 from stabbench.training.loop import Training, train
 from stabbench.training.memory import kept_by, needs
-from stabbench.training.state import TrainingState
 from tests import tiny
-from tests.training.rules import ARCHITECTURE, MATRIX, OTHERS, SHAPES, TABLE, UPDATES, at_work, drawn, updated
+from tests.training.rules import MATRIX, OTHERS, SHAPES, at_work, drawn, updated
 
 
 @pytest.mark.parametrize("name", ["adamw", *OTHERS])
@@ -29,38 +22,6 @@ def test_a_run_among_others_is_the_run_alone_bit_for_bit(name: str, dtype: torch
     among, alone = updated(name, runs=3, dtype=dtype), updated(name, runs=1, dtype=dtype)
     for found, expected in zip(among, alone, strict=True):
         assert all(torch.equal(found[tensor][:1], expected[tensor]) for tensor in SHAPES)
-
-
-@pytest.mark.parametrize("name", ["adamw", *OTHERS])
-def test_no_rule_mixes_runs_where_they_are_updated_together(name: str) -> None:
-    """As on a GPU: called with all runs at once it gives each of them what it gives it alone, to rounding."""
-    chosen = optimizers.find(name, {})
-    results = []
-    for runs in (1, 3):
-        weights, *gradients = drawn(runs)
-        recipe = Recipe(optimizer=name, weight_decay=0.1)
-        contexts = contexts_of(SHAPES, chosen, recipe, ARCHITECTURE)
-        states = {tensor: chosen.optimizer.start(weights[tensor], contexts[tensor]) for tensor in SHAPES}
-        assert all(kept.shape[0] == runs for state in states.values() for kept in state.values())
-        for update, gradient in enumerate(gradients, start=1):
-            for tensor in SHAPES:
-                now = replace(contexts[tensor], count=update, rate=0.01, decay=0.1)
-                chosen.optimizer.update(weights[tensor], gradient[tensor], states[tensor], now)
-        results.append(weights)
-    for tensor in SHAPES:
-        torch.testing.assert_close(results[1][tensor][:1], results[0][tensor], rtol=0, atol=1e-12)
-
-
-@pytest.mark.parametrize("name", OTHERS)
-def test_a_run_that_diverges_takes_no_other_with_it(name: str) -> None:
-    weights, *gradients = drawn(2)
-    optimizer = at_work(weights, name, {})
-    for update, gradient in enumerate(gradients, start=1):
-        optimizer.update(
-            {of: torch.cat((slope[:1], slope[1:] * math.nan)) for of, slope in gradient.items()}, update, 0.01
-        )
-    healthy = updated(name, runs=1, rates=lambda update: 0.01)[0]
-    assert all(torch.equal(weights[tensor][:1], healthy[tensor]) for tensor in SHAPES)
 
 
 @pytest.mark.parametrize("name", OTHERS)
@@ -96,50 +57,12 @@ def test_factors_scale_rate_and_decay_and_clipping_the_gradients(name: str) -> N
     assert all(torch.equal(scaled[tensor], plain[tensor]) for tensor in SHAPES)
 
 
-@pytest.mark.parametrize("name", OTHERS)
-def test_what_is_said_of_rows_without_a_gradient_holds(name: str) -> None:
-    """Where they are said to be apart, they decay and others do not know of them; else one of both is not so."""
-    weights, *gradients = drawn(1)
-    start = weights[TABLE].clone()
-    for gradient in gradients:
-        gradient[TABLE][:, 4:] = 0
-    small = {TABLE: weights[TABLE][:, :4].clone()}
-    whole, cut = at_work(weights, name, {}, weight_decay=0.1), at_work(small, name, {}, weight_decay=0.1)
-    for update, gradient in enumerate(gradients, start=1):
-        cut.update({TABLE: gradient[TABLE][:, :4].contiguous()}, update, 0.01)
-        whole.update(gradient, update, 0.01)
-    plainly = torch.allclose(weights[TABLE][:, 4:], start[:, 4:] * (1 - 0.001) ** UPDATES, rtol=0, atol=1e-12)
-    apart = torch.allclose(weights[TABLE][:, :4], small[TABLE], rtol=0, atol=1e-12)
-    assert (plainly and apart) == optimizers.find(name, {}).optimizer.rows_are_apart
-
-
-class KilledError(Exception):
-    """Stands for the end of the process."""
-
-
 RATES = {"sgd": 0.1, "lion": 3e-4, "adafactor": 0.05}
 
 
 def inputs_of(name: str, **recipe: Any) -> TrainingInputs:
     """A training with the optimizer, at a rate at which it learns."""
     return tiny.inputs(optimizer=name, schedule="constant", learning_rate=RATES.get(name, 3e-3), **recipe)
-
-
-@pytest.mark.parametrize("name", OTHERS)
-def test_killed_and_resumed_equals_uninterrupted_bit_for_bit(name: str, tmp_path: Path) -> None:
-    inputs = inputs_of(name, precision="fp32", epochs=1.0)
-    uninterrupted = train(inputs, tiny.seeds(1, 2))
-
-    def kill(state: TrainingState) -> None:
-        if state.step == 4:
-            raise KilledError
-
-    with pytest.raises(KilledError):
-        train(inputs, tiny.seeds(1, 2), checkpoint=tmp_path, checkpoint_seconds=0.0, stop=kill)
-    resumed = train(inputs, tiny.seeds(1, 2), checkpoint=tmp_path, checkpoint_seconds=1e9)
-    for before, after in zip(uninterrupted, resumed, strict=True):
-        assert before.data["result_digest"] == after.data["result_digest"]
-        assert all(torch.equal(before.weights[tensor], after.weights[tensor]) for tensor in before.weights)
 
 
 @pytest.mark.parametrize("name", OTHERS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from stabbench.plan import Cell
 from stabbench.recipe import bias_correction_factor
 from stabbench.report.content import Content
 from stabbench.report.figures.drawing import PAGE_WIDTH, axes_of, logarithmic, new_figure
@@ -19,8 +20,8 @@ def section(content: Content) -> Section | None:
 
     None where the optimizer of no run is known to have such a factor.
     """
-    recipes = [item.cell.spec.recipe for item in content.selection.cells]
-    pairs = sorted({(recipe["adam_beta1"], recipe["adam_beta2"]) for recipe in recipes if "adam_beta2" in recipe})
+    cells = [item.cell for item in content.selection.cells if "adam_beta2" in item.cell.spec.recipe]
+    pairs = sorted({(recipe.adam_beta1, recipe.beta2) for recipe in map(Cell.recipe, cells)})
     if not pairs:
         return None
     steps = np.arange(1, UPDATES + 1)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import product
 
 import pandas as pd
 
 from stabbench.analysis.frame import seed_list
 from stabbench.analysis.hyperparameters import Hyperparameters, departures, hyperparameters
-from stabbench.recipe import FORMERLY
+from stabbench.recipe import FORMERLY, Recipe
 from stabbench.report.content import Content
 from stabbench.report.grid import Grid, value_text
 from stabbench.report.numbers import NOT_AVAILABLE, counted, known, plain, some
@@ -73,6 +74,8 @@ def _table(content: Content, found: Sequence[Hyperparameters], model: str) -> Gr
     }
     if any(item.trainer is not None for item in mine):
         texts = {"trained by": _trainer, **texts}
+    if any("adam_beta2_batch_size" in item.recipe for item in mine):
+        texts["β2 at each update"] = _beta2
     texts["updates of a run (warm-up)"] = lambda item: " or ".join(
         f"{total} ({known(warm)})" if total else NOT_AVAILABLE for total, warm in item.steps
     )
@@ -122,6 +125,17 @@ def _in_recipe(item: Hyperparameters, name: str) -> str:
         return NOT_AVAILABLE
     absent = (FORMERLY[name],) if name in FORMERLY else ()
     return " or ".join(value_text(value) for value in item.recipe.get(name, absent))
+
+
+def _beta2(item: Hyperparameters) -> str:
+    """By the recipe's batch size, where β2 is meant for another one."""
+    if "adam_beta2" not in item.recipe:
+        return NOT_AVAILABLE
+    names = [name for name in ("batch_size", "adam_beta2", "adam_beta2_batch_size") if name in item.recipe]
+    found = (
+        Recipe(**dict(zip(names, values, strict=True))) for values in product(*(item.recipe[name] for name in names))
+    )
+    return " or ".join(plain(recipe.beta2) for recipe in found)
 
 
 def _in_optimizer(item: Hyperparameters, name: str) -> str:

@@ -8,6 +8,7 @@ import math
 import pandas as pd
 
 from stabbench.analysis.frame import finished, frame
+from stabbench.analysis.reported import reported_by, when_scored
 from stabbench.records import Selection
 from stabbench.report.content import Content
 from stabbench.report.figures.palette import MUTED, strategy_colors
@@ -56,7 +57,7 @@ def section(name: str, options: RatesOptions, selection: Selection, content: Con
         figures=[
             SectionFigure("rates", rates_figure(runs, colors, scoring), " ".join(["Scores by rate.", *found]), "runs")
         ],
-        tables=[(_caption(cells, shown), _grid(cells, best, shown))],
+        tables=[(_caption(cells, shown, when_scored(reported_by(runs).values())), _grid(cells, best, shown))],
         data={"rates": cells, "runs": runs},
         facts={"rates": {strategy: list(rates) for strategy, rates in options.strategies.items()}},
     )
@@ -111,10 +112,10 @@ def _across(best: pd.DataFrame, shown: Shown) -> str:
     return f"{each}: these means are {shown.text(apart)} apart. {_FLATTERS}"
 
 
-def _caption(cells: pd.DataFrame, shown: Shown) -> str:
+def _caption(cells: pd.DataFrame, shown: Shown, when: str) -> str:
     times = " × 100" if shown.kind.fraction else ""
     return (
-        f"Score on dev ({shown.name}{times}) at the last step, up to {counted(int(cells['planned'].max()), 'seed')} a "
+        f"Score on dev ({shown.name}{times}) {when}, up to {counted(int(cells['planned'].max()), 'seed')} a "
         "rate. std: ddof 1; failed of finished runs; interval: Wilson's, of the share of failed runs; →: the rate with "
         "the strategy's best mean."
     )

@@ -9,6 +9,7 @@ import pandas as pd
 
 from stabbench.analysis.frame import finished, frame
 from stabbench.analysis.pairwise import pairwise
+from stabbench.analysis.reported import reported_by, when_scored
 from stabbench.plan import Cell
 from stabbench.records import Selection
 from stabbench.report.content import Content
@@ -80,7 +81,12 @@ def section(name: str, options: SmallDataOptions, selection: Selection, content:
                 "runs",
             )
         ],
-        tables=[(_caption(list(shown.values())), _grid(table, cells, options, shown))],
+        tables=[
+            (
+                _caption(list(shown.values()), when_scored(reported_by(runs).values())),
+                _grid(table, cells, options, shown),
+            )
+        ],
         data={"conditions": table, "runs": runs, "pairs": pairs},
         facts={"pairs": [pair.model_dump() for pair in options.pairs]},
     )
@@ -152,10 +158,10 @@ def _compared(pairs: pd.DataFrame) -> str:
     return f"Failures (Fisher's exact test) and variances (Levene's, median-centred): {'; '.join(tests)}."
 
 
-def _caption(shown: Sequence[Shown]) -> str:
+def _caption(shown: Sequence[Shown], when: str) -> str:
     units = unit_words(shown)
     return (
-        f"Scores on dev {units if units == HUNDREDTHS else f'({units})'} at the last step; std: ddof 1; failed of "
+        f"Scores on dev {units if units == HUNDREDTHS else f'({units})'} {when}; std: ddof 1; failed of "
         "finished runs; interval: Wilson's, of the share of failed runs."
     )
 

@@ -44,7 +44,7 @@ def find(name: str, values: Mapping[str, Any], root: Path = Path()) -> Chosen:
     if name == ADAMW and values:
         raise UserError(
             f"optimizer_options: found {', '.join(values)}, but AdamW's settings are fields of the recipe: adam_beta1, "
-            "adam_beta2, adam_epsilon, adam_formula, bias_correction"
+            "adam_beta2, adam_beta2_batch_size, adam_epsilon, adam_formula, bias_correction"
         )
     return Chosen(optimizer, make_options(optimizer.Options, values, OPTIMIZERS.label(name)))
 

@@ -50,6 +50,6 @@ def adam_step(weight: Tensor, gradient: Tensor, state: State, ctx: TensorContext
     recipe = ctx.recipe
     correction, root = correction_and_root(recipe, ctx.count)
     state["first"].lerp_(gradient, 1 - recipe.adam_beta1)
-    state["second"].mul_(recipe.adam_beta2).addcmul_(gradient, gradient, value=1 - recipe.adam_beta2)
+    state["second"].mul_(recipe.beta2).addcmul_(gradient, gradient, value=1 - recipe.beta2)
     denominator = state["second"].sqrt().mul_(root).add_(recipe.adam_epsilon)
     weight.addcdiv_(state["first"], denominator, value=-ctx.rate * correction)
