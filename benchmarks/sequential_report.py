@@ -52,8 +52,8 @@ def _verdict(found: Mapping[str, Any]) -> str:
             test = "the test that is offered" if guarded else "permutations alone, not offered"
             lines.append([f"{question}, {test}", "; ".join(places) or "nowhere"])
     return (
-        "## Which tests keep their level\n\nThe test that is offered also asks for the asymptotic p-value (Levene's "
-        "median-centred, Welch's) at the share of α that may be spent by a look.\n\n"
+        "## Which tests keep their level\n\nThe test of spread that is offered also asks for Levene's asymptotic "
+        "p-value (median-centred) at the share of α that may be spent by a look; that of the level asks for nothing more.\n\n"
         + table(["test", "above its level"], lines)
     )
 

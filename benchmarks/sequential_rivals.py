@@ -37,7 +37,7 @@ def _all_scores_and_welch(a: Array, b: Array, orders: list[Orders]) -> tuple[Arr
 
 
 RIVALS: Mapping[str, tuple[Question, Statistics]] = {
-    "plain difference of |x − median|": ("spread", _plain_difference),
+    "plain difference of absolute deviations": ("spread", _plain_difference),
     "all scores of a stage permuted": ("level", _all_scores),
     "all scores of a stage permuted, and Welch's test": ("level", _all_scores_and_welch),
 }
