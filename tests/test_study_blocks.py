@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from stabbench.plugins import Registry
 from stabbench.probes.registry import PROBES
 from stabbench.studies.registry import STUDIES
 
@@ -15,7 +16,7 @@ PAGE = Path(__file__).parent.parent / "docs/studies.md"
 SHOWN: dict[str, dict[str, Any]] = YAML(typ="safe").load(
     PAGE.read_text(encoding="utf-8").split("```")[1].removeprefix("yaml")
 )
-REGISTRIES = {"studies": STUDIES, "probes": PROBES}
+REGISTRIES: dict[str, Registry[Any]] = {"studies": STUDIES, "probes": PROBES}
 
 
 @pytest.mark.parametrize("kind", REGISTRIES)
