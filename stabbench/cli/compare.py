@@ -84,6 +84,8 @@ def compare(results: tuple[str, ...], form: str, out: Path, as_json: bool, **set
             executor=executor,
         )
         if form == "md":
+            for text in found.notes:  # the warnings are in the summary
+                click.echo(f"note: {text}", err=True)
             click.echo(summary(found.content), nl=False)
             return
         with watch_parts("compare") as progress:

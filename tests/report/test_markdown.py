@@ -98,3 +98,15 @@ def test_the_command_prints_it_and_writes_nothing(tmp_path: Path, monkeypatch: p
     assert done.exit_code == 0, done.output
     assert done.stdout.startswith("**synthetic**: ")
     assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_what_compare_made_of_a_table_is_told_beside_the_summary(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = [f"rte;{name};{seed};0,6{seed}" for name in ("a", "b") for seed in range(1, 5)]
+    Path("scores.csv").write_text("\n".join(["task;strategy;seed;score", *rows]))
+    done = CliRunner().invoke(main, ["compare", "scores.csv", "--majority", "rte=0.5", "--format", "md"])
+    assert done.exit_code == 0, done.output
+    assert "note: In score the comma was read as the decimal point." in done.stderr
+    assert "note:" not in done.stdout
