@@ -53,7 +53,8 @@ def _verdict(found: Mapping[str, Any]) -> str:
             lines.append([f"{question}, {test}", "; ".join(places) or "nowhere"])
     return (
         "## Which tests keep their level\n\nThe test of spread that is offered also asks for Levene's asymptotic "
-        "p-value (median-centred) at the share of α that may be spent by a look; that of the level asks for nothing more.\n\n"
+        "p-value (median-centred) at the share of α that may be spent by a look; that of the level asks for nothing "
+        "more.\n\n"
         + table(["test", "above its level"], lines)
     )
 
