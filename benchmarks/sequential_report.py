@@ -54,8 +54,7 @@ def _verdict(found: Mapping[str, Any]) -> str:
     return (
         "## Which tests keep their level\n\nThe test of spread that is offered also asks for Levene's asymptotic "
         "p-value (median-centred) at the share of α that may be spent by a look; that of the level asks for nothing "
-        "more.\n\n"
-        + table(["test", "above its level"], lines)
+        "more.\n\n" + table(["test", "above its level"], lines)
     )
 
 
