@@ -55,6 +55,24 @@ def test_what_a_killed_helper_leaves_is_done_here(monkeypatch: pytest.MonkeyPatc
             assert parallel_map(executor, killed_in_a_helper, range(10)) == [2 * number for number in range(10)]
 
 
+def test_a_helper_that_is_killed_late_leaves_nothing_that_would_never_end() -> None:
+    script = (
+        "import os, signal, time\n"
+        "from stabbench.processes import parallel_map, processes\n"
+        "HERE = os.getpid()\n"
+        "def work(number):\n"
+        "    time.sleep(0.01 if os.getpid() == HERE else 0.2)\n"
+        "    if number == 0 and os.getpid() != HERE:\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    return number\n"
+        "if __name__ == '__main__':\n"
+        "    with processes(4) as executor:\n"
+        "        print(parallel_map(executor, work, range(40)) == list(range(40)))\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60)
+    assert (ended.stdout, ended.stderr, ended.returncode) == ("True\n", "", 0)
+
+
 def test_garbage_is_kept_by_this_process_alone_and_for_the_while() -> None:
     with without_garbage_collection():
         assert not gc.isenabled()

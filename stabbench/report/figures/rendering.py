@@ -5,8 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
-from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
-from contextlib import suppress
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -18,6 +17,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from stabbench.files import write_bytes
+from stabbench.processes import Shared
 from stabbench.report.figures.drawing import style
 from stabbench.report.figures.palette import PAPER, themes
 from stabbench.report.figures.passing import keep_links
@@ -42,37 +42,32 @@ class Drawings:
     """Figures that processes draw while this one goes on; without any, `save` and `page_svg` draw them."""
 
     def __init__(self, executor: Executor | None) -> None:
+        self._drawn: Shared[tuple[Figure, bool], Drawing] | None = None
+        self._figures: list[Figure] = []
         if executor is not None:
             keep_links()
-        self._executor = executor
-        self._begun: list[tuple[Figure, bool, Future[Drawing]]] = []
+            self._drawn = Shared(executor, _draw_one)
 
     def begin(self, figure: Figure, *, pixels: bool) -> None:
         """Have a figure drawn, with `pixels` as PNG too: change it no more."""
         if pixels:
             _IN_PIXELS.add(figure)
-        if self._executor is not None:
-            with suppress(BrokenExecutor):
-                self._begun.append((figure, pixels, self._executor.submit(_draw, figure, pixels)))
+        if self._drawn is not None:
+            self._figures.append(figure)
+            self._drawn.add((figure, pixels))
 
     def finish(self, progress: Callable[[int, int], None] = lambda drawn, figures: None) -> None:
-        """Draw what nobody has begun with, and wait for the rest; `progress` is told how many of how many are drawn.
+        """Draw what nobody has begun with, and wait for the rest; `progress` is told how many of how many are drawn."""
+        if not self._figures or self._drawn is None:
+            return
+        shared = self._drawn
+        found = shared.finish(lambda: progress(shared.done, len(shared)))
+        _DRAWN.update(zip(self._figures, found, strict=True))
+        self._drawn, self._figures = None, []
 
-        What a killed process left is drawn when it is asked for.
-        """
-        for figure, pixels, drawing in reversed(self._begun):
-            self._tell(progress)
-            if drawing.cancel():
-                _DRAWN[figure] = _draw(figure, pixels)
-        for figure, _, drawing in self._begun:
-            with suppress(BrokenExecutor, CancelledError):
-                _DRAWN[figure] = drawing.result()
-            self._tell(progress)
-        self._begun.clear()
 
-    def _tell(self, progress: Callable[[int, int], None]) -> None:
-        if self._begun:
-            progress(sum(drawing.done() for _, _, drawing in self._begun), len(self._begun))
+def _draw_one(asked: tuple[Figure, bool]) -> Drawing:
+    return _draw(*asked)
 
 
 def _drawing(figure: Figure, *, pixels: bool) -> Drawing:
