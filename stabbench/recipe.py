@@ -189,7 +189,7 @@ _RANGES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "adam_epsilon": (_at_least(0), "a number of 0 or more"),
     "adam_formula": (lambda value: value in ("paper", "torch"), "'paper' or 'torch'"),
     "weight_decay": (_at_least(0), "a number of 0 or more"),
-    "max_grad_norm": (_or_none(_positive), "positive or null"),
+    "max_grad_norm": (_or_none(_positive), "a positive number, or 0 for no clipping"),
     "dropout": (_is_dropout, f"a number from 0 to below 1, or '{OWN_DROPOUT}' for the model's own"),
     "max_length": (_at_least(4), "a whole number of 4 or more"),
     "evaluations_per_epoch": (_is_frequency, "a whole number, or one below 1 for less than once an epoch"),

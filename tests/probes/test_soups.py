@@ -170,7 +170,7 @@ def test_the_summary_counts_groups_and_failures() -> None:
     [
         ("{sizes: [5, 2]}", "expected rising whole numbers from 2 on"),
         ("{sizes: [1]}", "expected rising whole numbers from 2 on"),
-        ("{sizes: [2, 3]}", "found 3 with 4 seeds, expected at most 2"),
+        ("{sizes: [2, 3]}", "found 3 with 4 seeds, expected sizes of at most 2, or at least 6 seeds"),
         ("{strategy: mosbak}", "did you mean 'mosbach'?"),
         ("{chosen_on: 1}", "chosen_on"),
     ],

@@ -9,7 +9,8 @@ from stabbench.config import Config
 from stabbench.errors import UserError
 from stabbench.probes.contract import Measurement, Probe, ProbeContext
 from stabbench.probes.runs import check_place, left_out, runs_at
-from stabbench.probes.soups.choice import SoupsOptions, runs_of_one_recipe
+from stabbench.probes.soups.choice import FEWEST, SoupsOptions, runs_of_one_recipe
+from stabbench.report.numbers import counted
 
 if TYPE_CHECKING:
     from stabbench.report.content import Content
@@ -30,9 +31,11 @@ class Soups(Probe[SoupsOptions]):
         check_place(config, options.model, options.task, [] if options.strategy is None else [options.strategy])
         seeds = len(config.seeds.certain)
         if seeds < 2 * max(options.sizes):
+            fewest, why = 2 * max(options.sizes), "a spread needs two groups that have no run in common"
+            smaller = f"sizes of at most {seeds // 2}, or " if seeds >= 2 * FEWEST else ""
             raise UserError(
-                f"sizes: found {max(options.sizes)} with {seeds} seeds, expected at most {seeds // 2}: a spread needs "
-                "two groups that have no run in common"
+                f"sizes: found {max(options.sizes)} with {counted(seeds, 'seed')}, expected {smaller}at least {fewest} "
+                f"seeds: {why}"
             )
 
     def measure(self, options: SoupsOptions, context: ProbeContext) -> Measurement:

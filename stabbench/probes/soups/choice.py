@@ -13,10 +13,13 @@ from stabbench.config.values import Block, Name
 from stabbench.probes.runs import FinishedRun
 from stabbench.randomness import Draws
 
+FEWEST = 2
+"""Runs of a soup."""
+
 
 def _sizes(value: object) -> tuple[int, ...]:
     found = value if isinstance(value, (list, tuple)) else [value]
-    whole = all(isinstance(size, int) and not isinstance(size, bool) and size >= 2 for size in found)
+    whole = all(isinstance(size, int) and not isinstance(size, bool) and size >= FEWEST for size in found)
     if not found or not whole or list(found) != sorted(set(found)):
         raise ValueError(f"found {value!r}, expected rising whole numbers from 2 on, such as [2, 5]")
     return tuple(found)
