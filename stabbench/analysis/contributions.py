@@ -110,6 +110,11 @@ def of_outcomes(
     return None
 
 
+def first_computed(found: Outcomes, metric: str) -> Contributions | None:
+    """What can be computed of what runs made of examples, whether or not they report it: the metric, else accuracy."""
+    return next((made for made in _candidates(found, plain_name(metric), lambda: None) if made is not None), None)
+
+
 def _candidates(
     found: Outcomes, name: str, probabilities: Callable[[], Sequence[Values] | None]
 ) -> Iterator[Contributions | None]:

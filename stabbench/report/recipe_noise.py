@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from stabbench.analysis import predictions
-from stabbench.analysis.contributions import of_outcomes
+from stabbench.analysis.contributions import Contributions, first_computed, of_outcomes
 from stabbench.analysis.differences import SEEDS, Chance, chance, margin
 from stabbench.analysis.frame import CELL, finished
 from stabbench.analysis.noise import WANTED_SHARE, Noise, WayOut, noise, way_out
@@ -33,7 +34,8 @@ class RecipeNoise:
     mean: float
     std: float
     noise: Noise | None
-    """None where predictions do not say how the scores came about."""
+    """None where predictions do not say how the scores came about; `unknown` says why."""
+    unknown: str
     chance: Chance | None
     """Of a difference that was asked about."""
 
@@ -42,8 +44,11 @@ class RecipeNoise:
         text, name = self.shown.text, self.shown.label
         yield f"{self.place.name}: {counted(self.runs, 'seed')}, {name}"
         yield f"  mean {text(self.mean)}, std over seeds {text(self.std)}"
+        if self.std == 0:
+            yield "  every seed has this very score, as if it changed nothing: does it reach the training?"
+            return
         if self.noise is None:
-            yield "  noise of the dev set: n/a, no predictions that say how these scores came about"
+            yield f"  noise of the dev set: n/a, {self.unknown}"
         else:
             yield from self._parts(self.noise)
         margins = ", ".join(f"{text(margin(self.std, seeds))} ({seeds})" for seeds in SEEDS)
@@ -86,6 +91,8 @@ class RecipeNoise:
                 "distinguishable": item.distinguishable,
                 "way_out": None if way is None else vars(way),
             }
+        else:
+            found["noise_unknown"] = self.unknown
         if self.chance is not None:
             found["difference"] = {**vars(self.chance), "within_noise": self.chance.within_noise}
         return found
@@ -129,18 +136,36 @@ def _of_cell(results: Results, place: Place, rows: pd.DataFrame, difference: flo
     scoring, std = Scoring.of_names({metric}, results.lower), float(scores.std(ddof=1))
     shown = Shown.of(scoring, metric, [std], float(np.abs(scores).max()))
     asked = None if difference is None else chance(scores, difference / shown.factor, seeds, np.random.default_rng(0))
-    return RecipeNoise(place, shown, len(scores), float(scores.mean()), std, _noise(results, place, rows), asked)
+    found = _noise(results, place, rows)
+    known, why = (None, found) if isinstance(found, str) else (found, "")
+    return RecipeNoise(place, shown, len(scores), float(scores.mean()), std, known, why, asked)
 
 
-def _noise(results: Results, place: Place, rows: pd.DataFrame) -> Noise | None:
+def _noise(results: Results, place: Place, rows: pd.DataFrame) -> Noise | str:
+    """The noise, or why nothing is known of it."""
     items = results.predictions.get(place, {})
     answered = rows[rows["seed"].isin(list(items))]
+    if len(answered) < 2:
+        return f"predictions of {len(answered) or 'none'} of {counted(len(rows), 'run')}, expected those of two or more"
     found = predictions.outcomes(answered, items)
     if found is None:
-        return None
+        return "no example was predicted by all runs"
     metric, scores = str(rows["metric"].iloc[0]), answered["score"].to_numpy(dtype=np.float64)
     made = of_outcomes(found, metric, scores.tolist(), lambda: None)
-    return None if made is None else noise(made, metric_kind(metric, results.lower).width)
+    if made is None:
+        return _apart(first_computed(found, metric), scores, answered["seed"].tolist())
+    return noise(made, metric_kind(metric, results.lower).width) or "there is one example, expected two or more"
+
+
+def _apart(made: Contributions | None, scores: npt.NDArray[np.float64], seeds: list[int]) -> str:
+    if made is None:
+        return "predictions from which the metric cannot be computed"
+    run = int(np.nanargmax(np.abs(made.scores - scores)))
+    computed, told = (f"{float(values[run]):.4g}" for values in (made.scores, scores))
+    return (
+        f"predictions and scores do not belong together: by its predictions seed {seeds[run]} scores {computed}, the "
+        f"results say {told}"
+    )
 
 
 def text(found: list[RecipeNoise]) -> str:

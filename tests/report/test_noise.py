@@ -136,6 +136,34 @@ def test_a_mistake_is_told_before_anything_is_counted(files: Path, options: list
     assert message in result.output
 
 
+@pytest.mark.parametrize(
+    ("kept", "message"),
+    [
+        (1.0, "by its predictions seed 3 scores 0.8"),
+        (0.5, "noise of 300 dev examples"),
+        (0.05, "n/a, predictions of 1 of 20 runs, expected those of two or more"),
+        (0.0, "n/a, predictions of none of 20 runs"),
+    ],
+)
+def test_predictions_that_do_not_tell_say_why(kept: float, message: str, tmp_path: Path) -> None:
+    scores, answers = tables({"wild": 1.0, "other": 1.0})
+    if kept == 1.0:
+        scores.loc[scores["seed"] == 3, "score"] += 0.1
+    answers = answers[(answers["seed"] <= kept * SEEDS) | (answers["strategy"] == "other")]
+    scores.to_csv(tmp_path / "scores.csv", index=False)
+    answers.to_parquet(tmp_path / "answers.parquet")
+    assert message in asked(tmp_path, "--strategy", "wild")
+    assert ("noise_unknown" in json.loads(asked(tmp_path, "--strategy", "wild", "--json"))[0]) is (kept != 0.5)
+
+
+def test_equal_scores_are_said_to_be_suspicious_and_no_difference_is_judged_by_them(tmp_path: Path) -> None:
+    rows = [f"ours,rte,{seed},0.5" for seed in range(1, 6)]
+    (tmp_path / "same.csv").write_text("\n".join(["strategy,task,seed,score", *rows]))
+    result = CliRunner().invoke(main, ["noise", str(tmp_path / "same.csv"), "--difference", "1"])
+    assert "every seed has this very score" in result.output
+    assert "more than the noise" not in result.output
+
+
 def test_one_run_says_nothing_of_noise(tmp_path: Path) -> None:
     (tmp_path / "one.csv").write_text("strategy,task,seed,score\nours,rte,1,0.5\n")
     result = CliRunner().invoke(main, ["noise", str(tmp_path / "one.csv")])
