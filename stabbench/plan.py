@@ -223,6 +223,11 @@ def read_plan(folder: Path) -> list[Cell]:
     return sorted(cells, key=lambda cell: cell.position)
 
 
+def planned_places(folder: Path) -> list[tuple[str, str, str]]:
+    """Model, task and strategy of all cells of a plan folder, by name."""
+    return sorted((path.parts[-3], path.parts[-2], path.stem) for path in folder.glob("*/*/*.json"))
+
+
 def write_plan(folder: Path, cells: Sequence[Cell], model: str = "*", task: str = "*") -> None:
     """Make `folder` hold exactly these cells, all of a model and task where one is named."""
     wanted = {plan_path(folder, cell.model, cell.task, cell.strategy): cell for cell in cells}

@@ -25,6 +25,7 @@ from stabbench.analysis.seed_sanity import Alike, seedless_cells, seedless_recor
 from stabbench.analysis.stability import stability
 from stabbench.analysis.variances import TEST_NAMES, Center, check_center
 from stabbench.errors import UserError, unknown
+from stabbench.plan import planned_places
 from stabbench.records import SelectedCell, Selection
 from stabbench.report.origin import Origin, of_records
 from stabbench.report.shown import Shown, unit_words
@@ -65,6 +66,8 @@ class Content:
     """Ratios of standard deviations, from one to the other, that are declared to make no difference."""
     looks: Looks = field(default_factory=dict)
     """What was decided of each model and task whose seeds were trained by stages."""
+    absent: Sequence[Place] = ()
+    """Planned cells of which there is no run at all, which are in no table."""
 
     def shown(self, row: Mapping[str, Any] | pd.Series) -> Shown:
         """How the scores of a row with a model and a task are printed and drawn."""
@@ -234,8 +237,10 @@ def gather(
     table = with_their_stars(table, looks)
     reported = list(dict.fromkeys(reported_by(rows).values()))
     origin, pairs = of_records(scoring, set(map(str, rows["metric"])), reported), pairwise(rows, executor)
+    there = {Place.of(item.cell) for item in selection.cells}
+    absent = [place for found in planned_places(plan) if (place := Place(*found)) not in there] if plan else []
     return Content(
-        selection, rows, origin, table, pairs, center, alpha, scoring, seedless, provenance, {}, region, looks
+        selection, rows, origin, table, pairs, center, alpha, scoring, seedless, provenance, {}, region, looks, absent
     )
 
 

@@ -34,8 +34,8 @@ _WAY_OUT = "Declare what a constant prediction scores there (the trivial score o
 def warnings_of(content: Content) -> tuple[ReportWarning, ...]:
     """Missing and broken runs, and what `analysis.warnings` and `analysis.seed_sanity` find; few words for any grid."""
     kinds = (
-        _incomplete, _broken, _metrics, mixed, _direction, _left_out_of_figures, _seedless, _same_runs, _few_seeds,
-        _unjudged, _unscored, _in_failure, _two_groups, _noise, by_stages, looks_declared_later, added, unequal,
+        _incomplete, _absent, _broken, _metrics, mixed, _direction, _left_out_of_figures, _seedless, _same_runs,
+        _few_seeds, _unjudged, _unscored, _in_failure, _two_groups, _noise, by_stages, looks_declared_later, added, unequal,
     )  # fmt: skip
     return tuple(found for kind in kinds if (found := kind(content)) is not None)
 
@@ -55,6 +55,17 @@ def _named(content: Content, about: Sequence[tuple[Place, str]], most: int = EXA
         text = f"{strategy} on {where}" if strategy else where
         texts.append(f"{text}{'; ' if several and what else ''}{what})" if several or what else text[:-2])
     return some(texts, most)
+
+
+def _absent(content: Content) -> ReportWarning | None:
+    """Planned cells that nothing was trained of."""
+    if not content.absent:
+        return None
+    about = [(place, "no run") for place in content.absent]
+    named = some([place.name for place in content.absent], 2 * EXAMPLES)
+    are = "is" if len(about) == 1 else "are"
+    sentence = f"Of {counted(len(about), 'planned cell')} there {are} no runs, and no table has any: {named}."
+    return ReportWarning("cells without a run", sentence, about)
 
 
 def _incomplete(content: Content) -> ReportWarning | None:

@@ -245,6 +245,12 @@ def test_a_report_before_a_look_is_complete_says_what_is_missing(folder: Path) -
     assert "none/texts/narrow: 1 of 5 missing (seed 5)" in told.output
 
 
+def test_a_report_names_strategies_that_were_not_begun_with(folder: Path) -> None:
+    run("train", "--strategy", "wide")
+    told = run("report", "--format", "md").output
+    assert "Of 2 planned cells there are no runs, and no table has any: none/texts/middle and none/texts/narrow" in told
+
+
 def test_another_strategy_takes_part_in_the_looks_that_are_there(done: Path) -> None:
     declare(done, LOOKS, wide=SPREADS["wide"], narrow=SPREADS["narrow"])
     run("train")
