@@ -35,7 +35,8 @@ def warnings_of(content: Content) -> tuple[ReportWarning, ...]:
     """Missing and broken runs, and what `analysis.warnings` and `analysis.seed_sanity` find; few words for any grid."""
     kinds = (
         _incomplete, _absent, _broken, _metrics, mixed, _direction, _left_out_of_figures, _seedless, _same_runs,
-        _few_seeds, _unjudged, _unscored, _in_failure, _two_groups, _noise, by_stages, looks_declared_later, added, unequal,
+        _few_seeds, _unjudged, _unscored, _in_failure, _two_groups, _noise, by_stages, looks_declared_later,
+        added, unequal,
     )  # fmt: skip
     return tuple(found for kind in kinds if (found := kind(content)) is not None)
 
