@@ -156,7 +156,9 @@ def test_show_explains_a_file(here: Path, name: str, batch: int) -> None:
     result = run("strategies", "show", name)
     assert result.exit_code == 0, result.output
     assert "strategy './mine.py:Mine'" in result.output
-    assert [line.split()[1] for line in result.output.splitlines() if "batch_size" in line] == [str(batch)]
+    assert [line.split()[1] for line in result.output.splitlines() if line.split()[:1] == ["batch_size"]] == [
+        str(batch)
+    ]
 
 
 def test_show_without_params_yaml_gives_the_recipe_of_each_architecture(
