@@ -61,7 +61,11 @@ def _shared_place(item: pytest.Item) -> str | None:
     return min((place for place in places if place.startswith("tests")), key=len, default=None)
 
 
-def pytest_collection_finish() -> None:
+def pytest_collection_finish(session: pytest.Session) -> None:
     """What was imported stays: looking for garbage in it again and again costs a few per cent."""
+    if "PYTEST_XDIST_WORKER" in os.environ and session.config.getoption("loadgroup"):
+        grouped = [item for item in session.items if item.get_closest_marker("xdist_group")]
+        if any(f"@{_group(item)}" not in item.nodeid for item in grouped):
+            raise pytest.UsageError("pytest-xdist does not see the groups of tests: install the pins, `make setup`")
     gc.freeze()
     gc.enable()
