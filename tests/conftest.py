@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 from collections import Counter
+from collections.abc import Iterator
 
 import pytest
 
@@ -24,6 +26,16 @@ def pytest_configure(config: pytest.Config) -> None:
     """In CI an unexpected skip is a failure; the process that hears of all tests says so."""
     if os.environ.get("STABBENCH_CI") and not hasattr(config, "workerinput"):
         config.pluginmanager.register(UnexpectedSkips())
+
+
+@pytest.fixture(autouse=True)
+def signals_as_they_were() -> Iterator[None]:
+    """A command that was stopped hears no further signals, as it is ending: the tests after it are not."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        if signal.getsignal(number) is not handler:
+            signal.signal(number, handler)
 
 
 @pytest.hookimpl(tryfirst=True)

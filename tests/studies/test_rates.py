@@ -64,7 +64,7 @@ def test_every_strategy_is_trained_at_each_of_its_rates(config_of: Callable[...,
 
 
 def test_each_strategy_has_a_sentence_with_the_rates_at_which_no_run_failed(section: Section) -> None:
-    words = "devlin: no run failed at 1e-5 and 2.5e-5, a span of 2.5; std there 1e-5 2.6 and 2.5e-5 2.6."
+    words = "devlin: no run failed at 1e-5 and 2.5e-5, a span of 2.5; std 2.6 at 1e-5 and 2.6 at 2.5e-5."
     assert section.found[0] == words
     assert section.found[1] == "mosbach: runs failed at every rate."
 

@@ -88,8 +88,9 @@ def _found(strategy: object, cells: pd.DataFrame, shown: Shown) -> str:
     ends = sorted(free["learning_rate"])
     span = ends[-1] / ends[0]
     wide = f", a span of {span:.3g}" if len(rates) > 1 and _neighbours(cells) else ""
-    parts = [f"{exponent(row['learning_rate'])} {shown.text(row['std'])}" for _, row in free.iterrows()]
-    return f"{strategy}: no run failed at {listed(rates)}{wide}; std there {listed(parts)}."
+    stds = [shown.text(std) for std in free["std"]]
+    each = stds if len(rates) == 1 else [f"{std} at {rate}" for std, rate in zip(stds, rates, strict=True)]
+    return f"{strategy}: no run failed at {listed(rates)}{wide}; std {listed(each)}."
 
 
 def _neighbours(cells: pd.DataFrame) -> bool:
