@@ -36,9 +36,8 @@ def made(config: Config, content: Content, selection: Selection) -> Section:
         return entry.plugin.section("rates", entry.options, selection, content)
 
 
-@pytest.fixture
-def section(config_of: Callable[..., Config], content: Content, selection_of: Callable[..., Selection]) -> Section:
-    cells = [
+def cells_of(scores_of: dict[tuple[str, float], list[float | None]]) -> list[SyntheticCell]:
+    return [
         SyntheticCell(
             scores,
             strategy=cell_name(strategy, rate),
@@ -46,9 +45,24 @@ def section(config_of: Callable[..., Config], content: Content, selection_of: Ca
             epochs=EPOCHS[strategy],
             gradient_norms=False,
         )
-        for (strategy, rate), scores in reversed(SCORES.items())
+        for (strategy, rate), scores in reversed(scores_of.items())
     ]
-    return made(config_of(BLOCK), content, selection_of(cells))
+
+
+@pytest.fixture
+def section(config_of: Callable[..., Config], content: Content, selection_of: Callable[..., Selection]) -> Section:
+    return made(config_of(BLOCK), content, selection_of(cells_of(SCORES)))
+
+
+def test_the_axis_of_all_panels_reaches_the_best_run_of_each(
+    config_of: Callable[..., Config], content: Content, selection_of: Callable[..., Selection]
+) -> None:
+    higher = SCORES | {("mosbach", 1e-5): [0.8, 0.9, 0.9, 0.95]}
+    figure = made(config_of(BLOCK), content, selection_of(cells_of(higher))).figures[0].figure
+    ends = [axes.get_ylim() for axes in figure.axes]
+    assert len(set(ends)) == 1
+    assert ends[0][0] < 0
+    assert ends[0][1] > 95
 
 
 def test_every_strategy_is_trained_at_each_of_its_rates(config_of: Callable[..., Config]) -> None:

@@ -25,6 +25,8 @@ def rates_figure(runs: pd.DataFrame, colors: Mapping[str, Color], scoring: Scori
     rows = -(-len(bases) // columns)
     figure = new_figure(PAGE_WIDTH * max(2, columns) / _PANELS_A_ROW, 0.35 + 2.4 * rows)
     panels = panels_of(figure, len(bases), columns)
+    for axes in panels[1:]:
+        axes.sharey(panels[0])  # before anything is drawn: the limits are then those of all panels
     for axes, base in zip(panels, bases, strict=True):
         part = runs[runs["base"] == base]
         rates = sorted(part["learning_rate"].unique())
@@ -33,7 +35,6 @@ def rates_figure(runs: pd.DataFrame, colors: Mapping[str, Color], scoring: Scori
         draw_majority(axes, float(part["majority"].iloc[0]), scale=shown.factor)
         name_slots(axes, [exponent(rate) for rate in rates], figure.get_figwidth() / columns)
         axes.set_title(base)
-        axes.sharey(panels[0])
     for axes in panels[::columns]:
         axes.set_ylabel(f"dev {shown.label}")
     for axes in panels[-columns:]:
