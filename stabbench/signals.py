@@ -68,8 +68,11 @@ def _hear(number: int, frame: FrameType | None) -> None:
 @contextmanager
 def deferred_signals() -> Iterator[None]:
     """What is begun in this block is finished: a signal counts where `interruptible` or `check_signals` lets it,
-    or at its end.
+    or at its end. In a thread beside the main one, which hears of none, this does nothing.
     """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     held, _Requests.held = _Requests.held, True
     try:
         yield
