@@ -158,9 +158,9 @@ def _noise(results: Results, place: Place, rows: pd.DataFrame) -> Noise | str:
 
 
 def _apart(made: Contributions | None, scores: npt.NDArray[np.float64], seeds: list[int]) -> str:
-    if made is None:
+    if made is None or np.isnan(away := np.abs(made.scores - scores)).all():
         return "predictions from which the metric cannot be computed"
-    run = int(np.nanargmax(np.abs(made.scores - scores)))
+    run = int(np.nanargmax(away))
     computed, told = (f"{float(values[run]):.4g}" for values in (made.scores, scores))
     return (
         f"predictions and scores do not belong together: by its predictions seed {seeds[run]} scores {computed}, the "
