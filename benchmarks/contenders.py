@@ -9,24 +9,24 @@ import resource
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from stabbench.watchdog import die_with_parent
+import torch
 
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
+from stabbench.execution.settings import available_cores
+from stabbench.watchdog import die_with_parent
 
 
 @dataclass(frozen=True)
 class Contender:
     """One way to train.
 
-    `processes` run side by side with `threads` threads each (None: what torch takes by itself); `target` names the
-    function `(control, job, number)` that each process runs, as `module:function`.
+    `processes` run side by side with `threads` threads each (None: all cores, as torch takes by itself); `target` names
+    the function `(control, job, number)` that each process runs, as `module:function`.
     """
 
     key: str
@@ -77,23 +77,26 @@ class Control:
 
 
 class Group:
-    """The running processes of a contender; use as a context manager, which ends them."""
+    """The running processes of a contender; use as a context manager, which ends them.
+
+    They are forked where that is safe (Linux), as stabbench's own workers are: this process must not have computed with
+    several threads.
+    """
 
     def __init__(self, contender: Contender, job: Any) -> None:
-        context = multiprocessing.get_context("spawn")
+        context: Any = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
         barrier = context.Barrier(contender.processes)
         self.contender = contender
         self.connections: list[Connection] = []
         self.processes = []
-        with _threads(contender.threads):
-            for number in range(contender.processes):
-                ours, theirs = context.Pipe()
-                arguments = (contender, theirs, barrier, os.getpid(), job, number)
-                process = context.Process(target=_serve, args=arguments, daemon=True)
-                process.start()
-                theirs.close()
-                self.connections.append(ours)
-                self.processes.append(process)
+        for number in range(contender.processes):
+            ours, theirs = context.Pipe()
+            arguments = (contender, theirs, barrier, os.getpid(), job, number)
+            process = context.Process(target=_serve, args=arguments, daemon=True)
+            process.start()
+            theirs.close()
+            self.connections.append(ours)
+            self.processes.append(process)
 
     def __enter__(self) -> Group:
         return self
@@ -134,28 +137,10 @@ class Group:
         return content
 
 
-@contextmanager
-def _threads(count: int | None) -> Iterator[None]:
-    """The environment in which processes get `count` threads, or by default as many as torch takes."""
-    before = {name: os.environ.pop(name, None) for name in THREAD_VARIABLES}
-    if count is not None:
-        os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(count)))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name, None)
-            if value is not None:
-                os.environ[name] = value
-
-
 def _serve(contender: Contender, connection: Connection, barrier: Any, parent: int, job: Any, number: int) -> None:
     die_with_parent(parent)
     try:
-        import torch
-
-        if contender.threads is not None:
-            torch.set_num_threads(contender.threads)
+        torch.set_num_threads(contender.threads or available_cores())
         module, _, function = contender.target.partition(":")
         getattr(importlib.import_module(module), function)(Control(connection, barrier), job, number)
     except BaseException:

@@ -126,7 +126,9 @@ def _method(found: Mapping[str, Any]) -> str:
     arithmetic = " and ".join(sorted({cell["contenders"]["ours"]["arithmetic"] for cell in cells}))
     threads = sorted({cell["contenders"]["trainer-padded"]["threads"] for cell in cells})
     sources = "; ".join(sorted({cell["texts"] for cell in cells}))
-    steps = ", ".join(f"{cell['name']} {cell['rounds']} of {cell['steps_a_round']}" for cell in cells)
+    steps = ", ".join(
+        f"{cell['name']} {cell['warm_up_steps']} + {cell['rounds']} × {cell['steps_a_round']}" for cell in cells
+    )
     tokens = ", ".join(f"{cell['name']} {cell['tokens_a_step']:,.0f}" for cell in cells)
     layers = ", ".join(f"{cell['name']} {percent(cell['products']['share_of_operations'])}" for cell in cells)
     return f"""How it was measured:
@@ -134,18 +136,18 @@ def _method(found: Mapping[str, Any]) -> str:
 - **Models**: with drawn weights, vocabulary 30,522, dropout 0.1, fp32 where nothing else is said: {models}.
 - **Texts**: {sources}. Real tokens in a batch of 16, on the average:
   {tokens}.
-- **Rounds**: after {found["warm_up_steps"]} warm-up steps, as many of so many steps: {steps}. In a round every
+- **Rounds**: steps of warming up + rounds × steps of a round: {steps}. In a round every
   contender in turn, each time another one first, runs them in every one of its processes while the others wait on a
-  pipe. Of models as large as BERT-base each rival has its rounds with us alone, and the products theirs: all at once
-  need more than 24 GiB.
+  pipe. Of models as large as BERT-base the lean loop has its rounds with us, the two of `Trainer` have theirs, and so
+  do the products: all at once need more than 24 GiB.
   All train on the same batches in the same order. The time runs from the first process's begin to the last one's end
   and is divided by all the steps done.
 - **stabbench**: `stabbench.training.loop.Training.update` with the recipe of devlin, one seed and one thread a process;
   arithmetic: {arithmetic}.
-- **`Trainer`**: one process with torch's own number of threads ({", ".join(map(str, threads))}) and the defaults
-  of run_glue.py at batch 16, padded to 128 with `default_data_collator`, or with `DataCollatorWithPadding`. The rows
-  are stored in the shared order (`train_sampling_strategy="sequential"`), nothing is saved and no progress bar is
-  drawn, which favours it.
+- **`Trainer`**: one process with as many threads as cores, as torch takes by itself
+  ({", ".join(map(str, threads))}), and the defaults of run_glue.py at batch 16, padded to 128 with
+  `default_data_collator`, or with `DataCollatorWithPadding`. The rows are stored in the shared order
+  (`train_sampling_strategy="sequential"`), nothing is saved and no progress bar is drawn, which favours it.
 - **Lean loop**: `BertForSequenceClassification` padded to the longest of a batch, `torch.optim.AdamW(fused=True)`,
   `clip_grad_norm_`, `LambdaLR`; one thread a process.
 - **Matrix products**: those of the linear layers of the same steps, forward and backward, in the order and shapes of

@@ -18,8 +18,8 @@ from benchmarks.project import SMALL, Project
 from benchmarks.texts import DISTRIBUTIONS, TaskTexts, drawn, of_length
 from stabbench.execution.settings import available_cores
 
-SEEDS = (1, 2, 5, 10, 25, 50, 100)
-EXAMPLES = (250, 500, 1000, 2000, 4000, 8000)
+SEEDS = (1, 2, 5, 10, 25, 50)
+EXAMPLES = (250, 500, 1000, 2000, 4000)
 LENGTHS = (16, 32, 48, 64, 96, 128)
 EXAMPLES_OF_A_LENGTH = 320
 REPEATS = 3

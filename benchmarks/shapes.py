@@ -49,7 +49,7 @@ _DISTILBERT = {**_NAMES, "intermediate_size": "hidden_dim"}
 
 @dataclass(frozen=True)
 class Shape:
-    """An encoder's sizes; `steps` is how many steps of it make a round, `rounds` how many of these are enough."""
+    """An encoder's sizes; `steps` on short texts make a round, `long_steps` on long ones; `rounds` are enough."""
 
     name: str
     layers: int
@@ -57,12 +57,18 @@ class Shape:
     heads: int
     intermediate_size: int
     steps: int
+    long_steps: int = 1
     rounds: int = 5
     large: bool = False
-    """Whether its rivals take turns beside ours: all at once they need more than 24 GiB."""
+    """Whether its rivals take turns beside ours, as all at once need more than 24 GiB, and warm up by one step."""
     vocabulary_size: int = 30522
     positions: int = 512
     model_type: str = "bert"
+
+    @property
+    def warm_up(self) -> int:
+        """How many steps go before the first round."""
+        return 1 if self.large else 2
 
     @property
     def dropout(self) -> float | str:
@@ -124,8 +130,8 @@ class Shape:
 SHAPES = {
     shape.name: shape
     for shape in (
-        Shape("bert-tiny", 2, 128, 2, 512, steps=24),
-        Shape("bert-mini", 4, 256, 4, 1024, steps=6),
+        Shape("bert-tiny", 2, 128, 2, 512, steps=24, long_steps=8),
+        Shape("bert-mini", 4, 256, 4, 1024, steps=6, long_steps=2),
         Shape("minilm", 6, 384, 12, 1536, steps=3),
         Shape("bert-base", 12, 768, 12, 3072, steps=1, rounds=3, large=True),
     )
@@ -145,7 +151,7 @@ MODERN = {
 FAMILIES = {
     shape.name: shape
     for shape in (
-        Shape("xlm-roberta", 4, 256, 4, 1024, steps=6, positions=514, model_type="xlm-roberta"),
+        Shape("xlm-roberta", 4, 256, 4, 1024, steps=6, long_steps=2, positions=514, model_type="xlm-roberta"),
         Shape("electra", 6, 384, 6, 1536, steps=3, model_type="electra"),
         Shape("distilbert", 6, 384, 12, 1536, steps=3, model_type="distilbert"),
         Shape("mpnet", 6, 384, 12, 1536, steps=3, positions=514, model_type="mpnet"),

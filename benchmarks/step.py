@@ -30,7 +30,6 @@ TARGETS = {
 }
 BF16 = "-bf16"
 """What the key of a contender with matrix products in bf16 ends in."""
-WARM_UP = 2
 Say = Callable[[str], None]
 
 
@@ -82,9 +81,9 @@ def measure(cells: Sequence[str], rounds: int | None, *, quick: bool, say: Say) 
     for cell in cells:
         shape, task = cell.split("/")
         job = Job(KNOWN[shape], task_texts(task))
-        steps = 2 if quick else job.shape.steps
+        steps = 2 if quick else job.shape.long_steps if job.texts.long else job.shape.steps
         count = rounds or job.shape.rounds
-        needed, there = WARM_UP + count * steps, len(job.texts.train) // BATCH_SIZE
+        needed, there = job.shape.warm_up + count * steps, len(job.texts.train) // BATCH_SIZE
         if needed > there:
             raise UserError(f"{count} rounds of {cell} take {needed} steps, an epoch has {there}: take fewer rounds")
         found.append({"name": cell, **_cell(job, contenders(cores, bf16=bf16), count, steps)})
@@ -93,7 +92,6 @@ def measure(cells: Sequence[str], rounds: int | None, *, quick: bool, say: Say) 
         say(summary(found[-1]))
     return {
         "cores": cores,
-        "warm_up_steps": WARM_UP,
         "batch_size": BATCH_SIZE,
         "cells": found,
         "arguments": arguments,
@@ -128,6 +126,7 @@ def _cell(job: Job, everybody: Sequence[Contender], rounds: int, steps: int) -> 
     return {
         "model": job.shape.described(),
         "texts": job.texts.source,
+        "warm_up_steps": job.shape.warm_up,
         "rounds": rounds,
         "steps_a_round": steps,
         "tokens_a_step": float(np.mean(_tokens(job, rounds * steps))),
@@ -138,14 +137,19 @@ def _cell(job: Job, everybody: Sequence[Contender], rounds: int, steps: int) -> 
 
 
 def _parties(everybody: Sequence[Contender], *, turns: bool) -> list[Sequence[Contender]]:
-    """Who is alive at the same time: all, or (in `turns`) each rival beside ours, and the products by themselves."""
+    """Who is alive at the same time: all, or (in `turns`) the rivals beside ours, the products alone.
+
+    The lean loop, which takes the most memory, has ours for itself.
+    """
     if not turns:
         return [everybody]
     by_key = {contender.key: contender for contender in everybody}
-    rivals = rivals_of(by_key)
-    pairs: list[Sequence[Contender]] = [[by_key[ours_beside(rival)], by_key[rival]] for rival in rivals]
-    trainings = {contender.key for pair in pairs for contender in pair}
-    return [*pairs, [contender for contender in everybody if contender.key not in trainings]]
+    parties: dict[tuple[str, bool], list[Contender]] = {}
+    for rival in rivals_of(by_key):
+        ours = ours_beside(rival)
+        parties.setdefault((ours, rival.startswith("lean")), [by_key[ours]]).append(by_key[rival])
+    trainings = {contender.key for party in parties.values() for contender in party}
+    return [*parties.values(), [contender for contender in everybody if contender.key not in trainings]]
 
 
 def _alternately(
@@ -162,7 +166,7 @@ def _alternately(
         groups = [stack.enter_context(Group(contender, job)) for contender in party]
         facts.update({group.contender.key: group.ready() for group in groups})
         for group in groups:
-            group.run(WARM_UP)
+            group.run(job.shape.warm_up)
         for number in range(rounds):
             for group in _rotated(groups, number):
                 spans[group.contender.key].append(group.run(steps))
@@ -221,7 +225,7 @@ def _geometric_mean(values: Sequence[float]) -> float:
 
 
 def _tokens(job: Job, steps: int) -> list[int]:
-    return [int(job.texts.batch_lengths(WARM_UP + step).sum()) for step in range(steps)]
+    return [int(job.texts.batch_lengths(job.shape.warm_up + step).sum()) for step in range(steps)]
 
 
 def _products(
@@ -230,7 +234,7 @@ def _products(
     """How much of our step is matrix products, and how far it is from the rate of this machine."""
     architecture = job.shape.architecture()
     linear = float(np.mean([product_operations(architecture, tokens) for tokens in _tokens(job, steps)]))
-    whole = float(np.mean([step_operations(job, WARM_UP + step) for step in range(steps)]))
+    whole = float(np.mean([step_operations(job, job.shape.warm_up + step) for step in range(steps)]))
     step, alone = ours["median_milliseconds_in_a_process"], products["median_milliseconds_in_a_process"]
     rates = [2 * SQUARE**3 / square["median_milliseconds_in_a_process"] * 1000 for square in squares]
     achieved = whole / step * 1000

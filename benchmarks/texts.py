@@ -24,6 +24,7 @@ ORDER_SEED = 1
 FIRST_WORD = 999
 """Below it stand the special tokens and those never used of BERT's vocabulary."""
 CLS, SEP = 101, 102
+LONG = 24
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,11 @@ class TaskTexts:
     train: TokenizedTexts
     dev: TokenizedTexts
     source: str
+
+    @property
+    def long(self) -> bool:
+        """Whether a batch of them has hundreds of tokens, as of RTE's: longer than twice CoLA's on the average."""
+        return float(self.train.lengths.mean()) > LONG
 
     def epoch(self) -> Integers:
         """The order of the first epoch, the same for every contender: positions in `train`, shape `(examples,)`."""

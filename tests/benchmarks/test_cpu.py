@@ -53,7 +53,9 @@ def part(out: Path, name: str) -> dict[str, Any]:
 def test_rivals_of_a_large_model_take_turns_beside_ours() -> None:
     everybody = step.contenders(2, bf16=True)
     parties = [[each.key for each in party] for party in step._parties(everybody, turns=True)]
-    assert parties[:4] == [["ours", rival] for rival in step.RIVALS] + [["ours-bf16", "lean-bf16"]]
+    trainers = ["trainer-dynamic", "trainer-padded"]
+    assert parties[:2] == [["ours", "lean"], ["ours", *trainers]]
+    assert parties[2:4] == [["ours-bf16", "lean-bf16"], ["ours-bf16", *(f"{each}-bf16" for each in trainers)]]
     assert parties[-1] == list(PRODUCTS)
     assert {key for party in parties for key in party} == {each.key for each in everybody}
     assert step._parties(everybody, turns=False) == [everybody]
