@@ -214,6 +214,14 @@ def test_a_study_and_a_probe_have_names_of_their_own_as_both_have_a_chapter(read
     ]
 
 
+def test_studies_and_probes_leave_the_reports_own_chapters_their_names(read: Read) -> None:
+    study = "studies: {noise: {study: crossed, model: tiny, task: rte, levels: 3}}"
+    assert mistakes(read, f"{SMALL}{study}\nprobes: {{main: {{probe: soups}}}}\n") == [
+        "studies.noise: the report has a chapter or a place called so: call it otherwise",
+        "probes.main: the report has a chapter or a place called so: call it otherwise",
+    ]
+
+
 def test_kept_seeds_are_among_the_seeds(read: Read) -> None:
     assert read(f"{SMALL}keep_weights: [1, 3]\n").keep_weights == (1, 3)
     assert read(f"{SMALL}keep_weights: []\n").keep_weights == ()

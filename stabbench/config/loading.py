@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from stabbench.config.chapters import chapter_problems
 from stabbench.config.messages import Problem, problems_of
 from stabbench.config.own_data import FOLD, OWN_KEYS
 from stabbench.config.schema import EMBEDDED_MODEL, NO_MODEL, Config, trainer_block
@@ -192,9 +193,7 @@ def _name_problems(raw: dict[str, Any], known: dict[str, set[str]], folder: Path
             if isinstance(optimizer, str):
                 place = f"{section}.{name}.recipe.optimizer"
                 yield from _plugin_problems(place, "optimizer", optimizer, optimizers, folder)
-    for name in _blocks(raw, "probes"):
-        if name in _blocks(raw, "studies"):
-            yield f"probes.{name}", "a study is called so, whose chapter this one's would overwrite: call one otherwise"
+    yield from chapter_problems(_blocks(raw, "studies"), _blocks(raw, "probes"))
     yield from _stage_problems(raw)
     yield from _kept_problems(raw)
     yield from _looks_problems(raw)

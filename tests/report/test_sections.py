@@ -10,6 +10,7 @@ import pytest
 from matplotlib.collections import PathCollection
 from matplotlib.colors import to_hex
 
+from stabbench.config.chapters import CHAPTERS
 from stabbench.report.comparison import compare
 from stabbench.report.content import Content, gather
 from stabbench.report.figures.drawing import style
@@ -49,6 +50,7 @@ def test_every_view_has_its_part_of_the_page_and_says_something(sections: dict[s
         "training", "gradients", "gradient-norms", "failed-runs", "early-stopping", "bias-correction-factor",
         "generalisation", "task-statistics", "hyperparameters", "statistics", "making", "definitions", "data",
     ]  # fmt: skip
+    assert set(sections) | {"stages"} == CHAPTERS, "the names that studies and probes are refused"
     for section in sections.values():
         assert section.part in PARTS
         assert all(section.found)
