@@ -1,6 +1,6 @@
 """What fine-tuning with stabbench costs on this machine's CPU, measured beside the usual ways.
 
-    make bench                                             # step, cell, scaling: half an hour on two idle cores
+    make bench                                             # step, cell, scaling: a quarter of an hour on two idle cores
     python -m benchmarks.cpu --only step                   # one part: step, cell, scaling or pipeline
     python -m benchmarks.cpu --only step --cells bert-tiny/cola --rounds 9
     python -m benchmarks.cpu --quick --out quick-bench     # those parts in small: shows that it works, not how fast

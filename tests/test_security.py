@@ -34,7 +34,7 @@ from stabbench.models.tokenization import tokenize
 from stabbench.models.word_pieces import write_word_pieces
 from stabbench.records import Record
 from stabbench.tasks.prepared import PreparedTask
-from stabbench.training.state import TrainingState
+from stabbench.training.state import FORMAT, TrainingState
 from tests.test_plan import cell
 from tests.typed import record_content
 
@@ -255,8 +255,9 @@ def test_a_checkpoint_that_is_no_safetensors_file_means_starting_over(tmp_path: 
     else:
         torch.save({"weights": Payload(touched)}, content)
     (tmp_path / "state-3.safetensors").write_bytes(content.getvalue())
-    facts = {"step": 3, "order": [], "gradient_norm_steps": [], "tokens": [], "passes": [], "missed": {}}
-    (tmp_path / "state.json").write_text(json.dumps({**facts, "evaluations": []}), encoding="utf-8")
+    empty = {key: list[int]() for key in ("order", "gradient_norm_steps", "tokens", "passes", "evaluations", "trained")}
+    facts = {"format": FORMAT, "step": 3, **empty, "missed": {}}
+    (tmp_path / "state.json").write_text(json.dumps(facts), encoding="utf-8")
     assert TrainingState.load(tmp_path, torch.device("cpu")) is None
 
 

@@ -211,10 +211,9 @@ def _check(cell: Cell, model: ResolvedModel, architecture: Architecture, strateg
             f"strategy '{cell.strategy}' with model '{cell.model}': found dropout '{OWN_DROPOUT}', but "
             f"{model.architecture} models are trained with one probability in all places: give a number"
         )
-    for unsupported in strategy.unsupported:
-        reason = unsupported(architecture)
-        if reason is not None:
-            raise UserError(f"strategy '{cell.strategy}' cannot be used with model '{cell.model}': {reason}")
+    reason = strategy.unsupported(architecture)
+    if reason is not None:
+        raise UserError(f"strategy '{cell.strategy}' cannot be used with model '{cell.model}': {reason}")
     limit = model.positions
     if limit is not None and recipe.max_length > limit:
         raise UserError(

@@ -11,6 +11,7 @@ from typing import Any
 
 from stabbench.config import StrategyBlock
 from stabbench.errors import UserError, unknown
+from stabbench.models.architecture import Architecture
 from stabbench.plugins import in_file
 from stabbench.strategies import registry
 from stabbench.strategies.composition import check_claims
@@ -24,14 +25,20 @@ class ResolvedStrategy:
     """A strategy's classes with their options, and what the spec says of them."""
 
     classes: tuple[type[Strategy], ...]
+    options: tuple[Any, ...]
+    """Of each class."""
     plugins: tuple[Mapping[str, Any], ...]
     sources: Mapping[str, str]
     description: str
     reference: str
 
+    def unsupported(self, architecture: Architecture) -> str | None:
+        """What the first class that has something against an architecture says; see `Strategy.unsupported`."""
+        said = (hook(architecture, options) for hook, options in zip(self._unsupported, self.options, strict=True))
+        return next((reason for reason in said if reason is not None), None)
+
     @cached_property
-    def unsupported(self) -> tuple[Hook, ...]:
-        """What each class says against an architecture; see `Strategy.unsupported`."""
+    def _unsupported(self) -> tuple[Hook, ...]:
         return tuple(hook_of(member(), "unsupported") for member in self.classes)
 
 
@@ -42,10 +49,12 @@ def resolve_strategy(block: StrategyBlock, name: str, root: Path) -> ResolvedStr
         check_claims([(plugin, strategy) for plugin, strategy, _ in found], block.recipe.changes())
     except UserError as error:
         raise UserError(f"strategies.{name}: {error}") from error
+    given: list[Any] = []
     plugins: list[Mapping[str, Any]] = []
     where: dict[str, str] = {}
     for plugin, strategy, version in found:
         options = registry.make_options(plugin, strategy, options_of(block, plugin, name))
+        given.append(options)
         if is_recipe_only(strategy):
             continue
         file = in_file(plugin)
@@ -54,6 +63,7 @@ def resolve_strategy(block: StrategyBlock, name: str, root: Path) -> ResolvedStr
         plugins.append({"plugin": short, "version": version, "options": to_json(dataclasses.asdict(options))})
     return ResolvedStrategy(
         classes=tuple(strategy for _, strategy, _ in found),
+        options=tuple(given),
         plugins=tuple(plugins),
         sources=where,
         description="; ".join(strategy.description for _, strategy, _ in found if strategy.description),

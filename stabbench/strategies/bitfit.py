@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from stabbench.models.architecture import Architecture
 from stabbench.strategies.contract import Context, Strategy
 
@@ -24,7 +26,7 @@ class BitFit(Strategy):
     recipe = RECIPE
     scales_are_fixed = True
 
-    def unsupported(self, architecture: Architecture) -> str | None:
+    def unsupported(self, architecture: Architecture, options: Any) -> str | None:
         """There have to be biases."""
         names = [tensor.name for tensor in architecture.tensors if tensor.origin != "new"]
         return None if any(map(_is_bias, names)) else "it has no biases in its encoder that could be trained"

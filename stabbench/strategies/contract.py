@@ -195,8 +195,8 @@ class Strategy:
     needs_adam: ClassVar[bool] = False
     """Whether the method is defined with Adam's step: other optimizers than adamw and adam are then refused."""
 
-    def unsupported(self, architecture: Architecture) -> str | None:
-        """A sentence where the strategy cannot be used with this architecture."""
+    def unsupported(self, architecture: Architecture, options: Any) -> str | None:
+        """A sentence where the strategy cannot be used with this architecture, or not with these options."""
         return None
 
     def caution(self, recipe: Recipe, options: Any) -> str | None:

@@ -34,7 +34,7 @@ class GradualUnfreezing(Strategy):
     recipe = {"epochs": 3.0, "bias_correction": True}
     Options = GradualUnfreezingOptions
 
-    def unsupported(self, architecture: Architecture) -> str | None:
+    def unsupported(self, architecture: Architecture, options: GradualUnfreezingOptions) -> str | None:
         """One layer that is all layers cannot be set free by parts."""
         if architecture.shares_layers:
             return "its layers share their weights, so that none can be trained before the one below it"

@@ -39,7 +39,7 @@ class LabelSmoothing(Strategy):
     recipe = {"epochs": 3.0, "bias_correction": True}
     Options = LabelSmoothingOptions
 
-    def unsupported(self, architecture: Architecture) -> str | None:
+    def unsupported(self, architecture: Architecture, options: LabelSmoothingOptions) -> str | None:
         """One output is that of a regression."""
         return NUMBERS if architecture.labels < 2 else None
 

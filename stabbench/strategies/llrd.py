@@ -31,7 +31,7 @@ class LayerwiseDecay(Strategy):
     recipe = {"epochs": 3.0, "bias_correction": True}
     Options = LayerwiseDecayOptions
 
-    def unsupported(self, architecture: Architecture) -> str | None:
+    def unsupported(self, architecture: Architecture, options: LayerwiseDecayOptions) -> str | None:
         """One layer that is all layers has no depth."""
         if architecture.shares_layers:
             return "its layers share their weights, so that a layer cannot have a rate of its own"

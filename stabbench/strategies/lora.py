@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import lru_cache
 
 import torch
 from torch import Tensor
 
 from stabbench.errors import UserError
+from stabbench.models.architecture import Architecture
 from stabbench.models.kernel.low_rank import with_low_rank
 from stabbench.strategies.contract import Context, Strategy, Tensors, Weights, refuse_if
+from stabbench.strategies.matrices import fits, nothing_fits, said_of_none
 
 DOWN, UP = "lora_A", "lora_B"
 
@@ -50,12 +51,17 @@ class LoRA(Strategy):
     Options = LoRAOptions
     scales_are_fixed = True
 
+    def unsupported(self, architecture: Architecture, options: LoRAOptions) -> str | None:
+        """There has to be a matrix that is changed."""
+        return nothing_fits(architecture, tuple(options.include))
+
     def initialise(self, weights: Tensors, state: Tensors, ctx: Context) -> None:
-        """Add A and B; UserError where no matrix of a linear layer has a name that is included."""
-        chosen = [name for name in ctx.pretrained if _chosen(name, ctx)]
+        """Add A and B; UserError where nothing that was read is included."""
+        linear = [name for name in ctx.pretrained if ctx.facts[name].linear_weight]
+        include = tuple(ctx.options.include)
+        chosen = [name for name in linear if fits(name, include)]
         if not chosen:
-            names = " ".join(ctx.options.include)
-            raise UserError(f"LoRA's include: found {names}, expected patterns that fit pretrained linear layers")
+            raise UserError(said_of_none(linear, include))
         for name in chosen:
             module = name.removesuffix("weight")
             weights[module + DOWN], weights[module + UP] = self._factors(module, weights[name], ctx)
@@ -86,10 +92,6 @@ class LoRA(Strategy):
 def uniform_by_inputs(place: str, outputs: int, inputs: int, ctx: Context) -> Tensor:
     """U(−1/√inputs, 1/√inputs) of shape `(S, outputs, inputs)`, as torch begins a linear layer."""
     return (ctx.uniform(place, (outputs, inputs)) * 2 - 1) / math.sqrt(inputs)
-
-
-def _chosen(name: str, ctx: Context) -> bool:
-    return ctx.facts[name].linear_weight and any(fnmatchcase(name, pattern) for pattern in ctx.options.include)
 
 
 def _merged(weights: Weights, scaling: float) -> Weights:

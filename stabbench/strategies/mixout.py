@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
-from functools import lru_cache
 
 import torch
 
+from stabbench.models.architecture import Architecture
 from stabbench.models.kernel.columns import put_back
 from stabbench.strategies.contract import Context, Strategy, Weights, refuse_if
+from stabbench.strategies.matrices import fits, nothing_fits
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,15 @@ class Mixout(Strategy):
     recipe = {"epochs": 3.0, "bias_correction": False, "dropout": 0.0}
     Options = MixoutOptions
 
+    def unsupported(self, architecture: Architecture, options: MixoutOptions) -> str | None:
+        """There has to be a matrix that is mixed."""
+        return nothing_fits(architecture, tuple(options.include), tuple(options.exclude))
+
     def training_weights(self, weights: Weights, ctx: Context) -> Weights:
         """Mix every chosen matrix; evaluation keeps using W."""
         options: MixoutOptions = ctx.options
         include, exclude = tuple(options.include), tuple(options.exclude)
-        names = [name for name in ctx.pretrained if ctx.facts[name].linear_weight and _chosen(name, include, exclude)]
+        names = [name for name in ctx.pretrained if ctx.facts[name].linear_weight and fits(name, include, exclude)]
         matrices, pretrained = [weights[name] for name in names], [ctx.pretrained[name] for name in names]
         places = [ctx.place + name for name in names]
         mixed = put_back(matrices, pretrained, ctx.draws, places, ctx.step, options.probability)
@@ -53,9 +57,3 @@ class Mixout(Strategy):
         probability = ctx.options.probability
         kept = ctx.uniform(name, (1, pretrained.shape[-1])) >= probability
         return kept.to(ctx.dtype) / (1 - probability) if probability < 1 else torch.zeros_like(kept, dtype=ctx.dtype)
-
-
-@lru_cache(maxsize=4096)
-def _chosen(name: str, include: tuple[str, ...], exclude: tuple[str, ...]) -> bool:
-    included = any(fnmatchcase(name, pattern) for pattern in include)
-    return included and not any(fnmatchcase(name, pattern) for pattern in exclude)

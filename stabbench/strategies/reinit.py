@@ -35,7 +35,7 @@ class ReInit(Strategy):
     recipe = {"epochs": 3.0, "bias_correction": True}
     Options = ReInitOptions
 
-    def unsupported(self, architecture: Architecture) -> str | None:
+    def unsupported(self, architecture: Architecture, options: ReInitOptions) -> str | None:
         """Layers that share their weights have no top ones."""
         if architecture.shares_layers:
             return "its layers share their weights, so that there are no top layers to begin anew"

@@ -83,7 +83,7 @@ class Trial:
     def unsupported(self, kind: str) -> object:
         """What the first member that does not support a tiny model of this kind says, or None."""
         shape = tiny.architecture(model(kind))
-        asked = (hook_of(cls(), "unsupported")(shape) for cls, _ in self.members)
+        asked = (hook_of(cls(), "unsupported")(shape, options) for cls, options in self.members)
         return next((reason for reason in asked if reason is not None), None)
 
     @cached_property

@@ -16,6 +16,9 @@ from stabbench.files import write_json, writing
 from stabbench.models.weights import save_tensors
 from stabbench.scratch import scratch_file
 
+FORMAT = 2
+"""Of a saved state: raised with every change of what is kept or of what it means. Others are not gone on with."""
+
 
 @dataclass
 class Evaluation:
@@ -81,6 +84,7 @@ class TrainingState:
 
     def _facts(self) -> dict[str, Any]:
         return {
+            "format": FORMAT,
             "step": self.step,
             "order": list(self.weights),
             "trained": list(self.moments),
@@ -93,10 +97,11 @@ class TrainingState:
 
     @classmethod
     def load(cls, folder: Path, device: torch.device) -> TrainingState | None:
-        """The state that `save` wrote, or None where there is none or it is not whole."""
+        """The state that `save` wrote, or None where there is none, it is not whole or another version's."""
         try:
             facts = json.loads((folder / "state.json").read_text(encoding="utf-8"))
-            passes, missed = facts["passes"], facts["missed"]
+            if facts["format"] != FORMAT:
+                return None
             loaded = load_file(folder / f"state-{facts['step']}.safetensors", device=str(device))
         except Exception:  # a checkpoint is a convenience: one that cannot be read means starting over
             return None
@@ -119,8 +124,8 @@ class TrainingState:
             step=int(facts["step"]),
             gradient_norm_steps=facts["gradient_norm_steps"],
             tokens=facts["tokens"],
-            passes=passes,
-            missed=missed,
+            passes=facts["passes"],
+            missed=facts["missed"],
             reported=part("reported/"),
             evaluations=[Evaluation(**evaluation) for evaluation in facts["evaluations"]],
             **{name: list(table.unbind(0)) for name, table in measured.items()},

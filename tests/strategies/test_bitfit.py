@@ -69,8 +69,8 @@ def test_what_is_frozen_counts_for_nothing_in_the_clipped_norm() -> None:
 
 def test_a_model_without_biases_is_refused_by_bitfit_alone() -> None:
     architecture = tiny.inputs("modernbert").architecture
-    assert "no biases" in str(BitFit().unsupported(architecture))
-    assert LayerNormTuning().unsupported(architecture) is None
+    assert "no biases" in str(BitFit().unsupported(architecture, NoOptions()))
+    assert LayerNormTuning().unsupported(architecture, NoOptions()) is None
 
 
 @pytest.mark.parametrize("strategy", [BitFit, LayerNormTuning])

@@ -77,7 +77,7 @@ class ScoresWithTheNoiseOfTraining(Strategy):
     def scored_weights(self, weights: Weights, state: Mapping[str, Tensor], ctx: Context) -> Weights:
         return {**weights, "classifier.bias": weights["classifier.bias"] + 1e-3 * ctx.normal("noise", (2,))}
 
-    def unsupported(self, architecture: Architecture) -> str | None:
+    def unsupported(self, architecture: Architecture, options: object) -> str | None:
         return "its classifier has another name" if architecture.name == "roberta" else None
 
 
@@ -102,7 +102,7 @@ class KnowsBertOnly(Strategy):
 
 
 class SaysNoWithoutASentence(Strategy):
-    def unsupported(self, architecture: Architecture) -> str | None:
+    def unsupported(self, architecture: Architecture, options: object) -> str | None:
         return "" if architecture.name == "albert" else None
 
 
@@ -139,7 +139,7 @@ class IsRoundedAwayInFp32(Strategy):
 
 
 class SupportsNothing(Strategy):
-    def unsupported(self, architecture: Architecture) -> str | None:
+    def unsupported(self, architecture: Architecture, options: object) -> str | None:
         return "it needs a decoder"
 
 

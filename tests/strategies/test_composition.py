@@ -83,6 +83,17 @@ def test_what_cannot_be_composed_is_said(configured: Any, block: str, message: s
         resolved(configured(block))
 
 
+def test_each_member_is_asked_with_its_own_options_whether_a_model_suits_it(configured: Any) -> None:
+    def asked(include: str) -> str | None:
+        options = f"{{mixout: {{include: ['{include}']}}}}"
+        config = configured(f"{{plugin: [llrd, mixout], recipe: {{bias_correction: true}}, options: {options}}}")
+        found = resolve_strategy(config.strategies["mine"], "mine", Path())
+        return found.unsupported(tiny.inputs("bert").architecture)
+
+    assert "found *.nothing, expected patterns" in str(asked("*.nothing"))
+    assert asked("*.query.weight") is None
+
+
 def test_params_yaml_settles_what_two_recipes_disagree_on(configured: Any) -> None:
     _, recipe = resolved(configured("{plugin: [reinit, mosbach], recipe: {epochs: 10}}"))
     assert recipe.epochs == 10.0

@@ -56,7 +56,8 @@ def test_it_is_not_the_recipe_alone() -> None:
 
 
 def test_shared_layers_are_not_supported_and_the_reason_is_said() -> None:
-    assert "share their weights" in str(GradualUnfreezing().unsupported(tiny.inputs("albert").architecture))
+    reason = GradualUnfreezing().unsupported(tiny.inputs("albert").architecture, GradualUnfreezing.Options())
+    assert "share their weights" in str(reason)
 
 
 @pytest.mark.parametrize("share", [0.0, 1.5])

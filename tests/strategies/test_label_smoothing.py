@@ -52,10 +52,10 @@ def test_the_dev_loss_stays_the_plain_cross_entropy() -> None:
 
 
 def test_a_task_of_numbers_is_refused_with_the_reason() -> None:
-    strategy = LabelSmoothing()
-    assert strategy.unsupported(tiny.architecture(tiny.hugging_face_model("bert", labels=3))) is None
-    reason = strategy.unsupported(tiny.architecture(tiny.hugging_face_model("bert", labels=1)))
-    assert "a task of numbers has none" in str(reason)
+    of_classes, of_numbers = (tiny.architecture(tiny.hugging_face_model("bert", labels=labels)) for labels in (3, 1))
+    strategy, options = LabelSmoothing(), LabelSmoothingOptions()
+    assert strategy.unsupported(of_classes, options) is None
+    assert "a task of numbers has none" in str(strategy.unsupported(of_numbers, options))
 
 
 def test_an_objective_of_ones_own_with_several_outputs_is_refused_by_its_name() -> None:

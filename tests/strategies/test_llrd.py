@@ -55,7 +55,8 @@ def test_words_that_no_text_uses_decay_at_the_embeddings_rate() -> None:
 
 
 def test_shared_layers_are_not_supported_and_the_reason_is_said() -> None:
-    assert "share their weights" in str(LayerwiseDecay().unsupported(tiny.inputs("albert").architecture))
+    reason = LayerwiseDecay().unsupported(tiny.inputs("albert").architecture, LayerwiseDecay.Options())
+    assert "share their weights" in str(reason)
 
 
 @pytest.mark.parametrize("factor", [0.0, 1.1])

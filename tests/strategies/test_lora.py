@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -85,9 +87,15 @@ def test_other_matrices_can_be_named_and_a_pattern_that_fits_none_is_an_error() 
     state = Training(tiny.inputs(strategies=((LoRA(), chosen),)), tiny.seeds(1), torch.device("cpu")).start()
     added = {name for name in state.weights if name.endswith("lora_A")}
     assert added == {f"bert.encoder.layer.{layer}.intermediate.dense.lora_A" for layer in range(3)}
-    nothing = tiny.inputs(strategies=((LoRA(), LoRAOptions(include=("*.nothing",))),))
-    with pytest.raises(UserError, match=r"include: found \*\.nothing"):
-        train(nothing, tiny.seeds(1))
+    nothing = LoRAOptions(include=("*.nothing",))
+    inputs = tiny.inputs(strategies=((LoRA(), nothing),))
+    expected = (
+        r"`include`: found \*\.nothing, expected patterns that fit .*, such as bert\.encoder\.layer\.0\..*\.query"
+    )
+    assert re.match(expected, str(LoRA().unsupported(inputs.architecture, nothing)))
+    assert LoRA().unsupported(inputs.architecture, chosen) is None
+    with pytest.raises(UserError, match=expected):
+        train(inputs, tiny.seeds(1))
 
 
 def test_the_defaults_are_the_protocols() -> None:

@@ -98,6 +98,14 @@ def test_the_papers_variant_skips_the_intermediate_layers() -> None:
     assert mixed[QUERY] is not weights[QUERY]
 
 
+def test_patterns_that_leave_no_matrix_are_refused_with_both_of_them() -> None:
+    architecture = tiny.inputs().architecture
+    nothing = MixoutOptions(include=("*.query.weight",), exclude=("*.layer.*",))
+    said = str(Mixout().unsupported(architecture, nothing))
+    assert "found *.query.weight without *.layer.* (`exclude`), expected patterns that fit some" in said
+    assert Mixout().unsupported(architecture, MixoutOptions()) is None
+
+
 def test_each_run_has_its_own_mask() -> None:
     ctx, _ = context(runs=2)
     keep = ctx.uniform(QUERY, (1, 32)) >= 0.7

@@ -98,8 +98,8 @@ def test_training_goes_on_from_there_as_plain_training_does() -> None:
 
 
 def test_shared_layers_are_not_supported_and_the_reason_is_said() -> None:
-    assert ReInit().unsupported(tiny.inputs("bert").architecture) is None
-    assert "share their weights" in str(ReInit().unsupported(tiny.inputs("albert").architecture))
+    assert ReInit().unsupported(tiny.inputs("bert").architecture, ReInitOptions()) is None
+    assert "share their weights" in str(ReInit().unsupported(tiny.inputs("albert").architecture, ReInitOptions()))
 
 
 @pytest.mark.parametrize("layers", [-1, 1.5])

@@ -10,17 +10,26 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+from safetensors.torch import load_file
 from transformers import PreTrainedModel
 
+from stabbench.files import write_json
 from stabbench.models.weights import initial_weights
 from stabbench.randomness import Draws
 from stabbench.strategies.mixout import Mixout, MixoutOptions
 from stabbench.training.inputs import TrainingInputs
 from stabbench.training.loop import train
 from stabbench.training.outcome import RunResult
-from stabbench.training.state import TrainingState
+from stabbench.training.state import FORMAT, TrainingState
 from tests import tiny
 
+CPU = torch.device("cpu")
+PINNED_CHECKPOINT = {
+    "format": 2,
+    "facts": ["evaluations", "format", "gradient_norm_steps", "missed", "order", "passes", "step", "tokens", "trained"],
+    "tensors": ["measured", "moments/first", "moments/second", "weights"],
+}
+"""What a checkpoint of devlin's holds: whoever changes it raises `FORMAT`."""
 MIXOUT = ((Mixout(), MixoutOptions()),)
 
 
@@ -166,6 +175,21 @@ def test_a_checkpoint_that_is_not_whole_means_starting_over(tmp_path: Path) -> N
     file.write_bytes(file.read_bytes()[:1000])
     (result,) = train(inputs, tiny.seeds(1), checkpoint=tmp_path)
     assert result.data["result_digest"] == expected.data["result_digest"]
+
+
+def test_a_checkpoint_of_another_version_means_starting_over_and_its_layout_is_pinned(tmp_path: Path) -> None:
+    inputs = tiny.inputs(epochs=1.0)
+    (expected,) = train(inputs, tiny.seeds(1), checkpoint=tmp_path, checkpoint_seconds=0.0)
+    facts = json.loads((tmp_path / "state.json").read_text(encoding="utf-8"))
+    tensors = load_file(tmp_path / f"state-{facts['step']}.safetensors")
+    kept = {name.split("/")[0] + ("/" + name.split("/")[1] if name.startswith("moments/") else "") for name in tensors}
+    assert {"format": FORMAT, "facts": sorted(facts), "tensors": sorted(kept)} == PINNED_CHECKPOINT
+    write_json(tmp_path / "state.json", {**facts, "format": FORMAT - 1})
+    (result,) = train(inputs, tiny.seeds(1), checkpoint=tmp_path)
+    assert result.data["result_digest"] == expected.data["result_digest"]
+    del facts["format"]
+    write_json(tmp_path / "state.json", facts)
+    assert TrainingState.load(tmp_path, CPU) is None
 
 
 def test_a_pinned_tiny_run_notices_numerics_that_changed_without_a_new_training_version() -> None:

@@ -107,7 +107,7 @@ def test_every_strategy_trains_a_regression_or_says_why_not(name: str, kind: str
     strategy = STRATEGIES.load(name)
     options = make_options(name, strategy, {})
     cell = inputs(kind, examples=12, batch_size=6, epochs=1.0)
-    reason = strategy().unsupported(cell.architecture)
+    reason = strategy().unsupported(cell.architecture, options)
     if reason is not None:
         assert "task of numbers" in reason
         return
