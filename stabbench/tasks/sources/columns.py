@@ -141,7 +141,7 @@ class LabelledColumns:
     ) -> pd.DataFrame:
         """The table of examples; UserError with all rows that are none."""
         said = words(kept[self.label])
-        numbers = {name: number for number, name in enumerate(names)}
+        numbers = {name: index for index, name in enumerate(names)}
         labels = [numbers.get(label) for label in said] if names else [number(label) for label in said]
         texts = [texts_of(kept[column]) for column in self.text]
         bad = {row: "a text is empty, expected a sentence" for part in texts for row in empty(part)}
