@@ -23,7 +23,9 @@ class Dialect:
         if self.delimiter is not None and (len(self.delimiter) != 1 or not self.delimiter.isascii()):
             raise ValueError(f"delimiter {self.delimiter!r}, expected one ASCII character such as ';' or '\\t'")
         if self.delimiter is not None and self.delimiter in '"\r\n\0':
-            raise ValueError(f"delimiter {self.delimiter!r}, expected one that is neither a quotation mark nor a line's end")
+            raise ValueError(
+                f"delimiter {self.delimiter!r}, expected one that is neither a quotation mark nor a line's end"
+            )
         if self.quoting not in (None, *QUOTINGS):
             raise ValueError(f"quoting {self.quoting!r}, expected {' or '.join(QUOTINGS)}")
         if self.encoding is not None:

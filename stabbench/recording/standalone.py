@@ -52,7 +52,9 @@ class Names:
 def plain_settings(settings: Mapping[str, Any] | None) -> dict[str, Any]:
     """Settings as JSON keeps them; UserError, with the key, for a value that it cannot keep."""
     if settings is not None and not isinstance(settings, Mapping):
-        raise UserError(f"settings is a {type(settings).__name__}, expected a mapping such as {{'learning_rate': 2e-5}}")
+        raise UserError(
+            f"settings is a {type(settings).__name__}, expected a mapping such as {{'learning_rate': 2e-5}}"
+        )
     found = {}
     for name, value in (settings or {}).items():
         try:

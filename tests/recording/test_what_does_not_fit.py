@@ -38,7 +38,10 @@ def _folder(folder: Path, files: dict[str, str]) -> Path:
         ({**SCORE, "history.csv": "step,step,loss\n1,1,0.3\n"}, r"history\.csv: found the column 'step' twice"),
         ({**SCORE, "history.csv": "step,loss\n1e30,1\n"}, r"step is 1e\+30, expected how many updates"),
         ({**SCORE, "gradnorms.csv": "step,parameter,norm\n0,w,-1\n"}, r"norm -1, expected step, parameter and norm"),
-        ({"stabbench.json": f'{{"format": 1, "metric": "rmse", "score": {"9" * 400}}}'}, r"a score is 9+…, expected a number below"),
+        (
+            {"stabbench.json": f'{{"format": 1, "metric": "rmse", "score": {"9" * 400}}}'},
+            r"a score is 9+…, expected a number below",
+        ),
         (
             {
                 "stabbench.json": '{"format": 1, "metric": "auroc"}',
@@ -130,7 +133,9 @@ def test_a_name_that_is_a_number_is_a_name(tmp_path: Path) -> None:
     assert (tmp_path / "runs" / "own" / "toy" / "3").is_dir()
 
 
-@pytest.mark.parametrize(("scores", "message"), [([1], "scores is a list, expected a mapping"), ({"f1": 10**400}, "f1")])
+@pytest.mark.parametrize(
+    ("scores", "message"), [([1], "scores is a list, expected a mapping"), ({"f1": 10**400}, "f1")]
+)
 def test_scores_that_are_none_are_told(tmp_path: Path, scores: Any, message: str) -> None:
     with pytest.raises(UserError, match=message), stabbench.record("sgd", "toy", 1, folder=tmp_path / "runs") as run:
         run.finish([0, 1], [0, 1], scores=scores)
