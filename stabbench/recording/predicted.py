@@ -152,8 +152,9 @@ def _check_same(rows: Sequence[Row], labels: Array, names: Sequence[str], object
         first = int(differ[0])
         expected = names[int(labels[first])] if names else f"{labels[first]:g}"
         raise UserError(
-            f"{rows[first].place}: label is {rows[first]['label']!r}, and {expected} in dev, and so in {len(differ):,} of "
-            f"{len(rows):,} rows: say with a column 'example' which row of dev each is about, as the files in {{data}} do"
+            f"{rows[first].place}: label is {rows[first]['label']!r}, and {expected} in dev, and so in "
+            f"{len(differ):,} of {len(rows):,} rows: say with a column 'example' which row of dev each is about, as the "
+            "files in {data} do"
         )
 
 
@@ -279,6 +280,6 @@ def check_given(where: Path, given: Mapping[str, float | None], computed: Mappin
         if found is not None and abs(found - score) > TOLERANCE:
             raise UserError(
                 f"{where}: {name} is {found:.7g}, and that of the predictions beside it is {score:.7g}, expected the "
-                "same, not rounded: leave it out, give the predictions of the whole dev set, or another metric its own name (f1 is that of label "
-                "1, macro_f1 the mean over labels)"
+                "same, not rounded: leave it out, give the predictions of the whole dev set, or another metric its own "
+                "name (f1 is that of label 1, macro_f1 the mean over labels)"
             )
