@@ -21,6 +21,8 @@ from stabbench.tasks.objectives.contract import Array, Objective
 MOST_CLASSES = 10_000
 """Numbers of classes; larger whole numbers are measured ones."""
 LARGEST_EXAMPLE = 2**53
+SHARE_OF_ROUNDING = 0.01
+"""Of the labels' standard deviation: how far numbers may be from dev's where a script has rounded them."""
 LISTED = 10
 """Classes that a message lists before it counts the others."""
 TOLERANCE = 1e-6
@@ -147,14 +149,15 @@ def _check_same(rows: Sequence[Row], labels: Array, names: Sequence[str], object
     if "label" not in rows[0]:
         return
     found = _coded(rows, "label", [row["label"] for row in rows], names, objective)
-    differ = np.flatnonzero(np.abs(found - labels) > TOLERANCE * np.maximum(1.0, np.abs(labels)))
+    rounding = 0 if names else SHARE_OF_ROUNDING * float(np.std(labels))
+    differ = np.flatnonzero(np.abs(found - labels) > rounding)
     if len(differ):
         first = int(differ[0])
         expected = names[int(labels[first])] if names else f"{labels[first]:g}"
         raise UserError(
             f"{rows[first].place}: label is {rows[first]['label']!r}, and {expected} in dev, and so in "
-            f"{len(differ):,} of {len(rows):,} rows: say with a column 'example' which row of dev each is about, as the "
-            "files in {data} do"
+            f"{len(differ):,} of {len(rows):,} rows: say with a column 'example' which row of dev each is about, and "
+            "number labels as the files in {data} do"
         )
 
 
