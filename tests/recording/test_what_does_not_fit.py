@@ -103,7 +103,7 @@ def test_finish_may_be_called_again_after_a_mistake_and_loses_no_predictions(tmp
     ],
 )
 def test_what_is_said_at_the_end_may_be_numpys_and_torchs(tmp_path: Path, said: dict[str, Any]) -> None:
-    names = np.array([7, 8])
+    names: Any = np.array([7, 8])
     with stabbench.record("sgd", "toy", 1, folder=tmp_path / "runs", label_names=names) as run:
         run.finish(np.array([[0], [1], [1]]), np.array([[0], [1], [0]]), **said)
     assert run.record is not None
