@@ -20,8 +20,12 @@ class Dialect:
     quoting: str | None = None
 
     def __post_init__(self) -> None:
-        if self.delimiter is not None and len(self.delimiter) != 1:
-            raise ValueError(f"delimiter {self.delimiter!r}, expected one character such as ';' or '\\t'")
+        if self.delimiter is not None and (len(self.delimiter) != 1 or not self.delimiter.isascii()):
+            raise ValueError(f"delimiter {self.delimiter!r}, expected one ASCII character such as ';' or '\\t'")
+        if self.delimiter is not None and self.delimiter in '"\r\n\0':
+            raise ValueError(
+                f"delimiter {self.delimiter!r}, expected one that is neither a quotation mark nor a line's end"
+            )
         if self.quoting not in (None, *QUOTINGS):
             raise ValueError(f"quoting {self.quoting!r}, expected {' or '.join(QUOTINGS)}")
         if self.encoding is not None:

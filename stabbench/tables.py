@@ -92,6 +92,8 @@ def _as_utf8(path: Path, content: bytes, encoding: str | None) -> bytes:
             raise UserError(
                 f"{path}: {_line(content, error.start)} is not {encoding} (byte {content[error.start]:#04x})"
             ) from error
+        except UnicodeError as error:  # of codecs that tell no byte, and of halves of characters
+            raise UserError(f"{path}: is not {encoding} ({error}): {ENCODING}") from error
     return content.removeprefix(codecs.BOM_UTF8)
 
 

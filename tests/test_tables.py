@@ -81,7 +81,10 @@ def test_a_delimiter_and_a_quoting_that_are_said_are_taken(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"delimiter": "::"}, "delimiter '::', expected one character"),
+        ({"delimiter": "::"}, "delimiter '::', expected one ASCII character"),
+        ({"delimiter": "§"}, "delimiter '§', expected one ASCII character"),
+        ({"delimiter": '"'}, "expected one that is neither a quotation mark nor"),
+        ({"delimiter": "\n"}, "expected one that is neither a quotation mark nor"),
         ({"quoting": "some"}, "quoting 'some', expected standard or none"),
         ({"encoding": "utf-9"}, "encoding 'utf-9', expected one such as"),
         ({"encoding": "hex"}, "encoding 'hex', expected one such as"),
@@ -90,6 +93,19 @@ def test_a_delimiter_and_a_quoting_that_are_said_are_taken(tmp_path: Path) -> No
 def test_a_dialect_that_there_is_not_is_refused(changes: dict[str, str], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Dialect(**changes)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "content"),
+    [
+        ("utf-7", "body,kind\na +2AE-,b\n"),
+        ("punycode", "body,kind\nthe ä-.,b\n"),
+        ("unicode_escape", "a,b\n\\ud800,c\n"),
+    ],
+)
+def test_a_file_that_is_not_of_a_rare_encoding_is_told(tmp_path: Path, encoding: str, content: str) -> None:
+    with pytest.raises(UserError, match=rf"a\.csv: .*is not {encoding} "):
+        reading(tmp_path, content, encoding=encoding)
 
 
 @pytest.mark.parametrize(

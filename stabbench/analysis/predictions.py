@@ -47,6 +47,10 @@ def checked(table: pd.DataFrame, source: str) -> Items | None:
         known.pop("prediction", None)
     else:
         known.pop("correct", None)
+    for name, column in known.items():
+        if column.dtype == object and (lists := column.map(lambda value: isinstance(value, (list, dict)))).any():
+            row = int(lists.to_numpy().argmax())
+            raise UserError(f"{source}: {name} in data row {row + 1} is {str(column[row])[:60]}, expected one value")
     found = pd.DataFrame({"example": known.get("example", pd.RangeIndex(len(table))), **known})
     twice = found["example"].duplicated()
     if twice.any():

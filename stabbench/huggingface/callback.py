@@ -171,8 +171,9 @@ class StabilityCallback(TrainerCallback):
                 output = self._trainer.predict(self._evaluated, metric_key_prefix=_SPLIT)
             if self._run is not None:
                 self._finish(output, state, args, {"training": took, "evaluation": time.monotonic() - began})
-        except UserError as error:
-            warnings.warn(f"the run was not recorded: {error}", UserWarning, stacklevel=2)
+        except Exception as error:  # also of a compute_metrics or a collator: the script has a model to save
+            told = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+            warnings.warn(f"the run was not recorded: {told}", UserWarning, stacklevel=2)
         finally:
             self._close()
 

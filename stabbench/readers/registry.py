@@ -36,7 +36,7 @@ def read(texts: Sequence[str], wanted: Wanted, reader: str | None = None) -> Fou
         chosen = [READERS.load(reader)() for _ in sources]
     else:
         chosen = [_reader_of(source) for source in sources]
-    found = [_checked(one.read(source, wanted), source) for one, source in zip(chosen, sources, strict=True)]
+    found = [_checked(_found(one, source, wanted), source) for one, source in zip(chosen, sources, strict=True)]
     return found[0] if len(found) == 1 else _joined(found, sources, wanted)
 
 
@@ -75,6 +75,15 @@ def _strange(source: Source) -> str:
     names = [str(path.relative_to(source.path)) for path in source.all_files]
     held = f"it holds {some(names, NAMES)}" if names else "it is empty"
     return f"{source.text}: no reader knows what this folder holds: {held}. Readers:"
+
+
+def _found(reader: Reader, source: Source, wanted: Wanted) -> Found:
+    """What a reader makes of a source, also of one that holds something else than its format, which is no bug."""
+    try:
+        return reader.read(source, wanted)
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError, OSError) as error:
+        what = f"no {error}" if isinstance(error, KeyError) else str(error)
+        raise UserError(f"{source.text}: not as expected of {reader.description}: {what}") from error
 
 
 def _checked(found: Found, source: Source) -> Found:

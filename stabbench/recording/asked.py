@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stabbench.errors import UserError
@@ -25,7 +25,8 @@ def names_of(given: Mapping[str, str | None]) -> dict[str, str | None]:
     lacking = [name for name in ("strategy", "task") if not given[name]]
     if lacking:
         raise UserError(f"record: no {' and no '.join(lacking)} given, expected names: strategy='mine', task='rte'")
-    return {**given, "model": given["model"] or OWN_MODEL}
+    found = {**given, "model": given["model"] or OWN_MODEL}
+    return {name: None if value is None else str(value) for name, value in found.items()}
 
 
 def seed_of(given: int | None) -> int | None:
@@ -38,6 +39,13 @@ def seed_of(given: int | None) -> int | None:
     if asked is not None and given is not None and whole("seed", given) != int(asked):
         raise UserError(f"seed is {given}, and the command is run for seed {asked}: take it from ${format.SEED}")
     return given if asked is None else int(asked)
+
+
+def classes_of(names: Sequence[Any]) -> list[str]:
+    """The names of classes as texts; UserError where their order is not known."""
+    if isinstance(names, (str, Mapping, set, frozenset)):
+        raise UserError(f"label_names is {str(names)[:60]}, expected a list of names in the order of their numbers")
+    return [str(name) for name in names]
 
 
 def counts_of(labels: Any) -> dict[str, int] | None:

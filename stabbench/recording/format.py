@@ -20,6 +20,8 @@ from stabbench.tables import read
 from stabbench.typed_json import from_json
 
 FORMAT = 1
+LARGEST = 10**300
+"""Of whole numbers, which JSON may write with any number of digits."""
 DESCRIPTION = "stabbench.json"
 """The run itself; its tables stand beside it."""
 ERROR = "error.json"
@@ -87,6 +89,9 @@ def described(path: Path) -> tuple[Described, bool]:
             raise UserError(f"{path}: {unknown('key', name, Described.__dataclass_fields__)}")
     scores = data["scores"].values() if isinstance(data.get("scores"), dict) else ()
     given = [*scores, *(data[name] for name in ("score",) if name in data)]
+    for value in (*given, data.get("dev_loss"), data.get("train_loss_final")):
+        if isinstance(value, int) and abs(value) > LARGEST:
+            raise UserError(f"{path}: a score is {str(value)[:30]}…, expected a number below 1e300")
     broken = any(value is None for value in given) or any(map(_not_finite, (*given, data.get("dev_loss"))))
     if data.get("status") not in (None, DIVERGED):
         raise UserError(f"{path}: status is {data['status']!r}, expected null or '{DIVERGED}'")
@@ -136,6 +141,10 @@ def rows_of(path: Path, words: Sequence[str] = (), *, numeric: bool = False) -> 
     if path.suffix == ".jsonl":
         return _json_rows(path)
     table = read(path, words)
+    names = [str(name).strip() for name in table.frame.columns]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise UserError(f"{path}: found the column '{twice}' twice, expected it once")
     lines = None if table.lines is None else table.lines()
     written = {} if lines is None else _written(path, table.frame)
     rows = []

@@ -15,6 +15,7 @@ from stabbench.recording.format import ALIASES, GRADNORMS, HISTORY, Row, rows_of
 from stabbench.training.measured import Evaluated
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
+LAST_STEP = 2**53
 _DEV = ("dev_", "eval_")
 _NUMBERS = ("train_loss", "learning_rate", "gradient_norm", "clipped_gradient_norm")
 
@@ -79,8 +80,11 @@ def _canonical(row: Row) -> dict[str, float]:
             continue
         if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
             raise UserError(f"{row.place}: {name} is {value!r}, expected a number")
-        values[canonical] = float(value)
-    if not (values["step"] >= 0 and values["step"].is_integer()):
+        try:
+            values[canonical] = float(value)
+        except OverflowError as error:
+            raise UserError(f"{row.place}: {name} is {str(value)[:30]}…, expected a number below 1e300") from error
+    if not (0 <= values["step"] <= LAST_STEP and values["step"].is_integer()):
         raise UserError(f"{row.place}: step is {row['step']!r}, expected how many updates were done, a whole number")
     return values
 
@@ -116,7 +120,10 @@ class GradientNorms:
         found: dict[int, dict[str, float]] = {}
         for row in rows:
             try:
-                found.setdefault(int(row["step"]), {})[str(row["parameter"])] = float(row["norm"])
+                step, norm = int(row["step"]), float(row["norm"])
+                if not 0 <= step <= LAST_STEP or norm < 0:
+                    raise ValueError(f"step {step}, norm {norm:g}")
+                found.setdefault(step, {})[str(row["parameter"])] = norm
             except (KeyError, ValueError, TypeError, OverflowError) as error:
                 has = ", ".join(f"{name} {value!r}" for name, value in row.items())
                 raise UserError(f"{row.place}: found {has}, expected step, parameter and norm") from error

@@ -18,6 +18,13 @@ from stabbench.recording.format import PREDICTIONS, Row, rows_of, table_file
 from stabbench.tasks import objectives
 from stabbench.tasks.objectives.contract import Array, Objective
 
+MOST_CLASSES = 10_000
+"""Numbers of classes; larger whole numbers are measured ones."""
+LARGEST_EXAMPLE = 2**53
+SHARE_OF_ROUNDING = 0.01
+"""Of the labels' standard deviation: how far numbers may be from dev's where a script has rounded them."""
+LISTED = 10
+"""Classes that a message lists before it counts the others."""
 TOLERANCE = 1e-6
 """How far a given score may be from that of the predictions."""
 _LOGIT = "logit_"
@@ -59,10 +66,13 @@ class Predicted:
             metric = _scorer(name, scorers)
             if metric is None or metric.objective != self.objective.name:
                 continue
-            if metric.takes == "predictions":
-                found[name] = float(metric.score(self.labels, self.predictions))
-            elif self.logits is not None:
-                found[name] = float(self.objective.score(metric, self.labels, self.logits))
+            try:
+                if metric.takes == "predictions":
+                    found[name] = float(metric.score(self.labels, self.predictions))
+                elif self.logits is not None:
+                    found[name] = float(self.objective.score(metric, self.labels, self.logits))
+            except ValueError as error:
+                raise UserError(f"{name} of the predictions cannot be computed: {error}") from error
         return found
 
 
@@ -90,12 +100,15 @@ def read(folder: Path, known: Known, *, metric: str | None, objective: str | Non
     logits = _logits(path, rows)
     given = [row.get("label") for row in rows] if known.labels is None else list(known.labels)
     predicted = [row["prediction"] for row in rows] if "prediction" in rows[0] else None
+    _check_labels(rows, given)
     chosen = known.objective or _objective(objective, metric, known.scorers, given)
     names = () if chosen.label_type is np.float64 else _names(known, given)
     labels = _coded(rows, "label", given, names, chosen)
     if logits is not None and logits.shape[1] != (outputs := chosen.outputs(names)):
-        more = f", one a class ({', '.join(names)}){_more(known)}" if names else ""
+        more = f", one a class ({_listed(names)}){_more(known)}" if names else ""
         raise UserError(f"{path}: found {logits.shape[1]} logits an example, expected {outputs}{more}")
+    if known.labels is not None:
+        _check_same(rows, labels, names, chosen)
     if predicted is not None:
         more = _more(known) if names else ""
         predictions = _coded(rows, "prediction", predicted, names, chosen, more)
@@ -106,18 +119,60 @@ def read(folder: Path, known: Known, *, metric: str | None, objective: str | Non
         examples = np.asarray(known.examples, dtype=np.int64)
     else:
         examples = np.array([_example(row, number) for number, row in enumerate(rows)], dtype=np.int64)
+        _check_once(rows, examples)
     return Predicted(chosen, tuple(names), examples, labels, predictions, logits)
 
 
 def _more(known: Known) -> str:
-    return "" if known.label_names else "; if there are other classes, say so with label_names"
+    if known.label_names:
+        return ""
+    return (
+        "; if there are other classes, say so with label_names, and where labels are measured numbers with objective: "
+        "regression"
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - LISTED:,} more" if len(names) > LISTED else ""
+    return f"{', '.join(names[:LISTED])}{more}"
+
+
+def _check_labels(rows: Sequence[Row], labels: Sequence[Any]) -> None:
+    """UserError for a label that is neither a text nor a number."""
+    for row, label in zip(rows, labels, strict=True):
+        if not isinstance(label, str) and _number(label) is None:
+            raise UserError(f"{row.place}: label is {str(label)[:60]}, expected a class or a number")
+
+
+def _check_same(rows: Sequence[Row], labels: Array, names: Sequence[str], objective: Objective) -> None:
+    """UserError where a table says other labels than dev has: its rows are in another order, or of other examples."""
+    if "label" not in rows[0]:
+        return
+    found = _coded(rows, "label", [row["label"] for row in rows], names, objective)
+    rounding = 0 if names else SHARE_OF_ROUNDING * float(np.std(labels))
+    differ = np.flatnonzero(np.abs(found - labels) > rounding)
+    if len(differ):
+        first = int(differ[0])
+        expected = names[int(labels[first])] if names else f"{labels[first]:g}"
+        raise UserError(
+            f"{rows[first].place}: label is {rows[first]['label']!r}, and {expected} in dev, and so in "
+            f"{len(differ):,} of {len(rows):,} rows: say with a column 'example' which row of dev each is about, and "
+            "number labels as the files in {data} do"
+        )
+
+
+def _check_once(rows: Sequence[Row], examples: Array) -> None:
+    _, first = np.unique(examples, return_index=True)
+    if len(first) < len(rows):
+        again = int(np.setdiff1d(np.arange(len(rows)), first)[0])
+        raise UserError(f"{rows[again].place}: example {examples[again]} stands twice, expected each once")
 
 
 def _example(row: Row, otherwise: int) -> int:
     """The row of dev that a row of the table is about."""
     value = row.get("example", otherwise)
     number = _number(value)
-    if number is None or not number.is_integer():
+    if number is None or not number.is_integer() or abs(number) > LARGEST_EXAMPLE:
         raise UserError(f"{row.place}: example is {value!r}, expected the number of a row of dev")
     return int(number)
 
@@ -150,7 +205,9 @@ def _matched(path: Path, rows: Sequence[Row], known: Known) -> list[Row]:
 
 
 def _logits(path: Path, rows: Sequence[Row]) -> Array | None:
-    columns = sorted((name for name in rows[0] if name.startswith(_LOGIT)), key=lambda name: (len(name), name))
+    columns = [f"{_LOGIT}{number}" for number in range(sum(name.startswith(_LOGIT) for name in rows[0]))]
+    if absent := [name for name in columns if name not in rows[0]]:
+        raise UserError(f"{path}: there is no column {absent[0]}, expected {_LOGIT}0, {_LOGIT}1, … without a gap")
     try:
         if "logits" in rows[0]:
             found = np.array([np.atleast_1d(row["logits"]) for row in rows], dtype=np.float64)
@@ -178,11 +235,19 @@ def _objective(
 def _names(known: Known, labels: Sequence[Any]) -> tuple[str, ...]:
     """The classes' names: as somebody says them, those of labels that are texts, or numbers."""
     if known.label_names:
+        if len(set(known.label_names)) < len(known.label_names):
+            raise UserError(f"label_names are {_listed(known.label_names)}, expected a name of its own for each class")
         return tuple(known.label_names)
     if any(isinstance(value, str) for value in labels):
         return tuple(sorted({str(value) for value in labels}))
     numbers = [int(value) for value in labels if math.isfinite(value)]
-    return tuple(str(number) for number in range(max(1 + max(numbers, default=0), known.classes, 1)))
+    count = max(1 + max(numbers, default=0), known.classes, 1)
+    if count > MOST_CLASSES:
+        raise UserError(
+            f"found {count - 1:,} as the number of a class, expected 0, 1, … and at most {MOST_CLASSES:,}: number the "
+            "classes without gaps, or say objective: regression where labels are measured numbers"
+        )
+    return tuple(map(str, range(count)))
 
 
 def _coded(
@@ -190,7 +255,7 @@ def _coded(
 ) -> Array:
     """Labels or predictions as the objective has them; UserError, with the row, for what is none."""
     numbers = {name: number for number, name in enumerate(names)}
-    expected = f"one of {', '.join(names)}, or its number{more}" if names else "a number"
+    expected = f"one of {_listed(names)}, or its number{more}" if names else "a number"
     coded = []
     for row, value in zip(rows, values, strict=True):
         found = numbers.get(value) if isinstance(value, str) and names else _number(value)
@@ -207,7 +272,7 @@ def _number(value: Any) -> float | None:
     """The number that a value is."""
     try:
         return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 
@@ -218,6 +283,6 @@ def check_given(where: Path, given: Mapping[str, float | None], computed: Mappin
         if found is not None and abs(found - score) > TOLERANCE:
             raise UserError(
                 f"{where}: {name} is {found:.7g}, and that of the predictions beside it is {score:.7g}, expected the "
-                "same: give the predictions of the whole dev set, or another metric its own name (f1 is that of label "
-                "1, macro_f1 the mean over labels)"
+                "same, not rounded: leave it out, give the predictions of the whole dev set, or another metric its own "
+                "name (f1 is that of label 1, macro_f1 the mean over labels)"
             )

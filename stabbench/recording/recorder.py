@@ -16,12 +16,12 @@ from filelock import Timeout
 from stabbench.errors import UserError
 from stabbench.files import sha256_of_json
 from stabbench.recording import cells, format
-from stabbench.recording.asked import counts_of, names_of, seed_of
+from stabbench.recording.asked import classes_of, counts_of, names_of, seed_of
 from stabbench.recording.cells import Place
 from stabbench.recording.modules import gradient_norms, is_module, roles_of
 from stabbench.recording.output import RunOutput, read_output
 from stabbench.recording.standalone import Names, plain_settings
-from stabbench.recording.writing import RunWriter, column, number, whole
+from stabbench.recording.writing import RunWriter, column, mapping, number, whole
 from stabbench.records import Record
 from stabbench.records.content import RunError
 
@@ -96,7 +96,7 @@ class Recorder:
         self._description: dict[str, Any] = {
             "metric": metric,
             "objective": objective,
-            "label_names": None if label_names is None else list(label_names),
+            "label_names": None if label_names is None else classes_of(label_names),
             "train_labels": None if train_labels is None else counts_of(train_labels),
             "architecture": architecture,
         }
@@ -235,7 +235,7 @@ class Recorder:
         """
         writer = self._at_work()
         self._write_predictions(writer, labels, predictions, logits, examples)
-        given = {name: number(name, value) for name, value in (scores or {}).items()}
+        given = {name: number(name, value) for name, value in mapping("scores", scores).items()}
         if score is not None:
             headline = self._description["metric"]
             if headline is None:
@@ -243,7 +243,9 @@ class Recorder:
                     "finish(score=…) without a name: say record(metric='accuracy'), or scores={'accuracy': …}"
                 )
             given.setdefault(headline, number("score", score))
-        took = {"training": time.monotonic() - self._began} if seconds is None else dict(seconds)
+        took = {name: number(f"seconds of {name}", value) for name, value in mapping("seconds", seconds).items()}
+        steps = {"total_steps": total_steps, "steps_per_epoch": steps_per_epoch, "warmup_steps": warmup_steps}
+        known = {name: whole(name, value) for name, value in steps.items() if value is not None}
         writer.finish(
             {
                 **self._description,
@@ -252,13 +254,12 @@ class Recorder:
                 "dev_loss": None if dev_loss is None else number("dev_loss", dev_loss),
                 "train_loss_final": None if train_loss is None else number("train_loss", train_loss),
                 "status": format.DIVERGED if diverged else None,
-                "total_steps": (self._step or None) if total_steps is None else whole("total_steps", total_steps),
-                "steps_per_epoch": steps_per_epoch,
-                "warmup_steps": warmup_steps,
-                "seconds": took,
-                "versions": dict(versions or {}),
-                "device": device,
-                "tensors": dict(self._roles if tensors is None else tensors),
+                "total_steps": self._step or None,
+                **known,
+                "seconds": took or {"training": time.monotonic() - self._began},
+                "versions": mapping("versions", versions),
+                "device": None if device is None else str(device),
+                "tensors": mapping("tensors", self._roles if tensors is None else tensors),
                 "seed": self.seed,
                 **{name: value for name, value in self._names.items() if value is not None},
             }

@@ -27,6 +27,8 @@ RECORDED = "recorded"
 VERSION = "1"
 """Raised where the same numbers would be judged otherwise."""
 UNKNOWN_MODEL = "unknown"
+LONGEST = 200
+"""Bytes of a name, which is that of a folder: file systems take 255, and temporary ones beside it need some."""
 
 
 @dataclass(frozen=True)
@@ -39,14 +41,20 @@ class Names:
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
-            if value in ("", ".", "..") or value.startswith(".") or set(value) & set("/\\\0"):
+            if not value or value.startswith(".") or set(value) & set("/\\") or not value.isprintable():
                 raise UserError(
                     f"{name} is {value!r}, expected a name without slashes, such as bert-base or mixout-0.1"
                 )
+            if len(value.encode()) > LONGEST:
+                raise UserError(f"{name} is {value[:30]!r}… of {len(value)} letters, expected at most {LONGEST} bytes")
 
 
 def plain_settings(settings: Mapping[str, Any] | None) -> dict[str, Any]:
     """Settings as JSON keeps them; UserError, with the key, for a value that it cannot keep."""
+    if settings is not None and not isinstance(settings, Mapping):
+        raise UserError(
+            f"settings is a {type(settings).__name__}, expected a mapping such as {{'learning_rate': 2e-5}}"
+        )
     found = {}
     for name, value in (settings or {}).items():
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -56,7 +57,7 @@ def read(folder: Path) -> TrainerFiles | None:
     found = evaluation_of(data, where)
     loss = found.pop("loss", None)
     steps, epoch = state.get("global_step"), state.get("epoch")
-    per_epoch = round(steps / epoch) if _is_positive(steps) and _is_positive(epoch) else None
+    per_epoch = steps / epoch if _is_positive(steps) and _is_positive(epoch) else math.nan
     times = {name: data.get(f"{split}_runtime") for name, split in (("training", "train"), ("evaluation", "eval"))}
     return TrainerFiles(
         where=where,
@@ -64,7 +65,7 @@ def read(folder: Path) -> TrainerFiles | None:
         dev_loss=loss,
         history=list(_history(log, state_file)),
         total_steps=steps if isinstance(steps, int) else None,
-        steps_per_epoch=per_epoch,
+        steps_per_epoch=round(per_epoch) if math.isfinite(per_epoch) else None,
         seconds={name: float(value) for name, value in times.items() if _is_positive(value)},
     )
 
@@ -86,17 +87,20 @@ def _last_state(folder: Path) -> Path | None:
 
 
 def evaluation_of(data: Mapping[str, Any], where: Path | str) -> dict[str, float | None]:
-    """The scores, and `loss`, of what Trainer says of an evaluation; UserError for one that is no number."""
+    """The scores, and `loss`, of what Trainer says of an evaluation; what is no number (a report, a confusion matrix)
+    is passed over, and a loss that is none a UserError.
+    """
     found: dict[str, float | None] = {}
     for key, value in data.items():
         name = key.removeprefix(_SPLIT)
         if not key.startswith(_SPLIT) or _MEASURES.fullmatch(name):
             continue
-        if hasattr(value, "item"):  # a NumPy number
+        if hasattr(value, "item") and getattr(value, "size", 1) == 1:  # a NumPy number
             value = value.item()
-        if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
+        if value is None or (isinstance(value, (int, float)) and not isinstance(value, bool)):
+            found[name] = value
+        elif name == "loss":
             raise UserError(f"{where}: {key} is {str(value)[:60]!r}, expected a number")
-        found[name] = value
     return found
 
 

@@ -37,6 +37,8 @@ class RunWriter:
 
     def predictions(self, columns: Mapping[str, Sequence[Any]]) -> None:
         """Write the predictions, a value an example in each column."""
+        if PREDICTIONS in self._files:  # of a try that was refused
+            self._files.pop(PREDICTIONS).close()
         (self.folder / f"{PREDICTIONS}.jsonl").unlink(missing_ok=True)
         rows = (dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True))
         self._append(PREDICTIONS, rows)
@@ -76,7 +78,7 @@ def number(name: str, value: Any) -> float:
     """A number of a loop's: Python's, NumPy's, or a tensor of one element; UserError for anything else."""
     try:
         found = float(value.detach() if hasattr(value, "detach") else value)
-    except (TypeError, ValueError, RuntimeError) as error:
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise UserError(f"{name} is a {type(value).__name__}, expected a number ({error})") from error
     if isinstance(value, bool):
         raise UserError(f"{name} is {value}, expected a number")
@@ -91,10 +93,19 @@ def whole(name: str, value: Any, least: int = 0) -> int:
     return int(found)
 
 
+def mapping(name: str, value: Any) -> dict[str, Any]:
+    """A mapping by texts; UserError for anything else."""
+    if value is not None and not isinstance(value, Mapping):
+        raise UserError(f"{name} is a {type(value).__name__}, expected a mapping such as {{'name': value}}")
+    return {str(key): entry for key, entry in (value or {}).items()}
+
+
 def column(name: str, values: Any) -> list[Any]:
     """A list of Python's numbers, texts or lists of numbers, from a list, an array or a tensor."""
     found = values.detach().cpu().float() if _is_half(values) else values
     found = found.detach().cpu() if hasattr(found, "detach") else found
+    if getattr(found, "shape", ())[1:] == (1,) and name != "logits":  # a column vector
+        found = found.reshape(-1)
     found = found.tolist() if hasattr(found, "tolist") else list(found)
     if not isinstance(found, list) or not found:
         raise UserError(f"{name} is {str(values)[:60]}, expected a value an example")

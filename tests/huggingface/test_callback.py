@@ -198,3 +198,23 @@ def test_without_an_evaluation_set_nothing_is_trained(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="found none as eval_dataset, expected one"):
         trainer.train()
     assert trainer.state.global_step == 0
+
+
+def test_whatever_goes_wrong_at_the_end_is_a_warning_since_the_script_has_a_model_to_save(tmp_path: Path) -> None:
+    def broken(output: Any) -> dict[str, float]:
+        raise KeyError("no such label")
+
+    trainer = trainer_of(model_of("bert"), tmp_path, num_train_epochs=1, eval_strategy="no")
+    trainer.compute_metrics = broken
+    trainer.add_callback(StabilityCallback(trainer, "adamw", "toy", folder=tmp_path / "runs"))
+    with pytest.warns(UserWarning, match=r"the run was not recorded: KeyError: 'no such label'"):
+        trainer.train()
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_report_among_the_metrics_costs_no_record(tmp_path: Path) -> None:
+    trainer = trainer_of(model_of("bert"), tmp_path, num_train_epochs=1, eval_strategy="no")
+    trainer.compute_metrics = lambda output: {"report": "precision recall", "confusion": [[1, 2], [3, 4]]}
+    trainer.add_callback(StabilityCallback(trainer, "adamw", "toy", folder=tmp_path / "runs"))
+    trainer.train()
+    assert (tmp_path / "runs").is_dir()
