@@ -15,6 +15,7 @@
     python -m benchmarks.gpu                               # the GPU path, with torch and transformers alone
     python -m benchmarks.tracking                          # 1,000 runs onto a real tracking server, over HTTP
     python -m benchmarks.preparation                       # a table of a million rows made a prepared task
+    python -m benchmarks.trainers                          # native and Trainer: one distribution? seconds of a run
     python -m benchmarks.scale                             # plan, status and report of 10,000 runs; minutes of set-up
     python -m benchmarks.evidence                          # reports/evidence: the paper's claims, of committed tables
     python -m benchmarks.cost                              # docs/cost.md: BERT-large on many GPUs, by calculation

