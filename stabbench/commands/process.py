@@ -14,9 +14,8 @@ from pathlib import Path
 
 from stabbench.commands import supervisor
 from stabbench.files import read_json, write_json
+from stabbench.recording.format import OF_A_COMMAND
 
-OUTPUT = "output.txt"
-"""What the command said, standard output and errors together, in the run's folder."""
 KEPT_BYTES = 1_000_000
 """Of longer output the end is kept."""
 TOLD_LINES = 40
@@ -36,8 +35,8 @@ class CommandError(Exception):
         self.output = output
 
 
-ENDED, FAILED = "ended.json", "failed"
-"""In a run's folder: that its command came to its end, and how long it took; that it did not."""
+OUTPUT, ENDED, FAILED = OF_A_COMMAND
+"""In a run's folder: what its command said, its errors too; that it came to its end, and when; that it did not."""
 
 
 def run_once(
@@ -47,7 +46,9 @@ def run_once(
 
     What ended there is not run again; what was killed goes on in the folder as it is; what failed begins anew.
     """
-    if (out / FAILED).exists():
+    if out.is_file():
+        out.unlink()
+    elif (out / FAILED).exists():
         shutil.rmtree(out)
     elif (out / ENDED).exists():
         return float(read_json(out / ENDED)["seconds"])
@@ -55,7 +56,8 @@ def run_once(
     try:
         seconds = run_command(words, folder, out, variables, minutes)
     except CommandError:
-        (out / FAILED).touch()
+        if out.is_dir():
+            (out / FAILED).touch()
         raise
     write_json(out / ENDED, {"seconds": seconds})
     return seconds
@@ -92,6 +94,8 @@ def run_command(
             _RUNNING.discard(supervised)
     if stopped:
         raise CommandStoppedError
+    if not out.is_dir():
+        raise CommandError(f"it has taken its folder {{out}} away ({out})", "")
     if status:
         raise CommandError(f"it ended with {_words(status)}", tail(out))
     return time.monotonic() - began

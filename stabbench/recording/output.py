@@ -17,6 +17,7 @@ from stabbench.recording.format import (
     DIVERGED,
     FORMAT,
     NAMES,
+    OF_A_COMMAND,
     PREDICTIONS,
     Described,
     described,
@@ -174,7 +175,8 @@ def _told(folder: Path) -> _Told:
         history = History.read(folder) or History.of(others.history, others.where)
         return _Told(others.where, said, scores, history, broken)
     if table_file(folder, PREDICTIONS) is None:
-        found = ", ".join(sorted(path.name for path in folder.iterdir())[:10]) or "nothing"
+        left = sorted({path.name for path in folder.iterdir()}.difference(OF_A_COMMAND))
+        found = ", ".join(left[:10]) or "nothing"
         raise UserError(
             f"{folder}: found {found}, expected {DESCRIPTION}, {' or '.join(trainer_files.RESULTS)}, "
             f"{trainer_files.STATE}, or predictions (docs/own-code.md says what may be in them)"

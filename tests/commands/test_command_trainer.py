@@ -152,6 +152,22 @@ def test_a_command_that_fails_is_an_error_with_its_last_words_and_the_others_go_
     assert record(folder, "mine", 3).score == record(folder, "mine", 3).result.constant["accuracy"]
 
 
+def test_a_command_that_leaves_nothing_or_takes_its_folder_away_is_an_error_of_its_run(folder: Path) -> None:
+    (folder / "strange.py").write_text(
+        "import json, pathlib, shutil, sys\nseed, out = sys.argv[1:]\n"
+        "if seed == '2':\n    shutil.rmtree(out)\n    pathlib.Path(out).write_text('0.9')\n"
+        "if seed == '3':\n"
+        "    json.dump({'format': 1, 'metric': 'accuracy', 'score': 0.9}, open(out + '/stabbench.json', 'w'))\n"
+    )
+    made = project(folder, mine={"command": f"{sys.executable} strange.py {{seed}} {{out}}"})
+    nothing, away = map(str, made.train(workers=1).errors)
+    assert "found nothing, expected stabbench.json" in nothing
+    assert "seed 2: RunFailed: it has taken its folder {out} away" in away
+    assert record(folder, "mine", 3).status == "ok"
+    again = made.train(workers=1)
+    assert len(again.errors) == 2
+
+
 def test_a_command_that_takes_too_long_is_ended_with_all_that_it_started(folder: Path) -> None:
     sleeper = f'{sys.executable} -c \'import subprocess; subprocess.run(["sleep", "{odd()}"])\' {{seed}}'
     made = project(folder, "1", mine={"command": sleeper, "time_limit": 0.02})
