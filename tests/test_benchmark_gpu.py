@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,13 @@ import torch
 
 from benchmarks import gpu_report
 from benchmarks.gpu_cases import EXAMPLES, LENGTHS, QUANTILES, make_inputs, texts
+from tests import warm
 
 ROOT = Path(__file__).parent.parent
 
 
 def run(folder: Path, *arguments: str) -> dict[str, Any]:
-    command = [sys.executable, "-m", "benchmarks.gpu", "--out", str(folder), *arguments]
+    command = [warm.python(), "-m", "benchmarks.gpu", "--out", str(folder), *arguments]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     found: dict[str, Any] = json.loads((folder / "gpu.json").read_text())

@@ -9,6 +9,7 @@ import pickle
 import re
 import shutil
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -46,19 +47,22 @@ READING = {"torch.load", "torch.save", "torch.hub", "numpy.load", "np.load", "pd
 READING |= {"os.system", "os.popen", "yaml.load", "yaml.unsafe_load"}
 IMPORTERS = {"cli/group.py", "cli/plugins.py", "__init__.py", "huggingface/__init__.py", "plugins/files.py"}
 """Modules that import by a name: commands, public names, kinds of this package, a file that params.yaml names."""
+of_the_source = pytest.mark.xdist_group("the package's source")  # which is parsed once
 
 
-def modules() -> Iterator[tuple[str, ast.AST]]:
-    for path in sorted(PACKAGE.rglob("*.py")):
-        yield path.relative_to(PACKAGE).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
+@cache
+def nodes() -> list[tuple[str, ast.AST]]:
+    """Every call and import of the package, with its module."""
+    files = [(path.relative_to(PACKAGE).as_posix(), path.read_text(encoding="utf-8")) for path in PACKAGE.rglob("*.py")]
+    kinds = ast.Call | ast.Import | ast.ImportFrom
+    return [(name, node) for name, text in files for node in ast.walk(ast.parse(text)) if isinstance(node, kinds)]
 
 
-def calls() -> Iterator[tuple[str, str, ast.Call]]:
+@cache
+def calls() -> list[tuple[str, str, ast.Call]]:
     """Every call of the package: module, the function as it is written, the call."""
-    for name, tree in modules():
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Call):
-                yield f"{name}:{node.lineno}", ast.unparse(node.func), node
+    found = [(name, node) for name, node in nodes() if isinstance(node, ast.Call)]
+    return [(f"{name}:{node.lineno}", ast.unparse(node.func), node) for name, node in found]
 
 
 def keyword(call: ast.Call, name: str) -> object:
@@ -66,6 +70,7 @@ def keyword(call: ast.Call, name: str) -> object:
     return found[0].value if found and isinstance(found[0], ast.Constant) else next(iter(found), None)
 
 
+@of_the_source
 def test_nothing_is_unpickled_evaluated_or_handed_to_a_shell() -> None:
     tensors_alone = [
         where
@@ -79,31 +84,32 @@ def test_nothing_is_unpickled_evaluated_or_handed_to_a_shell() -> None:
     assert found == []
 
 
+@of_the_source
 def test_an_older_checkpoint_is_opened_by_the_command_that_converts_it_alone() -> None:
     importers = {
         name
-        for name, tree in modules()
-        for node in ast.walk(tree)
+        for name, node in nodes()
         if isinstance(node, ast.ImportFrom) and node.module == "stabbench.models.conversion"
     }
     assert importers == {"cli/convert.py"}
 
 
+@of_the_source
 def test_pickle_is_imported_only_to_try_that_plugins_pass_between_processes() -> None:
     importers = set()
-    for name, tree in modules():
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Import):
-                imported = {alias.name.partition(".")[0] for alias in node.names}
-            else:
-                imported = {(node.module or "").partition(".")[0]} if isinstance(node, ast.ImportFrom) else set()
-            if imported & PICKLERS:
-                importers.add(name)
+    for name, node in nodes():
+        if isinstance(node, ast.Import):
+            imported = {alias.name.partition(".")[0] for alias in node.names}
+        else:
+            imported = {(node.module or "").partition(".")[0]} if isinstance(node, ast.ImportFrom) else set()
+        if imported & PICKLERS:
+            importers.add(name)
     assert importers == {"testing/checks.py", "testing/family_checks.py"}
     loads = [call for where, function, call in calls() if where.startswith("testing/") and function == "pickle.loads"]
     assert [ast.unparse(call.args[0]).startswith("pickle.dumps(") for call in loads] == [True, True]
 
 
+@of_the_source
 def test_models_are_read_as_safetensors_without_code_of_their_own() -> None:
     loading = [(where, f, call) for where, f, call in calls() if re.search(r"\bAuto\w+\.from_(pretrained|config)$", f)]
     loading += [(where, f, call) for where, f, call in calls() if f == "classifiers.from_config"]
@@ -114,6 +120,7 @@ def test_models_are_read_as_safetensors_without_code_of_their_own() -> None:
             assert keyword(call, "use_safetensors") is True, where
 
 
+@of_the_source
 def test_modules_are_imported_by_name_in_few_places() -> None:
     found = {where.partition(":")[0] for where, function, _ in calls() if function.endswith("import_module")}
     assert found == IMPORTERS

@@ -28,7 +28,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 LIBRARIES = (
-    *("alembic.command", "dvc.cli", "dvc.repo", "jinja2", "matplotlib.pyplot", "mlflow"),
+    *("alembic.command", "dvc.cli.parser", "dvc.repo.experiments.executor.local", "dvc.repo.experiments.queue.celery"),
+    *("dvc.repo.experiments.queue.tempdir", "dvc.repo.graph", "dvc.repo.index", "dvc.repo.metrics.show"),
+    *("dvc.repo.plots", "dvc.repo.stage", "hydra.core.override_parser.overrides_parser", "jinja2"),
+    *("matplotlib.pyplot", "mlflow", "networkx", "scmrepo.git.backend.dulwich", "scmrepo.git.backend.pygit2"),
     *("mlflow.store.tracking.sqlalchemy_store", "pandas", "pyarrow.dataset", "pyarrow.parquet", "ruamel.yaml"),
     *("scipy.stats", "sklearn.metrics", "torch", "transformers.models.bert.modeling_bert"),
 )

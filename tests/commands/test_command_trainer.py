@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -20,7 +18,8 @@ from stabbench.errors import UserError
 from stabbench.plan import Cell, read_plan
 from stabbench.records import Record, Store
 from tests.commands.sleepers import odd, running
-from tests.faults.processes import wait_until
+from tests.faults.processes import PATIENCE, wait_until
+from tests.faults.processes import stabbench as started
 
 SCRIPT = Path(__file__).with_name("perceptron.py")
 MINE = f"{sys.executable} perceptron.py --seed {{seed}} --data {{data}} --out {{out}}"
@@ -184,12 +183,10 @@ def test_nothing_lives_on_where_training_is_killed_and_nothing_finished_is_run_a
     )
     (folder / "waits.py").write_text(waits)
     project(folder, "1-2", mine={"command": f"{sys.executable} waits.py {{seed}} {{out}}"})
-    training = subprocess.Popen(
-        [sys.executable, "-m", "stabbench", "train"], cwd=folder, env={**os.environ, "STABBENCH_WORKERS": "1"}
-    )
+    training = started(folder, "train", STABBENCH_WORKERS="1").process
     assert wait_until(lambda: bool(running(odd())))
     training.send_signal(signal.SIGKILL)
-    training.wait()
+    training.wait(PATIENCE)
     assert wait_until(lambda: not running(odd()))
     (folder / "go").touch()
     assert not stabbench.Project(folder).train(workers=1).errors

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from stabbench.cli import main
 from stabbench.records import Record, Selection
-from tests.faults.processes import wait_until
+from tests.faults.processes import PATIENCE, stabbench, wait_until
 
 SCRIPT = """
 import json, pathlib, random, sys, time
@@ -139,13 +138,13 @@ def test_a_folder_with_a_plan_has_its_strategies_in_params_yaml(folder: Path) ->
 def test_a_stopped_call_leaves_no_process_and_the_next_finds_the_folders_as_they_were(
     folder: Path, number: signal.Signals
 ) -> None:
-    words = [sys.executable, "-m", "stabbench", "run", "--seeds", "1-2", "--workers", "2", "--"]
+    words = ["run", "--seeds", "1-2", "--workers", "2", "--"]
     words += [sys.executable, "train.py", "{seed}", "{out}", "--waits"]
-    call = subprocess.Popen(words, cwd=folder, stderr=subprocess.PIPE, text=True, preexec_fn=_hear_ctrl_c)
+    call = stabbench(folder, *words)
     assert wait_until(lambda: len(list(folder.rglob("half"))) == 2)
-    call.send_signal(number)
-    _, told = call.communicate()
-    assert "Traceback" not in told
+    call.process.send_signal(number)
+    call.process.wait(PATIENCE)
+    assert "Traceback" not in call.errors
     assert wait_until(lambda: not _running(folder))
     halves = sorted(path.read_text() for path in folder.rglob("half"))
     assert halves == ["1", "2"]
@@ -170,11 +169,6 @@ def test_what_cannot_be_run_is_told_before_anything_runs(
     assert found.exit_code == 2
     assert message in found.output
     assert not Path("began.txt").exists()
-
-
-def _hear_ctrl_c() -> None:
-    """Also where whoever started these tests ignores it, as a shell has it for what is in the background."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _running(folder: Path) -> str:

@@ -11,7 +11,6 @@ import re
 import shlex
 import shutil
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from action.check import comment
+from tests import warm
 from tests.gate.test_command import CSV
 
 ROOT = Path(__file__).parent.parent.parent
@@ -135,7 +135,7 @@ def run(step: dict[str, Any], folder: Path, github: GitHub | None = None, **inpu
         cwd=folder / given["folder"],
         env={
             **inherited,
-            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+            "PATH": warm.path(),
             **step_environment,
             **environment,
         },

@@ -17,6 +17,7 @@ from stabbench.cli import main
 from stabbench.errors import UserError
 from stabbench.readers import Wanted, read
 from stabbench.testing import FAMILY_CHECKS, OPTIMIZER_CHECKS, TASK_CHECKS, TRAINER_CHECKS
+from tests import warm
 from tests.tiny import PROJECT
 
 PAGE = (Path(__file__).parents[2] / "docs" / "plugins.md").read_text(encoding="utf-8")
@@ -96,7 +97,7 @@ def test_the_pages_tests_pass(project: Path) -> None:
         "test_one_by_one.py": TRAINER_CHECKS,
         "test_signum.py": OPTIMIZER_CHECKS,
     }
-    command = [sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", *suites]
+    command = [warm.python(), "-m", "pytest", "-v", "-p", "no:cacheprovider", *suites]
     result = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
     passed = Counter(re.findall(r"^(\w+\.py)::.* PASSED", result.stdout, flags=re.MULTILINE))
     assert passed == {file: len(checks) for file, checks in suites.items()}, result.stdout

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
+import stabbench
 from stabbench.cli import main
 from tests.probes.conftest import VARIABLES
 from tests.tiny import PROJECT
@@ -81,10 +82,11 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setenv("STABBENCH_WORKERS", "1")
         for command in (["prepare"], ["prepare", "error-40"], ["pretrain"], ["plan"], ["train", "--all"]):
             run(*command)
+        project = stabbench.Project(folder)  # whose studies and probes are drawn by the report alone
         for study in ("ablation", "bias-correction", "small-data", "crossed"):
-            run("study", study)
+            assert not project.study(study).errors
         for probe in ("forgetting", "surface"):
-            run("probe", probe)
+            project.probe(probe)
         run("report")
         put_empty_database(folder)
         run("track")

@@ -5,7 +5,6 @@ import hashlib
 import json
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from html.parser import HTMLParser
@@ -23,6 +22,7 @@ from stabbench.report.build import build
 from stabbench.report.content import Content, gather
 from stabbench.report.figures.drawing import style
 from stabbench.report.section import Section
+from tests import warm
 from tests.analysis.synthetic import DIVERGED, SyntheticCell, write_runs
 
 HOSTILE = "<script>alert('x')</script> & \"co\""
@@ -216,15 +216,16 @@ def test_missing_runs_stop_a_report_before_anything_is_written_and_incomplete_sh
     assert "synthetic/acceptability/mosbach n = 0/2" in extended.html
 
 
-def test_a_stop_that_a_destructor_swallowed_counts_at_the_next_chapter(project: Path, tmp_path: Path) -> None:
+def test_a_stop_that_a_destructor_swallowed_counts_at_the_next_chapter(tmp_path: Path) -> None:
     """In a process of its own, as this one may have been left by others in a state in which no signal is heard."""
+    write_runs(tmp_path / "runs", [SyntheticCell([0.5])])
     ended = subprocess.run(
-        [sys.executable, "-c", SWALLOWED, str(project / "runs"), str(tmp_path / "reports")],
+        [warm.python(), "-c", SWALLOWED, str(tmp_path / "runs"), str(tmp_path / "reports")],
         capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
     assert ended.stdout == "stopped by SIGINT\n", ended.stderr
     assert not (tmp_path / "reports/index.html").exists()
-    build(project / "runs", tmp_path / "reports")
+    build(tmp_path / "runs", tmp_path / "reports")
 
 
 def test_the_page_lists_its_sections_by_part_in_the_order_in_which_they_stand(extended: Extended) -> None:

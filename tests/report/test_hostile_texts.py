@@ -14,6 +14,7 @@ from tests.analysis.synthetic import DIVERGED, SyntheticCell, write_runs
 from tests.faults.processes import here
 from tests.report.browser import browser, needs_browser
 
+pytestmark = pytest.mark.xdist_group("hostile reports")  # which are made once: tests name them by a parameter
 SCRIPT = "<script>window.hacked=1<\\script>"
 IMAGE = "<img src=x onerror=window.hacked=2>"
 QUOTED = "\"'><svg onload=window.hacked=3>"

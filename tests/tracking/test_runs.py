@@ -6,10 +6,9 @@ import dataclasses
 import hashlib
 import json
 import math
+import os
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from stabbench.analysis.manifest import FigureFile, write_manifest
 from stabbench.analysis.place import Place
 from stabbench.records import Selection
 from stabbench.tracking import TrackingOutcome
+from tests import warm
 from tests.analysis.synthetic import DIVERGED, SyntheticCell, write_runs
 
 Track = Callable[..., TrackingOutcome]
@@ -250,12 +250,13 @@ def test_a_call_that_is_killed_in_the_middle_is_completed_by_the_next(
         f"bring_up_to_date(Path({str(runs)!r}), preset='demo', tracking_uri={uri!r},\n"
         "    progress=lambda done, total: print(done, flush=True))\n"
     )
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            if int(line) == 5:
-                break
+    ours, theirs = os.pipe()
+    process = warm.Started(["interpreter/python", "-c", code], runs.parent, os.environ, theirs, theirs)
+    os.close(theirs)
+    with os.fdopen(ours) as said:
+        assert "5\n" in said
         process.send_signal(signal.SIGKILL)
+    assert process.wait(30) == -signal.SIGKILL
     outcome = track()
     assert outcome.complete, outcome.line()
     assert outcome.found >= 5

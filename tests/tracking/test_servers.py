@@ -19,6 +19,7 @@ from sqlalchemy import NullPool, create_engine, text
 from stabbench.errors import UserError
 from stabbench.tracking import TrackingOutcome, bring_up_to_date
 from stabbench.tracking import server as server_module
+from tests import warm
 from tests.analysis.synthetic import SyntheticCell, write_runs
 from tests.tracking.processes import Server, free_port
 
@@ -268,7 +269,7 @@ def test_two_calls_at_once_log_every_run_once(runs: Path, tmp_path: Path) -> Non
         "from pathlib import Path; from stabbench.tracking import bring_up_to_date\n"
         f"print(bring_up_to_date(Path({str(runs)!r}), preset='demo', tracking_uri={uri!r}).logged)\n"
     )
-    both = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    both = [subprocess.Popen([warm.python(), "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(2)]
     counts = sorted(int(process.communicate(timeout=200)[0]) for process in both)
     assert counts == [0, 6]
     assert len(children(uri, "demo")) == 6

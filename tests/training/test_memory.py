@@ -54,7 +54,7 @@ def really_kept(architecture: Architecture, precision: str, probability: float, 
         weights |= {name: weights[name].to(product_type(precision)) for name in layers}
     own = {tensor.requires_grad_().untyped_storage().data_ptr() for tensor in weights.values()}
     data = tiny.texts(60, seed=1, longest=longest, pieces=100)
-    chosen = np.random.default_rng(0).integers(0, 60, (runs, 16))
+    chosen = np.random.default_rng(0).integers(0, 60, (runs, 8))
     shape = BatchShape.of(data.lengths[chosen])
     batch = device_batch(DeviceTexts(data, CPU, segments=True), torch.from_numpy(chosen), shape, real)
     dropout = DeviceDropout(
