@@ -14,7 +14,7 @@ from tests.faults.processes import Running, digests, leftovers, recorded, wait_u
 from tests.faults.processes import stabbench as started
 from tests.huggingface import folders
 
-RUNS = 6
+RUNS = 8
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def planned(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder.mkdir()
     shutil.copytree(prepared / "bert", folder / "bert")
     shutil.copytree(prepared / "data", folder / "data")
-    strategies = {"mine": folders.strategy({"total_steps": 50})}
+    strategies = {"mine": folders.strategy({"total_steps": 80})}
     (folder / "params.yaml").write_text(folders.params({"bert": {"source": "./bert"}}, strategies, seeds=f"1-{RUNS}"))
     stabbench.Project(folder).plan()
     return folder
