@@ -128,7 +128,7 @@ def test_one_stage_reads_what_is_said_of_all_folds(project: Path) -> None:
         (", dev_share: 0", "dev_share"),
         (", dev_share: 1", "dev_share"),
         (", fold: 2", "found fold, which `folds` sets in each task that it makes: leave it out"),
-        (", delimiter: '::'", "delimiter '::', expected one character"),
+        (", delimiter: '::'", "delimiter '::', expected one ASCII character"),
         (", encoding: nonsense", "encoding 'nonsense', expected one such as utf-8"),
         (", quoting: some", "quoting"),
         (", config: x", "found config beside files, to which it means nothing: leave it out"),
