@@ -165,7 +165,7 @@ def page(report: Mapping[str, Any]) -> str:
         "`trainer: huggingface`. The grammar's tasks: a BERT of 2 layers of 64, pretrained on its text; 400 examples "
         "to train on, 200 to score. cola-1k: MiniLM with 6 layers of 384 on 1,000 sentences of CoLA.",
     ]
-    for name, part in report.items():
+    for name, part in sorted(report.items()):
         share = part.get("other_processes_share")
         others = "other work ran beside it" if share is None else f"others took {100 * share:.0f} % of the cores' time"
         sections += [
