@@ -14,7 +14,7 @@ import click
 from benchmarks.machine import OtherProcesses, conditions
 from benchmarks.process_tree import cost_in_two_runs
 from benchmarks.project import environment
-from benchmarks.tables import mebibytes, number, table
+from benchmarks.tables import mebibytes, number, share_of_others, table
 from stabbench.files import write_json, write_text
 
 TARGET_ROWS, TARGET_SECONDS, TARGET_BYTES = 1_000_000, 15, 2 * 2**30
@@ -80,8 +80,6 @@ def write_tickets(path: Path, rows: int) -> None:
 def page(report: dict[str, Any]) -> str:
     """preparation.md."""
     kept = report["cpu_seconds"] < TARGET_SECONDS and report["peak_bytes"] < TARGET_BYTES
-    others = report["other_processes_share"]
-    share = "an unknown share" if others is None else f"{100 * others:.0f} %"
     row = [
         f"{report['rows']:,}",
         mebibytes(report["file_bytes"]),
@@ -98,7 +96,7 @@ def page(report: dict[str, Any]) -> str:
             f"The target of {TARGET_ROWS:,} rows in under {TARGET_SECONDS} s of a core and "
             f"{mebibytes(TARGET_BYTES)} MiB is {'met' if kept else '**missed**'}.",
             f"Measured {report['created']} at commit {report['commit']}, on {report['cores']} cores of "
-            f"{report['cpu']}; others took {share} of their time.",
+            f"{report['cpu']}; others took {share_of_others(report)} of their time.",
             "",
         ]
     )

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.machine import OtherProcesses, conditions
-from benchmarks.tables import number, percent, table
+from benchmarks.tables import number, percent, share_of_others, table
 from stabbench.errors import UserError
 from stabbench.files import write_json, write_text
 from stabbench.models.kernel.library import library_for, multiply
@@ -129,8 +129,6 @@ def page(report: Mapping[str, Any]) -> str:
         for (model, tokens, inputs, outputs), kinds in shapes.items()
     ]
     low = [row for row in rows if _share(row) < TARGET]
-    others = report["other_processes_share"]
-    share = "an unknown share" if others is None else f"{100 * others:.0f} %"
     return "\n\n".join(
         [
             "# Matrix products of linear layers",
@@ -141,7 +139,7 @@ def page(report: Mapping[str, Any]) -> str:
             f"{len(rows) - len(low)} of {len(rows)} products reach {percent(TARGET)} of the better rate"
             f"{'; the lowest has ' + percent(min(map(_share, low))) if low else ''}.",
             f"{report['rounds']} turns. Measured {report['created']} at commit {report['commit']}, on {report['cpu']}; "
-            f"other processes took {share} of the cores' time.",
+            f"other processes took {share_of_others(report)} of the cores' time.",
             "",
         ]
     )

@@ -11,7 +11,7 @@ import click
 from benchmarks.machine import OtherProcesses, conditions
 from benchmarks.process_tree import cost_in_two_runs
 from benchmarks.scale_project import STRATEGIES, ScaleProject, Size
-from benchmarks.tables import mebibytes, number, table
+from benchmarks.tables import mebibytes, number, share_of_others, table
 from stabbench.files import write_json, write_text
 
 COMMANDS = {
@@ -87,7 +87,6 @@ def page(report: dict[str, Any]) -> str:
     whole["peak_bytes"] = max(cost["peak_bytes"] for cost in together)
     rows.append(["plan, status and report together", *_shown(whole)])
     kept = whole["seconds"] < TARGET_SECONDS, whole["peak_bytes"] < TARGET_BYTES
-    others = report["other_processes_share"]
     return "\n\n".join(
         [
             "# Scale benchmark",
@@ -99,7 +98,7 @@ def page(report: dict[str, Any]) -> str:
             f"Targets, all three together: under {TARGET_SECONDS} s {_verdict(kept[0])}, under "
             f"{mebibytes(TARGET_BYTES)} MiB {_verdict(kept[1])}. The page has {report['page_bytes'] / 1e6:.1f} MB. "
             f"Measured {report['created']} at commit {report['commit']} on {report['cores']} cores of {report['cpu']}; "
-            f"other processes took {'an unknown share' if others is None else f'{100 * others:.0f} %'} of the cores' "
+            f"other processes took {share_of_others(report)} of the cores' "
             "time meanwhile.",
             "",
         ]

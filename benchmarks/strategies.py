@@ -17,7 +17,7 @@ import torch
 from benchmarks.machine import OtherProcesses, conditions
 from benchmarks.ours import RECIPE, Job, arithmetic, stream_seeds, training_inputs
 from benchmarks.shapes import SHAPES, Shape
-from benchmarks.tables import number, table, with_spread
+from benchmarks.tables import number, share_of_others, table, with_spread
 from benchmarks.texts import TaskTexts, task_texts
 from stabbench.files import write_json, write_text
 from stabbench.models.batch import TokenizedTexts
@@ -198,11 +198,9 @@ def page(report: Mapping[str, Any]) -> str:
     for place in report["places"]:
         title = f"## {place['model']}, {place['task']} ({place['tokens']:.0f} tokens a batch; {place['source']})"
         parts += [title, table(head, [_row(row) for row in place["rows"]])]
-    others = report["other_processes_share"]
-    share = "an unknown share" if others is None else f"{100 * others:.0f} %"
     parts += [
         f"{report['rounds']} rounds, one thread, {report['arithmetic']}. Measured {report['created']} at commit "
-        f"{report['commit']}, on {report['cpu']}; other processes took {share} of the cores' time.",
+        f"{report['commit']}, on {report['cpu']}; other processes took {share_of_others(report)} of the cores' time.",
         "",
     ]
     return "\n\n".join(parts)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], align: str | None = None) -> str:
@@ -27,6 +28,12 @@ def with_spread(value: float, quartiles: Sequence[float]) -> str:
 def mebibytes(size: float) -> str:
     """Bytes as MiB."""
     return f"{size / 2**20:,.0f}"
+
+
+def share_of_others(report: Mapping[str, Any]) -> str:
+    """What other processes took of the cores' time, where that is known."""
+    share = report["other_processes_share"]
+    return "an unknown share" if share is None else percent(share)
 
 
 def percent(share: float) -> str:

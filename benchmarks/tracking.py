@@ -13,7 +13,7 @@ import numpy as np
 from benchmarks.machine import OtherProcesses, conditions
 from benchmarks.process_tree import cost_of
 from benchmarks.project import environment
-from benchmarks.tables import number, table
+from benchmarks.tables import number, share_of_others, table
 from stabbench.files import write_json, write_text
 from tests.analysis.synthetic import SyntheticCell, write_runs
 from tests.tracking.processes import Server
@@ -82,7 +82,6 @@ def page(report: dict[str, Any]) -> str:
         [f"{runs:,} runs in {report['cells']} cells, nothing there yet", number(report["first_seconds"])],
         ["the same again, everything there", number(report["second_seconds"])],
     ]
-    others = report["other_processes_share"]
     kept = report["first_seconds"] * TARGET_RUNS / runs < TARGET_SECONDS
     return "\n\n".join(
         [
@@ -97,7 +96,7 @@ def page(report: dict[str, Any]) -> str:
             f"{report['database_bytes'] / 1e6:.0f} MB.",
             f"Measured {report['created']} at commit {report['commit']}, on {report['cores']} cores of {report['cpu']} "
             f"that the server shares; other processes (the server among them) took "
-            f"{'an unknown share' if others is None else f'{100 * others:.0f} %'} of the cores' time.",
+            f"{share_of_others(report)} of the cores' time.",
             "",
         ]
     )

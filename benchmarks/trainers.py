@@ -22,7 +22,7 @@ from scipy.stats import ks_2samp, levene
 
 import stabbench
 from benchmarks.machine import OtherProcesses, conditions
-from benchmarks.tables import number, table
+from benchmarks.tables import number, share_of_others, table
 from stabbench.files import read_json, write_json, write_text
 from stabbench.tasks.prepared import PreparedTask
 from stabbench.tasks.sources.glue import FOLDER_VARIABLE
@@ -166,8 +166,6 @@ def page(report: Mapping[str, Any]) -> str:
         "to train on, 200 to score. cola-1k: MiniLM with 6 layers of 384 on 1,000 sentences of CoLA.",
     ]
     for name, part in sorted(report.items()):
-        share = part.get("other_processes_share")
-        others = "other work ran beside it" if share is None else f"others took {100 * share:.0f} % of the cores' time"
         sections += [
             f"## {name[0].upper()}{name[1:]}",
             table(
@@ -182,7 +180,7 @@ def page(report: Mapping[str, Any]) -> str:
                 ],
             ),
             f"Measured {part['created']} at commit {part['commit']}, one process, on {part['cores']} cores of "
-            f"{part['cpu']}; {others}.",
+            f"{part['cpu']}; others took {share_of_others(part)} of the cores' time.",
         ]
     return "\n\n".join([*sections, _METHOD, ""])
 

@@ -95,7 +95,7 @@ def run_command(
     if stopped:
         raise CommandStoppedError
     if not out.is_dir():
-        raise CommandError(f"it has taken its folder {{out}} away ({out})", "")
+        raise CommandError(f"it has taken its folder {{out}} away ({out})", tail(out))
     if status:
         raise CommandError(f"it ended with {_words(status)}", tail(out))
     return time.monotonic() - began

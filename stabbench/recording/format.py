@@ -25,9 +25,9 @@ LARGEST = 10**300
 DESCRIPTION = "stabbench.json"
 """The run itself; its tables stand beside it."""
 ERROR = "error.json"
+"""What broke a run that came to no end: `type`, `message`, `traceback`."""
 OF_A_COMMAND = ("output.txt", "ended.json", "failed")
 """What stands in a run's folder of the command itself: what it said, that it ended, that it did not."""
-"""What broke a run that came to no end: `type`, `message`, `traceback`."""
 HISTORY, PREDICTIONS, GRADNORMS = TABLES = ("history", "predictions", "gradnorms")
 ENDINGS = (".parquet", ".csv", ".tsv", ".jsonl")
 DIVERGED = "diverged"

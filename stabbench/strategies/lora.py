@@ -14,7 +14,7 @@ from stabbench.errors import UserError
 from stabbench.models.architecture import Architecture
 from stabbench.models.kernel.low_rank import with_low_rank
 from stabbench.strategies.contract import Context, Strategy, Tensors, Weights, refuse_if
-from stabbench.strategies.matrices import fits, nothing_fits, said_of_none
+from stabbench.strategies.matrices import chosen, nothing_fits, said_of_none
 
 DOWN, UP = "lora_A", "lora_B"
 
@@ -53,16 +53,15 @@ class LoRA(Strategy):
 
     def unsupported(self, architecture: Architecture, options: LoRAOptions) -> str | None:
         """There has to be a matrix that is changed."""
-        return nothing_fits(architecture, tuple(options.include))
+        return nothing_fits(architecture, options.include)
 
     def initialise(self, weights: Tensors, state: Tensors, ctx: Context) -> None:
         """Add A and B; UserError where nothing that was read is included."""
-        linear = [name for name in ctx.pretrained if ctx.facts[name].linear_weight]
-        include = tuple(ctx.options.include)
-        chosen = [name for name in linear if fits(name, include)]
-        if not chosen:
-            raise UserError(said_of_none(linear, include))
-        for name in chosen:
+        include = ctx.options.include
+        names = chosen(ctx, include)
+        if not names:
+            raise UserError(said_of_none(chosen(ctx, ["*"]), include))
+        for name in names:
             module = name.removesuffix("weight")
             weights[module + DOWN], weights[module + UP] = self._factors(module, weights[name], ctx)
 

@@ -9,7 +9,7 @@ import torch
 from stabbench.models.architecture import Architecture
 from stabbench.models.kernel.columns import put_back
 from stabbench.strategies.contract import Context, Strategy, Weights, refuse_if
-from stabbench.strategies.matrices import fits, nothing_fits
+from stabbench.strategies.matrices import chosen, nothing_fits
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,12 @@ class Mixout(Strategy):
 
     def unsupported(self, architecture: Architecture, options: MixoutOptions) -> str | None:
         """There has to be a matrix that is mixed."""
-        return nothing_fits(architecture, tuple(options.include), tuple(options.exclude))
+        return nothing_fits(architecture, options.include, options.exclude)
 
     def training_weights(self, weights: Weights, ctx: Context) -> Weights:
         """Mix every chosen matrix; evaluation keeps using W."""
         options: MixoutOptions = ctx.options
-        include, exclude = tuple(options.include), tuple(options.exclude)
-        names = [name for name in ctx.pretrained if ctx.facts[name].linear_weight and fits(name, include, exclude)]
+        names = chosen(ctx, options.include, options.exclude)
         matrices, pretrained = [weights[name] for name in names], [ctx.pretrained[name] for name in names]
         places = [ctx.place + name for name in names]
         mixed = put_back(matrices, pretrained, ctx.draws, places, ctx.step, options.probability)
