@@ -127,11 +127,11 @@ def test_the_parts_of_a_pipeline_make_up_its_whole_time(tmp_path: Path) -> None:
     found = part(tmp_path, "pipeline")
     assert found["runs"] == 4
     assert found["stages"]["train"]["commands"] == 3
-    assert {"prepare", "pretrain", "plan", "report", "track"} < set(found["stages"])
+    assert set(found["stages"]) == {"validate", "prepare", "plan", "train", "track", "report"}
     seconds = {entry["part"]: entry["seconds"] for entry in found["split"]}
     assert sum(seconds.values()) == pytest.approx(found["wall_seconds"])
     assert all(value > 0 for value in seconds.values()), seconds
-    kept = sum(seconds[name] for name in ("training", "prepare", "pretrain", "report"))
+    kept = sum(seconds[name] for name in ("training", "prepare", "report"))
     assert found["overhead_seconds"] == pytest.approx(found["wall_seconds"] - kept)
     assert found["overhead_share"] < found["overhead_share_at_most"]
 

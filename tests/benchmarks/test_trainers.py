@@ -37,7 +37,7 @@ def test_both_sides_train_every_task_under_every_seed(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["--only", "grammar", "--seeds", "2", "--out", str(tmp_path)])
     assert result.exit_code == 0, result.output
     (part,) = read_json(tmp_path / "trainers.json").values()
-    assert list(part["tasks"]) == ["acceptability", "entailment", "classes", "numbers"]
+    assert list(part["tasks"]) == ["acceptability", "classes", "entailment", "numbers"]
     for found in part["tasks"].values():
         assert [len(found[side]["dev_loss"]) for side in TRAINERS] == [2, 2]
         assert found["times_as_long_by_trainer"] > 0
