@@ -75,14 +75,21 @@ static inline void pack_tiles(int64_t rows, int64_t depth, const real *a, int64_
 }
 
 /* C (m×n) = op(A) op(B), or C += … where `more`; row-major, transposed where `ta`, `tb`. B goes through a panel that stays in the
-   nearest cache while all rows of a block of A pass it; A is packed where there are panels enough to make up for it. */
+   nearest cache while all rows of a block of A pass it; A is packed where there are panels enough to make up for it. AMD's cores
+   with AVX-512 read rows as fast where they lie: there only columns are packed, and nothing else comes in blocks. */
 static inline void product(int ta, int tb, int64_t m, int64_t n, int64_t k, const real *a, int64_t lda, const real *b, int64_t ldb, int more, real *c, int64_t ldc) {
     static _Thread_local real tiles[BLOCK_ROWS * DEPTH + LANES] __attribute__((aligned(64)));
     real panel[DEPTH * WIDTH] __attribute__((aligned(64)));
     const int64_t row = ta ? 1 : lda, column = ta ? lda : 1;
+#ifdef AMD_AVX512
+    const int packs = ta && n >= 12 * WIDTH;
+    const int64_t most = packs ? BLOCK_ROWS : m;
+#else
     const int packs = n >= 12 * WIDTH;
-    for (int64_t i = 0; i < m; i += BLOCK_ROWS) {
-        const int64_t rows = m - i < BLOCK_ROWS ? m - i : BLOCK_ROWS;
+    const int64_t most = BLOCK_ROWS;
+#endif
+    for (int64_t i = 0; i < m; i += most) {
+        const int64_t rows = m - i < most ? m - i : most;
         for (int64_t l = 0; l < k; l += DEPTH) {
             const int64_t depth = k - l < DEPTH ? k - l : DEPTH;
             const real *part = a + i * row + l * column;

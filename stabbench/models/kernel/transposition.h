@@ -2,7 +2,12 @@
 #pragma once
 #include "arithmetic.h"
 
+#if VECTOR_BYTES == 64 && (defined(__znver3__) || defined(__znver4__) || defined(__znver5__))
+#define AMD_AVX512 /* a compiler that is older than the CPU takes it for the last one that it knows */
+#define TILE_ROWS 8
+#else
 #define TILE_ROWS (VECTOR_BYTES == 64 ? 14 : 6) /* of sums that are held in registers, two vectors wide */
+#endif
 #define WIDTH (2 * LANES)
 
 #if BYTES_OF_NAMED(REAL) == 4
