@@ -12,15 +12,35 @@ typedef struct {
     double scale;
 } Factors;
 
-/* y (rows × rank) = scale·x w, for x (rows × n) and w (n × rank), or its transpose (rank × n) where `across`. */
+/* Columns that a thin matrix is given: whole vectors are multiplied several times as fast as parts of one. */
+static inline int64_t filled_up(int64_t rank) { return (rank + LANES - 1) / LANES * LANES; }
+
+/* y (rows × filled_up(rank)) = scale·x w, for x (rows × n) and w (n × rank), or its transpose (rank × n) where `across`. */
 static inline void narrowed(int64_t rows, int64_t rank, int64_t n, const real *x, int64_t stride, const real *w, int across, real scale, real *y) {
-    static _Thread_local real turned[DEPTH * MOST_RANK] __attribute__((aligned(64)));
+    static _Thread_local real filled[DEPTH * MOST_RANK] __attribute__((aligned(64)));
+    const int64_t wide = filled_up(rank);
     for (int64_t l = 0; l < n; l += DEPTH) {
         const int64_t depth = n - l < DEPTH ? n - l : DEPTH;
-        if (across) transpose(rank, depth, w + l, n, turned, rank);
-        small_product((int)rows, (int)rank, (int)depth, x + l, stride, 1, across ? turned : w + l * rank, rank, y, rank, l > 0);
+        if (rank < wide) memset(filled, 0, (size_t)(depth * wide) * sizeof(real));
+        if (across) transpose(rank, depth, w + l, n, filled, wide);
+        else copy_rows(depth, rank, w + l * rank, rank, filled, wide);
+        small_product((int)rows, (int)wide, (int)depth, x + l, stride, 1, filled, wide, y, wide, l > 0);
     }
-    for (int64_t i = 0; i < rows * rank; i++) y[i] *= scale;
+    for (int64_t i = 0; i < rows * wide; i++) y[i] *= scale;
+}
+
+/* to (out × rank) = dy' narrow, or += where `more`; `narrow` (rows × filled_up(rank)). */
+static inline void up_gradient(int64_t rows, int64_t rank, int64_t out, const real *dy, int64_t stride, const real *narrow, int more, real *to) {
+    static _Thread_local real sums[DEPTH * MOST_RANK] __attribute__((aligned(64)));
+    const int64_t wide = filled_up(rank);
+    for (int64_t o = 0; o < out; o += DEPTH) {
+        const int64_t here = out - o < DEPTH ? out - o : DEPTH;
+        small_product((int)here, (int)wide, (int)rows, dy + o, 1, stride, narrow, wide, sums, wide, 0);
+        for (int64_t i = 0; i < here; i++) {
+            real *row = to + (o + i) * rank;
+            for (int64_t j = 0; j < rank; j++) row[j] = more ? sums[i * wide + j] + row[j] : sums[i * wide + j];
+        }
+    }
 }
 
 /* d_up = scale·dy' (x down') and d_down = scale·(dy up)' x, for dy (rows × out) and x (rows × in): the matrix's own gradient dy' x is
@@ -34,8 +54,8 @@ static inline void factor_gradients(int64_t rows, int64_t in, int64_t out, const
         const int64_t here = rows - t < DEPTH ? rows - t : DEPTH;
         const real *d = dy + t * dy_stride, *from = x + t * x_stride;
         narrowed(here, rank, in, from, x_stride, factors->down, 1, scale, narrow);
-        small_product((int)out, (int)rank, (int)here, d, 1, dy_stride, narrow, rank, factors->d_up + begin * rank, rank, more_up || t);
+        up_gradient(here, rank, out, d, dy_stride, narrow, more_up || t, factors->d_up + begin * rank);
         narrowed(here, rank, out, d, dy_stride, factors->up + begin * rank, 0, scale, narrow);
-        small_product((int)rank, (int)in, (int)here, narrow, 1, rank, from, x_stride, factors->d_down, in, more_down || t);
+        small_product((int)rank, (int)in, (int)here, narrow, 1, filled_up(rank), from, x_stride, factors->d_down, in, more_down || t);
     }
 }
