@@ -144,6 +144,7 @@ def _work(connection: Connection, parent: int, workload: Workload, device: str, 
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     torch.set_num_threads(1)
     gc.freeze()  # what was imported and loaded stays: collecting it again and again costs a few per cent
+    gc.set_threshold(700, 10, 10)  # not the command's: a model that lies in a circle is to be gone soon
     while True:
         try:
             job = connection.recv()
