@@ -28,7 +28,6 @@ from stabbench.tasks import objectives
 from stabbench.tasks.objectives.contract import Objective
 
 SINGLE_OWNER = ("loss", "scored_weights")
-FIXED = ("scales_are_fixed", "scale")
 
 
 def check_claims(strategies: Sequence[tuple[str, type[Strategy]]], settled: Container[str] = ()) -> None:
@@ -91,11 +90,20 @@ class Composition:
 
     @cached_property
     def scales_are_fixed(self) -> bool:
-        """Whether every `scale` gives the same factors at every update; one that a subclass wrote anew says so anew."""
-        for owner in self.hooks["scale"]:
+        """Whether every `scale` gives the same factors at every update."""
+        return self._all_say("scales_are_fixed", "scale")
+
+    @cached_property
+    def loss_of_logits(self) -> bool:
+        """Whether the loss is one of the logits of one forward pass, as the objective's own is."""
+        return self._all_say("loss_of_logits", "loss")
+
+    def _all_say(self, flag: str, hook: str) -> bool:
+        """Whether all that have such a hook say this of it; one that a subclass wrote anew says so anew."""
+        for owner in self.hooks[hook]:
             strategy = type(self.members[owner.member][0])
-            said, written = (next(base for base in strategy.__mro__ if name in vars(base)) for name in FIXED)
-            if not strategy.scales_are_fixed or not issubclass(said, written):
+            said, written = (next(base for base in strategy.__mro__ if name in vars(base)) for name in (flag, hook))
+            if not getattr(strategy, flag) or not issubclass(said, written):
                 return False
         return True
 

@@ -192,6 +192,11 @@ class Strategy:
     """
     scales_are_fixed: ClassVar[bool] = False
     """Whether the `scale` of this class gives each tensor the same factors at every update: then it is asked once."""
+    loss_of_logits: ClassVar[bool] = False
+    """Whether the `loss` of this class depends on nothing but the logits of one call `model(batch)` and the labels.
+
+    Then its gradient is asked of the logits alone, and on a CPU the compiled kernel takes it from there.
+    """
     needs_adam: ClassVar[bool] = False
     """Whether the method is defined with Adam's step: other optimizers than adamw and adam are then refused."""
 

@@ -38,6 +38,7 @@ class LabelSmoothing(Strategy):
     reference = "Szegedy et al. (2016); Müller et al. (2019)"
     recipe = {"epochs": 3.0, "bias_correction": True}
     Options = LabelSmoothingOptions
+    loss_of_logits = True
 
     def unsupported(self, architecture: Architecture, options: LabelSmoothingOptions) -> str | None:
         """One output is that of a regression."""

@@ -230,7 +230,7 @@ def able_as_it_says(trial: FamilyTrial) -> None:
     if able.captures or able.pretrains:
         expect(isinstance(trial.computation, Encoder), "capturing and pretraining take `models.encoder.Encoder`")
     if able.kernel and library_for(logits) is not None:
-        kernel = PlainStep.of(found, one, "classification")
+        kernel = PlainStep.of(found, one)
         if kernel is None:
             raise ContractError("the kernel does not take it")
         loss = torch.tensor([kernel(batch, Dropout(0.0, [Draws(1, "dropout")], 0), one)[0]], dtype=torch.float64)

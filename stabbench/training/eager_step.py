@@ -9,9 +9,9 @@ from torch import Tensor
 from stabbench.models.batch import Batch
 from stabbench.models.dropout import Dropout, Masks
 from stabbench.models.encoder import Weights
-from stabbench.models.kernel.low_rank import noting
+from stabbench.models.kernel.chain import noting
 from stabbench.models.kernel.optimizer import GradientTable
-from stabbench.models.kernel.step import PlainStep
+from stabbench.models.kernel.step import OBJECTIVES, PlainStep
 from stabbench.strategies.composition import Composition, Moment
 from stabbench.training.adamw import AdamW
 from stabbench.training.by_rule import ByRule
@@ -20,9 +20,11 @@ from stabbench.training.norms import clip_factors, gradient_norms, norms_of, sca
 from stabbench.training.parts import Parts
 from stabbench.training.state import TrainingState
 
+NOT_OF_LOGITS = "`loss` asks for more of the model than `model(batch)`: it cannot say `loss_of_logits`"
+
 
 class EagerStep:
-    """Forward, backward, clipping, optimizer; one run's usual loss on a CPU is computed by the compiled kernel."""
+    """Forward, backward, clipping, optimizer; on a CPU the compiled kernel computes one run's loss, or its logits."""
 
     def __init__(self, parts: Parts, strategies: Composition, optimizer: AdamW | ByRule, state: TrainingState) -> None:
         self.parts, self.recipe, self.strategies, self.optimizer = parts, parts.recipe, strategies, optimizer
@@ -30,12 +32,13 @@ class EagerStep:
         self.names = list(state.weights)
         self.scales: Scales | None = None
         self.frozen: frozenset[str] = frozenset()
-        single = not strategies.overrides("loss") and parts.capabilities.kernel
-        inputs = parts.inputs
-        given = (inputs.architecture, state.weights, inputs.objective.name, parts.encoder.products)
+        given = (parts.inputs.architecture, state.weights, parts.encoder.products)
         self.notes = True
-        """Whether a low-rank change that the strategies make may be all that they do."""
-        self.plain = PlainStep.of(*given) if single else None
+        """Whether a change that the strategies make in C may be all that they do."""
+        self.own_loss = parts.inputs.objective.name in OBJECTIVES and not strategies.overrides("loss")
+        """Whether the kernel has it."""
+        computes = self.own_loss or (strategies.loss_of_logits and not strategies.overrides("training_weights"))
+        self.plain = PlainStep.of(*given) if computes and parts.capabilities.kernel else None
 
     def update(self, state: TrainingState) -> None:
         """Change the weights and append what was measured to the state."""
@@ -104,14 +107,20 @@ class EagerStep:
         """The loss of one run, and its gradients; None where the kernel cannot compute them."""
         weights = state.weights
         given = batch, Dropout(self.recipe.one_dropout, self.parts.dropout, state.step)
+        if not self.own_loss:
+            return plain.of_logits(
+                *given, weights, self.frozen, lambda logits: moment.loss(_Logits(logits, batch), weights, batch)
+            )
         if not self.strategies.overrides("training_weights"):
             return plain(*given, weights, self.frozen)
         acting, noted = (
             noting(moment.training_weights, weights) if self.notes else (moment.training_weights(weights), [])
         )
-        found = plain.by_factors(*given, acting, weights, self.frozen, noted) if noted else None
-        if found is not None:
-            return found
+        if noted:
+            found = plain.by_factors(*given, acting, weights, self.frozen, noted)
+            found = found or plain.by_change(*given, acting, weights, noted)
+            if found is not None:
+                return found
         self.notes = False
         if noted:  # without the graph that is needed now
             acting = moment.training_weights(weights)
@@ -143,6 +152,23 @@ class EagerStep:
             else gradients[name]
             for name, weight in state.weights.items()
         }
+
+
+class _Logits:
+    """The model of one update for a strategy that says `loss_of_logits`: its one forward pass is done."""
+
+    def __init__(self, logits: Tensor, batch: Batch) -> None:
+        self.logits, self.batch = logits, batch
+
+    def __call__(
+        self, batch: Batch, embeddings: Tensor | None = None, call: int = 0, weights: Weights | None = None
+    ) -> Tensor:
+        if batch is not self.batch or embeddings is not None or call or weights is not None:
+            raise RuntimeError(NOT_OF_LOGITS)
+        return self.logits
+
+    def embed(self, batch: Batch, weights: Weights | None = None) -> Tensor:
+        raise RuntimeError(NOT_OF_LOGITS)
 
 
 class _TrainingModel:

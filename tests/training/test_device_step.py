@@ -177,7 +177,10 @@ def test_bf16_products_are_close_to_fp32_differ_from_it_and_repeat_themselves() 
 
 
 @pytest.mark.parametrize("kind", ["bert", "albert"])
-def test_bf16_copies_of_the_matrices_change_nothing_but_the_rounding(kind: str) -> None:
+def test_bf16_copies_of_the_matrices_change_nothing_but_the_rounding(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STABBENCH_KERNEL", "off")  # which rounds other products where a CPU multiplies bf16 numbers
     inputs = tiny.inputs(kind, examples=48, precision="bf16", epochs=1.0, dropout=0.0)
     for ours, theirs in zip(train(inputs, SEEDS[:2]), present(inputs, 1, 2), strict=True):
         assert largest_difference(ours, theirs) < 0.01

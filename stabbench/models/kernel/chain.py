@@ -2,24 +2,108 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
+Weights = Mapping[str, Tensor]
+
 
 class Change(Protocol):
-    """What the node of a function in C knows of its computation; its class has it as `change`."""
+    """A computation of matrices in C, and its gradients."""
 
     leaves: Sequence[Tensor]
     """The inputs that have gradients."""
     outputs: int
     """How many there are."""
 
+    def forward(self) -> Sequence[Tensor]:
+        """Its outputs."""
+        ...
+
     def follow(self, slopes: list[Tensor]) -> list[Tensor]:
         """Gradients of the leaves from those of all outputs, which are contiguous and may be changed in place."""
         ...
+
+
+class Noted(NamedTuple):
+    """A change, and its outputs, of which autograd does not know that they were computed."""
+
+    change: Any
+    made: tuple[Tensor, ...]
+
+
+class _Here(threading.local):
+    """Changes that are made in this thread while somebody asks for them."""
+
+    noted: list[Noted] | None = None
+
+
+_here = _Here()
+
+
+def noting(function: Callable[[Weights], Weights], weights: Weights) -> tuple[Weights, list[Noted]]:
+    """What the function makes of the weights, and the changes that it made on the way, without a graph of autograd's.
+
+    Outputs of changes are leaves: where one went into anything else, no gradient goes on from there. See `whole`.
+    """
+    noted: list[Noted] = []
+    _here.noted = noted
+    try:
+        return function(weights), noted
+    finally:
+        _here.noted = None
+
+
+def computed(change: Change) -> tuple[Tensor, ...]:
+    """The change's outputs: noted where somebody asks for that, else with autograd's node."""
+    if _here.noted is not None:
+        made = tuple(output.requires_grad_() for output in change.forward())
+        _here.noted.append(Noted(change, made))
+        return made
+    found: tuple[Tensor, ...] = _Function.apply(change, *change.leaves)  # type: ignore[no-untyped-call]
+    return found
+
+
+class _Function(torch.autograd.Function):
+    """The node of a change, which has it as `change`."""
+
+    @staticmethod
+    def forward(ctx: Any, change: Change, *leaves: Tensor) -> tuple[Tensor, ...]:
+        ctx.change = change
+        return tuple(change.forward())
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, ...]:
+        return None, *ctx.change.follow([slope.clone(memory_format=torch.contiguous_format) for slope in slopes])
+
+
+class Whole(NamedTuple):
+    """One noted change that is all that happened to weights: the names of its outputs and of its leaves, in order."""
+
+    change: Any
+    outputs: Sequence[str]
+    leaves: Sequence[str]
+
+
+def whole(acting: Weights, weights: Weights, noted: Sequence[Noted]) -> Whole | None:
+    """The one change by which the `acting` weights were made of `weights`.
+
+    None where anything else was done to one of them, or to an output of the change.
+    """
+    if len(noted) != 1 or noted[0].made[0]._version:
+        return None
+    change, made = noted[0]
+    names = {id(tensor): name for name, tensor in acting.items() if tensor is not weights.get(name)}
+    trained = {id(tensor): name for name, tensor in weights.items() if tensor.requires_grad}
+    outputs, leaves = [names.get(id(tensor)) for tensor in made], [trained.get(id(leaf)) for leaf in change.leaves]
+    if len(names) != len(made) or None in outputs or None in leaves:
+        return None
+    return Whole(change, [name for name in outputs if name], [name for name in leaves if name])
 
 
 def chained(

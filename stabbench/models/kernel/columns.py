@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ctypes
+import operator
+import threading
+import weakref
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
 
+from stabbench.models.kernel.chain import computed
 from stabbench.models.kernel.function import Blocks, empty_like
 from stabbench.models.kernel.library import DropoutKeys, pointers
 from stabbench.models.kernel.optimizer import common_library, sizes
@@ -30,52 +33,70 @@ def put_back(
     A column's factor f is 0 where the uniform number at its matrix's place is below the probability p, else 1/(1 − p).
     The numbers are those of `Context.uniform`, bit for bit. The kernel does it for one run alone.
     """
-    library = common_library([*weights, *centres])
-    if library is None or len(draws) != 1:
-        return None
-    keys = DropoutKeys(draws[0].seed, place_number(draws[0].stream), step)
-    numbers = (ctypes.c_uint64 * len(places))(*map(place_number, places))
-    scale = 1 / (1 - probability) if probability < 1 else 0.0
-    change = _PutBack(library, weights)
-    library.kept_columns(len(places), change.factors, keys, numbers, change.widths, probability, scale)
-    found: tuple[Tensor, ...] = _Function.apply(change, centres, *weights)  # type: ignore[no-untyped-call]
-    return found
+    matrices = None if _here.last is None else _here.last()
+    if matrices is None or not matrices.are(weights, centres, places):
+        library = common_library([*weights, *centres])
+        if library is None or len(draws) != 1:
+            return None
+        matrices = Matrices(library, weights, centres, places)
+        _here.last = weakref.ref(matrices)
+    return computed(PutBack(matrices, draws[0], step, probability))
 
 
-class _PutBack:
-    """One putting back of all matrices: a factor for each column of each, and the weights; `chain.Change`."""
+class _Here(threading.local):
+    """What this thread knows of matrices."""
 
-    def __init__(self, library: ctypes.CDLL, weights: Sequence[Tensor]) -> None:
-        self.library, self.leaves, self.outputs = library, weights, len(weights)
-        widths = [weight.shape[-1] for weight in weights]
-        self._table = torch.empty(len(widths), max(widths), dtype=weights[0].dtype)
-        self.widths, self._sizes = (ctypes.c_int64 * len(widths))(*widths), sizes(weights)
+    last: weakref.ref[Matrices] | None = None
+    """Those of the last time, for as long as somebody holds them: the next ones are mostly the same."""
+
+
+_here = _Here()
+
+
+class Matrices:
+    """Weights, their centres and the places of their draws, as the C functions take them."""
+
+    def __init__(
+        self, library: ctypes.CDLL, weights: Sequence[Tensor], centres: Sequence[Tensor], places: Sequence[str]
+    ) -> None:
+        self.library, self.weights, self.centres, self.places = library, weights, centres, places
+        self.count, self.widths = len(weights), [weight.shape[-1] for weight in weights]
+        self.numbers = (ctypes.c_uint64 * self.count)(*map(place_number, places))
+        self.columns, self.sizes = (ctypes.c_int64 * self.count)(*self.widths), sizes(weights)
+        self.there, self.centred = pointers(weights), pointers(centres)
+
+    def are(self, weights: Sequence[Tensor], centres: Sequence[Tensor], places: Sequence[str]) -> bool:
+        """Whether they are these very ones."""
+        own, given = (*self.weights, *self.centres), (*weights, *centres)
+        return places == self.places and len(own) == len(given) and all(map(operator.is_, own, given))
+
+
+class PutBack:
+    """One putting back of all matrices, with a factor for each column of each; `chain.Change`."""
+
+    def __init__(self, matrices: Matrices, draws: Draws, step: int, probability: float) -> None:
+        self.matrices, self.leaves, self.outputs = matrices, matrices.weights, matrices.count
+        self._table = torch.empty(matrices.count, max(matrices.widths), dtype=matrices.weights[0].dtype)
         begin, row = self._table.data_ptr(), self._table.shape[1] * self._table.itemsize
-        self.factors = (ctypes.c_void_p * len(widths))(*range(begin, begin + len(widths) * row, row))
+        self._factors = (ctypes.c_void_p * self.outputs)(*range(begin, begin + self.outputs * row, row))
+        keys = DropoutKeys(draws.seed, place_number(draws.stream), step)
+        scale = 1 / (1 - probability) if probability < 1 else 0.0
+        matrices.library.kept_columns(
+            self.outputs, self._factors, keys, matrices.numbers, matrices.columns, probability, scale
+        )
 
-    def forward(self, centres: Sequence[Tensor]) -> list[Tensor]:
+    def forward(self) -> list[Tensor]:
         """Give u + f·(w − u)."""
         found = empty_like(self.leaves, blocks)
-        self.library.scale_columns(
-            self.outputs, pointers(found), pointers(self.leaves), pointers(centres), self.factors, self._sizes,
-            self.widths,
-        )  # fmt: skip
+        self._scale(pointers(found), self.matrices.there, self.matrices.centred)
         return found
 
     def follow(self, slopes: list[Tensor]) -> list[Tensor]:
         """f·slope, in place."""
         there = pointers(slopes)
-        self.library.scale_columns(self.outputs, there, there, None, self.factors, self._sizes, self.widths)
+        self._scale(there, there, None)
         return slopes
 
-
-class _Function(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, change: _PutBack, centres: Sequence[Tensor], *weights: Tensor) -> tuple[Tensor, ...]:
-        ctx.change = change
-        return tuple(change.forward(centres))
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, ...]:
-        return None, None, *ctx.change.follow([slope.clone(memory_format=torch.contiguous_format) for slope in slopes])
+    def _scale(self, to: object, of: object, centres: object) -> None:
+        matrices = self.matrices
+        matrices.library.scale_columns(self.outputs, to, of, centres, self._factors, matrices.sizes, matrices.columns)

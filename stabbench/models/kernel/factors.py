@@ -10,9 +10,10 @@ from itertools import compress
 import torch
 from torch import Tensor
 
+from stabbench.models.kernel.chain import Noted
 from stabbench.models.kernel.function import Layout
 from stabbench.models.kernel.library import Factors
-from stabbench.models.kernel.low_rank import LowRank, Noted
+from stabbench.models.kernel.low_rank import LowRank
 
 MOST_RANK = 64
 FIRST, TENSORS = 7, 16
@@ -57,6 +58,8 @@ class FactorGradients:
         if len(noted) != 1 or noted[0].made[0]._version:
             return None
         change, made = noted[0]
+        if not isinstance(change, LowRank):
+            return None
         changed = [*map(operator.is_not, acting, map(weights.get, layout.names))]
         places = {id(tensor): number for number, tensor in enumerate(made)}
         found = [places.get(id(tensor)) for tensor in compress(acting, changed)]

@@ -28,6 +28,7 @@ MOST_LAYERS = 128
 Bytes = npt.NDArray[np.uint8]
 ALIGNMENT = 64
 KEPT = 4
+OUTSIDE = "a token, position or segment id lies outside its embedding table"
 
 
 class Blocks:
@@ -205,7 +206,7 @@ class _Call:
             None if given is None else given.data_ptr(), keep, tape.ctypes.data, found.data_ptr(),
         )  # fmt: skip
         if status:
-            raise IndexError("a token, position or segment id lies outside its embedding table")
+            raise IndexError(OUTSIDE)
         if keep:
             self.tape = tape
         return found

@@ -6,18 +6,17 @@ import ctypes
 import operator
 import threading
 import weakref
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
+from stabbench.models.kernel.chain import computed
 from stabbench.models.kernel.function import Blocks, empty_like
 from stabbench.models.kernel.library import pointers
 from stabbench.models.kernel.optimizer import common_library
 
 blocks = Blocks()
-Weights = Mapping[str, Tensor]
 REQUIRES_GRAD = operator.attrgetter("requires_grad")
 
 
@@ -37,19 +36,7 @@ def with_low_rank(
         _here.last = weakref.ref(change)
     if any(map(REQUIRES_GRAD, weights)):
         return None
-    if _here.noted is not None:
-        found = tuple(change.forward())
-        _here.noted.append(Noted(change, found))
-        return found
-    made: tuple[Tensor, ...] = _Function.apply(change, *change.leaves)  # type: ignore[no-untyped-call]
-    return made
-
-
-class Noted(NamedTuple):
-    """A change, and the matrices with it, of which autograd does not know that they were computed."""
-
-    change: LowRank
-    made: tuple[Tensor, ...]
+    return computed(change)
 
 
 class _Here(threading.local):
@@ -57,24 +44,9 @@ class _Here(threading.local):
 
     last: weakref.ref[LowRank] | None = None
     """The one that was made last, for as long as somebody holds it: the next one is mostly the same."""
-    noted: list[Noted] | None = None
-    """Those that are made while somebody asks for it."""
 
 
 _here = _Here()
-
-
-def noting(function: Callable[[Weights], Weights], weights: Weights) -> tuple[Weights, list[Noted]]:
-    """What the function makes of the weights, and the changes that it made on the way, without a graph of autograd's.
-
-    Where a matrix with a change went into anything else, that has no gradient: see `FactorGradients.of`.
-    """
-    noted: list[Noted] = []
-    _here.noted = noted
-    try:
-        return function(weights), noted
-    finally:
-        _here.noted = None
 
 
 class LowRank:
@@ -113,15 +85,3 @@ class LowRank:
         into = pointers(found[: self.outputs]), pointers(found[self.outputs :])
         self.library.low_rank_slopes(self.outputs, pointers(slopes), *self._factors, *into, *self._shapes)
         return found
-
-
-class _Function(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, change: LowRank, *leaves: Tensor) -> tuple[Tensor, ...]:
-        ctx.change = change
-        return tuple(change.forward())
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, ...]:
-        return None, *ctx.change.follow([slope.contiguous() for slope in slopes])

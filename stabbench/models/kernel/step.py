@@ -1,10 +1,10 @@
-"""Loss and gradients of an update with the usual loss in one call of the compiled kernel, without autograd."""
+"""Loss and gradients of an update by the compiled kernel, of which autograd sees the logits at most."""
 
 from __future__ import annotations
 
 import ctypes
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import compress
 from typing import NamedTuple
 
@@ -14,10 +14,11 @@ from torch import Tensor
 from stabbench.models.architecture import Architecture
 from stabbench.models.batch import Batch
 from stabbench.models.dropout import Dropout
-from stabbench.models.kernel.chain import chained
+from stabbench.models.kernel.chain import Noted, chained, whole
 from stabbench.models.kernel.factors import FactorGradients
 from stabbench.models.kernel.function import (
     MOST_LAYERS,
+    OUTSIDE,
     drops,
     empty_like,
     keys_of,
@@ -26,13 +27,10 @@ from stabbench.models.kernel.function import (
     tapes,
     texts_of,
 )
-from stabbench.models.kernel.low_rank import Noted
 from stabbench.models.kernel.optimizer import GradientTable, common_library
 
 OBJECTIVES = ("classification",)
-"""Those whose loss the kernel has, by name."""
-
-
+"""Those whose own loss the kernel has, by name; a loss of logits in torch goes through `PlainStep.of_logits`."""
 REQUIRES_GRAD = operator.attrgetter("requires_grad")
 
 
@@ -47,7 +45,10 @@ class Asked(NamedTuple):
 
 
 class PlainStep:
-    """The mean loss of one run and its gradients, for weights of the shapes that the training begins with."""
+    """The loss of one run and its gradients, for weights of the shapes that the training begins with.
+
+    It is the mean cross-entropy of `OBJECTIVES`, but in `of_logits`.
+    """
 
     def __init__(self, architecture: Architecture, library: ctypes.CDLL, weights: Mapping[str, Tensor]) -> None:
         self.library, self.layout, self.architecture = library, layout_of(architecture), architecture
@@ -59,6 +60,7 @@ class PlainStep:
         """Where each tensor's gradient is written."""
         self._order = list(weights)
         self._asked: Asked | None = None
+        self._last: object = None
         self._tensors, self._addresses = tensors, self.layout.addresses(tensors)
         self._places = [
             [at for at, number in enumerate(self.layout.table) if number == own] for own in range(len(tensors))
@@ -69,12 +71,11 @@ class PlainStep:
         cls,
         architecture: Architecture,
         weights: Mapping[str, Tensor],
-        objective: str,
         products: torch.dtype | None = None,
     ) -> PlainStep | None:
-        """None where the kernel cannot: another loss, several runs, no library, a tensor that the model lacks."""
+        """None where the kernel cannot: several runs, no library, a tensor that the model lacks."""
         names = layout_of(architecture).names
-        if objective not in OBJECTIVES or architecture.layers > MOST_LAYERS or not weights.keys() >= set(names):
+        if architecture.layers > MOST_LAYERS or not weights.keys() >= set(names):
             return None
         library = common_library([weights[name] for name in names], products)
         single = all(tensor.shape[0] == 1 for tensor in weights.values())
@@ -105,6 +106,34 @@ class PlainStep:
         if not self.takes(weights):
             raise ValueError("weights of another form than the training began with")
         return self._computed(batch, dropout, self._ask(None, frozen))
+
+    def of_logits(
+        self,
+        batch: Batch,
+        dropout: Dropout,
+        weights: Mapping[str, Tensor],
+        frozen: frozenset[str],
+        loss: Callable[[Tensor], Tensor],
+    ) -> tuple[float, GradientTable] | None:
+        """The same for a loss, shape `(1,)`, of logits `(1, B, labels)`; None for weights that it does not take."""
+        if not self.takes(weights):
+            return None
+        asked = self._ask(None, frozen)
+        texts, keys = texts_of(batch), keys_of(self.architecture, dropout)
+        tape = tapes.lend(self.library.tape_bytes(self.shape, texts, drops(keys), True))
+        logits = torch.empty(1, batch.size, self.architecture.labels, dtype=self.dtype)
+        status = self.library.forward(
+            self.shape, texts, keys, self.layout.places, self._addresses, None, True, tape.ctypes.data,
+            logits.data_ptr(),
+        )  # fmt: skip
+        if status:
+            raise IndexError(OUTSIDE)
+        found = loss(logits.requires_grad_())
+        slope = torch.autograd.grad(found.sum(), logits)[0].contiguous()
+        self.library.backward(
+            self.shape, texts, keys, self._addresses, tape.ctypes.data, slope.data_ptr(), asked.into, None
+        )
+        return float(found.detach()), asked.found
 
     def through(
         self, batch: Batch, dropout: Dropout, acting: Mapping[str, Tensor], weights: Mapping[str, Tensor]
@@ -138,12 +167,35 @@ class PlainStep:
         change = FactorGradients.of(self.layout, self._tensors, weights, noted, last)
         return None if change is None else self._computed(batch, dropout, self._ask(change, frozen))
 
+    def by_change(
+        self,
+        batch: Batch,
+        dropout: Dropout,
+        acting: Mapping[str, Tensor],
+        weights: Mapping[str, Tensor],
+        noted: Sequence[Noted],
+    ) -> tuple[float, dict[str, Tensor]] | None:
+        """The same where any change was noted, by its own way back; None where `whole` is."""
+        found = whole(acting, weights, noted) if self.takes(acting) else None
+        if found is None or not {*found.leaves}.isdisjoint(self.gradients.keys() - {*found.outputs}):
+            return None
+        loss, gradients = self._computed(batch, dropout, self._ask(None, None))
+        self._last = found.change  # what it knows of the weights is of use next time
+        slopes = [gradients[name] for name in found.outputs]
+        followed = found.change.follow(slopes)
+        if all(map(operator.is_, followed, slopes)) and found.leaves == found.outputs:
+            return loss, gradients
+        own = {**gradients, **dict.fromkeys(found.outputs), **dict(zip(found.leaves, followed, strict=True))}
+        return loss, {name: part for name in weights if (part := own.get(name)) is not None}
+
     def _ask(self, change: FactorGradients | None, frozen: frozenset[str] | None) -> Asked:
         """For the gradients of the weights looked up last, but of the factors of those that are in a change."""
         asked = self._asked
         if asked is not None and asked.change is change and asked.frozen is frozen is not None:
             return asked
         wanted = [*map(REQUIRES_GRAD, self._tensors)]
+        if change is not None:
+            wanted = [want and name not in change.names for name, want in zip(self.names, wanted, strict=True)]
         if asked is None or asked.wanted != wanted or asked.change is not change:
             chosen = {name: self.gradients[name] for name in compress(self.names, wanted)}
             into = self.layout.addresses([chosen.get(name) for name in self.names])
@@ -164,5 +216,5 @@ class PlainStep:
             logits.data_ptr(), asked.into, factors, loss,
         )  # fmt: skip
         if status:
-            raise IndexError("a token, position or segment id lies outside its embedding table")
+            raise IndexError(OUTSIDE)
         return loss.value, asked.found
