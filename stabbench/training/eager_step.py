@@ -117,8 +117,8 @@ class EagerStep:
             noting(moment.training_weights, weights) if self.notes else (moment.training_weights(weights), [])
         )
         if noted:
-            found = plain.by_factors(*given, acting, weights, self.frozen, noted)
-            found = found or plain.by_change(*given, acting, weights, noted)
+            by_factors = plain.by_factors(*given, acting, weights, self.frozen, noted)
+            found = by_factors or plain.by_change(*given, acting, weights, noted)
             if found is not None:
                 return found
         self.notes = False

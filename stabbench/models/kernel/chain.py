@@ -15,8 +15,11 @@ Weights = Mapping[str, Tensor]
 class Change(Protocol):
     """A computation of matrices in C, and its gradients."""
 
-    leaves: Sequence[Tensor]
-    """The inputs that have gradients."""
+    @property
+    def leaves(self) -> Sequence[Tensor]:
+        """The inputs that have gradients."""
+        ...
+
     outputs: int
     """How many there are."""
 
@@ -32,7 +35,7 @@ class Change(Protocol):
 class Noted(NamedTuple):
     """A change, and its outputs, of which autograd does not know that they were computed."""
 
-    change: Any
+    change: Change
     made: tuple[Tensor, ...]
 
 
@@ -85,7 +88,7 @@ class _Function(torch.autograd.Function):
 class Whole(NamedTuple):
     """One noted change that is all that happened to weights: the names of its outputs and of its leaves, in order."""
 
-    change: Any
+    change: Change
     outputs: Sequence[str]
     leaves: Sequence[str]
 
