@@ -61,7 +61,7 @@ class Case:
 
 PHASES = {
     "gradual-unfreezing": (
-        Case("gradual-unfreezing", "head alone"),
+        Case("gradual-unfreezing", "while unfreezing"),
         Case("gradual-unfreezing", "everything", {"share": 1e-9}),
     ),
     "lp-ft": (
