@@ -97,7 +97,7 @@ def _run(control: Control, job: Job, number: int, pad_to: int | None, *, bf16: b
         trainer = Trainer(
             model=model,
             args=arguments,
-            train_dataset=ordered_dataset(job.texts, pad_to),
+            train_dataset=ordered_dataset(job.texts, pad_to, segments=job.shape.segments),
             data_collator=default_data_collator if pad_to else DataCollatorWithPadding(_padding_tokenizer()),
             callbacks=[Rounds(control, facts)],
         )
@@ -105,8 +105,11 @@ def _run(control: Control, job: Job, number: int, pad_to: int | None, *, bf16: b
         trainer.train()
 
 
-def ordered_dataset(texts: TaskTexts, pad_to: int | None) -> Any:
-    """The training examples in the order of the first epoch, as run_glue.py has them after its preprocessing."""
+def ordered_dataset(texts: TaskTexts, pad_to: int | None, *, segments: bool = True) -> Any:
+    """The training examples in the order of the first epoch, as run_glue.py has them after its preprocessing.
+
+    Without `segments` for models whose tokenizer gives none.
+    """
     rows: dict[str, list[Any]] = {"input_ids": [], "token_type_ids": [], "attention_mask": [], "label": []}
     train = texts.train
     for example in texts.epoch().tolist():
@@ -117,6 +120,8 @@ def ordered_dataset(texts: TaskTexts, pad_to: int | None) -> Any:
         rows["token_type_ids"].append(train.segments[piece].tolist() + filling)
         rows["attention_mask"].append([1] * length + filling)
         rows["label"].append(int(train.labels[example]))
+    if not segments:
+        del rows["token_type_ids"]
     return Dataset.from_dict(rows)
 
 
