@@ -78,4 +78,5 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         if any(f"@{_group(item)}" not in item.nodeid for item in grouped):
             raise pytest.UsageError("pytest-xdist does not see the groups of tests: install the pins, `make setup`")
     gc.freeze()
+    gc.set_threshold(20_000)
     gc.enable()

@@ -130,6 +130,7 @@ def serve(address: str) -> None:
     for library in LIBRARIES:
         importlib.import_module(library)
     gc.freeze()
+    gc.set_threshold(20_000)
     with socket.socket(socket.AF_UNIX) as listener, selectors.DefaultSelector() as asked:
         listener.bind(address)
         listener.listen(64)
