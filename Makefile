@@ -92,7 +92,7 @@ docs: setup
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 	@echo "open site/index.html"
 
-# Half an hour on two cores; close what else runs.
+# A quarter of an hour on two cores; close what else runs.
 bench: setup
 	$(BIN)/python -m benchmarks.cpu
 
