@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 from typing import Any
 
@@ -224,3 +225,13 @@ def test_over_all_cells_each_is_a_task_and_the_pages_name_every_model_and_claim(
     assert "| minilm cola-1k mosbach | 25 | 1,260 | 233 | " in page
     scores = evidence_rows(tmp_path / "scores.csv")
     assert (len(scores), scores[0]) == (301, "model,task,strategy,seed,metric,score,majority,failed")
+
+
+def test_another_kind_of_cpu_gave_the_same_scores_to_the_last_digit() -> None:
+    scores = {}
+    for name in ("precision", "evidence/minilm-l3"):
+        with (ROOT / "reports" / name / "tables/scores.csv").open(encoding="utf-8", newline="") as file:
+            scores[name] = {(row["strategy"], row["seed"]): row["score"] for row in csv.DictReader(file)}
+    shared = scores["precision"].keys() & scores["evidence/minilm-l3"].keys()
+    assert len(shared) == 50
+    assert all(scores["precision"][run] == scores["evidence/minilm-l3"][run] for run in shared)
