@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -30,6 +31,20 @@ class Change(Protocol):
     def follow(self, slopes: list[Tensor]) -> list[Tensor]:
         """Gradients of the leaves from those of all outputs, which are contiguous and may be changed in place."""
         ...
+
+
+class Latest(threading.local):
+    """What a thread made last of its kind, for as long as somebody holds it: the next one is mostly the same."""
+
+    _made: weakref.ref[Any] | None = None
+
+    def get(self) -> Any:
+        """It, or None."""
+        return None if self._made is None else self._made()
+
+    def keep(self, made: Any) -> None:
+        """Know this one from now on."""
+        self._made = weakref.ref(made)
 
 
 class Noted(NamedTuple):

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import ctypes
 import operator
-import threading
-import weakref
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from stabbench.models.kernel.chain import computed
+from stabbench.models.kernel.chain import Latest, computed
 from stabbench.models.kernel.function import Blocks, empty_like
 from stabbench.models.kernel.library import DropoutKeys, pointers
 from stabbench.models.kernel.optimizer import common_library, sizes
 from stabbench.randomness import Draws, place_number
 
-blocks = Blocks()
+blocks, latest = Blocks(), Latest()
 
 
 def put_back(
@@ -33,24 +31,14 @@ def put_back(
     A column's factor f is 0 where the uniform number at its matrix's place is below the probability p, else 1/(1 − p).
     The numbers are those of `Context.uniform`, bit for bit. The kernel does it for one run alone.
     """
-    matrices = None if _here.last is None else _here.last()
+    matrices: Matrices | None = latest.get()
     if matrices is None or not matrices.are(weights, centres, places):
         library = common_library([*weights, *centres])
         if library is None or len(draws) != 1:
             return None
         matrices = Matrices(library, weights, centres, places)
-        _here.last = weakref.ref(matrices)
+        latest.keep(matrices)
     return computed(PutBack(matrices, draws[0], step, probability))
-
-
-class _Here(threading.local):
-    """What this thread knows of matrices."""
-
-    last: weakref.ref[Matrices] | None = None
-    """Those of the last time, for as long as somebody holds them: the next ones are mostly the same."""
-
-
-_here = _Here()
 
 
 class Matrices:

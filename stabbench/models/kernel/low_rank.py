@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import ctypes
 import operator
-import threading
-import weakref
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from stabbench.models.kernel.chain import computed
+from stabbench.models.kernel.chain import Latest, computed
 from stabbench.models.kernel.function import Blocks, empty_like
 from stabbench.models.kernel.library import pointers
 from stabbench.models.kernel.optimizer import common_library
 
-blocks = Blocks()
+blocks, latest = Blocks(), Latest()
 REQUIRES_GRAD = operator.attrgetter("requires_grad")
 
 
@@ -27,26 +25,16 @@ def with_low_rank(
 
     Differentiable with respect to `ups` and `downs`, for weights that require no gradient, of one run.
     """
-    change = None if _here.last is None else _here.last()
+    change: LowRank | None = latest.get()
     if change is None or not change.has(weights, ups, downs, scale):
         library = common_library([*weights, *ups, *downs])
         if library is None or any(weight.shape[0] != 1 for weight in weights):
             return None
         change = LowRank(library, weights, ups, downs, scale)
-        _here.last = weakref.ref(change)
+        latest.keep(change)
     if any(map(REQUIRES_GRAD, weights)):
         return None
     return computed(change)
-
-
-class _Here(threading.local):
-    """What this thread knows of changes."""
-
-    last: weakref.ref[LowRank] | None = None
-    """The one that was made last, for as long as somebody holds it: the next one is mostly the same."""
-
-
-_here = _Here()
 
 
 class LowRank:
