@@ -70,11 +70,15 @@ class EvidenceCell:
         return self.folders[0]
 
     def rows(self, path: str) -> pd.DataFrame:
-        """The rows of a table of its report that are about this cell; none where there is no such table."""
+        """The rows of a table of its report that are about this cell; none where there is no such table.
+
+        Runs that were planned and not made are none of its rows.
+        """
         table = read(self.report / path)
         if not {"model", "task"} <= set(table):
             return table.iloc[:0]
-        return table[(table["model"] == self.model) & (table["task"] == self.task)]
+        found = table[(table["model"] == self.model) & (table["task"] == self.task)]
+        return found[found["status"] != "missing"] if "status" in found else found
 
     def side(self, strategy: str) -> Side | None:
         """A strategy's runs; None where there are none."""

@@ -146,10 +146,14 @@ def _tables(model: Model, report: Path) -> Iterator[str]:
     stability = report / "tables" / "stability.md"
     if stability.is_file():
         yield stability.read_text(encoding="utf-8").strip()
-    linked = {"the whole report": "index.html", "every seed's score": SCORES, "every pair": "tables/pairwise.csv"}
-    if (report / LAYER_NORMS).is_file():
-        linked["gradient norms by run and layer"] = LAYER_NORMS
-    yield ", ".join(f"[{name}]({_link(model, report / path)})" for name, path in linked.items()) + "."
+    linked = {
+        "the whole report": "index.html",
+        "every seed's score": SCORES,
+        "every pair": "tables/pairwise.csv",
+        "gradient norms by run and layer": LAYER_NORMS,
+    }
+    there = {name: report / path for name, path in linked.items() if (report / path).is_file()}
+    yield ", ".join(f"[{name}]({_link(model, path)})" for name, path in there.items()) + "."
 
 
 def _figures(model: Model, report: Path) -> Iterator[str]:
@@ -204,7 +208,10 @@ def _packages(model: Model, costs: Sequence[Mapping[str, str]]) -> str:
 
 
 def pooled_scores(models: Sequence[Model]) -> pd.DataFrame:
-    """Every run of the cells that count, a cell being a task: what `stabbench compare` takes."""
+    """Every run of the cells that count, a cell being a task: what `stabbench compare` takes.
+
+    Strategies that one cell alone has are left out: there is nothing to put together.
+    """
 
     def rows(model: Model, cell: EvidenceCell) -> pd.DataFrame:
         columns = ["strategy", "seed", "metric", "score", "majority", "failed"]
@@ -212,4 +219,6 @@ def pooled_scores(models: Sequence[Model]) -> pd.DataFrame:
         return told.assign(model="all", task=f"{model.folder.name} {cell.name}")[["model", "task", *columns]]
 
     parts = [rows(model, cell) for model in models for cell in model.cells if cell.pooled]
-    return pd.concat(parts, ignore_index=True)
+    found = pd.concat(parts, ignore_index=True)
+    cells = found.groupby("strategy")["task"].transform("nunique")
+    return found[(cells > 1) | (found["task"].nunique() == 1)].reset_index(drop=True)

@@ -235,3 +235,9 @@ def test_another_kind_of_cpu_gave_the_same_scores_to_the_last_digit() -> None:
     shared = scores["precision"].keys() & scores["evidence/minilm-l3"].keys()
     assert len(shared) == 50
     assert all(scores["precision"][run] == scores["evidence/minilm-l3"][run] for run in shared)
+
+
+def test_a_run_that_was_planned_and_not_made_is_none_of_a_cells(folder: Path) -> None:
+    runs = [{"strategy": "devlin", "seed": 1, "status": "ok"}, {"strategy": "devlin", "seed": 2, "status": "missing"}]
+    write_table(folder, "tables/scores.csv", runs)
+    assert cell(folder).rows("tables/scores.csv")["seed"].tolist() == [1]
