@@ -48,6 +48,14 @@ def test_every_seeds_score_is_drawn_as_a_point(content: Content) -> None:
     assert [len(group) for group in points] == [3, 2, 5]
 
 
+def test_losses_and_scores_of_a_strategy_stand_over_the_same_updates(content: Content) -> None:
+    with style():
+        axes = training_figure(content, content.places[0]).axes
+    for upper in axes:
+        lower = [other for other in axes if other is not upper and other.get_shared_x_axes().joined(upper, other)]
+        assert [other.get_xlim() for other in lower] == [upper.get_xlim()]
+
+
 def test_a_seeds_point_is_shifted_by_the_same_amount_everywhere_and_stays_in_its_slot() -> None:
     seeds = np.arange(1, 1001)
     assert jitter(seeds)[::-1] == pytest.approx(jitter(seeds[::-1]))

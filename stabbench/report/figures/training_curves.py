@@ -32,6 +32,7 @@ def training_figure(content: Content, place: Place) -> Figure:
     for index, cell in enumerate(cells):
         block, column = divmod(index, columns)
         upper, lower = grid[2 * block][column], grid[2 * block + 1][column]
+        lower.sharex(upper)  # where there is one evaluation it would be a range of its own
         _draw(upper, lower, content, cell, labelled=column == 0)
         upper.set_title(cell.strategy, pad=_LEGEND_HEIGHT)
     for index in range(len(cells), blocks * columns):
