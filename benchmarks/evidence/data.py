@@ -16,6 +16,7 @@ from typing import Any
 
 import pandas as pd
 
+from stabbench.analysis.frame import MISSING
 from stabbench.config.loading import read_yaml
 from stabbench.errors import UserError, unknown
 from stabbench.files import read_json
@@ -78,7 +79,7 @@ class EvidenceCell:
         if not {"model", "task"} <= set(table):
             return table.iloc[:0]
         found = table[(table["model"] == self.model) & (table["task"] == self.task)]
-        return found[found["status"] != "missing"] if "status" in found else found
+        return found[found["status"] != MISSING] if "status" in found else found
 
     def side(self, strategy: str) -> Side | None:
         """A strategy's runs; None where there are none."""

@@ -26,11 +26,8 @@ def plan(as_json: bool, plan: Path, params: Path) -> None:
       stabbench plan --json | jq '[.groups[][] | .updates * (.seeds | length)] | add'
       jq .spec.recipe plan/embedded/acceptability/devlin.json
     """
-    from stabbench.processes import without_garbage_collection
+    from stabbench.project.planning import plan as make_plan
 
-    with without_garbage_collection():  # torch's import makes ten thousands of objects that stay
-        from stabbench.project.planning import plan as make_plan
-
-        made = make_plan(Folders.of(plan=plan, params=params))
+    made = make_plan(Folders.of(plan=plan, params=params))
     click.echo(json.dumps(made.to_dict(), indent=2, ensure_ascii=False) if as_json else made)
     options.warn(*made.warnings)
