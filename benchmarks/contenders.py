@@ -38,11 +38,12 @@ class Contender:
 
 @dataclass(frozen=True)
 class Span:
-    """One process's part in a round: begin and end in seconds of the machine's monotonic clock."""
+    """One process's part in a round: begin and end by the machine's monotonic clock and its CPU time, in seconds."""
 
     steps: int
     begin: float
     end: float
+    cpu_seconds: float
 
     @property
     def seconds(self) -> float:
@@ -55,7 +56,7 @@ class Control:
 
     def __init__(self, connection: Connection, barrier: Any) -> None:
         self.connection, self.barrier = connection, barrier
-        self.steps, self.began = 0, 0.0
+        self.steps, self.began, self.cpu = 0, 0.0, 0.0
 
     def ready(self, **facts: Any) -> None:
         """Everything is loaded; `facts` go into the report."""
@@ -66,14 +67,15 @@ class Control:
         self.steps = self.connection.recv()
         if self.steps:
             self.barrier.wait()
-            self.began = time.perf_counter()
+            self.began, self.cpu = time.perf_counter(), time.process_time()
         else:
             self.connection.send(("closed", peak_memory()))
         return self.steps
 
     def end(self) -> None:
         """The steps are done."""
-        self.connection.send(("done", Span(self.steps, self.began, time.perf_counter())))
+        ended, cpu = time.perf_counter(), time.process_time() - self.cpu
+        self.connection.send(("done", Span(self.steps, self.began, ended, cpu)))
 
 
 class Group:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ import click
 import numpy as np
 import torch
 
+from benchmarks.contenders import Contender, Control, Group
 from benchmarks.machine import OtherProcesses, conditions
 from benchmarks.ours import RECIPE, Job, arithmetic, stream_seeds, training_inputs
 from benchmarks.shapes import SHAPES, Shape
@@ -26,6 +26,7 @@ from stabbench.models.word_pieces import write_word_pieces
 from stabbench.strategies.registry import STRATEGIES
 from stabbench.tasks import embedded
 from stabbench.training.loop import Training
+from stabbench.training.state import TrainingState
 
 MOST, MOST_FROZEN = 1.15, 0.75
 """Targets: of a strategy with one forward and one backward pass, and of one that trains a part of the encoder only."""
@@ -79,39 +80,60 @@ def cases() -> Iterator[Case]:
         yield from PHASES.get(name, (Case(name),))
 
 
+@dataclass(frozen=True)
 class Updates:
-    """A training that can be asked for further updates; it has more of them than will be."""
+    """The updates of one seed under a strategy, more of them than will be asked for."""
 
-    def __init__(self, case: Case, job: Job, updates: int) -> None:
-        strategy = STRATEGIES.load(case.plugin, Path())
-        same = {"total_steps": updates, "batch_size": RECIPE.batch_size}
+    case: Case
+    job: Job
+    number: int
+
+    def start(self) -> tuple[Training, TrainingState]:
+        """The training, and where it begins."""
+        strategy = STRATEGIES.load(self.case.plugin, Path())
+        same = {"total_steps": self.number, "batch_size": RECIPE.batch_size}
         recipe = RECIPE.override(strategy.recipe).override(same)
         inputs = replace(
-            training_inputs(job), recipe=recipe, strategies=((strategy(), strategy.Options(**case.options)),)
+            training_inputs(self.job), recipe=recipe, strategies=((strategy(), strategy.Options(**self.case.options)),)
         )
-        self.training = Training(inputs, [stream_seeds(1)], torch.device("cpu"))
-        self.state = self.training.start()
+        training = Training(inputs, [stream_seeds(1)], torch.device("cpu"))
+        return training, training.start()
 
-    def milliseconds(self, count: int) -> float:
-        """Of this process's CPU time for an update, the mean of the next `count`."""
-        began = time.process_time()
+
+def train(control: Control, updates: Updates, number: int) -> None:
+    """What the process of a contender does."""
+    training, state = updates.start()
+    for _ in range(WARM_UP):
+        training.update(state)
+    control.ready()
+    while count := control.begin():
         for _ in range(count):
-            self.training.update(self.state)
-        return 1000 * (time.process_time() - began) / count
+            training.update(state)
+        control.end()
+
+
+def contender(case: Case) -> Contender:
+    """A process of one thread."""
+    return Contender(case.name, case.name, 1, 1, "benchmarks.strategies:train")
 
 
 def measure(job: Job, chosen: Sequence[Case], rounds: int) -> list[dict[str, Any]]:
-    """A row a case: it and `devlin` in turns, one thread."""
-    steps, rows = job.shape.steps, []
+    """A row a case: it and `devlin` in turns, a process of one thread each."""
+    steps, rows, devlin = job.shape.steps, [], Case("devlin")
+    updates = WARM_UP + rounds * steps + 1
     for case in chosen:
-        updates = WARM_UP + rounds * steps + 1
-        pair = [Updates(Case("devlin"), job, updates), Updates(case, job, updates)]
-        for one in pair:
-            one.milliseconds(WARM_UP)
-        times: list[list[float]] = [[], []]
-        for turn in range(rounds):
-            for which in (0, 1) if turn % 2 else (1, 0):
-                times[which].append(pair[which].milliseconds(steps))
+        with (
+            Group(contender(devlin), Updates(devlin, job, updates)) as first,
+            Group(contender(case), Updates(case, job, updates)) as second,
+        ):
+            pair = (first, second)
+            for group in pair:
+                group.ready()
+            times: list[list[float]] = [[], []]
+            for turn in range(rounds):
+                for which in (0, 1) if turn % 2 else (1, 0):
+                    (span,) = pair[which].run(steps)
+                    times[which].append(1000 * span.cpu_seconds / steps)
         ratios = [mine / devlins for devlins, mine in zip(*times, strict=True)]
         rows.append(
             {
@@ -190,9 +212,9 @@ def page(report: Mapping[str, Any]) -> str:
     parts = [
         "# An update of each strategy",
         "Made by `python -m benchmarks.strategies`: milliseconds of one core for an update of one seed, batch 16, and "
-        "how many times an update of `devlin` that is, in turns with it: median of the turns' ratios (quartiles). The "
-        f"target is {MOST:g} for what needs one forward and one backward pass, {MOST_FROZEN:g} where the encoder is "
-        "frozen.",
+        "how many times an update of `devlin` that is, in turns with it, each in a process of its own: median of the "
+        f"turns' ratios (quartiles). The target is {MOST:g} for what needs one forward and one backward pass, "
+        f"{MOST_FROZEN:g} where the encoder is frozen.",
     ]
     head = ["strategy", "ms", "`devlin`, ms", "ratio", "target"]
     for place in report["places"]:

@@ -29,16 +29,16 @@ static inline void narrowed(int64_t rows, int64_t rank, int64_t n, const real *x
     for (int64_t i = 0; i < rows * wide; i++) y[i] *= scale;
 }
 
-/* to (out × rank) = dy' narrow, or += where `more`; `narrow` (rows × filled_up(rank)). */
+/* to (out × rank) = dy' narrow, or += where `more`; `narrow` (rows × filled_up(rank)). It is computed as its transpose, whose rows are
+   whole vectors. */
 static inline void up_gradient(int64_t rows, int64_t rank, int64_t out, const real *dy, int64_t stride, const real *narrow, int more, real *to) {
-    static _Thread_local real sums[DEPTH * MOST_RANK] __attribute__((aligned(64)));
-    const int64_t wide = filled_up(rank);
+    static _Thread_local real sums[MOST_RANK * DEPTH] __attribute__((aligned(64)));
     for (int64_t o = 0; o < out; o += DEPTH) {
         const int64_t here = out - o < DEPTH ? out - o : DEPTH;
-        small_product((int)here, (int)wide, (int)rows, dy + o, 1, stride, narrow, wide, sums, wide, 0);
+        small_product((int)rank, (int)here, (int)rows, narrow, 1, filled_up(rank), dy + o, stride, sums, here, 0);
         for (int64_t i = 0; i < here; i++) {
             real *row = to + (o + i) * rank;
-            for (int64_t j = 0; j < rank; j++) row[j] = more ? sums[i * wide + j] + row[j] : sums[i * wide + j];
+            for (int64_t j = 0; j < rank; j++) row[j] = more ? sums[j * here + i] + row[j] : sums[j * here + i];
         }
     }
 }
