@@ -50,9 +50,11 @@ def scaling_section(found: Mapping[str, Any]) -> str:
     for point in lengths["points"]:
         tokens = point["length"] * lengths["examples"]
         by_length.append([str(point["length"]), number(point["seconds"]), number(1e6 * point["seconds"] / tokens)])
+    tries = seeds.get("tries")
+    often = "" if tries is None else f"; of up to {tries['of_seeds_up_to']} seeds the median of {tries['number']} tries"
     return f"""`stabbench train` of {found["model"]} on {_plain(seeds["task"])},
 {seeds["steps_a_run"]} steps a run, from the start of the command to the records: about {seeds["fixed_seconds"]:.1f} s
-and {seeds["seconds_a_seed"]:.2f} s a seed (least squares).
+and {seeds["seconds_a_seed"]:.2f} s a seed (least squares{often}).
 
 {table(["seeds", "seconds", "seconds a seed"], by_seeds)}
 
