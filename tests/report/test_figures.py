@@ -12,6 +12,7 @@ import pytest
 from matplotlib.collections import PathCollection
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from PIL import Image
 
 from stabbench.analysis.layers import layer_norms
 from stabbench.analysis.place import Place
@@ -24,7 +25,7 @@ from stabbench.report.figures.drawing import axes_of, legend_above, new_figure, 
 from stabbench.report.figures.gradient_norms import gradient_figure
 from stabbench.report.figures.palette import STRATEGIES, strategy_colors, themes
 from stabbench.report.figures.passing import keep_links
-from stabbench.report.figures.rendering import Drawings, page_svg, save
+from stabbench.report.figures.rendering import DPI, Drawings, page_svg, save
 from stabbench.report.figures.training_curves import training_figure
 from stabbench.report.findings import gradients
 from tests.analysis.synthetic import SyntheticCell, write_runs
@@ -131,6 +132,20 @@ def test_a_figure_saved_twice_has_the_same_bytes(content: Content, tmp_path: Pat
             save(stability_figure(content), tmp_path / name)
     for kind in ("svg", "png"):
         assert (tmp_path / f"a.{kind}").read_bytes() == (tmp_path / f"b.{kind}").read_bytes()
+
+
+def test_a_png_has_few_colours_and_half_the_bytes_and_looks_as_it_was_drawn(content: Content, tmp_path: Path) -> None:
+    with style():
+        figure = training_figure(content, content.places[0])
+        save(figure, tmp_path / "few")
+        figure.savefig(tmp_path / "all.png", dpi=DPI)
+    few, whole = (Image.open(tmp_path / f"{name}.png") for name in ("few", "all"))
+    assert few.mode == "P"
+    assert few.info["dpi"] == pytest.approx((DPI, DPI), abs=0.1)
+    assert (tmp_path / "few.png").stat().st_size < (tmp_path / "all.png").stat().st_size / 2
+    shades = np.abs(np.asarray(few.convert("RGB"), dtype=int) - np.asarray(whole.convert("RGB"), dtype=int))
+    assert shades.mean() < 0.1
+    assert (shades > 16).mean() < 0.001
 
 
 @pytest.fixture
