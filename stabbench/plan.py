@@ -209,6 +209,11 @@ class Variation:
     streams: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """As `Cell.streams`."""
 
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The tasks that have to be prepared for it."""
+        return (self.task,) if self.steps_of is None else (self.task, self.steps_of)
+
 
 def plan_path(folder: Path, model: str, task: str, strategy: str) -> Path:
     """Where a cell's plan file lies below the plan folder."""

@@ -28,7 +28,8 @@ TOLD_FROM = 0.01
 @options.folder("data", "Where the prepared tasks go, a folder each.")
 @options.params
 def prepare(tasks: tuple[str, ...], data: Path, params: Path) -> None:
-    """Read, sample and check tasks of params.yaml and write them as parquet: those named, else the grid's.
+    """Read, sample and check tasks of params.yaml and write them as parquet: those named, else the
+    grid's and those of studies.
 
     GLUE, SuperGLUE, SNLI and SciTail come from the folder that STABBENCH_GLUE_DIR names (RTE/train.tsv, CB/val.jsonl
     and so on), else from the hub.

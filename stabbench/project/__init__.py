@@ -53,7 +53,7 @@ class Project:
         return f"Project('{self.folders.root}')"
 
     def prepare(self, *tasks: str) -> list[PreparedTask]:
-        """Read, sample and check the named tasks, else the grid's."""
+        """Read, sample and check the named tasks, else those of the grid and of studies."""
         from stabbench.project.preparation import prepare
 
         return prepare(self.folders, tasks)

@@ -17,14 +17,14 @@ from stabbench.tasks.prepared import PreparedTask
 def prepare(
     folders: Folders, names: Sequence[str] = (), done: Callable[[PreparedTask], None] = lambda task: None
 ) -> list[PreparedTask]:
-    """Read, sample and check the named tasks of params.yaml, else the grid's, and write them.
+    """Read, sample and check the named tasks of params.yaml, else those of the grid and of studies, and write them.
 
     `done` is called with each. UserError for a name that is not there, before any work, and at the end with all that
     cannot be prepared.
     """
     config = load(folders.params)
     wanted: list[str] = []
-    for name in names or config.grid.tasks:
+    for name in names or _needed(config, folders):
         each = [task for task in config.tasks if task == name or ((fold := FOLD.match(task)) and fold[1] == name)]
         if not each:
             raise unknown("task", name, config.tasks)
@@ -44,6 +44,14 @@ def prepare(
     if refused:
         raise UserError("\n".join(dict.fromkeys(refused)))
     return found
+
+
+def _needed(config: Config, folders: Folders) -> Iterable[str]:
+    """The tasks of the grid and of all studies."""
+    from stabbench.studies import studies_of
+
+    studies = [entry.plugin.variations(entry.options, config) for entry in studies_of(config, folders.root)]
+    return dict.fromkeys([*config.grid.tasks, *(task for each in studies for one in each for task in one.tasks)])
 
 
 def prepare_missing(folders: Folders, config: Config, names: Iterable[str]) -> None:

@@ -55,8 +55,7 @@ def _resolved(name: str, folders: Folders) -> Sequence[Cell]:
     entry = study_named(config, name, folders.root)
     variations = entry.plugin.variations(entry.options, config)
     check_variations(config, variations)
-    tasks = {task for variation in variations for task in (variation.task, variation.steps_of) if task}
-    prepare_missing(folders, config, tasks)
+    prepare_missing(folders, config, (task for variation in variations for task in variation.tasks))
     cells = plan_variations(config, folders.root, variations)
     write_plan(folders.study_plans / name, cells)
     return cells

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -81,6 +82,14 @@ def test_the_small_sample_makes_as_many_updates_as_the_full_set(with_studies: Pa
         "embedded/acceptability-20/devlin": {(6, 0)},
         "embedded/acceptability-20/devlin-as-long-as-acceptability": {(9, 0)},
     }
+
+
+def test_what_is_prepared_without_a_name_is_all_that_the_plan_needs(with_studies: Path) -> None:
+    shutil.rmtree(with_studies / "data")
+    assert stabbench("prepare").exit_code == 0
+    assert {path.name for path in (with_studies / "data").iterdir()} == {"acceptability", "acceptability-20"}
+    planned = stabbench("plan")
+    assert planned.exit_code == 0, planned.output
 
 
 def test_the_report_has_a_chapter_for_every_study_once_its_runs_are_there(with_studies: Path) -> None:
