@@ -27,6 +27,8 @@ from stabbench.report.layout import STAR
 from stabbench.report.section import PARTS, Data, Section, SectionFigure
 from stabbench.report.warnings import warnings_of
 
+WIDEST_COLUMN = 4.5
+"""Inches: 27rem, the most that style.css gives a column."""
 LARGEST = 200_000
 """Characters; a table that is longer stays a file beside the page."""
 MOST_NAMED = 8
@@ -124,6 +126,11 @@ class _Picture:
     def width(self) -> float:
         """In inches, as it was drawn."""
         return self.figure.figure.get_figwidth()
+
+    @property
+    def across(self) -> bool:
+        """Whether it is to have the page's width: in a column its texts would be too small to be read."""
+        return self.width > WIDEST_COLUMN
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import pytest
 from stabbench.files import read_json
 from stabbench.report import content as content_module
 from stabbench.report.build import build
+from stabbench.report.figures.drawing import PAGE_WIDTH
 from tests.analysis.synthetic import SyntheticCell, write_runs
 
 
@@ -43,3 +44,20 @@ def test_figures_are_drawn_for_the_first_places_and_tables_hold_all(
     assert all(f"task-{number}" in table for number in range(3))
     for section in ("failed-runs", "generalisation"):
         assert len(read_json(tmp_path / "reports" / "studies" / section / "facts.json")["found"]) == 3
+
+
+def test_what_compares_many_strategies_has_the_width_of_the_page(tmp_path: Path) -> None:
+    def page(strategies: int) -> str:
+        folder = tmp_path / str(strategies)
+        cells = [SyntheticCell([0.5, 0.4, 0.44], strategy=f"recipe-{number}") for number in range(strategies)]
+        write_runs(folder / "runs", cells)
+        build(folder / "runs", folder / "reports")
+        return (folder / "reports" / "index.html").read_text(encoding="utf-8")
+
+    few, many = page(3), page(20)
+    assert 'class="across"' not in few
+    scores, matrix = (tag for tag in re.findall(r"<(?:figure|div)[^>]*>", many) if 'class="across"' in tag)
+    assert scores.startswith("<figure")
+    assert matrix.startswith("<div")
+    (inches,) = re.findall(r'aria-label="The score of every seed: [^"]+" style="max-width: ([0-9.]+)in"', many)
+    assert 1.25 * PAGE_WIDTH <= float(inches) < 1.5 * PAGE_WIDTH

@@ -39,9 +39,9 @@ def stability_figure(content: Content) -> Figure:
 
 
 def distribution_panel(content: Content, place: Place) -> Figure:
-    """One task alone, for the page."""
+    """One task alone, for the page: with a slot as wide as most names, or turned names where that is too wide."""
     names = len(content.rows(place))
-    figure = new_figure(max(3.3, 0.75 * names), 2.9)
+    figure = new_figure(max(3.3, min(0.75 * names, max(PAGE_WIDTH, names * _SLOT + _LABELS))), 2.9)
     axes = axes_of(figure, 1, 1)[0][0]
     draw_distribution(axes, content, place, width=figure.get_figwidth())
     return figure

@@ -19,6 +19,8 @@ from stabbench.report.section import RESULTS, Section
 
 NAMED = 5
 """Cells of a kind that a sentence names."""
+LISTED = 60
+"""Pairs on the page; the data hold all."""
 
 
 def section(content: Content) -> Section:
@@ -47,7 +49,11 @@ def section(content: Content) -> Section:
             f"({PERMUTATIONS:,}), two-sided, and adjusted after Holm. No star hangs on it: with fewer than "
             f"{CALIBRATED_RUNS} runs of each it rejects somewhat too often."
         )
-        tables.append((caption, _pairs(content, pairs, several=several)))
+        shown = pairs
+        if len(pairs) > LISTED:
+            shown = pairs.nsmallest(LISTED, "p_beyond")
+            caption += f" Those {LISTED} of {len(pairs):,} pairs that have the smallest p."
+        tables.append((caption, _pairs(content, shown, several=several)))
     return Section(
         name="noise",
         title="Beyond the noise of the dev set",
