@@ -35,8 +35,16 @@ def subclass(found: object, base: type[BaseT], label: str) -> type[BaseT]:
     """`found` as a class; UserError for what is no subclass of `base`, and where that is a protocol, for no class."""
     protocol = vars(base).get("_is_protocol")
     if not (isinstance(found, type) and (protocol or issubclass(found, base))):
-        raise UserError(f"{label} is {found!r}, expected a subclass of {base.__name__}")
+        raise UserError(f"{label} is {_said(found)}, expected a subclass of {base.__name__}")
     return found
+
+
+def _said(found: object) -> str:
+    """What a user calls it: a class of a file by its name and its bases', anything else as Python writes it."""
+    if not isinstance(found, type):
+        return repr(found)
+    bases = ", ".join(base.__name__ for base in found.__bases__ if base is not object)
+    return f"a class, {found.__name__}({bases})"
 
 
 def check_names(cls: type, base: type, methods: Sequence[str], label: str) -> None:

@@ -144,7 +144,7 @@ print(found.family, families.of(found).capabilities.stacks, found.word_embedding
         ("./rate.py:Rate", "./rate.py:Rat", "unknown class in rate.py 'Rat': did you mean 'Rate'"),
         ("./rate.py:Rate", "./rates.py:Rate", "study './rates.py:Rate': there is no file rates.py"),
         ("./rate.py:Rate", "./rate.py", "found './rate.py', expected a file and its class such as"),
-        ("./rate.py:Rate", "./losses.py:Losses", "expected a subclass of Study"),
+        ("./rate.py:Rate", "./losses.py:Losses", "is a class, Losses(Probe), expected a subclass of Study"),
         ("rate: 2.0e-3", "rte: 2.0e-3", "studies.faster.rte: unknown key: did you mean 'rate'?"),
         ("./losses.py:Losses", "./losses.py:LossesOptions", "expected a subclass of Probe"),
         ("./words.py:Words", "./word.py:Words", "tasks.words.source: found './word.py:Words', but"),
