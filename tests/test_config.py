@@ -151,6 +151,14 @@ def test_an_unknown_name_brings_the_nearest_one(read: Read, text: str, start: st
     assert only.startswith(start)
 
 
+@pytest.mark.parametrize("written", ["[]", "null", "3"])
+def test_a_plugin_that_is_written_and_names_nothing_is_one_mistake(read: Read, written: str) -> None:
+    text = SMALL.replace("[devlin]", "[mine]") + f"strategies: {{mine: {{plugin: {written}}}}}\n"
+    (only,) = mistakes(read, text)
+    assert only.startswith("strategies.mine.plugin: found ")
+    assert only.endswith("expected a list of names such as [devlin, mosbach]")
+
+
 def test_a_region_of_equivalence_is_two_ratios_around_one(read: Read) -> None:
     assert read(SMALL + "report: {equivalence: [0.5, 2]}\n").report.equivalence == (0.5, 2.0)
     for region in ("[1.1, 1.2]", "[0, 2]"):

@@ -176,7 +176,7 @@ def _name_problems(raw: dict[str, Any], known: dict[str, set[str]], folder: Path
     strategies = installed(STRATEGY_GROUP).names
     for name, block in _blocks(raw, "strategies").items():
         written = block if isinstance(block, dict) else {}
-        plugins = written.get("plugin") or _default_strategy(name, written).get("plugin", [])
+        plugins = written["plugin"] if "plugin" in written else _default_strategy(name, written).get("plugin", [])
         for plugin in plugins if isinstance(plugins, list) else [plugins]:
             if isinstance(plugin, str):
                 yield from _plugin_problems(f"strategies.{name}.plugin", "strategy", plugin, strategies, folder)
