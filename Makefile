@@ -18,8 +18,8 @@ FROM_PIP := UV_FIND_LINKS="$${UV_FIND_LINKS-$$PIP_FIND_LINKS}" UV_INDEX_URL="$${
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONNOUSERSITE := 1
 
-# `make test` has its two parts side by side: mypy leaves a core alone for a minute or two.
-.PHONY: setup lock repro test quick checks suite fast long faults bench docs clean
+# `make test` has its two parts side by side: the checks take what the tests leave of the cores, as many of them wait for something.
+.PHONY: setup lock repro test quick checks checks-meanwhile suite fast long faults bench docs clean
 
 # Tests of what neither trains nor draws nor starts other programs.
 FAST := $(addprefix tests/,analysis cli metrics studies tasks training/test_adamw.py $(addsuffix .py,$(addprefix test_, \
@@ -60,10 +60,13 @@ repro: setup
 	exit $$status
 
 test: setup
-	@$(MAKE) --no-print-directory --jobs 2 checks suite
+	@$(MAKE) --no-print-directory --jobs 2 checks-meanwhile suite
 
 quick: setup
 	@$(MAKE) --no-print-directory --jobs 2 checks fast
+
+checks-meanwhile: setup
+	@nice -n 10 $(MAKE) --no-print-directory checks
 
 checks: setup
 	$(BIN)/ruff check .

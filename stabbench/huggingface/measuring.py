@@ -67,7 +67,8 @@ class RecordingTrainer(Trainer):
     def groups(self) -> list[dict[str, Any]]:
         """Those of the optimizer, which is there once the training has begun."""
         assert self.optimizer is not None
-        return self.optimizer.param_groups
+        found: list[dict[str, Any]] = self.optimizer.param_groups
+        return found
 
     def get_batch_samples(self, *arguments: Any, **others: Any) -> Any:
         """The passes of the next update, whose texts are counted."""

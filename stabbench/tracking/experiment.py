@@ -83,7 +83,7 @@ class Experiment:
         repository = get_artifact_repository(run.info.artifact_uri, tracking_uri=self.uri)
         for name, path in files.items():
             folder = PurePosixPath(name).parent.as_posix()
-            repository.log_artifact(str(path), None if folder == "." else folder)  # type: ignore[no-untyped-call]
+            repository.log_artifact(str(path), None if folder == "." else folder)
 
     def finish(self, run_id: str, end: int) -> None:
         """Mark a run as whole: the last thing that is done to it."""

@@ -135,7 +135,7 @@ def explained(error: Exception, uri: str) -> UnreachableError:
 
 def refusal(error: Exception, uri: str) -> UnreachableError | None:
     """What to do about a server that answers and refuses; None for every other error."""
-    code = error.get_http_status_code() if isinstance(error, MlflowException) else 0  # type: ignore[no-untyped-call]
+    code = error.get_http_status_code() if isinstance(error, MlflowException) else 0
     if code == FORBIDDEN and "Invalid Host header" in str(error):
         host = urlsplit(uri).netloc.rpartition("@")[2]
         return UnreachableError(

@@ -168,7 +168,8 @@ class NotANumberFromTheFifthUpdateOn(Trainer):
     """Trainer leaves such losses out of what it logs."""
 
     def training_step(self, *arguments: Any, **named: Any) -> torch.Tensor:
-        return super().training_step(*arguments, **named) * (math.nan if self.state.global_step >= 4 else 1.0)
+        loss: torch.Tensor = super().training_step(*arguments, **named)
+        return loss * (math.nan if self.state.global_step >= 4 else 1.0)
 
 
 def test_a_loss_that_trainer_does_not_log_is_seen(tmp_path: Path) -> None:

@@ -182,7 +182,7 @@ def test_buckets_of_all_distances_are_transformers() -> None:
     for buckets, farthest in ((256, 512), (32, 512), (8, 40), (7, 30)):
         expected: Any = make_log_bucket_position(distances, buckets, farthest)
         assert torch.equal(by_logarithm(distances, buckets, farthest), expected.long())
-    halves: Any = MPNetEncoder.relative_position_bucket(distances)  # type: ignore[no-untyped-call]
+    halves: Any = MPNetEncoder.relative_position_bucket(distances)
     assert torch.equal(by_halves(distances, 32), halves)
 
 

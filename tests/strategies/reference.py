@@ -103,7 +103,7 @@ def trainers_losses(
 ) -> list[float]:
     """Train `model` on the batches as transformers' Trainer does: clipped at 1, linear decay without a warm-up."""
     losses = []
-    schedule = get_linear_schedule_with_warmup(optimizer, 0, len(seen))  # type: ignore[no-untyped-call]
+    schedule = get_linear_schedule_with_warmup(optimizer, 0, len(seen))
     for batch in seen:
         optimizer.zero_grad()
         loss = model(**batch).loss

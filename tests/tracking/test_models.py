@@ -64,7 +64,7 @@ def write_weights(folder: Path, *, tokenizer: bool = True) -> BertForSequenceCla
         words.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
         words.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
         names = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
-        PreTrainedTokenizerFast(tokenizer_object=words, **names).save_pretrained(folder)  # type: ignore[no-untyped-call]
+        PreTrainedTokenizerFast(tokenizer_object=words, **names).save_pretrained(folder)
     return model
 
 

@@ -75,7 +75,7 @@ def test_a_run_ends_where_transformers_callback_ends_it(lower: bool) -> None:
             arguments: Any = SimpleNamespace(metric_for_best_model="score", greater_is_better=not lower)
             expected = None
             for step, score in enumerate(scores, start=1):
-                callback.on_evaluate(arguments, state, control, {"eval_score": score})  # type: ignore[no-untyped-call]
+                callback.on_evaluate(arguments, state, control, {"eval_score": score})
                 if state.best_metric is None or (score < state.best_metric if lower else score > state.best_metric):
                     state.best_metric = score
                 if control.should_training_stop:
