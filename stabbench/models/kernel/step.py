@@ -19,6 +19,7 @@ from stabbench.models.kernel.factors import FactorGradients
 from stabbench.models.kernel.function import (
     MOST_LAYERS,
     OUTSIDE,
+    Bytes,
     drops,
     empty_like,
     keys_of,
@@ -27,6 +28,7 @@ from stabbench.models.kernel.function import (
     tapes,
     texts_of,
 )
+from stabbench.models.kernel.library import DropoutKeys, Texts
 from stabbench.models.kernel.optimizer import GradientTable, common_library
 
 OBJECTIVES = ("classification",)
@@ -42,6 +44,15 @@ class Asked(NamedTuple):
     found: GradientTable
     into: ctypes.Array[ctypes.c_void_p]
     change: FactorGradients | None
+
+
+class _Pass(NamedTuple):
+    """One over a batch in C: the batch, the keys of the masks, memory for what the way back needs, and for logits."""
+
+    texts: Texts
+    keys: ctypes.Array[DropoutKeys]
+    tape: Bytes
+    logits: Tensor
 
 
 class PlainStep:
@@ -119,9 +130,7 @@ class PlainStep:
         if not self.takes(weights):
             return None
         asked = self._ask(None, frozen)
-        texts, keys = texts_of(batch), keys_of(self.architecture, dropout)
-        tape = tapes.lend(self.library.tape_bytes(self.shape, texts, drops(keys), True))
-        logits = torch.empty(1, batch.size, self.architecture.labels, dtype=self.dtype)
+        texts, keys, tape, logits = self._pass(batch, dropout)
         status = self.library.forward(
             self.shape, texts, keys, self.layout.places, self._addresses, None, True, tape.ctypes.data,
             logits.data_ptr(),
@@ -207,10 +216,8 @@ class PlainStep:
 
     def _computed(self, batch: Batch, dropout: Dropout, asked: Asked) -> tuple[float, GradientTable]:
         """Loss and gradients for the weights that were looked up last."""
-        texts, keys, loss = texts_of(batch), keys_of(self.architecture, dropout), ctypes.c_double()
-        tape = tapes.lend(self.library.tape_bytes(self.shape, texts, drops(keys), True))
-        logits = torch.empty(batch.size, self.architecture.labels, dtype=self.dtype)
-        factors = None if asked.change is None else asked.change.table
+        texts, keys, tape, logits = self._pass(batch, dropout)
+        loss, factors = ctypes.c_double(), None if asked.change is None else asked.change.table
         status = self.library.loss_and_gradients(
             self.shape, texts, batch.labels.data_ptr(), keys, self.layout.places, self._addresses, tape.ctypes.data,
             logits.data_ptr(), asked.into, factors, loss,
@@ -218,3 +225,9 @@ class PlainStep:
         if status:
             raise IndexError(OUTSIDE)
         return loss.value, asked.found
+
+    def _pass(self, batch: Batch, dropout: Dropout) -> _Pass:
+        """What a forward and a backward pass over the batch are told and given."""
+        texts, keys = texts_of(batch), keys_of(self.architecture, dropout)
+        tape = tapes.lend(self.library.tape_bytes(self.shape, texts, drops(keys), True))
+        return _Pass(texts, keys, tape, torch.empty(1, batch.size, self.architecture.labels, dtype=self.dtype))
