@@ -20,7 +20,8 @@ from stabbench.report.sections.over_tasks import grids
 from stabbench.report.tables import escape_markdown
 
 FIGURES = ("figures/stability", "figures/gradient-norms", "figures/training-curves", "studies/*/forgetting",
-           "studies/*/surface", "studies/ablation/ablation", "studies/bias-correction/bias-correction")  # fmt: skip
+           "studies/*/surface", "studies/ablation/ablation", "studies/bias-correction/bias-correction",
+           "studies/small-data/small-data", "studies/crossed/variance-shares")  # fmt: skip
 """Figures of a report that a model's page shows, by how their paths begin."""
 BEGIN, END = "<!-- the paper's claims: made by python -m benchmarks.evidence -->", "<!-- end of the claims -->"
 """What the README's table stands between."""

@@ -12,6 +12,8 @@ from scipy import stats
 from stabbench.analysis.contributions import Contributions
 
 CONFIDENCE = 0.95
+_LEAST = 1e-150
+"""Of a variance whose square is a normal number: below it there is the rounding of scores that are all the same."""
 POWER = 0.8
 WANTED_SHARE = 0.25
 """The share of the variance over seeds that the floor may have where a spread is to be told from it with ease."""
@@ -108,7 +110,7 @@ def _freedom(found: Contributions, variance: float, floor: float) -> float:
     reports/benchmarks/calibration-noise.md.
     """
     runs, units = found.values.shape
-    if variance <= 0:
+    if variance < _LEAST:
         return float(runs - 1)
     deviations = found.scores - found.scores.mean()
     kurtosis = float((deviations**4).mean() / (deviations**2).mean() ** 2)

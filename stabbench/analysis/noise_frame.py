@@ -13,7 +13,7 @@ import pandas as pd
 
 from stabbench.analysis.contributions import Contributions
 from stabbench.analysis.noise import Noise
-from stabbench.analysis.noise_pairs import equal_beyond
+from stabbench.analysis.noise_pairs import equal_beyond, permutations_of
 from stabbench.analysis.pairwise import holm
 from stabbench.analysis.place import Place
 
@@ -46,12 +46,14 @@ def pairs_frame(found: Mapping[Place, Contributions], examples: Mapping[Place, n
     Holm's adjustment is over all rows.
     """
     rows = []
-    for a, b in combinations(found, 2):
-        if a.whole == b.whole and np.array_equal(examples[a], examples[b]):
-            test = equal_beyond(found[a], found[b], np.random.default_rng(SEED))
-            beyond = (math.sqrt(max(value, 0.0)) for value in (test.first, test.second))
-            runs = (len(found[cell].scores) for cell in (a, b))
-            rows.append((a.model, a.task, a.strategy, b.strategy, *runs, *beyond, test.p))
+    same = ((a, b) for a, b in combinations(found, 2) if a.whole == b.whole)
+    tested = [(a, b) for a, b in same if np.array_equal(examples[a], examples[b])]
+    most = permutations_of(len(tested))
+    for a, b in tested:
+        test = equal_beyond(found[a], found[b], np.random.default_rng(SEED), most=most)
+        beyond = (math.sqrt(max(value, 0.0)) for value in (test.first, test.second))
+        runs = (len(found[cell].scores) for cell in (a, b))
+        rows.append((a.model, a.task, a.strategy, b.strategy, *runs, *beyond, test.p))
     table = pd.DataFrame(rows, columns=list(PAIRS[:-1]))
     table[PAIRS[-1]] = holm(table["p_beyond"].astype("float64")) if rows else pd.Series(dtype="float64")
     return table

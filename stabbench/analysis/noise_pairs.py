@@ -14,6 +14,10 @@ from stabbench.analysis.noise import noise
 from stabbench.analysis.permutation import RESAMPLED_UP_TO
 
 PERMUTATIONS = 1_999
+FEW = 10
+"""Of so many permutations that are as large as what is seen, or more, no further ones are needed."""
+FOR_EACH_TEST = 50
+"""Permutations for each test that a p-value is adjusted for: after Holm the smallest that there can be is 1/50."""
 FEWEST = 5
 """Runs of each, under which no permutation makes much of a difference."""
 CALIBRATED_RUNS = 25
@@ -45,16 +49,26 @@ def kernel(values: Floats) -> Floats:
     return np.asarray(found / (2 * units * (units - 1)))
 
 
+def permutations_of(tests: int) -> int:
+    """Up to how many permutations each of so many tests makes, so that all can be adjusted for."""
+    return max(PERMUTATIONS, FOR_EACH_TEST * tests - 1)
+
+
 def equal_beyond(
-    a: Contributions, b: Contributions, random: np.random.Generator, permutations: int = PERMUTATIONS
+    a: Contributions,
+    b: Contributions,
+    random: np.random.Generator,
+    permutations: int = PERMUTATIONS,
+    most: int = PERMUTATIONS,
 ) -> BeyondTest:
     """Test of equal variances beyond the floor of two cells with the same examples, whatever their levels and floors.
 
     Each example's mean over a cell's runs is taken away, runs are permuted between the cells, and what is compared is
     the difference of the two U-statistics over its standard error by a jackknife over runs: such studentised
     permutations keep their level also where the cells differ in all else (Janssen, 1997; Chung and Romano, 2013), the
-    more so the more runs there are. Of more than `RESAMPLED_UP_TO` runs it is asymptotic. Its measured level is in
-    reports/benchmarks/calibration-noise.md.
+    more so the more runs there are. Where fewer than `FEW` of the permutations are as large as what is seen, there are
+    `most` in all (after Besag and Clifford, 1991): a small p is one of many tests'. Of more than `RESAMPLED_UP_TO` runs
+    it is asymptotic. Its measured level is in reports/benchmarks/calibration-noise.md.
     """
     pair = [noise(side) for side in (a, b)]
     first, second = (math.nan if found is None else found.beyond for found in pair)
@@ -62,21 +76,22 @@ def equal_beyond(
     if a.values.shape[1] != b.values.shape[1] or min(sizes) < FEWEST:
         return BeyondTest(first, second, math.nan)
     pooled = np.concatenate([side.values - side.values.mean(axis=0) for side in (a, b)])
-    many = sum(sizes) > RESAMPLED_UP_TO
-    differences = _studentised(kernel(pooled), _assignments(*sizes, 0 if many else permutations, random))
-    if math.isnan(differences[0]):
+    pairs, seen = kernel(pooled), np.repeat([1.0, 0.0], sizes)
+    (difference,) = _studentised(pairs, seen[None])
+    if math.isnan(difference):
         return BeyondTest(first, second, math.nan)
-    if many:
-        return BeyondTest(first, second, float(2 * stats.norm.sf(differences[0])))
-    drawn = np.nan_to_num(differences[1:])
-    as_large = int((drawn >= differences[0] * (1 - _ROUNDING)).sum())
-    return BeyondTest(first, second, (1 + as_large) / (1 + permutations))
+    if sum(sizes) > RESAMPLED_UP_TO:
+        return BeyondTest(first, second, float(2 * stats.norm.sf(difference)))
 
+    def as_large(drawn: int) -> int:
+        found = _studentised(pairs, random.permuted(np.tile(seen, (drawn, 1)), axis=1))
+        return int((np.nan_to_num(found) >= difference * (1 - _ROUNDING)).sum())
 
-def _assignments(first: int, second: int, permutations: int, random: np.random.Generator) -> Floats:
-    """Which runs are the first cell's, as seen and as permuted: 0 and 1, shape `(1 + permutations, runs)`."""
-    seen = np.repeat([1.0, 0.0], [first, second])
-    return np.concatenate([seen[None], random.permuted(np.tile(seen, (permutations, 1)), axis=1)])
+    found = as_large(permutations)
+    if found >= FEW or most <= permutations:
+        return BeyondTest(first, second, (1 + found) / (1 + permutations))
+    found += as_large(most - permutations)
+    return BeyondTest(first, second, (1 + found) / (1 + most))
 
 
 def _studentised(pairs: Floats, first: Floats) -> Floats:

@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy import stats
@@ -15,7 +15,7 @@ from statsmodels.stats.contingency_tables import cochrans_q
 
 from stabbench.analysis.contributions import Contributions, of_means
 from stabbench.analysis.noise import noise, way_out
-from stabbench.analysis.noise_pairs import equal_beyond, kernel
+from stabbench.analysis.noise_pairs import PERMUTATIONS, equal_beyond, kernel, permutations_of
 
 Bools = npt.NDArray[np.bool_]
 
@@ -80,6 +80,7 @@ def test_the_order_of_runs_and_examples_is_of_no_account(right: Bools, random: o
 
 
 @given(CORRECTNESS, st.floats(0.1, 100), st.floats(-5, 5))
+@example(np.zeros((5, 2), dtype=np.bool_), 1.0, 1.0499669015787383e-85)
 def test_another_unit_of_the_score_changes_the_unit_alone(right: Bools, factor: float, shift: float) -> None:
     found, other = noise(of_means(right)), noise(of_means(right * factor + shift))
     assert found is not None
@@ -177,6 +178,21 @@ def test_strategies_with_the_same_runs_do_not_differ_and_p_is_the_same_both_ways
     assert there.p == pytest.approx(back.p, abs=0.01)
     assert there.p < 0.01
     assert (there.first, there.second) == (back.second, back.first)
+
+
+def test_a_small_p_of_many_tests_has_permutations_for_all_of_them_and_a_large_one_is_as_it_was() -> None:
+    random = np.random.default_rng(2)
+    one, like, other = (of_means(runs_of(random, random.normal(0, std, 20))) for std in (0.1, 0.1, 2.0))
+    assert permutations_of(3) == permutations_of(40) == PERMUTATIONS
+    most = permutations_of(561)
+    few = equal_beyond(one, other, np.random.default_rng(0)).p
+    assert few == 1 / (1 + PERMUTATIONS)
+    assert 561 * few > 0.05
+    many = equal_beyond(one, other, np.random.default_rng(0), most=most).p
+    assert 1 / (1 + most) <= many < few
+    assert 561 * many < 0.05
+    p = [equal_beyond(one, like, np.random.default_rng(0), most=each).p for each in (PERMUTATIONS, most)]
+    assert p[0] == p[1] > 0.01
 
 
 def test_another_level_and_another_floor_are_no_other_spread() -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from stabbench.analysis.noise import CONFIDENCE, WANTED_SHARE, Noise
 from stabbench.analysis.noise_frame import SEED, cells_frame
-from stabbench.analysis.noise_pairs import CALIBRATED_RUNS, PERMUTATIONS
+from stabbench.analysis.noise_pairs import CALIBRATED_RUNS, PERMUTATIONS, permutations_of
 from stabbench.analysis.place import Place
 from stabbench.report.content import Content
 from stabbench.report.grid import Grid, cell_columns
@@ -46,7 +46,7 @@ def section(content: Content) -> Section:
     if len(pairs):
         caption = (
             "Is the spread beyond the floor equal? Studentised permutations of runs "
-            f"({PERMUTATIONS:,}), two-sided, and adjusted after Holm. No star hangs on it: with fewer than "
+            f"({_how_many(len(pairs))}), two-sided, and adjusted after Holm. No star hangs on it: with fewer than "
             f"{CALIBRATED_RUNS} runs of each it rejects somewhat too often."
         )
         shown = pairs
@@ -71,6 +71,11 @@ def section(content: Content) -> Section:
         data={"noise": cells, "noise-pairs": pairs},
         facts={"permutations": PERMUTATIONS, "seed": SEED, "confidence": CONFIDENCE, "wanted_share": WANTED_SHARE},
     )
+
+
+def _how_many(pairs: int) -> str:
+    most = permutations_of(pairs)
+    return f"{PERMUTATIONS:,}" + (f", {most:,} where p is small" if most > PERMUTATIONS else "")
 
 
 def _sentence(content: Content, place: Place) -> str:
