@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from stabbench.config import Config, TaskBlock, load
@@ -47,11 +48,16 @@ def prepare(
 
 
 def _needed(config: Config, folders: Folders) -> Iterable[str]:
-    """The tasks of the grid and of all studies."""
-    from stabbench.studies import studies_of
+    """The tasks of the grid and of all studies; what is wrong with a study is told when planning."""
+    from stabbench.studies import study_named
 
-    studies = [entry.plugin.variations(entry.options, config) for entry in studies_of(config, folders.root)]
-    return dict.fromkeys([*config.grid.tasks, *(task for each in studies for one in each for task in one.tasks)])
+    found = list(config.grid.tasks)
+    for name in config.studies:
+        with suppress(UserError):
+            entry = study_named(config, name, folders.root)
+            named = (task for one in entry.plugin.variations(entry.options, config) for task in one.tasks)
+            found += [task for task in named if task in config.tasks]
+    return dict.fromkeys(found)
 
 
 def prepare_missing(folders: Folders, config: Config, names: Iterable[str]) -> None:

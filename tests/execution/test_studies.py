@@ -92,6 +92,16 @@ def test_what_is_prepared_without_a_name_is_all_that_the_plan_needs(with_studies
     assert planned.exit_code == 0, planned.output
 
 
+def test_a_task_that_a_study_names_and_nobody_knows_is_told_by_the_plan(with_studies: Path) -> None:
+    params = with_studies / "params.yaml"
+    params.write_text(params.read_text().replace(SAMPLE, ""))
+    shutil.rmtree(with_studies / "data")
+    assert stabbench("prepare").exit_code == 0
+    planned = stabbench("plan")
+    assert planned.exit_code == 2
+    assert "unknown task 'acceptability-20'" in planned.output
+
+
 def test_the_report_has_a_chapter_for_every_study_once_its_runs_are_there(with_studies: Path) -> None:
     stabbench("train")
     for name in ("crossed", "ablation"):
