@@ -119,34 +119,36 @@ def contender(case: Case) -> Contender:
 
 def measure(job: Job, chosen: Sequence[Case], rounds: int) -> list[dict[str, Any]]:
     """A row a case: it and `devlin` in turns, a process of one thread each."""
-    steps, rows, devlin = job.shape.steps, [], Case("devlin")
-    updates = WARM_UP + rounds * steps + 1
-    for case in chosen:
-        with (
-            Group(contender(devlin), Updates(devlin, job, updates)) as first,
-            Group(contender(case), Updates(case, job, updates)) as second,
-        ):
-            pair = (first, second)
-            for group in pair:
-                group.ready()
-            times: list[list[float]] = [[], []]
-            for turn in range(rounds):
-                for which in (0, 1) if turn % 2 else (1, 0):
-                    (span,) = pair[which].run(steps)
-                    times[which].append(1000 * span.cpu_seconds / steps)
-        ratios = [mine / devlins for devlins, mine in zip(*times, strict=True)]
-        rows.append(
-            {
-                "name": case.name,
-                "target": case.target,
-                "devlin_milliseconds": median(times[0]),
-                "milliseconds": median(times[1]),
-                "ratio": median(ratios),
-                "quartiles": np.quantile(ratios, [0.25, 0.75]).tolist(),
-            }
-        )
-        click.echo(f"{case.name}: {rows[-1]['milliseconds']:.1f} ms, {rows[-1]['ratio']:.2f}")
+    steps, rows = job.shape.steps, []
+
+    def started(case: Case, turns: int) -> Group:
+        return Group(contender(case), Updates(case, job, WARM_UP + turns * steps + 1))
+
+    with started(Case("devlin"), rounds * len(chosen)) as devlin:
+        devlin.ready()
+        for case in chosen:
+            with started(case, rounds) as own:
+                own.ready()
+                rows.append(_row_of(case, (devlin, own), steps, rounds))
+            click.echo(f"{case.name}: {rows[-1]['milliseconds']:.1f} ms, {rows[-1]['ratio']:.2f}")
     return rows
+
+
+def _row_of(case: Case, pair: Sequence[Group], steps: int, rounds: int) -> dict[str, Any]:
+    times: list[list[float]] = [[], []]
+    for turn in range(rounds):
+        for which in (0, 1) if turn % 2 else (1, 0):
+            (span,) = pair[which].run(steps)
+            times[which].append(1000 * span.cpu_seconds / steps)
+    ratios = [mine / devlins for devlins, mine in zip(*times, strict=True)]
+    return {
+        "name": case.name,
+        "target": case.target,
+        "devlin_milliseconds": median(times[0]),
+        "milliseconds": median(times[1]),
+        "ratio": median(ratios),
+        "quartiles": np.quantile(ratios, [0.25, 0.75]).tolist(),
+    }
 
 
 def acceptability() -> TaskTexts:
