@@ -11,6 +11,8 @@ from stabbench.analysis.place import Place
 from stabbench.report.numbers import plain
 
 Item = TypeVar("Item")
+LISTED = 60
+"""Rows of a long table on the page; the data hold all."""
 
 
 @dataclass(frozen=True)

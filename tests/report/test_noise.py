@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from stabbench.cli import main
 from stabbench.report.comparison import Comparison, compare
+from stabbench.report.grid import LISTED
 from stabbench.report.section import Section
 from stabbench.report.sections import noise
 from stabbench.report.warnings import warnings_of
@@ -54,7 +55,7 @@ def test_of_many_pairs_the_page_has_the_smallest_p_and_the_data_have_all() -> No
     assert len(every) == 66
     assert every["p_beyond"].nunique() > 1
     assert "Those 60 of 66 pairs that have the smallest p." in caption
-    least = every.sort_values("p_beyond", kind="stable").head(noise.LISTED)
+    least = every.sort_values("p_beyond", kind="stable").head(LISTED)
     assert [row[1] for row in shown.rows] == [f"{row.strategy_a}, {row.strategy_b}" for row in least.itertuples()]
 
 

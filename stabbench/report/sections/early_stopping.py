@@ -11,12 +11,9 @@ from stabbench.analysis.early_stopping import ALL, BUDGET, DRAWS, SHARES, WINDOW
 from stabbench.analysis.failed_runs import TRIVIAL
 from stabbench.analysis.place import Place
 from stabbench.report.content import Content
-from stabbench.report.grid import Grid, cell_columns
+from stabbench.report.grid import LISTED, Grid, cell_columns
 from stabbench.report.numbers import share as share_text
 from stabbench.report.section import CAUSES, Section
-
-LISTED = 60
-"""Rows of a table on the page; the data hold all."""
 
 
 def section(content: Content) -> Section:

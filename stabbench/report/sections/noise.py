@@ -12,15 +12,13 @@ from stabbench.analysis.noise_frame import SEED, cells_frame
 from stabbench.analysis.noise_pairs import CALIBRATED_RUNS, PERMUTATIONS, permutations_of
 from stabbench.analysis.place import Place
 from stabbench.report.content import Content
-from stabbench.report.grid import Grid, cell_columns
+from stabbench.report.grid import LISTED, Grid, cell_columns
 from stabbench.report.numbers import NOT_AVAILABLE, p_value, share, some
 from stabbench.report.per_example import per_example
 from stabbench.report.section import RESULTS, Section
 
 NAMED = 5
 """Cells of a kind that a sentence names."""
-LISTED = 60
-"""Pairs on the page; the data hold all."""
 
 
 def section(content: Content) -> Section:
