@@ -33,7 +33,7 @@ MOST, MOST_FROZEN = 1.15, 0.75
 MORE_PASSES = ("asam", "freelb", "r-drop", "r3f", "sam", "smart")
 OF_FEW_TENSORS = ("bitfit", "dora", "ln-tuning", "lora", "lora-init-b", "lora-plus", "rslora")
 EXAMPLES = {"train": 192, "dev": 128}
-DEFAULT = Shape("embedded default, 8 × 96", 8, 96, 3, 384, steps=10, positions=128)
+DEFAULT = Shape("embedded default, 8 × 96", 8, 96, 3, 384, steps=40, positions=128)
 SHORT = 512
 """Training examples of the other place."""
 WARM_UP = 3

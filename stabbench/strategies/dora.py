@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
+from stabbench.models.kernel.low_rank import with_lengths
 from stabbench.strategies.contract import Context, Tensors, Weights
-from stabbench.strategies.lora import DOWN, LoRA
+from stabbench.strategies.lora import DOWN, LoRA, changed
 
 MAGNITUDE = "lora_magnitude"
 
@@ -32,18 +34,26 @@ class DoRA(LoRA):
 
     def training_weights(self, weights: Weights, ctx: Context) -> Weights:
         """The matrices with direction and magnitude of their own."""
-        return _of_length(super().training_weights(weights, ctx))
+        return _directed(weights, self._scaling(ctx.options))
 
     def scored_weights(self, weights: Weights, state: Mapping[str, Tensor], ctx: Context) -> Weights:
         """The same."""
-        return _of_length(super().scored_weights(weights, state, ctx))
+        return _directed(weights, self._scaling(ctx.options))
 
 
-def _of_length(merged: Weights) -> Weights:
-    """Each matrix V that has an m with rows of that length, every other tensor as it is; m itself is left out."""
-    found = {name: tensor for name, tensor in merged.items() if not name.endswith(MAGNITUDE)}
-    for name in merged.keys() - found.keys():
-        matrix = name.removesuffix(MAGNITUDE) + "weight"
-        lengths = torch.linalg.vector_norm(merged[matrix].detach(), dim=2)
-        found[matrix] = merged[matrix] * (merged[name] / lengths).unsqueeze(2)
-    return found
+def _directed(weights: Weights, scaling: float) -> Weights:
+    """Each matrix with a change as the V that it makes of it, its rows of the lengths m; A, B and m are left out."""
+    names, *parts, others = changed(weights)
+    lengths = [others.pop(name.removesuffix("weight") + MAGNITUDE) for name in names]
+    found = with_lengths(*parts, scaling, lengths)
+    if found is None:
+        directions = (torch.baddbmm(*each, alpha=scaling) for each in zip(*parts, strict=True))
+        found = tuple(itertools.starmap(_of_length, zip(directions, lengths, strict=True)))
+    others.update(zip(names, found, strict=True))
+    return others
+
+
+def _of_length(matrix: Tensor, lengths: Tensor) -> Tensor:
+    """Its rows with other lengths; their own are constants in the gradient."""
+    own = torch.linalg.vector_norm(matrix.detach(), dim=2)
+    return matrix * (lengths / own).unsqueeze(2)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -71,11 +72,11 @@ class LoRA(Strategy):
 
     def training_weights(self, weights: Weights, ctx: Context) -> Weights:
         """The matrices with their change added in."""
-        return _merged(weights, self._scaling(ctx.options))
+        return merged(weights, self._scaling(ctx.options))
 
     def scored_weights(self, weights: Weights, state: Mapping[str, Tensor], ctx: Context) -> Weights:
         """The matrices with their change added in."""
-        return _merged(weights, self._scaling(ctx.options))
+        return merged(weights, self._scaling(ctx.options))
 
     def _factors(self, module: str, weight: Tensor, ctx: Context) -> tuple[Tensor, Tensor]:
         """A `(S, r, in)` and B `(S, out, r)` at the start."""
@@ -93,21 +94,37 @@ def uniform_by_inputs(place: str, outputs: int, inputs: int, ctx: Context) -> Te
     return (ctx.uniform(place, (outputs, inputs)) * 2 - 1) / math.sqrt(inputs)
 
 
-def _merged(weights: Weights, scaling: float) -> Weights:
-    """W + scaling·B·A where there are A and B, every other tensor as it is; A and B themselves are left out."""
-    names, up_names, down_names = _changed(tuple(weights))
-    merged = dict(weights)
+class Changed(NamedTuple):
+    """The matrices that have a change, their B and A in the same order, and all tensors but these factors by name."""
+
+    names: list[str]
+    matrices: list[Tensor]
+    ups: list[Tensor]
+    downs: list[Tensor]
+    others: dict[str, Tensor]
+
+
+def changed(weights: Weights) -> Changed:
+    """What of the weights belongs to a change; `others` has the matrices as they are."""
+    names, up_names, down_names = _names(tuple(weights))
+    others = dict(weights)
     matrices = [weights[name] for name in names]
-    ups, downs = [merged.pop(name) for name in up_names], [merged.pop(name) for name in down_names]
-    found = with_low_rank(matrices, ups, downs, scaling)
+    ups, downs = [others.pop(name) for name in up_names], [others.pop(name) for name in down_names]
+    return Changed(names, matrices, ups, downs, others)
+
+
+def merged(weights: Weights, scaling: float) -> dict[str, Tensor]:
+    """W + scaling·B·A where there are A and B, every other tensor as it is; A and B themselves are left out."""
+    names, *parts, others = changed(weights)
+    found = with_low_rank(*parts, scaling)
     if found is None:
-        found = tuple(torch.baddbmm(*parts, alpha=scaling) for parts in zip(matrices, ups, downs, strict=True))
-    merged.update(zip(names, found, strict=True))
-    return merged
+        found = tuple(torch.baddbmm(*each, alpha=scaling) for each in zip(*parts, strict=True))
+    others.update(zip(names, found, strict=True))
+    return others
 
 
 @lru_cache(maxsize=64)
-def _changed(names: tuple[str, ...]) -> tuple[list[str], list[str], list[str]]:
+def _names(names: tuple[str, ...]) -> tuple[list[str], list[str], list[str]]:
     """Of all tensors' names those of the matrices with a change, and of the B and the A of each."""
     modules = [name.removesuffix(DOWN) for name in names if name.endswith(DOWN)]
     matrices, ups, downs = ([module + leaf for module in modules] for leaf in ("weight", UP, DOWN))

@@ -122,6 +122,8 @@ def bound(library: CDLL) -> CDLL:
         "kept_columns": (None, [c_int64, c_void_p, keys, *[c_void_p] * 2, c_double, c_double]),
         "add_low_rank": (None, [c_int64, *[c_void_p] * 4, c_int64, *[c_void_p] * 2, c_double]),
         "low_rank_slopes": (None, [c_int64, *[c_void_p] * 5, c_int64, *[c_void_p] * 2, c_double]),
+        "give_lengths": (None, [c_int64, *[c_void_p] * 6]),
+        "length_slopes": (None, [c_int64, *[c_void_p] * 7]),
         "scale_columns": (None, [c_int64, *[c_void_p] * 6]),
         "move_towards": (None, [c_int64, *[c_void_p] * 3, c_double]),
         "move_and_owe": (None, [c_int64, *[c_void_p] * 5]),
