@@ -43,11 +43,11 @@ class DoRA(LoRA):
 
 def _directed(weights: Weights, scaling: float) -> Weights:
     """Each matrix with a change as the V that it makes of it, its rows of the lengths m; A, B and m are left out."""
-    names, *parts, others = changed(weights)
+    names, matrices, ups, downs, others = changed(weights)
     lengths = [others.pop(name.removesuffix("weight") + MAGNITUDE) for name in names]
-    found = with_lengths(*parts, scaling, lengths)
+    found = with_lengths(matrices, ups, downs, scaling, lengths)
     if found is None:
-        directions = (torch.baddbmm(*each, alpha=scaling) for each in zip(*parts, strict=True))
+        directions = (torch.baddbmm(*each, alpha=scaling) for each in zip(matrices, ups, downs, strict=True))
         found = tuple(itertools.starmap(_of_length, zip(directions, lengths, strict=True)))
     others.update(zip(names, found, strict=True))
     return others
@@ -55,5 +55,5 @@ def _directed(weights: Weights, scaling: float) -> Weights:
 
 def _of_length(matrix: Tensor, lengths: Tensor) -> Tensor:
     """Its rows with other lengths; their own are constants in the gradient."""
-    own = torch.linalg.vector_norm(matrix.detach(), dim=2)
+    own: Tensor = torch.linalg.vector_norm(matrix.detach(), dim=2)
     return matrix * (lengths / own).unsqueeze(2)

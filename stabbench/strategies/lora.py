@@ -115,10 +115,10 @@ def changed(weights: Weights) -> Changed:
 
 def merged(weights: Weights, scaling: float) -> dict[str, Tensor]:
     """W + scaling·B·A where there are A and B, every other tensor as it is; A and B themselves are left out."""
-    names, *parts, others = changed(weights)
-    found = with_low_rank(*parts, scaling)
+    names, matrices, ups, downs, others = changed(weights)
+    found = with_low_rank(matrices, ups, downs, scaling)
     if found is None:
-        found = tuple(torch.baddbmm(*each, alpha=scaling) for each in zip(*parts, strict=True))
+        found = tuple(torch.baddbmm(*each, alpha=scaling) for each in zip(matrices, ups, downs, strict=True))
     others.update(zip(names, found, strict=True))
     return others
 
