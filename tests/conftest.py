@@ -9,6 +9,7 @@ from collections import Counter
 
 import pytest
 
+from tests import warm
 from tests.skips import UnexpectedSkips
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -16,15 +17,23 @@ os.environ.setdefault("MKL_NUM_THREADS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ["HF_HUB_OFFLINE"] = "1"
 
+os.fsync = lambda fd: None  # no test takes the power away, and waiting for the disk is a tenth of their time
 gc.disable()  # until all tests are collected: a tenth of the time that the imports take
 collect_ignore = ["plugin_package"]
 """A package of its own, whose tests run where it is installed."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """In CI an unexpected skip is a failure; the process that hears of all tests says so."""
-    if os.environ.get("STABBENCH_CI") and not hasattr(config, "workerinput"):
+    """In CI an unexpected skip is a failure; the process that hears of all tests says so.
+
+    The workers share the programs that this process makes while they collect.
+    """
+    if hasattr(config, "workerinput"):
+        return
+    if os.environ.get("STABBENCH_CI"):
         config.pluginmanager.register(UnexpectedSkips())
+    if config.getoption("numprocesses", None):
+        warm.share()
 
 
 @pytest.fixture(autouse=True)

@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -53,9 +54,30 @@ sys.exit(status)
 """
 
 
+SHARED = "STABBENCH_TESTS_PROGRAMS"
+"""The variable by which the workers of a test run know the programs of the process that started them."""
+MOST_SECONDS = 180
+"""That their imports may take."""
+
+
+def share() -> None:
+    """Make the programs for this process and for those that it starts."""
+    os.environ[SHARED] = str(_made())
+
+
 @cache
 def programs() -> Path:
-    """The folder that is to come first in PATH. What it needs ends with this process."""
+    """The folder that is to come first in PATH, once the programs can be started."""
+    folder = Path(os.environ[SHARED]) if SHARED in os.environ else _made()
+    until = time.monotonic() + MOST_SECONDS
+    while not (folder / "socket").exists():  # what they need is still being imported
+        assert time.monotonic() < until, "the process that becomes the programs does not answer"
+        time.sleep(0.05)
+    return folder
+
+
+def _made() -> Path:
+    """A new folder of programs, and the process behind them. What they need ends with this process."""
     folder = Path(tempfile.mkdtemp())
     atexit.register(shutil.rmtree, folder)
     address = str(folder / "socket")
@@ -64,14 +86,10 @@ def programs() -> Path:
         (folder / name).write_text(CLIENT.format(python=sys.executable, address=address))
         (folder / name).chmod(0o755)
     code = f"from tests.warm import serve; serve({address!r})"
-    server = subprocess.Popen(
-        [sys.executable, "-c", code], cwd=Path(__file__).parents[1], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
+    server = subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parents[1], stdin=subprocess.PIPE)
     atexit.register(server.wait)
     assert server.stdin is not None
-    assert server.stdout is not None
     atexit.register(server.stdin.close)
-    assert server.stdout.readline() == b"ready\n"
     return folder
 
 
@@ -129,14 +147,15 @@ def serve(address: str) -> None:
 
     for library in LIBRARIES:
         importlib.import_module(library)
+    os.fsync = lambda fd: None  # as in conftest.py
     gc.freeze()
     gc.set_threshold(20_000)
     with socket.socket(socket.AF_UNIX) as listener, selectors.DefaultSelector() as asked:
-        listener.bind(address)
+        listener.bind(f"{address}-")
         listener.listen(64)
+        Path(f"{address}-").rename(address)  # who sees it can connect
         asked.register(listener, selectors.EVENT_READ)
         asked.register(0, selectors.EVENT_READ)
-        os.write(1, b"ready\n")
         while all(key.fileobj is listener for key, _ in asked.select()):
             connection, _ = listener.accept()
             if os.fork() == 0:
