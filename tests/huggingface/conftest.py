@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,13 @@ from tests.huggingface import folders
 
 Given = Callable[..., CellFiles]
 MODELS = ("bert", "gpt2", "llama", "qwen2")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def little_is_searched_for_garbage() -> None:
+    """`Trainer` has all that there is looked through after each training: a fifth of a second of a test's worker."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
