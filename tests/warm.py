@@ -1,9 +1,8 @@
-"""`stabbench`, `dvc` and `python` as programs that need not import the libraries of others: dozens of tests start them.
+"""`stabbench`, `dvc` and `python` as programs that need not import what they use: dozens of tests start them.
 
 Each is a small program on PATH that hands its words, folder, variables and streams to one process of this test run,
-which imported the libraries once and of which a fork becomes the program. Of stabbench itself nothing is imported
-before. Where a test stops a program it has the fork itself, in a session of its own (`Started`); where it is about
-what a program imports, it starts the real one.
+which imported it once and of which a fork becomes the program. Where a test stops a program it has the fork itself, in
+a session of its own (`Started`); where it is about what a program imports, it starts the real one.
 """
 
 from __future__ import annotations
@@ -36,6 +35,9 @@ LIBRARIES = (
     *("mlflow.store.tracking.sqlalchemy_store", "pandas", "pyarrow.dataset", "pyarrow.parquet", "ruamel.yaml"),
     *("scipy.stats", "sklearn.metrics", "torch", "transformers.models.bert.modeling_bert"),
 )
+PROJECT = ("planning", "preparation", "probes", "reporting", "studies", "tracking", "training", "validation")
+OWN = ("stabbench.cli", *(f"stabbench.project.{name}" for name in PROJECT), "stabbench.execution.workers")
+"""Modules of stabbench itself, which need nearly all others."""
 PROGRAMS = ("stabbench", "dvc", "interpreter/python")
 STREAMS = (0, 1, 2)
 PID = 16
@@ -145,7 +147,7 @@ def serve(address: str) -> None:
     import importlib
     import selectors
 
-    for library in LIBRARIES:
+    for library in (*LIBRARIES, *OWN):
         importlib.import_module(library)
     os.fsync = lambda fd: None  # as in conftest.py
     gc.freeze()
