@@ -7,12 +7,15 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from stabbench.errors import UserError
 from stabbench.plan import Cell, Spec
 from stabbench.records import Record, Selection, Store, adopt_selection, seed_folder, select
+from stabbench.records.store import write_table
 from tests.test_plan import cell
 from tests.typed import record_content
 
@@ -37,6 +40,18 @@ def test_a_written_record_is_found_with_its_tables(tmp_path: Path) -> None:
     assert record.history().equals(TABLE)
     assert store.find(cell().fingerprint(2)) is None
     assert not warnings
+
+
+def test_a_table_with_its_numbers_in_streams_of_bytes_is_smaller_and_the_same(tmp_path: Path) -> None:
+    norms = np.random.default_rng(0).lognormal(size=4000)
+    table = pd.DataFrame({"step": np.arange(4000) // 40, "parameter": ["a", "b"] * 2000, "norm": norms})
+    table["parameter"] = table["parameter"].astype("category")
+    write_table(tmp_path / "ours.parquet", table)
+    table.to_parquet(tmp_path / "plain.parquet", index=False, compression="zstd")
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "ours.parquet"), table)
+    columns = pq.ParquetFile(tmp_path / "ours.parquet").metadata.row_group(0)
+    assert ["BYTE_STREAM_SPLIT" in columns.column(place).encodings for place in range(3)] == [False, False, True]
+    assert (tmp_path / "ours.parquet").stat().st_size < 0.9 * (tmp_path / "plain.parquet").stat().st_size
 
 
 @pytest.mark.parametrize("file", ["record.json", "history.parquet"])

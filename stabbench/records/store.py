@@ -99,7 +99,7 @@ class Store:
             new = scratch / "new"
             new.mkdir(mode=0o755)
             for name, table in tables.items():
-                table.to_parquet(new / name, index=False, compression="zstd")
+                write_table(new / name, table)
             for name, text in (texts or {}).items():
                 write_text(new / name, text)
             if weights is not None:
@@ -247,6 +247,16 @@ def check_weights(folder: Path) -> None:
     except (OSError, ValueError, TypeError) as error:
         raise UnreadableRecordError(f"{folder / HASHES} is not JSON ({error})") from error
     check_files(folder, hashes)
+
+
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """A table of a record as Parquet: of numbers that are no integers all first bytes together, then all second ones.
+
+    So a record has a fifth fewer bytes (`BYTE_STREAM_SPLIT`, which readers of Parquet know since 2020).
+    """
+    split = [str(name) for name, kind in table.dtypes.items() if kind.kind == "f"]
+    others = [str(name) for name in table.columns if name not in split]
+    table.to_parquet(path, index=False, compression="zstd", use_byte_stream_split=split, use_dictionary=others)
 
 
 def _name_hashes(folder: Path) -> None:
