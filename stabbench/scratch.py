@@ -62,19 +62,24 @@ def locked(folder: Path) -> Iterator[None]:
 def _claimed(target: Path, make: Callable[[str, str, Path], str]) -> Iterator[Path]:
     target.parent.mkdir(parents=True, exist_ok=True)
     sweep(target.parent, target.name)
-    while True:
-        path = Path(make(SUFFIX, f".{target.name}.", target.parent))
-        handle = os.open(path, os.O_RDONLY)
-        with suppress(OSError):  # where there are no locks, what a killed process leaves stays
-            fcntl.flock(handle, fcntl.LOCK_SH)
-        if path.exists():  # else another process took it for left behind before it was locked
-            break
-        os.close(handle)
-    try:
+    path: Path | None = None
+    handle: int | None = None
+    try:  # from before it is there: the signal that stops a command may come at any moment
+        while True:
+            path = Path(make(SUFFIX, f".{target.name}.", target.parent))
+            handle = os.open(path, os.O_RDONLY)
+            with suppress(OSError):  # where there are no locks, what a killed process leaves stays
+                fcntl.flock(handle, fcntl.LOCK_SH)
+            if path.exists():  # else another process took it for left behind before it was locked
+                break
+            os.close(handle)
+            handle = None
         yield path
     finally:
-        _remove(path)
-        os.close(handle)
+        if path is not None:
+            _remove(path)
+        if handle is not None:
+            os.close(handle)
 
 
 def _remove(path: Path) -> None:
