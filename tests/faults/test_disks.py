@@ -93,7 +93,7 @@ def test_a_training_whose_checkpoints_find_no_room_says_so_and_goes_on_without(
     store = project / ".stabbench/runs"
     store.mkdir(parents=True)
     (store / ".checkpoints").symlink_to(disk.folder)
-    ended = stabbench(project, "train", "--all", STABBENCH_CHECKPOINT_MINUTES="0.002").ended()
+    ended = stabbench(project, "train", "--all", STABBENCH_CHECKPOINT_MINUTES="0.00001").ended()
     assert ended.status == 0, ended.errors
     assert "warning: no checkpoint: cannot write to .stabbench/runs/.checkpoints/" in ended.errors
     assert "No space left on device" in ended.errors
