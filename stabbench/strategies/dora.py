@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
 
 import torch
@@ -43,14 +42,10 @@ class DoRA(LoRA):
 
 def _directed(weights: Weights, scaling: float) -> Weights:
     """Each matrix with a change as the V that it makes of it, its rows of the lengths m; A, B and m are left out."""
-    names, matrices, ups, downs, others = changed(weights)
-    lengths = [others.pop(name.removesuffix("weight") + MAGNITUDE) for name in names]
-    found = with_lengths(matrices, ups, downs, scaling, lengths)
-    if found is None:
-        directions = (torch.baddbmm(*each, alpha=scaling) for each in zip(matrices, ups, downs, strict=True))
-        found = tuple(itertools.starmap(_of_length, zip(directions, lengths, strict=True)))
-    others.update(zip(names, found, strict=True))
-    return others
+    parts = changed(weights)
+    lengths = [parts.others.pop(name.removesuffix("weight") + MAGNITUDE) for name in parts.names]
+    found = with_lengths(parts.matrices, parts.ups, parts.downs, scaling, lengths)
+    return parts.whole(found or tuple(map(_of_length, parts.sums(scaling), lengths)))
 
 
 def _of_length(matrix: Tensor, lengths: Tensor) -> Tensor:

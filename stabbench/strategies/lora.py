@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -72,11 +72,11 @@ class LoRA(Strategy):
 
     def training_weights(self, weights: Weights, ctx: Context) -> Weights:
         """The matrices with their change added in."""
-        return merged(weights, self._scaling(ctx.options))
+        return _merged(weights, self._scaling(ctx.options))
 
     def scored_weights(self, weights: Weights, state: Mapping[str, Tensor], ctx: Context) -> Weights:
         """The matrices with their change added in."""
-        return merged(weights, self._scaling(ctx.options))
+        return _merged(weights, self._scaling(ctx.options))
 
     def _factors(self, module: str, weight: Tensor, ctx: Context) -> tuple[Tensor, Tensor]:
         """A `(S, r, in)` and B `(S, out, r)` at the start."""
@@ -103,6 +103,15 @@ class Changed(NamedTuple):
     downs: list[Tensor]
     others: dict[str, Tensor]
 
+    def sums(self, scaling: float) -> tuple[Tensor, ...]:
+        """W + scaling·B·A of each, by torch."""
+        parts = zip(self.matrices, self.ups, self.downs, strict=True)
+        return tuple(torch.baddbmm(*each, alpha=scaling) for each in parts)
+
+    def whole(self, found: Sequence[Tensor]) -> dict[str, Tensor]:
+        """All tensors, with these in the places of the matrices."""
+        return self.others | dict(zip(self.names, found, strict=True))
+
 
 def changed(weights: Weights) -> Changed:
     """What of the weights belongs to a change; `others` has the matrices as they are."""
@@ -113,14 +122,10 @@ def changed(weights: Weights) -> Changed:
     return Changed(names, matrices, ups, downs, others)
 
 
-def merged(weights: Weights, scaling: float) -> dict[str, Tensor]:
+def _merged(weights: Weights, scaling: float) -> dict[str, Tensor]:
     """W + scaling·B·A where there are A and B, every other tensor as it is; A and B themselves are left out."""
-    names, matrices, ups, downs, others = changed(weights)
-    found = with_low_rank(matrices, ups, downs, scaling)
-    if found is None:
-        found = tuple(torch.baddbmm(*each, alpha=scaling) for each in zip(matrices, ups, downs, strict=True))
-    others.update(zip(names, found, strict=True))
-    return others
+    parts = changed(weights)
+    return parts.whole(with_low_rank(parts.matrices, parts.ups, parts.downs, scaling) or parts.sums(scaling))
 
 
 @lru_cache(maxsize=64)
