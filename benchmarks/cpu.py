@@ -12,10 +12,11 @@ from typing import Any
 import click
 
 from benchmarks import cell, pipeline, scaling, step
-from benchmarks.machine import OtherProcesses, conditions, cpu
+from benchmarks.machine import OtherProcesses, conditions
 from benchmarks.report import render
 from stabbench.errors import UserError
 from stabbench.files import read_json, write_json, write_text
+from stabbench.processor import cpu
 
 SCHEMA_VERSION = 2
 PARTS = ("step", "cell", "scaling", "pipeline")

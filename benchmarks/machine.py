@@ -5,16 +5,14 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from stabbench.execution.settings import available_cores
+from stabbench.processor import cpu
 
-KINDS = ("amx_bf16", "avx512_bf16", "avx512f", "avx2")
-"""What tells CPUs apart for matrix products, the most able first; by the first two a CPU multiplies bf16 numbers."""
 PACKAGES = ("stabbench", "torch", "transformers", "accelerate", "datasets", "numpy")
 
 
@@ -63,35 +61,6 @@ def _version(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
-
-
-def multiplies_bf16() -> bool:
-    """Whether this CPU has instructions for products of bf16 numbers."""
-    return _kind(_processor()) in KINDS[:2]
-
-
-def cpu() -> str:
-    """What this CPU is: its name, family and model, and the most able of its `KINDS`."""
-    known = _processor()
-    if not known:
-        return platform.processor() or platform.machine()
-    family = f", family {known['cpu family']} model {known['model']}" if "cpu family" in known else ""
-    return f"{known.get('model name', platform.machine())}{family}, {_kind(known)}"
-
-
-def _kind(processor: Mapping[str, str]) -> str:
-    flags = processor.get("flags", "").split()
-    return next((name for name in KINDS if name in flags), "no AVX2")
-
-
-def _processor() -> dict[str, str]:
-    """What the system says of one core; nothing where it says nothing."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return {}
-    facts = dict(line.split(":", 1) for line in lines if ":" in line)
-    return {key.strip(): value.strip() for key, value in facts.items()}
 
 
 def _commit() -> str | None:

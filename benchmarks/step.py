@@ -12,12 +12,12 @@ import numpy as np
 
 from benchmarks.contenders import Contender, Group, Span
 from benchmarks.gemm import SQUARE, product_operations, step_operations
-from benchmarks.machine import multiplies_bf16
 from benchmarks.ours import Job
 from benchmarks.shapes import FAMILIES, MODERN, SHAPES
 from benchmarks.texts import BATCH_SIZE, DISTRIBUTIONS, task_texts
 from stabbench.errors import UserError, unknown
 from stabbench.execution.settings import available_cores
+from stabbench.processor import multiplies_bf16
 
 CELLS = tuple(f"{shape}/{task}" for shape in (*SHAPES, "modernbert-384") for task in DISTRIBUTIONS)
 KNOWN = SHAPES | MODERN | FAMILIES

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from stabbench.looks import Design
+from stabbench.processor import cpu
 from stabbench.typed_json import to_json
 
 PACKAGES = ("stabbench", "torch", "transformers", "tokenizers", "numpy", "pandas", "pyarrow")
@@ -67,7 +68,7 @@ def _device(device: str) -> str:
         import torch
 
         return str(torch.cuda.get_device_name(device)) if torch.cuda.is_available() else device
-    return f"cpu ({platform.machine()})"
+    return f"cpu ({cpu()})"
 
 
 @cache

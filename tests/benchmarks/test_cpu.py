@@ -13,9 +13,9 @@ from click.testing import CliRunner
 
 from benchmarks import step
 from benchmarks.cpu import main
-from benchmarks.machine import cpu, multiplies_bf16
 from stabbench.execution.settings import available_cores
 from stabbench.files import read_json, write_json
+from stabbench.processor import cpu, multiplies_bf16
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 ROOT = Path(__file__).parents[2]
