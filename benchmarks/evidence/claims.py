@@ -25,9 +25,11 @@ from benchmarks.evidence.outcomes import (
     default_fails,
     long_prevents,
     mixout_helps_less,
+    more_rates_train,
     steadier,
 )
 from benchmarks.evidence.rules import Found
+from benchmarks.evidence.surfaces import barrier_between, valley_around_failed
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class Claim:
 CLAIMS = (
     Claim("default-fails", "the default recipe fails under some seeds", default_fails),
     Claim("correction-prevents", "bias correction prevents failures", correction_prevents),
+    Claim("rates", "over several learning rates bias correction makes fewer runs fail", more_rates_train),
     Claim("long-prevents", "20 epochs with bias correction prevent them", long_prevents),
     Claim("mixout", "Mixout helps less than that", mixout_helps_less),
     Claim("steadier", "the std is significantly smaller (Levene, p < .001)", steadier),
@@ -57,6 +60,8 @@ CLAIMS = (
     Claim("low-loss", "a low training loss comes with steadier scores", low_loss_steadier),
     Claim("forgetting", "forgetting is not what makes runs fail: successful ones forget, too", successful_forget),
     Claim("top-layers", "it is the top layers that forget", top_layers_forget),
+    Claim("valley", "failed runs end in a valley of higher loss and small gradients", valley_around_failed),
+    Claim("barrier", "a barrier of the loss separates failed from successful runs", barrier_between),
 )
 
 

@@ -110,14 +110,6 @@ class EvidenceCell:
                     return read(path), facts
         return None
 
-    def study(self, table: str, column: str) -> pd.DataFrame:
-        """The rows of a study's table about this cell: of the first study that has one with this column."""
-        for path in sorted(self.report.glob(f"studies/*/{table}")):
-            rows = self.rows(str(path.relative_to(self.report)))
-            if column in rows and len(rows):
-                return rows
-        return pd.DataFrame()
-
     def layer_norms(self) -> pd.DataFrame:
         """A row a run and layer: its median gradient norm over the second half of training."""
         return self.rows(LAYER_NORMS)

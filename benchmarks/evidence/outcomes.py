@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import math
 
+import pandas as pd
+from scipy.stats import fisher_exact
+
 from benchmarks.evidence.data import EvidenceCell
 from benchmarks.evidence.rules import (
     CORRECTED,
@@ -29,9 +32,12 @@ from benchmarks.evidence.rules import (
     ratio_of,
 )  # fmt: skip
 from stabbench.analysis.failures import wilson_interval
-from stabbench.report.numbers import interval, p_equation
+from stabbench.report.numbers import exponent, interval, p_equation
 
 NOISE_PAIRS = "studies/noise/noise-pairs.csv"
+RATES = ("studies/bias-correction/correction.csv", "studies/ablation/correction.csv")
+FEW_EPOCHS = 3
+"""Epochs of the default recipe."""
 
 
 def default_fails(cell: EvidenceCell) -> Found:
@@ -70,6 +76,29 @@ def _prevents(cell: EvidenceCell, remedy: str) -> Found:
     if fewer and significant:
         return (PART if often else HOLDS), shown
     return (NOT if often or significant else UNKNOWN), shown
+
+
+def more_rates_train(cell: EvidenceCell) -> Found:
+    """Holds where over figure 5's learning rates together runs with it fail less (Fisher, .05); not, if more.
+
+    Of the study bias-correction, or the 3 epochs of the ablation where that was not run.
+    """
+    measured = [rows for path in RATES if len(rows := cell.rows(path))]
+    rows = measured[0][measured[0]["epochs"] == FEW_EPOCHS] if measured else pd.DataFrame()
+    if rows.empty:
+        return UNKNOWN, "not measured"
+    (failed, n), (failed_with, n_with) = (
+        (int(rows[f"failed_{side}"].sum()), int(rows[f"n_{side}"].sum())) for side in ("without", "with")
+    )
+    p = float(fisher_exact([[failed, n - failed], [failed_with, n_with - failed_with]]).pvalue)
+    by_rate = ", ".join(
+        f"{exponent(row['learning_rate'])}: {row['failed_without']:.0f} and {row['failed_with']:.0f}"
+        for row in rows.sort_values("learning_rate").to_dict("records")
+    )
+    shown = f"failed of {n} runs without and {n_with} with it, at {by_rate} ({p_equation(p)} over all)"
+    if p > LEVEL:
+        return UNKNOWN, shown
+    return (HOLDS if failed_with * n < failed * n_with else NOT), shown
 
 
 def mixout_helps_less(cell: EvidenceCell) -> Found:

@@ -40,7 +40,8 @@ def front(models: Sequence[Model], found: pd.DataFrame, comparison: Comparison |
         "Mosbach et al. (2021) fine-tuned BERT-large and its like on GLUE. Here are their claims beside what "
         f"{counted(len(models), 'pretrained model')} on {counted(sum(len(model.cells) for model in models), 'cell')} "
         "(a model on a task at a rate) showed. All cells are judged by the same rules (below), which were written when "
-        "MiniLM's results were known, and four seeds of rxnfp's. "
+        "MiniLM's results were known, and four seeds of rxnfp's; the rules of learning rates and of the loss's plane "
+        "when both models' planes were known. "
         "Every number is made of the committed tables by `python -m benchmarks.evidence`; [all of it](claims.csv).",
         _summary(found),
         "## Models",

@@ -45,6 +45,20 @@ def perplexity(folder: Path, losses: Mapping[tuple[bool, int], Sequence[float]],
     write_json(folder / "studies/forgetting/facts.json", facts)
 
 
+def plane(folder: Path, losses: Sequence[float], norms: tuple[float, float]) -> None:
+    """The probe surface: losses from the failed run to the successful one, and gradient norms around the two."""
+    line = {"t": [k / (len(losses) - 1) for k in range(len(losses))], "loss": losses}
+    steps = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
+    points = [
+        {"alpha": alpha, "beta": beta, "gradient_norm": norms[0] if alpha > beta else norms[1]}
+        for alpha in steps
+        for beta in steps
+    ]
+    write_text(folder / "studies/surface/line.csv", pd.DataFrame(line).to_csv(index=False))
+    write_text(folder / "studies/surface/surface.csv", pd.DataFrame(points).to_csv(index=False))
+    write_json(folder / "studies/surface/facts.json", PLACE)
+
+
 def cell(
     folder: Path, rows: Sequence[Mapping[str, Any]] = ({"strategy": "devlin", "n": 25, "failed": 9},)
 ) -> EvidenceCell:

@@ -15,7 +15,7 @@ from benchmarks.evidence.pages import with_claims
 from benchmarks.evidence.rules import HOLDS, NOT, PART, UNKNOWN
 from stabbench.errors import UserError
 from tests.analysis.synthetic import SyntheticCell, write_runs
-from tests.benchmarks.evidence_tables import cell, pair, perplexity, stability, write_table
+from tests.benchmarks.evidence_tables import cell, pair, perplexity, plane, stability, write_table
 
 ROOT = Path(__file__).parent.parent.parent
 COMMITTED = ROOT / "reports/evidence"
@@ -119,6 +119,54 @@ def test_few_updates_are_judged_by_the_study_where_it_was_run(folder: Path) -> N
     assert LOOK["few-updates"](cell(folder))[0] == HOLDS
     write_table(folder, "studies/small/pairs.csv", [pair("same-epochs", "same-updates", (1, 9), 0.01)])
     assert LOOK["few-updates"](cell(folder))[0] == NOT
+
+
+@pytest.mark.parametrize(
+    ("failed", "failed_with", "verdict"), [((2, 9), (0, 1), HOLDS), ((0, 1), (2, 9), NOT), ((1, 2), (1, 1), UNKNOWN)]
+)
+def test_correction_is_judged_over_the_rates_of_few_epochs_together(
+    folder: Path, failed: tuple[int, int], failed_with: tuple[int, int], verdict: str
+) -> None:
+    rows = [
+        {"learning_rate": rate, "epochs": epochs, "n_without": 10, "n_with": 10, "failed_without": before,
+         "failed_with": after}
+        for rate, before, after in zip((2e-5, 1e-4), failed, failed_with, strict=True)
+        for epochs in (3, 20)
+    ]  # fmt: skip
+    write_table(folder, "studies/ablation/correction.csv", rows)
+    found, numbers = LOOK["rates"](cell(folder))
+    assert found == verdict
+    at = f"at 2e-5: {failed[0]} and {failed_with[0]}, 1e-4: {failed[1]} and {failed_with[1]}"
+    assert numbers.startswith(f"failed of 20 runs without and 20 with it, {at} (")
+    write_table(folder, "studies/bias-correction/correction.csv", rows[:1])
+    assert LOOK["rates"](cell(folder))[1].startswith("failed of 10 runs without and 10 with it")
+
+
+@pytest.mark.parametrize(
+    ("halfway", "verdict", "numbers"),
+    [
+        (0.9, HOLDS, "the loss rises to 0.90 at 0.50 of the way; its higher end has 0.65"),
+        (0.6, NOT, "the loss never rises above its higher end, 0.65"),
+    ],
+)
+def test_a_barrier_is_a_loss_above_both_ends_of_the_straight_line(
+    folder: Path, halfway: float, verdict: str, numbers: str
+) -> None:
+    plane(folder, [0.65, halfway, 0.01], norms=(0.6, 5.0))
+    assert LOOK["barrier"](cell(folder)) == (verdict, numbers)
+
+
+@pytest.mark.parametrize(
+    ("losses", "norms", "verdict"),
+    [((0.65, 0.01), (0.6, 5.0), HOLDS), ((0.65, 0.01), (5.0, 0.6), NOT), ((0.01, 0.65), (0.6, 5.0), NOT)],
+)
+def test_a_valley_is_a_higher_loss_with_smaller_gradients_around(
+    folder: Path, losses: tuple[float, float], norms: tuple[float, float], verdict: str
+) -> None:
+    plane(folder, losses, norms)
+    found, numbers = LOOK["valley"](cell(folder))
+    assert found == verdict
+    assert f"gradient norm around it {norms[0]:.2f} (failed) and" in numbers
 
 
 @pytest.mark.parametrize(("stayed", "verdict"), [(9, HOLDS), (5, PART), (1, NOT)])

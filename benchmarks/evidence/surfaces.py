@@ -1,0 +1,46 @@
+"""The paper's claims about the plane through the pretrained model, a failed run and a successful one (7 and 13).
+
+What each verdict takes is written in the claim's docstring, so that nothing is decided after a number was seen.
+"""
+
+from __future__ import annotations
+
+import math
+
+from benchmarks.evidence.data import EvidenceCell
+from benchmarks.evidence.rules import HOLDS, NOT, UNKNOWN, Found
+from stabbench.analysis.surfaces import barrier, neighbourhood, radius_of
+from stabbench.report.over_tasks import ratio
+
+FAILED_AT, SUCCESSFUL_AT = (1, 0), (0, 1)
+"""Where the two runs lie in the plane."""
+
+
+def barrier_between(cell: EvidenceCell) -> Found:
+    """Holds where on the straight line from the failed to the successful run the loss rises above its higher end."""
+    measured = cell.probe("line.csv")
+    found = None if measured is None else barrier(measured[0])
+    if found is None:
+        return UNKNOWN, "not measured"
+    if found.height <= 0:
+        return NOT, f"the loss never rises above its higher end, {ratio(found.loss)}"
+    higher_end = ratio(found.loss - found.height)
+    return HOLDS, f"the loss rises to {ratio(found.loss)} at {found.t:.2f} of the way; its higher end has {higher_end}"
+
+
+def valley_around_failed(cell: EvidenceCell) -> Found:
+    """Holds where the failed run's loss is the higher and the gradients around it are smaller than around the other."""
+    line, plane = cell.probe("line.csv"), cell.probe("surface.csv")
+    if line is None or plane is None:
+        return UNKNOWN, "not measured"
+    losses, surface = line[0].sort_values("t")["loss"], plane[0]
+    norms = [
+        neighbourhood(surface, *place, "gradient_norm", radius_of(surface))[1] for place in (FAILED_AT, SUCCESSFUL_AT)
+    ]
+    if any(map(math.isnan, norms)):
+        return UNKNOWN, "no gradient norms around the two runs"
+    shown = " and ".join(
+        f"loss {ratio(float(loss))}, gradient norm around it {ratio(norm)} ({kind})"
+        for loss, norm, kind in zip((losses.iloc[0], losses.iloc[-1]), norms, ("failed", "successful"), strict=True)
+    )
+    return (HOLDS if losses.iloc[0] > losses.iloc[-1] and norms[0] < norms[1] else NOT), shown
