@@ -7,7 +7,8 @@
 A model is a folder with a `model.yaml`: `title`, `about`, `commands`, `times`, `not_run`, and `packages` (each with
 `package`, `version`, `file`, `sha256`). Its cells are those of the report in the same folder (`stabbench report`, with
 params.yaml beside it), or what `cells` names: `name`, `model`, `task`, `report` (a folder, from model.yaml), `also`
-(folders where a probe was measured), `pooled: false` for one that does not count in what is said over all cells.
+(folders where a probe was measured), `again` (the report of runs of it that were trained once more on another kind of
+CPU), `pooled: false` for one that does not count in what is said over all cells.
 """
 
 from __future__ import annotations

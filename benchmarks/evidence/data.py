@@ -26,7 +26,7 @@ SCORES, STABILITY, PAIRS = "tables/scores.csv", "tables/stability.csv", "tables/
 LAYER_NORMS, COST = "layer-norms.csv", "cost.csv"
 _WORDS = ("title", "about", "commands", "times", "not_run")
 _KEYS = (*_WORDS, "packages", "cells")
-_CELL_KEYS = ("name", "report", "model", "task", "also", "pooled")
+_CELL_KEYS = ("name", "report", "model", "task", "also", "again", "pooled")
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,8 @@ class EvidenceCell:
     task: str
     folders: Sequence[Path]
     """Its report, and others where what that lacks is measured."""
+    again: Path | None = None
+    """The report of runs of it that were trained once more on another kind of CPU."""
     pooled: bool = True
     """Whether it counts in what is said over all cells."""
 
@@ -70,12 +72,12 @@ class EvidenceCell:
         """The report that the cell's table is from."""
         return self.folders[0]
 
-    def rows(self, path: str) -> pd.DataFrame:
-        """The rows of a table of its report that are about this cell; none where there is no such table.
+    def rows(self, path: str, report: Path | None = None) -> pd.DataFrame:
+        """The rows of a table of its report, or another, that are about this cell; none where there is no such table.
 
         Runs that were planned and not made are none of its rows.
         """
-        table = read(self.report / path)
+        table = read((report or self.report) / path)
         if not {"model", "task"} <= set(table):
             return table.iloc[:0]
         found = table[(table["model"] == self.model) & (table["task"] == self.task)]
@@ -170,6 +172,7 @@ def _cell(entry: Mapping[str, Any], path: Path) -> EvidenceCell:
         str(entry["model"]),
         str(entry["task"]),
         [folder.resolve() for folder in folders],
+        (path.parent / str(entry["again"])).resolve() if entry.get("again") else None,
         bool(entry.get("pooled", True)),
     )
     if not len(found.rows(STABILITY)):

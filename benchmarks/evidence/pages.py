@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from benchmarks.evidence import again
 from benchmarks.evidence.claims import CLAIMS
 from benchmarks.evidence.data import COST, LAYER_NORMS, SCORES, EvidenceCell, Model, read
 from benchmarks.evidence.rules import UNKNOWN, VERDICTS
@@ -121,7 +122,7 @@ def page(model: Model, found: pd.DataFrame) -> str:
     if model.commands:
         parts += ["## Made with", f"```sh\n{model.commands}\n```"]
     costs = [row for report in model.reports for row in _texts(read(report / COST))]
-    parts += [*_digests(model), *_cost(model, costs)]
+    parts += [*_digests(model), *_again(model), *_cost(model, costs)]
     if model.packages:
         parts += ["## Of what", _packages(model, costs)]
     if model.not_run:
@@ -181,6 +182,13 @@ def _digests(model: Model) -> Iterator[str]:
             )
     if lines:
         yield "\n".join(["The first run of each cell again (the digest is that of one kind of CPU):\n", *lines])
+
+
+def _again(model: Model) -> Iterator[str]:
+    parts = [part for cell in model.cells for part in again.said(cell)]
+    if parts:
+        yield "## The same runs on another kind of CPU"
+        yield from parts
 
 
 def _cost(model: Model, rows: Sequence[Mapping[str, str]]) -> Iterator[str]:

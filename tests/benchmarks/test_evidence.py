@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from benchmarks.evidence import __main__ as evidence
+from benchmarks.evidence.again import said
 from benchmarks.evidence.claims import CLAIMS, findings
 from benchmarks.evidence.data import models
 from benchmarks.evidence.pages import with_claims
@@ -289,3 +291,21 @@ def test_a_run_that_was_planned_and_not_made_is_none_of_a_cells(folder: Path) ->
     runs = [{"strategy": "devlin", "seed": 1, "status": "ok"}, {"strategy": "devlin", "seed": 2, "status": "missing"}]
     write_table(folder, "tables/scores.csv", runs)
     assert cell(folder).rows("tables/scores.csv")["seed"].tolist() == [1]
+
+
+def test_runs_that_were_trained_again_elsewhere_are_compared_one_by_one(folder: Path) -> None:
+    def runs(*scores: float) -> list[dict[str, Any]]:
+        return [
+            {"strategy": "devlin", "seed": seed, "status": "ok", "score": score, "failed": score == 0,
+             "result_digest": f"{score:.4f}"}
+            for seed, score in enumerate(scores, start=1)
+        ]  # fmt: skip
+
+    found = cell(folder)
+    write_table(folder, "tables/scores.csv", runs(0.4, 0.41, 0, 0.45))
+    write_table(folder, "elsewhere/tables/scores.csv", runs(0.4, 0.4104, 0.2))
+    write_table(folder, "elsewhere/cost.csv", [{"device": "cpu (another, avx2)"}])
+    assert not list(said(found))
+    sentence, rows = said(replace(found, again=folder / "elsewhere"))
+    assert sentence.startswith("yields: 3 runs were trained again on cpu (another, avx2).")
+    assert rows.splitlines()[-1] == "| devlin | 3 | 2 | 2 | 1 | 20 | 23.4 around 27.0 | 11.9 around 33.7 |"
