@@ -35,11 +35,11 @@ def front(models: Sequence[Model], found: pd.DataFrame, comparison: Comparison |
 
     `found` is what `findings` gives; `comparison` that of all cells, each as a task, None where there are not two.
     """
-    known = found[found["verdict"] != UNKNOWN]
+    known, cells = found[found["verdict"] != UNKNOWN], len(found[["model", "cell"]].drop_duplicates())
     parts = [
         "# What the paper says, and what is found with real models",
         "Mosbach et al. (2021) fine-tuned BERT-large and its like on GLUE. Here are their claims beside what "
-        f"{counted(len(models), 'pretrained model')} on {counted(sum(len(model.cells) for model in models), 'cell')} "
+        f"{counted(len(models), 'pretrained model')} on {counted(cells, 'cell')} "
         "(a model on a task at a rate) showed. All cells are judged by the same rules (below), which were written when "
         "MiniLM's results were known, and four seeds of rxnfp's; the rules of learning rates and of the loss's plane "
         "when both models' planes were known. "
@@ -133,6 +133,8 @@ def page(model: Model, found: pd.DataFrame) -> str:
 def _claims_by_cell(model: Model, mine: pd.DataFrame) -> Iterator[str]:
     for cell in model.cells:
         rows = mine[mine["cell"] == cell.name].set_index("claim")
+        if rows.empty:
+            continue
         lines = []
         for claim in CLAIMS:
             verdict, numbers = rows.loc[claim.key, ["verdict", "numbers"]]

@@ -13,7 +13,7 @@ from benchmarks.evidence import __main__ as evidence
 from benchmarks.evidence.again import said
 from benchmarks.evidence.claims import CLAIMS, findings
 from benchmarks.evidence.data import models
-from benchmarks.evidence.pages import with_claims
+from benchmarks.evidence.pages import page, with_claims
 from benchmarks.evidence.rules import HOLDS, NOT, PART, UNKNOWN
 from stabbench.errors import UserError
 from tests.analysis.synthetic import SyntheticCell, write_runs
@@ -206,6 +206,13 @@ def test_top_layers_forget_where_half_of_them_undo_half_of_it(folder: Path, run:
 def test_what_was_not_run_or_measured_cannot_be_told(folder: Path) -> None:
     found = cell(folder, [{"strategy": "llrd", "n": 25, "failed": 9}])
     assert {claim.look(found)[0] for claim in CLAIMS} == {UNKNOWN}
+
+
+def test_a_cell_without_the_default_recipe_is_not_beside_the_papers_claims(folder: Path) -> None:
+    cell(folder, [{"strategy": "authors", "n": 4, "failed": 0}])
+    (deep,) = found = models(folder.parent)
+    assert findings(found).empty
+    assert "| the default recipe fails" not in page(deep, findings(found))
 
 
 def test_a_model_without_a_title_or_with_an_unknown_key_is_told(folder: Path) -> None:
