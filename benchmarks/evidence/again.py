@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pandas as pd
 
@@ -31,8 +30,7 @@ def said(cell: EvidenceCell) -> Iterator[str]:
     runs = compared(cell)
     if cell.again is None or runs.empty:
         return
-    machines = _machines(cell.again)
-    where = f" on {machines}" if machines else ""
+    where = f" on {names}" if (names := machines(cell)) else ""
     yield (
         f"{cell.name}: {len(runs)} runs were trained again{where}. Same outcome: failed in both or in neither. "
         f"Same print: scores (× 100) less than {PRINTED:g} apart."
@@ -40,6 +38,12 @@ def said(cell: EvidenceCell) -> Iterator[str]:
     lines = [[escape_markdown(str(strategy)), *_row(rows)] for strategy, rows in runs.groupby("strategy", sort=False)]
     head = ["strategy", "runs", "same outcome", "same print", "same digest", "most apart", "std and mean", "again"]
     yield table(head, lines)
+
+
+def machines(cell: EvidenceCell) -> str:
+    """The CPUs on which runs of it were trained again; empty where nobody says."""
+    costs = pd.DataFrame() if cell.again is None else read(cell.again / COST)
+    return ", ".join(dict.fromkeys(escape_markdown(str(name)) for name in costs["device"])) if len(costs) else ""
 
 
 def _row(runs: pd.DataFrame) -> list[str]:
@@ -56,8 +60,3 @@ def _row(runs: pd.DataFrame) -> list[str]:
 
 def _same(runs: pd.DataFrame, column: str) -> pd.Series:
     return runs[column] == runs[f"{column}_again"]
-
-
-def _machines(folder: Path) -> str:
-    costs = read(folder / COST)
-    return ", ".join(dict.fromkeys(escape_markdown(str(name)) for name in costs["device"])) if len(costs) else ""

@@ -171,7 +171,7 @@ def _figures(model: Model, report: Path) -> Iterator[str]:
 
 
 def _digests(model: Model) -> Iterator[str]:
-    """The first run of each cell, by which a new training can be known to be the same."""
+    """The first run of each cell, by which a new training can be known to be the same: on each kind of CPU."""
     lines = []
     for cell in model.cells:
         rows = cell.rows(SCORES)
@@ -180,10 +180,19 @@ def _digests(model: Model) -> Iterator[str]:
             lines.append(
                 f"- {cell.name}: `stabbench train --model {cell.model} --task {cell.task} --strategy "
                 f"{first['strategy']} --seeds {first['seed']}` gives score {100 * first['score']:.4f} (× 100), digest "
-                f"`{first['result_digest'][:DIGEST]}`"
+                f"`{first['result_digest'][:DIGEST]}`{_digest_elsewhere(cell, first)}"
             )
     if lines:
-        yield "\n".join(["The first run of each cell again (the digest is that of one kind of CPU):\n", *lines])
+        yield "\n".join(["The first run of each cell again (a digest is that of one kind of CPU):\n", *lines])
+
+
+def _digest_elsewhere(cell: EvidenceCell, run: pd.Series) -> str:
+    runs = again.compared(cell)
+    found = runs[(runs["strategy"] == run["strategy"]) & (runs["seed"] == run["seed"])]
+    if found.empty:
+        return ""
+    where = again.machines(cell) or "another kind of CPU"
+    return f", on {where} `{found.iloc[0]['result_digest_again'][:DIGEST]}`"
 
 
 def _again(model: Model) -> Iterator[str]:

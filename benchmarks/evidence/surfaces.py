@@ -8,24 +8,31 @@ from __future__ import annotations
 import math
 
 from benchmarks.evidence.data import EvidenceCell
-from benchmarks.evidence.rules import HOLDS, NOT, UNKNOWN, Found
+from benchmarks.evidence.rules import HOLDS, NOT, PART, UNKNOWN, Found
 from stabbench.analysis.surfaces import barrier, neighbourhood, radius_of
 from stabbench.report.over_tasks import ratio
 
 FAILED_AT, SUCCESSFUL_AT = (1, 0), (0, 1)
 """Where the two runs lie in the plane."""
+RISE = 0.1
+"""Of what the losses of the two runs differ by: how far the loss has to rise in between for a barrier."""
 
 
 def barrier_between(cell: EvidenceCell) -> Found:
-    """Holds where on the straight line from the failed to the successful run the loss rises above its higher end."""
+    """Holds where on the straight line between the two runs the loss rises above its higher end by a tenth of the way.
+
+    The way is what the two ends differ by; in part where it rises less; not, where it never does.
+    """
     measured = cell.probe("line.csv")
     found = None if measured is None else barrier(measured[0])
-    if found is None:
+    if measured is None or found is None:
         return UNKNOWN, "not measured"
     if found.height <= 0:
         return NOT, f"the loss never rises above its higher end, {ratio(found.loss)}"
-    higher_end = ratio(found.loss - found.height)
-    return HOLDS, f"the loss rises to {ratio(found.loss)} at {found.t:.2f} of the way; its higher end has {higher_end}"
+    losses, higher = measured[0].sort_values("t")["loss"], found.loss - found.height
+    way = abs(losses.iloc[0] - losses.iloc[-1])
+    shown = f"the loss rises to {ratio(found.loss)} at {found.t:.2f} of the line; its higher end has {ratio(higher)}"
+    return (HOLDS if found.height >= RISE * way else PART), shown
 
 
 def valley_around_failed(cell: EvidenceCell) -> Found:

@@ -147,7 +147,8 @@ def test_correction_is_judged_over_the_rates_of_few_epochs_together(
 @pytest.mark.parametrize(
     ("halfway", "verdict", "numbers"),
     [
-        (0.9, HOLDS, "the loss rises to 0.90 at 0.50 of the way; its higher end has 0.65"),
+        (0.9, HOLDS, "the loss rises to 0.90 at 0.50 of the line; its higher end has 0.65"),
+        (0.7, PART, "the loss rises to 0.70 at 0.50 of the line; its higher end has 0.65"),
         (0.6, NOT, "the loss never rises above its higher end, 0.65"),
     ],
 )
