@@ -17,7 +17,7 @@ from benchmarks.shapes import FAMILIES, MODERN, SHAPES
 from benchmarks.texts import BATCH_SIZE, DISTRIBUTIONS, task_texts
 from stabbench.errors import UserError, unknown
 from stabbench.execution.settings import available_cores
-from stabbench.processor import multiplies_bf16
+from stabbench.models.kernel.compilation import kinds_here
 
 CELLS = tuple(f"{shape}/{task}" for shape in (*SHAPES, "modernbert-384") for task in DISTRIBUTIONS)
 KNOWN = SHAPES | MODERN | FAMILIES
@@ -76,7 +76,7 @@ def measure(cells: Sequence[str], rounds: int | None, *, quick: bool, say: Say) 
     for cell in cells:
         if cell not in (known := [f"{shape}/{task}" for shape in KNOWN for task in DISTRIBUTIONS]):
             raise unknown("cell", cell, known)
-    cores, bf16 = available_cores(), multiplies_bf16()
+    cores, bf16 = available_cores(), "bfloat16" in kinds_here()
     found, arguments = [], {}
     for cell in cells:
         shape, task = cell.split("/")

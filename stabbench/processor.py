@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 KINDS = ("amx_bf16", "avx512_bf16", "avx512f", "avx2")
-"""What tells CPUs apart for matrix products, the most able first; by the first two a CPU multiplies bf16 numbers."""
+"""What tells CPUs apart for matrix products, the most able first."""
 
 
 @cache
@@ -25,11 +25,6 @@ def described(core: Mapping[str, str]) -> str:
     name = core.get("model name") or platform.processor() or platform.machine()
     family = f", family {core['cpu family']} model {core['model']}" if "cpu family" in core else ""
     return f"{name}{family}{f', {_kind(core)}' if 'flags' in core else ''}"
-
-
-def multiplies_bf16() -> bool:
-    """Whether this CPU has instructions for products of bf16 numbers."""
-    return _kind(_core()) in KINDS[:2]
 
 
 def _kind(core: Mapping[str, str]) -> str:

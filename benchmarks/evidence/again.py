@@ -18,17 +18,17 @@ PRINTED = 0.05
 def compared(cell: EvidenceCell) -> pd.DataFrame:
     """A row a run that was trained on both: `strategy`, `seed`, and of both sides score, failed and digest."""
     kept = [*RUN, "score", "failed", "result_digest"]
-    sides = [cell.rows(SCORES), cell.rows(SCORES, cell.again)]
-    if cell.again is None or any(rows.empty for rows in sides):
+    again = pd.DataFrame() if cell.again is None else cell.rows(SCORES, cell.again)
+    if again.empty:
         return pd.DataFrame(columns=kept)
-    first, second = (rows[kept].astype({"failed": str}) for rows in sides)
+    first, second = (rows[kept].astype({"failed": str}) for rows in (cell.rows(SCORES), again))
     return first.merge(second, on=RUN, suffixes=("", "_again"))
 
 
 def said(cell: EvidenceCell) -> Iterator[str]:
     """A sentence and a table of what came out alike; nothing where no run of the cell was trained again."""
     runs = compared(cell)
-    if cell.again is None or runs.empty:
+    if runs.empty:
         return
     where = f" on {names}" if (names := machines(cell)) else ""
     yield (

@@ -7,9 +7,6 @@ from __future__ import annotations
 
 import math
 
-import pandas as pd
-from scipy.stats import fisher_exact
-
 from benchmarks.evidence.data import EvidenceCell
 from benchmarks.evidence.rules import (
     CORRECTED,
@@ -31,7 +28,7 @@ from benchmarks.evidence.rules import (
     not_run,
     ratio_of,
 )  # fmt: skip
-from stabbench.analysis.failures import wilson_interval
+from stabbench.analysis.failures import fisher_exact, wilson_interval
 from stabbench.report.numbers import exponent, interval, p_equation
 
 NOISE_PAIRS = "studies/noise/noise-pairs.csv"
@@ -83,14 +80,16 @@ def more_rates_train(cell: EvidenceCell) -> Found:
 
     Of the study bias-correction, or the 3 epochs of the ablation where that was not run.
     """
-    measured = [rows for path in RATES if len(rows := cell.rows(path))]
-    rows = measured[0][measured[0]["epochs"] == FEW_EPOCHS] if measured else pd.DataFrame()
-    if rows.empty:
+    measured = next((rows for path in RATES if len(rows := cell.rows(path))), None)
+    if measured is None:
         return UNKNOWN, "not measured"
+    rows = measured[measured["epochs"] == FEW_EPOCHS]
     (failed, n), (failed_with, n_with) = (
         (int(rows[f"failed_{side}"].sum()), int(rows[f"n_{side}"].sum())) for side in ("without", "with")
     )
-    p = float(fisher_exact([[failed, n - failed], [failed_with, n_with - failed_with]]).pvalue)
+    p = fisher_exact(failed, n, failed_with, n_with)
+    if p is None:
+        return UNKNOWN, f"no runs of {FEW_EPOCHS} epochs on both sides"
     by_rate = ", ".join(
         f"{exponent(row['learning_rate'])}: {row['failed_without']:.0f} and {row['failed_with']:.0f}"
         for row in rows.sort_values("learning_rate").to_dict("records")

@@ -9,11 +9,9 @@ import math
 
 from benchmarks.evidence.data import EvidenceCell
 from benchmarks.evidence.rules import HOLDS, NOT, PART, UNKNOWN, Found
-from stabbench.analysis.surfaces import barrier, neighbourhood, radius_of
+from stabbench.analysis.surfaces import barrier, norms_around
 from stabbench.report.over_tasks import ratio
 
-FAILED_AT, SUCCESSFUL_AT = (1, 0), (0, 1)
-"""Where the two runs lie in the plane."""
 RISE = 0.1
 """Of what the losses of the two runs differ by: how far the loss has to rise in between for a barrier."""
 
@@ -37,17 +35,17 @@ def barrier_between(cell: EvidenceCell) -> Found:
 
 def valley_around_failed(cell: EvidenceCell) -> Found:
     """Holds where the failed run's loss is the higher and the gradients around it are smaller than around the other."""
-    line, plane = cell.probe("line.csv"), cell.probe("surface.csv")
-    if line is None or plane is None:
+    plane, corners = cell.probe("surface.csv"), cell.probe("points.csv")
+    if plane is None or corners is None:
         return UNKNOWN, "not measured"
-    losses, surface = line[0].sort_values("t")["loss"], plane[0]
-    norms = [
-        neighbourhood(surface, *place, "gradient_norm", radius_of(surface))[1] for place in (FAILED_AT, SUCCESSFUL_AT)
-    ]
+    points = corners[0].set_index("point").loc[["failed", "successful"]]
+    around = norms_around(plane[0], points)
+    norms = [norm for _, norm in around.values()]
     if any(map(math.isnan, norms)):
         return UNKNOWN, "no gradient norms around the two runs"
+    losses = points["loss"].astype(float).tolist()
     shown = " and ".join(
-        f"loss {ratio(float(loss))}, gradient norm around it {ratio(norm)} ({kind})"
-        for loss, norm, kind in zip((losses.iloc[0], losses.iloc[-1]), norms, ("failed", "successful"), strict=True)
+        f"loss {ratio(loss)}, gradient norm around it {ratio(norm)} ({kind})"
+        for loss, (kind, (_, norm)) in zip(losses, around.items(), strict=True)
     )
-    return (HOLDS if losses.iloc[0] > losses.iloc[-1] and norms[0] < norms[1] else NOT), shown
+    return (HOLDS if losses[0] > losses[1] and norms[0] < norms[1] else NOT), shown

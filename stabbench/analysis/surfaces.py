@@ -36,6 +36,15 @@ def neighbourhood(surface: pd.DataFrame, alpha: float, beta: float, column: str,
     return len(values), float(values.median()) if len(values) else math.nan
 
 
+def norms_around(surface: pd.DataFrame, points: pd.DataFrame) -> dict[str, tuple[int, float]]:
+    """Of each named row of `points` (`alpha`, `beta`) how many points of `surface` are near, and their median norm."""
+    radius = radius_of(surface)
+    return {
+        str(name): neighbourhood(surface, float(row["alpha"]), float(row["beta"]), "gradient_norm", radius)
+        for name, row in points.iterrows()
+    }
+
+
 def radius_of(surface: pd.DataFrame) -> float:
     """`RADIUS`, or one and a half times the distance of neighbouring points where these are far apart."""
     axis = np.unique(surface["alpha"].to_numpy(dtype=np.float64))

@@ -54,6 +54,11 @@ def plane(folder: Path, losses: Sequence[float], norms: tuple[float, float]) -> 
         for alpha in steps
         for beta in steps
     ]
+    corners = [
+        {"point": "failed", "alpha": 1, "beta": 0, "loss": losses[0]},
+        {"point": "successful", "alpha": 0, "beta": 1, "loss": losses[-1]},
+    ]
+    write_text(folder / "studies/surface/points.csv", pd.DataFrame(corners).to_csv(index=False))
     write_text(folder / "studies/surface/line.csv", pd.DataFrame(line).to_csv(index=False))
     write_text(folder / "studies/surface/surface.csv", pd.DataFrame(points).to_csv(index=False))
     write_json(folder / "studies/surface/facts.json", PLACE)

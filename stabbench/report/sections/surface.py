@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from stabbench.analysis.scoring import ObjectiveWords, objective_words
-from stabbench.analysis.surfaces import barrier, neighbourhood, radius_of
+from stabbench.analysis.surfaces import barrier, norms_around, radius_of
 from stabbench.report.content import Content
 from stabbench.report.figures.drawing import PAGE_WIDTH, axes_of, new_figure
 from stabbench.report.figures.palette import MARK, MARK_EDGE, SHADES, depth_color
@@ -96,10 +96,7 @@ def _barrier_sentence(line: pd.DataFrame, words: ObjectiveWords) -> str:
 def _gradient_sentence(surface: pd.DataFrame, points: pd.DataFrame) -> str:
     radius = radius_of(surface)
     norm = points["gradient_norm"]
-    near = {
-        name: neighbourhood(surface, float(row["alpha"]), float(row["beta"]), "gradient_norm", radius)
-        for name, row in points.iterrows()
-    }
+    near = norms_around(surface, points)
     text = (
         f"The total gradient norm is {norm['pretrained']:.2g} at θp, {norm['failed']:.2g} at θf and "
         f"{norm['successful']:.2g} at θs"
