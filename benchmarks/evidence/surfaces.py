@@ -19,13 +19,13 @@ RISE = 0.1
 def barrier_between(cell: EvidenceCell) -> Found:
     """Holds where on the straight line between the two runs the loss rises above its higher end by a tenth of the way.
 
-    The way is what the two ends differ by; in part where it rises less; not, where it never does.
+    The way is what the two ends differ by; in part where it rises less; not, where it rises by less than 0.01.
     """
     measured = cell.probe("line.csv")
     found = None if measured is None else barrier(measured[0])
     if measured is None or found is None:
         return UNKNOWN, "not measured"
-    if found.height <= 0:
+    if found.flat:
         return NOT, f"the loss never rises above its higher end, {ratio(found.loss)}"
     losses, higher = measured[0].sort_values("t")["loss"], found.loss - found.height
     way = abs(losses.iloc[0] - losses.iloc[-1])

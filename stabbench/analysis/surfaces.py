@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 
 RADIUS = 0.25
+FLAT = 0.01
+"""In the unit of the loss; a line that rises by less has no barrier to speak of."""
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,11 @@ class Barrier:
     t: float
     loss: float
     height: float
+
+    @property
+    def flat(self) -> bool:
+        """Whether the loss never rises to speak of."""
+        return self.height < FLAT
 
 
 def barrier(line: pd.DataFrame) -> Barrier | None:

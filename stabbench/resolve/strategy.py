@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -66,9 +67,23 @@ def resolve_strategy(block: StrategyBlock, name: str, root: Path) -> ResolvedStr
         options=tuple(given),
         plugins=tuple(plugins),
         sources=where,
-        description="; ".join(strategy.description for _, strategy, _ in found if strategy.description),
+        description=described([strategy for _, strategy, _ in found], block.recipe.changes()),
         reference="; ".join(strategy.reference for _, strategy, _ in found if strategy.reference),
     )
+
+
+def described(strategies: Iterable[type[Strategy]], written: Mapping[str, Any]) -> str:
+    """What plugins say of themselves, and what params.yaml sets of their recipe: `3 epochs; here epochs: 15`."""
+    said = [strategy.description for strategy in strategies if strategy.description]
+    if written:
+        said.append("here " + ", ".join(f"{name}: {_written(value)}" for name, value in written.items()))
+    return "; ".join(said)
+
+
+def _written(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.10g}"
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def options_of(block: StrategyBlock, plugin: str, name: str) -> Mapping[str, Any]:

@@ -24,6 +24,7 @@ from stabbench.training.contract import Inputs, Progress, Trainer, part_of
 from stabbench.training.device_step import DeviceStep, step_mode
 from stabbench.training.eager_step import EagerStep
 from stabbench.training.evaluation import Evaluator, evaluated, mean_losses
+from stabbench.training.heap import trimmed
 from stabbench.training.inputs import Seeds, TrainingInputs
 from stabbench.training.measured import Evaluated, Measured
 from stabbench.training.memory import needs
@@ -127,7 +128,7 @@ def train(
         device=device,
         checkpoint=checkpoint,
         checkpoint_seconds=checkpoint_seconds,
-        progress=progress,
+        progress=trimmed(progress) if device.type == "cpu" else progress,
         stop=stop,
     )
     return [result(inputs.basis, run) for run in measured]

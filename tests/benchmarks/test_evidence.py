@@ -150,6 +150,7 @@ def test_correction_is_judged_over_the_rates_of_few_epochs_together(
         (0.9, HOLDS, "the loss rises to 0.90 at 0.50 of the line; its higher end has 0.65"),
         (0.7, PART, "the loss rises to 0.70 at 0.50 of the line; its higher end has 0.65"),
         (0.6, NOT, "the loss never rises above its higher end, 0.65"),
+        (0.655, NOT, "the loss never rises above its higher end, 0.66"),
     ],
 )
 def test_a_barrier_is_a_loss_above_both_ends_of_the_straight_line(

@@ -94,6 +94,18 @@ def test_each_member_is_asked_with_its_own_options_whether_a_model_suits_it(conf
     assert asked("*.query.weight") is None
 
 
+def test_what_params_yaml_sets_of_the_recipe_stands_beside_what_the_plugins_say_of_themselves(configured: Any) -> None:
+    def said(block: str) -> str:
+        return resolve_strategy(configured(block).strategies["mine"], "mine", Path()).description
+
+    plain = said("{plugin: devlin, recipe: {learning_rate: null}}")
+    assert plain == STRATEGIES.load("devlin").description
+    written = "{learning_rate: 9.659e-5, epochs: 15, dropout: model, bias_correction: true}"
+    assert said(f"{{plugin: devlin, recipe: {written}}}") == (
+        f"{plain}; here learning_rate: 9.659e-05, epochs: 15, bias_correction: true, dropout: model"
+    )
+
+
 def test_params_yaml_settles_what_two_recipes_disagree_on(configured: Any) -> None:
     _, recipe = resolved(configured("{plugin: [reinit, mosbach], recipe: {epochs: 10}}"))
     assert recipe.epochs == 10.0

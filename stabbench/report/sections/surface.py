@@ -22,9 +22,6 @@ from stabbench.report.grid import Grid
 from stabbench.report.measurement import MeasuredProbe, run_name
 from stabbench.report.section import Section, SectionFigure
 
-FLAT = 0.01
-"""In the unit of the loss; a line that rises by less has no barrier to speak of."""
-
 
 def section(probe: MeasuredProbe, content: Content) -> Section:
     """Loss and gradient norm in the plane; where nothing was measured, why."""
@@ -85,7 +82,7 @@ def _barrier_sentence(line: pd.DataFrame, words: ObjectiveWords) -> str:
     top = barrier(line)
     if top is None:
         return "Along the straight line from θf to θs (dashed) the loss is not finite everywhere."
-    if top.height < FLAT:
+    if top.flat:
         return "Along the straight line from θf to θs (dashed) the loss never rises above its higher end: no barrier."
     return (
         f"Along the straight line from θf to θs (dashed) the loss rises to {top.loss:.3g}{words.unit} at {top.t:.0%} "
