@@ -18,6 +18,9 @@ LAST, BEST = SELECTIONS = ("last", "best")
 ADAMW = "adamw"
 """The optimizer of recipes that name none."""
 
+MOST_EPOCHS, MOST_UPDATES = 1_000_000, 1_000_000_000
+"""More would be years of training: a slip of the pen."""
+
 OWN_DROPOUT = "model"
 """The recipe's dropout where each place of the model has its own probability."""
 
@@ -173,8 +176,11 @@ RECIPE_FIELDS = tuple(item.name for item in dataclasses.fields(Recipe))
 _FLOATS = {item.name for item in dataclasses.fields(Recipe) if "float" in str(item.type)}
 _RANGES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "learning_rate": (_positive, "a positive number"),
-    "epochs": (_positive, "a positive number"),
-    "total_steps": (_or_none(_at_least(1)), "a positive whole number or null"),
+    "epochs": (lambda value: 0 < value <= MOST_EPOCHS, f"a positive number, {MOST_EPOCHS:,} at most"),
+    "total_steps": (
+        _or_none(lambda value: 1 <= value <= MOST_UPDATES),
+        f"a positive whole number, {MOST_UPDATES:,} at most, or null",
+    ),
     "batch_size": (_at_least(1), "a positive whole number"),
     "warmup_ratio": (lambda value: 0 <= value <= 1, "a number from 0 to 1"),
     "schedule": (lambda value: value in SCHEDULES, " or ".join(SCHEDULES)),

@@ -89,6 +89,10 @@ def test_null_means_not_set(read: Read) -> None:
             "{recipe: {learning_rate: .inf}}",
             "strategies.devlin.recipe.learning_rate: found inf, expected a finite number",
         ),
+        (
+            "{recipe: {epochs: 1.0e+308}}",
+            "strategies.devlin.recipe.epochs: found 1e+308, expected a positive number, 1,000,000 at most",
+        ),
         ("{recipe: {learning_rate: fast}}", "strategies.devlin.recipe.learning_rate: found 'fast', expected a number"),
         ("{recipe: {batch_size: 2.5}}", "strategies.devlin.recipe.batch_size: found 2.5, expected a whole number"),
         (

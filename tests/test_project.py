@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +17,9 @@ from click.testing import CliRunner
 import stabbench
 from stabbench.cli import main
 from stabbench.errors import UserError
+from stabbench.files import write_json
 from stabbench.folders import Folders, own_path
+from stabbench.plan import Cell
 from stabbench.project.planning import Plan
 from stabbench.project.status import Status
 from tests.tiny import PROJECT
@@ -171,3 +174,57 @@ def test_a_relative_path_starts_where_it_is_said_to(tmp_path: Path) -> None:
     assert own_path(Path("store"), tmp_path) == tmp_path / "store"
     assert own_path(Path("/store"), tmp_path) == Path("/store")
     assert os.fspath(own_path(Path("../store"), tmp_path)).endswith("/../store")
+
+
+@pytest.fixture
+def inside(elsewhere: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the project that is the current folder."""
+    folder = shutil.copytree(elsewhere, tmp_path / "copy", ignore=shutil.ignore_patterns("runs", "plan", ".stabbench"))
+    monkeypatch.chdir(folder)
+    monkeypatch.delenv("STABBENCH_STORE", raising=False)
+    return folder
+
+
+def told_by_status() -> str:
+    """What `stabbench status` says on the error stream."""
+    result = CliRunner().invoke(main, ["status"])
+    assert result.exit_code == 0, result.output
+    return result.stderr
+
+
+def test_what_follows_the_plan_of_another_params_yaml_says_so(inside: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    params = inside / "params.yaml"
+    stabbench.Project(inside).plan()
+    assert "warning" not in told_by_status()
+    params.write_text(PARAMS + "# a remark\nreport: {alpha: 0.01}\n")
+    assert "warning" not in told_by_status()
+    params.write_text(PARAMS.replace("seeds: 1-2", "seeds: 1-3"))
+    changed = "warning: params.yaml has changed since plan/ was made, which is what counts here: run `stabbench plan`"
+    assert changed in told_by_status()
+    for command in (["report", "--incomplete"], ["train", "--all", "--workers", "1"]):
+        assert changed in CliRunner().invoke(main, command).stderr
+    with monkeypatch.context() as patched:
+        patched.setenv("DVC_STAGE", "report")
+        assert "warning" not in told_by_status()
+    params.write_text(PARAMS.replace("seeds: 1-2", "seedss: 1-2"))
+    assert "has mistakes: `stabbench validate`" in told_by_status()
+    params.write_text(PARAMS.replace("seeds: 1-2", "seeds: 1-3"))
+    stabbench.Project(inside).plan()
+    assert "warning" not in told_by_status()
+    plan = next((inside / "plan").rglob("devlin.json"))
+    plan.write_text(plan.read_text() + "\n")  # as DVC would put back another plan, of another params.yaml
+    params.write_text(PARAMS)
+    assert "warning" not in told_by_status()
+
+
+def test_status_tells_how_long_the_rest_takes_by_the_runs_that_are_done(inside: Path) -> None:
+    strategies = "{short: {plugin: devlin, recipe: {epochs: 1}}, long: {plugin: devlin, recipe: {epochs: 3}}}"
+    text = f"seeds: 1-4{PROJECT}strategies: {strategies}\n".replace("[devlin]", "[short, long]")
+    (inside / "params.yaml").write_text(text)
+    stabbench.Project(inside).plan()
+    assert told_by_status() == "left: of 8 runs that is not known: no run of their model and task is done\n"
+    (cell,) = [Cell.read(path) for path in (inside / "plan").rglob("short.json")]
+    for seed, (total, stacked) in {1: (60.0, 1), 2: (240.0, 4), 3: (70.0, 1)}.items():
+        folder = Folders.of(inside).store / cell.fingerprint(seed)[:2] / cell.fingerprint(seed)
+        write_json(folder / "provenance.json", {"seconds": {"total": total}, "stacked_seeds": stacked})
+    assert told_by_status() == "left: about 16 min of one worker for 8 runs, by those that are done\n"

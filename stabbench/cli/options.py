@@ -25,6 +25,15 @@ def warn(*sentences: str | None) -> None:
             click.echo(f"warning: {sentence}", err=True)
 
 
+def warn_of_stale_plan(folders: Folders) -> None:
+    """Say where params.yaml has changed since the plan was made that the command is about to follow."""
+    try:
+        from stabbench.project.planned import stale
+    except ModuleNotFoundError:  # pydantic, without which training does, and params.yaml cannot be read
+        return
+    warn(stale(folders))
+
+
 def print_trained(trained: Trained) -> None:
     """Print what became of each cell, and of the runs that broke."""
     for cell in trained.cells:

@@ -62,6 +62,7 @@ def report(
         raise click.UsageError("--json prints numbers, and --format md prints Markdown: leave one of them out")
     folders = Folders.of(reports=reports, runs=runs, params=params)
     records = options.open_store(store)
+    options.warn_of_stale_plan(folders)
     if form == "md":
         click.echo(summarised(folders, records, incomplete=incomplete), nl=False)
         return

@@ -26,22 +26,27 @@ def status(as_json: bool, plan: Path, runs: Path, store: Path) -> None:
 
     A failed run ended no better than the best constant prediction; where nobody knows what that scores, a finished run
     is done. An error is a program that broke, and its run is tried again at the next start. Without a terminal the
-    table is tab-separated.
+    table is tab-separated. How long the rest takes, by the runs that are done, is told on the error stream.
 
     \b
     Examples:
       stabbench status
       stabbench status --json | jq '.[] | select(.missing > 0)'
     """
+    from stabbench.project.remaining import remaining
     from stabbench.project.status import status as find_status
 
-    found = find_status(Folders.of(plan=plan, runs=runs, store=store))
+    folders = Folders.of(plan=plan, runs=runs, store=store)
+    options.warn_of_stale_plan(folders)
+    found = find_status(folders)
     if as_json:
         click.echo(json.dumps(found.rows, indent=2))
     elif sys.stdout.isatty():
         _print_table(found)
     else:
         click.echo(found)
+    if not as_json and (left := remaining(found.rows, folders)) is not None:
+        click.echo(left, err=True)
 
 
 def _print_table(status: Status) -> None:

@@ -101,6 +101,8 @@ def train(
 
         wanted = parse_seeds(seeds)
     folders, records = Folders.of(params=params, store=store, runs=runs), options.open_store(store)
+    if everything:
+        options.warn_of_stale_plan(folders)
     if everything or part is not None:
         cells = (
             planned_cells(folders)

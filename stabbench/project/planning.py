@@ -15,6 +15,7 @@ from stabbench.folders import Folders
 from stabbench.notebook import html
 from stabbench.plan import Cell, Variation, write_plan
 from stabbench.probes import probes_of
+from stabbench.project import planned
 from stabbench.studies import studies_of
 
 NOT_KNOWN = "n/a"
@@ -87,6 +88,7 @@ def plan(folders: Folders) -> Plan:
             shutil.rmtree(stale)
     for name in studies:
         write_plan(folders.study_plans / name, groups[name])
+    planned.note(folders, config)
     varied = [variation for variations in studies.values() for variation in variations]
     kinds = [entry.kind for entry in entries]
     return Plan(groups, tuple(_warnings(folders, config, groups.values(), varied, kinds)))

@@ -116,6 +116,19 @@ def significant(value: float, digits: int = 6) -> float | None:
     return None if math.isnan(value) else float(f"{value:.{digits}g}")
 
 
+def duration(seconds: float) -> str:
+    """A time of which two units say enough: `40 s`, `12 min`, `3 h 20 min`, `2 d 5 h`."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 24:
+        return f"{hours} h {minutes} min"
+    return f"{hours // 24:,} d {hours % 24} h"
+
+
 def listed(names: Sequence[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     if len(names) < 2:

@@ -77,7 +77,10 @@ def class_with(line: str) -> str:
         ),
         (class_with("scale = 3"), "hook `scale` is 3, expected a method"),
         (class_with("recipe = {'epoch': 3.0}"), "unknown field in the recipe of strategy 'mine' (my_plugin:Mine"),
-        (class_with("recipe = {'epochs': -3.0}"), "`recipe`: epochs: found -3.0, expected a positive number"),
+        (
+            class_with("recipe = {'epochs': -3.0}"),
+            "`recipe`: epochs: found -3.0, expected a positive number, 1,000,000",
+        ),
         (class_with("Options = dict"), "`Options` is <class 'dict'>, expected a class with @dataclass(frozen=True)"),
         (class_with("def __init__(self, strength): ..."), "`__init__`: Mine() raises TypeError"),
     ],
