@@ -15,7 +15,7 @@ from typing import Any, Self
 import torch
 
 from stabbench.provenance import machine
-from stabbench.training.contract import Inputs, RunFailedError, Trainer
+from stabbench.training.contract import Ending, Inputs, RunFailedError, Trainer
 from stabbench.training.loop import train
 from stabbench.training.outcome import RunResult
 
@@ -121,15 +121,19 @@ def train_job(
     checkpoint_seconds: float | None,
     tell: Callable[[Advanced], None],
     progress_seconds: float = PROGRESS_SECONDS,
+    ending: Callable[[], bool] = lambda: False,
 ) -> Done | Broken:
     """Train a job here; `tell` is called about every `progress_seconds`.
 
-    `checkpoint_seconds` of None means that the state is neither saved nor looked for.
+    `checkpoint_seconds` of None means that the state is neither saved nor looked for. Raises `Ending` after the update
+    in which `ending` became true, with the state saved.
     """
     told = time.monotonic()
 
     def progress(step: int, total: int) -> None:
         nonlocal told
+        if ending():
+            raise Ending
         if time.monotonic() - told > progress_seconds:
             told = time.monotonic()
             tell(Advanced(job, step, total))

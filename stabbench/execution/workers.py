@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from types import FrameType
 from typing import Any, Self
 
 import torch
 
 from stabbench.execution.pool import Advanced, Event, Job, NextJob, Pool, Workload, train_job
 from stabbench.signals import interruptible, shielded_from_ctrl_c
+from stabbench.training.contract import Ending
 from stabbench.training.precision import check_device
 from stabbench.watchdog import die_with_parent
 
@@ -138,10 +140,29 @@ class Workers(Pool):
         return self.lose(worker.job, worker.workload, f"the worker process ended with exit code {code}")
 
 
+class _End:
+    """SIGTERM: at once, or, while a training `waits` to save its state, after the update that it is in."""
+
+    def __init__(self) -> None:
+        self.asked = self.waits = False
+
+    def hear(self, number: int, frame: FrameType | None) -> None:
+        self.asked = True
+        if not self.waits:
+            self.obey()
+
+    def obey(self) -> None:
+        """End as if nobody had heard the signal, where it has come."""
+        if self.asked:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.raise_signal(signal.SIGTERM)
+
+
 def _work(connection: Connection, parent: int, workload: Workload, device: str, checkpoint_seconds: float) -> None:
     """The life of a worker: jobs in, what happens to them out."""
     die_with_parent(parent)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    end = _End()
+    signal.signal(signal.SIGTERM, end.hear)
     torch.set_num_threads(1)
     gc.freeze()  # what was imported and loaded stays: collecting it again and again costs a few per cent
     gc.set_threshold(700, 10, 10)  # not the command's: a model that lies in a circle is to be gone soon
@@ -150,4 +171,11 @@ def _work(connection: Connection, parent: int, workload: Workload, device: str, 
             job = connection.recv()
         except EOFError:
             return
-        connection.send(train_job(job, workload, device, checkpoint_seconds, connection.send))
+        try:
+            end.waits = workload.trainer.saves_when_ending
+            event = train_job(job, workload, device, checkpoint_seconds, connection.send, ending=lambda: end.asked)
+        except Ending:
+            return
+        end.waits = False
+        end.obey()
+        connection.send(event)

@@ -28,6 +28,10 @@ def part_of(progress: Progress, number: int, count: int) -> Progress:
     return lambda step, total: progress(number * total + step, count * total)
 
 
+class Ending(BaseException):
+    """This process is to end: what `progress` raises between two updates, so that the state can be saved."""
+
+
 class RunFailedError(Exception):
     """A run that others' code broke off; `output` is what that code said, or the end of it."""
 
@@ -67,6 +71,8 @@ class Trainer(ABC):
     """Whether what a strategy does beside its recipe acts."""
     selects_checkpoints: ClassVar[bool] = False
     """Whether it goes by the recipe's `checkpoint_selection` and `early_stopping_patience`; else these are refused."""
+    saves_when_ending: ClassVar[bool] = False
+    """Whether it saves its state where `progress` raises `Ending`; else a process that is to end does so at once."""
     one_run_a_process: ClassVar[bool] = False
     """Whether each run has a process of its own, as the code that trains keeps something from run to run."""
 
@@ -122,6 +128,7 @@ class Trainer(ABC):
         """Train one run for each entry of `seeds`, in that order; each depends on `inputs` and its own seeds alone.
 
         With a `checkpoint` folder the state is saved there about every `checkpoint_seconds`, and a saved one is
-        continued bit for bit. `progress` is told of every update, and so is `stop`, with the trainer's state, whose
-        `step` counts updates; it may raise to end the training.
+        continued bit for bit. `progress` is told of every update; where it raises `Ending`, the state may be saved and
+        the exception goes on. So is `stop`, with the trainer's state, whose `step` counts updates; it may raise to end
+        the training.
         """

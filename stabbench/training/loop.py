@@ -20,7 +20,7 @@ from stabbench.strategies.composition import Moment
 from stabbench.training import trainers
 from stabbench.training.adamw import AdamW
 from stabbench.training.composed import composed
-from stabbench.training.contract import Inputs, Progress, Trainer, part_of
+from stabbench.training.contract import Ending, Inputs, Progress, Trainer, part_of
 from stabbench.training.device_step import DeviceStep, step_mode
 from stabbench.training.eager_step import EagerStep
 from stabbench.training.evaluation import Evaluator, evaluated, mean_losses
@@ -42,6 +42,7 @@ class Native(Trainer):
     version = "1"
     calls_hooks = True
     selects_checkpoints = True
+    saves_when_ending = True
 
     def unsupported(self, recipe: Recipe, device: torch.device) -> str | None:
         """A precision that the device does not have. Raises UserError for a STABBENCH_DEVICE_STEP that there is not."""
@@ -91,8 +92,13 @@ class Native(Trainer):
                 training.update(state)
                 if training.parts.schedule.evaluates_after(state.step):
                     training.evaluate(state)
-                if progress is not None:
-                    progress(state.step, total)
+                try:
+                    if progress is not None:
+                        progress(state.step, total)
+                except Ending:
+                    if checkpoint is not None:
+                        training.save(state, checkpoint)
+                    raise
                 if checkpoint is not None and time.monotonic() - saved > checkpoint_seconds:
                     training.save(state, checkpoint)
                     saved = time.monotonic()

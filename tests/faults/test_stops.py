@@ -8,12 +8,14 @@ from __future__ import annotations
 import re
 import signal
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from stabbench.files import read_json
 from tests.analysis.synthetic import SyntheticCell, write_runs
 from tests.faults.conftest import PARAMS
 from tests.faults.processes import Ended, Running, digests, here, leftovers, recorded, stabbench, wait_until
@@ -80,6 +82,33 @@ def test_a_stopped_training_says_what_is_left_and_the_same_command_goes_on(
     assert again.trained == missing
     assert digests(project) == whole
     assert leftovers(store) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_what_a_stopped_training_has_begun_goes_on_where_it_was(project: Path, number: signal.Signals) -> None:
+    params = (project / "params.yaml").read_text().replace("seeds: 1-6", "seeds: 1-2")
+    (project / "params.yaml").write_text(params.replace("epochs: 60", "epochs: 60000"))
+    kept = project / ".stabbench/runs/.checkpoints"
+
+    def steps() -> list[int]:
+        return sorted(int(read_json(path)["step"]) for path in kept.glob("*/state.json"))
+
+    def after_a_second_of_training() -> Callable[[], bool]:
+        began: list[float] = []
+
+        def passed() -> bool:
+            if list(project.glob(".stabbench/runs/.locks/*.training.lock")) and not began:
+                began.append(time.monotonic())
+            return bool(began) and time.monotonic() - began[0] > 2.5
+
+        return passed
+
+    stopped(stabbench(project, "train", "--workers", "2"), after_a_second_of_training(), number)
+    first = steps()
+    assert len(first) == 2
+    assert first[0] > 0
+    stopped(stabbench(project, "train", "--workers", "2"), after_a_second_of_training(), number)
+    assert all(later > earlier for earlier, later in zip(first, steps(), strict=True))
 
 
 def test_a_second_ctrl_c_does_not_spoil_what_the_first_one_ends(project: Path) -> None:
