@@ -139,6 +139,10 @@ def test_a_value_out_of_range_is_named_with_its_path(read: Read, block: str, mis
             SMALL.replace("acceptability", "acceptabilty"),
             "grid.tasks: unknown task 'acceptabilty': did you mean 'acceptability'?",
         ),
+        (
+            SMALL.replace("[embedded]", f"[{'m' * 201}]"),
+            f"models: found the name '{'m' * 30}…' of 201 letters, expected 1 to 200 bytes",
+        ),
         (SMALL.replace("[embedded]", "[embeded]"), "grid.models: unknown model 'embeded': did you mean 'embedded'?"),
         (
             SMALL + "tasks: {big: {dataset: colla}}\n",

@@ -67,9 +67,11 @@ def run(
 
     sweep = Sweep(command, Names(model, task, strategy), Path.cwd(), metric, majority, time_limit, files)
     settings = Settings.from_environment(workers=workers)
-    wanted, errors, others = parse_seeds(seeds), 0, 0
+    wanted, errors, others, ended = parse_seeds(seeds), 0, 0, 0
+    before = sum(map(sweep.recorded, wanted))
     with deferred_signals():
         for ran in run_seeds(sweep, wanted, settings.workers, lambda text: click.echo(text, err=True)):
+            ended += 1
             if ran.status == "error":
                 errors += 1
                 click.echo(f"error: seed {ran.seed}: {ran.message}\n{_indented(ran.output)}", err=True)
@@ -77,11 +79,14 @@ def run(
                 others += 1
             else:
                 click.echo(f"seed {ran.seed}: {ran.status}, {ran.score:.4g}")
+    if ended < len(wanted) - before:
+        count = len(wanted) - before - ended
+        click.echo(f"{count} of the seeds were not begun, as what the first ones left cannot be read", err=True)
     if others and not all(map(sweep.recorded, wanted)):
         click.echo(f"{others} seeds are run by another process: start again to see them", err=True)
     folders = Folders.of(reports=reports)
     store = Store(sweep.place.store.root, warn=options.warn)
-    if any((folders.runs / model / task / strategy).glob("seed-*")):
+    if any(folders.runs.glob("*/*/*/seed-*")):
         made = report(folders, store, incomplete=True, workers=settings.workers)
         click.echo(made.comparison)
         click.echo(made.comparison.to_markdown(), nl=False)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Self
 
 from stabbench.commands import supervisor
 from stabbench.files import read_json, write_json
@@ -33,6 +34,19 @@ class CommandError(Exception):
     def __init__(self, message: str, output: str) -> None:
         super().__init__(message)
         self.output = output
+
+
+class UnreadError(CommandError):
+    """What a command left cannot be read, though it came to its end: its folder stays, and is read at the next try."""
+
+    @classmethod
+    def of(cls, error: Exception, out: Path) -> Self:
+        """Of an error in the folder `out` of a run."""
+        return cls(
+            f"{error}. The command came to its end, and what it left is kept: mend it there, or remove {out} so that "
+            "it is run again",
+            tail(out),
+        )
 
 
 OUTPUT, ENDED, FAILED = OF_A_COMMAND

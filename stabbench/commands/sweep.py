@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -20,10 +21,10 @@ from stabbench.commands.process import (
     OUTPUT,
     CommandError,
     CommandStoppedError,
+    UnreadError,
     output,
     run_once,
     stop_all,
-    tail,
 )
 from stabbench.errors import UserError
 from stabbench.files import sha256_of_json
@@ -31,6 +32,7 @@ from stabbench.folders import Folders
 from stabbench.plan import Cell, plan_path
 from stabbench.recording.cells import Place, is_recorded, keep, keep_error
 from stabbench.recording.output import read_output
+from stabbench.recording.ranges import check_range
 from stabbench.recording.standalone import Names
 from stabbench.records import Record, select
 from stabbench.records.content import RunError
@@ -39,6 +41,7 @@ from stabbench.signals import interruptible
 
 WORKING = ".commands"
 """Where, beside the records of a store, runs of commands have their folders until they are recorded."""
+MAJORITY = "--majority"
 BRACES = ("seed", "out", "model", "task", "strategy")
 
 
@@ -61,8 +64,18 @@ class Sweep:
 
     def __post_init__(self) -> None:
         check_command(self.command, self.root, BRACES, self.files)
+        self._check_constant()
         self._check_plan()
         self._check_recorded()
+
+    def _check_constant(self) -> None:
+        """What its metric cannot be; of a metric that the first run tells it is looked at then."""
+        if self.constant is None:
+            return
+        if not math.isfinite(self.constant):
+            raise UserError(f"{MAJORITY}: found {self.constant}, expected what the best constant prediction scores")
+        if self.metric is not None:
+            check_range(MAJORITY, {self.metric: self.constant}, self.metric)
 
     def _check_plan(self) -> None:
         """Where there is a plan, a report is that of what is planned."""
@@ -80,7 +93,7 @@ class Sweep:
             return
         facts = cell.task_facts
         known = facts.constant.scores.get(facts.metric)
-        for option, wanted, found in (("--metric", self.metric, facts.metric), ("--majority", self.constant, known)):
+        for option, wanted, found in (("--metric", self.metric, facts.metric), (MAJORITY, self.constant, known)):
             if wanted is not None and wanted != found:
                 before = "nothing" if found is None else found
                 raise UserError(
@@ -138,7 +151,13 @@ class Sweep:
         seconds = run_once(filled(self.command, values), self.root, out, variables(values), self.time_limit)
         try:
             self._check_code()
+        except CommandError:
+            (out / FAILED).touch()
+            raise
+        try:
             found = read_output(out, metrics=None if self.metric is None else [self.metric])
+            if self.constant is not None and found.metrics:
+                check_range(MAJORITY, {found.metrics[0]: self.constant}, found.metrics[0])
             record = keep(
                 found,
                 self.names,
@@ -151,8 +170,7 @@ class Sweep:
                 tell=tell,
             )
         except (UserError, CommandError) as error:
-            (out / FAILED).touch()
-            raise CommandError(str(error), tail(out)) from error
+            raise UnreadError.of(error, out) from error
         cell = self.place.cell(self.names)
         if cell is not None:
             with locked(self._folder):
@@ -178,11 +196,14 @@ class Ran:
     score: float | None = None
     message: str = ""
     output: str = ""
+    unread: bool = False
+    """Whether its command came to its end, and what that left cannot be read."""
 
 
 def run_seeds(sweep: Sweep, seeds: Sequence[int], workers: int, tell: Callable[[str], None]) -> Iterator[Ran]:
     """Run those of the seeds that are not recorded, so many at a time, and tell of each when it has ended.
 
+    Where what the first of them left cannot be read, the seeds that have not begun are left: it would be so with all.
     Whoever closes this iterator, or a signal, ends the commands that run; their folders stay for the next try.
     """
     lock = threading.Lock()
@@ -199,10 +220,11 @@ def run_seeds(sweep: Sweep, seeds: Sequence[int], workers: int, tell: Callable[[
             with lock:
                 if not sweep.keep_error(seed, error):
                     early.append((seed, error))
-            return Ran(seed, "error", message=str(error), output=error.output)
+            return Ran(seed, "error", message=str(error), output=error.output, unread=isinstance(error, UnreadError))
         return Ran(seed, None) if record is None else Ran(seed, record.status, record.score)
 
     left = [seed for seed in seeds if not sweep.recorded(seed)]
+    read = len(left) < len(seeds)
     with ThreadPoolExecutor(workers) as threads:
         open_ones: set[Future[Ran]] = set()
         try:
@@ -212,7 +234,11 @@ def run_seeds(sweep: Sweep, seeds: Sequence[int], workers: int, tell: Callable[[
                 with interruptible():
                     done, open_ones = wait(open_ones, return_when=FIRST_COMPLETED)
                 for future in done:
-                    yield future.result()
+                    ran = future.result()
+                    read |= ran.status not in (None, "error")
+                    if ran.unread and not read:
+                        left.clear()
+                    yield ran
         except BaseException:
             left.clear()
             stop_all()

@@ -14,7 +14,7 @@ from stabbench.command_line import changed, code_of, filled, placeholders, words
 from stabbench.commands.checking import check_command
 from stabbench.commands.data import FORMATS, data_folder
 from stabbench.commands.environment import variables
-from stabbench.commands.process import FAILED, OUTPUT, CommandError, output, run_once, tail
+from stabbench.commands.process import FAILED, OUTPUT, CommandError, UnreadError, output, run_once, tail
 from stabbench.errors import UserError
 from stabbench.models import families
 from stabbench.models.roles import roles_of
@@ -128,13 +128,14 @@ class Command(Trainer):
                     _minutes(inputs),
                 )
                 if stale := changed(inputs.options["code"], inputs.root):
-                    raise UserError(f"{', '.join(stale)} changed while the run was trained: {AGAIN}")
-                found = _read(inputs, seeds, out)
+                    (out / FAILED).touch()
+                    raise CommandError(f"{', '.join(stale)} changed while the run was trained: {AGAIN}", tail(out))
+                try:
+                    found = _read(inputs, seeds, out)
+                except UserError as error:
+                    raise UnreadError.of(error, out) from error
             except CommandError as error:
                 raise RunFailedError(str(error), error.output) from error
-            except UserError as error:  # of what it left
-                (out / FAILED).touch()
-                raise RunFailedError(str(error), tail(out)) from error
             times = found.seconds or {"training": seconds}
             return replace(found, seconds=times, texts={OUTPUT: output(out)})
 

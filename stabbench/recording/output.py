@@ -111,7 +111,7 @@ def read_output(
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: there is no such folder, expected that of a run")
-    told = _told(folder)
+    told = _told(folder, metrics[0] if metrics else None)
     first = metrics[0] if metrics else told.said.metric
     train_labels = _train_labels(told)
     classes = 0 if train_labels is None else 1 + int(train_labels.max(initial=-1))
@@ -147,17 +147,22 @@ def read_output(
     )
 
 
-def _told(folder: Path) -> _Told:
+def _told(folder: Path, metric: str | None) -> _Told:
+    """What a folder says; a `score` without its name is one by `metric`."""
     path = folder / DESCRIPTION
     if path.is_file():
         said, broken = described(path)
         scores = dict(said.scores)
         if said.score is not None:
-            if said.metric is None:
-                raise UserError(f"{path}: score is {said.score:g} without metric, expected its name beside it")
-            if said.metric in scores and scores[said.metric] != said.score:
-                raise UserError(f"{path}: score is {said.score:g}, scores.{said.metric} {scores[said.metric]}")
-            scores[said.metric] = said.score
+            name = said.metric or metric
+            if name is None:
+                raise UserError(
+                    f"{path}: score is {said.score:g} without metric, expected its name beside it, or as --metric of "
+                    "`stabbench run`"
+                )
+            if name in scores and scores[name] != said.score:
+                raise UserError(f"{path}: score is {said.score:g}, scores.{name} {scores[name]}")
+            scores[name] = said.score
         return _Told(path, said, scores, History.read(folder) or History.of([], path), broken)
     others = trainer_files.read(folder)
     if others is not None:

@@ -41,7 +41,7 @@ class Names:
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
-            if not value or value.startswith(".") or set(value) & set("/\\") or not value.isprintable():
+            if not value.strip() or value.startswith(".") or set(value) & set("/\\") or not value.isprintable():
                 raise UserError(
                     f"{name} is {value!r}, expected a name without slashes, such as bert-base or mixout-0.1"
                 )

@@ -126,6 +126,61 @@ def test_what_a_constant_scores_is_said_from_the_start(folder: Path) -> None:
     assert began() == [1]
 
 
+LEAVES = """
+import json, pathlib, sys
+out = pathlib.Path(sys.argv[2])
+with open("began.txt", "a") as file:
+    print(sys.argv[1], file=file)
+(out / "model.bin").write_text("weights of " + sys.argv[1])
+(out / "stabbench.json").write_text(json.dumps({"format": 1, "score": SCORE.0 + int(sys.argv[1]) / 100}))
+"""
+
+
+def test_what_came_to_its_end_and_cannot_be_read_stays_and_is_read_again(folder: Path) -> None:
+    (folder / "train.py").write_text(LEAVES.replace("SCORE", "72"))
+    found = run("--seeds", "1-3", "--workers", "1", "--metric", "accuracy")
+    assert found.exit_code == 1
+    assert "0.7201 for 72.01 %. The command came to its end, and what it left is kept: mend it there" in found.output
+    assert "2 of the seeds were not begun, as what the first ones left cannot be read" in found.output
+    assert began() == [1]
+    (left,) = Path(".stabbench/runs/.commands").glob("*/seed-0001")
+    assert (left / "model.bin").read_text() == "weights of 1"
+    (left / "stabbench.json").write_text('{"format": 1, "score": 0.7201}')
+    found = run("--seeds", "1", "--metric", "accuracy")
+    assert found.exit_code == 0, found.output
+    assert began() == [1]
+    assert records()[1].score == 0.7201
+    assert (left / "model.bin").is_file()
+
+
+def test_a_score_without_a_name_is_one_by_the_metric_that_the_call_names(folder: Path) -> None:
+    (folder / "train.py").write_text(LEAVES.replace("SCORE", "0"))
+    found = run("--seeds", "1-2", "--workers", "1")
+    assert found.exit_code == 1
+    assert (
+        "score is 0.01 without metric, expected its name beside it, or as --metric of `stabbench run`" in found.output
+    )
+    assert run("--seeds", "1-2", "--metric", "accuracy").exit_code == 0
+    assert began() == [1, 2]
+    assert {seed: record.score for seed, record in records().items()} == {1: 0.01, 2: 0.02}
+
+
+def test_a_constants_score_out_of_the_range_of_the_metric_that_the_run_tells_loses_no_run(folder: Path) -> None:
+    found = run("--seeds", "1", "--majority", "70")
+    assert found.exit_code == 1
+    assert "--majority: accuracy is 70, expected a fraction" in found.output
+    assert run("--seeds", "1", "--majority", "0.7").exit_code == 0
+    assert began() == [1]
+
+
+def test_the_report_is_of_all_runs_in_the_folder_also_where_those_of_this_call_break(folder: Path) -> None:
+    assert run("--seeds", "1-2", "--strategy", "good").exit_code == 0
+    found = run("--seeds", "2", "--strategy", "bad", more=("--fails",))
+    assert found.exit_code == 1
+    assert "no run has come to its end" not in found.output
+    assert "| good |" in found.output
+
+
 def test_a_folder_with_a_plan_has_its_strategies_in_params_yaml(folder: Path) -> None:
     (folder / "plan").mkdir()
     found = run("--seeds", "1")
@@ -159,7 +214,18 @@ def test_a_stopped_call_leaves_no_process_and_the_next_finds_the_folders_as_they
         (("--seeds", "1-2"), ("{sed}",), "did you mean 'seed'"),
         (("--seeds", "x"), (), "seeds"),
         (("--seeds", "1", "--strategy", "a/b"), (), "expected a name without slashes"),
+        (("--seeds", "1", "--strategy", " "), (), "strategy is ' ', expected a name"),
         (("--seeds", "1", "--file", "gone.py"), (), "there is no file"),
+        (
+            ("--seeds", "1", "--majority", "nan"),
+            (),
+            "--majority: found nan, expected what the best constant prediction",
+        ),
+        (
+            ("--seeds", "1", "--metric", "accuracy", "--majority", "70"),
+            (),
+            "--majority: accuracy is 70, expected a fra",
+        ),
     ],
 )
 def test_what_cannot_be_run_is_told_before_anything_runs(
