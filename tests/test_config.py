@@ -139,10 +139,6 @@ def test_a_value_out_of_range_is_named_with_its_path(read: Read, block: str, mis
             SMALL.replace("acceptability", "acceptabilty"),
             "grid.tasks: unknown task 'acceptabilty': did you mean 'acceptability'?",
         ),
-        (
-            SMALL.replace("[embedded]", f"[{'m' * 201}]"),
-            f"models: found the name '{'m' * 30}…' of 201 letters, expected 1 to 200 bytes",
-        ),
         (SMALL.replace("[embedded]", "[embeded]"), "grid.models: unknown model 'embeded': did you mean 'embedded'?"),
         (
             SMALL + "tasks: {big: {dataset: colla}}\n",
@@ -201,6 +197,13 @@ def test_a_strategy_in_a_file_is_looked_for_beside_params_yaml(read: Read, tmp_p
 def test_a_name_that_is_no_folder_stage_or_key_is_refused(read: Read, name: str) -> None:
     (only,) = mistakes(read, f"{SMALL}tasks: {{'{name}': {{dataset: rte}}}}\n")
     assert only == f"tasks.{name}: found '{name}', expected a name of lower-case letters, digits, '-' and '_'"
+
+
+def test_a_name_that_is_too_long_for_a_file_is_refused(read: Read) -> None:
+    found = mistakes(
+        read, SMALL.replace("[devlin]", f"[{'m' * 201}]") + f"strategies: {{{'m' * 201}: {{plugin: devlin}}}}\n"
+    )
+    assert any(f"found a name of 201 letters ({'m' * 30}…), expected 200 at most" in line for line in found), found
 
 
 @pytest.mark.parametrize("name", ["../x", "..", "/etc", "a/b", "a\\\\b", "x\\n", "~"])

@@ -27,9 +27,6 @@ TRAINER_GROUP = "stabbench.trainers"
 OPTIMIZER_GROUP = "stabbench.optimizers"
 
 
-LONGEST_NAME = 200
-"""Bytes of the name of a model, task or strategy, which is that of a folder, and of a file with its ending."""
-
 CheckTrainer = Callable[[Mapping[str, Any]], Iterable[str]]
 
 
@@ -170,11 +167,6 @@ def _name_problems(raw: dict[str, Any], known: dict[str, set[str]], folder: Path
                 yield "grid.tasks", f"found '{name}', which has {len(each)} folds, expected some of {', '.join(each)}"
             elif name not in known[section]:
                 yield f"grid.{section}", str(unknown(kind, name, known[section]))
-    for section in ("models", "tasks", "strategies"):
-        for name in sorted({*_grid(raw, section), *_blocks(raw, section)}):
-            if len(name.encode()) > LONGEST_NAME or not name.strip():
-                shown = name if len(name) <= 30 else f"{name[:30]}…"
-                yield section, f"found the name {shown!r} of {len(name)} letters, expected 1 to {LONGEST_NAME} bytes"
     for name in blocks:
         if FOLD.match(name):
             yield (

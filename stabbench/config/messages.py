@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from stabbench.config.schema import Config
+from stabbench.config.values import LONGEST_NAME
 from stabbench.errors import UserError, meant
 
 Problem: TypeAlias = tuple[str, str]
@@ -63,6 +64,8 @@ def _message(details: ErrorDetails, model: type[BaseModel]) -> str:
     if kind == "value_error":
         return str(context["error"])
     if kind == "string_pattern_mismatch":
+        if isinstance(found, str) and len(found) > LONGEST_NAME:
+            return f"found a name of {len(found)} letters ({found[:30]}…), expected {LONGEST_NAME} at most"
         return f"found {found!r}, expected a name of lower-case letters, digits, '-' and '_'"
     return f"found {_shown(found)}, expected {_expected(kind, context, details['msg'])}"
 

@@ -44,7 +44,9 @@ def nothing_is_empty(value: object) -> object:
     return {} if value is None else value
 
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+LONGEST_NAME = 200
+"""Of a name that is a folder's, and a file's with its ending, for which 255 bytes are the most."""
+Name = Annotated[str, StringConstraints(pattern=rf"^[a-z0-9][a-z0-9_-]{{0,{LONGEST_NAME - 1}}}$")]
 """Names become folders, DVC stages and keys of params.yaml, so: lower case, digits, `_` and `-`."""
 Names = Annotated[tuple[Name, ...], BeforeValidator(names)]
 Seeds = Annotated[tuple[int, ...], BeforeValidator(_seeds)]
