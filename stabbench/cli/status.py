@@ -25,8 +25,9 @@ def status(as_json: bool, plan: Path, runs: Path, store: Path) -> None:
     """Show how many runs of each cell are done, failed, diverged, broken by an error, and missing.
 
     A failed run ended no better than the best constant prediction; where nobody knows what that scores, a finished run
-    is done. An error is a program that broke, and its run is tried again at the next start. Without a terminal the
-    table is tab-separated. How long the rest takes, by the runs that are done, is told on the error stream.
+    is done. An error is a program that broke, and its run is tried again at the next start. Without a plan, as after
+    `stabbench run`, the recorded cells are shown; without a terminal the table is tab-separated. How long the rest
+    takes, by the runs that are done, is told on the error stream.
 
     \b
     Examples:

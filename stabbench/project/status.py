@@ -44,9 +44,21 @@ class Status:
 
 
 def status(folders: Folders) -> Status:
-    """The state of every planned run of the grid; UserError where nothing is planned."""
-    store = Store(folders.store)
-    return Status([_row(cell, store, folders.runs) for cell in asked(read_plan(folders.plan), folders, store)])
+    """The state of every planned run of the grid; without a plan, as after `stabbench run`, of what is recorded.
+
+    UserError where nothing is planned or recorded.
+    """
+    store, cells = Store(folders.store), _recorded(folders)
+    cells = cells or asked(read_plan(folders.plan), folders, store)
+    return Status([_row(cell, store, folders.runs) for cell in cells])
+
+
+def _recorded(folders: Folders) -> list[Cell]:
+    """The cells of the records of a folder without a plan."""
+    if folders.planned is not None:
+        return []
+    cells = map(Cell.read, sorted(folders.runs.glob("*/*/*/cell.json")))
+    return sorted(cells, key=lambda cell: cell.position)
 
 
 def _row(cell: Cell, store: Store, runs: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -179,6 +180,14 @@ def test_the_report_is_of_all_runs_in_the_folder_also_where_those_of_this_call_b
     assert found.exit_code == 1
     assert "no run has come to its end" not in found.output
     assert "| good |" in found.output
+
+
+def test_status_tells_of_what_is_recorded_where_nothing_is_planned(folder: Path) -> None:
+    assert run("--seeds", "1-3", "--workers", "1", "--majority", "0.7", more=("--fails",)).exit_code == 1
+    found = CliRunner().invoke(main, ["status", "--json"])
+    assert found.exit_code == 0, found.output
+    (row,) = json.loads(found.stdout)
+    assert (row["strategy"], row["seeds"], row["error"], row["done"] + row["failed"]) == ("command", 3, 1, 2)
 
 
 def test_a_folder_with_a_plan_has_its_strategies_in_params_yaml(folder: Path) -> None:
