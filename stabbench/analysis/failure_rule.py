@@ -23,7 +23,7 @@ from stabbench.analysis.results_columns import (
 )
 from stabbench.analysis.results_shape import some
 from stabbench.errors import UserError, unknown
-from stabbench.metrics.contract import MetricKind
+from stabbench.metrics.contract import LARGEST, MetricKind
 from stabbench.records.content import UNJUDGED
 
 
@@ -73,7 +73,7 @@ def baselines(
         place = tasks.index(task)
         kind = kinds[metrics[codes[(task_codes == place).argmax()]]]
         divisor = unit if kind.fraction or with_accuracy[place] else 1.0
-        if not math.isfinite(value) or ((kind.fraction or with_accuracy[place]) and abs(value) > divisor):
+        if not abs(value) <= LARGEST or ((kind.fraction or with_accuracy[place]) and abs(value) > divisor):
             raise UserError(f"--majority {task} is {value:g}, expected it in the unit of the scores")
         given[place] = value / divisor
         judged = "accuracy" if with_accuracy[place] else "score"

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from stabbench.analysis.results_columns import TRUE, Bools, Columns, Flags, Floats
-from stabbench.metrics.contract import MetricKind
+from stabbench.metrics.contract import LARGEST, MetricKind
 from stabbench.metrics.kinds import metric_kind
 
 NAN = ("error", "failed", "missing")
@@ -18,6 +18,10 @@ _NO_SCORE = (
     "a number. Where runs have none, say what they are: --nan failed counts each as a failed run, with what a "
     "constant prediction scores (its correlation is NaN, as is the loss of a run that diverged), --nan missing as "
     "planned and not finished; or mark those that failed in a column failed or status"
+)
+_TOO_LARGE = (
+    f"a number of at most {LARGEST:g}, as statistics take its fourth power. A run with such a score diverged: mark it "
+    "in a column status (diverged) or failed (true), or say --nan failed (nan=…)"
 )
 _MANY = 0.1
 """Share of the scores from which on those between 0 and 1 are no accident among larger ones."""
@@ -44,12 +48,17 @@ class Scores:
     def read(self, failed: Bools, missing: Bools, nan: str) -> tuple[Floats, Bools, Bools]:
         """The scores `(rows,)`, NaN where a run has none; which of the others failed and which are missing.
 
+        One beyond LARGEST is none.
+
         Runs known to have `failed` or to be `missing` need none; `nan` is what the rest without one are.
         """
         scores = self.columns.numbers("score")
         self._check_unit(scores)
-        without = ~np.isfinite(scores) & ~missing
+        without = ~(np.abs(scores) <= LARGEST) & ~missing  # nor is NaN a score
         rest = without & ~failed
+        huge = rest & np.isfinite(scores)
+        if huge.any() and nan == "error":
+            raise self.columns.faults(huge, "score", _TOO_LARGE)
         if rest.any() and nan == "error":
             infinite = not np.isnan(scores[rest]).any()
             raise self.columns.faults(rest, "score", _NO_SCORE.replace("a number", "a finite number", int(infinite)))
@@ -93,8 +102,9 @@ class Scores:
 
     def _finite(self, name: str) -> Floats:
         numbers = self.columns.numbers(name)
-        if np.isinf(numbers).any():
-            raise self.columns.faults(np.isinf(numbers), name, "a finite number")
+        wrong = np.abs(numbers) > LARGEST
+        if wrong.any():
+            raise self.columns.faults(wrong, name, f"a number of at most {LARGEST:g}")
         return numbers
 
     def _in_range(self, name: str, numbers: Floats, kinds: Mapping[str, MetricKind]) -> Floats:

@@ -7,6 +7,12 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+LARGEST = 1e70
+"""The largest size of a score or loss.
+
+Statistics take its fourth power (a kurtosis), which has to be far enough from the largest double, 1.8e308, to be summed
+over runs; nothing that was learned comes near it, so a run beyond it diverged."""
+
 
 @dataclass(frozen=True)
 class MetricKind:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from stabbench.metrics.contract import LARGEST
 from stabbench.plan_migrations import f1_of_always_one, outdated
 
 if TYPE_CHECKING:
@@ -50,5 +51,31 @@ def _judged_by_todays_f1(data: Data, table: Tables) -> Data:
     return new
 
 
-STEPS: Mapping[int, Sequence[Callable[[Data, Tables], Data]]] = {1: (_judged_by_todays_f1,)}
+def _diverged_by_its_score(data: Data, table: Tables) -> Data:
+    """As diverged, where a score at the end is beyond LARGEST: older versions took any finite number.
+
+    It counts with the best constant prediction's, as every diverged run; the tables and the digest are those it has.
+    """
+    final = data.get("final")
+    if data["status"] in ("error", "diverged") or not isinstance(final, Mapping):
+        return data
+    scores = final.get("scores")
+    if not isinstance(scores, Mapping) or not _beyond(scores):
+        return data
+    end = {**final, "dev_loss": None, "scores": data["majority"]}
+    return {
+        **{key: value for key, value in data.items() if key != "last"},
+        "status": "diverged",
+        "diverged_at": final["step"],
+        "final": end,
+        "best": end if _beyond(data["best"]["scores"]) else data["best"],
+        "train_loss": {**data["train_loss"], "last_epoch": None, "final": None},
+    }
+
+
+def _beyond(scores: Mapping[str, Any]) -> bool:
+    return any(isinstance(score, (int, float)) and abs(score) > LARGEST for score in scores.values())
+
+
+STEPS: Mapping[int, Sequence[Callable[[Data, Tables], Data]]] = {1: (_judged_by_todays_f1, _diverged_by_its_score)}
 """What is done, in this order, to a record of each schema version that can be read."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, SupportsIndex
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from pandas.api.typing import NAType
 
 NOT_AVAILABLE = "n/a"
+_WRITTEN_OUT = 9
+"""The power of ten from which on numbers have an exponent."""
 ROUNDING = 1e-9
 """Of a score: a smaller std is that of equal scores."""
 
@@ -27,22 +30,27 @@ def percent(fraction: float) -> str:
 def score_text(score: float, kind: MetricKind, decimals: int = 0) -> str:
     """A score or std of a metric: `percent` of a fraction, `n/a` for NaN.
 
-    Of a loss four significant digits, and more where these are fewer than `decimals` after the point.
+    Of a loss four significant digits, and more where these are fewer than `decimals` after the point (before it, where
+    that is below 0). A huge one has an exponent.
     """
     if kind.fraction or math.isnan(score):
         return percent(score)
-    if not score or not math.isfinite(score) or decimals <= 3 - _power(score):
+    if not score or not math.isfinite(score):
         return f"{score:.4g}"
-    return f"{score:.{decimals}f}"
+    power = _power(score)
+    if power >= _WRITTEN_OUT:
+        return f"{score:.{max(4, min(power + 1 + decimals, sys.float_info.dig))}g}"
+    return f"{score:.4g}" if max(0, decimals) <= 3 - power else f"{score:.{max(0, decimals)}f}"
 
 
 def decimals_of(stds: Iterable[float], largest: float) -> int:
     """How many digits after the point show the smallest of some standard deviations with two significant ones.
 
-    0 where none is above 0. Those that are nothing but rounding errors of scores up to `largest` do not count.
+    Below 0 where it is above 100, 0 where none is above 0. Those that are nothing but rounding errors of scores up to
+    `largest` do not count.
     """
     found = [std for std in stds if std > ROUNDING * abs(largest)]
-    return max(0, 1 - _power(min(found))) if found else 0
+    return 1 - _power(min(found)) if found else 0
 
 
 def _power(value: float) -> int:
@@ -148,8 +156,9 @@ def extremes(counts: Iterable[int]) -> str:
 
 
 def about(count: int) -> str:
-    """A number that was estimated, with two significant digits: `270`, `4,600`."""
-    return f"{float(f'{count:.2g}'):,.0f}"
+    """A number that was estimated, with two significant digits: `270`, `4,600`, `1.2e+60`."""
+    rounded = f"{count:.2g}"
+    return f"{float(rounded):,.0f}" if count < 10**_WRITTEN_OUT else rounded
 
 
 def counted(number: int, noun: str) -> str:

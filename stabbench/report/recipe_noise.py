@@ -19,6 +19,7 @@ from stabbench.analysis.place import Place
 from stabbench.analysis.results import Results
 from stabbench.analysis.scoring import Scoring
 from stabbench.errors import UserError, unknown
+from stabbench.metrics.contract import LARGEST
 from stabbench.metrics.kinds import metric_kind
 from stabbench.report.numbers import NOT_AVAILABLE, about, counted, share, significant
 from stabbench.report.shown import Shown
@@ -113,8 +114,11 @@ def recipe_noise(
 
     `difference` is in the unit of tables. UserError where no cell does, one has not two scores, or it is not above 0.
     """
-    if difference is not None and not 0 < difference < float("inf"):
-        raise UserError(f"the difference is {difference:g}, expected a number above 0 in the unit of the tables")
+    if difference is not None and not 1 / LARGEST <= difference <= LARGEST:
+        raise UserError(
+            f"the difference is {difference:g}, expected a number above 0 in the unit of the tables, from "
+            f"{1 / LARGEST:g} to {LARGEST:g}"
+        )
     rows = finished(results.runs)
     for column, name in zip(CELL, wanted, strict=True):
         if name and name not in (known := list(dict.fromkeys(rows[column].astype(str)))):

@@ -22,7 +22,7 @@ class Shown:
     """What it is called there."""
     kind: MetricKind
     decimals: int = 0
-    """Digits after the point that scores of no fraction have at the least."""
+    """Digits after the point that scores of no fraction have at the least; of huge ones, below 0, before it."""
 
     @classmethod
     def of(cls, scoring: Scoring, metric: str, stds: Iterable[float] = (), largest: float = 0.0) -> Shown:

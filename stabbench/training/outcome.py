@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from stabbench.metrics.contract import MetricKind
+from stabbench.metrics.contract import LARGEST, MetricKind
 from stabbench.records.content import UNJUDGED
 from stabbench.records.digest import result_digest
 from stabbench.training.basis import Basis
@@ -54,15 +54,20 @@ def result(basis: Basis, measured: Measured) -> RunResult:
 
 
 def _diverged_at(measured: Measured) -> int | None:
-    """The number of updates after which the first number was not finite, or None."""
-    finite = np.isfinite(measured.losses)
+    """The number of updates after which the first number was not finite, or a loss or score beyond LARGEST, or None."""
+    finite = np.abs(measured.losses) <= LARGEST  # which NaN is not
     if measured.norms is not None and measured.steps is None:  # others' may be unknown, or of updates that were skipped
         finite &= np.isfinite(measured.norms)
     steps = [int(_steps(measured)[np.argmin(finite)])] if not finite.all() else []
-    steps += [done.step for done in measured.evaluations if done.loss is None and not done.scores]
+    steps += [done.step for done in measured.evaluations if _broken(done)]
     if measured.diverged and not steps:
         steps = [_last_step(measured)]
     return min(steps) if steps else None
+
+
+def _broken(done: Evaluated) -> bool:
+    numbers = [*done.scores.values(), *([] if done.loss is None else [done.loss])]
+    return not numbers or any(abs(number) > LARGEST for number in numbers)
 
 
 def _steps(measured: Measured) -> np.ndarray:
