@@ -82,7 +82,7 @@ class Columns:
 
     def names(self, name: str) -> pd.Series:
         """A column of words, as categories in the order in which they first appear; numbers are taken for words."""
-        codes, values = pd.factorize(self.table[name], use_na_sentinel=True)
+        codes, values = self._distinct(name, "a name of printable characters")
         words = [str(value).strip() for value in values]
         wrong = np.array([not word or not word.isprintable() for word in words] + [True])  # -1, a gap, is the last
         if wrong[codes].any():
@@ -90,6 +90,16 @@ class Columns:
         place = {word: number for number, word in enumerate(dict.fromkeys(words))}  # blanks may have set words apart
         merged = np.array([place[word] for word in words], dtype=np.int32)
         return pd.Series(pd.Categorical.from_codes(merged[codes], categories=pd.Index(list(place))))
+
+    def _distinct(self, name: str, expected: str) -> tuple[npt.NDArray[np.int64], Sequence[Any]]:
+        """The values of a column, each once, and which of them each row has, -1 for a gap; lists and objects are none."""
+        column = self.table[name]
+        try:
+            codes, values = pd.factorize(column, use_na_sentinel=True)
+        except TypeError as error:  # what can be changed cannot be told apart by its hash
+            wrong = np.array([not types.is_hashable(value) for value in column.tolist()])
+            raise self.faults(wrong, name, expected) from error
+        return codes, list(values)
 
     def whole_numbers(self, name: str) -> npt.NDArray[np.int64]:
         """A column of whole numbers of at most 64 bits."""
@@ -127,7 +137,7 @@ class Columns:
 
     def flags(self, name: str) -> Flags:
         """A column of true or false (or 1 and 0), `UNKNOWN` where there is nothing: shape `(rows,)`."""
-        codes, values = pd.factorize(self.table[name], use_na_sentinel=True)
+        codes, values = self._distinct(name, "true or false")
         words = [str(value).strip().lower() for value in values]
         known = np.array([UNKNOWN if word == "" else _FLAG_WORDS.get(word, 2) for word in words] + [UNKNOWN], np.int8)
         found: Flags = known[codes]

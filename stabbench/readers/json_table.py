@@ -52,7 +52,7 @@ def _lines(first: bytes) -> bool:
 
 
 def _word(value: Any) -> Any:
-    return value if value is None or isinstance(value, str) else json.dumps(value)
+    return value if value is None or isinstance(value, (str, dict, list)) else json.dumps(value)
 
 
 def _table(found: Any) -> pd.DataFrame | None:

@@ -178,6 +178,7 @@ def test_a_missing_run_has_no_score_and_did_not_fail() -> None:
             r"2 rows, expected a number:\n  data row 2 .*'True'\n  data row 3 .*'x'",
         ),
         ({"score": [0.5, [], 0.1, 0.1]}, {}, "data row 2 .*expected a number"),
+        ({"failed": [True, [], False, {}]}, {}, "column 'failed': 2 rows, expected true or false"),
     ],
 )
 def test_a_faulty_table_is_refused(columns: dict[str, object], options: dict[str, object], message: str) -> None:
