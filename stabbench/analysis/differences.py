@@ -14,6 +14,8 @@ SEEDS = (1, 3, 5, 10, 25)
 """Seeds each over which two means are set beside each other."""
 RESAMPLES = 20_000
 _ROUNDING = 1e-9
+_DRAWN_AT_ONCE = 2_000_000
+"""Scores that are drawn at a time: memory does not grow with the seeds."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -51,7 +53,12 @@ def chance(scores: Floats, difference: float, seeds: int, random: np.random.Gene
         share = float((apart >= least).mean())
     else:
         wide = (scores - scores.mean()) * math.sqrt(runs / (runs - 1))
-        means = wide[random.integers(0, runs, (RESAMPLES, 2, seeds))].mean(axis=2)
-        share = float((np.abs(means[:, 0] - means[:, 1]) >= least).mean())
+        block = max(1, _DRAWN_AT_ONCE // (2 * seeds))
+        reached = 0
+        for start in range(0, RESAMPLES, block):
+            drawn = random.integers(0, runs, (min(block, RESAMPLES - start), 2, seeds))
+            means = wide[drawn].mean(axis=2)
+            reached += int((np.abs(means[:, 0] - means[:, 1]) >= least).sum())
+        share = reached / RESAMPLES
     needed = math.ceil(max(1.0, (margin(float(scores.std(ddof=1)), 1) / difference) ** 2))
     return Chance(difference, seeds, share, needed)

@@ -92,7 +92,10 @@ class Columns:
         return pd.Series(pd.Categorical.from_codes(merged[codes], categories=pd.Index(list(place))))
 
     def _distinct(self, name: str, expected: str) -> tuple[npt.NDArray[np.int64], Sequence[Any]]:
-        """The values of a column, each once, and which of them each row has, -1 for a gap; lists and objects are none."""
+        """The values of a column, each once, and which of them each row has, -1 for a gap.
+
+        Lists and objects are no values.
+        """
         column = self.table[name]
         try:
             codes, values = pd.factorize(column, use_na_sentinel=True)

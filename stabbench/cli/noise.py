@@ -18,7 +18,11 @@ from stabbench.folders import Folders
 @click.option("--strategy", default="", help="Of this strategy alone.")
 @click.option("--difference", type=float, help="A difference of scores, in points as tables print them: 0.4.")
 @click.option(
-    "--seeds", type=click.IntRange(min=1), default=1, show_default=True, help="Seeds each that the difference is of."
+    "--seeds",
+    type=click.IntRange(1, 10_000),
+    default=1,
+    show_default=True,
+    help="Seeds each that the difference is of.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON list of recipes.")
 @reading

@@ -11,15 +11,23 @@ from stabbench.looks import Design
 from stabbench.project.checking import Choice
 from stabbench.report.gate import Source
 from stabbench.report.looks_words import LooksAnswer, TaskLooks
+from stabbench.report.numbers import plain
 from stabbench.report.seeds_words import SeedsAnswer
 
 
 def seeds(source: Source, wanted: Wanted, choice: Choice) -> SeedsAnswer:
     """What the finished runs of the chosen cells, as a pilot, say of the seeds that are needed.
 
-    UserError for a name that no cell has.
+    UserError for a name that no cell has, and for a margin of 1 or more where scores are fractions.
     """
     places = source.chosen(choice.models, choice.tasks, choice.strategies)
+    for cell in (source.cells[place] for place in places):
+        margin, name = wanted.margin_mean, source.scoring.name(cell.metric)
+        if margin is not None and margin >= 1 and source.scoring.kind(cell.metric).fraction:
+            raise UserError(
+                f"--margin-mean is {margin:g}, but scores of {name} are fractions: for {margin:g} of the tables, which "
+                f"are × 100, say {plain(margin / 100)}"
+            )
     needs = [cell_needs(source.cells[place], wanted) for place in places]
     return SeedsAnswer(wanted, needs, wanted.seeds_for_ratio(), source.scoring, source.notes)
 

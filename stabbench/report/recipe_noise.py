@@ -18,10 +18,11 @@ from stabbench.analysis.noise import WANTED_SHARE, Noise, WayOut, noise, way_out
 from stabbench.analysis.place import Place
 from stabbench.analysis.results import Results
 from stabbench.analysis.scoring import Scoring
+from stabbench.analysis.spread import standard_deviation
 from stabbench.errors import UserError, unknown
 from stabbench.metrics.contract import LARGEST
 from stabbench.metrics.kinds import metric_kind
-from stabbench.report.numbers import NOT_AVAILABLE, about, counted, share, significant
+from stabbench.report.numbers import NOT_AVAILABLE, about, counted, plain, share, significant
 from stabbench.report.shown import Shown
 
 
@@ -32,6 +33,8 @@ class RecipeNoise:
     place: Place
     shown: Shown
     runs: int
+    all_failed: bool
+    """Whether it is known of all of them that they did."""
     mean: float
     std: float
     noise: Noise | None
@@ -45,6 +48,9 @@ class RecipeNoise:
         text, name = self.shown.text, self.shown.label
         yield f"{self.place.name}: {counted(self.runs, 'seed')}, {name}"
         yield f"  mean {text(self.mean)}, std over seeds {text(self.std)}"
+        if self.std == 0 and self.all_failed:
+            yield "  every run failed with this very score, as a constant prediction does: of training it says no noise"
+            return
         if self.std == 0:
             yield "  every seed has this very score, as if it changed nothing: does it reach the training?"
             return
@@ -68,7 +74,7 @@ class RecipeNoise:
             yield f"  {_way(found, way)}"
 
     def _answer(self, found: Chance) -> str:
-        asked, each = self.shown.text(found.difference), counted(found.seeds, "seed")
+        asked, each = plain(found.difference * self.shown.factor), counted(found.seeds, "seed")
         verdict = "within the noise of the seeds" if found.within_noise else "more than the noise of the seeds"
         enough = f"; from {about(found.seeds_needed)} seeds each on it would not be" if found.within_noise else ""
         return (
@@ -137,12 +143,13 @@ def _of_cell(results: Results, place: Place, rows: pd.DataFrame, difference: flo
     scores, metric = rows["score"].dropna().to_numpy(dtype=np.float64), str(rows["metric"].iloc[0])
     if len(scores) < 2:
         raise UserError(f"{place.name} has {counted(len(scores), 'score')}, expected at least 2: train more seeds")
-    scoring, std = Scoring.of_names({metric}, results.lower), float(scores.std(ddof=1))
+    scoring, std = Scoring.of_names({metric}, results.lower), standard_deviation(scores)
     shown = Shown.of(scoring, metric, [std], float(np.abs(scores).max()))
     asked = None if difference is None else chance(scores, difference / shown.factor, seeds, np.random.default_rng(0))
     found = _noise(results, place, rows)
     known, why = (None, found) if isinstance(found, str) else (found, "")
-    return RecipeNoise(place, shown, len(scores), float(scores.mean()), std, known, why, asked)
+    failed = bool(rows["failed"].fillna(False).all())
+    return RecipeNoise(place, shown, len(scores), failed, float(scores.mean()), std, known, why, asked)
 
 
 def _noise(results: Results, place: Place, rows: pd.DataFrame) -> Noise | str:

@@ -12,6 +12,7 @@ import pytest
 from stabbench.analysis.frame import COLUMNS
 from stabbench.analysis.results import Results, read_results, runs_of
 from stabbench.errors import UserError
+from stabbench.report.comparison import compare
 
 HEAD = "strategy,task,seed,score\n"
 TWO = "devlin,rte,1,0.5\ndevlin,rte,2,0.6\n"
@@ -184,6 +185,18 @@ def test_a_missing_run_has_no_score_and_did_not_fail() -> None:
 def test_a_faulty_table_is_refused(columns: dict[str, object], options: dict[str, object], message: str) -> None:
     with pytest.raises(UserError, match=message):
         runs_of(plain(**columns), **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "json"])
+@pytest.mark.parametrize("value", [{"name": "ours"}, ["ours"]])
+@pytest.mark.parametrize("column", ["strategy", "task", "model"])
+def test_an_object_or_list_is_no_name(column: str, value: object, ending: str, tmp_path: Path) -> None:
+    rows = [{"strategy": "a", "task": "rte", "model": "m", "seed": seed, "score": 0.5 + seed / 10} for seed in (1, 2)]
+    rows[1][column] = value  # type: ignore[assignment]
+    path = tmp_path / f"results.{ending}"
+    path.write_text(json.dumps(rows) if ending == "json" else "\n".join(map(json.dumps, rows)))
+    with pytest.raises(UserError, match=f"data row 2 .*column '{column}': found .*, expected a name of printable"):
+        compare(path)
 
 
 def test_per_cent_and_fractions_give_the_same_runs_and_the_unit_is_said() -> None:

@@ -48,6 +48,18 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def test_a_margin_in_points_of_the_tables_is_refused_for_fractions_and_taken_for_losses(tmp_path: Path) -> None:
+    file = write_csv(tmp_path / "pilot.csv", devlin=WIDE[:8])
+    found = seeds(file, "--margin-mean", "1")
+    assert found.exit_code == 2
+    assert "--margin-mean is 1, but scores of score are fractions" in found.stderr
+    assert "say 0.01" in found.stderr
+    losses = Path(file).read_text().replace("score", "eval_loss")
+    (tmp_path / "losses.csv").write_text(losses)
+    found = seeds(str(tmp_path / "losses.csv"), "--margin-mean", "1", "--columns", "score=eval_loss")
+    assert found.exit_code == 0, found.output
+
+
 def test_the_seeds_for_a_mean_are_those_of_the_upper_limit_of_the_pilots_std(tmp_path: Path) -> None:
     file = write_csv(tmp_path / "pilot.csv", devlin=WIDE[:8])
     found = seeds(file, "--margin-mean", ".02", "--pilot-confidence", ".9")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -307,18 +306,6 @@ def test_strategies_as_columns_are_met_with_what_makes_rows_of_them(tmp_path: Pa
     result = run(tmp_path, "seed,devlin,mosbach\n1,0.5,0.6\n2,0.5,0.7\n")
     assert result.exit_code == 2
     assert "var_name='strategy'" in line(result.output)
-
-
-@pytest.mark.parametrize("ending", ["jsonl", "json"])
-@pytest.mark.parametrize("value", [{"name": "ours"}, ["ours"]])
-@pytest.mark.parametrize("column", ["strategy", "task", "model"])
-def test_an_object_or_list_is_no_name(column: str, value: object, ending: str, tmp_path: Path) -> None:
-    rows = [{"strategy": "a", "task": "rte", "model": "m", "seed": seed, "score": 0.5 + seed / 10} for seed in (1, 2)]
-    rows[1][column] = value  # type: ignore[assignment]
-    path = tmp_path / f"results.{ending}"
-    path.write_text(json.dumps(rows) if ending == "json" else "\n".join(map(json.dumps, rows)))
-    with pytest.raises(UserError, match=f"data row 2 .*column '{column}': found .*, expected a name of printable"):
-        stabbench.compare(path)
 
 
 def test_what_is_no_data_frame_is_told_so() -> None:

@@ -125,6 +125,11 @@ def test_the_command_answers_whether_a_difference_is_within_the_noise(files: Pat
     assert "is more than the noise of the seeds" in asked(files, "--strategy", "wild", "--difference", "60")
 
 
+@pytest.mark.parametrize("difference", ["0.02", "0.125", "4e-4"])
+def test_a_difference_is_repeated_with_its_own_digits(difference: str, files: Path) -> None:
+    assert f"a difference of {difference} with" in asked(files, "--strategy", "wild", "--difference", difference)
+
+
 def test_it_says_the_same_to_programs(files: Path) -> None:
     steady, wild = json.loads(asked(files, "--json", "--difference", "5", "--seeds", "3"))
     assert (steady["strategy"], wild["strategy"]) == ("steady", "wild")
@@ -141,6 +146,7 @@ def test_it_says_the_same_to_programs(files: Path) -> None:
         (["--difference", "0"], "the difference is 0, expected a number above 0"),
         (["--difference", "inf"], "the difference is inf, expected a number above 0"),
         (["--seeds", "0"], "0 is not in the range"),
+        (["--difference", "1", "--seeds", "1000000000"], "1000000000 is not in the range 1<=x<=10000"),
     ],
 )
 def test_a_mistake_is_told_before_anything_is_counted(files: Path, options: list[str], message: str) -> None:
@@ -175,6 +181,17 @@ def test_equal_scores_are_said_to_be_suspicious_and_no_difference_is_judged_by_t
     result = CliRunner().invoke(main, ["noise", str(tmp_path / "same.csv"), "--difference", "1"])
     assert "every seed has this very score" in result.output
     assert "more than the noise" not in result.output
+
+
+@pytest.mark.parametrize(("majority", "message"), [("0.527", "every run failed"), ("0.5", "every seed has this")])
+def test_failed_runs_at_the_constants_score_are_no_sign_that_the_seed_does_nothing(
+    majority: str, message: str, tmp_path: Path
+) -> None:
+    rows = [f"ours,rte,{seed},0.527" for seed in range(1, 7)]
+    (tmp_path / "same.csv").write_text("\n".join(["strategy,task,seed,score", *rows]))
+    result = CliRunner().invoke(main, ["noise", str(tmp_path / "same.csv"), "--majority", f"rte={majority}"])
+    assert message in result.output
+    assert ("does it reach" in result.output) is (majority == "0.5")
 
 
 def test_one_run_says_nothing_of_noise(tmp_path: Path) -> None:
