@@ -27,10 +27,11 @@ from stabbench.errors import UserError, told
 DELIMITERS = (",", "\t", ";", "|")
 ENDINGS = (".csv", ".tsv", ".txt", ".parquet", ".jsonl", ".ndjson")
 """Those of which the content need not be looked at to know that it is a table; each may have `.gz` after it."""
-ENCODING = "save the file as UTF-8, or, in a task, say its encoding (encoding: cp1252)"
+ENCODING = "save the file as UTF-8"
 _LOOKED_AT = 20
 """Lines by which the delimiter is found."""
-_AS_FOUND = Dialect()
+_MARKS = {"utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE), "utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)}
+"""Byte order marks that tell an encoding; the longer ones first, as one begins with another."""
 _GZIP, _PARQUET, _ZIP = b"\x1f\x8b", b"PAR1", b"PK\x03\x04"
 
 
@@ -50,15 +51,17 @@ def read_table(path: Path, words: Collection[str]) -> pd.DataFrame:
     return read(path, words).frame
 
 
-def read(path: Path, words: Collection[str], dialect: Dialect = _AS_FOUND) -> Table:
+def read(path: Path, words: Collection[str], dialect: Dialect | None = None) -> Table:
     """The table in a CSV, TSV, Parquet or JSON-lines file, gzipped or not, numbers to the last bit.
 
     What it is tells what is inside: Parquet's and gzip's marks, an object in the first line; else it is text, of which
     the delimiter (comma, tab, semicolon, bar) is the one that makes most columns, and quotation marks are read as they
     stand where every line has its columns without them and no CSV writer would have put them so. Its columns in `words`
-    come as text whatever they look like (`1` may be a name), and so does one whose values are not all numbers.
+    come as text whatever they look like (`1` may be a name), and so does one whose values are not all numbers. The
+    encoding is UTF-8, unless the `dialect` or a byte order mark (UTF-16, UTF-32) says another; without a `dialect` no
+    message says how to name one.
 
-    Raises UserError where there is no such file, it is empty, no table, not of its encoding (UTF-8), or has rows with
+    Raises UserError where there is no such file, it is empty, no table, not of its encoding, or has rows with
     more or fewer columns than its header: the first ten lines and their count.
     """
     if not path.is_file():
@@ -75,15 +78,31 @@ def read(path: Path, words: Collection[str], dialect: Dialect = _AS_FOUND) -> Ta
             return Table(pyarrow.parquet.read_table(pa.BufferReader(content)).to_pandas())
         if content.startswith(_ZIP):
             raise UserError(f"{path}: a zip archive, such as a spreadsheet ('{ending}'): save the table as CSV")
-        text = _as_utf8(path, content, dialect.encoding)
+        text = _as_utf8(path, content, _encoding(content, dialect), _advice(dialect))
+        if not text.strip():
+            raise UserError(
+                f"{path}: the file holds nothing but blank lines, expected a table: was it written to its end?"
+            )
         if ending in (".jsonl", ".ndjson") or text.lstrip().startswith((b"{", b"[{", b"[\n")):
-            return _json_lines(path, text)
+            return _json_lines(path, text, _advice(dialect))
         return _delimited(path, text, words, dialect, ending)
     except (pa.ArrowException, csv.Error, OSError, EOFError, zlib.error) as error:
         raise UserError(f"{path}: not readable as {endings[-1] if endings else 'a table'}: {error}") from error
 
 
-def _as_utf8(path: Path, content: bytes, encoding: str | None) -> bytes:
+def _encoding(content: bytes, dialect: Dialect | None) -> str | None:
+    """The encoding that is said, or that a byte order mark says; None for UTF-8."""
+    if dialect is not None and dialect.encoding is not None:
+        return dialect.encoding
+    return next((name for name, marks in _MARKS.items() if content.startswith(marks)), None)
+
+
+def _advice(dialect: Dialect | None) -> str:
+    """What to do about a file that is not of its encoding, where that can be said (`dialect`) or not."""
+    return ENCODING if dialect is None else f"{ENCODING}, or say its encoding (encoding: cp1252)"
+
+
+def _as_utf8(path: Path, content: bytes, encoding: str | None, advice: str) -> bytes:
     """The content in UTF-8 without a byte order mark."""
     if encoding is not None:
         try:
@@ -93,7 +112,7 @@ def _as_utf8(path: Path, content: bytes, encoding: str | None) -> bytes:
                 f"{path}: {_line(content, error.start)} is not {encoding} (byte {content[error.start]:#04x})"
             ) from error
         except UnicodeError as error:  # of codecs that tell no byte, and of halves of characters
-            raise UserError(f"{path}: is not {encoding} ({error}): {ENCODING}") from error
+            raise UserError(f"{path}: is not {encoding} ({error}): {advice}") from error
     return content.removeprefix(codecs.BOM_UTF8)
 
 
@@ -101,11 +120,11 @@ def _line(content: bytes, place: int) -> str:
     return f"line {content.count(bytes([10]), 0, place) + 1}"
 
 
-def _delimited(path: Path, text: bytes, words: Collection[str], dialect: Dialect, ending: str) -> Table:
+def _delimited(path: Path, text: bytes, words: Collection[str], dialect: Dialect | None, ending: str) -> Table:
     delimiter, names = _header(path, text, dialect)
     if len(names) < 2 and ending not in ENDINGS:
         raise UserError(f"{path}: unknown ending '{ending}', expected one of {', '.join(ENDINGS)}")
-    quoted = (dialect.quoting or _quoting(text, delimiter)) == "standard"
+    quoted = ((dialect and dialect.quoting) or _quoting(text, delimiter)) == "standard"
     types = {name: pa.string() for name in names if name.strip() in words}
     ragged: list[tuple[int, int]] = []
 
@@ -132,7 +151,7 @@ def _delimited(path: Path, text: bytes, words: Collection[str], dialect: Dialect
     try:
         table = parse(types)
     except pa.ArrowInvalid:
-        _check_encoding(path, text)
+        _check_encoding(path, text, _advice(dialect))
         table = parse({name: pa.string() for name in names})  # so that checks can name the row
     if ragged:  # of which pyarrow has the number among all rows, the header the first, empty lines not counted
         lines = _lines(text, delimiter, quoted)
@@ -172,16 +191,16 @@ def _fields_of_any_length() -> Iterator[None]:
         csv.field_size_limit(before)
 
 
-def _header(path: Path, text: bytes, dialect: Dialect) -> tuple[str, list[str]]:
+def _header(path: Path, text: bytes, dialect: Dialect | None) -> tuple[str, list[str]]:
     """The delimiter that makes most columns of the first line (and of the most lines after it), and these columns."""
     try:
         lines = list(islice(_text_lines(text), _LOOKED_AT))
     except UnicodeDecodeError:
-        _check_encoding(path, text)
+        _check_encoding(path, text, _advice(dialect))
         raise
     found = []
-    how: Literal[0, 3] = csv.QUOTE_NONE if dialect.quoting == "none" else csv.QUOTE_MINIMAL
-    for delimiter in DELIMITERS if dialect.delimiter is None else (dialect.delimiter,):
+    how: Literal[0, 3] = csv.QUOTE_NONE if dialect and dialect.quoting == "none" else csv.QUOTE_MINIMAL
+    for delimiter in DELIMITERS if dialect is None or dialect.delimiter is None else (dialect.delimiter,):
         with _fields_of_any_length():
             rows = [row for row in _reader(lines, delimiter, how) if row]
         names = rows[0] if rows else []
@@ -214,16 +233,16 @@ def _quoting(text: bytes, delimiter: str) -> str:
         return "standard"
 
 
-def _check_encoding(path: Path, content: bytes) -> None:
+def _check_encoding(path: Path, content: bytes, advice: str) -> None:
     """UserError with all lines that are not UTF-8."""
     try:
         content.decode("utf-8")
     except UnicodeDecodeError as error:
         faults = [fault for fault in enumerate(map(_not_utf8, content.split(b"\n")), start=1) if fault[1]]
         if len(faults) > 1:
-            raise UserError(f"{told(str(path), 'line', faults)}\n{ENCODING[0].upper()}{ENCODING[1:]}") from error
+            raise UserError(f"{told(str(path), 'line', faults)}\n{advice[0].upper()}{advice[1:]}") from error
         number, fault = faults[0]
-        raise UserError(f"{path}: line {number} is {fault}: {ENCODING}") from error
+        raise UserError(f"{path}: line {number} is {fault}: {advice}") from error
 
 
 def _not_utf8(line: bytes) -> str:
@@ -234,7 +253,7 @@ def _not_utf8(line: bytes) -> str:
     return ""
 
 
-def _json_lines(path: Path, text: bytes) -> Table:
+def _json_lines(path: Path, text: bytes, advice: str) -> Table:
     columns: dict[str, list[Any]] = {}
     lines: list[int] = []
     faults = []
@@ -252,7 +271,7 @@ def _json_lines(path: Path, text: bytes) -> Table:
                 column.append(value)
             lines.append(number)
     except UnicodeDecodeError:
-        _check_encoding(path, text)
+        _check_encoding(path, text, advice)
         raise
     if faults:
         raise UserError(told(str(path), "line", faults))

@@ -195,7 +195,7 @@ def test_all_lines_that_are_not_utf_8_are_told(tmp_path: Path) -> None:
     lines = str(caught.value).splitlines()
     assert lines[0] == f"{tmp_path / 'a.csv'}: 12 lines cannot be used:"
     assert lines[1] == "  12 lines (2, 4, 6, 8, 10, 12, 14, 16, 18, 20 and 2 more): not UTF-8 (byte 0xf6)"
-    assert lines[2:] == ["Save the file as UTF-8, or, in a task, say its encoding (encoding: cp1252)"]
+    assert lines[2:] == ["Save the file as UTF-8, or say its encoding (encoding: cp1252)"]
     with pytest.raises(UserError, match=r"line 3 is not ascii .byte 0xc3"):
         reading(tmp_path, "body,kind\na,b\nä,b\n", encoding="ascii")
 
@@ -218,7 +218,7 @@ def test_all_lines_that_are_no_objects_are_told(tmp_path: Path) -> None:
         ("a.xlsx", b"PK\x03\x04 and so on", "a zip archive, such as a spreadsheet .'.xlsx'.: save the table as CSV"),
         ("a.parquet", b"no parquet", "not readable as .parquet"),
         ("a.doc", b"nothing but words\n", "unknown ending '.doc', expected one of .csv"),
-        ("a.csv", b"\n\n\n", "not readable as .csv"),
+        ("a.csv", b"\n\n\n", "nothing but blank lines"),
         ("a.json", b'[{"body": "a"}]\n', "line 1: found .{.*}., expected an object such as"),
         ("a.json", b'[\n{"body": "a"},\n', "2 lines cannot be used:\n  line 1: not JSON"),
     ],

@@ -39,7 +39,18 @@ def is_document(source: Source) -> bool:
     if source.is_folder or not source.path.name.lower().endswith((".json", ".json.gz")):
         return False
     first = head(source.path).lstrip(b"\xef\xbb\xbf \t\r\n")
-    return first.startswith(b"[") or (first.startswith(b"{") and not _lines(first))
+    if first.startswith(b"{"):
+        return not _lines(first)
+    return first.startswith(b"[") or _is_json(first)
+
+
+def _is_json(content: bytes) -> bool:
+    """Whether it is one value: null, a number, a text."""
+    try:
+        json.loads(content)
+    except ValueError:
+        return False
+    return True
 
 
 def _lines(first: bytes) -> bool:
@@ -85,4 +96,4 @@ def _strange(found: Any) -> str:
         return f"found an object with the keys {', '.join(list(map(str, found))[:8])}"
     if isinstance(found, list):
         return f"found a list of {len(found)} {type(found[0]).__name__ if found else 'nothing'}"
-    return f"found {str(found)[:60]}"
+    return f"found {json.dumps(found, ensure_ascii=False)[:60]}"

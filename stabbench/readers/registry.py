@@ -70,11 +70,21 @@ def _strange(source: Source) -> str:
         )
     if not source.is_folder:
         first = head(source.path)[:SHOWN]
-        content = f"it begins with {first!r}" if first else "it is empty"
+        content = _beginning(first) if first else "it is empty"
         return f"{source.text}: no reader knows this file: {content}. Readers:"
     names = [str(path.relative_to(source.path)) for path in source.all_files]
     held = f"it holds {some(names, NAMES)}" if names else "it is empty"
     return f"{source.text}: no reader knows what this folder holds: {held}. Readers:"
+
+
+def _beginning(first: bytes) -> str:
+    """How a file begins, in words: its text, or that it has none."""
+    try:
+        return f"it begins with the text {first.decode('utf-8', 'strict')!r}"
+    except UnicodeDecodeError as error:
+        if error.start >= len(first) - 3:  # a character that was cut
+            return f"it begins with the text {first[: error.start].decode()!r}"
+        return f"it is no text, and begins with the bytes {first[:8].hex(' ')}"
 
 
 def _found(reader: Reader, source: Source, wanted: Wanted) -> Found:

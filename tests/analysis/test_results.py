@@ -34,7 +34,7 @@ def plain(**columns: object) -> pd.DataFrame:
     ("content", "message"),
     [
         ("", "the file is empty"),
-        ("\n\n", "Empty CSV"),
+        ("\n\n", "the file holds nothing but blank lines, expected a table: was it"),
         (HEAD, "no rows"),
         ("strategy,tsak,seed,score\na,b,1,1\n", r"no column 'task' \(is it 'tsak'\?\)"),
         ("strategy;task;seed;score\n", "no rows"),
@@ -56,8 +56,10 @@ def plain(**columns: object) -> pd.DataFrame:
         (HEAD + TWO + "a\x07b,rte,3,0.7\n", "data row 3 .*column 'strategy'.*printable"),
         (HEAD + TWO + "devlin,rte,3\n", "line 4: 3 columns, expected 4"),
         (HEAD + TWO + "devlin,rte,3,0.7,x\n", "line 4: 5 columns, expected 4"),
-        ((HEAD + TWO + "dévlin,rte,3,0.7\n").encode("latin-1"), "line 4 is not UTF-8 .byte 0xe9.: save"),
-        ((HEAD + TWO).encode("utf-16"), "line 1 is not UTF-8"),
+        (
+            (HEAD + TWO + "dévlin,rte,3,0.7\n").encode("latin-1"),
+            "line 4 is not UTF-8 .byte 0xe9.: save the file as UTF-8$",
+        ),
         ((HEAD.replace("task", "tâche") + TWO).encode("latin-1"), "line 1 is not UTF-8"),
     ],
 )
@@ -74,7 +76,7 @@ def test_a_faulty_csv_file_is_refused_by_row_and_column(tmp_path: Path, content:
         ("results.parquet", "not parquet", "not readable as .parquet"),
         ("results.jsonl", "[1]\n", r"line 1: found \[1\], expected an object"),
         ("results.jsonl", '{"seed": 1}\n\n{"seed":\n', "line 3: not JSON"),
-        ("results.jsonl", "\n", "no column 'strategy'"),
+        ("results.jsonl", "\n", "nothing but blank lines"),
         ("results.jsonl", '{"strategy": "a", "task": "t", "seed": 1, "score": NaN}\n', "found nothing or NaN"),
         ("results.jsonl", '{"strategy": "a", "task": "t", "seed": 1, "score": "high"}\n', "found 'high'"),
     ],
@@ -107,6 +109,29 @@ def test_blanks_around_names_a_byte_order_mark_and_empty_lines_do_not_matter(tmp
     runs = read(tmp_path, awkward).runs
     assert runs["strategy"].tolist() == ["a", "a"]
     assert runs["score"].tolist() == [0.5, 0.6]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+def test_a_byte_order_mark_says_the_encoding(encoding: str, tmp_path: Path) -> None:
+    for name, content in (("r.csv", HEAD + TWO), ("r.jsonl", '{"strategy":"ö","task":"t","seed":1,"score":0.5}')):
+        path = tmp_path / name
+        path.write_bytes(content.encode(encoding))
+        assert len(compare(path).runs) == (2 if name == "r.csv" else 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("null.json", b"null", "null.json: found null, expected a table: a list of objects, one a run"),
+        ("word.json", b'"rte"', 'found "rte", expected a table'),
+        ("notes.md", "schöne Grüße".encode(), "no reader knows this file: it begins with the text 'schöne Grüße'"),
+        ("plot.png", b"\x89PNG\r\n\x1a\n" * 9, "it is no text, and begins with the bytes 89 50 4e 47"),
+    ],
+)
+def test_a_file_without_a_table_is_told_in_words(name: str, content: bytes, message: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(UserError, match=message):
+        compare(tmp_path / name)
 
 
 def test_names_that_look_like_numbers_stay_names(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.collections import PathCollection
 from matplotlib.colors import to_hex
@@ -17,6 +18,7 @@ from PIL import Image
 from stabbench.analysis.layers import layer_norms
 from stabbench.analysis.place import Place
 from stabbench.processes import processes
+from stabbench.report.comparison import compare
 from stabbench.report.content import Content, gather
 from stabbench.report.figures import rendering
 from stabbench.report.figures.boxes import jitter
@@ -47,6 +49,18 @@ def test_every_seeds_score_is_drawn_as_a_point(content: Content) -> None:
     drawn = np.concatenate(points)
     assert sorted(drawn[:, 1]) == pytest.approx(sorted(100 * score for scores in SCORES.values() for score in scores))
     assert [len(group) for group in points] == [3, 2, 5]
+
+
+def test_names_without_end_are_cut_and_leave_the_axes_their_room(tmp_path: Path) -> None:
+    scores = [0.5, 0.6, 0.4, 0.7, 0.3]
+    rows = [("a" * 900 + end, "t" * 900, seed, score) for end in "xy" for seed, score in enumerate(scores)]
+    results = pd.DataFrame(rows, columns=["strategy", "task", "seed", "score"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        compare(results).report(tmp_path)
+    drawn = (tmp_path / "figures/stability.svg").read_text()
+    assert "…" + "a" * 15 + "x" in drawn
+    assert "a" * 33 not in drawn
 
 
 def test_losses_and_scores_of_a_strategy_stand_over_the_same_updates(content: Content) -> None:

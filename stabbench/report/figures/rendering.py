@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary, WeakSet
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from PIL import Image
 
 from stabbench.files import write_bytes
@@ -24,6 +25,8 @@ from stabbench.report.figures.palette import PAPER, themes
 from stabbench.report.figures.passing import keep_links
 
 DPI = 200
+LONGEST, LONGEST_TICK = 60, 32
+"""Characters of a line of a figure, and of one at a tick."""
 COLOURS = 256
 """Of a PNG: a third of the bytes of one with all shades of the lines' edges, which look the same."""
 
@@ -87,6 +90,7 @@ def _draw(figure: Figure, pixels: bool) -> Drawing:
     figure.set_facecolor("none")
     for axes in figure.axes:
         axes.patch.set_visible(False)
+    _shorten(figure)
     svg, png = io.StringIO(), io.BytesIO()
     vectors: Any = FigureCanvasSVG(figure)
     vectors.print_svg(svg, metadata={"Date": None, "Creator": None})
@@ -100,6 +104,27 @@ def _draw(figure: Figure, pixels: bool) -> Drawing:
         few = image.quantize(COLOURS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
         few.save(png, "png", dpi=(DPI, DPI))
     return Drawing(svg.getvalue(), png.getvalue() if pixels else None)
+
+
+def _shorten(figure: Figure) -> None:
+    """Cut ticks of more than `LONGEST_TICK` characters and lines of more than `LONGEST`: they leave axes no room."""
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            labels = [text.get_text() for text in axis.get_ticklabels()]
+            short = [_shortened(label, LONGEST_TICK) for label in labels]
+            if short != labels:
+                axis.set_ticks(axis.get_ticklocs(), short)
+    for text in figure.findobj(Text):
+        assert isinstance(text, Text)
+        if (short_text := _shortened(text.get_text(), LONGEST)) != text.get_text():
+            text.set_text(short_text)
+
+
+def _shortened(text: str, longest: int) -> str:
+    """Each line of a text in so many characters at the most, cut in its middle, as names differ at their ends."""
+    half = longest // 2
+    lines = text.split("\n")
+    return "\n".join(line if len(line) <= longest else f"{line[: half - 1]}…{line[-half:]}" for line in lines)
 
 
 def save(figure: Figure, stem: Path) -> None:
