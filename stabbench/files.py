@@ -18,6 +18,8 @@ from stabbench.signals import deferred_signals
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
 REFUSED = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.EIO, errno.EFBIG}
+NO_PLACE = {errno.ENOENT}
+"""What the system answers of a place that takes no new files, such as /proc."""
 Stamps = tuple[tuple[str, int, int, int], ...]
 
 REFUSALS_OF_WRITES = FULL | {errno.EROFS}
@@ -50,18 +52,36 @@ def _elsewhere(error: OSError, path: Path) -> bool:
 
 def refusal(error: OSError, path: Path | str) -> str | None:
     """What to tell a user whose disk refuses to write `path`; None for an error of another kind."""
+    nowhere = _link_to_nothing(Path(path)) if error.errno in REFUSED | NO_PLACE else None
+    if nowhere is not None:
+        return f"cannot write to {path}: {nowhere}"
     if error.errno in FULL:
         advice = "make room there and start again; what was recorded before is whole"
     elif error.errno in REFUSED:
         advice = "choose another folder or its rights"
+    elif error.errno in NO_PLACE:
+        advice = "no file can be made there, choose another folder"
     else:
         return None
     return f"cannot write to {path} ({os.strerror(error.errno or 0)}): {advice}"
 
 
+def _link_to_nothing(path: Path) -> str | None:
+    """What to say of a path that is, or lies under, a symbolic link to something that is not there; None of others."""
+    for place in (path, *path.parents):
+        if place.is_symlink() and not place.exists():
+            return f"{place} is a link to {place.readlink()}, which is not there: make that, or choose another folder"
+    return None
+
+
 def check_writable(*folders: Path) -> None:
-    """UserError where one of the folders, or the nearest above it that exists, takes no new file."""
+    """UserError where one of the folders, or the nearest above it that exists, takes no new file.
+
+    So it is where one is, or lies under, a link to nothing.
+    """
     for folder in folders:
+        if (nowhere := _link_to_nothing(folder.absolute())) is not None:
+            raise UserError(f"cannot write to {folder}: {nowhere}")
         place = folder.absolute()
         while not place.exists():
             place = place.parent

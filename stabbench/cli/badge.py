@@ -50,12 +50,13 @@ def badge(
       stabbench badge results.csv --strategy mosbach --task rte --majority rte=0.527 --out docs/stability.svg
     """
     from stabbench.errors import UserError
-    from stabbench.files import write_text
+    from stabbench.files import check_writable, write_text
     from stabbench.publishing import badge_of
 
     if out.suffix != ".svg":
         raise UserError(f"found --out {out}, expected a file that ends in .svg")
     check_reading(results)
+    check_writable(out.parent)
     source = source_of(results, Folders.of(runs=runs, plan=plan), store, how)
     made = badge_of(source, models, tasks, strategies)
     endpoint = out.with_suffix(".json")

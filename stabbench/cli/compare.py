@@ -71,12 +71,15 @@ def compare(results: tuple[str, ...], form: str, out: Path, as_json: bool, **set
     """
     from stabbench.cli.progress import watch_parts
     from stabbench.execution.settings import available_cores
+    from stabbench.files import check_writable
     from stabbench.processes import processes
     from stabbench.report.comparison import compare as compare_results
     from stabbench.report.summary import summary
 
     if as_json and form == "md":
         raise click.UsageError("--json prints numbers, and --format md prints Markdown: leave one of them out")
+    if form == "folder":
+        check_writable(out)
     with processes(available_cores()) as executor:
         found = compare_results(
             results,

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from stabbench.errors import UserError
+from stabbench.files import write_text
 from tests.faults.conftest import Disk
 from tests.faults.processes import Ended, digests, here, leftovers, recorded, stabbench, wait_until
 
@@ -126,6 +128,43 @@ def test_a_folder_that_may_not_be_written_is_said_before_any_work(
     refused(ended, place.format(disk=disk.folder), "Read-only file system): choose another folder or its rights")
     written = {path for path in project.rglob("*") if path.is_file()} - before
     assert all(path.suffix == ".log" for path in written), written
+
+
+@pytest.fixture
+def scores(tmp_path: Path) -> Path:
+    rows = (f"{name},rte,{seed},0.{seed}" for name in "ab" for seed in (5, 6, 7))
+    (tmp_path / "scores.csv").write_text("\n".join(["strategy,task,seed,score", *rows]))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("words", "place", "reason"),
+    [
+        (("compare", "scores.csv", "--out", "/proc/x"), "/proc/x", "no file can be made there, choose another folder"),
+        (("badge", "scores.csv", "--strategy", "a", "--out", "/proc/x.svg"), "/proc", "choose another folder"),
+        (
+            ("compare", "scores.csv", "--out", "link"),
+            "link",
+            "is a link to nowhere/else, which is not there: make that",
+        ),
+        (("compare", "scores.csv", "--out", "link/in"), "link/in", "is a link to nowhere/else, which is not there"),
+        (("badge", "scores.csv", "--strategy", "a", "--out", "link/x.svg"), "link", "is a link to nowhere/else"),
+    ],
+)
+def test_a_place_that_takes_no_files_or_is_not_there_is_said_to_be_so(
+    scores: Path, words: tuple[str, ...], place: str, reason: str
+) -> None:
+    (scores / "link").symlink_to("nowhere/else")
+    refused(here(scores, *words), place, reason)
+    assert sorted(path.name for path in scores.iterdir()) == ["link", "scores.csv"]
+
+
+def test_the_writing_itself_says_so_too(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"cannot write to /proc/x/y \(No such file.*choose another folder"):
+        write_text(Path("/proc/x/y"), "z")
+    (tmp_path / "link").symlink_to("nowhere")
+    with pytest.raises(UserError, match="link is a link to nowhere, which is not there"):
+        write_text(tmp_path / "link" / "y", "z")
 
 
 def test_a_store_that_may_no_longer_be_written_in_the_middle_keeps_what_it_has(
