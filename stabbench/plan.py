@@ -21,6 +21,8 @@ SCHEMA_VERSION = 2
 TRAINING_VERSION = 2
 """Raised whenever the numbers that training produces change; part of every fingerprint."""
 
+_KINDS = {list: "a list", str: "a text", bool: "true or false", type(None): "null"}
+"""What JSON calls what is no object."""
 STREAMS = ("head", "order", "dropout", "strategy")
 """The separate random streams of a run, all derived from its seed unless a study crosses them."""
 
@@ -161,11 +163,13 @@ class Cell:
         return {"schema_version": SCHEMA_VERSION, **to_json(self), "fingerprints": fingerprints}
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Cell:
+    def from_json(cls, data: object) -> Cell:
         """The cell of a plan file's content, also of an older version's.
 
-        ValueError where that is of a newer version or no plan file's, or a name could not be that of a folder.
+        ValueError where that is no object, of a newer version or no plan file's, or a name could not be a folder's.
         """
+        if not isinstance(data, Mapping):
+            raise ValueError(f"it holds {_KINDS.get(type(data), 'a number')}, where an object is expected")
         cell = from_json(cls, migrated(data, SCHEMA_VERSION))
         for place in ("model", "task", "strategy"):
             name = getattr(cell, place)
@@ -176,9 +180,8 @@ class Cell:
     def write(self, path: Path) -> None:
         """Write the plan file; an unchanged one is left alone."""
         content = self.to_json()
-        if path.exists() and read_json(path) == content:
-            return
-        write_json(path, content)
+        if not _holds(path, content):
+            write_json(path, content)
 
     @classmethod
     def read(cls, path: Path) -> Cell:
@@ -189,6 +192,14 @@ class Cell:
             return cls.from_json(read_json(path))
         except (ValueError, KeyError, TypeError) as error:
             raise UserError(f"plan file {path} cannot be read ({error}): run `stabbench plan` again") from error
+
+
+def _holds(path: Path, content: Mapping[str, Any]) -> bool:
+    """Whether a file is there and has this content; one that is no JSON has not."""
+    try:
+        return bool(path.exists() and read_json(path) == content)
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ Content = Mapping[str, Any]
 
 def migrated(content: Content, version: int) -> Content:
     """A plan file's content in the form of schema `version`; ValueError where it is of a form that nobody knows."""
+    if "schema_version" not in content:
+        raise ValueError("schema_version is absent")
     found = content["schema_version"]
     while found != version:
         if found not in STEPS:

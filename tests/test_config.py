@@ -160,7 +160,7 @@ def test_a_plugin_that_is_written_and_names_nothing_is_one_mistake(read: Read, w
     text = SMALL.replace("[devlin]", "[mine]") + f"strategies: {{mine: {{plugin: {written}}}}}\n"
     (only,) = mistakes(read, text)
     assert only.startswith("strategies.mine.plugin: found ")
-    assert only.endswith("expected a list of names such as [devlin, mosbach]")
+    assert only.endswith("expected one name, or several as a list: [first, second]")
 
 
 def test_a_region_of_equivalence_is_two_ratios_around_one(read: Read) -> None:

@@ -123,6 +123,29 @@ def test_a_missing_or_broken_plan_file_says_what_to_do(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        ("[]", "it holds a list, where an object is expected"),
+        ("null", "it holds null, where an object is expected"),
+        ("3", "it holds a number, where an object is expected"),
+        ("{}", "schema_version is absent"),
+    ],
+)
+def test_a_file_that_holds_no_plan_says_what_it_holds(content: str, what: str, tmp_path: Path) -> None:
+    (tmp_path / "cell.json").write_text(content)
+    with pytest.raises(UserError, match=rf"cannot be read \({what}\): run `stabbench plan` again"):
+        Cell.read(tmp_path / "cell.json")
+
+
+@pytest.mark.parametrize("content", ["[]", '{"model": "m"', b"\xff".decode("latin-1")])
+def test_planning_again_mends_a_file_that_holds_no_plan(content: str, tmp_path: Path) -> None:
+    path = tmp_path / "cell.json"
+    path.write_bytes(content.encode("latin-1"))
+    cell().write(path)
+    assert Cell.read(path) == cell()
+
+
+@pytest.mark.parametrize(
     ("field", "value"),
     [
         ("learning_rate", -1e-5),

@@ -32,7 +32,7 @@ def names(value: object) -> object:
     """One name, or a list of different ones."""
     found = [value] if isinstance(value, str) else value
     if not isinstance(found, list) or not found or not all(isinstance(name, str) for name in found):
-        raise ValueError(f"found {value!r}, expected a list of names such as [devlin, mosbach]")
+        raise ValueError(f"found {value!r}, expected one name, or several as a list: [first, second]")
     repeated = [name for name in found if found.count(name) > 1]
     if repeated:
         raise ValueError(f"found '{repeated[0]}' twice, expected each name once")
