@@ -228,3 +228,18 @@ def test_status_tells_how_long_the_rest_takes_by_the_runs_that_are_done(inside: 
         folder = Folders.of(inside).store / cell.fingerprint(seed)[:2] / cell.fingerprint(seed)
         write_json(folder / "provenance.json", {"seconds": {"total": total}, "stacked_seeds": stacked})
     assert told_by_status() == "left: about 16 min of one worker for 8 runs, by those that are done\n"
+
+
+def test_a_plan_needs_no_file_of_a_task_that_is_prepared(inside: Path) -> None:
+    for name in ("train.csv", "dev.csv"):
+        (inside / name).write_text(
+            "text,label\n" + "".join(f"a text {i},{'yes' if i % 2 else 'no'}\n" for i in range(40))
+        )
+    text = PARAMS.replace("tasks: [acceptability]", "tasks: [reviews]").replace("tasks:\n", f"tasks:\n  {OWN}\n")
+    (inside / "params.yaml").write_text(text)
+    project = stabbench.Project(inside)
+    project.prepare()
+    project.plan()
+    (inside / "train.csv").unlink()
+    project.plan()
+    assert "warning" not in told_by_status()

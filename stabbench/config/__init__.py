@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stabbench.config.loading import load
 from stabbench.config.names import check_names, check_variations
-from stabbench.config.parts import parts
+from stabbench.config.parts import parts, plan_part
 from stabbench.config.pipeline import check_task_blocks, missing_dependencies, model_folders, own_files, plugin_files
 from stabbench.config.schema import (
     NO_MODEL,
@@ -39,5 +39,6 @@ __all__ = [
     "own_files",
     "parse_seeds",
     "parts",
+    "plan_part",
     "plugin_files",
 ]

@@ -27,6 +27,9 @@ LATER_RECIPE_KEYS = (
 )  # fmt: skip
 """The same of a recipe's."""
 
+PLANNED = "plan.json"
+"""What `stabbench plan` depends on."""
+
 TRACKED = ("preset", "studies", "probes")
 """Sections that are logged beside the records."""
 
@@ -43,11 +46,7 @@ def parts(config: Config, folder: Path = Path()) -> dict[str, Any]:
 
 def _parts(config: Config, folder: Path) -> Iterator[tuple[str, Any]]:
     hashes = _hashes(config, folder)
-    whole = config.model_dump(mode="json")
-    for task in whole["tasks"].values():
-        for key in LATER_KEYS:
-            if task[key] is None:
-                del task[key]
+    whole = _whole(config)
     yield "grid.json", whole["grid"]
     yield "report.json", {name: whole[name] for name in REPORTED}
     yield "track.json", {name: whole[name] for name in TRACKED}
@@ -62,7 +61,14 @@ def _parts(config: Config, folder: Path) -> Iterator[tuple[str, Any]]:
     for name, model in config.models.items():
         if model.source == EMBEDDED_MODEL:
             yield f"pretraining/{name}.json", (model.pretraining or PretrainingBlock()).model_dump(mode="json")
-        whole["models"][name].pop("pretraining")
+    yield PLANNED, plan_part(config, folder)
+
+
+def plan_part(config: Config, folder: Path = Path()) -> dict[str, Any]:
+    """What a plan takes of params.yaml, with the SHA-256 of files in `folder` that trainers name, but of no data."""
+    whole = _whole(config)
+    for model in whole["models"].values():
+        model.pop("pretraining")
     for section in ("models", "strategies"):
         for block in whole[section].values():
             for key in LATER_RECIPE_KEYS:
@@ -72,7 +78,16 @@ def _parts(config: Config, folder: Path) -> Iterator[tuple[str, Any]]:
                 del block["trainer"]
             else:
                 block["trainer"]["sha256"] = _code_hashes(block["trainer"], folder)
-    yield "plan.json", {name: part for name, part in whole.items() if name == "studies" or name not in REPORTED}
+    return {name: part for name, part in whole.items() if name == "studies" or name not in REPORTED}
+
+
+def _whole(config: Config) -> dict[str, Any]:
+    whole = config.model_dump(mode="json")
+    for task in whole["tasks"].values():
+        for key in LATER_KEYS:
+            if task[key] is None:
+                del task[key]
+    return whole
 
 
 def _code_hashes(trainer: Mapping[str, Any], folder: Path) -> dict[str, str]:

@@ -49,8 +49,12 @@ class Workers(Pool):
         check_device(torch.device(self.device))
         return self
 
-    def __exit__(self, *unused: object) -> None:
-        self._end(self.workers)
+    def __exit__(self, kind: object = None, error: object = None, *unused: object) -> None:
+        """End the processes; those that train save what they have begun where this one is stopped.
+
+        After an error they end at once: the disk may be what is wrong.
+        """
+        self._end(self.workers, at_once=isinstance(error, Exception))
 
     @cached_property
     def free_memory(self) -> int:
@@ -109,9 +113,12 @@ class Workers(Pool):
         self.workers.append(worker)
         return worker
 
-    def _end(self, workers: Sequence[_Worker]) -> None:
+    def _end(self, workers: Sequence[_Worker], *, at_once: bool = False) -> None:
         for worker in workers:
-            worker.process.terminate()
+            if at_once:
+                worker.process.kill()
+            else:
+                worker.process.terminate()
         for worker in workers:
             worker.process.join(timeout=10)
             if worker.process.is_alive():

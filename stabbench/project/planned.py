@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from stabbench.config import Config, load, parts
+from stabbench.config import Config, load, plan_part
 from stabbench.errors import UserError
 from stabbench.files import read_json, sha256_of_file, sha256_of_json, write_json
 from stabbench.folders import Folders
@@ -19,7 +19,7 @@ def note(folders: Folders, config: Config) -> None:
     place = folders.params.parent
     found = {
         "text": sha256_of_file(folders.params),
-        "params": sha256_of_json(parts(config, place)["plan.json"]),
+        "params": sha256_of_json(plan_part(config, place)),
         "plan": _content(folders.plan),
     }
     if _noted(place) != found:
@@ -38,7 +38,7 @@ def stale(folders: Folders) -> str | None:
     if noted.get("text") == sha256_of_file(folders.params) or noted.get("plan") != _content(folders.plan):
         return None
     try:
-        if noted.get("params") == sha256_of_json(parts(load(folders.params), place)["plan.json"]):
+        if noted.get("params") == sha256_of_json(plan_part(load(folders.params), place)):
             return None
     except UserError:
         return f"{folders.params} has changed since {folders.plan}/ was made, and has mistakes: `stabbench validate`"
