@@ -222,7 +222,7 @@ def test_status_tells_how_long_the_rest_takes_by_the_runs_that_are_done(inside: 
     text = f"seeds: 1-4{PROJECT}strategies: {strategies}\n".replace("[devlin]", "[short, long]")
     (inside / "params.yaml").write_text(text)
     stabbench.Project(inside).plan()
-    assert told_by_status() == "left: of 8 runs that is not known: no run of their model and task is done\n"
+    assert told_by_status() == "left: 8 runs of unknown length, as none of their model and task is done\n"
     (cell,) = [Cell.read(path) for path in (inside / "plan").rglob("short.json")]
     for seed, (total, stacked) in {1: (60.0, 1), 2: (240.0, 4), 3: (70.0, 1)}.items():
         folder = Folders.of(inside).store / cell.fingerprint(seed)[:2] / cell.fingerprint(seed)

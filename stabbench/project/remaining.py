@@ -40,7 +40,7 @@ def remaining(rows: Sequence[Mapping[str, Any]], folders: Folders) -> str | None
         sentences.append(f"about {duration(seconds)} of one worker for {counted(told, 'run')}, by those that are done")
     if untold:
         whose = "its" if untold == 1 else "their"
-        sentences.append(f"of {counted(untold, 'run')} that is not known: no run of {whose} model and task is done")
+        sentences.append(f"{counted(untold, 'run')} of unknown length, as none of {whose} model and task is done")
     return f"left: {'; '.join(sentences)}"
 
 
